@@ -1,0 +1,178 @@
+//! `LiveChat`'s answers, read. What goes over the wire is tested in `tests/api`.
+
+use super::*;
+
+const ASKED_AT_MS: u64 = 1_700_000_000_123;
+
+fn headers(cookies: &[&str]) -> HeaderMap {
+    cookies.iter().map(|line| (SET_COOKIE, HeaderValue::from_str(line).expect("a header"))).collect()
+}
+
+fn both() -> HeaderMap {
+    headers(&[
+        "__lc_cid=c1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None",
+        "__lc_cst=s1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None",
+    ])
+}
+
+fn body(changes: &serde_json::Value) -> Vec<u8> {
+    let mut answer = serde_json::json!({
+        "access_token": "dal:token", "client_id": "c", "entity_id": "e1", "expires_in": 28800,
+        "organization_id": "o", "token_type": "Bearer"
+    });
+    for (key, value) in changes.as_object().expect("an object") {
+        answer[key] = value.clone();
+    }
+    answer.to_string().into_bytes()
+}
+
+fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, Miss> {
+    read_answer(StatusCode::from_u16(status).expect("a status"), headers, body, None, ASKED_AT_MS)
+}
+
+fn known(entity_id: &str) -> Identity {
+    let cookies = Cookies { cid: "c0".into(), cst: "s0".into() };
+    Identity { entity_id: entity_id.into(), cookies, cookies_lapse_at_s: 0, former: vec![] }
+}
+
+#[test]
+fn seconds_become_milliseconds_and_the_clock_starts_when_we_asked() {
+    let grant = read(200, &both(), &body(&serde_json::json!({}))).expect("a grant");
+    assert_eq!(grant.lifetime, Lifetime { created_ms: ASKED_AT_MS, expires_in_ms: 28_800_000 });
+    assert_eq!(grant.entity_id, "e1");
+    assert_eq!(grant.cookies.cid.expose_secret(), "c1");
+    assert_eq!(grant.cookies.cst.expose_secret(), "s1");
+    assert_eq!(grant.cookies_lapse_at_s, 1_700_000_000 + 63_072_000);
+}
+
+#[test]
+fn the_cookie_header_has_names_and_values_only() {
+    let header = cookie_header(&known("e").cookies).expect("a header");
+    assert_eq!(header, "__lc_cid=c0; __lc_cst=s0");
+    assert!(header.is_sensitive());
+}
+
+#[test]
+fn an_exception_counts_in_every_status() {
+    let body = br#"{"oauth_exception":"invalid_request","exception_description":"redirect_uri mismatch."}"#;
+    for status in [200, 400, 401, 500] {
+        assert_eq!(
+            read(status, &both(), body).err(),
+            Some(Miss::Rejected { exception: "invalid_request".into(), description: "redirect_uri mismatch".into() })
+        );
+    }
+    let body = br#"{"identity_exception":"customer_banned"}"#;
+    assert!(matches!(read(200, &both(), body), Err(Miss::Rejected { exception, .. }) if exception == "customer_banned"));
+}
+
+#[test]
+fn livechats_own_trouble_is_not_our_fault() {
+    for exception in ["server_error", "temporarily_unavailable"] {
+        let body = format!(r#"{{"oauth_exception":"{exception}"}}"#);
+        assert_eq!(read(200, &both(), body.as_bytes()).err(), Some(Miss::Down(exception.into())));
+    }
+    for status in [429, 500, 502, 503, 504] {
+        assert!(matches!(read(status, &both(), b"<html>"), Err(Miss::Down(_))), "{status}");
+    }
+}
+
+#[test]
+fn an_exception_that_is_no_code_is_not_repeated() {
+    let body = br#"{"oauth_exception":"<script>","exception_description":"a\u0000b"}"#;
+    assert_eq!(
+        read(400, &both(), body).err(),
+        Some(Miss::Rejected { exception: "an unknown exception".into(), description: "ab".into() })
+    );
+}
+
+#[test]
+fn a_refusal_without_an_explanation_is_still_a_refusal() {
+    for status in [400, 401, 403, 404] {
+        assert!(matches!(read(status, &both(), b"<html>"), Err(Miss::Rejected { .. })), "{status}");
+    }
+}
+
+#[test]
+fn nonsense_is_never_a_token() {
+    for odd in [
+        serde_json::json!({"access_token": ""}),
+        serde_json::json!({"access_token": null}),
+        serde_json::json!({"access_token": 7}),
+        serde_json::json!({"access_token": "x".repeat(LONGEST_TOKEN + 1)}),
+        serde_json::json!({"entity_id": ""}),
+        serde_json::json!({"entity_id": "a b"}),
+        serde_json::json!({"entity_id": "x".repeat(LONGEST_ENTITY_ID + 1)}),
+        serde_json::json!({"expires_in": 0}),
+        serde_json::json!({"expires_in": -1}),
+        serde_json::json!({"expires_in": TWO_YEARS_S + 1}),
+        serde_json::json!({"expires_in": "28800"}),
+        serde_json::json!({"expires_in": 1e30}),
+        serde_json::json!({"token_type": null}),
+        serde_json::json!({"token_type": "mac"}),
+    ] {
+        assert!(matches!(read(200, &both(), &body(&odd)), Err(Miss::Nonsense(_))), "{odd}");
+    }
+    let good = body(&serde_json::json!({}));
+    for odd in [&b""[..], b"null", b"[]", b"{}", b"<html>hello</html>", &good[..good.len() / 2]] {
+        assert!(matches!(read(200, &both(), odd), Err(Miss::Nonsense(_))));
+    }
+    for status in [201, 204, 302, 307] {
+        assert!(matches!(read(status, &both(), &good), Err(Miss::Nonsense(_))), "{status}");
+    }
+}
+
+#[test]
+fn a_new_customer_needs_both_cookies() {
+    let good = body(&serde_json::json!({}));
+    for lines in [
+        &[][..],
+        &["__lc_cid=c1"],
+        &["__lc_cst=s1"],
+        &["__lc_cid=c1", "__lc_cst="],
+        &["__lc_cid=c1", "__lc_cst=s1; Max-Age=0"],
+        &["__lc_cid=c1", "__lc_cst=s1; Max-Age=-5"],
+        &["__lc_cid=c1", "__LC_CST=s1"],
+        &["__lc_cid=c1", "other=s1"],
+    ] {
+        assert!(matches!(read(200, &headers(lines), &good), Err(Miss::Nonsense(_))), "{lines:?}");
+    }
+}
+
+#[test]
+fn cookies_of_others_are_passed_over() {
+    let lines = ["__cf_bm=x; Path=/", "__lc_cid=c1; Max-Age=100", "garbage", "__lc_cst=s1"];
+    let grant = read(200, &headers(&lines), &body(&serde_json::json!({}))).expect("a grant");
+    assert_eq!(grant.cookies_lapse_at_s, 1_700_000_000 + 100);
+}
+
+#[test]
+fn a_known_customer_keeps_the_cookie_that_did_not_come() {
+    let good = body(&serde_json::json!({}));
+    let lines = headers(&["__lc_cst=s1"]);
+    let grant = read_answer(StatusCode::OK, &lines, &good, Some(&known("e1")), ASKED_AT_MS).expect("a grant");
+    assert_eq!(grant.cookies.cid.expose_secret(), "c0");
+    assert_eq!(grant.cookies.cst.expose_secret(), "s1");
+}
+
+#[test]
+fn cookies_of_two_customers_are_never_mixed() {
+    let good = body(&serde_json::json!({}));
+    let lines = headers(&["__lc_cst=s1"]);
+    let mixed = read_answer(StatusCode::OK, &lines, &good, Some(&known("another")), ASKED_AT_MS);
+    assert!(matches!(mixed, Err(Miss::Nonsense(_))));
+}
+
+#[test]
+fn only_what_cannot_make_a_second_customer_is_tried_again() {
+    let misses = [
+        (Miss::Unsent(String::new()), true, true),
+        (Miss::Lost(String::new()), false, true),
+        (Miss::Down(String::new()), false, true),
+        (Miss::TimedOut, false, false),
+        (Miss::Nonsense(String::new()), false, false),
+        (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
+    ];
+    for (miss, new, known) in misses {
+        assert_eq!((miss.may_try_again(false), miss.may_try_again(true)), (new, known), "{miss:?}");
+    }
+}

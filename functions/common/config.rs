@@ -1,0 +1,310 @@
+//! Environment variables to typed settings: read once, at init, each function only what it uses. A missing or bad value
+//! ends init with one line that names it.
+
+use crate::caller::Auth;
+use reqwest::Url;
+use std::fmt;
+
+/// Why a function cannot start: one line for the person who deploys it.
+#[derive(thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// `main` prints an error that ends it with `Debug`; this one is made to be read.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Where settings come from: the process's environment, or what a test or `cargo local` puts in its place.
+pub struct Source<'a>(Box<dyn Fn(&str) -> Option<String> + 'a>);
+
+impl Source<'static> {
+    /// The process's environment.
+    pub fn environment() -> Self {
+        Self::new(|name| std::env::var(name).ok())
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Settings looked up with `look_up`.
+    pub fn new(look_up: impl Fn(&str) -> Option<String> + 'a) -> Self {
+        Self(Box::new(look_up))
+    }
+
+    /// A variable that is empty counts as not set: that is how templates leave one out.
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &str, what: &str) -> Result<String, ConfigError> {
+        self.optional(name).ok_or_else(|| ConfigError(format!("{name} is not set: it must be {what}.")))
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+        match self.optional(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(bad(name, "`true` or `false`")),
+        }
+    }
+}
+
+fn bad(name: &str, must_be: &str) -> ConfigError {
+    ConfigError(format!("{name} has a value that it cannot have: it must be {must_be}."))
+}
+
+/// What all four functions read.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// `TABLE_NAME`.
+    pub table_name: String,
+    /// `AUTH`.
+    pub auth: Auth,
+}
+
+impl Common {
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or bad.
+    pub fn read(source: &Source) -> Result<Self, ConfigError> {
+        Ok(Self {
+            table_name: source.required("TABLE_NAME", "the name of the DynamoDB table")?,
+            auth: read_auth(source)?,
+        })
+    }
+}
+
+fn read_auth(source: &Source) -> Result<Auth, ConfigError> {
+    match source.required("AUTH", "`none` (this version verifies no users yet)")?.as_str() {
+        "none" => {
+            let accepted = source.flag("ALLOW_UNVERIFIED_USERS")?;
+            // Lambda itself sets this variable in every function.
+            if !accepted && source.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+                return Err(ConfigError(
+                    "AUTH=none lets anyone be anyone, so a function refuses it unless ALLOW_UNVERIFIED_USERS=true \
+                     says that this is wanted."
+                        .into(),
+                ));
+            }
+            Ok(Auth::None)
+        }
+        "jwt" | "authorizer" | "hmac" => Err(bad("AUTH", "`none`: this version has no other mode yet")),
+        _ => Err(bad("AUTH", "`none`")),
+    }
+}
+
+/// The site's account at `LiveChat`.
+#[derive(Clone, Debug)]
+pub struct LiveChat {
+    /// `LIVECHAT_CLIENT_ID`, from the app in `LiveChat`'s console.
+    pub client_id: String,
+    /// Whose customers they are, and so which version of the API is used.
+    pub tenant: Tenant,
+    /// `LIVECHAT_LICENSE_ID`, which answers carry as `licenseId`.
+    pub license_id: Option<u64>,
+    /// `LIVECHAT_REDIRECT_URI`: one of the app's whitelisted URIs.
+    pub redirect_uri: String,
+    /// The redirect URI's origin, as `Origin` has it (RFC 6454).
+    pub origin: String,
+    /// `LIVECHAT_ACCOUNTS_URL`.
+    pub accounts_url: Url,
+}
+
+impl LiveChat {
+    /// The organization, which answers carry as `organizationId`, if it is configured.
+    pub fn organization_id(&self) -> Option<&str> {
+        match &self.tenant {
+            Tenant::Organization(id) => Some(id),
+            Tenant::License(_) => None,
+        }
+    }
+}
+
+/// An account, by the id that each version of the API knows it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tenant {
+    /// v1: `license_id`.
+    License(u64),
+    /// v2: `organization_id`.
+    Organization(String),
+}
+
+impl LiveChat {
+    const DEFAULT_ACCOUNTS_URL: &'static str = "https://accounts.livechat.com";
+
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or bad.
+    pub fn read(source: &Source) -> Result<Self, ConfigError> {
+        let client_id = source.required("LIVECHAT_CLIENT_ID", "the client id of your app in LiveChat's console")?;
+        if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(bad("LIVECHAT_CLIENT_ID", "the client id of your app, without spaces"));
+        }
+        let license_id = match source.optional("LIVECHAT_LICENSE_ID") {
+            None => None,
+            Some(id) => Some(id.parse().map_err(|_| bad("LIVECHAT_LICENSE_ID", "an integer, such as 12345678"))?),
+        };
+        let redirect = source.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
+        let origin = origin_of(&redirect)?;
+        Ok(Self {
+            client_id,
+            tenant: read_tenant(source, license_id)?,
+            license_id,
+            redirect_uri: redirect,
+            origin,
+            accounts_url: read_accounts_url(source)?,
+        })
+    }
+}
+
+fn read_tenant(source: &Source, license_id: Option<u64>) -> Result<Tenant, ConfigError> {
+    if let Some(id) = source.optional("LIVECHAT_ORGANIZATION_ID") {
+        // It becomes part of a path.
+        let fits = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        return fits
+            .then_some(Tenant::Organization(id))
+            .ok_or_else(|| bad("LIVECHAT_ORGANIZATION_ID", "a UUID, such as 390e44e6-f1e6-4368-8b6d-2b74614508c2"));
+    }
+    license_id.map(Tenant::License).ok_or_else(|| {
+        ConfigError("Neither LIVECHAT_ORGANIZATION_ID (a UUID) nor LIVECHAT_LICENSE_ID (an integer) is set.".into())
+    })
+}
+
+/// `LiveChat` compares a redirect URI's scheme and host exactly and its path by prefix, and takes no query or fragment.
+fn origin_of(redirect: &str) -> Result<String, ConfigError> {
+    let url = Url::parse(redirect)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "https" | "http") && url.query().is_none() && url.fragment().is_none());
+    url.map(|url| url.origin().ascii_serialization()).ok_or_else(|| {
+        bad("LIVECHAT_REDIRECT_URI", "an https:// address without query and fragment, as it is in your app's list")
+    })
+}
+
+fn read_accounts_url(source: &Source) -> Result<Url, ConfigError> {
+    const NAME: &str = "LIVECHAT_ACCOUNTS_URL";
+    let address = source.optional(NAME).unwrap_or_else(|| LiveChat::DEFAULT_ACCOUNTS_URL.into());
+    let url = Url::parse(&address).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
+    // The cookies travel there: unencrypted only where they do not leave the machine.
+    let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url));
+    url.filter(safe).ok_or_else(|| bad(NAME, "an https:// address (http:// only for this machine)"))
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost" | "host.docker.internal") => true,
+        Some(host) => host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
+        None => false,
+    }
+}
+
+/// What to do when `LiveChat` answers for another customer than the one on record: `ON_IDENTITY_CHANGE`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnIdentityChange {
+    /// Go on with the new customer, and keep the former one on record.
+    #[default]
+    Replace,
+    /// Refuse, and leave the record alone.
+    Reject,
+}
+
+impl OnIdentityChange {
+    /// # Errors
+    /// [`ConfigError`] for an unknown value.
+    pub fn read(source: &Source) -> Result<Self, ConfigError> {
+        match source.optional("ON_IDENTITY_CHANGE").as_deref() {
+            None | Some("replace") => Ok(Self::Replace),
+            Some("reject") => Ok(Self::Reject),
+            Some(_) => Err(bad("ON_IDENTITY_CHANGE", "`replace` or `reject`")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[(&str, &str)] = &[
+        ("TABLE_NAME", "cip"),
+        ("AUTH", "none"),
+        ("LIVECHAT_CLIENT_ID", "bb9e5b2f1ab480e4a715977b7b1b4279"),
+        ("LIVECHAT_LICENSE_ID", "12345678"),
+        ("LIVECHAT_REDIRECT_URI", "https://shop.example:8443/chat/"),
+    ];
+
+    fn with(changes: &[(&str, &str)]) -> Source<'static> {
+        let all: std::collections::HashMap<String, String> =
+            GOOD.iter().chain(changes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Source::new(move |name| all.get(name).cloned())
+    }
+
+    #[test]
+    fn a_licence_means_v1_and_an_organization_wins() {
+        let v1 = LiveChat::read(&with(&[])).expect("good settings");
+        assert_eq!(v1.tenant, Tenant::License(12_345_678));
+        assert_eq!(v1.origin, "https://shop.example:8443");
+        assert_eq!(v1.accounts_url.as_str(), "https://accounts.livechat.com/");
+        let v2 = LiveChat::read(&with(&[("LIVECHAT_ORGANIZATION_ID", "390e44e6-f1e6-4368-8b6d-2b74614508c2")]))
+            .expect("good settings");
+        assert_eq!(v2.organization_id(), Some("390e44e6-f1e6-4368-8b6d-2b74614508c2"));
+        assert_eq!(v2.license_id, Some(12_345_678));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_in_one_line_and_not_repeated() {
+        for (name, value) in [
+            ("LIVECHAT_CLIENT_ID", ""),
+            ("LIVECHAT_CLIENT_ID", "two words"),
+            ("LIVECHAT_LICENSE_ID", ""),
+            ("LIVECHAT_LICENSE_ID", "twelve"),
+            ("LIVECHAT_LICENSE_ID", "-1"),
+            ("LIVECHAT_ORGANIZATION_ID", "../token"),
+            ("LIVECHAT_REDIRECT_URI", " "),
+            ("LIVECHAT_REDIRECT_URI", "shop.example"),
+            ("LIVECHAT_REDIRECT_URI", "https://shop.example/?a=b"),
+            ("LIVECHAT_REDIRECT_URI", "https://shop.example/#a"),
+            ("LIVECHAT_REDIRECT_URI", "javascript:alert(1)"),
+            ("LIVECHAT_ACCOUNTS_URL", "http://accounts.livechat.com"),
+            ("LIVECHAT_ACCOUNTS_URL", "http://127.0.0.1.example"),
+            ("LIVECHAT_ACCOUNTS_URL", "accounts"),
+        ] {
+            let line = LiveChat::read(&with(&[(name, value)])).expect_err("a bad value").to_string();
+            assert!(line.contains(name) && !line.contains('\n'), "{line}");
+            assert!(value.trim().is_empty() || !line.contains(value), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unencrypted_accounts_url_is_for_this_machine_only() {
+        for url in ["http://127.0.0.1:3002", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:3002"] {
+            assert!(LiveChat::read(&with(&[("LIVECHAT_ACCOUNTS_URL", url)])).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn nobody_gets_unverified_users_by_accident() {
+        let in_lambda = ("AWS_LAMBDA_FUNCTION_NAME", "get-token");
+        assert!(Common::read(&with(&[])).is_ok());
+        let line = Common::read(&with(&[in_lambda])).expect_err("refused").to_string();
+        assert!(line.contains("ALLOW_UNVERIFIED_USERS"), "{line}");
+        assert!(Common::read(&with(&[in_lambda, ("ALLOW_UNVERIFIED_USERS", "true")])).is_ok());
+        assert!(Common::read(&with(&[in_lambda, ("ALLOW_UNVERIFIED_USERS", "yes")])).is_err());
+    }
+
+    #[test]
+    fn auth_has_no_default_and_no_unknown_mode() {
+        for auth in ["", "jwt", "authorizer", "hmac", "NONE", "off"] {
+            let line = Common::read(&with(&[("AUTH", auth)])).expect_err("refused").to_string();
+            assert!(line.contains("AUTH"), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_identity_change_is_replaced_unless_asked_otherwise() {
+        assert_eq!(OnIdentityChange::read(&with(&[])).ok(), Some(OnIdentityChange::Replace));
+        assert_eq!(
+            OnIdentityChange::read(&with(&[("ON_IDENTITY_CHANGE", "reject")])).ok(),
+            Some(OnIdentityChange::Reject)
+        );
+        assert!(OnIdentityChange::read(&with(&[("ON_IDENTITY_CHANGE", "ignore")])).is_err());
+    }
+}

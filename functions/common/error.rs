@@ -1,0 +1,192 @@
+//! Everything that can go wrong, and for each: what the caller is told, and how loudly we log it.
+
+use crate::identity::Failure;
+use lambda_http::http::StatusCode;
+use tracing::Level;
+
+/// What went wrong with a call. What a variant carries beside its public words is for the log, and never secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request has no user, or a user id or group that cannot be one. Says what to change.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// No operation of this function has that path.
+    #[error("no such path")]
+    NotFound,
+    /// The operations take GET and POST.
+    #[error("no such method")]
+    MethodNotAllowed,
+    /// `LiveChat` answered for another customer, and the site chose to refuse that.
+    #[error("LiveChat no longer knows the customer on record")]
+    IdentityChanged,
+    /// `LiveChat` does not accept our settings.
+    #[error("LiveChat refused: {exception}: {description}")]
+    LiveChatRejected {
+        /// `LiveChat`'s code.
+        exception: String,
+        /// `LiveChat`'s words.
+        description: String,
+    },
+    /// `LiveChat` is down, slow or talks nonsense.
+    #[error("LiveChat unavailable: {0}")]
+    LiveChatUnavailable(String),
+    /// `DynamoDB` refused, failed or was too slow.
+    #[error("DynamoDB unavailable: {0}")]
+    StoreUnavailable(String),
+    /// Another call is renewing this token, and did not end in time.
+    #[error("another renewal did not end in time")]
+    Busy,
+    /// A bug of ours.
+    #[error("bug: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::IdentityChanged => StatusCode::CONFLICT,
+            Self::LiveChatRejected { .. } => StatusCode::BAD_GATEWAY,
+            Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The code that programs can rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::IdentityChanged => "identity_changed",
+            Self::LiveChatRejected { .. } => "livechat_rejected",
+            Self::LiveChatUnavailable(_) => "livechat_unavailable",
+            Self::StoreUnavailable(_) => "store_unavailable",
+            Self::Busy => "busy",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// A few words, the same for each code.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "The request cannot be understood",
+            Self::NotFound => "There is no such operation",
+            Self::MethodNotAllowed => "This method is not allowed",
+            Self::IdentityChanged => "LiveChat no longer knows this customer",
+            Self::LiveChatRejected { .. } => "LiveChat refuses this site's settings",
+            Self::LiveChatUnavailable(_) => "LiveChat is not available",
+            Self::StoreUnavailable(_) => "The token store is not available",
+            Self::Busy => "A renewal is under way",
+            Self::Internal(_) => "Something is wrong on our side",
+        }
+    }
+
+    /// What happened and what to do, for the person who integrates.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::InvalidRequest(what) => what.clone(),
+            Self::NotFound => "The paths are /getToken, /getFreshToken, /hasToken and /invalidate, each also with \
+                               /{user}, the user id percent-encoded."
+                .into(),
+            Self::MethodNotAllowed => "Use GET or POST.".into(),
+            Self::IdentityChanged => "LiveChat answered for another customer than the one on record for this user. \
+                                      The record was left alone, as ON_IDENTITY_CHANGE=reject asks for."
+                .into(),
+            Self::LiveChatRejected { exception, description } => {
+                format!("LiveChat answered {exception}: {description}. {}", remedy(exception))
+            }
+            Self::LiveChatUnavailable(_) => "LiveChat gave no usable answer. Try again after the time in \
+                                             Retry-After; nothing was lost."
+                .into(),
+            Self::StoreUnavailable(_) => "DynamoDB gave no usable answer. Try again after the time in Retry-After.".into(),
+            Self::Busy => "Another call is getting a token for this user and has not ended yet. Try again after the \
+                           time in Retry-After."
+                .into(),
+            Self::Internal(_) => "The requestId finds the reason in the function's log.".into(),
+        }
+    }
+
+    /// For `Retry-After`, in s, where trying again can help.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::Busy => Some(1),
+            Self::StoreUnavailable(_) => Some(2),
+            Self::LiveChatUnavailable(_) => Some(5),
+            _ => None,
+        }
+    }
+
+    /// The caller's mistakes are quiet, `LiveChat`'s and waiting are warnings, ours are errors.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,
+            Self::IdentityChanged | Self::LiveChatUnavailable(_) | Self::Busy => Level::WARN,
+            Self::LiveChatRejected { .. } | Self::StoreUnavailable(_) | Self::Internal(_) => Level::ERROR,
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected { exception, description } => Self::LiveChatRejected { exception, description },
+            Failure::Unavailable { cause } => Self::LiveChatUnavailable(cause),
+            Failure::IdentityChanged => Self::IdentityChanged,
+        }
+    }
+}
+
+/// What a site owner can do about an OAuth error of `LiveChat`'s
+/// (<https://platform.text.com/docs/authorization/customer-authorization>).
+fn remedy(exception: &str) -> &'static str {
+    match exception {
+        "invalid_request" | "unauthorized_client" | "invalid_client" | "access_denied" | "forbidden" => {
+            "Check LIVECHAT_CLIENT_ID, that the app is installed on this licence, and that LIVECHAT_REDIRECT_URI is in \
+             the app's list of redirect URIs: same scheme and host, a path that starts alike, no query."
+        }
+        "resource_not_found" => {
+            "Check LIVECHAT_ORGANIZATION_ID or LIVECHAT_LICENSE_ID, and the group if there was one."
+        }
+        "unsupported_grant_type" | "invalid_grant" => "Check that the app's type in the console allows the cookie grant.",
+        _ => "Check the LIVECHAT_* settings against the app in LiveChat's console.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_inside_stays_inside() {
+        for error in [
+            Error::LiveChatUnavailable("connect to 10.0.0.1".into()),
+            Error::StoreUnavailable("AccessDeniedException".into()),
+            Error::Internal("index out of bounds".into()),
+        ] {
+            let public = format!("{} {}", error.title(), error.detail());
+            assert!(!public.contains("10.0.0.1") && !public.contains("AccessDenied") && !public.contains("bounds"));
+        }
+    }
+
+    #[test]
+    fn every_503_says_when_to_come_back() {
+        for error in [Error::Busy, Error::LiveChatUnavailable(String::new()), Error::StoreUnavailable(String::new())] {
+            assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(error.retry_after_s().is_some());
+        }
+    }
+
+    #[test]
+    fn a_rejection_names_livechats_code_and_what_to_fix() {
+        let error = Error::LiveChatRejected {
+            exception: "invalid_request".into(),
+            description: "redirect URI mismatch".into(),
+        };
+        let detail = error.detail();
+        assert!(detail.contains("invalid_request: redirect URI mismatch") && detail.contains("LIVECHAT_REDIRECT_URI"));
+    }
+}

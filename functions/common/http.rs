@@ -1,0 +1,257 @@
+//! An HTTP request to an operation, its result to a response.
+
+use crate::{
+    caller::Auth,
+    error::Error,
+    event::{self, NotAnHttpEvent, RawEvent},
+    identity::{Group, Subject, UserId},
+    provider::{Reply, Source},
+    telemetry,
+    time::Deadline,
+};
+use futures_util::FutureExt;
+use lambda_http::{
+    Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service,
+    http::{
+        HeaderValue, Method,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    },
+    service_fn,
+};
+use percent_encoding::percent_decode_str;
+use problem_details::ProblemDetails;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+/// One of the four, each a function of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The stored token, or a new one.
+    GetToken,
+    /// A new token.
+    GetFreshToken,
+    /// Whether there is a token.
+    HasToken,
+    /// Drops the token.
+    Invalidate,
+}
+
+impl Operation {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::GetToken, Self::GetFreshToken, Self::HasToken, Self::Invalidate];
+
+    /// Its name in `LiveChat`'s documentation, and in the path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GetToken => "getToken",
+            Self::GetFreshToken => "getFreshToken",
+            Self::HasToken => "hasToken",
+            Self::Invalidate => "invalidate",
+        }
+    }
+}
+
+/// What answers carry beside the token: the account that it is for.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// `licenseId`.
+    pub license_id: Option<u64>,
+    /// `organizationId`.
+    pub organization_id: Option<String>,
+}
+
+/// Serves one operation under Lambda's runtime, until Lambda ends the process.
+///
+/// # Errors
+/// When Lambda's runtime API cannot be reached.
+pub async fn run<A, F>(operation: Operation, auth: Auth, account: Account, act: A) -> Result<(), lambda_http::Error>
+where
+    A: Fn(Subject, Deadline) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, Error>> + Send + 'static,
+{
+    let route = Route { operation, auth, account: Arc::new(account) };
+    lambda_http::lambda_runtime::run(service_fn(move |event| handle(route.clone(), act.clone(), event))).await
+}
+
+/// What a function knows of itself.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Which operation it is.
+    pub operation: Operation,
+    /// How it verifies callers.
+    pub auth: Auth,
+    /// Whose tokens it answers.
+    pub account: Arc<Account>,
+}
+
+/// One event to one answer, both in API Gateway's form. Never fails: what goes wrong is an answer too.
+pub async fn handle<A, F>(route: Route, act: A, event: RawEvent) -> Result<impl Serialize, Infallible>
+where
+    A: Fn(Subject, Deadline) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Reply, Error>> + Send + 'static,
+{
+    let parsed = event::parse(&event.payload);
+    let understood = parsed.is_some();
+    let respond = service_fn(move |mut request: Request| {
+        if !understood {
+            request.extensions_mut().insert(NotAnHttpEvent);
+        }
+        let answer = respond(&route, request, &act);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let event = LambdaEvent { payload: parsed.unwrap_or_else(event::blank), context: event.context };
+    Adapter::from(respond).call(event).await
+}
+
+fn respond<A, F>(
+    route: &Route,
+    request: Request,
+    act: &A,
+) -> impl Future<Output = Response<Body>> + Send + use<A, F>
+where
+    A: Fn(Subject, Deadline) -> F,
+    F: Future<Output = Result<Reply, Error>> + Send,
+{
+    let started = Instant::now();
+    let context = request.lambda_context();
+    let deadline = Deadline::of_invocation(context.deadline);
+    let call = read_subject(route, &request).map(|subject| act(subject, deadline));
+    let (operation, account) = (route.operation, route.account.clone());
+    async move {
+        let result = match call {
+            // A bug in one call must not take the answer away from its caller.
+            Ok(call) => AssertUnwindSafe(call)
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into()))),
+            Err(error) => Err(error),
+        };
+        telemetry::call(operation, &context.request_id, started.elapsed(), &result);
+        match result {
+            Ok(reply) => answer(&reply, &account),
+            Err(error) => problem(&error, &context.request_id),
+        }
+    }
+}
+
+fn read_subject(route: &Route, request: &Request) -> Result<Subject, Error> {
+    if request.extensions().get::<NotAnHttpEvent>().is_some() {
+        return Err(Error::InvalidRequest(
+            "The event is none of an HTTP API (payload 2.0), a REST API (1.0) or a function URL.".into(),
+        ));
+    }
+    let user = read_user(route.operation, request.raw_http_path())?;
+    if !matches!(*request.method(), Method::GET | Method::POST) {
+        return Err(Error::MethodNotAllowed);
+    }
+    let query = request.query_string_parameters();
+    let group = match query.all("group").as_deref() {
+        None | Some([]) => None,
+        Some([group]) => Some(Group::parse(group)?),
+        Some(_) => return Err(Error::InvalidRequest("`group` must be given once.".into())),
+    };
+    route.auth.subject(user, group)
+}
+
+/// The `{user}` of `/getToken/{user}`, where the path is percent-encoded once. A stage or a base path may come before.
+fn read_user(operation: Operation, path: &str) -> Result<Option<UserId>, Error> {
+    let name = operation.name();
+    let mut rest = path;
+    while let Some(after) = rest.strip_prefix('/') {
+        match after.strip_prefix(name) {
+            Some("") => return Ok(None),
+            Some(user) if user.starts_with('/') => {
+                let user = percent_decode_str(&user[1..]).decode_utf8().map_err(|_| {
+                    Error::InvalidRequest("The user id is not percent-encoded UTF-8.".into())
+                })?;
+                return if user.is_empty() { Ok(None) } else { UserId::parse(&user).map(Some) };
+            }
+            _ => rest = after.find('/').map_or("", |slash| &after[slash..]),
+        }
+    }
+    Err(Error::NotFound)
+}
+
+fn answer(reply: &Reply, account: &Account) -> Response<Body> {
+    match reply {
+        Reply::Token { issued, source } => {
+            let token = TokenObject {
+                access_token: issued.token.access_token.expose_secret(),
+                entity_id: &issued.entity_id,
+                expires_in: issued.token.lifetime.expires_in_ms,
+                token_type: "Bearer",
+                creation_date: issued.token.lifetime.created_ms,
+                license_id: account.license_id,
+                organization_id: account.organization_id.as_deref(),
+            };
+            let mut response = json(&token, "application/json");
+            if let Ok(status) = cache_status(source) {
+                response.headers_mut().insert("cache-status", status);
+            }
+            response
+        }
+        Reply::HasToken(has) => json(has, "application/json"),
+        Reply::Invalidated => json(&(), "application/json"),
+    }
+}
+
+/// `Cache-Status` (RFC 9211): the stored token is a cache in front of `LiveChat`.
+fn cache_status(source: &Source) -> Result<HeaderValue, lambda_http::http::header::InvalidHeaderValue> {
+    HeaderValue::from_str(&format!("livechat-cip; {source}"))
+}
+
+/// The token object of a Custom Identity Provider, exactly
+/// (<https://platform.text.com/docs/extending-chat-widget/custom-identity-provider>): times in ms, and no cookie.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenObject<'a> {
+    access_token: &'a str,
+    entity_id: &'a str,
+    expires_in: u64,
+    token_type: &'static str,
+    creation_date: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<&'a str>,
+}
+
+/// What RFC 9457 lets a problem have beside its own members.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions<'a> {
+    code: &'static str,
+    request_id: &'a str,
+}
+
+fn problem(error: &Error, request_id: &str) -> Response<Body> {
+    let status = error.status();
+    let details = ProblemDetails::new()
+        .with_status(status)
+        .with_title(error.title())
+        .with_detail(error.detail())
+        .with_extensions(Extensions { code: error.code(), request_id });
+    let mut response = json(&details, "application/problem+json");
+    *response.status_mut() = status;
+    if let Some(seconds) = error.retry_after_s() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    if *error == Error::MethodNotAllowed {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+    }
+    response
+}
+
+fn json(body: &impl Serialize, content_type: &'static str) -> Response<Body> {
+    let body = serde_json::to_string(body).expect("an answer of ours is always JSON");
+    let mut response = Response::new(Body::Text(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

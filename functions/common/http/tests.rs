@@ -1,0 +1,206 @@
+//! Events to subjects, results to answers.
+
+use super::*;
+use crate::{
+    identity::{Issued, Lifetime, Token},
+    provider::Why,
+};
+use serde_json::{Value, json, value::to_raw_value};
+
+const DEADLINE_MS: u64 = 0;
+
+/// Sends an event to a `getToken` that answers with the subject it understood, as the entity id.
+async fn call(event: &Value) -> Value {
+    let route = Route {
+        operation: Operation::GetToken,
+        auth: Auth::None,
+        account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
+    };
+    let act = |subject: Subject, _| async move {
+        assert_ne!(subject.user.as_str(), "panic", "as this test wants");
+        let group = subject.group.map_or(String::new(), |Group(number)| format!("|{number}"));
+        let issued = Issued {
+            entity_id: format!("{}{group}", subject.user.as_str()),
+            token: Token {
+                access_token: "t".into(),
+                lifetime: Lifetime { created_ms: 5, expires_in_ms: 28_800_000 },
+                seq: 1,
+            },
+        };
+        Ok(Reply::Token { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } })
+    };
+    let event = LambdaEvent {
+        payload: to_raw_value(event).expect("JSON"),
+        context: event::context("request-1", DEADLINE_MS),
+    };
+    let answer = handle(route, act, event).await.expect("an answer");
+    serde_json::to_value(answer).expect("JSON")
+}
+
+fn body(answer: &Value) -> Value {
+    serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON")
+}
+
+fn http_api(method: &str, path: &str, query: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+        "headers": {"host": "abc.execute-api.eu-central-1.amazonaws.com"},
+        "requestContext": {
+            "domainName": "abc.execute-api.eu-central-1.amazonaws.com", "stage": "$default",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "t"}
+        },
+        "isBase64Encoded": false
+    })
+}
+
+fn function_url(path: &str) -> Value {
+    let mut event = http_api("GET", path, "");
+    event["requestContext"]["domainName"] = json!("abc.lambda-url.eu-central-1.on.aws");
+    event
+}
+
+fn rest_api(path: &str) -> Value {
+    json!({
+        "resource": "/getToken/{user+}", "path": path, "httpMethod": "GET",
+        "headers": {"Host": "abc.execute-api.eu-central-1.amazonaws.com"},
+        "multiValueHeaders": {"Host": ["abc.execute-api.eu-central-1.amazonaws.com"]},
+        "queryStringParameters": {"group": "3"}, "multiValueQueryStringParameters": {"group": ["3"]},
+        "pathParameters": null, "stageVariables": null,
+        "requestContext": {"accountId": "1", "stage": "prod", "httpMethod": "GET", "path": "/prod/x", "identity": {}},
+        "body": null, "isBase64Encoded": false
+    })
+}
+
+async fn subject_of(event: &Value) -> Result<String, (u64, String)> {
+    let answer = call(event).await;
+    let status = answer["statusCode"].as_u64().expect("a status");
+    match status {
+        200 => Ok(body(&answer)["entityId"].as_str().expect("an entity id").to_owned()),
+        _ => Err((status, body(&answer)["code"].as_str().expect("a code").to_owned())),
+    }
+}
+
+#[tokio::test]
+async fn the_token_object_is_exactly_the_documented_one() {
+    let answer = call(&http_api("GET", "/getToken/alice", "")).await;
+    assert_eq!(
+        body(&answer),
+        json!({
+            "accessToken": "t", "entityId": "alice", "expiresIn": 28_800_000, "tokenType": "Bearer",
+            "creationDate": 5, "licenseId": 1, "organizationId": "o"
+        })
+    );
+    assert_eq!(answer["headers"]["cache-control"], "no-store");
+    assert_eq!(answer["headers"]["content-type"], "application/json");
+    assert_eq!(answer["headers"]["cache-status"], "livechat-cip; fwd=miss");
+    assert_eq!(answer["isBase64Encoded"], false);
+}
+
+#[tokio::test]
+async fn http_apis_hand_user_ids_over_decoded() {
+    for user in ["alice", "a@b.example", "a/b", "a b", "a+b", "100%", "a%2Fb", "日本 👩‍🚀", "..", "a?b", "a#b", "[x]", "getToken/x"] {
+        assert_eq!(subject_of(&http_api("GET", &format!("/getToken/{user}"), "")).await, Ok(user.into()));
+        assert_eq!(subject_of(&http_api("POST", &format!("/prod/getToken/{user}"), "")).await, Ok(user.into()));
+    }
+}
+
+#[tokio::test]
+async fn rest_apis_and_function_urls_hand_them_over_as_sent() {
+    for (path, user) in [
+        ("alice", "alice"),
+        ("a%2Fb", "a/b"),
+        ("a/b", "a/b"),
+        ("a%20b", "a b"),
+        ("a+b", "a+b"),
+        ("a%252Fb", "a%2Fb"),
+        ("%F0%9F%91%8B", "👋"),
+        ("a b{}", "a b{}"),
+        ("%zz", "%zz"),
+    ] {
+        let path = format!("/getToken/{path}");
+        assert_eq!(subject_of(&function_url(&path)).await, Ok(user.into()), "{path}");
+        assert_eq!(subject_of(&rest_api(&path)).await, Ok(format!("{user}|3")), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_a_plain_number_given_once() {
+    let with = |query: &str| http_api("GET", "/getToken/a", query);
+    assert_eq!(subject_of(&with("group=3")).await, Ok("a|3".into()));
+    assert_eq!(subject_of(&with("other=%zz&group=0&x")).await, Ok("a|0".into()));
+    for query in ["group=", "group", "group=3&group=4", "group=+3", "group=3.0", "group=%00", "group=٣", "group=99999999999"] {
+        assert_eq!(subject_of(&with(query)).await, Err((400, "invalid_request".into())), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_names_no_user_is_told_so() {
+    for path in ["/getToken", "/getToken/", "/prod/getToken"] {
+        assert_eq!(subject_of(&http_api("GET", path, "")).await, Err((400, "invalid_request".into())), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_refused_clearly() {
+    for path in ["", "/", "//", "/hasToken/a", "/gettoken/a", "/getTokens/a", "/x/y/z", "getTokenx"] {
+        assert_eq!(subject_of(&http_api("GET", path, "")).await, Err((404, "not_found".into())), "{path}");
+    }
+    for method in ["PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"] {
+        let answer = call(&http_api(method, "/getToken/a", "")).await;
+        assert_eq!(answer["statusCode"], 405, "{method}");
+        assert_eq!(answer["headers"]["allow"], "GET, POST");
+    }
+}
+
+#[tokio::test]
+async fn problems_have_the_form_of_rfc_9457() {
+    let answer = call(&http_api("GET", "/getToken/a%0ab", "group=x")).await;
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json");
+    assert_eq!(answer["headers"]["cache-control"], "no-store");
+    assert_eq!(
+        body(&answer),
+        json!({
+            "title": "The request cannot be understood", "status": 400, "code": "invalid_request",
+            "detail": "`group` must be a LiveChat group's number, such as 3.", "requestId": "request-1"
+        })
+    );
+}
+
+#[tokio::test]
+async fn no_bytes_in_a_request_end_the_function() {
+    let long = format!("/getToken/{}", "x".repeat(100_000));
+    let odd_paths = ["/getToken/a\nb", "/getToken/\u{0}", "/getToken/\u{7f}", "/getToken/%0A", long.as_str(), ":99999/getToken"];
+    for event in odd_paths.iter().flat_map(|path| [http_api("GET", path, ""), function_url(path), rest_api(path)]) {
+        let (status, _) = subject_of(&event).await.expect_err("a refusal");
+        assert!((400..500).contains(&status), "{status} for {}", &event.to_string()[..100]);
+    }
+    let mut odd = http_api("GET", "/getToken/a", "%%%&=&\"<>` {}|\\^[]é\u{0}#?");
+    odd["headers"] = json!({"host": "a b:c/d", "x-forwarded-proto": "1 2", "authorization": "é"});
+    odd["body"] = json!("§§");
+    odd["isBase64Encoded"] = json!(true);
+    odd["requestContext"]["stage"] = json!("a b");
+    odd["requestContext"]["domainName"] = json!("not a host");
+    assert_eq!(subject_of(&odd).await, Ok("a".into()));
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_utf8_is_refused() {
+    assert_eq!(subject_of(&function_url("/getToken/%ff")).await, Err((400, "invalid_request".into())));
+}
+
+#[tokio::test]
+async fn what_is_no_http_event_is_told_so() {
+    for event in [json!({}), json!(null), json!([1]), json!("x"), json!({"Records": []}), json!({"version": "2.0"})] {
+        let answer = call(&event).await;
+        assert_eq!(answer["statusCode"], 400, "{event}");
+        assert_eq!(body(&answer)["code"], "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn a_bug_is_an_answer_too() {
+    let answer = call(&http_api("GET", "/getToken/panic", "")).await;
+    assert_eq!(answer["statusCode"], 500);
+    assert_eq!(body(&answer)["code"], "internal");
+    assert!(!answer.to_string().contains("as this test wants"));
+}

@@ -1,0 +1,344 @@
+//! The words of the domain. Strings become types at the door; what is secret cannot be printed.
+
+use crate::error::Error;
+use secrecy::SecretString;
+use std::fmt;
+
+/// Who a user is to the site: 1 to 256 bytes of UTF-8 without control characters. Everything else is welcome: mail
+/// addresses, slashes, spaces, emoji. Two ids are the same user when their bytes are the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// # Errors
+    /// [`Error::InvalidRequest`] that says what to change.
+    pub fn parse(id: &str) -> Result<Self, Error> {
+        if id.is_empty() {
+            return Err(Error::InvalidRequest("The user id is empty.".into()));
+        }
+        if id.len() > Self::MAX_BYTES {
+            return Err(Error::InvalidRequest(format!(
+                "The user id has {} bytes; {} is the most.",
+                id.len(),
+                Self::MAX_BYTES
+            )));
+        }
+        if id.chars().any(char::is_control) {
+            return Err(Error::InvalidRequest("The user id contains a control character.".into()));
+        }
+        Ok(Self(id.to_owned()))
+    }
+
+    /// The id as the site knows it. It is personal data: not for logs.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserId(…)")
+    }
+}
+
+/// A `LiveChat` group, whose chats have an identity of their own when the licence keeps chats between groups apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Group(pub u32);
+
+impl Group {
+    /// # Errors
+    /// [`Error::InvalidRequest`] for anything but a plain decimal integer, so that one group has one spelling.
+    pub fn parse(group: &str) -> Result<Self, Error> {
+        group
+            .parse()
+            .ok()
+            .filter(|number: &u32| number.to_string() == group)
+            .map(Self)
+            .ok_or_else(|| Error::InvalidRequest("`group` must be a LiveChat group's number, such as 3.".into()))
+    }
+}
+
+/// Whose token it is: a verified user, and the group if there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// The user, as verified by [`crate::caller`].
+    pub user: UserId,
+    /// The group identity that is asked for; `None` for the licence's common one.
+    pub group: Option<Group>,
+}
+
+/// The two cookies that *are* a `LiveChat` customer: who has them can get tokens for two years. They never leave the
+/// backend. Values only; `LiveChat`'s documentation calls them `__lc_cid` and `__lc_cst`.
+#[derive(Clone, Debug)]
+pub struct Cookies {
+    /// Customer id.
+    pub cid: SecretString,
+    /// Customer secret token.
+    pub cst: SecretString,
+}
+
+/// One customer of `LiveChat`'s, and what it takes to get tokens for it.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `LiveChat`'s id of the customer.
+    pub entity_id: String,
+    /// What proves to `LiveChat` that we speak for the customer.
+    pub cookies: Cookies,
+    /// When the cookies lapse unless a token is asked for before; Unix time in s.
+    pub cookies_lapse_at_s: u64,
+    /// Customers that this subject had before and that `LiveChat` no longer knew, oldest first.
+    pub former: Vec<FormerIdentity>,
+}
+
+impl Identity {
+    /// How many former identities are kept; the oldest go first.
+    const MOST_FORMER: usize = 10;
+
+    /// The identity that takes this one's place, with this one on record.
+    #[must_use]
+    pub fn replaced_by(self, entity_id: String, cookies: Cookies, cookies_lapse_at_s: u64, now_ms: u64) -> Self {
+        let mut former = self.former;
+        former.push(FormerIdentity { entity_id: self.entity_id, cookies: self.cookies, until_ms: now_ms });
+        former.drain(..former.len().saturating_sub(Self::MOST_FORMER));
+        Self { entity_id, cookies, cookies_lapse_at_s, former }
+    }
+}
+
+/// A customer that a subject had until `LiveChat` answered with another one. Kept so that it can be found again.
+#[derive(Clone, Debug)]
+pub struct FormerIdentity {
+    /// `LiveChat`'s id of the customer.
+    pub entity_id: String,
+    /// The cookies that `LiveChat` no longer took.
+    pub cookies: Cookies,
+    /// When it was replaced; Unix time in ms.
+    pub until_ms: u64,
+}
+
+/// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Just before `LiveChat` was asked for it; Unix time in ms.
+    pub created_ms: u64,
+    /// How long it lives from then on, in ms.
+    pub expires_in_ms: u64,
+}
+
+impl Lifetime {
+    /// The SDK renews a token that has under 60 minutes left, so a token is renewed here a little before that.
+    const MARGIN_MS: u64 = 65 * 60 * 1000;
+
+    /// `LiveChat` still accepts the token.
+    pub fn is_live(self, now_ms: u64) -> bool {
+        self.left_ms(now_ms) > 0
+    }
+
+    /// The token can be handed out without renewing it: more than 65 minutes are left, or more than a quarter of a life
+    /// that is short itself.
+    pub fn is_usable(self, now_ms: u64) -> bool {
+        self.left_ms(now_ms) > Self::MARGIN_MS.min(self.expires_in_ms / 4)
+    }
+
+    fn left_ms(self, now_ms: u64) -> u64 {
+        self.created_ms.saturating_add(self.expires_in_ms).saturating_sub(now_ms)
+    }
+}
+
+/// A customer token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// What the widget sends to `LiveChat`.
+    pub access_token: SecretString,
+    /// Its age and life.
+    pub lifetime: Lifetime,
+    /// The sequence number of the lease under which `LiveChat` issued it: a higher number is a newer token.
+    pub seq: u64,
+}
+
+/// The exclusive right to renew one subject's token, for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// A value that nobody else has, made anew for each lease.
+    pub owner: String,
+    /// Counts a subject's leases; each is higher than the one before.
+    pub seq: u64,
+    /// When others may take it over; Unix time in ms, by the owner's clock.
+    pub until_ms: u64,
+}
+
+impl Lease {
+    /// How long a lease keeps others out, in ms: longer than asking `LiveChat`
+    /// ([`Accounts::LONGEST`](crate::accounts::Accounts::LONGEST)) and storing the result
+    /// ([`Store::LONGEST_WRITE`](crate::store::Store::LONGEST_WRITE)) can take.
+    pub const LENGTH_MS: u64 = 10_000;
+
+    /// The end of a lease that is taken now, and the last moment that the end of one can lie at: a lease beyond that
+    /// is the work of a clock that is wrong, and must not keep a user out for as long as the clock was.
+    pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
+        (now_ms + Self::LENGTH_MS, now_ms + 2 * Self::LENGTH_MS)
+    }
+
+    /// Nobody else may take it over yet.
+    pub fn is_held(&self, now_ms: u64) -> bool {
+        (now_ms..=Self::bounds_ms(now_ms).1).contains(&self.until_ms)
+    }
+}
+
+/// How the renewal under a lease failed, for those who waited for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRenewal {
+    /// The lease's sequence number.
+    pub seq: u64,
+    /// What happened.
+    pub failure: Failure,
+}
+
+/// Why `LiveChat` gave no token that we could use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It does not accept our settings or request; trying again changes nothing.
+    Rejected {
+        /// `LiveChat`'s code, such as `invalid_client`.
+        exception: String,
+        /// `LiveChat`'s words, or ours where it had none.
+        description: String,
+    },
+    /// It is down, slow or talks nonsense; a later try may work.
+    Unavailable {
+        /// What we saw, for the log.
+        cause: String,
+    },
+    /// It answered for another customer than the one on record, and the site's settings refuse that.
+    IdentityChanged,
+}
+
+/// Everything that is stored for one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// The customer, once `LiveChat` has made one.
+    pub identity: Option<Identity>,
+    /// The newest token, unless it was invalidated.
+    pub token: Option<Token>,
+    /// Who is renewing the token right now, or was when it died.
+    pub lease: Option<Lease>,
+    /// The latest failed renewal since the latest good one.
+    pub failed: Option<FailedRenewal>,
+}
+
+impl Record {
+    /// The token with its customer; there is none without the other.
+    pub fn issued(&self) -> Option<Issued> {
+        let (identity, token) = (self.identity.as_ref()?, self.token.as_ref()?);
+        Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone() })
+    }
+
+    /// The lease that nobody else may take over yet.
+    pub fn held(&self, now_ms: u64) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| lease.is_held(now_ms))
+    }
+}
+
+/// A token and the customer whom it stands for: what a caller gets.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// `LiveChat`'s id of the customer.
+    pub entity_id: String,
+    /// The token.
+    pub token: Token,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: u64 = 3_600_000;
+
+    #[test]
+    fn user_ids_may_be_anything_that_people_use() {
+        for id in ["alice", "a@b.example", "a/b", "a b", "日本", "👩‍🚀", "%2F", "..", "x".repeat(256).as_str()] {
+            assert_eq!(UserId::parse(id).map(|user| user.as_str().to_owned()).ok().as_deref(), Some(id));
+        }
+    }
+
+    #[test]
+    fn user_ids_that_nobody_can_mean_are_refused() {
+        for id in ["", "a\nb", "a\0", "\u{7f}", "\u{85}", "é".repeat(129).as_str()] {
+            assert!(matches!(UserId::parse(id), Err(Error::InvalidRequest(_))), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_group_has_one_spelling() {
+        assert_eq!(Group::parse("0").ok(), Some(Group(0)));
+        assert_eq!(Group::parse("4294967295").ok(), Some(Group(u32::MAX)));
+        for group in ["", "+1", "01", "-1", "1.0", "4294967296", " 1", "١", "1\0"] {
+            assert!(Group::parse(group).is_err(), "{group:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_renewed_65_minutes_before_its_end() {
+        let token = Lifetime { created_ms: 0, expires_in_ms: 8 * HOUR_MS };
+        let renewal = 8 * HOUR_MS - 65 * 60_000;
+        assert!(token.is_usable(renewal - 1));
+        assert!(!token.is_usable(renewal));
+        assert!(token.is_live(8 * HOUR_MS - 1));
+        assert!(!token.is_live(8 * HOUR_MS));
+    }
+
+    #[test]
+    fn a_short_token_is_renewed_in_its_last_quarter() {
+        let token = Lifetime { created_ms: 0, expires_in_ms: HOUR_MS };
+        assert!(token.is_usable(HOUR_MS * 3 / 4 - 1));
+        assert!(!token.is_usable(HOUR_MS * 3 / 4));
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_the_issuer_does_not_break_the_token() {
+        assert!(Lifetime { created_ms: 10_000, expires_in_ms: HOUR_MS }.is_usable(0));
+    }
+
+    #[test]
+    fn a_lease_lapses_and_a_wrong_clock_makes_no_endless_one() {
+        let now_ms = 1_000_000;
+        let lease = |until_ms| Lease { owner: "o".into(), seq: 1, until_ms };
+        for (until_ms, held) in
+            [(now_ms - 1, false), (now_ms, true), (now_ms + 10_000, true), (now_ms + 20_000, true), (now_ms + 20_001, false)]
+        {
+            assert_eq!(lease(until_ms).is_held(now_ms), held, "{until_ms}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_can_be_printed() {
+        let cookies = Cookies { cid: "cid-value".into(), cst: "cst-value".into() };
+        let record = Record {
+            identity: Some(Identity { entity_id: "e".into(), cookies, cookies_lapse_at_s: 0, former: vec![] }),
+            token: Some(Token {
+                access_token: "token-value".into(),
+                lifetime: Lifetime { created_ms: 0, expires_in_ms: 1 },
+                seq: 1,
+            }),
+            ..Record::default()
+        };
+        let user = UserId::parse("alice@example.com").expect("a good id");
+        let printed = format!("{record:?} {user:?}");
+        assert!(!printed.contains("-value") && !printed.contains("alice"), "{printed}");
+    }
+
+    #[test]
+    fn a_replaced_identity_stays_on_record_and_the_list_stays_short() {
+        let cookies = || Cookies { cid: "c".into(), cst: "s".into() };
+        let mut identity =
+            Identity { entity_id: "0".into(), cookies: cookies(), cookies_lapse_at_s: 0, former: vec![] };
+        for n in 1..=12_u64 {
+            identity = identity.replaced_by(n.to_string(), cookies(), 0, n);
+        }
+        let former: Vec<_> = identity.former.iter().map(|former| former.entity_id.as_str()).collect();
+        assert_eq!(identity.entity_id, "12");
+        assert_eq!(former, ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+    }
+}

@@ -1,0 +1,42 @@
+//! The module that the four functions share: one `LiveChat` identity for each user, on every device.
+//!
+//! A site's page calls one of four operations (`getToken`, `getFreshToken`, `hasToken`, `invalidate`). API Gateway hands
+//! the call to the Lambda function of that name, and each of these is a `main.rs` of a few lines around this crate:
+//!
+//! ```text
+//!  event ──▶ event ──▶ http ──▶ caller ──▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
+//!            (guard)   (call)   (subject)  (rules)    └──▶ accounts   LiveChat's Customer Accounts API
+//!                        ▲                    │
+//!                        └──── answer ◀───────┘
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`config`] | environment variables to typed settings, read once, at init |
+//! | [`event`] | what arrives from API Gateway, made safe to parse |
+//! | [`http`] | an HTTP request to an operation, its result to a response |
+//! | [`caller`] | who is calling; the only place that decides it |
+//! | [`identity`] | the words of the domain: subject, cookies, token, record |
+//! | [`provider`] | the rules of the four operations; **start reading here** |
+//! | [`store`] | `DynamoDB`; the only file that knows its attributes |
+//! | [`accounts`] | `LiveChat`; the only file that knows its wire format |
+//! | [`error`] | everything that can go wrong, and what the caller is told |
+//! | [`telemetry`] | logs |
+//! | [`time`] | clocks and deadlines |
+//!
+//! The heart is *renewal* in [`provider`]: whoever needs a new token takes the user's lease with one conditional write,
+//! asks `LiveChat`, and stores cookies, token and the lease's end with one more write that only the lease's owner can
+//! make. Everybody else waits for that result. So however many tabs, devices and crashed invocations there are, all
+//! tokens that a user is ever given belong to one `LiveChat` customer.
+
+pub mod accounts;
+pub mod caller;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod http;
+pub mod identity;
+pub mod provider;
+pub mod store;
+pub mod telemetry;
+pub mod time;

@@ -1,0 +1,258 @@
+//! `DynamoDB`. The only file that knows its words; `store/item.rs` has the form of an item.
+//!
+//! Every read is strongly consistent and every write that depends on what is stored is conditional, so the database
+//! decides all races. A write that is refused answers with the item as it stands, so that the loser needs no read.
+
+mod connect;
+mod item;
+
+use crate::{
+    error::Error,
+    identity::{FailedRenewal, Identity, Lease, Lifetime, Record, Subject, Token},
+    time::{Deadline, now_ms},
+};
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use item::{Item, number};
+use std::time::Duration;
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+/// What became of a try to take a lease.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is ours; this is what is stored.
+    Ours(Lease, Record),
+    /// Somebody else has it, or there is a token that makes it needless; this is what is stored.
+    Refused(Record),
+}
+
+/// What became of the result that a lease's owner wanted to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored, and the lease is over.
+    Yes,
+    /// The lease was no longer ours: nothing was changed.
+    LeaseLost,
+}
+
+impl Store {
+    /// The longest that one operation takes, retries included.
+    pub const LONGEST_WRITE: Duration = Duration::from_secs(3);
+    /// An item without an identity is what a failed first renewal leaves behind, and goes after a day, in s.
+    const ABANDONED_AFTER_S: u64 = 86_400;
+    /// Items go when their cookies have been over for 30 days, in s.
+    const KEPT_AFTER_LAPSE_S: u64 = 30 * 86_400;
+
+    /// The table `table`, through `client`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// Everything that is stored for `subject`; one `GetItem`.
+    pub async fn read(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Record>, Error> {
+        self.get(subject, None, deadline).await?.map(Item::into_record).transpose()
+    }
+
+    /// The age and life of the subject's token, if it has one; one `GetItem` that answers nothing else.
+    pub async fn read_lifetime(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Lifetime>, Error> {
+        let wanted = format!("#t.{}, #t.{}", item::CREATED_MS, item::EXPIRES_IN_MS);
+        self.get(subject, Some(wanted), deadline).await?.map_or(Ok(None), |item| item.lifetime())
+    }
+
+    async fn get(
+        &self,
+        subject: &Subject,
+        projection: Option<String>,
+        deadline: Deadline,
+    ) -> Result<Option<Item>, Error> {
+        let (pk, sk) = item::key(subject);
+        let mut request =
+            self.client.get_item().table_name(&self.table).key(item::PK, pk).key(item::SK, sk).consistent_read(true);
+        if let Some(wanted) = projection {
+            request = request.projection_expression(wanted).expression_attribute_names("#t", item::TOKEN);
+        }
+        let answer = deadline.bound(request.send()).await.map_err(|_| too_slow())?.map_err(|error| failed(&error))?;
+        Ok(answer.item.map(Item::new))
+    }
+
+    /// Tries to take the subject's lease as `owner`, a value that is used for nothing else: if nobody holds it, and
+    /// unless there is a token with a higher sequence number than `unless_newer_than`. One `UpdateItem`, which makes
+    /// the item if there is none.
+    pub async fn take_lease(
+        &self,
+        subject: &Subject,
+        owner: &str,
+        unless_newer_than: Option<u64>,
+        deadline: Deadline,
+    ) -> Result<Taken, Error> {
+        let now_ms = now_ms();
+        let (until_ms, latest_ms) = Lease::bounds_ms(now_ms);
+        let mut condition = "(attribute_not_exists(#owner) OR NOT #until BETWEEN :now AND :latest)".to_owned();
+        let mut request = self
+            .update(subject)
+            .update_expression(
+                "SET #owner = :owner, #until = :until, #expires = if_not_exists(#expires, :abandoned), \
+                 #seq = if_not_exists(#seq, :zero) + :one, #version = if_not_exists(#version, :zero) + :one",
+            )
+            .expression_attribute_names("#owner", item::LEASE_OWNER)
+            .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
+            .expression_attribute_names("#seq", item::LEASE_SEQ)
+            .expression_attribute_names("#expires", item::EXPIRES_AT_S)
+            .expression_attribute_values(":owner", AttributeValue::S(owner.into()))
+            .expression_attribute_values(":now", number(now_ms))
+            .expression_attribute_values(":until", number(until_ms))
+            .expression_attribute_values(":latest", number(latest_ms))
+            .expression_attribute_values(":abandoned", number(now_ms / 1000 + Self::ABANDONED_AFTER_S))
+            .expression_attribute_values(":zero", number(0))
+            .return_values(ReturnValue::AllNew);
+        if let Some(seq) = unless_newer_than {
+            condition.push_str(" AND (attribute_not_exists(#t) OR #t.#tseq <= :seen)");
+            request = request
+                .expression_attribute_names("#t", item::TOKEN)
+                .expression_attribute_names("#tseq", item::SEQ)
+                .expression_attribute_values(":seen", number(seq));
+        }
+        let record = match self.send(request.condition_expression(condition), deadline).await? {
+            Update::Done(answer) => Item::new(answer.attributes.unwrap_or_default()).into_record()?,
+            Update::Refused(item) => item.map(Item::into_record).transpose()?.unwrap_or_default(),
+        };
+        // Also when it was refused: then an earlier try of the SDK's got through, and its answer was lost.
+        match record.lease.clone().filter(|lease| lease.owner == owner) {
+            Some(lease) => Ok(Taken::Ours(lease, record)),
+            None => Ok(Taken::Refused(record)),
+        }
+    }
+
+    /// Stores what the owner of `lease` got, and ends the lease: if it is still the owner's. One `UpdateItem`.
+    pub async fn finish(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        identity: &Identity,
+        token: &Token,
+        deadline: Deadline,
+    ) -> Result<Stored, Error> {
+        let request = self
+            .update_under(subject, lease)
+            .update_expression(
+                "SET #entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #t = :token, \
+                 #expires = :expires, #version = #version + :one REMOVE #owner, #until, #failed",
+            )
+            .expression_attribute_names("#entity", item::ENTITY_ID)
+            .expression_attribute_names("#cookies", item::COOKIES)
+            .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
+            .expression_attribute_names("#former", item::FORMER)
+            .expression_attribute_names("#t", item::TOKEN)
+            .expression_attribute_names("#expires", item::EXPIRES_AT_S)
+            .expression_attribute_values(":entity", AttributeValue::S(identity.entity_id.clone()))
+            .expression_attribute_values(":cookies", item::of_cookies(&identity.cookies))
+            .expression_attribute_values(":lapse", number(identity.cookies_lapse_at_s))
+            .expression_attribute_values(":former", item::of_former(&identity.former))
+            .expression_attribute_values(":token", item::of_token(token))
+            .expression_attribute_values(":expires", number(identity.cookies_lapse_at_s + Self::KEPT_AFTER_LAPSE_S));
+        Ok(match self.send(request, deadline).await? {
+            Update::Done(_) => Stored::Yes,
+            Update::Refused(item) => {
+                let record = item.map(Item::into_record).transpose()?.unwrap_or_default();
+                // An earlier try of the SDK's got through, and its answer was lost.
+                let ours = record.token.is_some_and(|stored| stored.seq == lease.seq);
+                if ours { Stored::Yes } else { Stored::LeaseLost }
+            }
+        })
+    }
+
+    /// Ends `lease` without a result and leaves word why, if it is still the owner's. One `UpdateItem`.
+    pub async fn give_up(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        failed: &FailedRenewal,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let request = self
+            .update_under(subject, lease)
+            .update_expression("SET #failed = :failed, #version = #version + :one REMOVE #owner, #until")
+            .expression_attribute_values(":failed", item::of_failed(failed));
+        self.send(request, deadline).await.map(|_| ())
+    }
+
+    /// Drops the subject's token, and keeps everything else. One `UpdateItem`, which makes no item where none is.
+    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<(), Error> {
+        let request = self
+            .update(subject)
+            .update_expression("SET #version = #version + :one REMOVE #t")
+            .condition_expression("attribute_exists(#t)")
+            .expression_attribute_names("#t", item::TOKEN);
+        self.send(request, deadline).await.map(|_| ())
+    }
+
+    fn update(&self, subject: &Subject) -> UpdateItemFluentBuilder {
+        let (pk, sk) = item::key(subject);
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(item::PK, pk)
+            .key(item::SK, sk)
+            .expression_attribute_names("#version", item::VERSION)
+            .expression_attribute_values(":one", number(1))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// The fence: an update that only takes effect while `lease` is its owner's.
+    fn update_under(&self, subject: &Subject, lease: &Lease) -> UpdateItemFluentBuilder {
+        self.update(subject)
+            .condition_expression("#owner = :owner AND #seq = :seq")
+            .expression_attribute_names("#owner", item::LEASE_OWNER)
+            .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
+            .expression_attribute_names("#seq", item::LEASE_SEQ)
+            .expression_attribute_names("#failed", item::FAILED)
+            .expression_attribute_values(":owner", AttributeValue::S(lease.owner.clone()))
+            .expression_attribute_values(":seq", number(lease.seq))
+    }
+
+    async fn send(&self, request: UpdateItemFluentBuilder, deadline: Deadline) -> Result<Update, Error> {
+        match deadline.bound(request.send()).await.map_err(|_| too_slow())? {
+            Ok(answer) => Ok(Update::Done(answer)),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Update::Refused(refused.item.clone().map(Item::new)))
+                }
+                _ => Err(failed(&error)),
+            },
+        }
+    }
+}
+
+enum Update {
+    Done(UpdateItemOutput),
+    /// The condition did not hold; the item as it stands, if there is one.
+    Refused(Option<Item>),
+}
+
+fn too_slow() -> Error {
+    Error::StoreUnavailable("no answer before the invocation's deadline".into())
+}
+
+/// The kind of error only: `DynamoDB`'s messages can quote what was sent.
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Error {
+    let kind = match error {
+        SdkError::ServiceError(answer) => answer.err().code().unwrap_or("an error without a code"),
+        SdkError::TimeoutError(_) => "time-out",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "time-out",
+        SdkError::DispatchFailure(failure) if failure.is_io() => "no connection",
+        SdkError::DispatchFailure(_) => "the request could not be sent (credentials, region or endpoint)",
+        SdkError::ResponseError(_) => "an answer that is none of DynamoDB's",
+        _ => "the request could not be built",
+    };
+    Error::StoreUnavailable(kind.to_owned())
+}

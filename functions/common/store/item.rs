@@ -1,0 +1,312 @@
+//! One item: the names of its attributes, and how they become a [`Record`].
+//!
+//! | attribute | type | holds |
+//! |---|---|---|
+//! | `pk`, `sk` | S | `user#<id>`; `identity` or `group#<n>` |
+//! | `version` | N | counts the writes |
+//! | `expiresAt` | N | Unix time in s; `DynamoDB` deletes the item some time after (TTL) |
+//! | `entityId` | S | the `LiveChat` customer |
+//! | `cookies` | M | `cid`, `cst` |
+//! | `cookiesLapseAt` | N | Unix time in s |
+//! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
+//! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
+//! | `leaseSeq` | N | counts the leases |
+//! | `leaseOwner`, `leaseUntil` | S, N | the lease, while there is one; Unix time in ms |
+//! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
+
+use crate::{
+    error::Error,
+    identity::{Cookies, FailedRenewal, Failure, FormerIdentity, Group, Identity, Lease, Lifetime, Record, Subject, Token},
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashMap;
+
+pub(super) const PK: &str = "pk";
+pub(super) const SK: &str = "sk";
+pub(super) const VERSION: &str = "version";
+pub(super) const EXPIRES_AT_S: &str = "expiresAt";
+pub(super) const ENTITY_ID: &str = "entityId";
+pub(super) const COOKIES: &str = "cookies";
+pub(super) const COOKIES_LAPSE_AT_S: &str = "cookiesLapseAt";
+pub(super) const FORMER: &str = "formerIdentities";
+pub(super) const TOKEN: &str = "token";
+pub(super) const CREATED_MS: &str = "created";
+pub(super) const EXPIRES_IN_MS: &str = "expiresIn";
+pub(super) const SEQ: &str = "seq";
+pub(super) const LEASE_SEQ: &str = "leaseSeq";
+pub(super) const LEASE_OWNER: &str = "leaseOwner";
+pub(super) const LEASE_UNTIL_MS: &str = "leaseUntil";
+pub(super) const FAILED: &str = "failedRenewal";
+const CID: &str = "cid";
+const CST: &str = "cst";
+const ACCESS_TOKEN: &str = "accessToken";
+const UNTIL_MS: &str = "until";
+const KIND: &str = "kind";
+const EXCEPTION: &str = "exception";
+const DESCRIPTION: &str = "description";
+
+/// The subject's partition and sort key. A key of `DynamoDB`'s has 2,048 bytes, so every user id fits.
+pub(super) fn key(subject: &Subject) -> (AttributeValue, AttributeValue) {
+    let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
+    (AttributeValue::S(format!("user#{}", subject.user.as_str())), AttributeValue::S(sk))
+}
+
+pub(super) fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn secret(secret: &SecretString) -> AttributeValue {
+    AttributeValue::S(secret.expose_secret().to_owned())
+}
+
+fn map<const N: usize>(fields: [(&str, AttributeValue); N]) -> AttributeValue {
+    AttributeValue::M(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+pub(super) fn of_cookies(cookies: &Cookies) -> AttributeValue {
+    map([(CID, secret(&cookies.cid)), (CST, secret(&cookies.cst))])
+}
+
+pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
+    let one = |former: &FormerIdentity| {
+        map([
+            (ENTITY_ID, AttributeValue::S(former.entity_id.clone())),
+            (CID, secret(&former.cookies.cid)),
+            (CST, secret(&former.cookies.cst)),
+            (UNTIL_MS, number(former.until_ms)),
+        ])
+    };
+    AttributeValue::L(former.iter().map(one).collect())
+}
+
+pub(super) fn of_token(token: &Token) -> AttributeValue {
+    map([
+        (ACCESS_TOKEN, secret(&token.access_token)),
+        (CREATED_MS, number(token.lifetime.created_ms)),
+        (EXPIRES_IN_MS, number(token.lifetime.expires_in_ms)),
+        (SEQ, number(token.seq)),
+    ])
+}
+
+pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let seq = (SEQ, number(failed.seq));
+    match &failed.failure {
+        Failure::Rejected { exception, description } => {
+            map([seq, (KIND, text("rejected")), (EXCEPTION, text(exception)), (DESCRIPTION, text(description))])
+        }
+        Failure::Unavailable { cause } => map([seq, (KIND, text("unavailable")), (DESCRIPTION, text(cause))]),
+        Failure::IdentityChanged => map([seq, (KIND, text("identityChanged"))]),
+    }
+}
+
+/// A stored item, or a map inside one, that is being read. What does not have the form above is an error, never a
+/// guess: a guessed identity would be somebody else's.
+pub(super) struct Item(HashMap<String, AttributeValue>);
+
+impl Item {
+    pub(super) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
+        Self(attributes)
+    }
+
+    pub(super) fn into_record(mut self) -> Result<Record, Error> {
+        let identity = match self.0.contains_key(ENTITY_ID) {
+            true => Some(self.identity()?),
+            false => None,
+        };
+        let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
+        let lease = match self.0.contains_key(LEASE_OWNER) {
+            true => Some(Lease {
+                owner: self.string(LEASE_OWNER)?,
+                seq: self.number(LEASE_SEQ)?,
+                until_ms: self.number(LEASE_UNTIL_MS)?,
+            }),
+            false => None,
+        };
+        let failed = self.take_map(FAILED)?.map(Self::failed).transpose()?;
+        Ok(Record { identity, token, lease, failed })
+    }
+
+    /// The token's age and life, from an item of which only that was asked for.
+    pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, Error> {
+        self.take_map(TOKEN)?.map(|mut token| token.token_lifetime()).transpose()
+    }
+
+    fn identity(&mut self) -> Result<Identity, Error> {
+        let mut cookies = self.take_map(COOKIES)?.ok_or_else(|| misshapen(COOKIES))?;
+        Ok(Identity {
+            entity_id: self.string(ENTITY_ID)?,
+            cookies: cookies.cookies()?,
+            cookies_lapse_at_s: self.number(COOKIES_LAPSE_AT_S)?,
+            former: self.former()?,
+        })
+    }
+
+    fn former(&mut self) -> Result<Vec<FormerIdentity>, Error> {
+        let list = match self.0.remove(FORMER) {
+            None => return Ok(Vec::new()),
+            Some(AttributeValue::L(list)) => list,
+            Some(_) => return Err(misshapen(FORMER)),
+        };
+        let one = |value| match value {
+            AttributeValue::M(fields) => {
+                let mut fields = Self(fields);
+                Ok(FormerIdentity {
+                    entity_id: fields.string(ENTITY_ID)?,
+                    cookies: fields.cookies()?,
+                    until_ms: fields.number(UNTIL_MS)?,
+                })
+            }
+            _ => Err(misshapen(FORMER)),
+        };
+        list.into_iter().map(one).collect()
+    }
+
+    fn token(mut self) -> Result<Token, Error> {
+        Ok(Token {
+            access_token: self.string(ACCESS_TOKEN)?.into(),
+            lifetime: self.token_lifetime()?,
+            seq: self.number(SEQ)?,
+        })
+    }
+
+    fn token_lifetime(&mut self) -> Result<Lifetime, Error> {
+        Ok(Lifetime { created_ms: self.number(CREATED_MS)?, expires_in_ms: self.number(EXPIRES_IN_MS)? })
+    }
+
+    fn failed(mut self) -> Result<FailedRenewal, Error> {
+        let failure = match self.string(KIND)?.as_str() {
+            "rejected" => Failure::Rejected { exception: self.text(EXCEPTION)?, description: self.text(DESCRIPTION)? },
+            "unavailable" => Failure::Unavailable { cause: self.text(DESCRIPTION)? },
+            "identityChanged" => Failure::IdentityChanged,
+            _ => return Err(misshapen(KIND)),
+        };
+        Ok(FailedRenewal { seq: self.number(SEQ)?, failure })
+    }
+
+    fn cookies(&mut self) -> Result<Cookies, Error> {
+        Ok(Cookies { cid: self.string(CID)?.into(), cst: self.string(CST)?.into() })
+    }
+
+    fn take_map(&mut self, name: &str) -> Result<Option<Self>, Error> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(AttributeValue::M(fields)) => Ok(Some(Self(fields))),
+            Some(_) => Err(misshapen(name)),
+        }
+    }
+
+    /// A string that means something only when it is not empty.
+    fn string(&mut self, name: &str) -> Result<String, Error> {
+        self.text(name).and_then(|text| if text.is_empty() { Err(misshapen(name)) } else { Ok(text) })
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, Error> {
+        match self.0.remove(name) {
+            Some(AttributeValue::S(text)) => Ok(text),
+            _ => Err(misshapen(name)),
+        }
+    }
+
+    fn number(&mut self, name: &str) -> Result<u64, Error> {
+        match self.0.get(name) {
+            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| misshapen(name)),
+            _ => Err(misshapen(name)),
+        }
+    }
+}
+
+fn misshapen(name: &str) -> Error {
+    Error::Internal(format!("the stored item's `{name}` is missing or has another form than this version's"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::UserId;
+
+    fn subject(user: &str, group: Option<u32>) -> Subject {
+        Subject { user: UserId::parse(user).expect("a good id"), group: group.map(Group) }
+    }
+
+    fn keys(subject: &Subject) -> (String, String) {
+        let (pk, sk) = key(subject);
+        (pk.as_s().expect("a string").clone(), sk.as_s().expect("a string").clone())
+    }
+
+    #[test]
+    fn no_two_subjects_share_a_key() {
+        assert_eq!(keys(&subject("a", None)), ("user#a".into(), "identity".into()));
+        assert_eq!(keys(&subject("a", Some(0))), ("user#a".into(), "group#0".into()));
+        assert_ne!(keys(&subject("a#identity", None)), keys(&subject("a", None)));
+        assert_ne!(keys(&subject("A", None)), keys(&subject("a", None)));
+    }
+
+    fn full() -> HashMap<String, AttributeValue> {
+        let cookies = Cookies { cid: "c".into(), cst: "s".into() };
+        let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until_ms: 5 };
+        let token = Token {
+            access_token: "t".into(),
+            lifetime: Lifetime { created_ms: 1, expires_in_ms: 2 },
+            seq: 3,
+        };
+        let failed = FailedRenewal { seq: 4, failure: Failure::Unavailable { cause: "status 503".into() } };
+        HashMap::from([
+            (ENTITY_ID.into(), AttributeValue::S("e1".into())),
+            (COOKIES.into(), of_cookies(&cookies)),
+            (COOKIES_LAPSE_AT_S.into(), number(7)),
+            (FORMER.into(), of_former(&[former])),
+            (TOKEN.into(), of_token(&token)),
+            (LEASE_SEQ.into(), number(4)),
+            (LEASE_OWNER.into(), AttributeValue::S("o".into())),
+            (LEASE_UNTIL_MS.into(), number(9)),
+            (FAILED.into(), of_failed(&failed)),
+        ])
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let record = Item::new(full()).into_record().expect("a record");
+        let identity = record.identity.expect("an identity");
+        assert_eq!((identity.entity_id.as_str(), identity.cookies_lapse_at_s), ("e1", 7));
+        assert_eq!(identity.cookies.cst.expose_secret(), "s");
+        assert_eq!((identity.former[0].entity_id.as_str(), identity.former[0].until_ms), ("e0", 5));
+        let token = record.token.expect("a token");
+        assert_eq!((token.access_token.expose_secret(), token.seq), ("t", 3));
+        assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until_ms: 9 }));
+        assert_eq!(record.failed.expect("a failure").failure, Failure::Unavailable { cause: "status 503".into() });
+    }
+
+    #[test]
+    fn every_failure_can_be_read_again() {
+        for failure in [
+            Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() },
+            Failure::Rejected { exception: "invalid_client".into(), description: String::new() },
+            Failure::Unavailable { cause: "no connection".into() },
+            Failure::IdentityChanged,
+        ] {
+            let failed = FailedRenewal { seq: 1, failure };
+            let item = Item::new(HashMap::from([(FAILED.into(), of_failed(&failed))]));
+            assert_eq!(item.into_record().expect("a record").failed, Some(failed));
+        }
+    }
+
+    #[test]
+    fn an_empty_item_is_an_empty_record() {
+        let record = Item::new(HashMap::new()).into_record().expect("a record");
+        assert!(record.identity.is_none() && record.token.is_none() && record.lease.is_none());
+    }
+
+    #[test]
+    fn a_misshapen_item_is_an_error_and_shows_nothing_of_itself() {
+        for name in [ENTITY_ID, COOKIES, COOKIES_LAPSE_AT_S, FORMER, TOKEN, LEASE_SEQ, LEASE_OWNER, LEASE_UNTIL_MS, FAILED] {
+            let mut item = full();
+            item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));
+            match Item::new(item).into_record() {
+                Err(Error::Internal(what)) => assert!(what.contains(name) && !what.contains("secret"), "{what}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+}

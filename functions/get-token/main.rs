@@ -1,0 +1,20 @@
+//! `getToken` as a Lambda function: logs, settings, clients, then one event after the other.
+
+use cip::{
+    config::{Common, Source},
+    http::{self, Operation},
+    provider::Provider,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    cip::telemetry::init();
+    let source = Source::environment();
+    let common = Common::read(&source)?;
+    let provider = Provider::connect(&source, &common).await?;
+    http::run(Operation::GetToken, common.auth, provider.account(), move |subject, deadline| {
+        let provider = provider.clone();
+        async move { provider.get_token(&subject, deadline).await }
+    })
+    .await
+}

@@ -1,0 +1,20 @@
+//! `hasToken` as a Lambda function: logs, settings, client, then one event after the other. It never talks to `LiveChat`.
+
+use cip::{
+    config::{Common, Source},
+    http::{self, Account, Operation},
+    provider,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    cip::telemetry::init();
+    let common = Common::read(&Source::environment())?;
+    let store = Store::connect(&common.table_name).await;
+    http::run(Operation::HasToken, common.auth, Account::default(), move |subject, deadline| {
+        let store = store.clone();
+        async move { provider::has_token(&store, &subject, deadline).await }
+    })
+    .await
+}

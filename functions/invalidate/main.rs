@@ -1,0 +1,20 @@
+//! `invalidate` as a Lambda function: logs, settings, client, then one event after the other. It never talks to `LiveChat`.
+
+use cip::{
+    config::{Common, Source},
+    http::{self, Account, Operation},
+    provider,
+    store::Store,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    cip::telemetry::init();
+    let common = Common::read(&Source::environment())?;
+    let store = Store::connect(&common.table_name).await;
+    http::run(Operation::Invalidate, common.auth, Account::default(), move |subject, deadline| {
+        let store = store.clone();
+        async move { provider::invalidate(&store, &subject, deadline).await }
+    })
+    .await
+}
