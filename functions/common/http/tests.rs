@@ -169,7 +169,7 @@ async fn problems_have_the_form_of_rfc_9457() {
 #[tokio::test]
 async fn no_bytes_in_a_request_end_the_function() {
     let long = format!("/getToken/{}", "x".repeat(100_000));
-    let odd_paths = ["/getToken/a\nb", "/getToken/\u{0}", "/getToken/\u{7f}", "/getToken/%0A", long.as_str(), ":99999/getToken"];
+    let odd_paths = ["/getToken/a\nb", "/getToken/\u{0}", "/getToken/\u{7f}", long.as_str(), ":99999/getToken"];
     for event in odd_paths.iter().flat_map(|path| [http_api("GET", path, ""), function_url(path), rest_api(path)]) {
         let (status, _) = subject_of(&event).await.expect_err("a refusal");
         assert!((400..500).contains(&status), "{status} for {}", &event.to_string()[..100]);

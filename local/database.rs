@@ -1,0 +1,75 @@
+//! `DynamoDB` on this machine: an embedded one, and our table in it or in Amazon's `DynamoDB` Local.
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region},
+    error::SdkError,
+    operation::create_table::CreateTableError,
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    },
+};
+use std::{error::Error, path::Path};
+use tokio::net::TcpListener;
+
+/// Serves an embedded `DynamoDB` in the background, kept in `file` or, without one, in memory.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub fn start(listener: TcpListener, file: Option<&Path>) -> Result<String, Box<dyn Error>> {
+    let url = format!("http://{}", listener.local_addr()?);
+    let database = match file {
+        Some(file) => dynoxide::Database::new(&file.to_string_lossy())?,
+        None => dynoxide::Database::memory()?,
+    };
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    Ok(url)
+}
+
+/// What any local `DynamoDB` takes as region and keys.
+pub const ENVIRONMENT: [(&str, &str); 3] =
+    [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")];
+
+/// A client for a local `DynamoDB`.
+pub fn client(url: &str) -> Client {
+    let [(_, region), (_, key), (_, secret)] = ENVIRONMENT;
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::new(region))
+        .credentials_provider(Credentials::new(key, secret, None, None, "local"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    Client::from_conf(config)
+}
+
+/// Makes the table, as the template does on AWS, unless it is there.
+///
+/// # Errors
+/// What `DynamoDB` says.
+pub async fn create_table(client: &Client, table: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let attribute = |name: &str| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
+    };
+    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    let made = client
+        .create_table()
+        .table_name(table)
+        .attribute_definitions(attribute("pk")?)
+        .attribute_definitions(attribute("sk")?)
+        .key_schema(key("pk", KeyType::Hash)?)
+        .key_schema(key("sk", KeyType::Range)?)
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await;
+    match made {
+        Ok(_) => {}
+        Err(SdkError::ServiceError(error)) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let expiry = TimeToLiveSpecification::builder().attribute_name("expiresAt").enabled(true).build()?;
+    client.update_time_to_live().table_name(table).time_to_live_specification(expiry).send().await?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! `cargo local`: the whole service on this machine, in one process.
+
+use axum::Router;
+use cip::{
+    accounts::Accounts,
+    config::{Common, LiveChat, OnIdentityChange, Source},
+    provider::Provider,
+    store::Store,
+};
+use clap::{Args, Parser, Subcommand};
+use local::{
+    database,
+    gateway::Gateway,
+    page,
+    sandbox::{App, Sandbox},
+    settings::Settings,
+};
+use std::{error::Error, path::Path};
+use tokio::net::TcpListener;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const FOLDER: &str = ".local";
+const TABLE: &str = "livechat-cip";
+
+/// The backend of a LiveChat Custom Identity Provider on this machine: the four routes, DynamoDB, LiveChat's stand-in.
+#[derive(Parser)]
+#[command(name = "cargo local", version)]
+struct Arguments {
+    #[command(flatten)]
+    all: All,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Only the stand-in for accounts.livechat.com.
+    Sandbox {
+        /// Port to listen on; 0 for a free one.
+        #[arg(long, default_value_t = 3002)]
+        port: u16,
+        /// A redirect URI that it accepts; can be given more than once.
+        #[arg(long, default_value = "http://127.0.0.1:3000/")]
+        redirect_uri: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct All {
+    /// Port of the four routes and the page; 0 for free ones everywhere.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Port of the embedded DynamoDB [default: PORT + 1].
+    #[arg(long)]
+    dynamodb_port: Option<u16>,
+    /// Port of the sandbox [default: PORT + 2].
+    #[arg(long)]
+    sandbox_port: Option<u16>,
+    /// Keep nothing: the database lives in memory, not in `.local/`.
+    #[arg(long)]
+    memory: bool,
+}
+
+#[tokio::main]
+async fn main() {
+    cip::telemetry::init();
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Some(Command::Sandbox { port, redirect_uri }) => sandbox_alone(port, redirect_uri).await,
+        None => everything(&arguments.all).await,
+    };
+    if let Err(error) = result {
+        eprintln!("cargo local: {error}");
+        std::process::exit(1);
+    }
+}
+
+async fn sandbox_alone(port: u16, redirect_uris: Vec<String>) -> Result<()> {
+    let app = App { redirect_uris, ..App::for_page("") };
+    let sandbox = Sandbox::start(listen(port, "--port").await?, app)?;
+    println!("LiveChat  {}  the sandbox, not LiveChat; its admin API: GET /sandbox", sandbox.url());
+    Ok(tokio::signal::ctrl_c().await?)
+}
+
+async fn everything(arguments: &All) -> Result<()> {
+    let next = |chosen: Option<u16>, step| chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port + step });
+    let listener = listen(arguments.port, "--port").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+
+    let settings = Settings::read()?;
+    let (settings, sandbox) = if settings.are_real() {
+        (settings, None)
+    } else {
+        let app = App::for_page(format!("{url}/"));
+        let sandbox = Sandbox::start(listen(next(arguments.sandbox_port, 2), "--sandbox-port").await?, app)?;
+        (settings.with_sandbox(sandbox.app(), &sandbox.url()), Some(sandbox))
+    };
+
+    let database_listener = listen(next(arguments.dynamodb_port, 1), "--dynamodb-port").await?;
+    let (dynamodb_url, kept) = if arguments.memory {
+        (database::start(database_listener, None)?, "in memory")
+    } else {
+        std::fs::create_dir_all(FOLDER)?;
+        (database::start(database_listener, Some(&Path::new(FOLDER).join("dynamodb.sqlite")))?, "kept in .local/")
+    };
+    let client = database::client(&dynamodb_url);
+    let table = settings.get("TABLE_NAME").unwrap_or_else(|| TABLE.into());
+    database::create_table(&client, &table).await.map_err(|error| format!("the table cannot be made: {error}"))?;
+
+    let source = Source::new(|name| if name == "TABLE_NAME" { Some(table.clone()) } else { settings.get(name) });
+    let common = Common::read(&source)?;
+    let livechat = LiveChat::read(&source)?;
+    let config = page::Config {
+        livechat: if sandbox.is_some() { "sandbox" } else { "real" },
+        accounts_url: livechat.accounts_url.to_string(),
+        organization_id: livechat.organization_id().map(str::to_owned),
+        license_id: livechat.license_id,
+        client_id: livechat.client_id.clone(),
+        sandbox_url: sandbox.as_ref().map(Sandbox::url),
+        dynamodb_url: dynamodb_url.clone(),
+        table: table.clone(),
+    };
+    let store = Store::new(client, &table);
+    let provider = Provider::new(store.clone(), Accounts::new(livechat)?, OnIdentityChange::read(&source)?);
+    let gateway = Gateway::new(common.auth, provider, store);
+
+    println!("API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /");
+    println!("DynamoDB  {dynamodb_url}  embedded, {kept}, table {table}");
+    match &sandbox {
+        Some(sandbox) => {
+            println!("LiveChat  {}  the sandbox, a stand-in: not LiveChat", sandbox.url());
+            println!(
+                "Real one  put LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID and LIVECHAT_REDIRECT_URI into .env, start again"
+            );
+        }
+        None => {
+            println!("LiveChat  {}  LiveChat itself, with your licence", config.accounts_url);
+            println!("Sandbox   take the LIVECHAT_* settings out of .env and the environment, start again");
+        }
+    }
+
+    let serve = move |request| async move { gateway.serve(request).await };
+    let router = Router::new().merge(page::router(config)).fallback(serve);
+    axum::serve(listener, router).with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await?;
+    Ok(())
+}
+
+async fn listen(port: u16, option: &str) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|error| format!("port {port} cannot be used ({error}): choose another one with {option}").into())
+}

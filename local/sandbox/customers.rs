@@ -1,0 +1,183 @@
+//! The sandbox's customers, their cookies and their tokens.
+
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+
+/// What becomes of a customer's secret, `__lc_cst`, with each call. Nobody outside `LiveChat` knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CstMode {
+    /// It stays the same.
+    Constant,
+    /// Each call gives another one, and all former ones go on working.
+    #[default]
+    Rotating,
+    /// Each call gives another one, and the former one is dead at once.
+    Strict,
+}
+
+/// Whose customers they are: cookies of one realm are worth nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Realm {
+    /// The licence, in v1.
+    V1,
+    /// The organization, in v2.
+    V2,
+    /// One of its groups.
+    Group(u64),
+}
+
+#[derive(Debug)]
+struct Customer {
+    entity_id: String,
+    secrets: HashSet<String>,
+    latest: String,
+}
+
+/// What a token stands for.
+#[derive(Clone, Debug)]
+pub struct TokenDetails {
+    /// The customer.
+    pub entity_id: String,
+    /// Where.
+    pub realm: Realm,
+    /// When it ends.
+    pub ends: Instant,
+}
+
+/// What a call of the token endpoint gives.
+#[derive(Debug)]
+pub struct Issued {
+    /// The token.
+    pub access_token: String,
+    /// The customer.
+    pub entity_id: String,
+    /// `__lc_cid`.
+    pub cid: String,
+    /// `__lc_cst`.
+    pub cst: String,
+}
+
+/// All customers and tokens.
+#[derive(Debug, Default)]
+pub struct Customers {
+    /// By realm and `__lc_cid`.
+    known: HashMap<(Realm, String), Customer>,
+    tokens: HashMap<String, TokenDetails>,
+    made: u64,
+}
+
+impl Customers {
+    /// How many were ever made.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// A token for the customer whom the cookies prove, or else for a new one.
+    pub fn issue(&mut self, realm: Realm, cookies: Option<(&str, &str)>, cst: CstMode, lives: Duration) -> Issued {
+        let proven = cookies.and_then(|(cid, cst)| {
+            let key = (realm, cid.to_owned());
+            self.known.get(&key).is_some_and(|customer| customer.secrets.contains(cst)).then_some(key)
+        });
+        let (_, cid) = proven.unwrap_or_else(|| self.make(realm));
+        let customer = self.known.get_mut(&(realm, cid.clone())).expect("it was found or made just now");
+        if cst != CstMode::Constant {
+            customer.latest = random("cst");
+            if cst == CstMode::Strict {
+                customer.secrets.clear();
+            }
+            customer.secrets.insert(customer.latest.clone());
+        }
+        let (entity_id, cst) = (customer.entity_id.clone(), customer.latest.clone());
+        let access_token = format!("sandbox:{}", random("token"));
+        let details = TokenDetails { entity_id: entity_id.clone(), realm, ends: Instant::now() + lives };
+        self.tokens.insert(access_token.clone(), details);
+        Issued { access_token, entity_id, cid, cst }
+    }
+
+    fn make(&mut self, realm: Realm) -> (Realm, String) {
+        self.made += 1;
+        let entity_id = Uuid::new_v4().to_string();
+        let latest = random("cst");
+        let customer =
+            Customer { entity_id: entity_id.clone(), secrets: HashSet::from([latest.clone()]), latest };
+        // In every example that LiveChat shows, the cookie's value is the entity id.
+        self.known.insert((realm, entity_id.clone()), customer);
+        (realm, entity_id)
+    }
+
+    /// What a token stands for, while it lives.
+    pub fn details(&self, access_token: &str) -> Option<&TokenDetails> {
+        self.tokens.get(access_token).filter(|details| details.ends > Instant::now())
+    }
+
+    /// Ends a token. Whether there was one.
+    pub fn revoke(&mut self, access_token: &str) -> bool {
+        self.tokens.remove(access_token).is_some()
+    }
+
+    /// Forgets a customer.
+    pub fn forget(&mut self, entity_id: &str) {
+        self.known.retain(|_, customer| customer.entity_id != entity_id);
+    }
+}
+
+fn random(prefix: &str) -> String {
+    format!("{prefix}-{}", Uuid::new_v4().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn cookies(issued: &Issued) -> Option<(&str, &str)> {
+        Some((&issued.cid, &issued.cst))
+    }
+
+    #[test]
+    fn the_same_cookies_are_the_same_customer() {
+        for cst in [CstMode::Constant, CstMode::Rotating, CstMode::Strict] {
+            let mut customers = Customers::default();
+            let first = customers.issue(Realm::V2, None, cst, DAY);
+            let second = customers.issue(Realm::V2, cookies(&first), cst, DAY);
+            assert_eq!(first.entity_id, second.entity_id);
+            assert_ne!(first.access_token, second.access_token);
+            assert_eq!(first.cst == second.cst, cst == CstMode::Constant);
+            let third = customers.issue(Realm::V2, cookies(&first), cst, DAY);
+            assert_eq!(third.entity_id == first.entity_id, cst != CstMode::Strict, "{cst:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_new_one() {
+        let mut customers = Customers::default();
+        let first = customers.issue(Realm::V2, None, CstMode::Rotating, DAY);
+        for (realm, cookies) in [
+            (Realm::V1, cookies(&first)),
+            (Realm::Group(1), cookies(&first)),
+            (Realm::V2, Some((first.cid.as_str(), "other"))),
+            (Realm::V2, Some(("other", first.cst.as_str()))),
+            (Realm::V2, None),
+        ] {
+            assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, DAY).entity_id, first.entity_id);
+        }
+        assert_eq!(customers.made(), 6);
+    }
+
+    #[test]
+    fn a_token_ends_when_it_is_over_or_revoked() {
+        let mut customers = Customers::default();
+        let over = customers.issue(Realm::V2, None, CstMode::Rotating, Duration::ZERO);
+        assert!(customers.details(&over.access_token).is_none());
+        let live = customers.issue(Realm::V2, None, CstMode::Rotating, DAY);
+        assert!(customers.details(&live.access_token).is_some());
+        assert!(customers.revoke(&live.access_token));
+        assert!(customers.details(&live.access_token).is_none());
+    }
+}

@@ -1,0 +1,174 @@
+//! A stand-in for accounts.livechat.com, which development machines and tests cannot reach or must not bother.
+//!
+//! It knows the token, info and revoke endpoints of both versions of the Customer Accounts API
+//! (<https://platform.text.com/docs/authorization/customer-authorization>), and is strict where `LiveChat` may be: cookies
+//! of another version or group, one cookie of the two, or a secret that it does not know make a *new customer, with 200*.
+//! What it does about things that nobody outside `LiveChat` knows can be chosen, and it misbehaves on request:
+//! see [`Settings`], [`Fault`] and the admin API in `admin.rs`.
+
+mod admin;
+mod customers;
+mod fault;
+mod token;
+
+pub use customers::{CstMode, Customers};
+pub use fault::Fault;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+/// The app and the account that the sandbox knows.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// `client_id`.
+    pub client_id: String,
+    /// `license_id`, for v1.
+    pub license_id: u64,
+    /// `organization_id`, for v2.
+    pub organization_id: String,
+    /// Whitelisted redirect URIs: scheme and host must be the same, the path must begin alike.
+    pub redirect_uris: Vec<String>,
+}
+
+impl App {
+    /// The made-up account of `cargo local`, for a page at `page` (an origin with a slash behind it).
+    pub fn for_page(page: impl Into<String>) -> Self {
+        Self {
+            client_id: "sandbox-client".into(),
+            license_id: 100_000_001,
+            organization_id: "11111111-2222-4333-8444-555555555555".into(),
+            redirect_uris: vec![page.into()],
+        }
+    }
+}
+
+/// How the sandbox behaves while nothing is wrong. `PATCH /sandbox/settings` changes any of it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Settings {
+    /// How long each call to the API takes, in ms; it takes effect at the end of that.
+    pub latency_ms: u64,
+    /// How long a token lives, in s.
+    pub expires_in: u64,
+    /// What becomes of `__lc_cst`.
+    pub cst: CstMode,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { latency_ms: 0, expires_in: 28_800, cst: CstMode::default() }
+    }
+}
+
+/// How often each endpoint was called.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Calls {
+    /// Token endpoints, whatever came of it.
+    pub token: u64,
+    /// Token details.
+    pub info: u64,
+    /// Revocations.
+    pub revoke: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    settings: Settings,
+    customers: Customers,
+    calls: Calls,
+    faults: fault::Pending,
+}
+
+/// A running sandbox.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    app: Arc<App>,
+    state: Arc<Mutex<State>>,
+    address: SocketAddr,
+}
+
+impl Sandbox {
+    /// Serves on `listener` in the background, until the runtime ends.
+    ///
+    /// # Errors
+    /// If the listener has no address.
+    pub fn start(listener: TcpListener, app: App) -> std::io::Result<Self> {
+        let sandbox = Self { app: Arc::new(app), state: Arc::default(), address: listener.local_addr()? };
+        let router = sandbox.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(sandbox)
+    }
+
+    fn router(&self) -> Router {
+        let tokens = post(token::v2).delete(token::revoke);
+        Router::new()
+            .route("/customer/token", post(token::v1).delete(token::revoke))
+            .route("/customer/info", get(token::info))
+            .route("/v2/customer/token", tokens)
+            .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
+            .route("/v2/customer/info", get(token::info))
+            .merge(admin::router())
+            .with_state(self.clone())
+    }
+
+    /// Where it listens: `LIVECHAT_ACCOUNTS_URL`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The account that it knows.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Changes how it behaves.
+    pub fn set(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.state().settings);
+    }
+
+    /// Makes the next `times` calls of the token endpoint go wrong in this way.
+    pub fn fail(&self, fault: Fault, times: u32) {
+        self.state().faults.add(fault, times);
+    }
+
+    /// How many customers it has made.
+    pub fn customers(&self) -> u64 {
+        self.state().customers.made()
+    }
+
+    /// How often it was called.
+    pub fn calls(&self) -> Calls {
+        self.state().calls
+    }
+
+    /// Forgets a customer, as `LiveChat` may: its cookies get a new one from then on.
+    pub fn forget(&self, entity_id: &str) {
+        self.state().customers.forget(entity_id);
+    }
+
+    /// Everything as at the start.
+    pub fn reset(&self) {
+        *self.state() = State::default();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A fault may end a call by unwinding; what it leaves is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take_time(&self) {
+        let latency_ms = self.state().settings.latency_ms;
+        if latency_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Which `LiveChat` account `cargo local` uses: the one that the environment or `.env` names, or the sandbox's.
+
+use crate::sandbox::App;
+use std::collections::HashMap;
+
+/// Settings by their names, as the functions read them from their environment.
+#[derive(Clone, Debug, Default)]
+pub struct Settings(HashMap<String, String>);
+
+impl Settings {
+    /// The variables that say whose customers they are. If any is set, `LiveChat` itself is meant.
+    const REAL: [&str; 4] =
+        ["LIVECHAT_CLIENT_ID", "LIVECHAT_LICENSE_ID", "LIVECHAT_ORGANIZATION_ID", "LIVECHAT_REDIRECT_URI"];
+
+    /// The environment, and under it the file `.env` of the folder that we are in.
+    ///
+    /// # Errors
+    /// If there is a `.env` that cannot be read.
+    pub fn read() -> Result<Self, dotenvy::Error> {
+        let mut all = HashMap::new();
+        match dotenvy::from_path_iter(".env") {
+            Ok(lines) => {
+                for line in lines {
+                    let (name, value) = line?;
+                    all.insert(name, value);
+                }
+            }
+            Err(error) if error.not_found() => {}
+            Err(error) => return Err(error),
+        }
+        all.extend(std::env::vars());
+        Ok(Self(all))
+    }
+
+    /// Whether they name a real account.
+    pub fn are_real(&self) -> bool {
+        Self::REAL.iter().any(|name| self.get(name).is_some_and(|value| !value.trim().is_empty()))
+    }
+
+    /// These, with the sandbox's account and address.
+    #[must_use]
+    pub fn with_sandbox(mut self, app: &App, accounts_url: &str) -> Self {
+        for (name, value) in [
+            ("LIVECHAT_CLIENT_ID", app.client_id.clone()),
+            ("LIVECHAT_LICENSE_ID", app.license_id.to_string()),
+            ("LIVECHAT_ORGANIZATION_ID", app.organization_id.clone()),
+            ("LIVECHAT_REDIRECT_URI", app.redirect_uris.first().cloned().unwrap_or_default()),
+            ("LIVECHAT_ACCOUNTS_URL", accounts_url.to_owned()),
+        ] {
+            self.0.insert(name.into(), value);
+        }
+        self
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &str) -> Option<String> {
+        match name {
+            // On one's own machine nobody else can be anyone.
+            "AUTH" => Some(self.0.get(name).cloned().unwrap_or_else(|| "none".into())),
+            "AWS_LAMBDA_FUNCTION_NAME" => None,
+            _ => self.0.get(name).cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn one_real_setting_means_livechat_itself() {
+        assert!(!settings(&[("LIVECHAT_ACCOUNTS_URL", "http://127.0.0.1:1"), ("LIVECHAT_CLIENT_ID", " ")]).are_real());
+        for name in Settings::REAL {
+            assert!(settings(&[(name, "x")]).are_real(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_sandbox_brings_an_account_that_the_functions_take() {
+        let app = App::for_page("http://127.0.0.1:3000/");
+        let with = settings(&[]).with_sandbox(&app, "http://127.0.0.1:3002");
+        let livechat = cip::config::LiveChat::read(&cip::config::Source::new(|name| with.get(name)));
+        assert_eq!(livechat.expect("good settings").origin, "http://127.0.0.1:3000");
+    }
+}

@@ -1,0 +1,81 @@
+//! Processes that die, or wake up too late, in the middle of a renewal.
+
+use crate::world::*;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cip::time::now_ms;
+use std::time::Duration;
+
+async fn until_livechat_is_asked(world: &World) {
+    while world.sandbox.calls().token == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_died_is_followed_by_whoever_waits() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.latency_ms = 2_000);
+    let dies = world.spawn(GetToken).await;
+    dies.start(&http_api(GetToken, "alice", ""), Duration::from_secs(15)).await;
+    until_livechat_is_asked(&world).await;
+    dies.kill();
+    world.sandbox.set(|settings| settings.latency_ms = 0);
+    assert!(world.item("alice").await.contains_key("leaseOwner"));
+    let answer = world.call(GetToken, "alice").await;
+    assert_eq!(answer.source(), "fwd=miss");
+    assert_eq!(world.call(GetToken, "alice").await.token(), answer.token());
+    assert!(!world.item("alice").await.contains_key("leaseOwner"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.latency_ms = 1_000);
+    let late = world.spawn(GetToken).await;
+    let request = http_api(GetToken, "alice", "");
+    let late = tokio::spawn(async move { late.send(&request).await });
+    until_livechat_is_asked(&world).await;
+    // As if its lease had lapsed: to everybody else it has.
+    let long_ago = AttributeValue::N((now_ms() - 60_000).to_string());
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], long_ago).await;
+    world.sandbox.set(|settings| settings.latency_ms = 0);
+    let quick = world.call(GetToken, "alice").await;
+    let late = late.await.expect("an answer");
+    assert_eq!(late.token(), quick.token());
+    assert_eq!(world.sandbox.customers(), 2, "the late one's customer was made, and never answered");
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), quick.entity());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_of_a_clock_that_was_wrong_locks_nobody_out() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    world.call(Invalidate, "alice").await.body();
+    let next_year = AttributeValue::N((now_ms() + 31_536_000_000).to_string());
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], next_year).await;
+    world.change_item("alice", "SET #leaseOwner = :leaseOwner", &["leaseOwner"], AttributeValue::S("x".into())).await;
+    assert_eq!(world.call(GetToken, "alice").await.entity(), first.entity());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_wait_for_the_holder_is_told_when_to_come_back() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    world.call(Invalidate, "alice").await.body();
+    let soon = AttributeValue::N((now_ms() + 10_000).to_string());
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], soon).await;
+    world.change_item("alice", "SET #leaseOwner = :leaseOwner", &["leaseOwner"], AttributeValue::S("x".into())).await;
+    let function = world.spawn(GetToken).await;
+    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
+    assert_eq!(answer.problem(), (503, "busy".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_died_after_livechat_answered_loses_nothing_that_was_known() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    world.sandbox.fail(local::sandbox::Fault::ResetAfter, 2);
+    assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
+    assert_eq!(world.sandbox.customers(), 1);
+}

@@ -1,0 +1,31 @@
+//! The events of `tests/events`, which are also what `sam local invoke` sends.
+
+use crate::world::*;
+use serde_json::Value;
+
+fn event(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[tokio::test]
+async fn an_http_api_can_call_all_four() {
+    let world = World::new().await;
+    let token = world.send(GetToken, &event(include_str!("../events/get-token.json"))).await;
+    assert_eq!(token.source(), "fwd=miss");
+    let fresh = world.send(GetFreshToken, &event(include_str!("../events/get-fresh-token.json"))).await;
+    assert_eq!(fresh.source(), "fwd=request");
+    assert!(world.send(HasToken, &event(include_str!("../events/has-token.json"))).await.body().is_boolean());
+    let invalidated = world.send(Invalidate, &event(include_str!("../events/invalidate.json"))).await;
+    assert_eq!((invalidated.status(), invalidated.body()), (200, Value::Null));
+}
+
+#[tokio::test]
+async fn a_rest_api_and_a_function_url_reach_the_same_customers() {
+    let world = World::new().await;
+    let http = world.send(GetToken, &event(include_str!("../events/get-token.json"))).await;
+    let rest = world.send(GetToken, &event(include_str!("../events/get-token-rest.json"))).await;
+    let url = world.send(GetToken, &event(include_str!("../events/get-token-url.json"))).await;
+    assert_eq!((http.source(), rest.source(), url.source()), ("fwd=miss", "hit", "hit"));
+    assert_eq!(http.token(), rest.token());
+    assert_eq!(http.token(), url.token());
+}

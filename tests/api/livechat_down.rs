@@ -1,0 +1,153 @@
+//! `LiveChat` down, slow, refusing, or talking nonsense.
+
+use crate::world::*;
+use local::sandbox::Fault;
+use std::time::{Duration, Instant};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What a caller is told, for each way of going wrong.
+const FAULTS: [(Fault, u64, &str); 19] = [
+    (Fault::Http500, 503, "livechat_unavailable"),
+    (Fault::Http503, 503, "livechat_unavailable"),
+    (Fault::Http429, 503, "livechat_unavailable"),
+    (Fault::Html, 503, "livechat_unavailable"),
+    (Fault::Empty, 503, "livechat_unavailable"),
+    (Fault::Truncated, 503, "livechat_unavailable"),
+    (Fault::MissingFields, 503, "livechat_unavailable"),
+    (Fault::NoCookies, 503, "livechat_unavailable"),
+    (Fault::OneCookie, 503, "livechat_unavailable"),
+    (Fault::ExpiresZero, 503, "livechat_unavailable"),
+    (Fault::ExpiresNegative, 503, "livechat_unavailable"),
+    (Fault::ExpiresAbsurd, 503, "livechat_unavailable"),
+    (Fault::OauthServerError, 503, "livechat_unavailable"),
+    (Fault::OauthIn200, 503, "livechat_unavailable"),
+    (Fault::OauthInvalidRequest, 502, "livechat_rejected"),
+    (Fault::IdentityException, 502, "livechat_rejected"),
+    (Fault::ResetBefore, 503, "livechat_unavailable"),
+    (Fault::ResetAfter, 503, "livechat_unavailable"),
+    (Fault::Hang, 503, "livechat_unavailable"),
+];
+
+#[tokio::test]
+async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
+    let world = World::new().await;
+    for (fault, status, code) in FAULTS {
+        world.sandbox.fail(fault, 1);
+        assert_eq!(world.call(GetToken, "alice").await.problem(), (status, code.into()), "{fault:?}");
+        let item = world.item("alice").await;
+        assert!(!item.contains_key("token") && !item.contains_key("entityId"), "{fault:?}");
+        assert!(!item.contains_key("leaseOwner"), "{fault:?}: the lease is given back");
+    }
+    assert_eq!(world.call(GetToken, "alice").await.status(), 200);
+}
+
+#[tokio::test]
+async fn whatever_livechat_answers_what_is_stored_stays() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    let before = world.item("alice").await;
+    for (fault, status, code) in FAULTS {
+        // A known customer with one cookie in the answer keeps the other one: that is no fault.
+        if fault == Fault::OneCookie {
+            continue;
+        }
+        world.sandbox.fail(fault, 2);
+        assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (status, code.into()), "{fault:?}");
+        let after = world.item("alice").await;
+        for name in ["entityId", "cookies", "cookiesLapseAt", "formerIdentities", "token", "expiresAt"] {
+            assert_eq!(before[name], after[name], "{fault:?}: {name}");
+        }
+        while !world.sandbox_is_well().await {}
+    }
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
+}
+
+impl World {
+    /// Uses up a fault that was planned and not needed; whether there was none.
+    async fn sandbox_is_well(&self) -> bool {
+        self.call(GetFreshToken, "somebody-else").await.status() == 200
+    }
+}
+
+#[tokio::test]
+async fn a_rejection_says_what_to_fix() {
+    let world = World::new().await.with("LIVECHAT_REDIRECT_URI", "https://elsewhere.example/");
+    let rejected = world.call(GetToken, "alice").await;
+    assert_eq!(rejected.problem(), (502, "livechat_rejected".into()));
+    let detail = rejected.body()["detail"].as_str().expect("a detail").to_owned();
+    assert!(detail.contains("invalid_request") && detail.contains("LIVECHAT_REDIRECT_URI"), "{detail}");
+    let world = World::new().await.with("LIVECHAT_CLIENT_ID", "another");
+    let detail = world.call(GetToken, "alice").await.body()["detail"].to_string();
+    assert!(detail.contains("unauthorized_client") && detail.contains("LIVECHAT_CLIENT_ID"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_stored_token_is_answered_for_as_long_as_it_lives() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    world.age_token("alice", 7 * HOUR).await;
+    for fault in [Fault::Http503, Fault::OauthInvalidRequest, Fault::Hang] {
+        world.sandbox.fail(fault, 2);
+        let stale = world.call(GetToken, "alice").await;
+        assert_eq!(stale.access_token(), first.access_token(), "{fault:?}");
+        assert!(stale.source().starts_with("hit; detail=livechat-"), "{}", stale.source());
+        while !world.sandbox_is_well().await {}
+    }
+    world.age_token("alice", HOUR).await;
+    world.sandbox.fail(Fault::Http503, 2);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+}
+
+#[tokio::test]
+async fn a_new_customer_is_asked_for_once_even_if_the_answer_is_lost() {
+    let world = World::new().await;
+    for fault in [Fault::ResetAfter, Fault::ResetBefore, Fault::Http503] {
+        let calls = world.sandbox.calls().token;
+        world.sandbox.fail(fault, 1);
+        assert_eq!(world.call(GetToken, "alice").await.status(), 503, "{fault:?}");
+        assert_eq!(world.sandbox.calls().token - calls, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_customer_is_asked_for_again() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    for fault in [Fault::ResetAfter, Fault::ResetBefore, Fault::Http503, Fault::OauthIn200] {
+        world.sandbox.fail(fault, 1);
+        assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_livechat_past_the_deadline() {
+    let world = World::new().await;
+    world.sandbox.fail(Fault::Hang, 1);
+    let function = world.spawn(GetToken).await;
+    let started = Instant::now();
+    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
+    assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_waited_fail_together_instead_of_queueing() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.latency_ms = 800);
+    world.sandbox.fail(Fault::Http503, 50);
+    let mut functions = Vec::new();
+    for _ in 0..6 {
+        let function = world.spawn(GetToken).await;
+        assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
+        functions.push(function);
+    }
+    let mut calls = tokio::task::JoinSet::new();
+    for function in functions {
+        calls.spawn(async move { function.call(GetToken, "alice").await });
+    }
+    for answer in calls.join_all().await {
+        assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
+    }
+    assert_eq!(world.sandbox.calls().token, 1);
+}

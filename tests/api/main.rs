@@ -1,0 +1,15 @@
+//! The four real binaries under a Lambda runtime API: real events of API Gateway go in, real answers come out. `DynamoDB`
+//! is the embedded one or, with `DYNAMODB_LOCAL_URL`, Amazon's own; `LiveChat` is the sandbox.
+
+mod bad_input;
+mod concurrency;
+mod crashes;
+mod gateways;
+mod identity_change;
+mod livechat_down;
+mod operations;
+mod sample_faults;
+mod start;
+mod store;
+mod store_down;
+mod world;

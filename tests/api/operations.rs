@@ -1,0 +1,170 @@
+//! What the four operations do, for a user with one device after the other.
+
+use crate::world::*;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_user_is_the_same_customer_on_every_device() {
+    let world = World::new().await;
+    let laptop = world.call(GetToken, "alice").await;
+    let phone = world.spawn(GetToken).await.call(GetToken, "alice").await;
+    assert_eq!(laptop.source(), "fwd=miss");
+    assert_eq!(phone.source(), "hit");
+    assert_eq!(laptop.token(), phone.token());
+    assert_eq!(world.sandbox.customers(), 1);
+    assert_eq!(world.sandbox.calls().token, 1);
+}
+
+#[tokio::test]
+async fn users_are_kept_apart() {
+    let world = World::new().await;
+    let alice = world.call(GetToken, "alice").await;
+    let other = world.call(GetToken, "Alice").await;
+    assert_ne!(alice.entity(), other.entity());
+    assert_ne!(alice.access_token(), other.access_token());
+    assert_eq!(world.sandbox.customers(), 2);
+}
+
+#[tokio::test]
+async fn a_fresh_token_is_a_new_one_for_the_same_customer_and_replaces_the_old_one() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    let fresh = world.call(GetFreshToken, "alice").await;
+    assert_eq!(fresh.source(), "fwd=request");
+    assert_eq!(first.entity(), fresh.entity());
+    assert_ne!(first.access_token(), fresh.access_token());
+    assert_eq!(world.call(GetToken, "alice").await.token(), fresh.token());
+}
+
+#[tokio::test]
+async fn a_fresh_token_can_be_the_first() {
+    let world = World::new().await;
+    let fresh = world.call(GetFreshToken, "alice").await;
+    assert_eq!(world.call(GetToken, "alice").await.token(), fresh.token());
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+#[tokio::test]
+async fn has_token_says_whether_there_is_a_live_one() {
+    let world = World::new().await;
+    assert_eq!(world.call(HasToken, "alice").await.body(), false);
+    world.call(GetToken, "alice").await.token();
+    let has = world.call(HasToken, "alice").await;
+    assert_eq!((has.status(), has.body()), (200, true.into()));
+    assert_eq!(has.header("cache-control"), "no-store");
+    world.age_token("alice", 9 * HOUR).await;
+    assert_eq!(world.call(HasToken, "alice").await.body(), false);
+}
+
+#[tokio::test]
+async fn invalidate_drops_the_token_and_keeps_the_customer() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    let invalidated = world.call(Invalidate, "alice").await;
+    assert_eq!((invalidated.status(), invalidated.body()), (200, serde_json::Value::Null));
+    assert_eq!(world.call(HasToken, "alice").await.body(), false);
+    let next = world.call(GetToken, "alice").await;
+    assert_eq!(next.source(), "fwd=miss");
+    assert_eq!(first.entity(), next.entity());
+    assert_ne!(first.access_token(), next.access_token());
+    assert_eq!(world.sandbox.calls().revoke, 0);
+}
+
+#[tokio::test]
+async fn invalidate_of_nobody_leaves_nothing_behind() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        assert_eq!(world.call(Invalidate, "alice").await.status(), 200);
+    }
+    assert!(world.item("alice").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_the_widget_would() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    world.age_token("alice", 6 * HOUR + 50 * HOUR / 60).await;
+    assert_eq!(world.call(GetToken, "alice").await.source(), "hit");
+    world.age_token("alice", HOUR / 6).await;
+    let renewed = world.call(GetToken, "alice").await;
+    assert_eq!(renewed.source(), "fwd=stale");
+    assert_eq!(first.entity(), renewed.entity());
+    assert_ne!(first.access_token(), renewed.access_token());
+}
+
+#[tokio::test]
+async fn a_short_token_is_not_renewed_all_the_time() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.expires_in = 3000);
+    world.call(GetToken, "alice").await.token();
+    assert_eq!(world.call(GetToken, "alice").await.source(), "hit");
+    world.age_token("alice", Duration::from_secs(2300)).await;
+    assert_eq!(world.call(GetToken, "alice").await.source(), "fwd=stale");
+}
+
+#[tokio::test]
+async fn a_v1_licence_works_the_same() {
+    let world = World::new().await.with_v1();
+    let first = world.call(GetToken, "alice").await;
+    assert_eq!(first.token()["licenseId"], world.sandbox.app().license_id);
+    assert_eq!(first.token().get("organizationId"), None);
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+#[tokio::test]
+async fn each_account_id_that_is_configured_is_in_the_answer() {
+    let world = World::new().await.without("LIVECHAT_LICENSE_ID");
+    let token = world.call(GetToken, "alice").await.token();
+    assert_eq!(token["organizationId"], world.sandbox.app().organization_id.as_str());
+    assert_eq!(token.get("licenseId"), None);
+}
+
+#[tokio::test]
+async fn a_group_is_an_identity_of_its_own() {
+    let world = World::new().await;
+    let plain = world.call(GetToken, "alice").await;
+    let sales = world.call_group(GetToken, "alice", "1").await;
+    let support = world.call_group(GetToken, "alice", "2").await;
+    assert_eq!(world.sandbox.customers(), 3);
+    assert_eq!(world.call_group(GetFreshToken, "alice", "1").await.entity(), sales.entity());
+    world.call_group(Invalidate, "alice", "1").await.body();
+    assert_eq!(world.call_group(HasToken, "alice", "1").await.body(), false);
+    assert_eq!(world.call_group(HasToken, "alice", "2").await.body(), true);
+    assert_eq!(world.call_group(GetToken, "alice", "2").await.token(), support.token());
+    assert_eq!(world.call(GetToken, "alice").await.token(), plain.token());
+    assert!(world.item_at("alice", "group#1").await.contains_key("entityId"));
+}
+
+#[tokio::test]
+async fn a_group_needs_more_than_a_v1_licence() {
+    let world = World::new().await.with_v1();
+    for binary in [GetToken, GetFreshToken] {
+        let refused = world.call_group(binary, "alice", "1").await;
+        assert_eq!(refused.problem(), (400, "invalid_request".into()));
+        assert!(refused.body()["detail"].as_str().is_some_and(|detail| detail.contains("LIVECHAT_ORGANIZATION_ID")));
+    }
+    assert_eq!(world.sandbox.calls().token, 0);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_what_the_documentation_says() {
+    let world = World::new().await;
+    let token = world.call(GetToken, "alice").await.token();
+    let item = world.item("alice").await;
+    let mut names: Vec<_> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "cookies", "cookiesLapseAt", "entityId", "expiresAt", "formerIdentities", "leaseSeq", "pk", "sk", "token",
+            "version"
+        ]
+    );
+    let number = |name: &str| item[name].as_n().expect("a number").parse::<u64>().expect("a number");
+    let created = token["creationDate"].as_u64().expect("a number") / 1000;
+    assert!(number("cookiesLapseAt").abs_diff(created + 63_072_000) <= 1);
+    assert!(number("expiresAt") > number("cookiesLapseAt"));
+}

@@ -1,0 +1,110 @@
+//! The ten faults that `LiveChat`'s own samples have, one test for each that a backend can have. Their numbers are the order in which a page
+//! meets them.
+
+use crate::world::*;
+use local::sandbox::Fault;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_1_parallel_first_calls_fork_the_identity() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.latency_ms = 100);
+    let mut calls = JoinSet::new();
+    for _ in 0..8 {
+        let function = world.spawn(GetToken).await;
+        calls.spawn(async move { function.call(GetToken, "alice").await.entity() });
+    }
+    let entities: std::collections::HashSet<_> = calls.join_all().await.into_iter().collect();
+    assert_eq!(entities.len(), 1);
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+#[tokio::test]
+async fn fault_2_the_cookies_reach_the_browser() {
+    let world = World::new().await;
+    let answer = world.call(GetToken, "alice").await;
+    let cookies = world.item("alice").await["cookies"].as_m().expect("a map").clone();
+    let secret = cookies["cst"].as_s().expect("a string");
+    let sent = format!("{answer:?}");
+    assert!(!sent.contains(secret) && !sent.contains("__lc_") && !sent.to_lowercase().contains("set-cookie"));
+}
+
+#[tokio::test]
+async fn fault_3_the_life_of_a_token_is_in_seconds() {
+    let world = World::new().await;
+    let before = cip::time::now_ms();
+    let token = world.call(GetToken, "alice").await.token();
+    assert_eq!(token["expiresIn"], 28_800_000);
+    let created = token["creationDate"].as_u64().expect("a number");
+    assert!((before..=cip::time::now_ms()).contains(&created));
+}
+
+#[tokio::test]
+async fn fault_4_an_expired_token_is_answered_for_ever() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    world.age_token("alice", Duration::from_secs(9 * 3600)).await;
+    let next = world.call(GetToken, "alice").await;
+    assert_ne!(first.access_token(), next.access_token());
+    assert_eq!(first.entity(), next.entity());
+}
+
+#[tokio::test]
+async fn fault_5_invalidate_forgets_the_customer() {
+    let world = World::new().await;
+    let first = world.call(GetToken, "alice").await;
+    for _ in 0..3 {
+        world.call(Invalidate, "alice").await.body();
+        assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
+    }
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+#[tokio::test]
+async fn fault_6_anyone_can_ask_for_anyones_token_by_default() {
+    let world = World::new().await.without("AUTH");
+    assert!(world.init_error(GetToken).await.contains("AUTH"));
+    let world = World::new().await.without("ALLOW_UNVERIFIED_USERS");
+    for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
+        assert!(world.init_error(binary).await.contains("ALLOW_UNVERIFIED_USERS"));
+    }
+}
+
+#[tokio::test]
+async fn fault_7_a_user_id_that_needs_encoding_breaks_the_route() {
+    let world = World::new().await;
+    for user in ["a/b", "a b", "a%2Fb", "a?b", "ü"] {
+        let first = world.call(GetToken, user).await;
+        assert_eq!(world.call(GetFreshToken, user).await.entity(), first.entity(), "{user}");
+    }
+}
+
+#[tokio::test]
+async fn fault_8_a_failure_of_livechats_is_no_answer_at_all() {
+    let world = World::new().await;
+    for fault in [Fault::Html, Fault::ResetBefore, Fault::OauthInvalidRequest] {
+        world.sandbox.fail(fault, 1);
+        let (status, _) = world.call(GetToken, "alice").await.problem();
+        assert!([502, 503].contains(&status), "{fault:?}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn fault_9_the_changed_secret_is_thrown_away() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.cst = local::sandbox::CstMode::Strict);
+    let first = world.call(GetToken, "alice").await;
+    for _ in 0..3 {
+        assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
+    }
+}
+
+#[tokio::test]
+async fn fault_10_one_failure_is_remembered_for_ever() {
+    let world = World::new().await;
+    world.sandbox.fail(Fault::Http503, 1);
+    assert_eq!(world.call(GetToken, "alice").await.status(), 503);
+    assert_eq!(world.call(GetToken, "alice").await.status(), 200);
+    assert_eq!(world.call(Invalidate, "alice").await.body(), serde_json::Value::Null);
+}

@@ -1,0 +1,54 @@
+//! What a function says when it cannot start, and that each asks only for what it uses.
+
+use crate::world::*;
+
+#[tokio::test]
+async fn a_missing_or_bad_setting_ends_init_with_one_line_that_names_it() {
+    for (name, value) in [
+        ("TABLE_NAME", ""),
+        ("AUTH", "everyone"),
+        ("LIVECHAT_CLIENT_ID", ""),
+        ("LIVECHAT_LICENSE_ID", "twelve"),
+        ("LIVECHAT_ORGANIZATION_ID", "a/b"),
+        ("LIVECHAT_REDIRECT_URI", "shop.example"),
+        ("LIVECHAT_ACCOUNTS_URL", "http://accounts.livechat.com"),
+        ("ON_IDENTITY_CHANGE", "ignore"),
+    ] {
+        let world = World::new().await.with(name, value);
+        for binary in [GetToken, GetFreshToken] {
+            let said = world.init_error(binary).await;
+            assert!(said.contains(name) && said.trim().lines().count() == 1, "{name}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn functions_that_never_talk_to_livechat_need_none_of_its_settings() {
+    let world = World::new()
+        .await
+        .without("LIVECHAT_CLIENT_ID")
+        .without("LIVECHAT_ORGANIZATION_ID")
+        .without("LIVECHAT_LICENSE_ID")
+        .without("LIVECHAT_REDIRECT_URI")
+        .without("LIVECHAT_ACCOUNTS_URL");
+    assert_eq!(world.call(HasToken, "alice").await.body(), false);
+    assert_eq!(world.call(Invalidate, "alice").await.status(), 200);
+    assert!(world.init_error(GetToken).await.contains("LIVECHAT_CLIENT_ID"));
+}
+
+#[tokio::test]
+async fn each_call_is_one_log_line_that_names_no_user() {
+    let world = World::new().await.with("RUST_LOG", "info");
+    let answer = world.call(GetToken, "alice").await;
+    world.call(GetToken, "alice").await.token();
+    let said = world.said();
+    let lines: Vec<serde_json::Value> =
+        said.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert_eq!(lines[0]["operation"], "getToken");
+    assert_eq!(lines[0]["outcome"], "ok");
+    assert_eq!(lines[0]["source"], "fwd=miss");
+    assert_eq!((&lines[0]["cold_start"], &lines[1]["cold_start"]), (&true.into(), &false.into()));
+    assert!(lines[0]["duration_ms"].is_number() && lines[0]["request_id"].is_string());
+    assert!(!said.lines().any(|line| line.starts_with('{') && line.contains(&answer.entity())));
+}

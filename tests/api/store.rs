@@ -1,0 +1,153 @@
+//! The store against a real `DynamoDB`: conditions, fences, and items that were not written by this version.
+
+use crate::world::*;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cip::{
+    error::Error,
+    identity::{Cookies, FailedRenewal, Failure, Identity, Lease, Lifetime, Token},
+    store::{Stored, Taken},
+    time::Deadline,
+};
+use secrecy::ExposeSecret;
+use std::time::Duration;
+
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(5))
+}
+
+fn identity(entity_id: &str) -> Identity {
+    let cookies = Cookies { cid: entity_id.into(), cst: "a-secret".into() };
+    Identity { entity_id: entity_id.into(), cookies, cookies_lapse_at_s: 2_000_000_000, former: vec![] }
+}
+
+fn token(seq: u64) -> Token {
+    let lifetime = Lifetime { created_ms: cip::time::now_ms(), expires_in_ms: 28_800_000 };
+    Token { access_token: format!("access-{seq}").into(), lifetime, seq }
+}
+
+fn ours(taken: Taken) -> Lease {
+    match taken {
+        Taken::Ours(lease, _) => lease,
+        Taken::Refused(record) => panic!("refused: {record:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_lease_is_one_callers_until_it_ends() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    assert!(store.read(&alice, soon()).await.expect("an answer").is_none());
+    let lease = ours(store.take_lease(&alice, "a", Some(0), soon()).await.expect("an answer"));
+    assert_eq!(lease.seq, 1);
+    match store.take_lease(&alice, "b", Some(0), soon()).await.expect("an answer") {
+        Taken::Refused(record) => assert_eq!(record.lease, Some(lease.clone())),
+        Taken::Ours(..) => panic!("taken twice"),
+    }
+    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    assert_eq!(stored, Stored::Yes);
+    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    assert_eq!(record.lease, None);
+    assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
+    assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
+    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), soon()).await.expect("an answer")).seq, 2);
+}
+
+#[tokio::test]
+async fn taking_again_with_the_same_owner_is_the_same_lease() {
+    // What the SDK does when the first answer was lost.
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let first = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let again = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    assert_eq!(first, again);
+}
+
+#[tokio::test]
+async fn storing_again_is_no_loss() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    for _ in 0..2 {
+        let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+        assert_eq!(stored, Stored::Yes);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_token_makes_a_lease_needless() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    match store.take_lease(&alice, "b", Some(0), soon()).await.expect("an answer") {
+        Taken::Refused(record) => assert_eq!(record.token.expect("a token").seq, 1),
+        Taken::Ours(..) => panic!("there is a token"),
+    }
+    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), soon()).await.expect("an answer")).seq, 2);
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_changes_nothing() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lost = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
+    let lease = ours(store.take_lease(&alice, "b", None, soon()).await.expect("an answer"));
+    assert_eq!(lease.seq, 2);
+    let before = world.item("alice").await;
+    let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), soon()).await.expect("an answer");
+    assert_eq!(stored, Stored::LeaseLost);
+    let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
+    store.give_up(&alice, &lost, &failed, soon()).await.expect("an answer");
+    assert_eq!(before, world.item("alice").await);
+    let same_owner_other_number = Lease { seq: 1, ..lease };
+    let stored = store.finish(&alice, &same_owner_other_number, &identity("x"), &token(1), soon()).await;
+    assert_eq!(stored.expect("an answer"), Stored::LeaseLost);
+}
+
+#[tokio::test]
+async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
+    store.give_up(&alice, &lease, &failed, soon()).await.expect("an answer");
+    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    assert_eq!((record.failed, record.lease), (Some(failed), None));
+    let day_from_now = cip::time::now_ms() / 1000 + 86_400;
+    let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
+    assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    store.finish(&alice, &lease, &identity("e"), &token(2), soon()).await.expect("an answer");
+    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    assert_eq!(record.failed, None);
+    let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
+    assert_eq!(kept_until, 2_000_000_000 + 30 * 86_400);
+}
+
+#[tokio::test]
+async fn dropping_a_token_drops_only_that() {
+    let (world, alice) = (World::new().await, subject("alice", Some(7)));
+    let store = world.store();
+    store.drop_token(&alice, soon()).await.expect("an answer");
+    assert!(world.item_at("alice", "group#7").await.is_empty());
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
+    assert_eq!(lifetime.expires_in_ms, 28_800_000);
+    store.drop_token(&alice, soon()).await.expect("an answer");
+    assert_eq!(store.read_lifetime(&alice, soon()).await.expect("an answer"), None);
+    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    assert_eq!(record.identity.expect("an identity").entity_id, "e");
+    assert!(record.token.is_none());
+}
+
+#[tokio::test]
+async fn an_item_of_another_form_is_an_error_and_stays_as_it_is() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    world.call(GetToken, "alice").await.token();
+    world.change_item("alice", "SET #cookies = :cookies", &["cookies"], AttributeValue::S("secret".into())).await;
+    assert!(matches!(world.store().read(&alice, soon()).await, Err(Error::Internal(_))));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (500, "internal".into()));
+    assert_eq!(world.item("alice").await["cookies"], AttributeValue::S("secret".into()));
+}

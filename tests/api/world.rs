@@ -1,0 +1,376 @@
+//! The world that a test happens in: a sandbox, a table of its own, and functions as processes.
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use cip::{
+    identity::{Group, Subject, UserId},
+    store::Store,
+};
+use lambda_simulator::{InvocationBuilder, InvocationStatus, Simulator};
+use local::{
+    database,
+    sandbox::{App, Sandbox},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command},
+};
+
+/// The site's redirect URI, which is on the sandbox's list.
+const REDIRECT_URI: &str = "https://shop.example/";
+
+/// What a binary is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Binary {
+    GetToken,
+    GetFreshToken,
+    HasToken,
+    Invalidate,
+}
+pub(crate) use Binary::*;
+
+impl Binary {
+    fn path(self) -> &'static str {
+        match self {
+            GetToken => env!("CARGO_BIN_EXE_get-token"),
+            GetFreshToken => env!("CARGO_BIN_EXE_get-fresh-token"),
+            HasToken => env!("CARGO_BIN_EXE_has-token"),
+            Invalidate => env!("CARGO_BIN_EXE_invalidate"),
+        }
+    }
+
+    /// The operation's name in a path.
+    pub(crate) fn operation(self) -> &'static str {
+        match self {
+            GetToken => "getToken",
+            GetFreshToken => "getFreshToken",
+            HasToken => "hasToken",
+            Invalidate => "invalidate",
+        }
+    }
+}
+
+/// A sandbox, a table, and settings for functions; everything that they log or answer is checked for secrets at the end.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) dynamodb: Client,
+    pub(crate) table: String,
+    settings: HashMap<String, String>,
+    said: Said,
+    running: Mutex<HashMap<Binary, Arc<Function>>>,
+}
+
+type Said = Arc<Mutex<String>>;
+
+impl World {
+    /// A new one, with an organization (v2).
+    pub(crate) async fn new() -> Self {
+        let app = App { redirect_uris: vec![REDIRECT_URI.into()], ..App::for_page("") };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let sandbox = Sandbox::start(listener, app).expect("a sandbox");
+        let url = match std::env::var("DYNAMODB_LOCAL_URL") {
+            Ok(url) => url,
+            Err(_) => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                database::start(listener, None).expect("a database in memory")
+            }
+        };
+        let dynamodb = database::client(&url);
+        let table = format!("cip-{}", uuid::Uuid::new_v4());
+        database::create_table(&dynamodb, &table).await.expect("a table");
+        let app = sandbox.app();
+        let settings = [
+            ("TABLE_NAME", table.clone()),
+            ("AUTH", "none".into()),
+            ("ALLOW_UNVERIFIED_USERS", "true".into()),
+            ("LIVECHAT_CLIENT_ID", app.client_id.clone()),
+            ("LIVECHAT_LICENSE_ID", app.license_id.to_string()),
+            ("LIVECHAT_ORGANIZATION_ID", app.organization_id.clone()),
+            ("LIVECHAT_REDIRECT_URI", REDIRECT_URI.into()),
+            ("LIVECHAT_ACCOUNTS_URL", sandbox.url()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", url),
+            ("RUST_LOG", "trace".into()),
+        ];
+        let settings = settings.into_iter().chain(database::ENVIRONMENT.map(|(name, value)| (name, value.to_owned())));
+        Self {
+            sandbox,
+            dynamodb,
+            table,
+            settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+            said: Said::default(),
+            running: Mutex::default(),
+        }
+    }
+
+    /// The same, with another setting.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same, with a v1 licence only.
+    pub(crate) fn with_v1(mut self) -> Self {
+        self.settings.remove("LIVECHAT_ORGANIZATION_ID");
+        self
+    }
+
+    /// The same, without a setting.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.settings.remove(name);
+        self
+    }
+
+    /// Calls an operation for a user, as a page would through an HTTP API. The process lives on for the next call.
+    pub(crate) async fn call(&self, binary: Binary, user: &str) -> Answer {
+        self.send(binary, &http_api(binary, user, "")).await
+    }
+
+    /// The same for a group.
+    pub(crate) async fn call_group(&self, binary: Binary, user: &str, group: &str) -> Answer {
+        self.send(binary, &http_api(binary, user, &format!("group={group}"))).await
+    }
+
+    /// Sends an event of any kind.
+    pub(crate) async fn send(&self, binary: Binary, event: &Value) -> Answer {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&binary).cloned();
+        let function = match running {
+            Some(function) => function,
+            None => {
+                let function = Arc::new(self.spawn(binary).await);
+                self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(binary, function.clone());
+                function
+            }
+        };
+        function.send(event).await
+    }
+
+    /// A process of its own.
+    pub(crate) async fn spawn(&self, binary: Binary) -> Function {
+        let lambda = Simulator::builder().function_name(binary.operation()).build().await.expect("a runtime API");
+        let mut process = self.command(binary);
+        process.envs(lambda.lambda_env_vars()).envs(&self.settings);
+        let mut process = process.spawn().expect("the binary starts");
+        listen(process.stdout.take(), &self.said);
+        listen(process.stderr.take(), &self.said);
+        Function { lambda, process: Mutex::new(process), said: self.said.clone() }
+    }
+
+    /// Starts a binary that is expected to end at once; what it said.
+    pub(crate) async fn init_error(&self, binary: Binary) -> String {
+        let lambda = Simulator::builder().function_name(binary.operation()).build().await.expect("a runtime API");
+        let mut process = self.command(binary);
+        process.envs(lambda.lambda_env_vars()).envs(&self.settings);
+        let ended = tokio::time::timeout(Duration::from_secs(20), process.output()).await.expect("it ends");
+        let ended = ended.expect("the binary starts");
+        assert!(!ended.status.success());
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    }
+
+    fn command(&self, binary: Binary) -> Command {
+        let mut command = Command::new(binary.path());
+        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// The subject's stored item.
+    pub(crate) async fn item(&self, user: &str) -> HashMap<String, AttributeValue> {
+        self.item_at(user, "identity").await
+    }
+
+    /// The stored item at this sort key.
+    pub(crate) async fn item_at(&self, user: &str, sk: &str) -> HashMap<String, AttributeValue> {
+        let answer = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(format!("user#{user}")))
+            .key("sk", AttributeValue::S(sk.into()))
+            .consistent_read(true)
+            .send()
+            .await;
+        answer.expect("an answer of DynamoDB").item.unwrap_or_default()
+    }
+
+    /// The store, as the functions use it.
+    pub(crate) fn store(&self) -> Store {
+        Store::new(self.dynamodb.clone(), &self.table)
+    }
+
+    /// Makes the user's stored token older, as if time had passed.
+    pub(crate) async fn age_token(&self, user: &str, by: Duration) {
+        let token = self.item(user).await["token"].as_m().expect("a map").clone();
+        let created: i64 = token["created"].as_n().expect("a number").parse().expect("a number");
+        let by = i64::try_from(by.as_millis()).expect("a short time");
+        self.change_item(user, "SET #token.#created = :created", &["token", "created"], AttributeValue::N((created - by).to_string()))
+            .await;
+    }
+
+    /// Changes the user's stored item. The expression names attributes as `#name` and the value as `:` and the last name.
+    pub(crate) async fn change_item(&self, user: &str, expression: &str, names: &[&str], value: AttributeValue) {
+        let mut request = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(format!("user#{user}")))
+            .key("sk", AttributeValue::S("identity".into()))
+            .update_expression(expression);
+        for name in names {
+            request = request.expression_attribute_names(format!("#{name}"), *name);
+        }
+        let last = names.last().expect("a name");
+        request.expression_attribute_values(format!(":{last}"), value).send().await.expect("a change");
+    }
+
+    /// Everything that functions logged and answered so far.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// In every test: no cookie in any answer or log line, and no token, secret or user id in a log line.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.said());
+            return;
+        }
+        for line in self.said().lines() {
+            let is_answer = line.starts_with("answer: ");
+            for secret in ["__lc_", "cst-"] {
+                assert!(!line.contains(secret), "{secret} in: {line}");
+            }
+            for secret in ["sandbox:token-", "user#", "alice"] {
+                assert!(is_answer || !line.contains(secret), "{secret} in the log: {line}");
+            }
+        }
+    }
+}
+
+/// A Lambda function: one process, one event at a time.
+pub(crate) struct Function {
+    lambda: Simulator,
+    process: Mutex<Child>,
+    said: Said,
+}
+
+impl Function {
+    /// Calls its operation for a user.
+    pub(crate) async fn call(&self, binary: Binary, user: &str) -> Answer {
+        self.send(&http_api(binary, user, "")).await
+    }
+
+    /// Sends an event, with the template's time-out.
+    pub(crate) async fn send(&self, event: &Value) -> Answer {
+        self.send_within(event, Duration::from_secs(15)).await
+    }
+
+    /// Sends an event with this time-out: no answer by then is a failed test.
+    pub(crate) async fn send_within(&self, event: &Value, timeout: Duration) -> Answer {
+        let request_id = self.start(event, timeout).await;
+        let state = self.lambda.wait_for_invocation_complete(&request_id, timeout).await.expect("an answer in time");
+        assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error);
+        let answer = state.response.expect("an answer").payload;
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("answer: {answer}\n"));
+        Answer(answer)
+    }
+
+    /// Sends an event and does not wait.
+    pub(crate) async fn start(&self, event: &Value, timeout: Duration) -> String {
+        let invocation = InvocationBuilder::new()
+            .payload(event.clone())
+            .timeout_ms(u64::try_from(timeout.as_millis()).expect("a short time"))
+            .build()
+            .expect("an invocation");
+        self.lambda.enqueue(invocation).await
+    }
+
+    /// Ends the process at once, as when Lambda's host fails.
+    pub(crate) fn kill(&self) {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).start_kill().expect("it was running");
+    }
+}
+
+fn listen(stream: Option<impl AsyncRead + Unpin + Send + 'static>, said: &Said) {
+    let (Some(stream), said) = (stream, said.clone()) else { return };
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("{line}\n"));
+        }
+    });
+}
+
+/// An answer in API Gateway's form.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer(Value);
+
+impl Answer {
+    pub(crate) fn status(&self) -> u64 {
+        self.0["statusCode"].as_u64().expect("a status")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.0["headers"][name].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(self.0["body"].as_str().expect("a body")).expect("JSON")
+    }
+
+    /// The token object.
+    pub(crate) fn token(&self) -> Value {
+        assert_eq!(self.status(), 200, "{}", self.0);
+        self.body()
+    }
+
+    pub(crate) fn entity(&self) -> String {
+        self.token()["entityId"].as_str().expect("an entity id").to_owned()
+    }
+
+    pub(crate) fn access_token(&self) -> String {
+        self.token()["accessToken"].as_str().expect("an access token").to_owned()
+    }
+
+    /// Where the token came from.
+    pub(crate) fn source(&self) -> &str {
+        self.header("cache-status").strip_prefix("livechat-cip; ").unwrap_or_default()
+    }
+
+    /// The status and code of a problem, after checking its form.
+    pub(crate) fn problem(&self) -> (u64, String) {
+        let body = self.body();
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.0);
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(body["status"], self.status());
+        for member in ["title", "detail", "requestId"] {
+            assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {body}");
+        }
+        if self.status() == 503 {
+            assert!(self.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{}", self.0);
+        }
+        (self.status(), body["code"].as_str().expect("a code").to_owned())
+    }
+}
+
+/// The event that an HTTP API makes of `/{operation}/{user}`, the path decoded.
+pub(crate) fn http_api(binary: Binary, user: &str, query: &str) -> Value {
+    let path = format!("/{}/{user}", binary.operation());
+    let mut event: Value = serde_json::from_str(include_str!("../events/get-token.json")).expect("JSON");
+    event["rawPath"] = json!(path);
+    event["rawQueryString"] = json!(query);
+    event["requestContext"]["http"]["path"] = json!(path);
+    event["pathParameters"] = json!({"user": user});
+    event
+}
+
+/// A subject, as the functions make it of a request.
+pub(crate) fn subject(user: &str, group: Option<u32>) -> Subject {
+    Subject { user: UserId::parse(user).expect("a good id"), group: group.map(Group) }
+}
