@@ -23,7 +23,7 @@ impl Auth {
                 let user = in_path.ok_or_else(|| {
                     Error::InvalidRequest(
                         "The request does not say which user it is for: with AUTH=none the path must end in \
-                         /{user}, such as /getToken/alice."
+                         /{user}, such as /getToken/4711."
                             .into(),
                     )
                 })?;
