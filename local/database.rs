@@ -1,4 +1,4 @@
-//! `DynamoDB` on this machine: an embedded one, and our table in it or in Amazon's `DynamoDB` Local.
+//! DynamoDB on this machine: an embedded one, and our table in it or in Amazon's DynamoDB Local.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -12,25 +12,29 @@ use aws_sdk_dynamodb::{
 use std::{error::Error, path::Path};
 use tokio::net::TcpListener;
 
-/// Serves an embedded `DynamoDB` in the background, kept in `file` or, without one, in memory.
+/// Serves an embedded DynamoDB in the background, kept in `file` or, without one, in memory. Answers the first
+/// listener's address.
 ///
 /// # Errors
 /// If the file cannot be opened.
-pub fn start(listener: TcpListener, file: Option<&Path>) -> Result<String, Box<dyn Error>> {
-    let url = format!("http://{}", listener.local_addr()?);
+pub fn start(listeners: Vec<TcpListener>, file: Option<&Path>) -> Result<String, Box<dyn Error>> {
+    let first = listeners.first().ok_or("a database needs a listener")?;
+    let url = format!("http://{}", first.local_addr()?);
     let database = match file {
         Some(file) => dynoxide::Database::new(&file.to_string_lossy())?,
         None => dynoxide::Database::memory()?,
     };
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    for listener in listeners {
+        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+    }
     Ok(url)
 }
 
-/// What any local `DynamoDB` takes as region and keys.
+/// What any local DynamoDB takes as region and keys.
 pub const ENVIRONMENT: [(&str, &str); 3] =
     [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")];
 
-/// A client for a local `DynamoDB`.
+/// A client for a local DynamoDB.
 pub fn client(url: &str) -> Client {
     let [(_, region), (_, key), (_, secret)] = ENVIRONMENT;
     let config = Config::builder()
@@ -46,11 +50,10 @@ pub fn client(url: &str) -> Client {
 /// Makes the table, as the template does on AWS, unless it is there.
 ///
 /// # Errors
-/// What `DynamoDB` says.
+/// What DynamoDB says.
 pub async fn create_table(client: &Client, table: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let attribute = |name: &str| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
-    };
+    let attribute =
+        |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
     let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
     let made = client
         .create_table()

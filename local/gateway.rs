@@ -85,7 +85,8 @@ async fn to_event(request: Request) -> Option<Value> {
     };
     let mut headers = serde_json::Map::new();
     for name in parts.headers.keys() {
-        let values: Vec<_> = parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> =
+            parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         headers.insert(name.as_str().to_owned(), json!(values.join(",")));
     }
     Some(json!({

@@ -15,7 +15,11 @@ use local::{
     sandbox::{App, Sandbox},
     settings::Settings,
 };
-use std::{error::Error, path::Path};
+use std::{
+    error::Error,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 use tokio::net::TcpListener;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -57,6 +61,10 @@ struct All {
     /// Port of the sandbox [default: PORT + 2].
     #[arg(long)]
     sandbox_port: Option<u16>,
+    /// Serve DynamoDB and the sandbox on this address too, for functions in containers: `sam local` on Linux reaches this
+    /// machine as 172.17.0.1.
+    #[arg(long, value_name = "ADDRESS")]
+    also_on: Option<IpAddr>,
     /// Keep nothing: the database lives in memory, not in `.local/`.
     #[arg(long)]
     memory: bool,
@@ -84,7 +92,8 @@ async fn sandbox_alone(port: u16, redirect_uris: Vec<String>) -> Result<()> {
 }
 
 async fn everything(arguments: &All) -> Result<()> {
-    let next = |chosen: Option<u16>, step| chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port + step });
+    let next =
+        |chosen: Option<u16>, step| chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port + step });
     let listener = listen(arguments.port, "--port").await?;
     let url = format!("http://{}", listener.local_addr()?);
 
@@ -94,15 +103,22 @@ async fn everything(arguments: &All) -> Result<()> {
     } else {
         let app = App::for_page(format!("{url}/"));
         let sandbox = Sandbox::start(listen(next(arguments.sandbox_port, 2), "--sandbox-port").await?, app)?;
+        if let Some(address) = arguments.also_on {
+            sandbox.serve_on(listen_on(SocketAddr::new(address, sandbox.port()), "--also-on").await?);
+        }
         (settings.with_sandbox(sandbox.app(), &sandbox.url()), Some(sandbox))
     };
 
-    let database_listener = listen(next(arguments.dynamodb_port, 1), "--dynamodb-port").await?;
+    let mut listeners = vec![listen(next(arguments.dynamodb_port, 1), "--dynamodb-port").await?];
+    if let Some(address) = arguments.also_on {
+        let port = listeners[0].local_addr()?.port();
+        listeners.push(listen_on(SocketAddr::new(address, port), "--also-on").await?);
+    }
     let (dynamodb_url, kept) = if arguments.memory {
-        (database::start(database_listener, None)?, "in memory")
+        (database::start(listeners, None)?, "in memory")
     } else {
         std::fs::create_dir_all(FOLDER)?;
-        (database::start(database_listener, Some(&Path::new(FOLDER).join("dynamodb.sqlite")))?, "kept in .local/")
+        (database::start(listeners, Some(&Path::new(FOLDER).join("dynamodb.sqlite")))?, "kept in .local/")
     };
     let client = database::client(&dynamodb_url);
     let table = settings.get("TABLE_NAME").unwrap_or_else(|| TABLE.into());
@@ -125,19 +141,18 @@ async fn everything(arguments: &All) -> Result<()> {
     let provider = Provider::new(store.clone(), Accounts::new(livechat)?, OnIdentityChange::read(&source)?);
     let gateway = Gateway::new(common.auth, provider, store);
 
-    println!("API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /");
+    println!(
+        "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /"
+    );
     println!("DynamoDB  {dynamodb_url}  embedded, {kept}, table {table}");
-    match &sandbox {
-        Some(sandbox) => {
-            println!("LiveChat  {}  the sandbox, a stand-in: not LiveChat", sandbox.url());
-            println!(
-                "Real one  put LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID and LIVECHAT_REDIRECT_URI into .env, start again"
-            );
-        }
-        None => {
-            println!("LiveChat  {}  LiveChat itself, with your licence", config.accounts_url);
-            println!("Sandbox   take the LIVECHAT_* settings out of .env and the environment, start again");
-        }
+    if let Some(sandbox) = &sandbox {
+        println!("LiveChat  {}  the sandbox, a stand-in: not LiveChat", sandbox.url());
+        println!(
+            "Real one  put LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID and LIVECHAT_REDIRECT_URI into .env, start again"
+        );
+    } else {
+        println!("LiveChat  {}  LiveChat itself, with your licence", config.accounts_url);
+        println!("Sandbox   take the LIVECHAT_* settings out of .env and the environment, start again");
     }
 
     let serve = move |request| async move { gateway.serve(request).await };
@@ -147,7 +162,11 @@ async fn everything(arguments: &All) -> Result<()> {
 }
 
 async fn listen(port: u16, option: &str) -> Result<TcpListener> {
-    TcpListener::bind(("127.0.0.1", port))
+    listen_on(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), option).await
+}
+
+async fn listen_on(address: SocketAddr, option: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
         .await
-        .map_err(|error| format!("port {port} cannot be used ({error}): choose another one with {option}").into())
+        .map_err(|error| format!("{address} cannot be used ({error}): choose another one with {option}").into())
 }

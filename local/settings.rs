@@ -1,4 +1,4 @@
-//! Which `LiveChat` account `cargo local` uses: the one that the environment or `.env` names, or the sandbox's.
+//! Which LiveChat account `cargo local` uses: the one that the environment or `.env` names, or the sandbox's.
 
 use crate::sandbox::App;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 pub struct Settings(HashMap<String, String>);
 
 impl Settings {
-    /// The variables that say whose customers they are. If any is set, `LiveChat` itself is meant.
+    /// The variables that say whose customers they are. If any is set, LiveChat itself is meant.
     const REAL: [&str; 4] =
         ["LIVECHAT_CLIENT_ID", "LIVECHAT_LICENSE_ID", "LIVECHAT_ORGANIZATION_ID", "LIVECHAT_REDIRECT_URI"];
 

@@ -1,4 +1,4 @@
-//! `LiveChat`'s Customer Accounts API: the cookie grant, in both versions. The only file that knows its wire format.
+//! LiveChat's Customer Accounts API: the cookie grant, in both versions. The only file that knows its wire format.
 //!
 //! Source: <https://platform.text.com/docs/authorization/customer-authorization>, section *Cookie grant*.
 
@@ -24,7 +24,7 @@ pub struct Accounts {
     settings: LiveChat,
 }
 
-/// A token that `LiveChat` has just issued, and the cookies that prove who it is for.
+/// A token that LiveChat has just issued, and the cookies that prove who it is for.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The customer.
@@ -66,7 +66,7 @@ impl Accounts {
         Ok(Self { http, settings })
     }
 
-    /// The site's settings for `LiveChat`.
+    /// The site's settings for LiveChat.
     pub fn settings(&self) -> &LiveChat {
         &self.settings
     }
@@ -88,11 +88,11 @@ impl Accounts {
 
     /// Asks for a token: of the customer that `known` is, or of a new one.
     ///
-    /// Tries again once where that cannot make a second customer: when the request never reached `LiveChat`, or when
+    /// Tries again once where that cannot make a second customer: when the request never reached LiveChat, or when
     /// it names a customer. A time-out is not followed by another wait.
     ///
     /// # Errors
-    /// [`Failure::Rejected`] or [`Failure::Unavailable`]. After the latter `LiveChat` may have issued a token all the
+    /// [`Failure::Rejected`] or [`Failure::Unavailable`]. After the latter LiveChat may have issued a token all the
     /// same, and changed the cookies.
     pub async fn token(
         &self,
@@ -184,17 +184,17 @@ fn tls() -> rustls::ClientConfig {
 /// Why an attempt gave no token.
 #[derive(Debug, PartialEq, Eq)]
 enum Miss {
-    /// The request never reached `LiveChat`.
+    /// The request never reached LiveChat.
     Unsent(String),
     /// It was sent, and the answer was lost: it may have taken effect.
     Lost(String),
     /// It was sent, and no answer came in time: it may have taken effect.
     TimedOut,
-    /// `LiveChat` said that it cannot answer now.
+    /// LiveChat said that it cannot answer now.
     Down(String),
-    /// `LiveChat` refused, and will again.
+    /// LiveChat refused, and will again.
     Rejected { exception: String, description: String },
-    /// The answer is not one of `LiveChat`'s documented ones.
+    /// The answer is not one of LiveChat's documented ones.
     Nonsense(String),
 }
 
@@ -262,7 +262,7 @@ async fn limited_body(response: &mut reqwest::Response) -> Result<Vec<u8>, Miss>
     Ok(body)
 }
 
-/// What `LiveChat` answers, good or bad. Its own client ignores the status and looks for the exceptions, so they are
+/// What LiveChat answers, good or bad. Its own client ignores the status and looks for the exceptions, so they are
 /// looked for in every answer.
 #[derive(Deserialize)]
 struct Answer {
@@ -308,8 +308,8 @@ fn read_answer(
 }
 
 fn of_exception(exception: &str, description: Option<&str>) -> Miss {
-    let known_form = (1..=64).contains(&exception.len())
-        && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let known_form =
+        (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let exception = if known_form { exception } else { "an unknown exception" };
     if matches!(exception, "server_error" | "temporarily_unavailable") {
         return Miss::Down(exception.to_owned());
@@ -323,12 +323,7 @@ fn of_exception(exception: &str, description: Option<&str>) -> Miss {
     Miss::Rejected { exception: exception.to_owned(), description }
 }
 
-fn read_grant(
-    answer: Answer,
-    headers: &HeaderMap,
-    known: Option<&Identity>,
-    asked_at_ms: u64,
-) -> Result<Grant, Miss> {
+fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, asked_at_ms: u64) -> Result<Grant, Miss> {
     let nonsense = |what: &str| Miss::Nonsense(what.to_owned());
     let access_token = answer
         .access_token
@@ -357,7 +352,7 @@ fn read_grant(
 }
 
 /// The cookies to send next time and how long they live, in s: what came now, over what was there. An answer that
-/// brings neither cookie is none of `LiveChat`'s; a new customer needs both.
+/// brings neither cookie is none of LiveChat's; a new customer needs both.
 fn read_cookies(headers: &HeaderMap, known: Option<&Identity>) -> Result<(Cookies, u64), Miss> {
     let (mut cid, mut cst, mut max_age_s) = (None, None, TWO_YEARS_S);
     for line in headers.get_all(SET_COOKIE) {
@@ -367,11 +362,11 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>) -> Result<(Cookie
             CST => &mut cst,
             _ => continue,
         };
-        let age_s = cookie.max_age().map_or(i64::try_from(TWO_YEARS_S).unwrap_or(i64::MAX), |age| age.whole_seconds());
+        let age_s = cookie.max_age().map_or(TWO_YEARS_S, |age| age.whole_seconds().try_into().unwrap_or(0));
         // A cookie that is empty or already over is a request to forget it, and an identity is not forgotten.
         if (1..=LONGEST_COOKIE).contains(&cookie.value().len()) && age_s > 0 {
             *slot = Some(SecretString::from(cookie.value()));
-            max_age_s = max_age_s.min(u64::try_from(age_s).unwrap_or(TWO_YEARS_S));
+            max_age_s = max_age_s.min(age_s);
         }
     }
     if cid.is_none() && cst.is_none() {

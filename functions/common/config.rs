@@ -18,7 +18,9 @@ impl fmt::Debug for ConfigError {
 }
 
 /// Where settings come from: the process's environment, or what a test or `cargo local` puts in its place.
-pub struct Source<'a>(Box<dyn Fn(&str) -> Option<String> + 'a>);
+pub struct Source<'a>(Box<LookUp<'a>>);
+
+type LookUp<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 impl Source<'static> {
     /// The process's environment.
@@ -94,10 +96,10 @@ fn read_auth(source: &Source) -> Result<Auth, ConfigError> {
     }
 }
 
-/// The site's account at `LiveChat`.
+/// The site's account at LiveChat.
 #[derive(Clone, Debug)]
 pub struct LiveChat {
-    /// `LIVECHAT_CLIENT_ID`, from the app in `LiveChat`'s console.
+    /// `LIVECHAT_CLIENT_ID`, from the app in LiveChat's console.
     pub client_id: String,
     /// Whose customers they are, and so which version of the API is used.
     pub tenant: Tenant,
@@ -170,7 +172,7 @@ fn read_tenant(source: &Source, license_id: Option<u64>) -> Result<Tenant, Confi
     })
 }
 
-/// `LiveChat` compares a redirect URI's scheme and host exactly and its path by prefix, and takes no query or fragment.
+/// LiveChat compares a redirect URI's scheme and host exactly and its path by prefix, and takes no query or fragment.
 fn origin_of(redirect: &str) -> Result<String, ConfigError> {
     let url = Url::parse(redirect)
         .ok()
@@ -192,12 +194,14 @@ fn read_accounts_url(source: &Source) -> Result<Url, ConfigError> {
 fn is_this_machine(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost" | "host.docker.internal") => true,
-        Some(host) => host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
+        Some(host) => {
+            host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
         None => false,
     }
 }
 
-/// What to do when `LiveChat` answers for another customer than the one on record: `ON_IDENTITY_CHANGE`.
+/// What to do when LiveChat answers for another customer than the one on record: `ON_IDENTITY_CHANGE`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnIdentityChange {
     /// Go on with the new customer, and keep the former one on record.
@@ -275,7 +279,8 @@ mod tests {
 
     #[test]
     fn an_unencrypted_accounts_url_is_for_this_machine_only() {
-        for url in ["http://127.0.0.1:3002", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:3002"] {
+        for url in ["http://127.0.0.1:3002", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:3002"]
+        {
             assert!(LiveChat::read(&with(&[("LIVECHAT_ACCOUNTS_URL", url)])).is_ok(), "{url}");
         }
     }

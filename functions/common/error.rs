@@ -16,21 +16,21 @@ pub enum Error {
     /// The operations take GET and POST.
     #[error("no such method")]
     MethodNotAllowed,
-    /// `LiveChat` answered for another customer, and the site chose to refuse that.
+    /// LiveChat answered for another customer, and the site chose to refuse that.
     #[error("LiveChat no longer knows the customer on record")]
     IdentityChanged,
-    /// `LiveChat` does not accept our settings.
+    /// LiveChat does not accept our settings.
     #[error("LiveChat refused: {exception}: {description}")]
     LiveChatRejected {
-        /// `LiveChat`'s code.
+        /// LiveChat's code.
         exception: String,
-        /// `LiveChat`'s words.
+        /// LiveChat's words.
         description: String,
     },
-    /// `LiveChat` is down, slow or talks nonsense.
+    /// LiveChat is down, slow or talks nonsense.
     #[error("LiveChat unavailable: {0}")]
     LiveChatUnavailable(String),
-    /// `DynamoDB` refused, failed or was too slow.
+    /// DynamoDB refused, failed or was too slow.
     #[error("DynamoDB unavailable: {0}")]
     StoreUnavailable(String),
     /// Another call is renewing this token, and did not end in time.
@@ -102,7 +102,9 @@ impl Error {
             Self::LiveChatUnavailable(_) => "LiveChat gave no usable answer. Try again after the time in \
                                              Retry-After; nothing was lost."
                 .into(),
-            Self::StoreUnavailable(_) => "DynamoDB gave no usable answer. Try again after the time in Retry-After.".into(),
+            Self::StoreUnavailable(_) => {
+                "DynamoDB gave no usable answer. Try again after the time in Retry-After.".into()
+            }
             Self::Busy => "Another call is getting a token for this user and has not ended yet. Try again after the \
                            time in Retry-After."
                 .into(),
@@ -120,7 +122,7 @@ impl Error {
         }
     }
 
-    /// The caller's mistakes are quiet, `LiveChat`'s and waiting are warnings, ours are errors.
+    /// The caller's mistakes are quiet, LiveChat's and waiting are warnings, ours are errors.
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,
@@ -140,7 +142,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// What a site owner can do about an OAuth error of `LiveChat`'s
+/// What a site owner can do about an OAuth error of LiveChat's
 /// (<https://platform.text.com/docs/authorization/customer-authorization>).
 fn remedy(exception: &str) -> &'static str {
     match exception {
@@ -151,7 +153,9 @@ fn remedy(exception: &str) -> &'static str {
         "resource_not_found" => {
             "Check LIVECHAT_ORGANIZATION_ID or LIVECHAT_LICENSE_ID, and the group if there was one."
         }
-        "unsupported_grant_type" | "invalid_grant" => "Check that the app's type in the console allows the cookie grant.",
+        "unsupported_grant_type" | "invalid_grant" => {
+            "Check that the app's type in the console allows the cookie grant."
+        }
         _ => "Check the LIVECHAT_* settings against the app in LiveChat's console.",
     }
 }

@@ -14,8 +14,21 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use serde_json::value::RawValue;
 
 /// Every character that a URI cannot have in a path or query as it is. `%` stays: what it begins was encoded before.
-const NOT_IN_A_URI: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'[').add(b'\\').add(b']').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const NOT_IN_A_URI: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 /// What is encoded in a path that was decoded: everything but the separator.
 const DECODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The longest path and query, in bytes; API Gateway takes 10,240 with all headers.
@@ -35,7 +48,8 @@ pub(crate) fn parse(payload: &RawValue) -> Option<LambdaRequest> {
         LambdaRequest::ApiGatewayV2(event) => {
             let domain = event.request_context.domain_name.take().unwrap_or_default();
             let sent_as_is = domain.contains(".lambda-url.");
-            event.raw_path = Some(once_encoded(event.raw_path.as_deref(), if sent_as_is { NOT_IN_A_URI } else { DECODED })?);
+            event.raw_path =
+                Some(once_encoded(event.raw_path.as_deref(), if sent_as_is { NOT_IN_A_URI } else { DECODED })?);
             event.raw_query_string = Some(encoded_query(event.raw_query_string.as_deref())?);
             event.request_context.stage = None;
             forget_host(&mut event.headers);

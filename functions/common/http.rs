@@ -41,7 +41,7 @@ impl Operation {
     /// All four.
     pub const ALL: [Self; 4] = [Self::GetToken, Self::GetFreshToken, Self::HasToken, Self::Invalidate];
 
-    /// Its name in `LiveChat`'s documentation, and in the path.
+    /// Its name in LiveChat's documentation, and in the path.
     pub fn name(self) -> &'static str {
         match self {
             Self::GetToken => "getToken",
@@ -97,18 +97,14 @@ where
         if !understood {
             request.extensions_mut().insert(NotAnHttpEvent);
         }
-        let answer = respond(&route, request, &act);
+        let answer = respond(&route, &request, &act);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let event = LambdaEvent { payload: parsed.unwrap_or_else(event::blank), context: event.context };
     Adapter::from(respond).call(event).await
 }
 
-fn respond<A, F>(
-    route: &Route,
-    request: Request,
-    act: &A,
-) -> impl Future<Output = Response<Body>> + Send + use<A, F>
+fn respond<A, F>(route: &Route, request: &Request, act: &A) -> impl Future<Output = Response<Body>> + Send + use<A, F>
 where
     A: Fn(Subject, Deadline) -> F,
     F: Future<Output = Result<Reply, Error>> + Send,
@@ -116,7 +112,7 @@ where
     let started = Instant::now();
     let context = request.lambda_context();
     let deadline = Deadline::of_invocation(context.deadline);
-    let call = read_subject(route, &request).map(|subject| act(subject, deadline));
+    let call = read_subject(route, request).map(|subject| act(subject, deadline));
     let (operation, account) = (route.operation, route.account.clone());
     async move {
         let result = match call {
@@ -142,6 +138,9 @@ fn read_subject(route: &Route, request: &Request) -> Result<Subject, Error> {
         ));
     }
     let user = read_user(route.operation, request.raw_http_path())?;
+    if let Some(in_route) = request.path_parameters().first("user") {
+        check_same(user.as_ref(), in_route)?;
+    }
     if !matches!(*request.method(), Method::GET | Method::POST) {
         return Err(Error::MethodNotAllowed);
     }
@@ -162,15 +161,28 @@ fn read_user(operation: Operation, path: &str) -> Result<Option<UserId>, Error> 
         match after.strip_prefix(name) {
             Some("") => return Ok(None),
             Some(user) if user.starts_with('/') => {
-                let user = percent_decode_str(&user[1..]).decode_utf8().map_err(|_| {
-                    Error::InvalidRequest("The user id is not percent-encoded UTF-8.".into())
-                })?;
+                let user = percent_decode_str(&user[1..])
+                    .decode_utf8()
+                    .map_err(|_| Error::InvalidRequest("The user id is not percent-encoded UTF-8.".into()))?;
                 return if user.is_empty() { Ok(None) } else { UserId::parse(&user).map(Some) };
             }
             _ => rest = after.find('/').map_or("", |slash| &after[slash..]),
         }
     }
     Err(Error::NotFound)
+}
+
+/// HTTP APIs are said to cut a decoded path at a `?`. Then `a%3Fb` would come as `a`, who is somebody else; where the route's own
+/// parameter shows it, it is refused. That parameter is decoded or not, depending on the gateway.
+fn check_same(user: Option<&UserId>, in_route: &str) -> Result<(), Error> {
+    let same = user.is_some_and(|user| {
+        user.as_str() == in_route
+            || percent_decode_str(in_route).decode_utf8().is_ok_and(|in_route| user.as_str() == in_route)
+    });
+    if same {
+        return Ok(());
+    }
+    Err(Error::InvalidRequest("The gateway did not pass the user id on whole; a `?` in it can be the reason.".into()))
 }
 
 fn answer(reply: &Reply, account: &Account) -> Response<Body> {
@@ -196,7 +208,7 @@ fn answer(reply: &Reply, account: &Account) -> Response<Body> {
     }
 }
 
-/// `Cache-Status` (RFC 9211): the stored token is a cache in front of `LiveChat`.
+/// `Cache-Status` (RFC 9211): the stored token is a cache in front of LiveChat.
 fn cache_status(source: &Source) -> Result<HeaderValue, lambda_http::http::header::InvalidHeaderValue> {
     HeaderValue::from_str(&format!("livechat-cip; {source}"))
 }

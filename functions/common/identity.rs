@@ -44,7 +44,7 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// A `LiveChat` group, whose chats have an identity of their own when the licence keeps chats between groups apart.
+/// A LiveChat group, whose chats have an identity of their own when the licence keeps chats between groups apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Group(pub u32);
 
@@ -70,8 +70,8 @@ pub struct Subject {
     pub group: Option<Group>,
 }
 
-/// The two cookies that *are* a `LiveChat` customer: who has them can get tokens for two years. They never leave the
-/// backend. Values only; `LiveChat`'s documentation calls them `__lc_cid` and `__lc_cst`.
+/// The two cookies that *are* a LiveChat customer: who has them can get tokens for two years. They never leave the
+/// backend. Values only; LiveChat's documentation calls them `__lc_cid` and `__lc_cst`.
 #[derive(Clone, Debug)]
 pub struct Cookies {
     /// Customer id.
@@ -80,16 +80,16 @@ pub struct Cookies {
     pub cst: SecretString,
 }
 
-/// One customer of `LiveChat`'s, and what it takes to get tokens for it.
+/// One customer of LiveChat's, and what it takes to get tokens for it.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// `LiveChat`'s id of the customer.
+    /// LiveChat's id of the customer.
     pub entity_id: String,
-    /// What proves to `LiveChat` that we speak for the customer.
+    /// What proves to LiveChat that we speak for the customer.
     pub cookies: Cookies,
     /// When the cookies lapse unless a token is asked for before; Unix time in s.
     pub cookies_lapse_at_s: u64,
-    /// Customers that this subject had before and that `LiveChat` no longer knew, oldest first.
+    /// Customers that this subject had before and that LiveChat no longer knew, oldest first.
     pub former: Vec<FormerIdentity>,
 }
 
@@ -107,12 +107,12 @@ impl Identity {
     }
 }
 
-/// A customer that a subject had until `LiveChat` answered with another one. Kept so that it can be found again.
+/// A customer that a subject had until LiveChat answered with another one. Kept so that it can be found again.
 #[derive(Clone, Debug)]
 pub struct FormerIdentity {
-    /// `LiveChat`'s id of the customer.
+    /// LiveChat's id of the customer.
     pub entity_id: String,
-    /// The cookies that `LiveChat` no longer took.
+    /// The cookies that LiveChat no longer took.
     pub cookies: Cookies,
     /// When it was replaced; Unix time in ms.
     pub until_ms: u64,
@@ -121,7 +121,7 @@ pub struct FormerIdentity {
 /// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Just before `LiveChat` was asked for it; Unix time in ms.
+    /// Just before LiveChat was asked for it; Unix time in ms.
     pub created_ms: u64,
     /// How long it lives from then on, in ms.
     pub expires_in_ms: u64,
@@ -131,7 +131,7 @@ impl Lifetime {
     /// The SDK renews a token that has under 60 minutes left, so a token is renewed here a little before that.
     const MARGIN_MS: u64 = 65 * 60 * 1000;
 
-    /// `LiveChat` still accepts the token.
+    /// LiveChat still accepts the token.
     pub fn is_live(self, now_ms: u64) -> bool {
         self.left_ms(now_ms) > 0
     }
@@ -150,11 +150,11 @@ impl Lifetime {
 /// A customer token.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// What the widget sends to `LiveChat`.
+    /// What the widget sends to LiveChat.
     pub access_token: SecretString,
     /// Its age and life.
     pub lifetime: Lifetime,
-    /// The sequence number of the lease under which `LiveChat` issued it: a higher number is a newer token.
+    /// The sequence number of the lease under which LiveChat issued it: a higher number is a newer token.
     pub seq: u64,
 }
 
@@ -170,7 +170,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// How long a lease keeps others out, in ms: longer than asking `LiveChat`
+    /// How long a lease keeps others out, in ms: longer than asking LiveChat
     /// ([`Accounts::LONGEST`](crate::accounts::Accounts::LONGEST)) and storing the result
     /// ([`Store::LONGEST_WRITE`](crate::store::Store::LONGEST_WRITE)) can take.
     pub const LENGTH_MS: u64 = 10_000;
@@ -196,14 +196,14 @@ pub struct FailedRenewal {
     pub failure: Failure,
 }
 
-/// Why `LiveChat` gave no token that we could use.
+/// Why LiveChat gave no token that we could use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It does not accept our settings or request; trying again changes nothing.
     Rejected {
-        /// `LiveChat`'s code, such as `invalid_client`.
+        /// LiveChat's code, such as `invalid_client`.
         exception: String,
-        /// `LiveChat`'s words, or ours where it had none.
+        /// LiveChat's words, or ours where it had none.
         description: String,
     },
     /// It is down, slow or talks nonsense; a later try may work.
@@ -218,7 +218,7 @@ pub enum Failure {
 /// Everything that is stored for one subject.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The customer, once `LiveChat` has made one.
+    /// The customer, once LiveChat has made one.
     pub identity: Option<Identity>,
     /// The newest token, unless it was invalidated.
     pub token: Option<Token>,
@@ -244,7 +244,7 @@ impl Record {
 /// A token and the customer whom it stands for: what a caller gets.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// `LiveChat`'s id of the customer.
+    /// LiveChat's id of the customer.
     pub entity_id: String,
     /// The token.
     pub token: Token,
@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn user_ids_may_be_anything_that_people_use() {
-        for id in ["alice", "a@b.example", "a/b", "a b", "日本", "👩‍🚀", "%2F", "..", "x".repeat(256).as_str()] {
+        for id in ["alice", "a@b.example", "a/b", "a b", "日本", "👩‍🚀", "%2F", "..", "x".repeat(256).as_str()]
+        {
             assert_eq!(UserId::parse(id).map(|user| user.as_str().to_owned()).ok().as_deref(), Some(id));
         }
     }
@@ -305,9 +306,13 @@ mod tests {
     fn a_lease_lapses_and_a_wrong_clock_makes_no_endless_one() {
         let now_ms = 1_000_000;
         let lease = |until_ms| Lease { owner: "o".into(), seq: 1, until_ms };
-        for (until_ms, held) in
-            [(now_ms - 1, false), (now_ms, true), (now_ms + 10_000, true), (now_ms + 20_000, true), (now_ms + 20_001, false)]
-        {
+        for (until_ms, held) in [
+            (now_ms - 1, false),
+            (now_ms, true),
+            (now_ms + 10_000, true),
+            (now_ms + 20_000, true),
+            (now_ms + 20_001, false),
+        ] {
             assert_eq!(lease(until_ms).is_held(now_ms), held, "{until_ms}");
         }
     }

@@ -1,4 +1,4 @@
-//! The module that the four functions share: one `LiveChat` identity for each user, on every device.
+//! The module that the four functions share: one LiveChat identity for each user, on every device.
 //!
 //! A site's page calls one of four operations (`getToken`, `getFreshToken`, `hasToken`, `invalidate`). API Gateway hands
 //! the call to the Lambda function of that name, and each of these is a `main.rs` of a few lines around this crate:
@@ -18,16 +18,16 @@
 //! | [`caller`] | who is calling; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
 //! | [`provider`] | the rules of the four operations; **start reading here** |
-//! | [`store`] | `DynamoDB`; the only file that knows its attributes |
-//! | [`accounts`] | `LiveChat`; the only file that knows its wire format |
+//! | [`store`] | DynamoDB; the only file that knows its attributes |
+//! | [`accounts`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong, and what the caller is told |
 //! | [`telemetry`] | logs |
 //! | [`time`] | clocks and deadlines |
 //!
 //! The heart is *renewal* in [`provider`]: whoever needs a new token takes the user's lease with one conditional write,
-//! asks `LiveChat`, and stores cookies, token and the lease's end with one more write that only the lease's owner can
+//! asks LiveChat, and stores cookies, token and the lease's end with one more write that only the lease's owner can
 //! make. Everybody else waits for that result. So however many tabs, devices and crashed invocations there are, all
-//! tokens that a user is ever given belong to one `LiveChat` customer.
+//! tokens that a user is ever given belong to one LiveChat customer.
 
 pub mod accounts;
 pub mod caller;

@@ -1,6 +1,6 @@
-//! The rules of the four operations. Knows no HTTP, no `DynamoDB` and none of `LiveChat`'s wire format.
+//! The rules of the four operations. Knows no HTTP, no DynamoDB and none of LiveChat's wire format.
 //!
-//! | operation | what it does | `DynamoDB` | `LiveChat` |
+//! | operation | what it does | DynamoDB | LiveChat |
 //! |---|---|---|---|
 //! | `getToken` | answers the stored token while it is usable, else *renews* | one read | – |
 //! | `getFreshToken` | answers a token that was issued after the call came | *renewal* | |
@@ -10,20 +10,20 @@
 //!
 //! # Renewal
 //!
-//! One call at a time may ask `LiveChat` for a subject's token: the one that holds the subject's **lease**. It takes it
+//! One call at a time may ask LiveChat for a subject's token: the one that holds the subject's **lease**. It takes it
 //! with a conditional write, asks, and stores the result with a write that is **fenced**: it takes effect only while
 //! the lease is still its own. A holder that was so slow that somebody else took over throws its result away and
 //! answers what that other one stored. A holder that died needs no clean-up: its lease lapses.
 //!
 //! Whoever finds the lease taken waits for the holder's result. For `getToken` any usable token will do. For
-//! `getFreshToken` the token must come from a `LiveChat` call that was sent after `getFreshToken` had arrived: leases
+//! `getFreshToken` the token must come from a LiveChat call that was sent after `getFreshToken` had arrived: leases
 //! are numbered, a token carries the number of the lease it was got under, and so it must have a higher number than the
 //! lease that the caller found taken. No clock has a say in it. Any number of concurrent `getFreshToken` so cost at most
-//! two calls of `LiveChat`: the one that was under way, and the one that the first of them to get the lease makes for
+//! two calls of LiveChat: the one that was under way, and the one that the first of them to get the lease makes for
 //! all.
 //!
 //! A failed renewal leaves word of it under its number too, so that those who waited fail with it, and do not queue up
-//! for a `LiveChat` that is down.
+//! for a LiveChat that is down.
 
 use crate::{
     accounts::{Accounts, Grant},
@@ -69,7 +69,7 @@ pub enum Source {
     Stored,
     /// The store, because it could not be renewed; the code of the error that prevented it.
     StoredDespite(&'static str),
-    /// `LiveChat`, asked by this call or, if `collapsed`, by another one that this call waited for.
+    /// LiveChat, asked by this call or, if `collapsed`, by another one that this call waited for.
     LiveChat {
         /// What made it necessary.
         why: Why,
@@ -78,7 +78,7 @@ pub enum Source {
     },
 }
 
-/// Why `LiveChat` had to be asked.
+/// Why LiveChat had to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// There was no token.
@@ -130,11 +130,11 @@ impl Provider {
     /// How often a waiting call looks again: at first every 30 to 60 ms, later less often.
     const POLL: std::ops::Range<u64> = 30..60;
     /// What must be left of an invocation to start a renewal: less would make a customer that nobody keeps.
-    const SHORTEST_RENEWAL: Duration = Duration::from_millis(1_000);
-    /// What is kept back from asking `LiveChat`, for storing what it answers.
+    const SHORTEST_RENEWAL: Duration = Duration::from_secs(1);
+    /// What is kept back from asking LiveChat, for storing what it answers.
     const STORE_RESERVE: Duration = Duration::from_millis(500);
 
-    /// The rules, over the table and the `LiveChat` account that the settings name.
+    /// The rules, over the table and the LiveChat account that the settings name.
     ///
     /// # Errors
     /// [`ConfigError`](crate::config::ConfigError) for the first setting that is missing or bad.
@@ -147,13 +147,10 @@ impl Provider {
     /// Whose tokens these are.
     pub fn account(&self) -> Account {
         let settings = self.accounts.settings();
-        Account {
-            license_id: settings.license_id,
-            organization_id: settings.organization_id().map(str::to_owned),
-        }
+        Account { license_id: settings.license_id, organization_id: settings.organization_id().map(str::to_owned) }
     }
 
-    /// The rules, over this table and this `LiveChat` account.
+    /// The rules, over this table and this LiveChat account.
     pub fn new(store: Store, accounts: Accounts, on_identity_change: OnIdentityChange) -> Self {
         Self { store, accounts, on_identity_change }
     }
@@ -178,19 +175,13 @@ impl Provider {
         }
     }
 
-    /// `getFreshToken`: a token that `LiveChat` issued after this call came, for the same customer.
+    /// `getFreshToken`: a token that LiveChat issued after this call came, for the same customer.
     pub async fn get_fresh_token(&self, subject: &Subject, deadline: Deadline) -> Result<Reply, Error> {
         self.accounts.check_group(subject.group)?;
         self.renew(subject, Need::fresh(), Why::Request, deadline).await
     }
 
-    async fn renew(
-        &self,
-        subject: &Subject,
-        mut need: Need,
-        why: Why,
-        deadline: Deadline,
-    ) -> Result<Reply, Error> {
+    async fn renew(&self, subject: &Subject, mut need: Need, why: Why, deadline: Deadline) -> Result<Reply, Error> {
         loop {
             if deadline.left() < Self::SHORTEST_RENEWAL {
                 return Err(Error::Busy);
@@ -215,7 +206,7 @@ impl Provider {
         }
     }
 
-    /// Asks `LiveChat` under `lease`, and stores what it answers. `None` if the lease was lost meanwhile.
+    /// Asks LiveChat under `lease`, and stores what it answers. `None` if the lease was lost meanwhile.
     async fn ask(
         &self,
         subject: &Subject,
@@ -255,7 +246,7 @@ impl Provider {
         }
     }
 
-    /// Stores what `LiveChat` has issued. It cannot be asked for again, so this is worth all the time that is left.
+    /// Stores what LiveChat has issued. It cannot be asked for again, so this is worth all the time that is left.
     async fn keep(
         &self,
         subject: &Subject,
@@ -275,14 +266,9 @@ impl Provider {
         }
     }
 
-    /// A token from `LiveChat` for the customer on record. When it answers for another one, it is asked once more; if
+    /// A token from LiveChat for the customer on record. When it answers for another one, it is asked once more; if
     /// it stays with that, the site's settings decide.
-    async fn grant(
-        &self,
-        subject: &Subject,
-        known: Option<&Identity>,
-        deadline: Deadline,
-    ) -> Result<Grant, Failure> {
+    async fn grant(&self, subject: &Subject, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Failure> {
         // A lease must outlive all of this.
         let deadline = deadline.within(Accounts::LONGEST);
         let grant = self.accounts.token(subject.group, known, deadline).await?;
@@ -345,7 +331,7 @@ impl Need {
         Self { fresh: false, unless_newer_than: Some(stale_seq.unwrap_or(0)), failure_after: None }
     }
 
-    /// Only a token that `LiveChat` was asked for after this call came.
+    /// Only a token that LiveChat was asked for after this call came.
     fn fresh() -> Self {
         Self { fresh: true, unless_newer_than: None, failure_after: None }
     }
@@ -371,9 +357,9 @@ impl Need {
 
     fn met_by(&self, record: &Record, now_ms: u64) -> Option<Result<Issued, Error>> {
         let newer = |seq: u64, than: Option<u64>| than.is_some_and(|than| seq > than);
-        let issued = record.issued().filter(|issued| {
-            newer(issued.token.seq, self.unless_newer_than) && issued.token.lifetime.is_live(now_ms)
-        });
+        let issued = record
+            .issued()
+            .filter(|issued| newer(issued.token.seq, self.unless_newer_than) && issued.token.lifetime.is_live(now_ms));
         let failed = record.failed.as_ref().filter(|failed| newer(failed.seq, self.failure_after));
         issued.map(Ok).or_else(|| failed.map(|failed| Err(failed.failure.clone().into())))
     }

@@ -1,4 +1,4 @@
-//! `DynamoDB`. The only file that knows its words; `store/item.rs` has the form of an item.
+//! DynamoDB. The only file that knows its words; `store/item.rs` has the form of an item.
 //!
 //! Every read is strongly consistent and every write that depends on what is stored is conditional, so the database
 //! decides all races. A write that is refused answers with the item as it stands, so that the loser needs no read.
@@ -14,7 +14,7 @@ use crate::{
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use item::{Item, number};
@@ -66,7 +66,7 @@ impl Store {
     /// The age and life of the subject's token, if it has one; one `GetItem` that answers nothing else.
     pub async fn read_lifetime(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Lifetime>, Error> {
         let wanted = format!("#t.{}, #t.{}", item::CREATED_MS, item::EXPIRES_IN_MS);
-        self.get(subject, Some(wanted), deadline).await?.map_or(Ok(None), |item| item.lifetime())
+        self.get(subject, Some(wanted), deadline).await?.map_or(Ok(None), Item::lifetime)
     }
 
     async fn get(
@@ -123,8 +123,7 @@ impl Store {
                 .expression_attribute_values(":seen", number(seq));
         }
         let record = match self.send(request.condition_expression(condition), deadline).await? {
-            Update::Done(answer) => Item::new(answer.attributes.unwrap_or_default()).into_record()?,
-            Update::Refused(item) => item.map(Item::into_record).transpose()?.unwrap_or_default(),
+            Update::Done(item) | Update::Refused(item) => item.map(Item::into_record).transpose()?.unwrap_or_default(),
         };
         // Also when it was refused: then an earlier try of the SDK's got through, and its answer was lost.
         match record.lease.clone().filter(|lease| lease.owner == owner) {
@@ -222,7 +221,7 @@ impl Store {
 
     async fn send(&self, request: UpdateItemFluentBuilder, deadline: Deadline) -> Result<Update, Error> {
         match deadline.bound(request.send()).await.map_err(|_| too_slow())? {
-            Ok(answer) => Ok(Update::Done(answer)),
+            Ok(answer) => Ok(Update::Done(answer.attributes.map(Item::new))),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     Ok(Update::Refused(refused.item.clone().map(Item::new)))
@@ -234,7 +233,8 @@ impl Store {
 }
 
 enum Update {
-    Done(UpdateItemOutput),
+    /// It took effect; what it was asked to answer.
+    Done(Option<Item>),
     /// The condition did not hold; the item as it stands, if there is one.
     Refused(Option<Item>),
 }
@@ -243,7 +243,7 @@ fn too_slow() -> Error {
     Error::StoreUnavailable("no answer before the invocation's deadline".into())
 }
 
-/// The kind of error only: `DynamoDB`'s messages can quote what was sent.
+/// The kind of error only: DynamoDB's messages can quote what was sent.
 fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Error {
     let kind = match error {
         SdkError::ServiceError(answer) => answer.err().code().unwrap_or("an error without a code"),

@@ -43,4 +43,3 @@ pub(crate) fn call(operation: Operation, request_id: &str, took: Duration, resul
         }
     }
 }
-

@@ -5,9 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// Unix time in ms.
 pub fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A [`Duration`] in ms.
@@ -75,7 +73,7 @@ mod tests {
     #[test]
     fn an_invocation_keeps_a_reserve_for_its_answer() {
         let left = Deadline::of_invocation(now_ms() + 3_000).left();
-        assert!(left <= Duration::from_millis(2_500) && left > Duration::from_millis(2_000), "{left:?}");
+        assert!(left <= Duration::from_millis(2_500) && left > Duration::from_secs(2), "{left:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `hasToken` as a Lambda function: logs, settings, client, then one event after the other. It never talks to `LiveChat`.
+//! `hasToken` as a Lambda function: logs, settings, client, then one event after the other. It never talks to LiveChat.
 
 use cip::{
     config::{Common, Source},

@@ -1,4 +1,4 @@
-//! `invalidate` as a Lambda function: logs, settings, client, then one event after the other. It never talks to `LiveChat`.
+//! `invalidate` as a Lambda function: logs, settings, client, then one event after the other. It never talks to LiveChat.
 
 use cip::{
     config::{Common, Source},

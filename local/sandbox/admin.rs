@@ -1,4 +1,4 @@
-//! The sandbox's admin API, for tests and for the page of `cargo local`. It is none of `LiveChat`'s.
+//! The sandbox's admin API, for tests and for the page of `cargo local`. It is none of LiveChat's.
 //!
 //! | request | does |
 //! |---|---|

@@ -7,7 +7,7 @@ use std::{
 };
 use uuid::Uuid;
 
-/// What becomes of a customer's secret, `__lc_cst`, with each call. Nobody outside `LiveChat` knows.
+/// What becomes of a customer's secret, `__lc_cst`, with each call. Nobody outside LiveChat knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CstMode {
@@ -22,7 +22,7 @@ pub enum CstMode {
 
 /// Whose customers they are: cookies of one realm are worth nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Realm {
+pub(super) enum Realm {
     /// The licence, in v1.
     V1,
     /// The organization, in v2.
@@ -40,31 +40,31 @@ struct Customer {
 
 /// What a token stands for.
 #[derive(Clone, Debug)]
-pub struct TokenDetails {
+pub(super) struct TokenDetails {
     /// The customer.
-    pub entity_id: String,
+    pub(super) entity_id: String,
     /// Where.
-    pub realm: Realm,
+    pub(super) realm: Realm,
     /// When it ends.
-    pub ends: Instant,
+    pub(super) ends: Instant,
 }
 
 /// What a call of the token endpoint gives.
 #[derive(Debug)]
-pub struct Issued {
+pub(super) struct Issued {
     /// The token.
-    pub access_token: String,
+    pub(super) access_token: String,
     /// The customer.
-    pub entity_id: String,
+    pub(super) entity_id: String,
     /// `__lc_cid`.
-    pub cid: String,
+    pub(super) cid: String,
     /// `__lc_cst`.
-    pub cst: String,
+    pub(super) cst: String,
 }
 
 /// All customers and tokens.
 #[derive(Debug, Default)]
-pub struct Customers {
+pub(super) struct Customers {
     /// By realm and `__lc_cid`.
     known: HashMap<(Realm, String), Customer>,
     tokens: HashMap<String, TokenDetails>,
@@ -73,12 +73,18 @@ pub struct Customers {
 
 impl Customers {
     /// How many were ever made.
-    pub fn made(&self) -> u64 {
+    pub(super) fn made(&self) -> u64 {
         self.made
     }
 
     /// A token for the customer whom the cookies prove, or else for a new one.
-    pub fn issue(&mut self, realm: Realm, cookies: Option<(&str, &str)>, cst: CstMode, lives: Duration) -> Issued {
+    pub(super) fn issue(
+        &mut self,
+        realm: Realm,
+        cookies: Option<(&str, &str)>,
+        cst: CstMode,
+        lives: Duration,
+    ) -> Issued {
         let proven = cookies.and_then(|(cid, cst)| {
             let key = (realm, cid.to_owned());
             self.known.get(&key).is_some_and(|customer| customer.secrets.contains(cst)).then_some(key)
@@ -103,25 +109,24 @@ impl Customers {
         self.made += 1;
         let entity_id = Uuid::new_v4().to_string();
         let latest = random("cst");
-        let customer =
-            Customer { entity_id: entity_id.clone(), secrets: HashSet::from([latest.clone()]), latest };
+        let customer = Customer { entity_id: entity_id.clone(), secrets: HashSet::from([latest.clone()]), latest };
         // In every example that LiveChat shows, the cookie's value is the entity id.
         self.known.insert((realm, entity_id.clone()), customer);
         (realm, entity_id)
     }
 
     /// What a token stands for, while it lives.
-    pub fn details(&self, access_token: &str) -> Option<&TokenDetails> {
+    pub(super) fn details(&self, access_token: &str) -> Option<&TokenDetails> {
         self.tokens.get(access_token).filter(|details| details.ends > Instant::now())
     }
 
     /// Ends a token. Whether there was one.
-    pub fn revoke(&mut self, access_token: &str) -> bool {
+    pub(super) fn revoke(&mut self, access_token: &str) -> bool {
         self.tokens.remove(access_token).is_some()
     }
 
     /// Forgets a customer.
-    pub fn forget(&mut self, entity_id: &str) {
+    pub(super) fn forget(&mut self, entity_id: &str) {
         self.known.retain(|_, customer| customer.entity_id != entity_id);
     }
 }
@@ -134,10 +139,10 @@ fn random(prefix: &str) -> String {
 mod tests {
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
 
-    fn cookies(issued: &Issued) -> Option<(&str, &str)> {
-        Some((&issued.cid, &issued.cst))
+    fn cookies(issued: &Issued) -> (&str, &str) {
+        (&issued.cid, &issued.cst)
     }
 
     #[test]
@@ -145,11 +150,11 @@ mod tests {
         for cst in [CstMode::Constant, CstMode::Rotating, CstMode::Strict] {
             let mut customers = Customers::default();
             let first = customers.issue(Realm::V2, None, cst, DAY);
-            let second = customers.issue(Realm::V2, cookies(&first), cst, DAY);
+            let second = customers.issue(Realm::V2, Some(cookies(&first)), cst, DAY);
             assert_eq!(first.entity_id, second.entity_id);
             assert_ne!(first.access_token, second.access_token);
             assert_eq!(first.cst == second.cst, cst == CstMode::Constant);
-            let third = customers.issue(Realm::V2, cookies(&first), cst, DAY);
+            let third = customers.issue(Realm::V2, Some(cookies(&first)), cst, DAY);
             assert_eq!(third.entity_id == first.entity_id, cst != CstMode::Strict, "{cst:?}");
         }
     }
@@ -159,8 +164,8 @@ mod tests {
         let mut customers = Customers::default();
         let first = customers.issue(Realm::V2, None, CstMode::Rotating, DAY);
         for (realm, cookies) in [
-            (Realm::V1, cookies(&first)),
-            (Realm::Group(1), cookies(&first)),
+            (Realm::V1, Some(cookies(&first))),
+            (Realm::Group(1), Some(cookies(&first))),
             (Realm::V2, Some((first.cid.as_str(), "other"))),
             (Realm::V2, Some(("other", first.cst.as_str()))),
             (Realm::V2, None),

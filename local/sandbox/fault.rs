@@ -34,11 +34,11 @@ pub enum Fault {
     ExpiresNegative,
     /// `expires_in` is a thousand years.
     ExpiresAbsurd,
-    /// The `OAuth` error `server_error`.
+    /// The OAuth error `server_error`.
     OauthServerError,
-    /// The `OAuth` error `invalid_request`, as for a redirect URI that is not whitelisted.
+    /// The OAuth error `invalid_request`, as for a redirect URI that is not whitelisted.
     OauthInvalidRequest,
-    /// The `OAuth` error `temporarily_unavailable` with 200.
+    /// The OAuth error `temporarily_unavailable` with 200.
     #[serde(rename = "oauth_in_200")]
     OauthIn200,
     /// An identity error.

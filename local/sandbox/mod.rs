@@ -1,9 +1,9 @@
 //! A stand-in for accounts.livechat.com, which development machines and tests cannot reach or must not bother.
 //!
 //! It knows the token, info and revoke endpoints of both versions of the Customer Accounts API
-//! (<https://platform.text.com/docs/authorization/customer-authorization>), and is strict where `LiveChat` may be: cookies
+//! (<https://platform.text.com/docs/authorization/customer-authorization>), and is strict where LiveChat may be: cookies
 //! of another version or group, one cookie of the two, or a secret that it does not know make a *new customer, with 200*.
-//! What it does about things that nobody outside `LiveChat` knows can be chosen, and it misbehaves on request:
+//! What it does about things that nobody outside LiveChat knows can be chosen, and it misbehaves on request:
 //! see [`Settings`], [`Fault`] and the admin API in `admin.rs`.
 
 mod admin;
@@ -11,13 +11,14 @@ mod customers;
 mod fault;
 mod token;
 
-pub use customers::{CstMode, Customers};
+pub use customers::CstMode;
 pub use fault::Fault;
 
 use axum::{
     Router,
     routing::{get, post},
 };
+use customers::Customers;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
@@ -103,9 +104,14 @@ impl Sandbox {
     /// If the listener has no address.
     pub fn start(listener: TcpListener, app: App) -> std::io::Result<Self> {
         let sandbox = Self { app: Arc::new(app), state: Arc::default(), address: listener.local_addr()? };
-        let router = sandbox.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        sandbox.serve_on(listener);
         Ok(sandbox)
+    }
+
+    /// Serves on another listener too.
+    pub fn serve_on(&self, listener: TcpListener) {
+        let router = self.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
     }
 
     fn router(&self) -> Router {
@@ -123,6 +129,11 @@ impl Sandbox {
     /// Where it listens: `LIVECHAT_ACCOUNTS_URL`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The account that it knows.
@@ -150,7 +161,7 @@ impl Sandbox {
         self.state().calls
     }
 
-    /// Forgets a customer, as `LiveChat` may: its cookies get a new one from then on.
+    /// Forgets a customer, as LiveChat may: its cookies get a new one from then on.
     pub fn forget(&self, entity_id: &str) {
         self.state().customers.forget(entity_id);
     }

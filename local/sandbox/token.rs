@@ -79,12 +79,14 @@ async fn before(fault: Option<Fault>) -> Option<Response> {
         Fault::Html => axum::response::Html("<!doctype html><title>Maintenance</title>").into_response(),
         Fault::Empty => StatusCode::OK.into_response(),
         Fault::OauthServerError => refuse(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "try again later"),
-        Fault::OauthInvalidRequest => refuse(StatusCode::BAD_REQUEST, "invalid_request", "redirect_uri is not whitelisted"),
+        Fault::OauthInvalidRequest => {
+            refuse(StatusCode::BAD_REQUEST, "invalid_request", "redirect_uri is not whitelisted")
+        }
         Fault::OauthIn200 => refuse(StatusCode::OK, "temporarily_unavailable", "try again later"),
         Fault::IdentityException => Json(json!({"identity_exception": "customer_banned"})).into_response(),
         Fault::ResetBefore => cut(),
         Fault::Hang => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
         _ => return None,
@@ -95,7 +97,7 @@ fn answer(sandbox: &Sandbox, realm: Realm, issued: &Issued, expires_in: u64, fau
     if fault == Some(Fault::ResetAfter) {
         cut();
     }
-    let mut body = details(sandbox, realm, &issued.entity_id, &issued.access_token, json!(expires_in));
+    let mut body = details(sandbox, realm, &issued.entity_id, &issued.access_token, expires_in);
     match fault {
         Some(Fault::MissingFields) => {
             for name in ["entity_id", "expires_in"] {
@@ -128,7 +130,7 @@ fn cut() -> Response {
     std::panic::resume_unwind(Box::new("the connection is cut, as asked for"))
 }
 
-/// The cookies' attributes as `LiveChat` sends them.
+/// The cookies' attributes as LiveChat sends them.
 fn set_cookie(realm: Realm, name: &str, value: &str) -> HeaderValue {
     let path = if realm == Realm::V1 { "/customer" } else { "/v2/customer" };
     let cookie = Cookie::build((name, value))
@@ -203,7 +205,7 @@ pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
     let Some(token) = bearer(&headers) else { return unauthorized() };
     let Some(found) = sandbox.state().customers.details(token).cloned() else { return unauthorized() };
     let left = found.ends.saturating_duration_since(Instant::now()).as_secs();
-    Json(details(&sandbox, found.realm, &found.entity_id, token, json!(left))).into_response()
+    Json(details(&sandbox, found.realm, &found.entity_id, token, left)).into_response()
 }
 
 pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
@@ -219,7 +221,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-fn details(sandbox: &Sandbox, realm: Realm, entity_id: &str, access_token: &str, expires_in: Value) -> Value {
+fn details(sandbox: &Sandbox, realm: Realm, entity_id: &str, access_token: &str, expires_in: u64) -> Value {
     let mut details = json!({
         "access_token": access_token, "client_id": sandbox.app.client_id, "entity_id": entity_id,
         "expires_in": expires_in, "token_type": "Bearer",

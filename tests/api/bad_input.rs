@@ -52,8 +52,13 @@ async fn user_ids_that_people_have_are_users_of_their_own() {
 #[tokio::test]
 async fn groups_that_are_none_are_refused() {
     let world = World::new().await;
-    for group in ["", "x", "-1", "1.5", "01", "+1", "1&group=2", "99999999999999999999", "%00", "%F0%9F%91%8B", "1%20"] {
-        assert_eq!(world.call_group(GetToken, "alice", group).await.problem(), (400, "invalid_request".into()), "{group}");
+    for group in ["", "x", "-1", "1.5", "01", "+1", "1&group=2", "99999999999999999999", "%00", "%F0%9F%91%8B", "1%20"]
+    {
+        assert_eq!(
+            world.call_group(GetToken, "alice", group).await.problem(),
+            (400, "invalid_request".into()),
+            "{group}"
+        );
     }
 }
 
@@ -72,7 +77,13 @@ async fn paths_and_methods_of_others_are_refused() {
 async fn a_post_is_as_good_as_a_get_whatever_its_body() {
     let world = World::new().await;
     let entity = world.call(GetToken, "alice").await.entity();
-    for (body, encoded) in [("", false), ("{\"user\":\"bob\"}", false), ("\u{0}\u{ffff}", false), ("§ no base64", true), ("AAEC/w==", true)] {
+    for (body, encoded) in [
+        ("", false),
+        ("{\"user\":\"bob\"}", false),
+        ("\u{0}\u{ffff}", false),
+        ("§ no base64", true),
+        ("AAEC/w==", true),
+    ] {
         let mut event = http_api(GetToken, "alice", "");
         event["requestContext"]["http"]["method"] = json!("POST");
         event["body"] = json!(body);
@@ -103,7 +114,16 @@ async fn events_that_are_none_are_refused() {
     no_method["requestContext"]["http"]["method"] = json!("NO METHOD");
     let mut bad_header = http_api(GetToken, "alice", "");
     bad_header["headers"] = json!({"bad header": "x"});
-    for event in [json!({}), json!([]), json!(null), json!(7), json!("x"), json!({"Records": [{"eventSource": "aws:s3"}]}), no_method, bad_header] {
+    for event in [
+        json!({}),
+        json!([]),
+        json!(null),
+        json!(7),
+        json!("x"),
+        json!({"Records": [{"eventSource": "aws:s3"}]}),
+        no_method,
+        bad_header,
+    ] {
         assert_eq!(world.send(GetToken, &event).await.problem(), (400, "invalid_request".into()), "{event}");
     }
     assert_eq!(world.call(GetToken, "alice").await.status(), 200);

@@ -1,4 +1,4 @@
-//! `LiveChat` answers for another customer than the one on record.
+//! LiveChat answers for another customer than the one on record.
 
 use crate::world::*;
 use local::sandbox::{CstMode, Fault};
@@ -56,7 +56,7 @@ async fn a_secret_that_changes_with_every_call_is_followed() {
         for _ in 0..3 {
             assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first, "{cst:?}");
         }
-        world.age_token("alice", Duration::from_secs(8 * 3600)).await;
+        world.age_token("alice", Duration::from_hours(8)).await;
         assert_eq!(world.call(GetToken, "alice").await.entity(), first, "{cst:?}");
         assert_eq!(world.sandbox.customers(), 1, "{cst:?}");
     }

@@ -1,10 +1,10 @@
-//! `LiveChat` down, slow, refusing, or talking nonsense.
+//! LiveChat down, slow, refusing, or talking nonsense.
 
 use crate::world::*;
 use local::sandbox::Fault;
 use std::time::{Duration, Instant};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What a caller is told, for each way of going wrong.
 const FAULTS: [(Fault, u64, &str); 19] = [

@@ -3,7 +3,7 @@
 use crate::world::*;
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn a_user_is_the_same_customer_on_every_device() {
@@ -159,7 +159,15 @@ async fn what_is_stored_is_what_the_documentation_says() {
     assert_eq!(
         names,
         [
-            "cookies", "cookiesLapseAt", "entityId", "expiresAt", "formerIdentities", "leaseSeq", "pk", "sk", "token",
+            "cookies",
+            "cookiesLapseAt",
+            "entityId",
+            "expiresAt",
+            "formerIdentities",
+            "leaseSeq",
+            "pk",
+            "sk",
+            "token",
             "version"
         ]
     );

@@ -1,4 +1,4 @@
-//! The ten faults that `LiveChat`'s own samples have, one test for each that a backend can have. Their numbers are the order in which a page
+//! The ten faults that LiveChat's own samples have, one test for each that a backend can have. Their numbers are the order in which a page
 //! meets them.
 
 use crate::world::*;
@@ -44,7 +44,7 @@ async fn fault_3_the_life_of_a_token_is_in_seconds() {
 async fn fault_4_an_expired_token_is_answered_for_ever() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
-    world.age_token("alice", Duration::from_secs(9 * 3600)).await;
+    world.age_token("alice", Duration::from_hours(9)).await;
     let next = world.call(GetToken, "alice").await;
     assert_ne!(first.access_token(), next.access_token());
     assert_eq!(first.entity(), next.entity());

@@ -42,8 +42,11 @@ async fn each_call_is_one_log_line_that_names_no_user() {
     let answer = world.call(GetToken, "alice").await;
     world.call(GetToken, "alice").await.token();
     let said = world.said();
-    let lines: Vec<serde_json::Value> =
-        said.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines: Vec<serde_json::Value> = said
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
     assert_eq!(lines.len(), 2, "{said}");
     assert_eq!(lines[0]["operation"], "getToken");
     assert_eq!(lines[0]["outcome"], "ok");

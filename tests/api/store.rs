@@ -1,4 +1,4 @@
-//! The store against a real `DynamoDB`: conditions, fences, and items that were not written by this version.
+//! The store against a real DynamoDB: conditions, fences, and items that were not written by this version.
 
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -1,4 +1,4 @@
-//! `DynamoDB` refusing, slow, or gone.
+//! DynamoDB refusing, slow, or gone.
 
 use crate::world::*;
 use std::time::{Duration, Instant};

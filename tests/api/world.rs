@@ -75,12 +75,11 @@ impl World {
         let app = App { redirect_uris: vec![REDIRECT_URI.into()], ..App::for_page("") };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let sandbox = Sandbox::start(listener, app).expect("a sandbox");
-        let url = match std::env::var("DYNAMODB_LOCAL_URL") {
-            Ok(url) => url,
-            Err(_) => {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                database::start(listener, None).expect("a database in memory")
-            }
+        let url = if let Ok(url) = std::env::var("DYNAMODB_LOCAL_URL") {
+            url
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            database::start(vec![listener], None).expect("a database in memory")
         };
         let dynamodb = database::client(&url);
         let table = format!("cip-{}", uuid::Uuid::new_v4());
@@ -140,13 +139,12 @@ impl World {
     /// Sends an event of any kind.
     pub(crate) async fn send(&self, binary: Binary, event: &Value) -> Answer {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&binary).cloned();
-        let function = match running {
-            Some(function) => function,
-            None => {
-                let function = Arc::new(self.spawn(binary).await);
-                self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(binary, function.clone());
-                function
-            }
+        let function = if let Some(function) = running {
+            function
+        } else {
+            let function = Arc::new(self.spawn(binary).await);
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(binary, function.clone());
+            function
         };
         function.send(event).await
     }
@@ -154,7 +152,7 @@ impl World {
     /// A process of its own.
     pub(crate) async fn spawn(&self, binary: Binary) -> Function {
         let lambda = Simulator::builder().function_name(binary.operation()).build().await.expect("a runtime API");
-        let mut process = self.command(binary);
+        let mut process = command(binary);
         process.envs(lambda.lambda_env_vars()).envs(&self.settings);
         let mut process = process.spawn().expect("the binary starts");
         listen(process.stdout.take(), &self.said);
@@ -165,18 +163,12 @@ impl World {
     /// Starts a binary that is expected to end at once; what it said.
     pub(crate) async fn init_error(&self, binary: Binary) -> String {
         let lambda = Simulator::builder().function_name(binary.operation()).build().await.expect("a runtime API");
-        let mut process = self.command(binary);
+        let mut process = command(binary);
         process.envs(lambda.lambda_env_vars()).envs(&self.settings);
         let ended = tokio::time::timeout(Duration::from_secs(20), process.output()).await.expect("it ends");
         let ended = ended.expect("the binary starts");
         assert!(!ended.status.success());
         String::from_utf8_lossy(&ended.stderr).into_owned()
-    }
-
-    fn command(&self, binary: Binary) -> Command {
-        let mut command = Command::new(binary.path());
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        command
     }
 
     /// The subject's stored item.
@@ -208,8 +200,13 @@ impl World {
         let token = self.item(user).await["token"].as_m().expect("a map").clone();
         let created: i64 = token["created"].as_n().expect("a number").parse().expect("a number");
         let by = i64::try_from(by.as_millis()).expect("a short time");
-        self.change_item(user, "SET #token.#created = :created", &["token", "created"], AttributeValue::N((created - by).to_string()))
-            .await;
+        self.change_item(
+            user,
+            "SET #token.#created = :created",
+            &["token", "created"],
+            AttributeValue::N((created - by).to_string()),
+        )
+        .await;
     }
 
     /// Changes the user's stored item. The expression names attributes as `#name` and the value as `:` and the last name.
@@ -232,6 +229,12 @@ impl World {
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn command(binary: Binary) -> Command {
+    let mut command = Command::new(binary.path());
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
 }
 
 /// In every test: no cookie in any answer or log line, and no token, secret or user id in a log line.
@@ -286,7 +289,7 @@ impl Function {
         let state = ended.await.expect("an answer in time");
         assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error);
         let answer = state.response.expect("an answer").payload;
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("answer: {answer}\n"));
+        note(&self.said, &format!("answer: {answer}"));
         Answer(answer)
     }
 
@@ -306,12 +309,18 @@ impl Function {
     }
 }
 
+fn note(said: &Said, line: &str) {
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    said.push_str(line);
+    said.push('\n');
+}
+
 fn listen(stream: Option<impl AsyncRead + Unpin + Send + 'static>, said: &Said) {
     let (Some(stream), said) = (stream, said.clone()) else { return };
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&format!("{line}\n"));
+            note(&said, &line);
         }
     });
 }

@@ -1,4 +1,4 @@
-//! `LiveChat`'s answers, read. What goes over the wire is tested in `tests/api`.
+//! LiveChat's answers, read. What goes over the wire is tested in `tests/api`.
 
 use super::*;
 
@@ -62,7 +62,9 @@ fn an_exception_counts_in_every_status() {
         );
     }
     let body = br#"{"identity_exception":"customer_banned"}"#;
-    assert!(matches!(read(200, &both(), body), Err(Miss::Rejected { exception, .. }) if exception == "customer_banned"));
+    assert!(
+        matches!(read(200, &both(), body), Err(Miss::Rejected { exception, .. }) if exception == "customer_banned")
+    );
 }
 
 #[test]

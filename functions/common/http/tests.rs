@@ -29,10 +29,8 @@ async fn call(event: &Value) -> Value {
         };
         Ok(Reply::Token { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } })
     };
-    let event = LambdaEvent {
-        payload: to_raw_value(event).expect("JSON"),
-        context: event::context("request-1", DEADLINE_MS),
-    };
+    let event =
+        LambdaEvent { payload: to_raw_value(event).expect("JSON"), context: event::context("request-1", DEADLINE_MS) };
     let answer = handle(route, act, event).await.expect("an answer");
     serde_json::to_value(answer).expect("JSON")
 }
@@ -98,7 +96,21 @@ async fn the_token_object_is_exactly_the_documented_one() {
 
 #[tokio::test]
 async fn http_apis_hand_user_ids_over_decoded() {
-    for user in ["alice", "a@b.example", "a/b", "a b", "a+b", "100%", "a%2Fb", "日本 👩‍🚀", "..", "a?b", "a#b", "[x]", "getToken/x"] {
+    for user in [
+        "alice",
+        "a@b.example",
+        "a/b",
+        "a b",
+        "a+b",
+        "100%",
+        "a%2Fb",
+        "日本 👩‍🚀",
+        "..",
+        "a?b",
+        "a#b",
+        "[x]",
+        "getToken/x",
+    ] {
         assert_eq!(subject_of(&http_api("GET", &format!("/getToken/{user}"), "")).await, Ok(user.into()));
         assert_eq!(subject_of(&http_api("POST", &format!("/prod/getToken/{user}"), "")).await, Ok(user.into()));
     }
@@ -128,7 +140,9 @@ async fn a_group_is_a_plain_number_given_once() {
     let with = |query: &str| http_api("GET", "/getToken/a", query);
     assert_eq!(subject_of(&with("group=3")).await, Ok("a|3".into()));
     assert_eq!(subject_of(&with("other=%zz&group=0&x")).await, Ok("a|0".into()));
-    for query in ["group=", "group", "group=3&group=4", "group=+3", "group=3.0", "group=%00", "group=٣", "group=99999999999"] {
+    for query in
+        ["group=", "group", "group=3&group=4", "group=+3", "group=3.0", "group=%00", "group=٣", "group=99999999999"]
+    {
         assert_eq!(subject_of(&with(query)).await, Err((400, "invalid_request".into())), "{query}");
     }
 }
@@ -181,6 +195,24 @@ async fn no_bytes_in_a_request_end_the_function() {
     odd["requestContext"]["stage"] = json!("a b");
     odd["requestContext"]["domainName"] = json!("not a host");
     assert_eq!(subject_of(&odd).await, Ok("a".into()));
+}
+
+#[tokio::test]
+async fn a_user_id_that_the_gateway_cut_is_refused() {
+    let with = |path: &str, parameter: &str| {
+        let mut event = http_api("GET", path, "");
+        event["pathParameters"] = json!({"user": parameter});
+        event
+    };
+    for parameter in ["a b/c", "a%20b/c", "a%20b%2Fc"] {
+        assert_eq!(subject_of(&with("/getToken/a b/c", parameter)).await, Ok("a b/c".into()), "{parameter}");
+    }
+    for (path, parameter) in
+        [("/getToken/a", "a?b"), ("/getToken/a", "a%3Fb"), ("/getToken/a", "%ff"), ("/getToken", "a")]
+    {
+        let cut = subject_of(&with(path, parameter)).await;
+        assert_eq!(cut, Err((400, "invalid_request".into())), "{path} {parameter}");
+    }
 }
 
 #[tokio::test]

