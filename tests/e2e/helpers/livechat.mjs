@@ -1,0 +1,70 @@
+// LiveChat's side of the Customer Chat API (RTM, v3.5), as far as the Customer SDK needs it to log in. Who a token
+// belongs to is the sandbox's word, as it is the account service's word at LiveChat.
+
+export class LiveChatSocket {
+  #tokensToRefuse = 0;
+  #refused = new Set();
+
+  constructor(sandboxUrl, config) {
+    this.sandboxUrl = sandboxUrl;
+    this.organizationId = config.organizationId;
+    this.url = `wss://api.livechatinc.com/v3.5/customer/rtm/ws?organization_id=${config.organizationId}`;
+    /** What no client was expected to send. */
+    this.surprises = [];
+  }
+
+  /** The token of the next login is taken for a bad one, now and whenever it comes again. */
+  refuseTokenOfNextLogin() {
+    this.#tokensToRefuse += 1;
+  }
+
+  /** Answers one connection (Playwright's `WebSocketRoute`); adds each login to `logins`. */
+  serve(socket, logins) {
+    socket.onMessage((data) => {
+      this.#answer(JSON.parse(data), logins)
+        .then((answer) => socket.send(JSON.stringify(answer)))
+        .catch((error) => this.surprises.push(String(error)));
+    });
+  }
+
+  async #answer({ request_id, action, payload }, logins) {
+    if (action !== 'login') throw new Error(`LiveChat's stand-in got the unexpected frame ${action}`);
+    const customerId = await this.#customerOf(payload.token);
+    logins.push({ accessToken: payload.token.replace(/^Bearer /, ''), customerId });
+    const answer = { request_id, action, type: 'response' };
+    return customerId === null
+      ? { ...answer, success: false, payload: authenticationError }
+      : { ...answer, success: true, payload: loginAnswer(customerId) };
+  }
+
+  async #customerOf(authorization) {
+    if (this.#tokensToRefuse > 0 && !this.#refused.has(authorization)) {
+      this.#tokensToRefuse -= 1;
+      this.#refused.add(authorization);
+    }
+    if (this.#refused.has(authorization)) return null;
+
+    const info = await fetch(`${this.sandboxUrl}/v2/customer/info`, {
+      headers: { authorization },
+      signal: AbortSignal.timeout(5_000),
+    });
+    if (!info.ok) return null;
+    const { entity_id, organization_id } = await info.json();
+    return organization_id === this.organizationId ? entity_id : null;
+  }
+}
+
+const authenticationError = { error: { type: 'authentication', message: 'Invalid access token' } };
+
+function loginAnswer(customerId) {
+  const statistics = {
+    chats_count: 0, threads_count: 0, visits_count: 1, page_views_count: 1, greetings_shown_count: 0, greetings_accepted_count: 0,
+  };
+  return {
+    customer_id: customerId,
+    customer: { id: customerId, type: 'customer', statistics },
+    has_active_thread: false,
+    chats: [],
+    __priv_dynamic_config: { online_groups_ids: [0], customer_groups: { monitoring: { id: 0 } } },
+  };
+}

@@ -1,0 +1,79 @@
+// `cargo local` in a process of its own: free ports, an empty table in memory, LiveChat played by the sandbox.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { within } from './within.mjs';
+
+export async function startLocal() {
+  const binary = process.env.LOCAL_BIN
+    ? resolve(process.env.LOCAL_BIN)
+    : fileURLToPath(new URL('../../../target/debug/local', import.meta.url));
+  if (!existsSync(binary)) {
+    throw new Error(`${binary} does not exist: run \`cargo build --package local\`, or set LOCAL_BIN to the built \`local\``);
+  }
+
+  // Neither a developer's `.env` nor their environment may point a test at the real LiveChat.
+  const directory = mkdtempSync(join(tmpdir(), 'livechat-cip-e2e-'));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LIVECHAT_')));
+  const child = spawn(binary, ['--port', '0', '--memory'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const exited = once(child, 'exit');
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  // The test runner's way to end a file that takes too long.
+  process.once('SIGTERM', () => process.exit(1));
+
+  let output = '';
+  const addresses = {};
+  const ready = new Promise((done, fail) => {
+    const read = (chunk) => {
+      output += chunk;
+      for (const [, part, url] of output.matchAll(/^(API|DynamoDB|LiveChat)\s+(http:\/\/\S+)(?=\s)/gm)) addresses[part] = url;
+      if (addresses.API && addresses.DynamoDB && addresses.LiveChat) done();
+    };
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', read);
+    exited.then(([code]) => fail(new Error(`\`local\` ended with ${code} before it listened:\n${output}`)), fail);
+  });
+
+  async function stop() {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await within(5_000, exited, () => '`local` did not stop on SIGTERM').finally(kill);
+    }
+    process.off('exit', kill);
+    rmSync(directory, { recursive: true, force: true });
+  }
+
+  try {
+    await within(30_000, ready, () => `the addresses of API, DynamoDB and LiveChat in:\n${output}`);
+    const config = await getJson(`${addresses.API}/config.json`);
+    assert.equal(config.livechat, 'sandbox', 'these tests are for the sandbox only');
+    return { api: addresses.API, config, sandbox: sandboxAt(addresses.LiveChat), output: () => output, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The sandbox's admin API. */
+function sandboxAt(url) {
+  const post = (path, body = {}, method = 'POST') =>
+    getJson(`${url}/sandbox/${path}`, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  return {
+    url,
+    state: () => getJson(`${url}/sandbox`),
+    set: (settings) => post('settings', settings, 'PATCH'),
+    fail: (fault, times) => post('faults', { fault, times }),
+    reset: () => post('reset'),
+  };
+}
+
+async function getJson(url, init) {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(5_000) });
+  const text = await response.text();
+  assert.ok(response.ok, `${url}: ${response.status} ${text}`);
+  return text === '' ? null : JSON.parse(text);
+}

@@ -1,0 +1,158 @@
+// Everything a test needs: `cargo local`, headless Chromium, and nothing else of the internet.
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { LiveChatSocket } from './livechat.mjs';
+import { startLocal } from './local.mjs';
+import { within } from './within.mjs';
+
+const TIMEOUT_MS = 10_000;
+const file = (path) => fileURLToPath(new URL(path, import.meta.url));
+const SITE = {
+  '/e2e/': file('../site/index.html'),
+  '/e2e/site.js': file('../site/site.js'),
+  '/e2e/customer-sdk.js': file('../node_modules/@livechat/customer-sdk/dist/customer-sdk.js'),
+};
+
+export async function startWorld() {
+  const local = await startLocal();
+  try {
+    return new World(local, await launchChromium());
+  } catch (error) {
+    await local.stop();
+    throw error;
+  }
+}
+
+/** A user whom nobody has seen before. */
+export const newUser = (name = 'user') => `${name}-${randomUUID()}`;
+
+class World {
+  /** All that `cargo local` sent to the browsers: `{ url, status, text }`, the text with the headers. */
+  received = [];
+  #surprises = [];
+  #devices = [];
+  #recordings = [];
+
+  constructor(local, browser) {
+    this.local = local;
+    this.sandbox = local.sandbox;
+    this.browser = browser;
+    this.livechat = new LiveChatSocket(local.sandbox.url, local.config);
+  }
+
+  /** A browser with a profile of its own. */
+  async newDevice() {
+    const context = await this.browser.newContext({ serviceWorkers: 'block' });
+    this.#devices.push(context);
+    context.setDefaultTimeout(TIMEOUT_MS);
+    context.on('weberror', (error) => this.#surprises.push(`script error: ${error.error()}`));
+    context.on('request', (request) => this.#recordings.push(
+      this.#record(request).catch((error) => this.#surprises.push(`no whole answer from ${request.url()}: ${error}`)),
+    ));
+    await context.route('**/*', (route) => {
+      const url = new URL(route.request().url());
+      if (url.origin === this.local.api && SITE[url.pathname]) return route.fulfill({ path: SITE[url.pathname] });
+      if (url.origin === this.local.api || url.origin === this.sandbox.url) return route.continue();
+      this.#surprises.push(`request to ${url.href}`);
+      return route.abort();
+    });
+    await context.routeWebSocket(/.*/, (socket) => {
+      this.#surprises.push(`socket to ${socket.url()}`);
+      return socket.close();
+    });
+    return context;
+  }
+
+  /** Opens the site as `user`, in a new tab. */
+  async visit(device, user) {
+    const page = await device.newPage();
+    const logins = [];
+    await page.routeWebSocket((url) => url.href === this.livechat.url, (socket) => this.livechat.serve(socket, logins));
+    await page.goto(`${this.local.api}/e2e/?user=${encodeURIComponent(user)}`);
+    return new Visit(page, logins, this.local.config);
+  }
+
+  /** Closes all devices, once their calls are answered and on record. */
+  async closeDevices() {
+    try {
+      while (this.#recordings.length > 0) {
+        await within(TIMEOUT_MS, Promise.all(this.#recordings.splice(0)), () => 'an answer to every request');
+      }
+    } finally {
+      // Nobody waits for what a page with a timer sends from now on.
+      for (const context of this.#devices) context.removeAllListeners('request');
+      await Promise.all(this.#devices.splice(0).map(async (context) => {
+        this.received.push({ url: 'the cookie jar', status: 200, text: JSON.stringify(await context.cookies()) });
+        await context.close();
+      }));
+    }
+  }
+
+  /** Since the last time: what went where nothing should go, or came as nobody expected. */
+  takeSurprises() {
+    return [...this.#surprises.splice(0), ...this.livechat.surprises.splice(0)];
+  }
+
+  async stop() {
+    await this.browser.close();
+    await this.local.stop();
+  }
+
+  async #record(request) {
+    const url = new URL(request.url());
+    if (url.origin === this.local.api && SITE[url.pathname]) return;
+    const response = await request.response();
+    if (response === null) return;
+    const headers = (await response.headersArray()).map(({ name, value }) => `${name}: ${value}`);
+    this.received.push({ url: url.href, status: response.status(), text: `${headers.join('\n')}\n\n${await response.text()}` });
+  }
+}
+
+/** One page load of the site. */
+class Visit {
+  constructor(page, logins, config) {
+    this.page = page;
+    /** The logins that LiveChat saw: `{ accessToken, customerId }`, `customerId` null where it refused. */
+    this.logins = logins;
+    this.config = config;
+  }
+
+  /** Starts the SDK; resolves with the customer's id. */
+  login() {
+    const login = this.page.evaluate((config) => site.login(config), this.config);
+    return within(TIMEOUT_MS, login, async () => `a login; calls ${await this.operations()}; logins ${JSON.stringify(this.logins)}`);
+  }
+
+  /** The calls of the identity provider's functions: `{ operation, status, cacheStatus, contentType, answer, answeredAt }`. */
+  calls() {
+    return this.page.evaluate(() => site.calls);
+  }
+
+  /** The names of the functions called, in order. */
+  async operations() {
+    return (await this.calls()).map(({ operation }) => operation);
+  }
+
+  /** Waits until the page has had `times` answers to `operation`, good or bad. */
+  async answered(operation, times = 1) {
+    await this.page.waitForFunction(
+      ([name, n]) => site.calls.filter((call) => call.operation === name && 'status' in call).length >= n, [operation, times]);
+  }
+
+  /** Calls one function of the identity provider. */
+  call(operation) {
+    return within(TIMEOUT_MS, this.page.evaluate((name) => site.call(name), operation), () => `an answer of ${operation}`);
+  }
+}
+
+function launchChromium() {
+  const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
+  if (!existsSync(executablePath)) throw new Error(`${executablePath} does not exist: install Chromium, or set CHROMIUM to it`);
+  return chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  });
+}

@@ -1,0 +1,171 @@
+// LiveChat's real Customer SDK in real browsers, with `cargo local` behind its identity provider.
+import assert from 'node:assert/strict';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import { assertNothingLeaked } from './helpers/leaks.mjs';
+import { newUser, startWorld } from './helpers/world.mjs';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const world = await startWorld();
+const { livechat, sandbox } = world;
+
+beforeEach(() => sandbox.reset());
+afterEach(async () => {
+  await world.closeDevices();
+  assert.deepEqual(world.takeSurprises(), [], 'requests to other hosts, or unexpected frames');
+});
+after(() => world.stop());
+
+test('two devices of one user log in as one customer (guards against: an identity per device)', async () => {
+  const user = newUser();
+  const phone = await world.visit(await world.newDevice(), user);
+  const laptop = await world.visit(await world.newDevice(), user);
+
+  const onPhone = await phone.login();
+  const onLaptop = await laptop.login();
+
+  assert.equal(onLaptop, onPhone);
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('two users on one device log in as two customers (guards against: another user\'s token)', async () => {
+  const device = await world.newDevice();
+  const ann = await (await world.visit(device, newUser('ann'))).login();
+  const ben = await (await world.visit(device, newUser('ben'))).login();
+
+  assert.notEqual(ben, ann);
+  assert.equal((await sandbox.state()).customers, 2);
+});
+
+test('20 simultaneous page loads of one new user make one customer (guards against: an identity forked by concurrent first visits)', async () => {
+  await sandbox.set({ latencyMs: 150 });
+  const user = newUser();
+  const fourTabs = async () => {
+    const device = await world.newDevice();
+    return Promise.all(Array.from({ length: 4 }, () => world.visit(device, user)));
+  };
+  const visits = (await Promise.all(Array.from({ length: 5 }, fourTabs))).flat();
+
+  const customers = await Promise.all(visits.map((visit) => visit.login()));
+
+  assert.equal(customers.length, 20);
+  assert.equal(new Set(customers).size, 1);
+  const { customers: made, calls } = await sandbox.state();
+  assert.deepEqual({ made, tokensAskedFor: calls.token }, { made: 1, tokensAskedFor: 1 });
+});
+
+test('a token lives 28800000 ms from now, so the next page load keeps it (guards against: expiresIn in seconds)', async () => {
+  const user = newUser();
+  const device = await world.newDevice();
+  const first = await world.visit(device, user);
+  await first.login();
+  const second = await world.visit(device, user);
+  await second.login();
+
+  await second.answered('getToken', 2);
+
+  const { answer: token, answeredAt } = (await first.calls()).find(({ operation }) => operation === 'getToken');
+  assert.equal(token.expiresIn, 28_800_000);
+  assert.ok(Math.abs(answeredAt - token.creationDate) < 10 * SECOND, `creationDate ${token.creationDate}, answered at ${answeredAt}`);
+  assert.equal(token.tokenType, 'Bearer');
+  assert.equal(token.organizationId, world.local.config.organizationId);
+
+  assert.deepEqual(await second.operations(), ['hasToken', 'getToken', 'getToken']);
+  assert.equal(second.logins[0].accessToken, first.logins[0].accessToken);
+  assert.equal((await sandbox.state()).calls.token, 1);
+});
+
+test('a token with under an hour left is renewed for the same customer (guards against: an invalidate that forgets the identity)', async () => {
+  await sandbox.set({ expiresIn: 50 * MINUTE / SECOND });
+  const user = newUser();
+  const device = await world.newDevice();
+  const old = await (await world.visit(device, user)).call('getToken');
+
+  const visit = await world.visit(device, user);
+  assert.equal(await visit.login(), old.entityId);
+  await visit.answered('getFreshToken');
+
+  const calls = await visit.calls();
+  const operations = calls.map(({ operation }) => operation);
+  assert.deepEqual(operations.toSorted(), ['getFreshToken', 'getToken', 'getToken', 'hasToken', 'invalidate']);
+  assert.ok(operations.indexOf('invalidate') < operations.indexOf('getFreshToken'), String(operations));
+  const answerOf = (name) => calls.find(({ operation }) => operation === name).answer;
+  assert.equal(answerOf('hasToken'), true);
+  assert.equal(answerOf('invalidate'), null);
+  const fresh = answerOf('getFreshToken');
+  assert.equal(fresh.entityId, old.entityId);
+  assert.notEqual(fresh.accessToken, old.accessToken);
+
+  assert.equal((await visit.call('getToken')).accessToken, fresh.accessToken, 'getToken after getFreshToken');
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('a login that LiveChat refuses is repeated once, with a newer token (guards against: the old token again and again)', async () => {
+  livechat.refuseTokenOfNextLogin();
+  const user = newUser();
+  const device = await world.newDevice();
+  const old = await (await world.visit(device, user)).call('getToken');
+
+  const visit = await world.visit(device, user);
+  assert.equal(await visit.login(), old.entityId);
+  await visit.answered('getToken', 3);
+
+  const [refused, accepted, ...more] = visit.logins;
+  assert.deepEqual(more, [], 'logins after the one that succeeded');
+  assert.deepEqual(refused, { accessToken: old.accessToken, customerId: null });
+  assert.equal(accepted.customerId, old.entityId);
+
+  const calls = await visit.calls();
+  const operations = calls.map(({ operation }) => operation);
+  assert.deepEqual(operations.toSorted(), ['getFreshToken', 'getToken', 'getToken', 'getToken', 'hasToken']);
+  assert.ok(operations.indexOf('getFreshToken') < operations.lastIndexOf('getToken'), String(operations));
+  const fresh = calls.find(({ operation }) => operation === 'getFreshToken').answer;
+  assert.equal(accepted.accessToken, fresh.accessToken, 'getToken after getFreshToken');
+  assert.ok(fresh.creationDate > old.creationDate, 'a newer token');
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('a returning user logs in while LiveChat\'s account service is down (guards against: needless token calls)', async () => {
+  const user = newUser();
+  const device = await world.newDevice();
+  const customer = await (await world.visit(device, user)).login();
+
+  await sandbox.fail('http_503', 1_000);
+  const visit = await world.visit(await world.newDevice(), user);
+
+  assert.equal(await visit.login(), customer);
+  await visit.answered('getToken', 2);
+  for (const { operation, status, cacheStatus } of await visit.calls()) {
+    assert.equal(status, 200, operation);
+    if (operation === 'getToken') assert.match(cacheStatus, /^livechat-cip; hit/);
+  }
+});
+
+test('a new user logs in as soon as LiveChat is back (guards against: a crash, or a failure that is kept)', async () => {
+  await sandbox.fail('http_503', 1_000);
+  const visit = await world.visit(await world.newDevice(), newUser());
+  const login = visit.login();
+  await visit.answered('getToken');
+  const { status, contentType, answer } = (await visit.calls()).find(({ operation }) => operation === 'getToken');
+  assert.equal(status, 503);
+  assert.match(contentType, /^application\/problem\+json/);
+  assert.equal(answer.code, 'livechat_unavailable');
+  assert.equal(visit.logins.length, 0, 'no login without a token');
+
+  await sandbox.reset();
+
+  assert.ok(await login);
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('a user id with slashes, spaces, percent signs and emoji logs in (guards against: a user id that breaks the path)', async () => {
+  const user = newUser('a/../b c%2F?d#e+ünï🙂@example.com');
+  const phone = await (await world.visit(await world.newDevice(), user)).login();
+  const laptop = await (await world.visit(await world.newDevice(), user)).login();
+  assert.equal(laptop, phone);
+});
+
+test('no LiveChat cookie reached a browser or the log, and no token or user id the log (guards against: a two-year credential in the open)', async () => {
+  await world.stop();
+  assertNothingLeaked(world);
+});
