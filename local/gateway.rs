@@ -9,9 +9,10 @@ use axum::{
 };
 use cip::{
     caller::Auth,
+    config::Account,
     event,
-    http::{Account, Operation, Route, handle},
-    provider::{self, Provider},
+    http::{Route, handle},
+    provider::{self, Operation, Provider},
     store::Store,
     time::now_ms,
 };

@@ -86,7 +86,7 @@ async fn main() {
 
 async fn sandbox_alone(port: u16, redirect_uris: Vec<String>) -> Result<()> {
     let app = App { redirect_uris, ..App::for_page("") };
-    let sandbox = Sandbox::start(listen(port, "--port").await?, app)?;
+    let sandbox = Sandbox::start(listen(port, "--port").await?, app, None)?;
     println!("LiveChat  {}  the sandbox, not LiveChat; its admin API: GET /sandbox", sandbox.url());
     Ok(tokio::signal::ctrl_c().await?)
 }
@@ -97,12 +97,21 @@ async fn everything(arguments: &All) -> Result<()> {
     let listener = listen(arguments.port, "--port").await?;
     let url = format!("http://{}", listener.local_addr()?);
 
+    if !arguments.memory {
+        std::fs::create_dir_all(FOLDER)?;
+    }
+    let kept = |name: &str| (!arguments.memory).then(|| Path::new(FOLDER).join(name));
+
     let settings = Settings::read()?;
     let (settings, sandbox) = if settings.are_real() {
         (settings, None)
     } else {
         let app = App::for_page(format!("{url}/"));
-        let sandbox = Sandbox::start(listen(next(arguments.sandbox_port, 2), "--sandbox-port").await?, app)?;
+        let sandbox = Sandbox::start(
+            listen(next(arguments.sandbox_port, 2), "--sandbox-port").await?,
+            app,
+            kept("sandbox.json").as_deref(),
+        )?;
         if let Some(address) = arguments.also_on {
             sandbox.serve_on(listen_on(SocketAddr::new(address, sandbox.port()), "--also-on").await?);
         }
@@ -114,12 +123,9 @@ async fn everything(arguments: &All) -> Result<()> {
         let port = listeners[0].local_addr()?.port();
         listeners.push(listen_on(SocketAddr::new(address, port), "--also-on").await?);
     }
-    let (dynamodb_url, kept) = if arguments.memory {
-        (database::start(listeners, None)?, "in memory")
-    } else {
-        std::fs::create_dir_all(FOLDER)?;
-        (database::start(listeners, Some(&Path::new(FOLDER).join("dynamodb.sqlite")))?, "kept in .local/")
-    };
+    // Customers of the sandbox's are nobody at LiveChat, and the other way round.
+    let file = kept(if sandbox.is_some() { "sandbox.sqlite" } else { "livechat.sqlite" });
+    let dynamodb_url = database::start(listeners, file.as_deref())?;
     let client = database::client(&dynamodb_url);
     let table = settings.get("TABLE_NAME").unwrap_or_else(|| TABLE.into());
     database::create_table(&client, &table).await.map_err(|error| format!("the table cannot be made: {error}"))?;
@@ -130,7 +136,7 @@ async fn everything(arguments: &All) -> Result<()> {
     let config = page::Config {
         livechat: if sandbox.is_some() { "sandbox" } else { "real" },
         accounts_url: livechat.accounts_url.to_string(),
-        organization_id: livechat.organization_id().map(str::to_owned),
+        organization_id: livechat.account().organization_id,
         license_id: livechat.license_id,
         client_id: livechat.client_id.clone(),
         sandbox_url: sandbox.as_ref().map(Sandbox::url),
@@ -144,7 +150,10 @@ async fn everything(arguments: &All) -> Result<()> {
     println!(
         "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /"
     );
-    println!("DynamoDB  {dynamodb_url}  embedded, {kept}, table {table}");
+    println!(
+        "DynamoDB  {dynamodb_url}  embedded, {}, table {table}",
+        if arguments.memory { "in memory" } else { "kept in .local/" }
+    );
     if let Some(sandbox) = &sandbox {
         println!("LiveChat  {}  the sandbox, a stand-in: not LiveChat", sandbox.url());
         println!(

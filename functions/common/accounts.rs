@@ -4,8 +4,8 @@
 
 use crate::{
     config::{LiveChat, Tenant},
-    error::Error,
-    identity::{Cookies, Failure, Group, Identity, Lifetime},
+    error::{Error, Failure},
+    identity::{Cookies, Group, Identity, Lifetime},
     time::{Deadline, now_ms},
 };
 use cookie::Cookie;

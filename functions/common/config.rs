@@ -114,13 +114,23 @@ pub struct LiveChat {
 }
 
 impl LiveChat {
-    /// The organization, which answers carry as `organizationId`, if it is configured.
-    pub fn organization_id(&self) -> Option<&str> {
-        match &self.tenant {
-            Tenant::Organization(id) => Some(id),
+    /// What answers carry of these.
+    pub fn account(&self) -> Account {
+        let organization_id = match &self.tenant {
+            Tenant::Organization(id) => Some(id.clone()),
             Tenant::License(_) => None,
-        }
+        };
+        Account { license_id: self.license_id, organization_id }
     }
+}
+
+/// What answers carry beside the token: the account that it is for.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// `licenseId`.
+    pub license_id: Option<u64>,
+    /// `organizationId`.
+    pub organization_id: Option<String>,
 }
 
 /// An account, by the id that each version of the API knows it by.
@@ -249,8 +259,8 @@ mod tests {
         assert_eq!(v1.accounts_url.as_str(), "https://accounts.livechat.com/");
         let v2 = LiveChat::read(&with(&[("LIVECHAT_ORGANIZATION_ID", "390e44e6-f1e6-4368-8b6d-2b74614508c2")]))
             .expect("good settings");
-        assert_eq!(v2.organization_id(), Some("390e44e6-f1e6-4368-8b6d-2b74614508c2"));
-        assert_eq!(v2.license_id, Some(12_345_678));
+        assert_eq!(v2.account().organization_id.as_deref(), Some("390e44e6-f1e6-4368-8b6d-2b74614508c2"));
+        assert_eq!(v2.account().license_id, Some(12_345_678));
     }
 
     #[test]

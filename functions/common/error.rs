@@ -1,6 +1,5 @@
 //! Everything that can go wrong, and for each: what the caller is told, and how loudly we log it.
 
-use crate::identity::Failure;
 use lambda_http::http::StatusCode;
 use tracing::Level;
 
@@ -130,6 +129,25 @@ impl Error {
             Self::LiveChatRejected { .. } | Self::StoreUnavailable(_) | Self::Internal(_) => Level::ERROR,
         }
     }
+}
+
+/// Why LiveChat gave no token that we could use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It does not accept our settings or request; trying again changes nothing.
+    Rejected {
+        /// LiveChat's code, such as `invalid_client`.
+        exception: String,
+        /// LiveChat's words, or ours where it had none.
+        description: String,
+    },
+    /// It is down, slow or talks nonsense; a later try may work.
+    Unavailable {
+        /// What we saw, for the log.
+        cause: String,
+    },
+    /// It answered for another customer than the one on record, and the site's settings refuse that.
+    IdentityChanged,
 }
 
 impl From<Failure> for Error {

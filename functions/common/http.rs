@@ -2,10 +2,11 @@
 
 use crate::{
     caller::Auth,
+    config::Account,
     error::Error,
     event::{self, NotAnHttpEvent, RawEvent},
     identity::{Group, Subject, UserId},
-    provider::{Reply, Source},
+    provider::{Operation, Reply, Source},
     telemetry,
     time::Deadline,
 };
@@ -23,43 +24,6 @@ use problem_details::ProblemDetails;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Instant};
-
-/// One of the four, each a function of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// The stored token, or a new one.
-    GetToken,
-    /// A new token.
-    GetFreshToken,
-    /// Whether there is a token.
-    HasToken,
-    /// Drops the token.
-    Invalidate,
-}
-
-impl Operation {
-    /// All four.
-    pub const ALL: [Self; 4] = [Self::GetToken, Self::GetFreshToken, Self::HasToken, Self::Invalidate];
-
-    /// Its name in LiveChat's documentation, and in the path.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::GetToken => "getToken",
-            Self::GetFreshToken => "getFreshToken",
-            Self::HasToken => "hasToken",
-            Self::Invalidate => "invalidate",
-        }
-    }
-}
-
-/// What answers carry beside the token: the account that it is for.
-#[derive(Clone, Debug, Default)]
-pub struct Account {
-    /// `licenseId`.
-    pub license_id: Option<u64>,
-    /// `organizationId`.
-    pub organization_id: Option<String>,
-}
 
 /// Serves one operation under Lambda's runtime, until Lambda ends the process.
 ///

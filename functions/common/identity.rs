@@ -1,6 +1,6 @@
 //! The words of the domain. Strings become types at the door; what is secret cannot be printed.
 
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use secrecy::SecretString;
 use std::fmt;
 
@@ -194,25 +194,6 @@ pub struct FailedRenewal {
     pub seq: u64,
     /// What happened.
     pub failure: Failure,
-}
-
-/// Why LiveChat gave no token that we could use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// It does not accept our settings or request; trying again changes nothing.
-    Rejected {
-        /// LiveChat's code, such as `invalid_client`.
-        exception: String,
-        /// LiveChat's words, or ours where it had none.
-        description: String,
-    },
-    /// It is down, slow or talks nonsense; a later try may work.
-    Unavailable {
-        /// What we saw, for the log.
-        cause: String,
-    },
-    /// It answered for another customer than the one on record, and the site's settings refuse that.
-    IdentityChanged,
 }
 
 /// Everything that is stored for one subject.

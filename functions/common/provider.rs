@@ -27,14 +27,41 @@
 
 use crate::{
     accounts::{Accounts, Grant},
-    config::{self, Common, LiveChat, OnIdentityChange},
-    error::Error,
-    http::Account,
-    identity::{FailedRenewal, Failure, Identity, Issued, Lease, Record, Subject, Token},
+    config::{self, Account, Common, LiveChat, OnIdentityChange},
+    error::{Error, Failure},
+    identity::{FailedRenewal, Identity, Issued, Lease, Record, Subject, Token},
     store::{Store, Stored, Taken},
     time::{Deadline, now_ms},
 };
 use std::{fmt, time::Duration};
+
+/// One of the four, each a function of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The stored token, or a new one.
+    GetToken,
+    /// A new token.
+    GetFreshToken,
+    /// Whether there is a token.
+    HasToken,
+    /// Drops the token.
+    Invalidate,
+}
+
+impl Operation {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::GetToken, Self::GetFreshToken, Self::HasToken, Self::Invalidate];
+
+    /// Its name in LiveChat's documentation, and in the path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GetToken => "getToken",
+            Self::GetFreshToken => "getFreshToken",
+            Self::HasToken => "hasToken",
+            Self::Invalidate => "invalidate",
+        }
+    }
+}
 
 /// The result of an operation.
 #[derive(Debug)]
@@ -146,8 +173,7 @@ impl Provider {
 
     /// Whose tokens these are.
     pub fn account(&self) -> Account {
-        let settings = self.accounts.settings();
-        Account { license_id: settings.license_id, organization_id: settings.organization_id().map(str::to_owned) }
+        self.accounts.settings().account()
     }
 
     /// The rules, over this table and this LiveChat account.

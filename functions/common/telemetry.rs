@@ -3,7 +3,10 @@
 //! No line ever has a cookie, a token, a credential or a user id in it. The libraries below us log requests and
 //! answers at their finer levels, so `RUST_LOG` sets the level of this crate alone; theirs stays at warnings.
 
-use crate::{error::Error, http::Operation, provider::Reply};
+use crate::{
+    error::Error,
+    provider::{Operation, Reply},
+};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,

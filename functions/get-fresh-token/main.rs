@@ -2,8 +2,8 @@
 
 use cip::{
     config::{Common, Source},
-    http::{self, Operation},
-    provider::Provider,
+    http,
+    provider::{Operation, Provider},
 };
 
 #[tokio::main(flavor = "current_thread")]

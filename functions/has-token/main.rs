@@ -1,9 +1,9 @@
 //! `hasToken` as a Lambda function: logs, settings, client, then one event after the other. It never talks to LiveChat.
 
 use cip::{
-    config::{Common, Source},
-    http::{self, Account, Operation},
-    provider,
+    config::{Account, Common, Source},
+    http,
+    provider::{self, Operation},
     store::Store,
 };
 

@@ -1,9 +1,11 @@
 //! The sandbox's customers, their cookies and their tokens.
 
+use cip::time::{millis, now_ms};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
-    time::{Duration, Instant},
+    fmt,
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -21,7 +23,7 @@ pub enum CstMode {
 }
 
 /// Whose customers they are: cookies of one realm are worth nothing in another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Realm {
     /// The licence, in v1.
     V1,
@@ -31,7 +33,17 @@ pub(super) enum Realm {
     Group(u64),
 }
 
-#[derive(Debug)]
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V1 => f.write_str("v1"),
+            Self::V2 => f.write_str("v2"),
+            Self::Group(number) => write!(f, "v2/{number}"),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 struct Customer {
     entity_id: String,
     secrets: HashSet<String>,
@@ -39,14 +51,14 @@ struct Customer {
 }
 
 /// What a token stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TokenDetails {
     /// The customer.
     pub(super) entity_id: String,
     /// Where.
     pub(super) realm: Realm,
-    /// When it ends.
-    pub(super) ends: Instant,
+    /// When it ends; Unix time in ms.
+    pub(super) ends_ms: u64,
 }
 
 /// What a call of the token endpoint gives.
@@ -63,10 +75,10 @@ pub(super) struct Issued {
 }
 
 /// All customers and tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Customers {
     /// By realm and `__lc_cid`.
-    known: HashMap<(Realm, String), Customer>,
+    known: HashMap<String, Customer>,
     tokens: HashMap<String, TokenDetails>,
     made: u64,
 }
@@ -86,11 +98,11 @@ impl Customers {
         lives: Duration,
     ) -> Issued {
         let proven = cookies.and_then(|(cid, cst)| {
-            let key = (realm, cid.to_owned());
-            self.known.get(&key).is_some_and(|customer| customer.secrets.contains(cst)).then_some(key)
+            let customer = self.known.get(&key(realm, cid))?;
+            customer.secrets.contains(cst).then(|| cid.to_owned())
         });
-        let (_, cid) = proven.unwrap_or_else(|| self.make(realm));
-        let customer = self.known.get_mut(&(realm, cid.clone())).expect("it was found or made just now");
+        let cid = proven.unwrap_or_else(|| self.make(realm));
+        let customer = self.known.get_mut(&key(realm, &cid)).expect("it was found or made just now");
         if cst != CstMode::Constant {
             customer.latest = random("cst");
             if cst == CstMode::Strict {
@@ -100,24 +112,24 @@ impl Customers {
         }
         let (entity_id, cst) = (customer.entity_id.clone(), customer.latest.clone());
         let access_token = format!("sandbox:{}", random("token"));
-        let details = TokenDetails { entity_id: entity_id.clone(), realm, ends: Instant::now() + lives };
+        let details = TokenDetails { entity_id: entity_id.clone(), realm, ends_ms: now_ms() + millis(lives) };
         self.tokens.insert(access_token.clone(), details);
         Issued { access_token, entity_id, cid, cst }
     }
 
-    fn make(&mut self, realm: Realm) -> (Realm, String) {
+    fn make(&mut self, realm: Realm) -> String {
         self.made += 1;
+        // In every example that LiveChat shows, the cookie's value is the entity id.
         let entity_id = Uuid::new_v4().to_string();
         let latest = random("cst");
-        let customer = Customer { entity_id: entity_id.clone(), secrets: HashSet::from([latest.clone()]), latest };
-        // In every example that LiveChat shows, the cookie's value is the entity id.
-        self.known.insert((realm, entity_id.clone()), customer);
-        (realm, entity_id)
+        let secrets = HashSet::from([latest.clone()]);
+        self.known.insert(key(realm, &entity_id), Customer { entity_id: entity_id.clone(), secrets, latest });
+        entity_id
     }
 
     /// What a token stands for, while it lives.
     pub(super) fn details(&self, access_token: &str) -> Option<&TokenDetails> {
-        self.tokens.get(access_token).filter(|details| details.ends > Instant::now())
+        self.tokens.get(access_token).filter(|details| details.ends_ms > now_ms())
     }
 
     /// Ends a token. Whether there was one.
@@ -129,6 +141,10 @@ impl Customers {
     pub(super) fn forget(&mut self, entity_id: &str) {
         self.known.retain(|_, customer| customer.entity_id != entity_id);
     }
+}
+
+fn key(realm: Realm, cid: &str) -> String {
+    format!("{realm}/{cid}")
 }
 
 fn random(prefix: &str) -> String {
@@ -173,6 +189,17 @@ mod tests {
             assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, DAY).entity_id, first.entity_id);
         }
         assert_eq!(customers.made(), 6);
+    }
+
+    #[test]
+    fn what_is_kept_comes_back() {
+        let mut customers = Customers::default();
+        let first = customers.issue(Realm::Group(3), None, CstMode::Rotating, DAY);
+        let kept = serde_json::to_string(&customers).expect("JSON");
+        let mut customers: Customers = serde_json::from_str(&kept).expect("customers");
+        assert_eq!(customers.details(&first.access_token).map(|details| details.realm), Some(Realm::Group(3)));
+        let again = customers.issue(Realm::Group(3), Some(cookies(&first)), CstMode::Rotating, DAY);
+        assert_eq!((again.entity_id, customers.made()), (first.entity_id, 1));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use customers::Customers;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -95,15 +96,26 @@ pub struct Sandbox {
     app: Arc<App>,
     state: Arc<Mutex<State>>,
     address: SocketAddr,
+    file: Option<Arc<PathBuf>>,
 }
 
 impl Sandbox {
-    /// Serves on `listener` in the background, until the runtime ends.
+    /// Serves on `listener` in the background, until the runtime ends. Keeps its customers and their tokens in `file`, if
+    /// there is one: a database that is kept would outlive them otherwise.
     ///
     /// # Errors
-    /// If the listener has no address.
-    pub fn start(listener: TcpListener, app: App) -> std::io::Result<Self> {
-        let sandbox = Self { app: Arc::new(app), state: Arc::default(), address: listener.local_addr()? };
+    /// If the listener has no address, or the file is none of a sandbox's.
+    pub fn start(listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
+        let mut state = State::default();
+        if let Some(kept) = file.filter(|file| file.exists()) {
+            state.customers = serde_json::from_slice(&std::fs::read(kept)?)?;
+        }
+        let sandbox = Self {
+            app: Arc::new(app),
+            state: Arc::new(Mutex::new(state)),
+            address: listener.local_addr()?,
+            file: file.map(|file| Arc::new(file.to_owned())),
+        };
         sandbox.serve_on(listener);
         Ok(sandbox)
     }
@@ -164,11 +176,23 @@ impl Sandbox {
     /// Forgets a customer, as LiveChat may: its cookies get a new one from then on.
     pub fn forget(&self, entity_id: &str) {
         self.state().customers.forget(entity_id);
+        self.keep();
     }
 
     /// Everything as at the start.
     pub fn reset(&self) {
         *self.state() = State::default();
+        self.keep();
+    }
+
+    fn keep(&self) {
+        let Some(file) = &self.file else { return };
+        let state = self.state();
+        let kept =
+            serde_json::to_vec(&state.customers).map_err(Into::into).and_then(|kept| std::fs::write(&**file, kept));
+        if let Err(error) = kept {
+            eprintln!("the sandbox cannot keep its customers in {}: {error}", file.display());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

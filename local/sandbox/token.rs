@@ -14,9 +14,10 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use cip::time::now_ms;
 use cookie::{Cookie, SameSite};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TWO_YEARS: cookie::time::Duration = cookie::time::Duration::days(730);
 const THOUSAND_YEARS_S: u64 = 31_536_000_000;
@@ -67,6 +68,7 @@ async fn grant(sandbox: &Sandbox, realm: Realm, headers: &HeaderMap, body: &[u8]
         let lives = Duration::from_secs(settings.expires_in);
         (state.customers.issue(realm, cookies, settings.cst, lives), settings.expires_in)
     };
+    sandbox.keep();
     answer(sandbox, realm, &issued, expires_in, fault)
 }
 
@@ -204,7 +206,7 @@ pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
     sandbox.take_time().await;
     let Some(token) = bearer(&headers) else { return unauthorized() };
     let Some(found) = sandbox.state().customers.details(token).cloned() else { return unauthorized() };
-    let left = found.ends.saturating_duration_since(Instant::now()).as_secs();
+    let left = found.ends_ms.saturating_sub(now_ms()) / 1000;
     Json(details(&sandbox, found.realm, &found.entity_id, token, left)).into_response()
 }
 
@@ -212,7 +214,10 @@ pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -
     sandbox.state().calls.revoke += 1;
     sandbox.take_time().await;
     match bearer(&headers) {
-        Some(token) if sandbox.state().customers.revoke(token) => Json(json!({})).into_response(),
+        Some(token) if sandbox.state().customers.revoke(token) => {
+            sandbox.keep();
+            Json(json!({})).into_response()
+        }
         _ => unauthorized(),
     }
 }

@@ -3,8 +3,8 @@
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
-    error::Error,
-    identity::{Cookies, FailedRenewal, Failure, Identity, Lease, Lifetime, Token},
+    error::{Error, Failure},
+    identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Token},
     store::{Stored, Taken},
     time::Deadline,
 };

@@ -74,7 +74,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let app = App { redirect_uris: vec![REDIRECT_URI.into()], ..App::for_page("") };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let sandbox = Sandbox::start(listener, app).expect("a sandbox");
+        let sandbox = Sandbox::start(listener, app, None).expect("a sandbox");
         let url = if let Ok(url) = std::env::var("DYNAMODB_LOCAL_URL") {
             url
         } else {

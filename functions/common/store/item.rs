@@ -15,10 +15,8 @@
 //! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
 
 use crate::{
-    error::Error,
-    identity::{
-        Cookies, FailedRenewal, Failure, FormerIdentity, Group, Identity, Lease, Lifetime, Record, Subject, Token,
-    },
+    error::{Error, Failure},
+    identity::{Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Record, Subject, Token},
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use secrecy::{ExposeSecret, SecretString};
