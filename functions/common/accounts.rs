@@ -15,6 +15,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// The API's client.
@@ -44,11 +45,11 @@ impl Accounts {
     /// One attempt, from connecting to the last byte of the answer.
     const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
     /// An attempt with less time than this is not worth the customer that it might leave behind.
-    const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
+    pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
     /// A frozen function's connections die without a word, so only young ones are used again.
     const IDLE_CONNECTION: Duration = Duration::from_secs(10);
-    /// The longest that one [`token`](Self::token) takes: two attempts and the pause between them.
-    pub const LONGEST: Duration = Duration::from_millis(6_300);
+    /// The longest that all attempts for one renewal take. A time-out is final, so a second attempt follows a quick failure.
+    pub const LONGEST: Duration = Duration::from_millis(4_500);
 
     /// A client with these settings. It connects when it is first used.
     ///
@@ -88,49 +89,61 @@ impl Accounts {
 
     /// Asks for a token: of the customer that `known` is, or of a new one.
     ///
-    /// Tries again once where that cannot make a second customer: when the request never reached LiveChat, or when
-    /// it names a customer. A time-out is not followed by another wait.
+    /// Tries again once if the request never reached LiveChat, or if it names a customer: a new customer is not asked for
+    /// again when the first answer is lost, as each time could make one. (If LiveChat kills the secret with each call, a
+    /// lost answer takes it along; then no second attempt and no later one can get the customer back.)
     ///
     /// # Errors
-    /// [`Failure::Rejected`] or [`Failure::Unavailable`]. After the latter LiveChat may have issued a token all the
-    /// same, and changed the cookies.
+    /// A [`Failure`]. After any but [`Failure::Rejected`] LiveChat may have issued a token all the same, and changed the
+    /// cookies.
     pub async fn token(
         &self,
         group: Option<Group>,
         known: Option<&Identity>,
         deadline: Deadline,
     ) -> Result<Grant, Failure> {
-        let deadline = deadline.within(Self::LONGEST);
-        if deadline.left() < Self::SHORTEST_ATTEMPT {
-            return Err(Miss::TimedOut.into());
-        }
-        match self.attempt(group, known, deadline).await {
-            Err(miss) if miss.may_try_again(known.is_some()) => {
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(50..150))).await;
-                if deadline.left() < Self::SHORTEST_ATTEMPT {
-                    return Err(miss.into());
-                }
-                self.attempt(group, known, deadline).await.map_err(Into::into)
+        let first = self.attempt(group, known, deadline).await;
+        let Err(miss) = first else { return first.map_err(Into::into) };
+        if miss.may_try_again(known.is_some()) {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(50..150))).await;
+            if deadline.left() >= Self::SHORTEST_ATTEMPT {
+                return self.token_at_once(group, known, deadline).await;
             }
-            other => other.map_err(Into::into),
         }
+        Err(miss.into())
+    }
+
+    /// The same, in one attempt.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn token_at_once(
+        &self,
+        group: Option<Group>,
+        known: Option<&Identity>,
+        deadline: Deadline,
+    ) -> Result<Grant, Failure> {
+        self.attempt(group, known, deadline).await.map_err(Into::into)
     }
 
     async fn attempt(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {
         // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
         let asked_at_ms = now_ms();
+        let time = deadline.left().min(Self::ATTEMPT_TIMEOUT);
+        let cut_short = time < Self::ATTEMPT_TIMEOUT;
+        let in_time = |error| Miss::of_transport(error, cut_short);
         let mut request = self
             .http
             .post(self.url(group))
-            .timeout(deadline.left().min(Self::ATTEMPT_TIMEOUT))
+            .timeout(time)
             .header(CONTENT_TYPE, "application/json")
             .header(ORIGIN, &self.settings.origin)
             .body(self.body());
         if let Some(identity) = known {
             request = request.header(COOKIE, cookie_header(&identity.cookies)?);
         }
-        let mut response = request.send().await.map_err(Miss::of_transport)?;
-        let body = limited_body(&mut response).await?;
+        let mut response = request.send().await.map_err(in_time)?;
+        let body = limited_body(&mut response, in_time).await?;
         read_answer(response.status(), response.headers(), &body, known, asked_at_ms)
     }
 
@@ -190,8 +203,12 @@ enum Miss {
     Lost(String),
     /// It was sent, and no answer came in time: it may have taken effect.
     TimedOut,
+    /// The same, in less time than LiveChat is due: the caller had no more.
+    CutShort,
     /// LiveChat said that it cannot answer now.
     Down(String),
+    /// LiveChat said that it was asked too often.
+    Throttled,
     /// LiveChat refused, and will again.
     Rejected { exception: String, description: String },
     /// The answer is not one of LiveChat's documented ones.
@@ -199,13 +216,13 @@ enum Miss {
 }
 
 impl Miss {
-    fn of_transport(error: reqwest::Error) -> Self {
+    fn of_transport(error: reqwest::Error, cut_short: bool) -> Self {
         // The URL is ours and holds no secret, but an error's text is no place for it.
         let error = error.without_url();
         if error.is_connect() {
             Self::Unsent("no connection".into())
         } else if error.is_timeout() {
-            Self::TimedOut
+            if cut_short { Self::CutShort } else { Self::TimedOut }
         } else if error.is_builder() {
             Self::Unsent("the request cannot be built".into())
         } else {
@@ -217,7 +234,7 @@ impl Miss {
         match self {
             Self::Unsent(_) => true,
             Self::Lost(_) | Self::Down(_) => names_a_customer,
-            Self::TimedOut | Self::Rejected { .. } | Self::Nonsense(_) => false,
+            Self::TimedOut | Self::CutShort | Self::Throttled | Self::Rejected { .. } | Self::Nonsense(_) => false,
         }
     }
 }
@@ -227,6 +244,8 @@ impl From<Miss> for Failure {
         match miss {
             Miss::Rejected { exception, description } => Self::Rejected { exception, description },
             Miss::TimedOut => Self::Unavailable { cause: "no answer in time".into() },
+            Miss::CutShort => Self::OutOfTime,
+            Miss::Throttled => Self::Unavailable { cause: "status 429".into() },
             Miss::Unsent(cause) | Miss::Lost(cause) | Miss::Down(cause) | Miss::Nonsense(cause) => {
                 Self::Unavailable { cause }
             }
@@ -239,8 +258,8 @@ const CST: &str = "__lc_cst";
 /// Two years, the documented life of the cookies and of everything that hangs on them, in s.
 const TWO_YEARS_S: u64 = 63_072_000;
 const LONGEST_BODY: usize = 64 * 1024;
-const LONGEST_TOKEN: usize = 8 * 1024;
-const LONGEST_COOKIE: usize = 4 * 1024;
+const LONGEST_TOKEN: usize = 4 * 1024;
+const LONGEST_COOKIE: usize = 1024;
 const LONGEST_ENTITY_ID: usize = 128;
 
 fn cookie_header(cookies: &Cookies) -> Result<HeaderValue, Miss> {
@@ -251,9 +270,12 @@ fn cookie_header(cookies: &Cookies) -> Result<HeaderValue, Miss> {
     Ok(header)
 }
 
-async fn limited_body(response: &mut reqwest::Response) -> Result<Vec<u8>, Miss> {
+async fn limited_body(
+    response: &mut reqwest::Response,
+    of_error: impl Fn(reqwest::Error) -> Miss,
+) -> Result<Vec<u8>, Miss> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Miss::of_transport)? {
+    while let Some(chunk) = response.chunk().await.map_err(&of_error)? {
         if body.len() + chunk.len() > LONGEST_BODY {
             return Err(Miss::Nonsense("an answer of more than 64 KiB".into()));
         }
@@ -262,13 +284,9 @@ async fn limited_body(response: &mut reqwest::Response) -> Result<Vec<u8>, Miss>
     Ok(body)
 }
 
-/// What LiveChat answers, good or bad. Its own client ignores the status and looks for the exceptions, so they are
-/// looked for in every answer.
+/// A good answer.
 #[derive(Deserialize)]
 struct Answer {
-    oauth_exception: Option<String>,
-    identity_exception: Option<String>,
-    exception_description: Option<String>,
     access_token: Option<SecretString>,
     entity_id: Option<String>,
     /// In s.
@@ -284,43 +302,47 @@ fn read_answer(
     asked_at_ms: u64,
 ) -> Result<Grant, Miss> {
     // What the parser says of a body could quote it, token and all.
-    let answer: Option<Answer> = serde_json::from_slice(body).ok();
-    if let Some(exception) =
-        answer.as_ref().and_then(|answer| answer.oauth_exception.as_ref().or(answer.identity_exception.as_ref()))
-    {
-        let description = answer.as_ref().and_then(|answer| answer.exception_description.as_deref());
-        return Err(of_exception(exception, description));
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    // LiveChat's own client ignores the status and looks for these two, so they count in every answer.
+    if let Some(exception) = body["oauth_exception"].as_str().or(body["identity_exception"].as_str()) {
+        return Err(of_exception(exception, body["exception_description"].as_str().unwrap_or_default(), known));
     }
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(Miss::Down(format!("status {}", status.as_u16())));
+    match status {
+        StatusCode::OK => {}
+        StatusCode::TOO_MANY_REQUESTS => return Err(Miss::Throttled),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => return Err(Miss::Down(of_status(status))),
+        _ if status.is_server_error() => return Err(Miss::Down(of_status(status))),
+        _ if status.is_client_error() => {
+            return Err(Miss::Rejected { exception: of_status(status), description: UNEXPLAINED.into() });
+        }
+        _ => return Err(Miss::Nonsense(of_status(status))),
     }
-    if status.is_client_error() {
-        return Err(Miss::Rejected {
-            exception: format!("status {}", status.as_u16()),
-            description: "without an explanation".into(),
-        });
-    }
-    if status != StatusCode::OK {
-        return Err(Miss::Nonsense(format!("status {}", status.as_u16())));
-    }
-    let answer = answer.ok_or_else(|| Miss::Nonsense("a body that is no token answer".into()))?;
+    let answer = serde_json::from_value(body).map_err(|_| Miss::Nonsense("a body that is no token answer".into()))?;
     read_grant(answer, headers, known, asked_at_ms)
 }
 
-fn of_exception(exception: &str, description: Option<&str>) -> Miss {
+fn of_status(status: StatusCode) -> String {
+    format!("status {}", status.as_u16())
+}
+
+const UNEXPLAINED: &str = "without an explanation";
+
+fn of_exception(exception: &str, description: &str, known: Option<&Identity>) -> Miss {
     let known_form =
         (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let exception = if known_form { exception } else { "an unknown exception" };
     if matches!(exception, "server_error" | "temporarily_unavailable") {
         return Miss::Down(exception.to_owned());
     }
-    let description: String =
-        description.unwrap_or_default().chars().filter(|char| !char.is_control()).take(300).collect();
-    let description = match description.trim_end_matches('.') {
-        "" => "without an explanation".to_owned(),
-        said => said.to_owned(),
+    let shown: String = description.chars().filter(|char| !char.is_control()).take(300).collect();
+    let secrets = known.map(|known| [known.cookies.cid.expose_secret(), known.cookies.cst.expose_secret()]);
+    let quotes_a_secret = description.contains("__lc_")
+        || secrets.is_some_and(|all| all.iter().any(|secret| description.contains(secret)));
+    let description = match shown.trim_end_matches('.') {
+        said if said.is_empty() || quotes_a_secret => UNEXPLAINED,
+        said => said,
     };
-    Miss::Rejected { exception: exception.to_owned(), description }
+    Miss::Rejected { exception: exception.to_owned(), description: description.to_owned() }
 }
 
 fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, asked_at_ms: u64) -> Result<Grant, Miss> {
@@ -340,7 +362,8 @@ fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, ask
     if !answer.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err(nonsense("a token_type other than Bearer"));
     }
-    let (cookies, max_age_s) = read_cookies(headers, known.filter(|known| known.entity_id == entity_id))?;
+    let (cookies, max_age_s) =
+        read_cookies(headers, known.filter(|known| known.entity_id == entity_id), asked_at_ms / 1000)?;
     Ok(Grant {
         entity_id,
         access_token,
@@ -353,7 +376,7 @@ fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, ask
 
 /// The cookies to send next time and how long they live, in s: what came now, over what was there. An answer that
 /// brings neither cookie is none of LiveChat's; a new customer needs both.
-fn read_cookies(headers: &HeaderMap, known: Option<&Identity>) -> Result<(Cookies, u64), Miss> {
+fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Result<(Cookies, u64), Miss> {
     let (mut cid, mut cst, mut max_age_s) = (None, None, TWO_YEARS_S);
     for line in headers.get_all(SET_COOKIE) {
         let Some(cookie) = line.to_str().ok().and_then(|line| Cookie::parse(line).ok()) else { continue };
@@ -362,7 +385,7 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>) -> Result<(Cookie
             CST => &mut cst,
             _ => continue,
         };
-        let age_s = cookie.max_age().map_or(TWO_YEARS_S, |age| age.whole_seconds().try_into().unwrap_or(0));
+        let age_s = age_s(&cookie, now_s);
         // A cookie that is empty or already over is a request to forget it, and an identity is not forgotten.
         if (1..=LONGEST_COOKIE).contains(&cookie.value().len()) && age_s > 0 {
             *slot = Some(SecretString::from(cookie.value()));
@@ -381,6 +404,16 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>) -> Result<(Cookie
     let cookies = Cookies { cid, cst };
     cookie_header(&cookies)?;
     Ok((cookies, max_age_s))
+}
+
+/// How long a cookie lives from now, in s: `Max-Age` before `Expires` (RFC 6265, 5.3), and two years without either.
+fn age_s(cookie: &Cookie, now_s: u64) -> u64 {
+    if let Some(age) = cookie.max_age() {
+        return age.whole_seconds().try_into().unwrap_or(0);
+    }
+    cookie
+        .expires_datetime()
+        .map_or(TWO_YEARS_S, |end| u64::try_from(end.unix_timestamp()).unwrap_or(0).saturating_sub(now_s))
 }
 
 #[cfg(test)]

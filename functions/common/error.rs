@@ -104,8 +104,8 @@ impl Error {
             Self::StoreUnavailable(_) => {
                 "DynamoDB gave no usable answer. Try again after the time in Retry-After.".into()
             }
-            Self::Busy => "Another call is getting a token for this user and has not ended yet. Try again after the \
-                           time in Retry-After."
+            Self::Busy => "Another call is getting a token for this user, or was until too little time was left. Try \
+                           again after the time in Retry-After."
                 .into(),
             Self::Internal(_) => "The requestId finds the reason in the function's log.".into(),
         }
@@ -146,6 +146,8 @@ pub enum Failure {
         /// What we saw, for the log.
         cause: String,
     },
+    /// It gave no answer in the little time that this caller had left. Says nothing about LiveChat.
+    OutOfTime,
     /// It answered for another customer than the one on record, and the site's settings refuse that.
     IdentityChanged,
 }
@@ -155,6 +157,7 @@ impl From<Failure> for Error {
         match failure {
             Failure::Rejected { exception, description } => Self::LiveChatRejected { exception, description },
             Failure::Unavailable { cause } => Self::LiveChatUnavailable(cause),
+            Failure::OutOfTime => Self::LiveChatUnavailable("no answer before the invocation's deadline".into()),
             Failure::IdentityChanged => Self::IdentityChanged,
         }
     }

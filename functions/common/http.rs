@@ -17,13 +17,19 @@ use lambda_http::{
         HeaderValue, Method,
         header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
+    request::LambdaRequest,
     service_fn,
 };
 use percent_encoding::percent_decode_str;
 use problem_details::ProblemDetails;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Arc,
+    time::Instant,
+};
 
 /// Serves one operation under Lambda's runtime, until Lambda ends the process.
 ///
@@ -35,7 +41,7 @@ where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
     let route = Route { operation, auth, account: Arc::new(account) };
-    lambda_http::lambda_runtime::run(service_fn(move |event| handle(route.clone(), act.clone(), event))).await
+    lambda_runtime::run(service_fn(move |event| handle(route.clone(), act.clone(), event))).await
 }
 
 /// What a function knows of itself.
@@ -52,20 +58,28 @@ pub struct Route {
 /// One event to one answer, both in API Gateway's form. Never fails: what goes wrong is an answer too.
 pub async fn handle<A, F>(route: Route, act: A, event: RawEvent) -> Result<impl Serialize, Infallible>
 where
-    A: Fn(Subject, Deadline) -> F + Send + Sync + 'static,
+    A: Fn(Subject, Deadline) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
-    let parsed = event::parse(&event.payload);
-    let understood = parsed.is_some();
-    let respond = service_fn(move |mut request: Request| {
-        if !understood {
-            request.extensions_mut().insert(NotAnHttpEvent);
-        }
-        let answer = respond(&route, &request, &act);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    let event = LambdaEvent { payload: parsed.unwrap_or_else(event::blank), context: event.context };
-    Adapter::from(respond).call(event).await
+    let LambdaEvent { payload, context } = event;
+    let serve = |event: Option<LambdaRequest>| {
+        let (understood, payload) = (event.is_some(), event.unwrap_or_else(event::blank));
+        let (route, act, context) = (route.clone(), act.clone(), context.clone());
+        let respond = service_fn(move |mut request: Request| {
+            if !understood {
+                request.extensions_mut().insert(NotAnHttpEvent);
+            }
+            let answer = respond(&route, &request, &act);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        AssertUnwindSafe(async move { Adapter::from(respond).call(LambdaEvent { payload, context }).await })
+            .catch_unwind()
+    };
+    match serve(event::parse(&payload)).await {
+        Ok(answer) => answer,
+        // `lambda_http` could not make a request of it.
+        Err(_) => serve(None).await.unwrap_or_else(|panic| resume_unwind(panic)),
+    }
 }
 
 fn respond<A, F>(route: &Route, request: &Request, act: &A) -> impl Future<Output = Response<Body>> + Send + use<A, F>

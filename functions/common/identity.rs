@@ -95,7 +95,7 @@ pub struct Identity {
 
 impl Identity {
     /// How many former identities are kept; the oldest go first.
-    const MOST_FORMER: usize = 10;
+    const MOST_FORMER: usize = 5;
 
     /// The identity that takes this one's place, with this one on record.
     #[must_use]
@@ -130,6 +130,8 @@ pub struct Lifetime {
 impl Lifetime {
     /// The SDK renews a token that has under 60 minutes left, so a token is renewed here a little before that.
     const MARGIN_MS: u64 = 65 * 60 * 1000;
+    /// A token from further in the future is the work of a clock that is wrong, and its end means nothing.
+    const SKEW_MS: u64 = 60 * 1000;
 
     /// LiveChat still accepts the token.
     pub fn is_live(self, now_ms: u64) -> bool {
@@ -143,6 +145,9 @@ impl Lifetime {
     }
 
     fn left_ms(self, now_ms: u64) -> u64 {
+        if self.created_ms > now_ms.saturating_add(Self::SKEW_MS) {
+            return 0;
+        }
         self.created_ms.saturating_add(self.expires_in_ms).saturating_sub(now_ms)
     }
 }
@@ -170,15 +175,20 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// How long a lease keeps others out, in ms: longer than asking LiveChat
-    /// ([`Accounts::LONGEST`](crate::accounts::Accounts::LONGEST)) and storing the result
-    /// ([`Store::LONGEST_WRITE`](crate::store::Store::LONGEST_WRITE)) can take.
+    /// How long a lease keeps others out, in ms.
     pub const LENGTH_MS: u64 = 10_000;
+    /// How far apart the clocks of two functions can be, in ms: others may see a lease end that much earlier.
+    pub const SKEW_MS: u64 = 2_000;
 
     /// The end of a lease that is taken now, and the last moment that the end of one can lie at: a lease beyond that
     /// is the work of a clock that is wrong, and must not keep a user out for as long as the clock was.
     pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
         (now_ms + Self::LENGTH_MS, now_ms + 2 * Self::LENGTH_MS)
+    }
+
+    /// How long nobody can have taken it over yet, whatever their clock, in ms.
+    pub fn safe_for_ms(&self, now_ms: u64) -> u64 {
+        self.until_ms.saturating_sub(now_ms).saturating_sub(Self::SKEW_MS)
     }
 
     /// Nobody else may take it over yet.
@@ -203,7 +213,7 @@ pub struct Record {
     pub identity: Option<Identity>,
     /// The newest token, unless it was invalidated.
     pub token: Option<Token>,
-    /// Who is renewing the token right now, or was when it died.
+    /// Who is renewing the token right now, or was when they died.
     pub lease: Option<Lease>,
     /// The latest failed renewal since the latest good one.
     pub failed: Option<FailedRenewal>,
@@ -281,6 +291,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_behind_the_issuer_does_not_break_the_token() {
         assert!(Lifetime { created_ms: 10_000, expires_in_ms: HOUR_MS }.is_usable(0));
+        assert!(!Lifetime { created_ms: 24 * HOUR_MS, expires_in_ms: HOUR_MS }.is_live(0), "a day ahead is no clock");
     }
 
     #[test]
@@ -325,6 +336,6 @@ mod tests {
         }
         let former: Vec<_> = identity.former.iter().map(|former| former.entity_id.as_str()).collect();
         assert_eq!(identity.entity_id, "12");
-        assert_eq!(former, ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+        assert_eq!(former, ["7", "8", "9", "10", "11"]);
     }
 }

@@ -31,6 +31,7 @@ use crate::{
     error::{Error, Failure},
     identity::{FailedRenewal, Identity, Issued, Lease, Record, Subject, Token},
     store::{Store, Stored, Taken},
+    telemetry,
     time::{Deadline, now_ms},
 };
 use std::{fmt, time::Duration};
@@ -157,7 +158,7 @@ impl Provider {
     /// How often a waiting call looks again: at first every 30 to 60 ms, later less often.
     const POLL: std::ops::Range<u64> = 30..60;
     /// What must be left of an invocation to start a renewal: less would make a customer that nobody keeps.
-    const SHORTEST_RENEWAL: Duration = Duration::from_secs(1);
+    const SHORTEST_RENEWAL: Duration = Duration::from_millis(1_500);
     /// What is kept back from asking LiveChat, for storing what it answers.
     const STORE_RESERVE: Duration = Duration::from_millis(500);
 
@@ -193,11 +194,21 @@ impl Provider {
             return Ok(Reply::Token { issued: stored, source: Source::Stored });
         }
         match self.renew(subject, Need::usable(Some(stored.token.seq)), Why::Stale, deadline).await {
-            Err(error) if error != Error::IdentityChanged && stored.token.lifetime.is_live(now_ms()) => {
-                tracing::warn!(cause = %error, "not renewed; the stored token is still alive");
-                Ok(Reply::Token { issued: stored, source: Source::StoredDespite(error.code()) })
-            }
+            Err(error) if error != Error::IdentityChanged => self.stored_despite(subject, error, deadline).await,
             other => other,
+        }
+    }
+
+    /// The token that is stored now, if it lives, in place of the error that kept it from being renewed. What was stored
+    /// when the call came may have been invalidated or replaced since.
+    async fn stored_despite(&self, subject: &Subject, error: Error, deadline: Deadline) -> Result<Reply, Error> {
+        let Ok(Some(record)) = self.store.read(subject, deadline).await else { return Err(error) };
+        match record.issued().filter(|issued| issued.token.lifetime.is_live(now_ms())) {
+            Some(issued) => {
+                telemetry::trouble(&error, "not renewed; the stored token is still alive");
+                Ok(Reply::Token { issued, source: Source::StoredDespite(error.code()) })
+            }
+            None => Err(error),
         }
     }
 
@@ -240,35 +251,50 @@ impl Provider {
         record: Record,
         deadline: Deadline,
     ) -> Result<Option<Issued>, Error> {
-        match self.grant(subject, record.identity.as_ref(), deadline.minus(Self::STORE_RESERVE)).await {
-            Ok(grant) => {
-                let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq };
-                let cookies_lapse_at_s = grant.cookies_lapse_at_s;
-                let identity = match record.identity {
-                    Some(known) if known.entity_id != grant.entity_id => {
-                        tracing::error!("LiveChat no longer knows a customer: replaced, the former one is on record");
-                        known.replaced_by(grant.entity_id, grant.cookies, cookies_lapse_at_s, now_ms())
-                    }
-                    Some(known) => Identity { cookies: grant.cookies, cookies_lapse_at_s, ..known },
-                    None => Identity {
-                        entity_id: grant.entity_id,
-                        cookies: grant.cookies,
-                        cookies_lapse_at_s,
-                        former: Vec::new(),
-                    },
-                };
-                match self.keep(subject, lease, &identity, &token, deadline).await? {
-                    Stored::Yes => Ok(Some(Issued { entity_id: identity.entity_id, token })),
-                    Stored::LeaseLost => Ok(None),
-                }
-            }
+        // So that the result can be stored in time, and while the lease is certainly still ours.
+        let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
+        let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
+        if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
+            self.give_up(subject, lease, None, deadline).await;
+            return Err(Error::Busy);
+        }
+        let grant = match self.grant(subject, record.identity.as_ref(), ask_by).await {
+            Ok(grant) => grant,
             Err(failure) => {
-                let failed = FailedRenewal { seq: lease.seq, failure: failure.clone() };
-                if let Err(error) = self.store.give_up(subject, lease, &failed, deadline).await {
-                    tracing::warn!(cause = %error, "the lease could not be given back and will lapse");
-                }
-                Err(failure.into())
+                let word = FailedRenewal { seq: lease.seq, failure: failure.clone() };
+                // That this call had too little time is nobody else's failure.
+                self.give_up(subject, lease, Some(&word).filter(|_| failure != Failure::OutOfTime), deadline).await;
+                return Err(failure.into());
             }
+        };
+        let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq };
+        let cookies_lapse_at_s = grant.cookies_lapse_at_s;
+        let mut replaced = false;
+        let identity = match record.identity {
+            Some(known) if known.entity_id != grant.entity_id => {
+                replaced = true;
+                known.replaced_by(grant.entity_id, grant.cookies, cookies_lapse_at_s, now_ms())
+            }
+            Some(known) => Identity { cookies: grant.cookies, cookies_lapse_at_s, ..known },
+            None => {
+                Identity { entity_id: grant.entity_id, cookies: grant.cookies, cookies_lapse_at_s, former: Vec::new() }
+            }
+        };
+        match self.keep(subject, lease, &identity, &token, deadline).await? {
+            Stored::Yes => {
+                if replaced {
+                    tracing::error!("LiveChat no longer knows a customer: replaced, the former one is on record");
+                }
+                Ok(Some(Issued { entity_id: identity.entity_id, token }))
+            }
+            Stored::LeaseLost => Ok(None),
+        }
+    }
+
+    /// Ends the lease without a result. If that fails too, it lapses by itself.
+    async fn give_up(&self, subject: &Subject, lease: &Lease, word: Option<&FailedRenewal>, deadline: Deadline) {
+        if let Err(error) = self.store.give_up(subject, lease, word, deadline).await {
+            tracing::warn!(cause = %error, "the lease could not be given back and will lapse");
         }
     }
 
@@ -295,12 +321,10 @@ impl Provider {
     /// A token from LiveChat for the customer on record. When it answers for another one, it is asked once more; if
     /// it stays with that, the site's settings decide.
     async fn grant(&self, subject: &Subject, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Failure> {
-        // A lease must outlive all of this.
-        let deadline = deadline.within(Accounts::LONGEST);
         let grant = self.accounts.token(subject.group, known, deadline).await?;
         let Some(known) = known.filter(|known| known.entity_id != grant.entity_id) else { return Ok(grant) };
         tracing::warn!("LiveChat answered for another customer than the one on record; asking once more");
-        let again = self.accounts.token(subject.group, Some(known), deadline).await?;
+        let again = self.accounts.token_at_once(subject.group, Some(known), deadline).await?;
         if again.entity_id != known.entity_id && self.on_identity_change == OnIdentityChange::Reject {
             return Err(Failure::IdentityChanged);
         }
@@ -367,7 +391,7 @@ impl Need {
     fn found_taken(&mut self, seq: u64) {
         if self.failure_after.is_none() {
             // The call under way was sent before a fresh token was wanted; to a usable one it is as good as any.
-            self.failure_after = Some(if self.fresh { seq } else { seq - 1 });
+            self.failure_after = Some(if self.fresh { seq } else { seq.saturating_sub(1) });
             if self.fresh {
                 self.unless_newer_than = Some(seq);
             }

@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use item::{Item, number};
+use secrecy::ExposeSecret;
 use std::time::Duration;
 
 /// The table.
@@ -97,11 +98,14 @@ impl Store {
     ) -> Result<Taken, Error> {
         let now_ms = now_ms();
         let (until_ms, latest_ms) = Lease::bounds_ms(now_ms);
-        let mut condition = "(attribute_not_exists(#owner) OR NOT #until BETWEEN :now AND :latest)".to_owned();
+        // The owner stays when the lease ends, so that a write of the SDK's that was delayed on its way takes no second one.
+        let mut condition = "(attribute_not_exists(#until) OR NOT #until BETWEEN :now AND :latest) \
+                             AND (attribute_not_exists(#owner) OR #owner <> :owner)"
+            .to_owned();
         let mut request = self
             .update(subject)
             .update_expression(
-                "SET #owner = :owner, #until = :until, #expires = if_not_exists(#expires, :abandoned), \
+                "SET #owner = :owner, #until = :until, #expires = if_not_exists(#lapse, :abandoned) + :kept, \
                  #seq = if_not_exists(#seq, :zero) + :one, #version = if_not_exists(#version, :zero) + :one",
             )
             .expression_attribute_names("#owner", item::LEASE_OWNER)
@@ -112,7 +116,12 @@ impl Store {
             .expression_attribute_values(":now", number(now_ms))
             .expression_attribute_values(":until", number(until_ms))
             .expression_attribute_values(":latest", number(latest_ms))
-            .expression_attribute_values(":abandoned", number(now_ms / 1000 + Self::ABANDONED_AFTER_S))
+            .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
+            .expression_attribute_values(":kept", number(Self::KEPT_AFTER_LAPSE_S))
+            .expression_attribute_values(
+                ":abandoned",
+                number((now_ms / 1000 + Self::ABANDONED_AFTER_S).saturating_sub(Self::KEPT_AFTER_LAPSE_S)),
+            )
             .expression_attribute_values(":zero", number(0))
             .return_values(ReturnValue::AllNew);
         if let Some(seq) = unless_newer_than {
@@ -145,7 +154,7 @@ impl Store {
             .update_under(subject, lease)
             .update_expression(
                 "SET #entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #t = :token, \
-                 #expires = :expires, #version = #version + :one REMOVE #owner, #until, #failed",
+                 #expires = :expires, #version = #version + :one REMOVE #until, #failed",
             )
             .expression_attribute_names("#entity", item::ENTITY_ID)
             .expression_attribute_names("#cookies", item::COOKIES)
@@ -164,24 +173,30 @@ impl Store {
             Update::Refused(item) => {
                 let record = item.map(Item::into_record).transpose()?.unwrap_or_default();
                 // An earlier try of the SDK's got through, and its answer was lost.
-                let ours = record.token.is_some_and(|stored| stored.seq == lease.seq);
+                let ours = record.token.is_some_and(|stored| {
+                    stored.seq == token.seq && stored.access_token.expose_secret() == token.access_token.expose_secret()
+                });
                 if ours { Stored::Yes } else { Stored::LeaseLost }
             }
         })
     }
 
-    /// Ends `lease` without a result and leaves word why, if it is still the owner's. One `UpdateItem`.
+    /// Ends `lease` without a result, if it is still the owner's, and leaves word why, if there is `failed`. One
+    /// `UpdateItem`.
     pub async fn give_up(
         &self,
         subject: &Subject,
         lease: &Lease,
-        failed: &FailedRenewal,
+        failed: Option<&FailedRenewal>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let request = self
-            .update_under(subject, lease)
-            .update_expression("SET #failed = :failed, #version = #version + :one REMOVE #owner, #until")
-            .expression_attribute_values(":failed", item::of_failed(failed));
+        let request = self.update_under(subject, lease);
+        let request = match failed {
+            Some(failed) => request
+                .update_expression("SET #failed = :failed, #version = #version + :one REMOVE #until")
+                .expression_attribute_values(":failed", item::of_failed(failed)),
+            None => request.update_expression("SET #version = #version + :one REMOVE #until, #failed"),
+        };
         self.send(request, deadline).await.map(|_| ())
     }
 
@@ -210,7 +225,7 @@ impl Store {
     /// The fence: an update that only takes effect while `lease` is its owner's.
     fn update_under(&self, subject: &Subject, lease: &Lease) -> UpdateItemFluentBuilder {
         self.update(subject)
-            .condition_expression("#owner = :owner AND #seq = :seq")
+            .condition_expression("#owner = :owner AND #seq = :seq AND attribute_exists(#until)")
             .expression_attribute_names("#owner", item::LEASE_OWNER)
             .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
             .expression_attribute_names("#seq", item::LEASE_SEQ)

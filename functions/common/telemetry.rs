@@ -46,3 +46,12 @@ pub(crate) fn call(operation: Operation, request_id: &str, took: Duration, resul
         }
     }
 }
+
+/// Logs an error that the caller was spared.
+pub(crate) fn trouble(error: &Error, what: &str) {
+    if error.level() == Level::ERROR {
+        tracing::error!(cause = %error, "{what}");
+    } else {
+        tracing::warn!(cause = %error, "{what}");
+    }
+}

@@ -3,6 +3,7 @@
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
+use local::sandbox::{CstMode, Fault};
 use std::time::Duration;
 
 async fn until_livechat_is_asked(world: &World) {
@@ -20,11 +21,11 @@ async fn a_holder_that_died_is_followed_by_whoever_waits() {
     until_livechat_is_asked(&world).await;
     dies.kill();
     world.sandbox.set(|settings| settings.latency_ms = 0);
-    assert!(world.item("alice").await.contains_key("leaseOwner"));
+    assert!(world.item("alice").await.contains_key("leaseUntil"));
     let answer = world.call(GetToken, "alice").await;
     assert_eq!(answer.source(), "fwd=miss");
     assert_eq!(world.call(GetToken, "alice").await.token(), answer.token());
-    assert!(!world.item("alice").await.contains_key("leaseOwner"));
+    assert!(!world.item("alice").await.contains_key("leaseUntil"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,11 +72,26 @@ async fn who_cannot_wait_for_the_holder_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_died_after_livechat_answered_loses_nothing_that_was_known() {
+async fn an_answer_of_livechats_that_is_lost_loses_nothing_that_was_known() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
-    world.sandbox.fail(local::sandbox::Fault::ResetAfter, 2);
+    world.sandbox.fail(Fault::ResetAfter, 2);
     assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
     assert_eq!(world.sandbox.customers(), 1);
+}
+
+/// The limit of what a client can do: the secret that would prove the customer never arrived.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_that_killed_the_secret_is_an_identity_change_on_record() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.cst = CstMode::Strict);
+    let first = world.call(GetToken, "alice").await.entity();
+    world.sandbox.fail(Fault::ResetAfter, 1);
+    let next = world.call(GetFreshToken, "alice").await.entity();
+    assert_ne!(first, next);
+    let former = world.item("alice").await["formerIdentities"].as_l().expect("a list").clone();
+    assert_eq!(former.len(), 1);
+    assert_eq!(former[0].as_m().expect("a map")["entityId"].as_s().ok(), Some(&first));
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), next, "and it changes only once");
 }

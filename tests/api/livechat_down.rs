@@ -37,7 +37,7 @@ async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
         assert_eq!(world.call(GetToken, "alice").await.problem(), (status, code.into()), "{fault:?}");
         let item = world.item("alice").await;
         assert!(!item.contains_key("token") && !item.contains_key("entityId"), "{fault:?}");
-        assert!(!item.contains_key("leaseOwner"), "{fault:?}: the lease is given back");
+        assert!(!item.contains_key("leaseUntil"), "{fault:?}: the lease is given back");
     }
     assert_eq!(world.call(GetToken, "alice").await.status(), 200);
 }
@@ -97,6 +97,23 @@ async fn a_stored_token_is_answered_for_as_long_as_it_lives() {
     world.age_token("alice", HOUR).await;
     world.sandbox.fail(Fault::Http503, 2);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_invalidated_meanwhile_is_not_answered_for_want_of_another() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    world.age_token("alice", 7 * HOUR).await;
+    let calls = world.sandbox.calls().token;
+    world.sandbox.set(|settings| settings.latency_ms = 1_000);
+    world.sandbox.fail(Fault::Http429, 1);
+    let function = world.spawn(GetToken).await;
+    let waiting = tokio::spawn(async move { function.call(GetToken, "alice").await });
+    while world.sandbox.calls().token == calls {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.call(Invalidate, "alice").await.body();
+    assert_eq!(waiting.await.expect("an answer").problem(), (503, "livechat_unavailable".into()));
 }
 
 #[tokio::test]

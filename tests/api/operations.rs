@@ -164,6 +164,7 @@ async fn what_is_stored_is_what_the_documentation_says() {
             "entityId",
             "expiresAt",
             "formerIdentities",
+            "leaseOwner",
             "leaseSeq",
             "pk",
             "sk",

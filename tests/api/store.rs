@@ -53,6 +53,51 @@ async fn a_lease_is_one_callers_until_it_ends() {
 }
 
 #[tokio::test]
+async fn writes_that_were_delayed_on_their_way_change_nothing() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    let before = world.item("alice").await;
+    // The lease is over, and its owner's first write comes once more.
+    let taken = store.take_lease(&alice, "a", None, soon()).await.expect("an answer");
+    assert!(matches!(taken, Taken::Refused(_)), "{taken:?}");
+    assert_eq!(before, world.item("alice").await);
+    // The token is gone, and its owner's second write comes once more.
+    store.drop_token(&alice, soon()).await.expect("an answer");
+    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    assert_eq!(stored, Stored::LeaseLost);
+    assert!(store.read(&alice, soon()).await.expect("an answer").expect("a record").token.is_none());
+}
+
+#[tokio::test]
+async fn another_writers_token_is_not_taken_for_ones_own() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    // The item is deleted, and somebody else's first lease has the same number.
+    let key = |value: &str| AttributeValue::S(value.into());
+    let delete = world.dynamodb.delete_item().table_name(&world.table);
+    delete.key("pk", key("user#alice")).key("sk", key("identity")).send().await.expect("an answer");
+    let other = ours(store.take_lease(&alice, "b", None, soon()).await.expect("an answer"));
+    assert_eq!(other.seq, lease.seq);
+    let others_token = Token { access_token: "another".into(), ..token(1) };
+    store.finish(&alice, &other, &identity("other"), &others_token, soon()).await.expect("an answer");
+    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    assert_eq!(stored, Stored::LeaseLost);
+}
+
+#[tokio::test]
+async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    store.give_up(&alice, &lease, None, soon()).await.expect("an answer");
+    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    assert!(record.failed.is_none() && record.lease.is_none());
+}
+
+#[tokio::test]
 async fn taking_again_with_the_same_owner_is_the_same_lease() {
     // What the SDK does when the first answer was lost.
     let (world, alice) = (World::new().await, subject("alice", None));
@@ -98,7 +143,7 @@ async fn who_lost_the_lease_changes_nothing() {
     let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), soon()).await.expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
     let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
-    store.give_up(&alice, &lost, &failed, soon()).await.expect("an answer");
+    store.give_up(&alice, &lost, Some(&failed), soon()).await.expect("an answer");
     assert_eq!(before, world.item("alice").await);
     let same_owner_other_number = Lease { seq: 1, ..lease };
     let stored = store.finish(&alice, &same_owner_other_number, &identity("x"), &token(1), soon()).await;
@@ -111,13 +156,13 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let store = world.store();
     let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
-    store.give_up(&alice, &lease, &failed, soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, Some(&failed), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = ours(store.take_lease(&alice, "b", None, soon()).await.expect("an answer"));
     store.finish(&alice, &lease, &identity("e"), &token(2), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);

@@ -33,9 +33,9 @@ async fn a_database_that_hangs_is_not_waited_for_past_the_deadline() {
     for binary in ALL {
         let function = world.spawn(binary).await;
         let started = Instant::now();
-        let answer = function.send_within(&http_api(binary, "alice", ""), Duration::from_secs(2)).await;
+        let answer = function.send_within(&http_api(binary, "alice", ""), Duration::from_secs(4)).await;
         assert_eq!(answer.problem(), (503, "store_unavailable".into()));
-        assert!(started.elapsed() < Duration::from_secs(2));
+        assert!(started.elapsed() < Duration::from_secs(4));
     }
     drop(silent);
 }

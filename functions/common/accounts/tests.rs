@@ -73,9 +73,10 @@ fn livechats_own_trouble_is_not_our_fault() {
         let body = format!(r#"{{"oauth_exception":"{exception}"}}"#);
         assert_eq!(read(200, &both(), body.as_bytes()).err(), Some(Miss::Down(exception.into())));
     }
-    for status in [429, 500, 502, 503, 504] {
+    for status in [408, 425, 500, 502, 503, 504] {
         assert!(matches!(read(status, &both(), b"<html>"), Err(Miss::Down(_))), "{status}");
     }
+    assert_eq!(read(429, &both(), b"<html>").err(), Some(Miss::Throttled));
 }
 
 #[test]
@@ -85,6 +86,23 @@ fn an_exception_that_is_no_code_is_not_repeated() {
         read(400, &both(), body).err(),
         Some(Miss::Rejected { exception: "an unknown exception".into(), description: "ab".into() })
     );
+}
+
+#[test]
+fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
+    for description in ["unknown __lc_cst", "no such customer: s0", "c0 is banned", "", "."] {
+        let body =
+            serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
+        let miss = read_answer(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), ASKED_AT_MS).err();
+        let expected = Miss::Rejected { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
+        assert_eq!(miss, Some(expected), "{description}");
+    }
+}
+
+#[test]
+fn an_exception_counts_beside_fields_of_any_form() {
+    let body = br#"{"oauth_exception":"invalid_client","expires_in":"x","access_token":7}"#;
+    assert!(matches!(read(200, &both(), body), Err(Miss::Rejected { exception, .. }) if exception == "invalid_client"));
 }
 
 #[test]
@@ -133,6 +151,7 @@ fn a_new_customer_needs_both_cookies() {
         &["__lc_cid=c1", "__lc_cst="],
         &["__lc_cid=c1", "__lc_cst=s1; Max-Age=0"],
         &["__lc_cid=c1", "__lc_cst=s1; Max-Age=-5"],
+        &["__lc_cid=c1", "__lc_cst=deleted; Expires=Thu, 01 Jan 1970 00:00:00 GMT"],
         &["__lc_cid=c1", "__LC_CST=s1"],
         &["__lc_cid=c1", "other=s1"],
     ] {
@@ -171,6 +190,8 @@ fn only_what_cannot_make_a_second_customer_is_tried_again() {
         (Miss::Lost(String::new()), false, true),
         (Miss::Down(String::new()), false, true),
         (Miss::TimedOut, false, false),
+        (Miss::CutShort, false, false),
+        (Miss::Throttled, false, false),
         (Miss::Nonsense(String::new()), false, false),
         (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
     ];

@@ -189,6 +189,9 @@ async fn no_bytes_in_a_request_end_the_function() {
         assert!((400..500).contains(&status), "{status} for {}", &event.to_string()[..100]);
     }
     let mut odd = http_api("GET", "/getToken/a", "%%%&=&\"<>` {}|\\^[]é\u{0}#?");
+    let mut empty_list = rest_api("/getToken/a");
+    empty_list["multiValueQueryStringParameters"] = json!({"a": []});
+    assert_eq!(subject_of(&empty_list).await, Err((400, "invalid_request".into())));
     odd["headers"] = json!({"host": "a b:c/d", "x-forwarded-proto": "1 2", "authorization": "é"});
     odd["body"] = json!("§§");
     odd["isBase64Encoded"] = json!(true);

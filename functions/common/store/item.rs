@@ -11,8 +11,12 @@
 //! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
 //! | `leaseSeq` | N | counts the leases |
-//! | `leaseOwner`, `leaseUntil` | S, N | the lease, while there is one; Unix time in ms |
+//! | `leaseOwner` | S | who took the latest lease |
+//! | `leaseUntil` | N | Unix time in ms; only while there is a lease |
 //! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
+//!
+//! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so has the number
+//! of former identities: no item gets larger than 20 KB.
 
 use crate::{
     error::{Error, Failure},
@@ -97,6 +101,7 @@ pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
             map([seq, (KIND, text("rejected")), (EXCEPTION, text(exception)), (DESCRIPTION, text(description))])
         }
         Failure::Unavailable { cause } => map([seq, (KIND, text("unavailable")), (DESCRIPTION, text(cause))]),
+        Failure::OutOfTime => map([seq, (KIND, text("outOfTime"))]),
         Failure::IdentityChanged => map([seq, (KIND, text("identityChanged"))]),
     }
 }
@@ -113,8 +118,9 @@ impl Item {
     pub(super) fn into_record(mut self) -> Result<Record, Error> {
         let identity = if self.0.contains_key(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
-        let lease = if self.0.contains_key(LEASE_OWNER) { Some(self.lease()?) } else { None };
-        let failed = self.take_map(FAILED)?.map(Self::failed).transpose()?;
+        let lease = if self.0.contains_key(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
+        // Only a hint to those who waited: one that cannot be read, such as another version's, must keep nobody out.
+        let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         Ok(Record { identity, token, lease, failed })
     }
 
@@ -177,6 +183,7 @@ impl Item {
         let failure = match self.string(KIND)?.as_str() {
             "rejected" => Failure::Rejected { exception: self.text(EXCEPTION)?, description: self.text(DESCRIPTION)? },
             "unavailable" => Failure::Unavailable { cause: self.text(DESCRIPTION)? },
+            "outOfTime" => Failure::OutOfTime,
             "identityChanged" => Failure::IdentityChanged,
             _ => return Err(misshapen(KIND)),
         };
@@ -278,6 +285,7 @@ mod tests {
             Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() },
             Failure::Rejected { exception: "invalid_client".into(), description: String::new() },
             Failure::Unavailable { cause: "no connection".into() },
+            Failure::OutOfTime,
             Failure::IdentityChanged,
         ] {
             let failed = FailedRenewal { seq: 1, failure };
@@ -293,10 +301,19 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_of_an_unknown_kind_is_as_good_as_none() {
+        let unknown = map([(SEQ, number(1)), (KIND, AttributeValue::S("later".into()))]);
+        for odd in [unknown, number(1)] {
+            let mut item = full();
+            item.insert(FAILED.into(), odd);
+            let record = Item::new(item).into_record().expect("a record");
+            assert!(record.failed.is_none() && record.token.is_some());
+        }
+    }
+
+    #[test]
     fn a_misshapen_item_is_an_error_and_shows_nothing_of_itself() {
-        for name in
-            [ENTITY_ID, COOKIES, COOKIES_LAPSE_AT_S, FORMER, TOKEN, LEASE_SEQ, LEASE_OWNER, LEASE_UNTIL_MS, FAILED]
-        {
+        for name in [ENTITY_ID, COOKIES, COOKIES_LAPSE_AT_S, FORMER, TOKEN, LEASE_SEQ, LEASE_OWNER, LEASE_UNTIL_MS] {
             let mut item = full();
             item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));
             match Item::new(item).into_record() {
