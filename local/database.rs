@@ -3,8 +3,6 @@
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Config, Credentials, Region},
-    error::SdkError,
-    operation::create_table::CreateTableError,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
     },
@@ -52,10 +50,14 @@ pub fn client(url: &str) -> Client {
 /// # Errors
 /// What DynamoDB says.
 pub async fn create_table(client: &Client, table: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    // Asked first, as the embedded database warns of a table that is made twice.
+    if client.list_tables().send().await?.table_names().iter().any(|there| there == table) {
+        return Ok(());
+    }
     let attribute =
         |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
     let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
-    let made = client
+    client
         .create_table()
         .table_name(table)
         .attribute_definitions(attribute("pk")?)
@@ -64,14 +66,7 @@ pub async fn create_table(client: &Client, table: &str) -> Result<(), Box<dyn Er
         .key_schema(key("sk", KeyType::Range)?)
         .billing_mode(BillingMode::PayPerRequest)
         .send()
-        .await;
-    match made {
-        Ok(_) => {}
-        Err(SdkError::ServiceError(error)) if matches!(error.err(), CreateTableError::ResourceInUseException(_)) => {
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    }
+        .await?;
     let expiry = TimeToLiveSpecification::builder().attribute_name("expiresAt").enabled(true).build()?;
     client.update_time_to_live().table_name(table).time_to_live_specification(expiry).send().await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What arrives from API Gateway, made safe to parse.
 //!
-//! `lambda_http` understands the events of HTTP APIs (payload 2.0), REST APIs (1.0) and function URLs, but it builds a URI
-//! out of what a caller sent and panics when that is none. HTTP APIs hand the path over already decoded, so a user id
+//! `lambda_http` understands the events of HTTP APIs (payload 2.0 or 1.0), REST APIs and function URLs, but it builds a
+//! URI out of what a caller sent and panics when that is none. HTTP APIs hand the path over already decoded, so a user id
 //! with a space is enough; REST APIs and function URLs hand it over as it was sent. Here each becomes a path that is
 //! percent-encoded exactly once, so that the rest of the code has one rule, and what a URI is built from can do no harm.
 
@@ -11,6 +11,7 @@ use lambda_http::{
     request::LambdaRequest,
 };
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// Every character that a URI cannot have in a path or query as it is. `%` stays: what it begins was encoded before.
@@ -58,7 +59,8 @@ pub(crate) fn parse(payload: &RawValue) -> Option<LambdaRequest> {
         LambdaRequest::ApiGatewayV1(event) => {
             event.request_context.domain_name = None;
             event.request_context.stage = None;
-            event.path = Some(once_encoded(event.path.as_deref(), NOT_IN_A_URI)?);
+            let form = if is_of_an_http_api(payload) { DECODED } else { NOT_IN_A_URI };
+            event.path = Some(once_encoded(event.path.as_deref(), form)?);
             forget_host(&mut event.headers);
             forget_host(&mut event.multi_value_headers);
             (event.body, event.is_base64_encoded) = (None, false);
@@ -66,6 +68,15 @@ pub(crate) fn parse(payload: &RawValue) -> Option<LambdaRequest> {
         _ => return None,
     }
     Some(event)
+}
+
+/// Whether an event of the form 1.0 is from an HTTP API that was set to it: those name the form, REST APIs do not.
+fn is_of_an_http_api(payload: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Form {
+        version: Option<String>,
+    }
+    serde_json::from_str(payload.get()).is_ok_and(|form: Form| form.version.as_deref() == Some("1.0"))
 }
 
 /// An event that stands for one that is none.

@@ -12,4 +12,5 @@ mod sample_faults;
 mod start;
 mod store;
 mod store_down;
+mod wire;
 mod world;

@@ -136,6 +136,13 @@ async fn rest_apis_and_function_urls_hand_them_over_as_sent() {
 }
 
 #[tokio::test]
+async fn an_http_api_with_the_older_payload_decodes_too() {
+    let mut event = rest_api("/getToken/a%2Fb c");
+    event["version"] = json!("1.0");
+    assert_eq!(subject_of(&event).await, Ok("a%2Fb c|3".into()));
+}
+
+#[tokio::test]
 async fn a_group_is_a_plain_number_given_once() {
     let with = |query: &str| http_api("GET", "/getToken/a", query);
     assert_eq!(subject_of(&with("group=3")).await, Ok("a|3".into()));

@@ -1,0 +1,132 @@
+//! What goes over the wire to LiveChat: exactly what its documentation asks for, and nothing where it must not.
+
+use crate::world::*;
+use axum::{
+    Router,
+    body::Bytes,
+    extract::Request,
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+struct Seen {
+    path: String,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Seen {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A server that notes what it is sent, and always answers the same.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<Seen>>>);
+
+impl Recorder {
+    async fn start(answer: fn() -> Response) -> (Self, String) {
+        let recorder = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let notes = recorder.clone();
+        let serve = move |request: Request| async move {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 65_536).await.unwrap_or_else(|_| Bytes::new());
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let seen = Seen { path: format!("{} {}", parts.method, parts.uri), headers: parts.headers, body };
+            notes.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+            answer()
+        };
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(serve)).await });
+        (recorder, url)
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn good() -> Response {
+    let cookies = [
+        (header::SET_COOKIE, "__lc_cid=c-1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None"),
+        (header::SET_COOKIE, "__lc_cst=s-1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None"),
+        (header::SET_COOKIE, "lb=7; Path=/"),
+    ];
+    let body = json!({"access_token": "t", "entity_id": "e", "expires_in": 28800, "token_type": "Bearer"});
+    (AppendHeaders(cookies), body.to_string()).into_response()
+}
+
+fn moved() -> Response {
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "/elsewhere")]).into_response()
+}
+
+fn endless() -> Response {
+    "x".repeat(1_000_000).into_response()
+}
+
+#[tokio::test]
+async fn a_v2_call_is_what_the_documentation_asks_for() {
+    let (livechat, url) = Recorder::start(good).await;
+    let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
+    world.call(GetToken, "alice").await.token();
+    world.call(GetFreshToken, "alice").await.token();
+    world.call_group(GetToken, "alice", "7").await.token();
+    let app = world.sandbox.app();
+    let [new, known, group] = <[Seen; 3]>::try_from(livechat.seen()).expect("three calls");
+    let body = json!({
+        "grant_type": "cookie", "response_type": "token", "client_id": app.client_id,
+        "organization_id": app.organization_id, "redirect_uri": "https://shop.example/"
+    });
+    for seen in [&new, &known, &group] {
+        assert_eq!(seen.body, body);
+        assert_eq!(seen.header("origin"), "https://shop.example");
+        assert_eq!(seen.header("content-type"), "application/json");
+    }
+    assert_eq!((new.path.as_str(), new.header("cookie")), ("POST /v2/customer/token", ""));
+    assert_eq!(
+        (known.path.as_str(), known.header("cookie")),
+        ("POST /v2/customer/token", "__lc_cid=c-1; __lc_cst=s-1")
+    );
+    let group_path = format!("POST /v2/customer/{}/7/token", app.organization_id);
+    assert_eq!((group.path, group.headers.get("cookie")), (group_path, None));
+}
+
+#[tokio::test]
+async fn a_v1_call_is_what_the_documentation_asks_for() {
+    let (livechat, url) = Recorder::start(good).await;
+    let world = World::new().await.with_v1().with("LIVECHAT_ACCOUNTS_URL", &url);
+    world.call(GetToken, "alice").await.token();
+    let app = world.sandbox.app();
+    let [seen] = <[Seen; 1]>::try_from(livechat.seen()).expect("one call");
+    assert_eq!(seen.path, "POST /customer/token");
+    assert_eq!(
+        seen.body,
+        json!({
+            "grant_type": "cookie", "response_type": "token", "client_id": app.client_id,
+            "license_id": app.license_id, "redirect_uri": "https://shop.example/"
+        })
+    );
+}
+
+#[tokio::test]
+async fn cookies_follow_no_redirect() {
+    let (livechat, url) = Recorder::start(moved).await;
+    let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(livechat.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_not_read_to_its_end() {
+    let (_livechat, url) = Recorder::start(endless).await;
+    let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert!(world.said().contains("more than 64 KiB"));
+}
