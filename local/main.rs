@@ -29,7 +29,7 @@ const TABLE: &str = "livechat-cip";
 
 /// The backend of a LiveChat Custom Identity Provider on this machine: the four routes, DynamoDB, LiveChat's stand-in.
 #[derive(Parser)]
-#[command(name = "cargo local", version)]
+#[command(name = "cargo local", bin_name = "cargo local", version)]
 struct Arguments {
     #[command(flatten)]
     all: All,
@@ -92,8 +92,9 @@ async fn sandbox_alone(port: u16, redirect_uris: Vec<String>) -> Result<()> {
 }
 
 async fn everything(arguments: &All) -> Result<()> {
-    let next =
-        |chosen: Option<u16>, step| chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port + step });
+    let next = |chosen: Option<u16>, step| {
+        chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port.saturating_add(step) })
+    };
     let listener = listen(arguments.port, "--port").await?;
     let url = format!("http://{}", listener.local_addr()?);
 
@@ -160,7 +161,7 @@ async fn everything(arguments: &All) -> Result<()> {
             "Real one  put LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID and LIVECHAT_REDIRECT_URI into .env, start again"
         );
     } else {
-        println!("LiveChat  {}  LiveChat itself, with your licence", config.accounts_url);
+        println!("LiveChat  {}  as your settings say, with your licence", config.accounts_url);
         println!("Sandbox   take the LIVECHAT_* settings out of .env and the environment, start again");
     }
 
