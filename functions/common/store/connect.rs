@@ -18,7 +18,7 @@ impl Store {
     pub async fn connect(table: &str) -> Self {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(
-                Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls()).build_https(),
+                Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls()).build_https(),
             )
             .timeout_config(
                 TimeoutConfig::builder()
