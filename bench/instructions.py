@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""How many instructions a function spends before its first event, on its first call, and on each call after that.
+
+    sam build                                   # or: cargo build --release
+    cargo local --memory &                      # its DynamoDB and sandbox are what the function talks to
+    bench/instructions.py .aws-sam/build/GetToken/bootstrap
+
+Instructions, counted by valgrind's callgrind, are the same in each run and on each machine of a kind; times are not. A
+setting given as NAME=VALUE goes to the function: LIVECHAT_ACCOUNTS_URL=https://localhost:4443, with an `openssl s_server`
+there, shows what a TLS handshake costs.
+"""
+
+import http.server
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+EVENT = (ROOT / "tests/events/get-token.json").read_text()
+SETTINGS = json.loads((ROOT / "tests/events/env.json").read_text())["Parameters"]
+RUNTIME = {
+    "AWS_LAMBDA_FUNCTION_NAME": "get-token",
+    "AWS_LAMBDA_FUNCTION_VERSION": "1",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+    "AWS_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+}
+
+
+class RuntimeApi(http.server.BaseHTTPRequestHandler):
+    """Hands out `calls` events, and then keeps the function waiting."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        if self.server.calls == 0:
+            self.server.idle.set()
+            threading.Event().wait(60)
+            return
+        self.server.calls -= 1
+        body = EVENT.encode()
+        self.send_response(200)
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "request")
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 600_000))
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:000000000000:function:get-token")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        if length := self.headers.get("Content-Length"):
+            self.server.answer = self.rfile.read(int(length)).decode()
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def instructions(binary, calls, settings):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
+    server.daemon_threads = True
+    server.calls, server.idle, server.answer = calls, threading.Event(), ""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", binary],
+            env={**RUNTIME, **settings, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        came_back = server.idle.wait(120)
+        process.send_signal(signal.SIGTERM)
+        report = process.communicate(timeout=60)[1]
+    counted = re.search(r"Collected : (\d+)", report)
+    if not came_back or not counted:
+        sys.exit(f"{binary} did not ask for the next event:\n{report}")
+    if calls:
+        status = json.loads(server.answer or "{}").get("statusCode")
+        print(f"  (answered {status})", file=sys.stderr)
+    return int(counted[1])
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    binary = sys.argv[1]
+    here = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in SETTINGS.items()}
+    settings = {**here, **dict(argument.split("=", 1) for argument in sys.argv[2:])}
+    # As on AWS, where no endpoint is named and only Amazon's certificates are read.
+    on_aws = {name: value for name, value in settings.items() if not name.startswith("AWS_ENDPOINT_URL")}
+    start = instructions(binary, 0, settings)
+    first = instructions(binary, 1, settings)
+    more = instructions(binary, 11, settings)
+    print(f"before the first event   {instructions(binary, 0, on_aws):>12,}")
+    print(f"  with an own endpoint   {start:>12,}   (reads the system's certificates)")
+    print(f"first call               {first - start:>12,}")
+    print(f"each call after that     {(more - first) // 10:>12,}")
+
+
+main()
