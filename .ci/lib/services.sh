@@ -30,8 +30,8 @@ start_dynamodb_local() {
 }
 
 build_local() {
-    # All of the workspace, as the tests have built it: for `local` alone, cargo would build its dependencies again.
-    cargo build --workspace
+    # With the tests, as they have built it: for less, cargo would build the dependencies again, with other features.
+    cargo build --workspace --all-targets
     local target
     target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
     local_bin=$target/debug/local
