@@ -27,6 +27,14 @@ need_rust() {
     need_command cc build-essential
 }
 
+need_cargo_deny() {
+    local version=0.20.2
+    cargo_deny=$cache/cargo-deny-$version/bin/cargo-deny
+    [[ -x $cargo_deny ]] && return
+    say "cargo install cargo-deny@$version"
+    cargo install --quiet --locked --root "$cache/cargo-deny-$version" "cargo-deny@$version"
+}
+
 # SAM CLI (with AWS's runtime interface emulator in it), cfn-lint, cargo-lambda and the zig that it links with.
 need_python_tools() {
     local venv=$cache/venv
