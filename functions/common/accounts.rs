@@ -22,7 +22,8 @@ use std::{sync::Arc, time::Duration};
 #[derive(Clone, Debug)]
 pub struct Accounts {
     http: Client,
-    settings: LiveChat,
+    /// Shared, as each call works on a clone.
+    settings: Arc<LiveChat>,
 }
 
 /// A token that LiveChat has just issued, and the cookies that prove who it is for.
@@ -64,7 +65,7 @@ impl Accounts {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { http, settings })
+        Ok(Self { http, settings: Arc::new(settings) })
     }
 
     /// The site's settings for LiveChat.
@@ -102,8 +103,10 @@ impl Accounts {
         known: Option<&Identity>,
         deadline: Deadline,
     ) -> Result<Grant, Failure> {
-        let first = self.attempt(group, known, deadline).await;
-        let Err(miss) = first else { return first.map_err(Into::into) };
+        let miss = match self.attempt(group, known, deadline).await {
+            Ok(grant) => return Ok(grant),
+            Err(miss) => miss,
+        };
         if miss.may_try_again(known.is_some()) {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(50..150))).await;
             if deadline.left() >= Self::SHORTEST_ATTEMPT {

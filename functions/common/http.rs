@@ -150,8 +150,8 @@ fn read_user(operation: Operation, path: &str) -> Result<Option<UserId>, Error> 
     Err(Error::NotFound)
 }
 
-/// HTTP APIs are said to cut a decoded path at a `?`. Then `a%3Fb` would come as `a`, who is somebody else; where the route's own
-/// parameter shows it, it is refused. That parameter is decoded or not, depending on the gateway.
+/// HTTP APIs are said to cut a decoded path at a `?`. Then `a%3Fb` would come as `a`, who is somebody else; where the
+/// route's own parameter shows it, it is refused. That parameter is decoded or not, depending on the gateway.
 fn check_same(user: Option<&UserId>, in_route: &str) -> Result<(), Error> {
     let same = user.is_some_and(|user| {
         user.as_str() == in_route

@@ -12,6 +12,12 @@ async fn until_livechat_is_asked(world: &World) {
     }
 }
 
+async fn somebody_holds_the_lease(world: &World, until_ms: u64) {
+    let until = AttributeValue::N(until_ms.to_string());
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], until).await;
+    world.change_item("alice", "SET #leaseOwner = :leaseOwner", &["leaseOwner"], AttributeValue::S("x".into())).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_died_is_followed_by_whoever_waits() {
     let world = World::new().await;
@@ -52,9 +58,7 @@ async fn a_lease_of_a_clock_that_was_wrong_locks_nobody_out() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.call(Invalidate, "alice").await.body();
-    let next_year = AttributeValue::N((now_ms() + 31_536_000_000).to_string());
-    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], next_year).await;
-    world.change_item("alice", "SET #leaseOwner = :leaseOwner", &["leaseOwner"], AttributeValue::S("x".into())).await;
+    somebody_holds_the_lease(&world, now_ms() + 31_536_000_000).await;
     assert_eq!(world.call(GetToken, "alice").await.entity(), first.entity());
 }
 
@@ -63,9 +67,7 @@ async fn who_cannot_wait_for_the_holder_is_told_when_to_come_back() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.call(Invalidate, "alice").await.body();
-    let soon = AttributeValue::N((now_ms() + 10_000).to_string());
-    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], soon).await;
-    world.change_item("alice", "SET #leaseOwner = :leaseOwner", &["leaseOwner"], AttributeValue::S("x".into())).await;
+    somebody_holds_the_lease(&world, now_ms() + 10_000).await;
     let function = world.spawn(GetToken).await;
     let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
     assert_eq!(answer.problem(), (503, "busy".into()));

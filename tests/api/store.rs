@@ -4,8 +4,8 @@ use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
     error::{Error, Failure},
-    identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Token},
-    store::{Stored, Taken},
+    identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Subject, Token},
+    store::{Store, Stored, Taken},
     time::Deadline,
 };
 use secrecy::ExposeSecret;
@@ -32,6 +32,10 @@ fn ours(taken: Taken) -> Lease {
     }
 }
 
+async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
+    ours(store.take_lease(subject, owner, None, soon()).await.expect("an answer"))
+}
+
 #[tokio::test]
 async fn a_lease_is_one_callers_until_it_ends() {
     let (world, alice) = (World::new().await, subject("alice", None));
@@ -56,7 +60,7 @@ async fn a_lease_is_one_callers_until_it_ends() {
 async fn writes_that_were_delayed_on_their_way_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
     let before = world.item("alice").await;
     // The lease is over, and its owner's first write comes once more.
@@ -74,12 +78,12 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
 async fn another_writers_token_is_not_taken_for_ones_own() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     // The item is deleted, and somebody else's first lease has the same number.
     let key = |value: &str| AttributeValue::S(value.into());
     let delete = world.dynamodb.delete_item().table_name(&world.table);
     delete.key("pk", key("user#alice")).key("sk", key("identity")).send().await.expect("an answer");
-    let other = ours(store.take_lease(&alice, "b", None, soon()).await.expect("an answer"));
+    let other = take(&store, &alice, "b").await;
     assert_eq!(other.seq, lease.seq);
     let others_token = Token { access_token: "another".into(), ..token(1) };
     store.finish(&alice, &other, &identity("other"), &others_token, soon()).await.expect("an answer");
@@ -91,7 +95,7 @@ async fn another_writers_token_is_not_taken_for_ones_own() {
 async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     store.give_up(&alice, &lease, None, soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
@@ -102,8 +106,8 @@ async fn taking_again_with_the_same_owner_is_the_same_lease() {
     // What the SDK does when the first answer was lost.
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let first = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
-    let again = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let first = take(&store, &alice, "a").await;
+    let again = take(&store, &alice, "a").await;
     assert_eq!(first, again);
 }
 
@@ -111,7 +115,7 @@ async fn taking_again_with_the_same_owner_is_the_same_lease() {
 async fn storing_again_is_no_loss() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     for _ in 0..2 {
         let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
         assert_eq!(stored, Stored::Yes);
@@ -122,7 +126,7 @@ async fn storing_again_is_no_loss() {
 async fn a_newer_token_makes_a_lease_needless() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
     match store.take_lease(&alice, "b", Some(0), soon()).await.expect("an answer") {
         Taken::Refused(record) => assert_eq!(record.token.expect("a token").seq, 1),
@@ -135,9 +139,9 @@ async fn a_newer_token_makes_a_lease_needless() {
 async fn who_lost_the_lease_changes_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lost = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lost = take(&store, &alice, "a").await;
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
-    let lease = ours(store.take_lease(&alice, "b", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "b").await;
     assert_eq!(lease.seq, 2);
     let before = world.item("alice").await;
     let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), soon()).await.expect("an answer");
@@ -154,7 +158,7 @@ async fn who_lost_the_lease_changes_nothing() {
 async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
     store.give_up(&alice, &lease, Some(&failed), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
@@ -162,7 +166,7 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
-    let lease = ours(store.take_lease(&alice, "b", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "b").await;
     store.finish(&alice, &lease, &identity("e"), &token(2), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);
@@ -176,7 +180,7 @@ async fn dropping_a_token_drops_only_that() {
     let store = world.store();
     store.drop_token(&alice, soon()).await.expect("an answer");
     assert!(world.item_at("alice", "group#7").await.is_empty());
-    let lease = ours(store.take_lease(&alice, "a", None, soon()).await.expect("an answer"));
+    let lease = take(&store, &alice, "a").await;
     store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
     let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
