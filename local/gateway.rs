@@ -12,7 +12,8 @@ use cip::{
     config::Account,
     event,
     http::{Route, handle},
-    provider::{self, Operation, Provider},
+    operation::Operation,
+    provider::{self, Provider},
     store::Store,
     time::now_ms,
 };

@@ -3,7 +3,7 @@
 use axum::Router;
 use cip::{
     accounts::Accounts,
-    config::{Common, LiveChat, OnIdentityChange, Source},
+    config::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute, Source},
     provider::Provider,
     store::Store,
 };
@@ -145,7 +145,12 @@ async fn everything(arguments: &All) -> Result<()> {
         table: table.clone(),
     };
     let store = Store::new(client, &table);
-    let provider = Provider::new(store.clone(), Accounts::new(livechat)?, OnIdentityChange::read(&source)?);
+    let provider = Provider::new(
+        store.clone(),
+        Accounts::new(livechat)?,
+        OnIdentityChange::read(&source)?,
+        RenewalsPerMinute::read(&source)?,
+    );
     let gateway = Gateway::new(common.auth, provider, store);
 
     println!(

@@ -233,6 +233,23 @@ impl OnIdentityChange {
     }
 }
 
+/// How many renewals of one user's token may reach LiveChat in a minute: `RENEWALS_PER_MINUTE`. Ten by default, which no
+/// person's browsing comes near to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenewalsPerMinute(pub u32);
+
+impl RenewalsPerMinute {
+    const DEFAULT: u32 = 10;
+
+    /// # Errors
+    /// [`ConfigError`] for anything but a positive integer.
+    pub fn read(source: &Source) -> Result<Self, ConfigError> {
+        const NAME: &str = "RENEWALS_PER_MINUTE";
+        let number = source.optional(NAME).map_or(Ok(Self::DEFAULT), |number| number.parse());
+        number.ok().filter(|number| *number > 0).map(Self).ok_or_else(|| bad(NAME, "an integer from 1 on, such as 10"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,5 +338,15 @@ mod tests {
             Some(OnIdentityChange::Reject)
         );
         assert!(OnIdentityChange::read(&with(&[("ON_IDENTITY_CHANGE", "ignore")])).is_err());
+    }
+
+    #[test]
+    fn there_is_always_a_limit_to_renewals() {
+        let read = |value| RenewalsPerMinute::read(&with(&[("RENEWALS_PER_MINUTE", value)]));
+        assert_eq!(read("").ok(), Some(RenewalsPerMinute(10)));
+        assert_eq!(read("1").ok(), Some(RenewalsPerMinute(1)));
+        for bad in ["0", "-1", "ten", "1.5", "4294967296"] {
+            assert!(read(bad).expect_err("refused").to_string().contains("RENEWALS_PER_MINUTE"), "{bad}");
+        }
     }
 }

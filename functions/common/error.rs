@@ -18,6 +18,12 @@ pub enum Error {
     /// LiveChat answered for another customer, and the site chose to refuse that.
     #[error("LiveChat no longer knows the customer on record")]
     IdentityChanged,
+    /// This user's token was renewed more often than the site allows.
+    #[error("too many renewals for one user")]
+    RateLimited {
+        /// When the user may renew again, in s from now.
+        retry_after_s: u32,
+    },
     /// LiveChat does not accept our settings.
     #[error("LiveChat refused: {exception}: {description}")]
     LiveChatRejected {
@@ -48,6 +54,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdentityChanged => StatusCode::CONFLICT,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::LiveChatRejected { .. } => StatusCode::BAD_GATEWAY,
             Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -61,6 +68,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdentityChanged => "identity_changed",
+            Self::RateLimited { .. } => "rate_limited",
             Self::LiveChatRejected { .. } => "livechat_rejected",
             Self::LiveChatUnavailable(_) => "livechat_unavailable",
             Self::StoreUnavailable(_) => "store_unavailable",
@@ -76,6 +84,7 @@ impl Error {
             Self::NotFound => "There is no such operation",
             Self::MethodNotAllowed => "This method is not allowed",
             Self::IdentityChanged => "LiveChat no longer knows this customer",
+            Self::RateLimited { .. } => "Too many new tokens for this user",
             Self::LiveChatRejected { .. } => "LiveChat refuses this site's settings",
             Self::LiveChatUnavailable(_) => "LiveChat is not available",
             Self::StoreUnavailable(_) => "The token store is not available",
@@ -94,6 +103,10 @@ impl Error {
             Self::MethodNotAllowed => "Use GET or POST.".into(),
             Self::IdentityChanged => "LiveChat answered for another customer than the one on record for this user. \
                                       The record was left alone, as ON_IDENTITY_CHANGE=reject asks for."
+                .into(),
+            Self::RateLimited { .. } => "New tokens were asked for more often than RENEWALS_PER_MINUTE allows for one user. \
+                                         Look for a page that calls getFreshToken or invalidate in a loop, and try again \
+                                         after the time in Retry-After."
                 .into(),
             Self::LiveChatRejected { exception, description } => {
                 format!("LiveChat answered {exception}: {description}. {}", remedy(exception))
@@ -115,6 +128,7 @@ impl Error {
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::Busy => Some(1),
+            Self::RateLimited { retry_after_s } => Some(*retry_after_s),
             Self::StoreUnavailable(_) => Some(2),
             Self::LiveChatUnavailable(_) => Some(5),
             _ => None,
@@ -125,7 +139,7 @@ impl Error {
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,
-            Self::IdentityChanged | Self::LiveChatUnavailable(_) | Self::Busy => Level::WARN,
+            Self::IdentityChanged | Self::RateLimited { .. } | Self::LiveChatUnavailable(_) | Self::Busy => Level::WARN,
             Self::LiveChatRejected { .. } | Self::StoreUnavailable(_) | Self::Internal(_) => Level::ERROR,
         }
     }
@@ -146,10 +160,17 @@ pub enum Failure {
         /// What we saw, for the log.
         cause: String,
     },
-    /// It gave no answer in the little time that this caller had left. Says nothing about LiveChat.
+    /// There was no answer in the little time that this caller had. Says nothing about LiveChat.
     OutOfTime,
     /// It answered for another customer than the one on record, and the site's settings refuse that.
     IdentityChanged,
+}
+
+impl Failure {
+    /// LiveChat is there and said what it thinks of our request.
+    pub fn is_an_answer(&self) -> bool {
+        matches!(self, Self::Rejected { .. } | Self::IdentityChanged)
+    }
 }
 
 impl From<Failure> for Error {

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     event::{self, NotAnHttpEvent, RawEvent},
     identity::{Group, Subject, UserId},
-    provider::{Operation, Reply, Source},
+    operation::{Operation, Reply, Source},
     telemetry,
     time::Deadline,
 };

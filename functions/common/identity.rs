@@ -97,13 +97,16 @@ impl Identity {
     /// How many former identities are kept; the oldest go first.
     const MOST_FORMER: usize = 5;
 
-    /// The identity that takes this one's place, with this one on record.
+    /// The former identities of the one that follows this one: this one is the latest of them, if the next one `is_another`
+    /// customer.
     #[must_use]
-    pub fn replaced_by(self, entity_id: String, cookies: Cookies, cookies_lapse_at_s: u64, now_ms: u64) -> Self {
+    pub fn into_former(self, is_another: bool, now_ms: u64) -> Vec<FormerIdentity> {
         let mut former = self.former;
-        former.push(FormerIdentity { entity_id: self.entity_id, cookies: self.cookies, until_ms: now_ms });
-        former.drain(..former.len().saturating_sub(Self::MOST_FORMER));
-        Self { entity_id, cookies, cookies_lapse_at_s, former }
+        if is_another {
+            former.push(FormerIdentity { entity_id: self.entity_id, cookies: self.cookies, until_ms: now_ms });
+            former.drain(..former.len().saturating_sub(Self::MOST_FORMER));
+        }
+        former
     }
 }
 
@@ -197,6 +200,39 @@ impl Lease {
     }
 }
 
+/// How many renewals a subject has left in this minute. Leases are numbered, so the number of the last one that is
+/// allowed is all that has to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// When the minute began; Unix time in ms.
+    pub since_ms: u64,
+    /// The highest number that a lease may have in this minute.
+    pub last_seq: u64,
+}
+
+impl Quota {
+    /// How long a quota counts, in ms.
+    pub const WINDOW_MS: u64 = 60_000;
+    /// A beginning from further in the future is the work of a clock that is wrong, and counts as none; in ms.
+    const SKEW_MS: u64 = 10_000;
+
+    /// A minute that begins with `lease`.
+    pub fn beginning_with(lease: &Lease, now_ms: u64, per_minute: u32) -> Self {
+        Self { since_ms: now_ms, last_seq: lease.seq.saturating_sub(1).saturating_add(per_minute.into()) }
+    }
+
+    /// The earliest and the latest beginning of a minute that is not over; Unix time in ms.
+    pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
+        ((now_ms + 1).saturating_sub(Self::WINDOW_MS), now_ms + Self::SKEW_MS)
+    }
+
+    /// The minute is not over.
+    pub fn is_running(&self, now_ms: u64) -> bool {
+        let (earliest, latest) = Self::bounds_ms(now_ms);
+        (earliest..=latest).contains(&self.since_ms)
+    }
+}
+
 /// How the renewal under a lease failed, for those who waited for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedRenewal {
@@ -217,6 +253,10 @@ pub struct Record {
     pub lease: Option<Lease>,
     /// The latest failed renewal since the latest good one.
     pub failed: Option<FailedRenewal>,
+    /// The number of the latest lease, also when it is over; 0 if there never was one.
+    pub lease_seq: u64,
+    /// What is left of this minute's renewals, or was left of an earlier minute's.
+    pub quota: Option<Quota>,
 }
 
 impl Record {
@@ -229,6 +269,17 @@ impl Record {
     /// The lease that nobody else may take over yet.
     pub fn held(&self, now_ms: u64) -> Option<&Lease> {
         self.lease.as_ref().filter(|lease| lease.is_held(now_ms))
+    }
+
+    /// The quota of the minute that is not over.
+    pub fn running_quota(&self, now_ms: u64) -> Option<Quota> {
+        self.quota.filter(|quota| quota.is_running(now_ms))
+    }
+
+    /// How long until the subject may renew again, in ms, if it has spent this minute's renewals.
+    pub fn spent_for_ms(&self, now_ms: u64) -> Option<u64> {
+        let quota = self.running_quota(now_ms).filter(|quota| self.lease_seq >= quota.last_seq)?;
+        Some((quota.since_ms + Quota::WINDOW_MS).saturating_sub(now_ms))
     }
 }
 
@@ -329,13 +380,18 @@ mod tests {
     #[test]
     fn a_replaced_identity_stays_on_record_and_the_list_stays_short() {
         let cookies = || Cookies { cid: "c".into(), cst: "s".into() };
-        let mut identity =
-            Identity { entity_id: "0".into(), cookies: cookies(), cookies_lapse_at_s: 0, former: vec![] };
-        for n in 1..=12_u64 {
-            identity = identity.replaced_by(n.to_string(), cookies(), 0, n);
+        let identity = |entity_id: u64, former| Identity {
+            entity_id: entity_id.to_string(),
+            cookies: cookies(),
+            cookies_lapse_at_s: 0,
+            former,
+        };
+        let mut latest = identity(0, vec![]);
+        for n in 1..=12 {
+            latest = identity(n, latest.into_former(true, n));
+            latest = identity(n, latest.into_former(false, n));
         }
-        let former: Vec<_> = identity.former.iter().map(|former| former.entity_id.as_str()).collect();
-        assert_eq!(identity.entity_id, "12");
-        assert_eq!(former, ["7", "8", "9", "10", "11"]);
+        let former: Vec<_> = latest.former.iter().map(|former| (former.entity_id.as_str(), former.until_ms)).collect();
+        assert_eq!(former, [("7", 8), ("8", 9), ("9", 10), ("10", 11), ("11", 12)]);
     }
 }

@@ -17,25 +17,29 @@
 //! | [`http`] | an HTTP request to an operation, its result to a response |
 //! | [`caller`] | who is calling; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
+//! | [`operation`] | the four operations, and what each can answer |
 //! | [`provider`] | the rules of the four operations; **start reading here** |
+//! | [`breaker`] | whether LiveChat is up, as far as all functions know together |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`accounts`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong, and what the caller is told |
 //! | [`telemetry`] | logs |
 //! | [`time`] | clocks and deadlines |
 //!
-//! The heart is *renewal* in [`provider`]: whoever needs a new token takes the user's lease with one conditional write,
+//! The heart is *renewal* (`provider/renewal.rs`): whoever needs a new token takes the user's lease with one conditional write,
 //! asks LiveChat, and stores cookies, token and the lease's end with one more write that only the lease's owner can
 //! make. Everybody else waits for that result. So however many tabs, devices and crashed invocations there are, all
 //! tokens that a user is ever given belong to one LiveChat customer.
 
 pub mod accounts;
+pub mod breaker;
 pub mod caller;
 pub mod config;
 pub mod error;
 pub mod event;
 pub mod http;
 pub mod identity;
+pub mod operation;
 pub mod provider;
 pub mod store;
 pub mod telemetry;

@@ -4,11 +4,14 @@
 //! decides all races. A write that is refused answers with the item as it stands, so that the loser needs no read.
 
 mod connect;
+mod gate;
 mod item;
+
+pub use gate::Admission;
 
 use crate::{
     error::Error,
-    identity::{FailedRenewal, Identity, Lease, Lifetime, Record, Subject, Token},
+    identity::{FailedRenewal, Identity, Lease, Lifetime, Quota, Record, Subject, Token},
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::{
@@ -33,7 +36,8 @@ pub struct Store {
 pub enum Taken {
     /// It is ours; this is what is stored.
     Ours(Lease, Record),
-    /// Somebody else has it, or there is a token that makes it needless; this is what is stored.
+    /// Somebody else has it, there is a token that makes it needless, or the subject has spent this minute's renewals;
+    /// this is what is stored.
     Refused(Record),
 }
 
@@ -86,9 +90,9 @@ impl Store {
         Ok(answer.item.map(Item::new))
     }
 
-    /// Tries to take the subject's lease as `owner`, a value that is used for nothing else: if nobody holds it, and
-    /// unless there is a token with a higher sequence number than `unless_newer_than`. One `UpdateItem`, which makes
-    /// the item if there is none.
+    /// Tries to take the subject's lease as `owner`, a value that is used for nothing else: if nobody holds it, unless
+    /// there is a token with a higher sequence number than `unless_newer_than`, and while the subject's quota lasts. One
+    /// `UpdateItem`, which makes the item if there is none.
     pub async fn take_lease(
         &self,
         subject: &Subject,
@@ -98,9 +102,12 @@ impl Store {
     ) -> Result<Taken, Error> {
         let now_ms = now_ms();
         let (until_ms, latest_ms) = Lease::bounds_ms(now_ms);
+        let (earliest_ms, ahead_ms) = Quota::bounds_ms(now_ms);
         // The owner stays when the lease ends, so that a write of the SDK's that was delayed on its way takes no second one.
         let mut condition = "(attribute_not_exists(#until) OR NOT #until BETWEEN :now AND :latest) \
-                             AND (attribute_not_exists(#owner) OR #owner <> :owner)"
+                             AND (attribute_not_exists(#owner) OR #owner <> :owner) \
+                             AND (attribute_not_exists(#since) OR NOT #since BETWEEN :earliest AND :ahead \
+                                  OR #seq < #last)"
             .to_owned();
         let mut request = self
             .update(subject)
@@ -122,6 +129,10 @@ impl Store {
                 ":abandoned",
                 number((now_ms / 1000 + Self::ABANDONED_AFTER_S).saturating_sub(Self::KEPT_AFTER_LAPSE_S)),
             )
+            .expression_attribute_names("#since", item::QUOTA_SINCE_MS)
+            .expression_attribute_names("#last", item::QUOTA_LAST_SEQ)
+            .expression_attribute_values(":earliest", number(earliest_ms))
+            .expression_attribute_values(":ahead", number(ahead_ms))
             .expression_attribute_values(":zero", number(0))
             .return_values(ReturnValue::AllNew);
         if let Some(seq) = unless_newer_than {
@@ -148,13 +159,17 @@ impl Store {
         lease: &Lease,
         identity: &Identity,
         token: &Token,
+        quota: Option<Quota>,
         deadline: Deadline,
     ) -> Result<Stored, Error> {
         let request = self
-            .update_under(subject, lease)
-            .update_expression(
-                "SET #entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #t = :token, \
-                 #expires = :expires, #version = #version + :one REMOVE #until, #failed",
+            .update_under(
+                subject,
+                lease,
+                quota,
+                "#entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #t = :token, \
+                 #expires = :expires,",
+                ", #failed",
             )
             .expression_attribute_names("#entity", item::ENTITY_ID)
             .expression_attribute_names("#cookies", item::COOKIES)
@@ -188,14 +203,14 @@ impl Store {
         subject: &Subject,
         lease: &Lease,
         failed: Option<&FailedRenewal>,
+        quota: Option<Quota>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let request = self.update_under(subject, lease);
         let request = match failed {
-            Some(failed) => request
-                .update_expression("SET #failed = :failed, #version = #version + :one REMOVE #until")
+            Some(failed) => self
+                .update_under(subject, lease, quota, "#failed = :failed,", "")
                 .expression_attribute_values(":failed", item::of_failed(failed)),
-            None => request.update_expression("SET #version = #version + :one REMOVE #until, #failed"),
+            None => self.update_under(subject, lease, quota, "", ", #failed"),
         };
         self.send(request, deadline).await.map(|_| ())
     }
@@ -222,16 +237,35 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// The fence: an update that only takes effect while `lease` is its owner's.
-    fn update_under(&self, subject: &Subject, lease: &Lease) -> UpdateItemFluentBuilder {
-        self.update(subject)
+    /// The end of `lease`: an update that only takes effect while the lease is its owner's, which is the fence. Sets and
+    /// removes what `set` and `remove` say, and the quota if there is a new one.
+    fn update_under(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        quota: Option<Quota>,
+        set: &str,
+        remove: &str,
+    ) -> UpdateItemFluentBuilder {
+        let set_quota = if quota.is_some() { "#since = :since, #last = :last," } else { "" };
+        let mut request = self
+            .update(subject)
+            .update_expression(format!("SET {set} {set_quota} #version = #version + :one REMOVE #until{remove}"))
             .condition_expression("#owner = :owner AND #seq = :seq AND attribute_exists(#until)")
             .expression_attribute_names("#owner", item::LEASE_OWNER)
             .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
             .expression_attribute_names("#seq", item::LEASE_SEQ)
             .expression_attribute_names("#failed", item::FAILED)
             .expression_attribute_values(":owner", AttributeValue::S(lease.owner.clone()))
-            .expression_attribute_values(":seq", number(lease.seq))
+            .expression_attribute_values(":seq", number(lease.seq));
+        if let Some(quota) = quota {
+            request = request
+                .expression_attribute_names("#since", item::QUOTA_SINCE_MS)
+                .expression_attribute_names("#last", item::QUOTA_LAST_SEQ)
+                .expression_attribute_values(":since", number(quota.since_ms))
+                .expression_attribute_values(":last", number(quota.last_seq));
+        }
+        request
     }
 
     async fn send(&self, request: UpdateItemFluentBuilder, deadline: Deadline) -> Result<Update, Error> {

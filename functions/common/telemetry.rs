@@ -5,7 +5,7 @@
 
 use crate::{
     error::Error,
-    provider::{Operation, Reply},
+    operation::{Operation, Reply},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -3,7 +3,8 @@
 use cip::{
     config::{Common, Source},
     http,
-    provider::{Operation, Provider},
+    operation::Operation,
+    provider::Provider,
 };
 
 #[tokio::main(flavor = "current_thread")]

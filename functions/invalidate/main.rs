@@ -3,7 +3,8 @@
 use cip::{
     config::{Account, Common, Source},
     http,
-    provider::{self, Operation},
+    operation::Operation,
+    provider,
     store::Store,
 };
 

@@ -9,10 +9,11 @@ const SOURCES = {
 // RFC 9211, section 2.2: why a cache went to the origin.
 const REASONS = { miss: 'no token stored', stale: 'stored token too old', request: 'a fresh one was asked for' };
 const FAULTS = {
-  'LiveChat is down': ['http_503', 'http_500', 'http_429', 'hang', 'reset_before', 'reset_after'],
+  'LiveChat is down': ['http_503', 'http_500', 'http_429', 'hang', 'hang_after', 'slow_body', 'reset_before', 'reset_after'],
   'LiveChat refuses': ['oauth_server_error', 'oauth_invalid_request', 'oauth_in_200', 'identity_exception'],
-  'LiveChat answers nonsense': ['html', 'empty', 'truncated', 'missing_fields', 'no_cookies', 'one_cookie',
+  'LiveChat answers nonsense': ['html', 'empty', 'truncated', 'huge', 'missing_fields', 'no_cookies', 'one_cookie',
     'expires_zero', 'expires_negative', 'expires_absurd'],
+  'LiveChat is odd, which does no harm': ['extra_cookies', 'expires_only'],
   'LiveChat forgets': ['other_entity'],
 };
 const LOG_ROWS = 200;

@@ -3,19 +3,29 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /sandbox` | what was counted, the settings, the faults that are still to come |
-//! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "expiresIn": 3000, "cst": "strict"}`, any of them |
-//! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}` |
-//! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten |
+//! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict"}`, any of [`Settings`] |
+//! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls go wrong |
+//! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share does |
+//! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten: its cookies get a new one, with 200 |
 //! | `POST /sandbox/reset` | everything as at the start |
+//!
+//! What each fault does is said at [`Fault`](super::Fault). They hit calls of the token endpoint: first those that are
+//! planned, in order; of all other calls the [`Share`], in this example one of twenty, until `"perMille": 0`. The same seed
+//! makes the same ones of the calls that follow go wrong.
+//!
+//! Each request is answered as `GET` would be. One that makes no sense is answered 400, with a sentence that says why, and
+//! changes nothing.
 
-use super::{Sandbox, Settings, fault::Planned};
+use super::{Sandbox, Settings, Share, fault::Planned};
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path, State},
     http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse, Response},
     routing::{delete, get, patch, post},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -38,43 +48,70 @@ pub(super) fn router() -> Router<Sandbox> {
         .layer(cors)
 }
 
-fn report(sandbox: &Sandbox) -> Value {
+type Answer = Result<Json<Value>, BadRequest>;
+
+/// What is wrong, in a sentence.
+struct BadRequest(String);
+
+impl IntoResponse for BadRequest {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, format!("{}.\n", self.0)).into_response()
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
+    serde_json::from_slice(body).map_err(|error| BadRequest(format!("The body is not what is asked for here: {error}")))
+}
+
+fn report(sandbox: &Sandbox) -> Json<Value> {
     let state = sandbox.state();
-    json!({
-        "customers": state.customers.made(), "calls": state.calls, "settings": state.settings,
-        "faults": state.faults.list(),
-    })
+    Json(json!({
+        "customers": state.customers.made(), "calls": state.calls, "mostWaiting": state.waiting.most,
+        "settings": state.settings, "faults": state.faults.list(), "share": state.faults.share(),
+        "faultsHit": state.faults.hits(),
+    }))
 }
 
 async fn show(State(sandbox): State<Sandbox>) -> Json<Value> {
-    Json(report(&sandbox))
+    report(&sandbox)
 }
 
-async fn change(State(sandbox): State<Sandbox>, Json(changes): Json<Value>) -> Response {
+async fn change(State(sandbox): State<Sandbox>, body: Bytes) -> Answer {
+    let changes: serde_json::Map<String, Value> = read(&body)?;
     let mut settings = serde_json::to_value(sandbox.state().settings).unwrap_or_default();
-    for (name, value) in changes.as_object().into_iter().flatten() {
-        settings[name] = value.clone();
+    for (name, value) in changes {
+        settings[name] = value;
     }
-    match serde_json::from_value::<Settings>(settings) {
-        Ok(settings) => {
-            sandbox.set(|current| *current = settings);
-            Json(report(&sandbox)).into_response()
-        }
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    }
+    let settings: Settings =
+        serde_json::from_value(settings).map_err(|error| BadRequest(format!("A setting cannot be that: {error}")))?;
+    settings.check().map_err(BadRequest)?;
+    sandbox.set(|current| *current = settings);
+    Ok(report(&sandbox))
 }
 
-async fn plan(State(sandbox): State<Sandbox>, Json(planned): Json<Planned>) -> Json<Value> {
-    sandbox.fail(planned.fault, planned.times);
-    Json(report(&sandbox))
+async fn plan(State(sandbox): State<Sandbox>, body: Bytes) -> Answer {
+    if read::<Value>(&body)?.get("anyOf").is_some() {
+        let share: Share = read(&body)?;
+        if share.per_mille > 1000 {
+            return Err(BadRequest(format!("perMille is {}; 1000 is the most", share.per_mille)));
+        }
+        if share.any_of.is_empty() && share.per_mille > 0 {
+            return Err(BadRequest("anyOf names no fault".into()));
+        }
+        sandbox.fail_share(share);
+    } else {
+        let planned: Planned = read(&body)?;
+        sandbox.fail(planned.fault, planned.times);
+    }
+    Ok(report(&sandbox))
 }
 
 async fn forget(State(sandbox): State<Sandbox>, Path(entity_id): Path<String>) -> Json<Value> {
     sandbox.forget(&entity_id);
-    Json(report(&sandbox))
+    report(&sandbox)
 }
 
 async fn reset(State(sandbox): State<Sandbox>) -> Json<Value> {
     sandbox.reset();
-    Json(report(&sandbox))
+    report(&sandbox)
 }

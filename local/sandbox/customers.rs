@@ -1,11 +1,9 @@
 //! The sandbox's customers, their cookies and their tokens.
 
-use cip::time::{millis, now_ms};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    time::Duration,
 };
 use uuid::Uuid;
 
@@ -81,6 +79,9 @@ pub(super) struct Customers {
     known: HashMap<String, Customer>,
     tokens: HashMap<String, TokenDetails>,
     made: u64,
+    /// Whose every `__lc_cst` was or is; for the journal only.
+    #[serde(skip)]
+    secrets: HashMap<String, String>,
 }
 
 impl Customers {
@@ -89,18 +90,21 @@ impl Customers {
         self.made
     }
 
-    /// A token for the customer whom the cookies prove, or else for a new one.
-    pub(super) fn issue(
-        &mut self,
-        realm: Realm,
-        cookies: Option<(&str, &str)>,
-        cst: CstMode,
-        lives: Duration,
-    ) -> Issued {
-        let proven = cookies.and_then(|(cid, cst)| {
-            let customer = self.known.get(&key(realm, cid))?;
-            customer.secrets.contains(cst).then(|| cid.to_owned())
-        });
+    /// The customer whom the cookies prove.
+    pub(super) fn proven(&self, realm: Realm, (cid, cst): (&str, &str)) -> Option<&str> {
+        let customer = self.known.get(&key(realm, cid))?;
+        customer.secrets.contains(cst).then_some(&customer.entity_id)
+    }
+
+    /// The customer whose cookies these are, or were until LiveChat forgot the customer or killed the secret.
+    pub(super) fn claimed(&self, (cid, cst): (&str, &str)) -> Option<&str> {
+        self.secrets.get(cst).map(String::as_str).filter(|entity_id| *entity_id == cid)
+    }
+
+    /// A token, until `ends_ms`, for the customer whom the cookies prove, or else for a new one.
+    pub(super) fn issue(&mut self, realm: Realm, cookies: Option<(&str, &str)>, cst: CstMode, ends_ms: u64) -> Issued {
+        let proven = cookies.and_then(|cookies| self.proven(realm, cookies)).map(str::to_owned);
+        // In every example that LiveChat shows, the cookie's value is the entity id.
         let cid = proven.unwrap_or_else(|| self.make(realm));
         let customer = self.known.get_mut(&key(realm, &cid)).expect("it was found or made just now");
         if cst != CstMode::Constant {
@@ -111,15 +115,14 @@ impl Customers {
             customer.secrets.insert(customer.latest.clone());
         }
         let (entity_id, cst) = (customer.entity_id.clone(), customer.latest.clone());
+        self.secrets.insert(cst.clone(), entity_id.clone());
         let access_token = format!("sandbox:{}", random("token"));
-        let details = TokenDetails { entity_id: entity_id.clone(), realm, ends_ms: now_ms() + millis(lives) };
-        self.tokens.insert(access_token.clone(), details);
+        self.tokens.insert(access_token.clone(), TokenDetails { entity_id: entity_id.clone(), realm, ends_ms });
         Issued { access_token, entity_id, cid, cst }
     }
 
     fn make(&mut self, realm: Realm) -> String {
         self.made += 1;
-        // In every example that LiveChat shows, the cookie's value is the entity id.
         let entity_id = Uuid::new_v4().to_string();
         let latest = random("cst");
         let secrets = HashSet::from([latest.clone()]);
@@ -128,8 +131,8 @@ impl Customers {
     }
 
     /// What a token stands for, while it lives.
-    pub(super) fn details(&self, access_token: &str) -> Option<&TokenDetails> {
-        self.tokens.get(access_token).filter(|details| details.ends_ms > now_ms())
+    pub(super) fn details(&self, access_token: &str, now_ms: u64) -> Option<&TokenDetails> {
+        self.tokens.get(access_token).filter(|details| details.ends_ms > now_ms)
     }
 
     /// Ends a token. Whether there was one.
@@ -155,7 +158,7 @@ fn random(prefix: &str) -> String {
 mod tests {
     use super::*;
 
-    const DAY: Duration = Duration::from_hours(24);
+    const END_MS: u64 = 1_000;
 
     fn cookies(issued: &Issued) -> (&str, &str) {
         (&issued.cid, &issued.cst)
@@ -165,12 +168,12 @@ mod tests {
     fn the_same_cookies_are_the_same_customer() {
         for cst in [CstMode::Constant, CstMode::Rotating, CstMode::Strict] {
             let mut customers = Customers::default();
-            let first = customers.issue(Realm::V2, None, cst, DAY);
-            let second = customers.issue(Realm::V2, Some(cookies(&first)), cst, DAY);
+            let first = customers.issue(Realm::V2, None, cst, END_MS);
+            let second = customers.issue(Realm::V2, Some(cookies(&first)), cst, END_MS);
             assert_eq!(first.entity_id, second.entity_id);
             assert_ne!(first.access_token, second.access_token);
             assert_eq!(first.cst == second.cst, cst == CstMode::Constant);
-            let third = customers.issue(Realm::V2, Some(cookies(&first)), cst, DAY);
+            let third = customers.issue(Realm::V2, Some(cookies(&first)), cst, END_MS);
             assert_eq!(third.entity_id == first.entity_id, cst != CstMode::Strict, "{cst:?}");
         }
     }
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn anything_else_is_a_new_one() {
         let mut customers = Customers::default();
-        let first = customers.issue(Realm::V2, None, CstMode::Rotating, DAY);
+        let first = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS);
         for (realm, cookies) in [
             (Realm::V1, Some(cookies(&first))),
             (Realm::Group(1), Some(cookies(&first))),
@@ -186,30 +189,43 @@ mod tests {
             (Realm::V2, Some(("other", first.cst.as_str()))),
             (Realm::V2, None),
         ] {
-            assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, DAY).entity_id, first.entity_id);
+            assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, END_MS).entity_id, first.entity_id);
         }
         assert_eq!(customers.made(), 6);
     }
 
     #[test]
+    fn a_dead_secret_proves_nothing_and_still_claims() {
+        let mut customers = Customers::default();
+        let first = customers.issue(Realm::V2, None, CstMode::Strict, END_MS);
+        assert_eq!(customers.proven(Realm::V2, cookies(&first)), Some(first.entity_id.as_str()));
+        assert_eq!(customers.proven(Realm::V1, cookies(&first)), None);
+        customers.issue(Realm::V2, Some(cookies(&first)), CstMode::Strict, END_MS);
+        assert_eq!(customers.proven(Realm::V2, cookies(&first)), None);
+        customers.forget(&first.entity_id);
+        assert_eq!(customers.claimed(cookies(&first)), Some(first.entity_id.as_str()));
+        assert_eq!(customers.claimed((&first.cid, "other")), None);
+        assert_eq!(customers.claimed(("other", &first.cst)), None);
+    }
+
+    #[test]
     fn what_is_kept_comes_back() {
         let mut customers = Customers::default();
-        let first = customers.issue(Realm::Group(3), None, CstMode::Rotating, DAY);
+        let first = customers.issue(Realm::Group(3), None, CstMode::Rotating, END_MS);
         let kept = serde_json::to_string(&customers).expect("JSON");
         let mut customers: Customers = serde_json::from_str(&kept).expect("customers");
-        assert_eq!(customers.details(&first.access_token).map(|details| details.realm), Some(Realm::Group(3)));
-        let again = customers.issue(Realm::Group(3), Some(cookies(&first)), CstMode::Rotating, DAY);
+        assert_eq!(customers.details(&first.access_token, 0).map(|details| details.realm), Some(Realm::Group(3)));
+        let again = customers.issue(Realm::Group(3), Some(cookies(&first)), CstMode::Rotating, END_MS);
         assert_eq!((again.entity_id, customers.made()), (first.entity_id, 1));
     }
 
     #[test]
     fn a_token_ends_when_it_is_over_or_revoked() {
         let mut customers = Customers::default();
-        let over = customers.issue(Realm::V2, None, CstMode::Rotating, Duration::ZERO);
-        assert!(customers.details(&over.access_token).is_none());
-        let live = customers.issue(Realm::V2, None, CstMode::Rotating, DAY);
-        assert!(customers.details(&live.access_token).is_some());
-        assert!(customers.revoke(&live.access_token));
-        assert!(customers.details(&live.access_token).is_none());
+        let token = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS).access_token;
+        assert!(customers.details(&token, END_MS).is_none());
+        assert!(customers.details(&token, END_MS - 1).is_some());
+        assert!(customers.revoke(&token));
+        assert!(customers.details(&token, END_MS - 1).is_none());
     }
 }

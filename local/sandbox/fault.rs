@@ -1,7 +1,11 @@
-//! The ways in which the sandbox can go wrong on request.
+//! The ways in which the sandbox can go wrong on request: one after the other as planned, or a share of the calls at
+//! random.
+//!
+//! Not a fault but a setting is what goes wrong with all calls alike: latency, jitter, a clock that is off. A customer that
+//! LiveChat has forgotten is made by the admin API.
 
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// One way in which a call of the token endpoint goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,12 +26,20 @@ pub enum Fault {
     Empty,
     /// Half of the JSON; the token was issued.
     Truncated,
+    /// A good answer, padded to more than 64 KiB; the token was issued.
+    Huge,
+    /// Headers and the first bytes at once, the rest within ten seconds; the token was issued.
+    SlowBody,
     /// JSON without `entity_id` and `expires_in`; the token was issued.
     MissingFields,
     /// A good answer without cookies.
     NoCookies,
     /// A good answer without `__lc_cst`.
     OneCookie,
+    /// A good answer with other cookies before, between and after the two.
+    ExtraCookies,
+    /// A good answer with cookies that say by `Expires` alone how long they live.
+    ExpiresOnly,
     /// `expires_in` is 0.
     ExpiresZero,
     /// `expires_in` is negative.
@@ -51,20 +63,26 @@ pub enum Fault {
     ResetAfter,
     /// No answer for a minute; the call takes no effect.
     Hang,
+    /// No answer for a minute; the call took effect.
+    HangAfter,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::Http500,
         Self::Http503,
         Self::Http429,
         Self::Html,
         Self::Empty,
         Self::Truncated,
+        Self::Huge,
+        Self::SlowBody,
         Self::MissingFields,
         Self::NoCookies,
         Self::OneCookie,
+        Self::ExtraCookies,
+        Self::ExpiresOnly,
         Self::ExpiresZero,
         Self::ExpiresNegative,
         Self::ExpiresAbsurd,
@@ -76,6 +94,7 @@ impl Fault {
         Self::ResetBefore,
         Self::ResetAfter,
         Self::Hang,
+        Self::HangAfter,
     ];
 }
 
@@ -92,30 +111,73 @@ fn once() -> u32 {
     1
 }
 
-/// What is still to go wrong, in order.
+/// A share of the calls that go wrong at random. The same seed lets the same ones of the calls that follow go wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Share {
+    /// In which ways; one is as likely as another.
+    pub any_of: Vec<Fault>,
+    /// How many of a thousand calls.
+    pub per_mille: u16,
+    /// Where the dice start.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// What is still to go wrong: what was planned, in order, then a share of the calls.
 #[derive(Debug, Default)]
-pub(super) struct Pending(VecDeque<Planned>);
+pub(super) struct Pending {
+    planned: VecDeque<Planned>,
+    share: Option<(Share, fastrand::Rng)>,
+    hits: HashMap<Fault, u64>,
+}
 
 impl Pending {
     pub(super) fn add(&mut self, fault: Fault, times: u32) {
         if times > 0 {
-            self.0.push_back(Planned { fault, times });
+            self.planned.push_back(Planned { fault, times });
         }
+    }
+
+    /// In place of the share before.
+    pub(super) fn set_share(&mut self, share: Share) {
+        let rng = fastrand::Rng::with_seed(share.seed);
+        self.share = Some((share, rng)).filter(|(share, _)| share.per_mille > 0);
     }
 
     /// The fault of the next call.
     pub(super) fn next(&mut self) -> Option<Fault> {
-        let planned = self.0.front_mut()?;
+        let fault = self.next_planned().or_else(|| self.by_chance())?;
+        *self.hits.entry(fault).or_default() += 1;
+        Some(fault)
+    }
+
+    fn next_planned(&mut self) -> Option<Fault> {
+        let planned = self.planned.front_mut()?;
         let fault = planned.fault;
         planned.times -= 1;
         if planned.times == 0 {
-            self.0.pop_front();
+            self.planned.pop_front();
         }
         Some(fault)
     }
 
+    fn by_chance(&mut self) -> Option<Fault> {
+        let (share, rng) = self.share.as_mut()?;
+        if rng.u16(..1000) < share.per_mille { rng.choice(&share.any_of).copied() } else { None }
+    }
+
     pub(super) fn list(&self) -> Vec<Planned> {
-        self.0.iter().copied().collect()
+        self.planned.iter().copied().collect()
+    }
+
+    pub(super) fn share(&self) -> Option<&Share> {
+        self.share.as_ref().map(|(share, _)| share)
+    }
+
+    /// How often each fault has hit a call.
+    pub(super) fn hits(&self) -> &HashMap<Fault, u64> {
+        &self.hits
     }
 }
 
@@ -131,6 +193,32 @@ mod tests {
         pending.add(Fault::Hang, 1);
         let all: Vec<_> = std::iter::from_fn(|| pending.next()).collect();
         assert_eq!(all, [Fault::Html, Fault::Html, Fault::Hang]);
+    }
+
+    #[test]
+    fn a_share_goes_wrong_the_same_way_with_the_same_seed() {
+        let faults = |seed| {
+            let mut pending = Pending::default();
+            pending.set_share(Share { any_of: vec![Fault::Html, Fault::Empty], per_mille: 200, seed });
+            (0..1000).map(|_| pending.next()).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(7), faults(7));
+        assert_ne!(faults(7), faults(8));
+        for fault in [Fault::Html, Fault::Empty] {
+            let hits = faults(7).into_iter().filter(|hit| *hit == Some(fault)).count();
+            assert!((50..150).contains(&hits), "{hits}");
+        }
+    }
+
+    #[test]
+    fn what_is_planned_comes_before_the_share_and_both_are_counted() {
+        let mut pending = Pending::default();
+        pending.set_share(Share { any_of: vec![Fault::Html], per_mille: 1000, seed: 0 });
+        pending.add(Fault::Hang, 1);
+        assert_eq!([pending.next(), pending.next()], [Some(Fault::Hang), Some(Fault::Html)]);
+        pending.set_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
+        assert_eq!(pending.next(), None);
+        assert_eq!(pending.hits(), &HashMap::from([(Fault::Hang, 1), (Fault::Html, 1)]));
     }
 
     #[test]

@@ -9,18 +9,22 @@
 mod admin;
 mod customers;
 mod fault;
+mod journal;
 mod token;
 
 pub use customers::CstMode;
-pub use fault::Fault;
+pub use fault::{Fault, Share};
+pub use journal::Granted;
 
 use axum::{
     Router,
     routing::{get, post},
 };
+use cip::time::now_ms;
 use customers::Customers;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -57,17 +61,40 @@ impl App {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
-    /// How long each call to the API takes, in ms; it takes effect at the end of that.
+    /// How long each call to the API takes at least, in ms; it takes effect at the end of that, also when its caller
+    /// has gone meanwhile.
     pub latency_ms: u64,
+    /// How much longer it takes at most, in ms, by chance.
+    pub jitter_ms: u64,
     /// How long a token lives, in s.
     pub expires_in: u64,
     /// What becomes of `__lc_cst`.
     pub cst: CstMode,
+    /// How far the sandbox's clock is ahead, in ms; negative if it is behind. The ends of tokens, the header `Date` and
+    /// `Expires` of cookies follow it.
+    pub clock_skew_ms: i64,
+}
+
+impl Settings {
+    const LONGEST_LATENCY_MS: u64 = 600_000;
+    const LONGEST_LIFE_S: u64 = 63_072_000;
+    const MOST_SKEW_MS: u64 = 31_536_000_000;
+
+    /// What is wrong with them, in a sentence.
+    fn check(&self) -> Result<(), String> {
+        let most = |name, value: u64, most: u64| {
+            if value > most { Err(format!("{name} is {value}; {most} is the most")) } else { Ok(()) }
+        };
+        most("latencyMs", self.latency_ms, Self::LONGEST_LATENCY_MS)?;
+        most("jitterMs", self.jitter_ms, Self::LONGEST_LATENCY_MS)?;
+        most("expiresIn", self.expires_in, Self::LONGEST_LIFE_S)?;
+        most("clockSkewMs, either way,", self.clock_skew_ms.unsigned_abs(), Self::MOST_SKEW_MS)
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { latency_ms: 0, expires_in: 28_800, cst: CstMode::default() }
+        Self { latency_ms: 0, jitter_ms: 0, expires_in: 28_800, cst: CstMode::default(), clock_skew_ms: 0 }
     }
 }
 
@@ -88,6 +115,15 @@ struct State {
     customers: Customers,
     calls: Calls,
     faults: fault::Pending,
+    journal: Vec<Granted>,
+    waiting: Waiting,
+}
+
+/// Callers of the token endpoint who wait for its answer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    now: usize,
+    most: usize,
 }
 
 /// A running sandbox.
@@ -134,6 +170,7 @@ impl Sandbox {
             .route("/v2/customer/token", tokens)
             .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
             .route("/v2/customer/info", get(token::info))
+            .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
             .merge(admin::router())
             .with_state(self.clone())
     }
@@ -163,6 +200,26 @@ impl Sandbox {
         self.state().faults.add(fault, times);
     }
 
+    /// Makes a share of the calls of the token endpoint go wrong at random, from now on and in place of the share before.
+    pub fn fail_share(&self, share: Share) {
+        self.state().faults.set_share(share);
+    }
+
+    /// How often each fault has hit a call.
+    pub fn faults_hit(&self) -> HashMap<Fault, u64> {
+        self.state().faults.hits().clone()
+    }
+
+    /// Every token that it issued since the start or the latest reset, in order. It is not kept in the file.
+    pub fn journal(&self) -> Vec<Granted> {
+        self.state().journal.clone()
+    }
+
+    /// The most callers of the token endpoint that ever waited for its answer at the same time.
+    pub fn most_waiting(&self) -> usize {
+        self.state().waiting.most
+    }
+
     /// How many customers it has made.
     pub fn customers(&self) -> u64 {
         self.state().customers.made()
@@ -181,8 +238,17 @@ impl Sandbox {
 
     /// Everything as at the start.
     pub fn reset(&self) {
-        *self.state() = State::default();
+        {
+            let mut state = self.state();
+            let now = state.waiting.now;
+            *state = State { waiting: Waiting { now, most: now }, ..State::default() };
+        }
         self.keep();
+    }
+
+    /// By its own clock; Unix time in ms.
+    fn now_ms(&self) -> u64 {
+        now_ms().saturating_add_signed(self.state().settings.clock_skew_ms)
     }
 
     fn keep(&self) {
@@ -201,9 +267,24 @@ impl Sandbox {
     }
 
     async fn take_time(&self) {
-        let latency_ms = self.state().settings.latency_ms;
-        if latency_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
+        let Settings { latency_ms, jitter_ms, .. } = self.state().settings;
+        let takes_ms = latency_ms + fastrand::u64(..=jitter_ms);
+        if takes_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(takes_ms)).await;
         }
+    }
+
+    /// Counts a caller as waiting for as long as what is returned lives.
+    fn wait(&self) -> impl Drop + use<> {
+        struct Waits(Sandbox);
+        impl Drop for Waits {
+            fn drop(&mut self) {
+                self.0.state().waiting.now -= 1;
+            }
+        }
+        let mut state = self.state();
+        state.waiting.now += 1;
+        state.waiting.most = state.waiting.most.max(state.waiting.now);
+        Waits(self.clone())
     }
 }

@@ -1,33 +1,38 @@
 //! The sandbox's half of the Customer Accounts API.
 
 use super::{
-    Fault, Sandbox,
+    Fault, Granted, Sandbox, Settings,
     customers::{Issued, Realm},
 };
 use axum::{
     Json,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Path, State},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE},
+        header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, ORIGIN, SET_COOKIE},
     },
     response::{IntoResponse, Response},
 };
-use cip::time::now_ms;
-use cookie::{Cookie, SameSite};
+use cookie::{Cookie, SameSite, time::OffsetDateTime};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    panic::resume_unwind,
+    time::{Duration, Instant},
+};
 
 const TWO_YEARS: cookie::time::Duration = cookie::time::Duration::days(730);
 const THOUSAND_YEARS_S: u64 = 31_536_000_000;
+/// More than 64 KiB, which no token answer can have.
+const PADDING: usize = 100_000;
 
 pub(super) async fn v1(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
-    grant(&sandbox, Realm::V1, &headers, &body).await
+    grant(sandbox, Realm::V1, headers, body).await
 }
 
 pub(super) async fn v2(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
-    grant(&sandbox, Realm::V2, &headers, &body).await
+    grant(sandbox, Realm::V2, headers, body).await
 }
 
 pub(super) async fn v2_group(
@@ -38,38 +43,64 @@ pub(super) async fn v2_group(
 ) -> Response {
     match group.parse() {
         Ok(group) if organization == sandbox.app.organization_id => {
-            grant(&sandbox, Realm::Group(group), &headers, &body).await
+            grant(sandbox, Realm::Group(group), headers, body).await
         }
         _ => refuse(StatusCode::NOT_FOUND, "resource_not_found", "no such organization or group"),
     }
 }
 
-async fn grant(sandbox: &Sandbox, realm: Realm, headers: &HeaderMap, body: &[u8]) -> Response {
-    let fault = {
-        let mut state = sandbox.state();
-        state.calls.token += 1;
-        state.faults.next()
-    };
-    sandbox.take_time().await;
-    if let Some(response) = before(fault).await {
-        return response;
-    }
-    if let Err(refused) = check(sandbox, realm, headers, body) {
-        return *refused;
-    }
-    let cookies = match fault {
-        Some(Fault::OtherEntity) => None,
-        _ => read_cookies(headers),
-    };
-    let (issued, expires_in) = {
-        let mut state = sandbox.state();
-        let settings = state.settings;
-        let cookies = cookies.as_ref().map(|(cid, cst)| (cid.as_str(), cst.as_str()));
-        let lives = Duration::from_secs(settings.expires_in);
-        (state.customers.issue(realm, cookies, settings.cst, lives), settings.expires_in)
-    };
-    sandbox.keep();
-    answer(sandbox, realm, &issued, expires_in, fault)
+async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) -> Response {
+    let came = Instant::now();
+    let _waits = sandbox.wait();
+    // A task of its own, so that a call takes effect although its caller has gone.
+    let call = tokio::spawn(async move {
+        let fault = {
+            let mut state = sandbox.state();
+            state.calls.token += 1;
+            state.faults.next()
+        };
+        sandbox.take_time().await;
+        if let Some(response) = before(fault).await {
+            return response;
+        }
+        if let Err(refused) = check(&sandbox, realm, &headers, &body) {
+            return *refused;
+        }
+        let cookies = read_cookies(&headers);
+        let (issued, settings) = issue(&sandbox, realm, cookies.as_ref(), fault, came);
+        sandbox.keep();
+        answer(&sandbox, realm, &issued, settings, fault).await
+    });
+    call.await.unwrap_or_else(|ended| ended.try_into_panic().map_or_else(|_| cut(), |panic| resume_unwind(panic)))
+}
+
+/// The moment at which a call takes effect.
+fn issue(
+    sandbox: &Sandbox,
+    realm: Realm,
+    cookies: Option<&(String, String)>,
+    fault: Option<Fault>,
+    came: Instant,
+) -> (Issued, Settings) {
+    let now_ms = sandbox.now_ms();
+    let mut state = sandbox.state();
+    let settings = state.settings;
+    let presented = cookies.map(|(cid, cst)| (cid.as_str(), cst.as_str()));
+    let recognised = presented.filter(|_| fault != Some(Fault::OtherEntity));
+    let claimed = presented.and_then(|cookies| state.customers.claimed(cookies)).map(str::to_owned);
+    let proved = recognised.and_then(|cookies| state.customers.proven(realm, cookies)).map(str::to_owned);
+    let issued = state.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
+    let took_effect = Instant::now();
+    state.journal.push(Granted {
+        came,
+        took_effect,
+        proved,
+        claimed,
+        entity_id: issued.entity_id.clone(),
+        access_token: issued.access_token.clone(),
+        ends: took_effect + Duration::from_secs(settings.expires_in),
+    });
+    (issued, settings)
 }
 
 /// Faults that keep a call from taking effect.
@@ -87,19 +118,29 @@ async fn before(fault: Option<Fault>) -> Option<Response> {
         Fault::OauthIn200 => refuse(StatusCode::OK, "temporarily_unavailable", "try again later"),
         Fault::IdentityException => Json(json!({"identity_exception": "customer_banned"})).into_response(),
         Fault::ResetBefore => cut(),
-        Fault::Hang => {
-            tokio::time::sleep(Duration::from_mins(1)).await;
-            StatusCode::GATEWAY_TIMEOUT.into_response()
-        }
+        Fault::Hang => hang().await,
         _ => return None,
     })
 }
 
-fn answer(sandbox: &Sandbox, realm: Realm, issued: &Issued, expires_in: u64, fault: Option<Fault>) -> Response {
-    if fault == Some(Fault::ResetAfter) {
-        cut();
+async fn hang() -> Response {
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    StatusCode::GATEWAY_TIMEOUT.into_response()
+}
+
+async fn answer(
+    sandbox: &Sandbox,
+    realm: Realm,
+    issued: &Issued,
+    settings: Settings,
+    fault: Option<Fault>,
+) -> Response {
+    match fault {
+        Some(Fault::ResetAfter) => return cut(),
+        Some(Fault::HangAfter) => return hang().await,
+        _ => {}
     }
-    let mut body = details(sandbox, realm, &issued.entity_id, &issued.access_token, expires_in);
+    let mut body = details(sandbox, realm, &issued.entity_id, &issued.access_token, settings.expires_in);
     match fault {
         Some(Fault::MissingFields) => {
             for name in ["entity_id", "expires_in"] {
@@ -109,40 +150,85 @@ fn answer(sandbox: &Sandbox, realm: Realm, issued: &Issued, expires_in: u64, fau
         Some(Fault::ExpiresZero) => body["expires_in"] = json!(0),
         Some(Fault::ExpiresNegative) => body["expires_in"] = json!(-28_800),
         Some(Fault::ExpiresAbsurd) => body["expires_in"] = json!(THOUSAND_YEARS_S),
+        Some(Fault::Huge) => body["padding"] = json!("x".repeat(PADDING)),
         _ => {}
     }
     let mut text = body.to_string();
     if fault == Some(Fault::Truncated) {
         text.truncate(text.len() / 2);
     }
-    let mut response = ([(CONTENT_TYPE, "application/json")], text).into_response();
-    let cookies: &[_] = match fault {
-        Some(Fault::NoCookies) => &[],
-        Some(Fault::OneCookie) => &[("__lc_cid", &issued.cid)],
-        _ => &[("__lc_cid", &issued.cid), ("__lc_cst", &issued.cst)],
-    };
-    for (name, value) in cookies {
-        response.headers_mut().append(SET_COOKIE, set_cookie(realm, name, value));
+    let body = if fault == Some(Fault::SlowBody) { trickle(text) } else { Body::from(text) };
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    for cookie in cookies(realm, issued, sandbox.now_ms(), fault) {
+        let cookie = HeaderValue::from_str(&cookie.to_string()).expect("the sandbox's own values fit a header");
+        response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
 }
 
-/// Ends the connection without an answer: unwinding ends the task that serves it, and says nothing.
-fn cut() -> Response {
-    std::panic::resume_unwind(Box::new("the connection is cut, as asked for"))
+/// The first part at once, the others bit by bit.
+fn trickle(text: String) -> Body {
+    const PARTS: usize = 20;
+    const PAUSE: Duration = Duration::from_millis(500);
+    let size = text.len().div_ceil(PARTS);
+    let parts =
+        futures_util::stream::unfold((Bytes::from(text), Duration::ZERO), move |(mut rest, pause)| async move {
+            if rest.is_empty() {
+                return None;
+            }
+            tokio::time::sleep(pause).await;
+            let part = rest.split_to(size.min(rest.len()));
+            Some((Ok::<_, Infallible>(part), (rest, PAUSE)))
+        });
+    Body::from_stream(parts)
 }
 
-/// The cookies' attributes as LiveChat sends them.
-fn set_cookie(realm: Realm, name: &str, value: &str) -> HeaderValue {
-    let path = if realm == Realm::V1 { "/customer" } else { "/v2/customer" };
-    let cookie = Cookie::build((name, value))
-        .path(path)
-        .max_age(TWO_YEARS)
-        .http_only(true)
-        .secure(true)
-        .same_site(SameSite::None)
-        .build();
-    HeaderValue::from_str(&cookie.to_string()).expect("the sandbox's own values fit a header")
+/// Ends the connection without an answer: unwinding ends the task that serves it, and says nothing.
+fn cut() -> Response {
+    resume_unwind(Box::new("the connection is cut, as asked for"))
+}
+
+/// What an answer sets.
+fn cookies<'a>(realm: Realm, issued: &'a Issued, now_ms: u64, fault: Option<Fault>) -> Vec<Cookie<'a>> {
+    let ours = |name: &'a str, value: &'a str| {
+        let path = if realm == Realm::V1 { "/customer" } else { "/v2/customer" };
+        let mut cookie =
+            Cookie::build((name, value)).path(path).http_only(true).secure(true).same_site(SameSite::None).build();
+        if fault == Some(Fault::ExpiresOnly) {
+            cookie.set_expires(date_time(now_ms) + TWO_YEARS);
+        } else {
+            cookie.set_max_age(TWO_YEARS);
+        }
+        cookie
+    };
+    let other = |name: &'a str| Cookie::build((name, "1")).path("/").build();
+    let (cid, cst) = (ours("__lc_cid", &issued.cid), ours("__lc_cst", &issued.cst));
+    match fault {
+        Some(Fault::NoCookies) => vec![],
+        Some(Fault::OneCookie) => vec![cid],
+        Some(Fault::ExtraCookies) => vec![other("__cf_bm"), cid, other("__lc_cst_old"), cst, other("cid")],
+        _ => vec![cid, cst],
+    }
+}
+
+fn date_time(unix_ms: u64) -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::from_millis(unix_ms)
+}
+
+/// Every answer's `Date` is the sandbox's own.
+pub(super) async fn date(State(sandbox): State<Sandbox>, mut response: Response) -> Response {
+    let now = date_time(sandbox.now_ms());
+    let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
+    let (hour, minute, second) = now.to_hms();
+    let date = format!(
+        "{}, {:02} {} {} {hour:02}:{minute:02}:{second:02} GMT",
+        &weekday[..3],
+        now.day(),
+        &month[..3],
+        now.year()
+    );
+    response.headers_mut().insert(DATE, HeaderValue::from_str(&date).expect("a date fits a header"));
+    response
 }
 
 /// Both cookies, or none. Attributes among them are the mark of a client that sends `Set-Cookie` back as it came.
@@ -205,8 +291,9 @@ pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
     sandbox.state().calls.info += 1;
     sandbox.take_time().await;
     let Some(token) = bearer(&headers) else { return unauthorized() };
-    let Some(found) = sandbox.state().customers.details(token).cloned() else { return unauthorized() };
-    let left = found.ends_ms.saturating_sub(now_ms()) / 1000;
+    let now_ms = sandbox.now_ms();
+    let Some(found) = sandbox.state().customers.details(token, now_ms).cloned() else { return unauthorized() };
+    let left = found.ends_ms.saturating_sub(now_ms) / 1000;
     Json(details(&sandbox, found.realm, &found.entity_id, token, left)).into_response()
 }
 
@@ -268,6 +355,24 @@ mod tests {
         ] {
             assert!(!whitelisted(&list, bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn cookies_are_set_as_asked_for() {
+        let issued = Issued { access_token: "t".into(), entity_id: "e".into(), cid: "c".into(), cst: "s".into() };
+        let set = |fault| cookies(Realm::V2, &issued, 0, fault).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let names = |fault| {
+            let all = cookies(Realm::V2, &issued, 0, fault);
+            all.iter().map(|cookie| cookie.name().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(set(None)[0], "__lc_cid=c; HttpOnly; SameSite=None; Secure; Path=/v2/customer; Max-Age=63072000");
+        assert_eq!(
+            set(Some(Fault::ExpiresOnly))[1],
+            "__lc_cst=s; HttpOnly; SameSite=None; Secure; Path=/v2/customer; Expires=Sat, 01 Jan 1972 00:00:00 GMT"
+        );
+        assert_eq!(names(Some(Fault::ExtraCookies)), ["__cf_bm", "__lc_cid", "__lc_cst_old", "__lc_cst", "cid"]);
+        assert_eq!(names(Some(Fault::OneCookie)), ["__lc_cid"]);
+        assert!(names(Some(Fault::NoCookies)).is_empty());
     }
 
     fn cookie_header(line: &str) -> HeaderMap {

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What a caller is told, for each way of going wrong.
-const FAULTS: [(Fault, u64, &str); 19] = [
+const FAULTS: [(Fault, u64, &str); 22] = [
     (Fault::Http500, 503, "livechat_unavailable"),
     (Fault::Http503, 503, "livechat_unavailable"),
     (Fault::Http429, 503, "livechat_unavailable"),
     (Fault::Html, 503, "livechat_unavailable"),
     (Fault::Empty, 503, "livechat_unavailable"),
     (Fault::Truncated, 503, "livechat_unavailable"),
+    (Fault::Huge, 503, "livechat_unavailable"),
+    (Fault::SlowBody, 503, "livechat_unavailable"),
     (Fault::MissingFields, 503, "livechat_unavailable"),
     (Fault::NoCookies, 503, "livechat_unavailable"),
     (Fault::OneCookie, 503, "livechat_unavailable"),
@@ -27,7 +29,48 @@ const FAULTS: [(Fault, u64, &str); 19] = [
     (Fault::ResetBefore, 503, "livechat_unavailable"),
     (Fault::ResetAfter, 503, "livechat_unavailable"),
     (Fault::Hang, 503, "livechat_unavailable"),
+    (Fault::HangAfter, 503, "livechat_unavailable"),
 ];
+
+/// Oddities of LiveChat's that a caller never notices.
+const HARMLESS: [Fault; 3] = [Fault::ExtraCookies, Fault::ExpiresOnly, Fault::OtherEntity];
+
+#[test]
+fn every_fault_of_the_sandbox_is_one_or_the_other() {
+    for fault in Fault::ALL {
+        let told = FAULTS.iter().any(|(told, ..)| *told == fault);
+        assert_ne!(told, HARMLESS.contains(&fault), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn oddities_that_do_no_harm_are_not_noticed() {
+    let world = World::new().await;
+    let two_years_from_now_s = cip::time::now_ms() / 1000 + 63_072_000;
+    for (fault, user) in HARMLESS.into_iter().zip(["a", "b", "c"]) {
+        world.sandbox.fail(fault, 1);
+        let first = world.call(GetToken, user).await;
+        let lapse: u64 = world.item(user).await["cookiesLapseAt"].as_n().expect("a number").parse().expect("a number");
+        assert!(lapse.abs_diff(two_years_from_now_s) < 60, "{fault:?}");
+        world.sandbox.fail(fault, 1);
+        for _ in 0..2 {
+            assert_eq!(world.call(GetFreshToken, user).await.entity(), first.entity(), "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_of_livechats_that_is_off_changes_nothing() {
+    let world = World::new().await;
+    for (skew_ms, user) in [(7_200_000, "ahead"), (-7_200_000, "behind")] {
+        world.sandbox.set(|settings| settings.clock_skew_ms = skew_ms);
+        world.sandbox.fail(Fault::ExpiresOnly, 1);
+        let first = world.call(GetToken, user).await;
+        assert_eq!(world.call(GetToken, user).await.token(), first.token());
+        assert_eq!(world.call(GetToken, user).await.source(), "hit");
+        assert_eq!(world.call(GetFreshToken, user).await.entity(), first.entity());
+    }
+}
 
 #[tokio::test]
 async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
@@ -38,6 +81,8 @@ async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
         let item = world.item("alice").await;
         assert!(!item.contains_key("token") && !item.contains_key("entityId"), "{fault:?}");
         assert!(!item.contains_key("leaseUntil"), "{fault:?}: the lease is given back");
+        // One after the other they are an outage, which has tests of its own.
+        assert!(world.sandbox_is_well().await);
     }
     assert_eq!(world.call(GetToken, "alice").await.status(), 200);
 }
@@ -52,7 +97,9 @@ async fn whatever_livechat_answers_what_is_stored_stays() {
         if fault == Fault::OneCookie {
             continue;
         }
-        world.sandbox.fail(fault, 2);
+        // A call that got no answer in time is not sent again.
+        let times = if [Fault::Hang, Fault::HangAfter, Fault::SlowBody].contains(&fault) { 1 } else { 2 };
+        world.sandbox.fail(fault, times);
         assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (status, code.into()), "{fault:?}");
         let after = world.item("alice").await;
         for name in ["entityId", "cookies", "cookiesLapseAt", "formerIdentities", "token", "expiresAt"] {

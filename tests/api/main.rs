@@ -2,13 +2,19 @@
 //! is the embedded one or, with `DYNAMODB_LOCAL_URL`, Amazon's own; LiveChat is the sandbox.
 
 mod bad_input;
+mod breaker;
+mod chaos;
 mod concurrency;
 mod crashes;
 mod gateways;
 mod identity_change;
 mod livechat_down;
 mod operations;
+mod outage;
+mod proxy;
+mod rate_limit;
 mod sample_faults;
+mod sandbox;
 mod start;
 mod store;
 mod store_down;

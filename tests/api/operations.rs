@@ -167,6 +167,8 @@ async fn what_is_stored_is_what_the_documentation_says() {
             "leaseOwner",
             "leaseSeq",
             "pk",
+            "quotaLastSeq",
+            "quotaSince",
             "sk",
             "token",
             "version"

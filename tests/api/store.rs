@@ -47,7 +47,7 @@ async fn a_lease_is_one_callers_until_it_ends() {
         Taken::Refused(record) => assert_eq!(record.lease, Some(lease.clone())),
         Taken::Ours(..) => panic!("taken twice"),
     }
-    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     assert_eq!(stored, Stored::Yes);
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.lease, None);
@@ -61,7 +61,7 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     let before = world.item("alice").await;
     // The lease is over, and its owner's first write comes once more.
     let taken = store.take_lease(&alice, "a", None, soon()).await.expect("an answer");
@@ -69,7 +69,7 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     assert_eq!(before, world.item("alice").await);
     // The token is gone, and its owner's second write comes once more.
     store.drop_token(&alice, soon()).await.expect("an answer");
-    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
     assert!(store.read(&alice, soon()).await.expect("an answer").expect("a record").token.is_none());
 }
@@ -86,8 +86,8 @@ async fn another_writers_token_is_not_taken_for_ones_own() {
     let other = take(&store, &alice, "b").await;
     assert_eq!(other.seq, lease.seq);
     let others_token = Token { access_token: "another".into(), ..token(1) };
-    store.finish(&alice, &other, &identity("other"), &others_token, soon()).await.expect("an answer");
-    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    store.finish(&alice, &other, &identity("other"), &others_token, None, soon()).await.expect("an answer");
+    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
 }
 
@@ -96,7 +96,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.give_up(&alice, &lease, None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, None, None, soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
@@ -117,7 +117,7 @@ async fn storing_again_is_no_loss() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     for _ in 0..2 {
-        let stored = store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+        let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
         assert_eq!(stored, Stored::Yes);
     }
 }
@@ -127,7 +127,7 @@ async fn a_newer_token_makes_a_lease_needless() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     match store.take_lease(&alice, "b", Some(0), soon()).await.expect("an answer") {
         Taken::Refused(record) => assert_eq!(record.token.expect("a token").seq, 1),
         Taken::Ours(..) => panic!("there is a token"),
@@ -144,13 +144,13 @@ async fn who_lost_the_lease_changes_nothing() {
     let lease = take(&store, &alice, "b").await;
     assert_eq!(lease.seq, 2);
     let before = world.item("alice").await;
-    let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), soon()).await.expect("an answer");
+    let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), None, soon()).await.expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
     let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
-    store.give_up(&alice, &lost, Some(&failed), soon()).await.expect("an answer");
+    store.give_up(&alice, &lost, Some(&failed), None, soon()).await.expect("an answer");
     assert_eq!(before, world.item("alice").await);
     let same_owner_other_number = Lease { seq: 1, ..lease };
-    let stored = store.finish(&alice, &same_owner_other_number, &identity("x"), &token(1), soon()).await;
+    let stored = store.finish(&alice, &same_owner_other_number, &identity("x"), &token(1), None, soon()).await;
     assert_eq!(stored.expect("an answer"), Stored::LeaseLost);
 }
 
@@ -160,14 +160,14 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
-    store.give_up(&alice, &lease, Some(&failed), soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, Some(&failed), None, soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
     let lease = take(&store, &alice, "b").await;
-    store.finish(&alice, &lease, &identity("e"), &token(2), soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(2), None, soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);
     let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
@@ -181,7 +181,7 @@ async fn dropping_a_token_drops_only_that() {
     store.drop_token(&alice, soon()).await.expect("an answer");
     assert!(world.item_at("alice", "group#7").await.is_empty());
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
     store.drop_token(&alice, soon()).await.expect("an answer");

@@ -95,6 +95,8 @@ impl World {
             ("LIVECHAT_REDIRECT_URI", REDIRECT_URI.into()),
             ("LIVECHAT_ACCOUNTS_URL", sandbox.url()),
             ("AWS_ENDPOINT_URL_DYNAMODB", url),
+            // Tests renew more often than any user.
+            ("RENEWALS_PER_MINUTE", "1000".into()),
             ("RUST_LOG", "trace".into()),
         ];
         let settings = settings.into_iter().chain(database::ENVIRONMENT.map(|(name, value)| (name, value.to_owned())));
@@ -149,11 +151,21 @@ impl World {
         function.send(event).await
     }
 
+    /// The value of a setting.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
+    }
+
     /// A process of its own.
     pub(crate) async fn spawn(&self, binary: Binary) -> Function {
+        self.spawn_with(binary, &[]).await
+    }
+
+    /// The same, with settings that others do not have.
+    pub(crate) async fn spawn_with(&self, binary: Binary, settings: &[(&str, String)]) -> Function {
         let lambda = Simulator::builder().function_name(binary.operation()).build().await.expect("a runtime API");
         let mut process = command(binary);
-        process.envs(lambda.lambda_env_vars()).envs(&self.settings);
+        process.envs(lambda.lambda_env_vars()).envs(&self.settings).envs(settings.iter().cloned());
         let mut process = process.spawn().expect("the binary starts");
         listen(process.stdout.take(), &self.said);
         listen(process.stderr.take(), &self.said);
@@ -277,20 +289,25 @@ impl Function {
     /// Sends an event with this time-out: no answer by then is a failed test.
     pub(crate) async fn send_within(&self, event: &Value, timeout: Duration) -> Answer {
         let request_id = self.start(event, timeout).await;
+        self.answer(&request_id, timeout).await.expect("an answer in time")
+    }
+
+    /// Waits for the answer to an event that was sent; `None` if there is none by then.
+    pub(crate) async fn answer(&self, request_id: &str, timeout: Duration) -> Option<Answer> {
         let ended = tokio::time::timeout(timeout, async {
             loop {
                 // The simulator misses a change that comes between its look and its wait, so it is asked to look often.
-                let look = self.lambda.wait_for_invocation_complete(&request_id, Duration::from_millis(5)).await;
+                let look = self.lambda.wait_for_invocation_complete(request_id, Duration::from_millis(5)).await;
                 if let Ok(state) = look {
                     return state;
                 }
             }
         });
-        let state = ended.await.expect("an answer in time");
+        let state = ended.await.ok()?;
         assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error);
         let answer = state.response.expect("an answer").payload;
         note(&self.said, &format!("answer: {answer}"));
-        Answer(answer)
+        Some(Answer(answer))
     }
 
     /// Sends an event and does not wait.
@@ -306,6 +323,17 @@ impl Function {
     /// Ends the process at once, as when Lambda's host fails.
     pub(crate) fn kill(&self) {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).start_kill().expect("it was running");
+    }
+
+    /// The same, and ends its runtime API too, which else serves until the test ends.
+    pub(crate) async fn end(self) {
+        self.kill();
+        self.lambda.shutdown().await;
+    }
+
+    /// The process's id, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).id()
     }
 }
 

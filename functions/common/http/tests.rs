@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     identity::{Issued, Lifetime, Token},
-    provider::Why,
+    operation::Why,
 };
 use serde_json::{Value, json, value::to_raw_value};
 

@@ -14,13 +14,17 @@
 //! | `leaseOwner` | S | who took the latest lease |
 //! | `leaseUntil` | N | Unix time in ms; only while there is a lease |
 //! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
+//! | `quotaSince` | N | Unix time in ms: when the minute began in which renewals are counted |
+//! | `quotaLastSeq` | N | the highest number that a lease may have in that minute |
 //!
 //! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so has the number
 //! of former identities: no item gets larger than 20 KB.
 
 use crate::{
     error::{Error, Failure},
-    identity::{Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Record, Subject, Token},
+    identity::{
+        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Quota, Record, Subject, Token,
+    },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -42,6 +46,8 @@ pub(super) const LEASE_SEQ: &str = "leaseSeq";
 pub(super) const LEASE_OWNER: &str = "leaseOwner";
 pub(super) const LEASE_UNTIL_MS: &str = "leaseUntil";
 pub(super) const FAILED: &str = "failedRenewal";
+pub(super) const QUOTA_SINCE_MS: &str = "quotaSince";
+pub(super) const QUOTA_LAST_SEQ: &str = "quotaLastSeq";
 const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
@@ -110,18 +116,28 @@ pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
 /// guess: a guessed identity would be somebody else's.
 pub(super) struct Item(HashMap<String, AttributeValue>);
 
+impl TryFrom<HashMap<String, AttributeValue>> for Record {
+    type Error = Error;
+
+    fn try_from(attributes: HashMap<String, AttributeValue>) -> Result<Self, Error> {
+        Item::new(attributes).into_record()
+    }
+}
+
 impl Item {
     pub(super) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
         Self(attributes)
     }
 
     pub(super) fn into_record(mut self) -> Result<Record, Error> {
-        let identity = if self.0.contains_key(ENTITY_ID) { Some(self.identity()?) } else { None };
+        let identity = if self.has(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
-        let lease = if self.0.contains_key(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
+        let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
         // Only a hint to those who waited: one that cannot be read, such as another version's, must keep nobody out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
-        Ok(Record { identity, token, lease, failed })
+        let lease_seq = if self.has(LEASE_SEQ) { self.number(LEASE_SEQ)? } else { 0 };
+        let quota = if self.has(QUOTA_SINCE_MS) { Some(self.quota()?) } else { None };
+        Ok(Record { identity, token, lease, failed, lease_seq, quota })
     }
 
     /// The token's age and life, from an item of which only that was asked for.
@@ -135,6 +151,10 @@ impl Item {
             seq: self.number(LEASE_SEQ)?,
             until_ms: self.number(LEASE_UNTIL_MS)?,
         })
+    }
+
+    fn quota(&mut self) -> Result<Quota, Error> {
+        Ok(Quota { since_ms: self.number(QUOTA_SINCE_MS)?, last_seq: self.number(QUOTA_LAST_SEQ)? })
     }
 
     fn identity(&mut self) -> Result<Identity, Error> {
@@ -214,7 +234,11 @@ impl Item {
         }
     }
 
-    fn number(&mut self, name: &str) -> Result<u64, Error> {
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(super) fn number(&mut self, name: &str) -> Result<u64, Error> {
         match self.0.get(name) {
             Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| misshapen(name)),
             _ => Err(misshapen(name)),
@@ -263,6 +287,8 @@ mod tests {
             (LEASE_OWNER.into(), AttributeValue::S("o".into())),
             (LEASE_UNTIL_MS.into(), number(9)),
             (FAILED.into(), of_failed(&failed)),
+            (QUOTA_SINCE_MS.into(), number(10)),
+            (QUOTA_LAST_SEQ.into(), number(11)),
         ])
     }
 
@@ -277,6 +303,7 @@ mod tests {
         assert_eq!((token.access_token.expose_secret(), token.seq), ("t", 3));
         assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until_ms: 9 }));
         assert_eq!(record.failed.expect("a failure").failure, Failure::Unavailable { cause: "status 503".into() });
+        assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since_ms: 10, last_seq: 11 })));
     }
 
     #[test]
@@ -298,6 +325,7 @@ mod tests {
     fn an_empty_item_is_an_empty_record() {
         let record = Item::new(HashMap::new()).into_record().expect("a record");
         assert!(record.identity.is_none() && record.token.is_none() && record.lease.is_none());
+        assert_eq!((record.lease_seq, record.quota), (0, None));
     }
 
     #[test]
@@ -313,7 +341,18 @@ mod tests {
 
     #[test]
     fn a_misshapen_item_is_an_error_and_shows_nothing_of_itself() {
-        for name in [ENTITY_ID, COOKIES, COOKIES_LAPSE_AT_S, FORMER, TOKEN, LEASE_SEQ, LEASE_OWNER, LEASE_UNTIL_MS] {
+        for name in [
+            ENTITY_ID,
+            COOKIES,
+            COOKIES_LAPSE_AT_S,
+            FORMER,
+            TOKEN,
+            LEASE_SEQ,
+            LEASE_OWNER,
+            LEASE_UNTIL_MS,
+            QUOTA_SINCE_MS,
+            QUOTA_LAST_SEQ,
+        ] {
             let mut item = full();
             item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));
             match Item::new(item).into_record() {

@@ -27,7 +27,7 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, Miss> {
-    read_answer(StatusCode::from_u16(status).expect("a status"), headers, body, None, ASKED_AT_MS)
+    super::read(StatusCode::from_u16(status).expect("a status"), headers, body, None, ASKED_AT_MS)
 }
 
 fn known(entity_id: &str) -> Identity {
@@ -93,7 +93,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
     for description in ["unknown __lc_cst", "no such customer: s0", "c0 is banned", "", "."] {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
-        let miss = read_answer(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), ASKED_AT_MS).err();
+        let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), ASKED_AT_MS).err();
         let expected = Miss::Rejected { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
         assert_eq!(miss, Some(expected), "{description}");
     }
@@ -170,7 +170,7 @@ fn cookies_of_others_are_passed_over() {
 fn a_known_customer_keeps_the_cookie_that_did_not_come() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let grant = read_answer(StatusCode::OK, &lines, &good, Some(&known("e1")), ASKED_AT_MS).expect("a grant");
+    let grant = super::read(StatusCode::OK, &lines, &good, Some(&known("e1")), ASKED_AT_MS).expect("a grant");
     assert_eq!(grant.cookies.cid.expose_secret(), "c0");
     assert_eq!(grant.cookies.cst.expose_secret(), "s1");
 }
@@ -179,23 +179,6 @@ fn a_known_customer_keeps_the_cookie_that_did_not_come() {
 fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let mixed = read_answer(StatusCode::OK, &lines, &good, Some(&known("another")), ASKED_AT_MS);
+    let mixed = super::read(StatusCode::OK, &lines, &good, Some(&known("another")), ASKED_AT_MS);
     assert!(matches!(mixed, Err(Miss::Nonsense(_))));
-}
-
-#[test]
-fn only_what_cannot_make_a_second_customer_is_tried_again() {
-    let misses = [
-        (Miss::Unsent(String::new()), true, true),
-        (Miss::Lost(String::new()), false, true),
-        (Miss::Down(String::new()), false, true),
-        (Miss::TimedOut, false, false),
-        (Miss::CutShort, false, false),
-        (Miss::Throttled, false, false),
-        (Miss::Nonsense(String::new()), false, false),
-        (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
-    ];
-    for (miss, new, known) in misses {
-        assert_eq!((miss.may_try_again(false), miss.may_try_again(true)), (new, known), "{miss:?}");
-    }
 }

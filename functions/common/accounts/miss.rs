@@ -1,0 +1,91 @@
+//! The ways in which asking LiveChat can fail, and which of them may be tried again.
+
+use crate::error::Failure;
+
+/// Why an attempt gave no token.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// The request never reached LiveChat.
+    Unsent(String),
+    /// It was sent, and the answer was lost: it may have taken effect.
+    Lost(String),
+    /// It was sent, and no answer came in time: it may have taken effect.
+    TimedOut,
+    /// The same, in less time than LiveChat is due: the caller had no more.
+    CutShort,
+    /// LiveChat said that it cannot answer now.
+    Down(String),
+    /// LiveChat said that it was asked too often.
+    Throttled,
+    /// LiveChat refused, and will again.
+    Rejected {
+        /// LiveChat's code.
+        exception: String,
+        /// LiveChat's words.
+        description: String,
+    },
+    /// The answer is not one of LiveChat's documented ones.
+    Nonsense(String),
+}
+
+impl Miss {
+    pub(super) fn of_transport(error: reqwest::Error, cut_short: bool) -> Self {
+        // The URL is ours and holds no secret, but an error's text is no place for it.
+        let error = error.without_url();
+        if error.is_connect() {
+            Self::Unsent("no connection".into())
+        } else if error.is_timeout() {
+            if cut_short { Self::CutShort } else { Self::TimedOut }
+        } else if error.is_builder() {
+            Self::Unsent("the request cannot be built".into())
+        } else {
+            Self::Lost("the connection broke before the answer was complete".into())
+        }
+    }
+
+    /// Whether asking once more can neither fork an identity nor be in vain: always if LiveChat got nothing; if it may have
+    /// got something, only for a customer that it knows, as it makes a new one each time it is asked for one.
+    pub(super) fn may_try_again(&self, names_a_customer: bool) -> bool {
+        match self {
+            Self::Unsent(_) => true,
+            Self::Lost(_) | Self::Down(_) => names_a_customer,
+            Self::TimedOut | Self::CutShort | Self::Throttled | Self::Rejected { .. } | Self::Nonsense(_) => false,
+        }
+    }
+}
+
+impl From<Miss> for Failure {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Rejected { exception, description } => Self::Rejected { exception, description },
+            Miss::TimedOut => Self::Unavailable { cause: "no answer in time".into() },
+            Miss::CutShort => Self::OutOfTime,
+            Miss::Throttled => Self::Unavailable { cause: "status 429".into() },
+            Miss::Unsent(cause) | Miss::Lost(cause) | Miss::Down(cause) | Miss::Nonsense(cause) => {
+                Self::Unavailable { cause }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_make_a_second_customer_is_tried_again() {
+        let misses = [
+            (Miss::Unsent(String::new()), true, true),
+            (Miss::Lost(String::new()), false, true),
+            (Miss::Down(String::new()), false, true),
+            (Miss::TimedOut, false, false),
+            (Miss::CutShort, false, false),
+            (Miss::Throttled, false, false),
+            (Miss::Nonsense(String::new()), false, false),
+            (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
+        ];
+        for (miss, new, known) in misses {
+            assert_eq!((miss.may_try_again(false), miss.may_try_again(true)), (new, known), "{miss:?}");
+        }
+    }
+}

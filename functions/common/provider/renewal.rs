@@ -1,0 +1,253 @@
+//! Renewal: one call at a time asks LiveChat for a subject's token, and everybody else waits for its result.
+//!
+//! One call at a time may ask LiveChat for a subject's token: the one that holds the subject's **lease**. It takes it
+//! with a conditional write, asks, and stores the result with a write that is **fenced**: it takes effect only while
+//! the lease is still its own. A holder that was so slow that somebody else took over throws its result away and
+//! answers what that other one stored. A holder that died needs no clean-up: its lease lapses.
+//!
+//! Whoever finds the lease taken waits for the holder's result. For `getToken` any usable token will do. For
+//! `getFreshToken` the token must come from a LiveChat call that was sent after `getFreshToken` had arrived: leases
+//! are numbered, a token carries the number of the lease it was got under, and so it must have a higher number than the
+//! lease that the caller found taken. No clock has a say in it. Any number of concurrent `getFreshToken` so cost at most
+//! two calls of LiveChat: the one that was under way, and the one that the first of them to get the lease makes for
+//! all.
+//!
+//! A failed renewal leaves word of it under its number too, so that those who waited fail with it, and do not queue up
+//! for a LiveChat that is down.
+//!
+//! Two things say no before LiveChat is asked: the subject's [quota](Quota), which is part of taking the lease, and the
+//! [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then makes do with the
+//! stored token for as long as it lives.
+
+use super::{Provider, need::Need};
+use crate::{
+    accounts::{Accounts, Grant},
+    breaker::Breaker,
+    config::OnIdentityChange,
+    error::{Error, Failure},
+    identity::{FailedRenewal, Identity, Issued, Lease, Quota, Record, Subject, Token},
+    operation::{Reply, Source, Why},
+    store::{Store, Stored, Taken},
+    time::{Deadline, now_ms},
+};
+use std::time::Duration;
+
+impl Provider {
+    /// How often a waiting call looks again: at first every 30 to 60 ms, later less often.
+    const POLL: std::ops::Range<u64> = 30..60;
+    /// What must be left of an invocation to start a renewal: less would make a customer that nobody keeps.
+    const SHORTEST_RENEWAL: Duration = Duration::from_millis(1_500);
+    /// What is kept back from asking LiveChat, for storing what it answers.
+    const STORE_RESERVE: Duration = Duration::from_millis(500);
+
+    /// A token that meets `need`. If the breaker's gate is full, waits no longer than `patience` for room.
+    pub(super) async fn renew(
+        &self,
+        subject: &Subject,
+        mut need: Need,
+        why: Why,
+        patience: Duration,
+        deadline: Deadline,
+    ) -> Result<Reply, Error> {
+        loop {
+            if self.breaker.knows_it_is_down() {
+                return Err(down());
+            }
+            if deadline.left() < Self::SHORTEST_RENEWAL {
+                return Err(Error::Busy);
+            }
+            // Made anew for each try, so that a write of this try can never pass for one of another.
+            let owner = uuid::Uuid::new_v4().to_string();
+            match self.store.take_lease(subject, &owner, need.unless_newer_than(), deadline).await? {
+                Taken::Ours(lease, record) => {
+                    if let Some(issued) = self.ask(subject, &lease, record, patience, deadline).await? {
+                        return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: false } });
+                    }
+                    // The lease lapsed and somebody else took it, after this call came: their result serves.
+                    need.found_taken(lease.seq);
+                }
+                Taken::Refused(record) => {
+                    if let Some(result) = self.wait(subject, &mut need, record, deadline).await? {
+                        let issued = result?;
+                        return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: true } });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks LiveChat under `lease`, and stores what it answers. `None` if the lease was lost meanwhile.
+    async fn ask(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        record: Record,
+        patience: Duration,
+        deadline: Deadline,
+    ) -> Result<Option<Issued>, Error> {
+        let began_ms = now_ms();
+        let running = record.running_quota(began_ms);
+        // The lease has been counted by its number. What LiveChat was not asked for is given back.
+        let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+        let permit = match self.breaker.admit(patience, deadline).await {
+            Ok(permit) => permit,
+            Err(failure) => {
+                self.give_up(subject, lease, Some(&failure), uncounted, deadline).await;
+                return Err(failure.into());
+            }
+        };
+        // So that the result can be stored in time, and while the lease is certainly still ours.
+        let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
+        let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
+        if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
+            self.give_up(subject, lease, None, uncounted, deadline).await;
+            return Err(Error::Busy);
+        }
+        let quota = match running {
+            Some(_) => None,
+            None => Some(Quota::beginning_with(lease, began_ms, self.renewals.0)),
+        };
+        let grant = match self.grant(subject, record.identity.as_ref(), ask_by).await {
+            Ok(grant) => grant,
+            Err(failure) => {
+                let give_up = self.give_up(subject, lease, Some(&failure), quota, deadline);
+                if failure.is_an_answer() {
+                    tokio::join!(give_up, self.breaker.answered(permit, deadline));
+                } else {
+                    give_up.await;
+                }
+                return Err(failure.into());
+            }
+        };
+        let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq };
+        let is_another = record.identity.as_ref().is_some_and(|known| known.entity_id != grant.entity_id);
+        let identity = Identity {
+            entity_id: grant.entity_id,
+            cookies: grant.cookies,
+            cookies_lapse_at_s: grant.cookies_lapse_at_s,
+            former: record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, now_ms())),
+        };
+        let keep = self.keep(subject, lease, &identity, &token, quota, deadline);
+        match tokio::join!(keep, self.breaker.answered(permit, deadline)).0? {
+            Stored::Yes => {
+                if is_another {
+                    let on_record = identity.former.len();
+                    tracing::error!(
+                        on_record,
+                        "LiveChat no longer knows a customer: replaced, the former one is on record"
+                    );
+                }
+                Ok(Some(Issued { entity_id: identity.entity_id, token }))
+            }
+            Stored::LeaseLost => Ok(None),
+        }
+    }
+
+    /// Ends the lease without a result, and leaves word of `failure` for those who wait. If that fails too, the lease lapses
+    /// by itself.
+    async fn give_up(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        failure: Option<&Failure>,
+        quota: Option<Quota>,
+        deadline: Deadline,
+    ) {
+        // That this call had too little time is nobody else's failure.
+        let word = failure
+            .filter(|failure| **failure != Failure::OutOfTime)
+            .map(|failure| FailedRenewal { seq: lease.seq, failure: failure.clone() });
+        if let Err(error) = self.store.give_up(subject, lease, word.as_ref(), quota, deadline).await {
+            tracing::warn!(cause = %error, "the lease could not be given back and will lapse");
+        }
+    }
+
+    /// Stores what LiveChat has issued. It cannot be asked for again, so this is worth all the time that is left.
+    async fn keep(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        identity: &Identity,
+        token: &Token,
+        quota: Option<Quota>,
+        deadline: Deadline,
+    ) -> Result<Stored, Error> {
+        loop {
+            match self.store.finish(subject, lease, identity, token, quota, deadline).await {
+                Err(Error::StoreUnavailable(cause)) if deadline.left() > Self::STORE_RESERVE => {
+                    tracing::warn!(cause, "a new token is not stored yet; trying again");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// A token from LiveChat for the customer on record. When it answers for another one, it is asked once more; if
+    /// it stays with that, the site's settings decide.
+    async fn grant(&self, subject: &Subject, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Failure> {
+        let grant = self.accounts.token(subject.group, known, deadline).await?;
+        let Some(known) = known.filter(|known| known.entity_id != grant.entity_id) else { return Ok(grant) };
+        tracing::warn!("LiveChat answered for another customer than the one on record; asking once more");
+        let again = self.accounts.token_at_once(subject.group, Some(known), deadline).await?;
+        if again.entity_id != known.entity_id && self.on_identity_change == OnIdentityChange::Reject {
+            return Err(Failure::IdentityChanged);
+        }
+        Ok(again)
+    }
+
+    /// Waits until the lease's holder has a result that meets `need`, which may be an error. `None` when the lease is
+    /// free, so that this call can try to take it.
+    async fn wait(
+        &self,
+        subject: &Subject,
+        need: &mut Need,
+        mut record: Record,
+        deadline: Deadline,
+    ) -> Result<Option<Result<Issued, Error>>, Error> {
+        let mut pause = 1.0;
+        loop {
+            let now_ms = now_ms();
+            let holder = record.held(now_ms).map(|lease| lease.seq);
+            if let Some(seq) = holder {
+                need.found_taken(seq);
+            }
+            if let Some(result) = met_by(need, &record, now_ms) {
+                return Ok(Some(result));
+            }
+            if holder.is_none() {
+                if let Some(left_ms) = record.spent_for_ms(now_ms) {
+                    let retry_after_s = u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+                    return Err(Error::RateLimited { retry_after_s });
+                }
+                if let Some(token) = &record.token {
+                    need.pass_over(token.seq);
+                }
+                return Ok(None);
+            }
+            let poll = Duration::from_millis(fastrand::u64(Self::POLL)).mul_f64(pause);
+            if deadline.left() < poll + Self::SHORTEST_RENEWAL {
+                return Err(Error::Busy);
+            }
+            tokio::time::sleep(poll).await;
+            pause = f64::min(pause * 1.3, 5.0);
+            record = self.store.read(subject, deadline).await?.unwrap_or_default();
+        }
+    }
+}
+
+/// What a call is told that came while LiveChat was known to be down.
+pub(super) fn down() -> Error {
+    Breaker::down().into()
+}
+
+/// What `record` has for a call with this `need`: a token, or the failure that it waited for.
+fn met_by(need: &Need, record: &Record, now_ms: u64) -> Option<Result<Issued, Error>> {
+    let issued =
+        record.issued().filter(|issued| need.takes_token(issued.token.seq) && issued.token.lifetime.is_live(now_ms));
+    let failed = record.failed.as_ref().filter(|failed| need.takes_failure(failed.seq));
+    issued.map(Ok).or_else(|| failed.map(|failed| Err(failed.failure.clone().into())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,371 @@
+//! Whether a history kept the promises, decided from it and from LiveChat's journal, and from nothing else.
+//!
+//! All rules are sound: what they call a violation is one, however late a packet, a process or this test was. A call has
+//! taken effect at some moment between its start and its end, so only of calls that do not overlap is it known which was
+//! first. A call that was killed or got no answer may take effect at any time, or never.
+
+use super::history::{Call, Grant, History, Journal, Look, Outcome, TokenObject, Who, seconds, short};
+use crate::world::{GetFreshToken, Invalidate};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
+
+/// A promise, or what makes it one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    /// A subject's entity changes only to one that LiveChat itself gave for the former one's cookies, and never back.
+    OneIdentity,
+    /// No entity and no token is ever answered to two subjects, and each token is its entity's.
+    KeptApart,
+    /// A fresh token was asked for after the call came, and no later call is answered an older one.
+    Fresh,
+    /// A token that was known before an invalidation is not answered after it.
+    Invalidated,
+    /// A token that is answered lives, and does not claim to live longer than it does.
+    NeverExpired,
+    /// `hasToken` says what is stored.
+    HasToken,
+    /// What was answered is stored, and LiveChat takes the stored cookies.
+    NothingLost,
+    /// Each call is answered in time, and as the contract says.
+    Answered,
+    /// When all is well again, every subject soon gets a token.
+    Recovered,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) rule: Rule,
+    pub(crate) what: String,
+    /// The calls concerned, as people read them.
+    pub(crate) concerned: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.rule, self.what)?;
+        self.concerned.iter().try_for_each(|call| write!(f, "\n    {call}"))
+    }
+}
+
+/// How many calls a subject may need to get a token when all is well again, each made when the one before said that it
+/// would help.
+pub(crate) const MOST_TRIES: usize = 8;
+/// How exactly clocks are read and tokens' ends are rounded, in ms; the machine's clock may be adjusted during a run.
+const TOLERANCE_MS: u64 = 50;
+
+/// All promises that were broken.
+pub(crate) fn check(history: &History, journal: &Journal) -> Vec<Violation> {
+    let facts = Facts::new(history, journal);
+    let mut found = Vec::new();
+    kept_apart(&facts, &mut found);
+    for subject in facts.subjects.values() {
+        one_identity(&facts, subject, &mut found);
+        fresh(&facts, subject, &mut found);
+        invalidated(subject, &mut found);
+        never_expired(&facts, subject, &mut found);
+        has_token(&facts, subject, &mut found);
+        nothing_lost(&facts, subject, &mut found);
+        recovered(&facts, subject, &mut found);
+    }
+    for call in &history.calls {
+        answered(history, call, &mut found);
+    }
+    found
+}
+
+/// History and journal, with what is looked up often.
+struct Facts<'a> {
+    history: &'a History,
+    journal: &'a Journal,
+    /// By access token.
+    grants: HashMap<&'a str, &'a Grant>,
+    /// By entity: the call in answer to which LiveChat made it.
+    makers: HashMap<&'a str, &'a Grant>,
+    /// By entity: the first subject that was seen with it.
+    owners: HashMap<&'a str, &'a Who>,
+    subjects: BTreeMap<&'a Who, Subject<'a>>,
+}
+
+/// What a subject was answered, and what else was seen of it.
+#[derive(Default)]
+struct Subject<'a> {
+    calls: Vec<&'a Call>,
+    tokens: Vec<(&'a Call, &'a TokenObject)>,
+    looks: Vec<&'a Look>,
+}
+
+impl<'a> Facts<'a> {
+    fn new(history: &'a History, journal: &'a Journal) -> Self {
+        let mut subjects = BTreeMap::<_, Subject<'_>>::new();
+        for call in &history.calls {
+            let subject = subjects.entry(&call.who).or_default();
+            subject.calls.push(call);
+            if let Outcome::Token(token) = &call.outcome {
+                subject.tokens.push((call, token));
+            }
+        }
+        for look in &history.looks {
+            subjects.entry(&look.who).or_default().looks.push(look);
+        }
+        let mut owners = HashMap::new();
+        for (who, subject) in &subjects {
+            let answered = subject.tokens.iter().map(|(_, token)| token.entity.as_str());
+            for entity in answered.chain(subject.looks.iter().filter_map(|look| look.entity.as_deref())) {
+                owners.entry(entity).or_insert(*who);
+            }
+        }
+        let mut makers = HashMap::new();
+        for grant in journal {
+            makers.entry(grant.entity.as_str()).or_insert(grant);
+        }
+        let grants = journal.iter().map(|grant| (grant.access_token.as_str(), grant)).collect();
+        Self { history, journal, grants, makers, owners, subjects }
+    }
+
+    /// The entity and all before it, each of which LiveChat replaced by the next.
+    fn line(&self, entity: &'a str) -> Vec<&'a str> {
+        let former = |entity: &&'a str| self.makers.get(entity)?.claimed.as_deref();
+        std::iter::successors(Some(entity), former).take(self.journal.len() + 1).collect()
+    }
+
+    /// When the token is over, by its own word.
+    fn stated_end_us(&self, token: &TokenObject) -> u64 {
+        (token.created_ms + token.expires_in_ms).saturating_sub(self.history.began_unix_ms) * 1000
+    }
+
+    fn skew_us(&self) -> u64 {
+        self.history.skew_ms * 1000
+    }
+}
+
+/// Something that was seen between two moments, with a rank that must never fall.
+struct Sight<'a> {
+    start_us: u64,
+    end_us: u64,
+    rank: u64,
+    shown: &'a dyn fmt::Display,
+}
+
+/// The first sight of a rank that is lower than one that was seen before, with that one.
+fn fall<'a, 'b>(sights: &'b [Sight<'a>]) -> Option<(&'b Sight<'a>, &'b Sight<'a>)> {
+    let (mut by_start, mut by_end): (Vec<_>, Vec<_>) = (sights.iter().collect(), sights.iter().collect());
+    by_start.sort_by_key(|sight| sight.start_us);
+    by_end.sort_by_key(|sight| sight.end_us);
+    let mut before = by_end.into_iter().peekable();
+    let mut highest: Option<&Sight<'_>> = None;
+    for sight in by_start {
+        while let Some(ended) = before.next_if(|ended| ended.end_us < sight.start_us) {
+            highest = highest.filter(|highest| highest.rank >= ended.rank).or(Some(ended));
+        }
+        if let Some(highest) = highest.filter(|highest| highest.rank > sight.rank) {
+            return Some((highest, sight));
+        }
+    }
+    None
+}
+
+fn violation(rule: Rule, what: impl Into<String>, concerned: &[&dyn fmt::Display]) -> Violation {
+    Violation { rule, what: what.into(), concerned: concerned.iter().map(ToString::to_string).collect() }
+}
+
+fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
+    let mut owners = HashMap::<&str, &Call>::new();
+    for (call, token) in facts.subjects.values().flat_map(|subject| &subject.tokens) {
+        for id in [&token.entity, &token.access_token] {
+            let first = owners.entry(id).or_insert(call);
+            if first.who != call.who {
+                let what = format!("{} was answered to two subjects", short(id));
+                found.push(violation(Rule::KeptApart, what, &[first, call]));
+            }
+        }
+        match facts.grants.get(token.access_token.as_str()) {
+            None => found.push(violation(Rule::KeptApart, "LiveChat never issued this token", &[call])),
+            Some(grant) if grant.entity != token.entity => {
+                found.push(violation(Rule::KeptApart, "the token is another customer's", &[call, grant]));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn one_identity(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    let answered = subject.tokens.iter().map(|&(call, token)| {
+        let shown: &dyn fmt::Display = call;
+        (call.start_us, call.end_us, token.entity.as_str(), shown)
+    });
+    let stored = subject.looks.iter().filter_map(|&look| {
+        let shown: &dyn fmt::Display = look;
+        Some((look.start_us, look.end_us, look.entity.as_deref()?, shown))
+    });
+    let mut first_sights = BTreeMap::new();
+    let mut sights = Vec::new();
+    for (start_us, end_us, entity, shown) in answered.chain(stored) {
+        let rank = facts.line(entity).len() as u64;
+        first_sights.entry((rank, entity)).or_insert(shown);
+        sights.push(Sight { start_us, end_us, rank, shown });
+    }
+    let entities: Vec<_> = first_sights.into_iter().collect();
+    for pair in entities.windows(2) {
+        let [((_, former), former_shown), ((_, next), next_shown)] = pair else { continue };
+        if !facts.line(next).contains(former) {
+            let what = format!("{} took the place of {}, without LiveChat", short(next), short(former));
+            let mut concerned: Vec<&dyn fmt::Display> = vec![former_shown, next_shown];
+            let makers = [former, next].into_iter().filter_map(|entity| facts.makers.get(entity).copied());
+            concerned.extend(makers.map(|maker| -> &dyn fmt::Display { maker }));
+            found.push(violation(Rule::OneIdentity, what, &concerned));
+        }
+    }
+    if let Some((before, after)) = fall(&sights) {
+        found.push(violation(Rule::OneIdentity, "a former entity came back", &[before.shown, after.shown]));
+    }
+}
+
+fn fresh(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    let mut sights = Vec::new();
+    for &(call, token) in &subject.tokens {
+        let Some(grant) = facts.grants.get(token.access_token.as_str()) else { continue };
+        if call.operation == GetFreshToken && grant.came_us < call.start_us {
+            found.push(violation(Rule::Fresh, "LiveChat was asked before the call came", &[grant, call]));
+        }
+        // Of tokens that are stored one after the other, each was also issued after the one before.
+        let rank = grant.took_effect_us;
+        sights.push(Sight { start_us: call.start_us, end_us: call.end_us, rank, shown: call });
+    }
+    if let Some((before, after)) = fall(&sights) {
+        found.push(violation(Rule::Fresh, "an older token came back", &[before.shown, after.shown]));
+    }
+}
+
+/// By token, the end of the first call that was answered it.
+fn first_answers<'a>(subject: &Subject<'a>) -> HashMap<&'a str, u64> {
+    let mut known = HashMap::new();
+    for &(call, token) in &subject.tokens {
+        let known_us = known.entry(token.access_token.as_str()).or_insert(call.end_us);
+        *known_us = call.end_us.min(*known_us);
+    }
+    known
+}
+
+/// The invalidation after which the token that was known at `known_us` cannot be seen by who starts at `start_us`.
+fn gone<'a>(subject: &Subject<'a>, known_us: u64, start_us: u64) -> Option<&'a Call> {
+    let done = |call: &&&Call| call.outcome == Outcome::Invalidated;
+    let between = |call: &&&Call| known_us < call.start_us && call.end_us < start_us;
+    subject.calls.iter().filter(done).find(between).copied()
+}
+
+fn invalidated(subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    let known = first_answers(subject);
+    for &(call, token) in &subject.tokens {
+        if let Some(invalidation) = gone(subject, known[token.access_token.as_str()], call.start_us) {
+            found.push(violation(Rule::Invalidated, "an invalidated token came back", &[invalidation, call]));
+        }
+    }
+}
+
+fn never_expired(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    for &(call, token) in &subject.tokens {
+        let Some(grant) = facts.grants.get(token.access_token.as_str()) else { continue };
+        // Whoever answered it looked at a clock after the call had come. A token straight from the store had more than a
+        // quarter of its life left then; any other one was at least alive.
+        let must_live_us = if token.source == "hit" { token.expires_in_ms * 1000 / 4 } else { 0 };
+        if grant.ends_us + facts.skew_us() + TOLERANCE_MS * 1000 <= call.start_us + must_live_us {
+            found.push(violation(Rule::NeverExpired, "its time was over", &[call, grant]));
+        }
+        let says_us = facts.stated_end_us(token);
+        if says_us > grant.ends_us + facts.skew_us() + TOLERANCE_MS * 1000 {
+            let what = format!("it says that it lives until {}", seconds(says_us));
+            found.push(violation(Rule::NeverExpired, what, &[call, grant]));
+        }
+    }
+}
+
+/// All tokens of a run live equally long, or else one that lives could have been replaced by one that does not.
+fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    let known = first_answers(subject);
+    let slack_us = facts.skew_us() + TOLERANCE_MS * 1000;
+    for &call in &subject.calls {
+        let Outcome::HasToken(has) = call.outcome else { continue };
+        let invalidated = |other: &&Call| other.operation == Invalidate && other.start_us < call.end_us;
+        let stored = subject.tokens.iter().find(|(before, token)| {
+            before.end_us < call.start_us && facts.stated_end_us(token) > call.end_us + 2 * slack_us
+        });
+        if let (false, Some((before, _))) = (has, stored)
+            && !subject.calls.iter().copied().any(|other| invalidated(&other))
+        {
+            found.push(violation(Rule::HasToken, "a token was stored, and lived", &[before, call]));
+        }
+        let possible = |grant: &&Grant| {
+            let mine = facts.owners.get(grant.entity.as_str()).is_none_or(|owner| **owner == call.who);
+            let lived = grant.took_effect_us < call.end_us && grant.ends_us + slack_us > call.start_us;
+            let gone = |known_us: &u64| gone(subject, *known_us, call.start_us).is_some();
+            mine && lived && !known.get(grant.access_token.as_str()).is_some_and(gone)
+        };
+        if has && !facts.journal.iter().rev().any(|grant| possible(&grant)) {
+            found.push(violation(Rule::HasToken, "there was no token that it could have seen", &[call]));
+        }
+    }
+}
+
+fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    let Some((first, _)) = subject.tokens.iter().min_by_key(|(call, _)| call.end_us) else { return };
+    if let Some(look) = subject.looks.iter().find(|look| first.end_us < look.start_us && look.entity.is_none()) {
+        found.push(violation(Rule::NothingLost, "what was answered is not stored", &[first, look]));
+    }
+    let Some((last, token)) = subject.tokens.iter().max_by_key(|(call, _)| call.start_us) else { return };
+    let Some(probe) = facts.history.probes.iter().find(|probe| probe.who == last.who) else {
+        found.push(violation(Rule::NothingLost, "nothing is stored at the end", &[last]));
+        return;
+    };
+    if probe.stored != token.entity {
+        let what = format!("{} is stored at the end", short(&probe.stored));
+        found.push(violation(Rule::NothingLost, what, &[last]));
+    }
+    if probe.taken_for == probe.stored || facts.history.forgotten.contains(&probe.stored) {
+        return;
+    }
+    // If each call kills the secret, the one after a call whose answer never arrived cannot prove anything.
+    let before_the_probe = |grant: &&Grant| grant.entity == probe.stored && grant.came_us < probe.at_us;
+    let latest = facts.journal.iter().filter(before_the_probe).max_by_key(|grant| grant.took_effect_us);
+    let arrived =
+        latest.is_some_and(|grant| subject.tokens.iter().any(|(_, token)| token.access_token == grant.access_token));
+    if arrived || !facts.history.secrets_die {
+        let what = format!("LiveChat takes the stored cookies for {}", short(&probe.taken_for));
+        found.push(violation(Rule::NothingLost, what, &[last]));
+    }
+}
+
+fn answered(history: &History, call: &Call, found: &mut Vec<Violation>) {
+    let allowed = match &call.outcome {
+        Outcome::Killed => return,
+        Outcome::Unanswered => Err("no answer by the deadline".to_owned()),
+        Outcome::Odd(what) => Err(what.clone()),
+        Outcome::Token(_) | Outcome::HasToken(_) | Outcome::Invalidated => Ok(()),
+        Outcome::Problem { status, code, .. } => match (status, code.as_str()) {
+            (503, "livechat_unavailable" | "store_unavailable" | "busy") | (429, "rate_limited") => Ok(()),
+            (502, "livechat_rejected") if history.rejections => Ok(()),
+            _ => Err(format!("nobody should be told {status} {code}")),
+        },
+    };
+    let in_time = if call.end_us > call.deadline_us { Err("it came after the deadline".to_owned()) } else { Ok(()) };
+    if let Err(what) = allowed.and(in_time) {
+        found.push(violation(Rule::Answered, what, &[call]));
+    }
+}
+
+fn recovered(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
+    let mut tries: Vec<_> = subject.calls.iter().filter(|call| call.start_us >= facts.history.calm_us).collect();
+    tries.sort_by_key(|call| call.start_us);
+    let needed = tries.iter().position(|call| matches!(call.outcome, Outcome::Token(_)));
+    if needed.is_none_or(|needed| needed >= MOST_TRIES) {
+        let who = subject.calls.first().map_or_else(String::new, |call| call.who.to_string());
+        let what = format!("{who} got no token within {MOST_TRIES} calls");
+        let concerned: Vec<_> = tries.iter().map(|&&call| -> &dyn fmt::Display { call }).collect();
+        found.push(violation(Rule::Recovered, what, &concerned));
+    }
+}
+
+#[cfg(test)]
+mod tests;

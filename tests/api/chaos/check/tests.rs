@@ -1,0 +1,348 @@
+//! For each rule a history that keeps it, and one that breaks it, as small as can be.
+
+use super::{super::history::Probe, *};
+use crate::world::{Binary, GetToken, HasToken};
+
+const LIFE_MS: u64 = 8_000;
+
+/// A story of alice's, told in ms.
+#[derive(Default)]
+struct Story {
+    history: History,
+    journal: Journal,
+}
+
+impl Story {
+    /// LiveChat issues `token` of `entity`, for the cookies of `claimed`.
+    fn grant(mut self, ms: std::ops::Range<u64>, token: &str, entity: &str, claimed: Option<&str>) -> Self {
+        self.journal.push(Grant {
+            came_us: ms.start * 1000,
+            took_effect_us: ms.end * 1000,
+            proved: claimed.filter(|claimed| *claimed == entity).map(str::to_owned),
+            claimed: claimed.map(str::to_owned),
+            entity: entity.into(),
+            access_token: token.into(),
+            ends_us: (ms.end + LIFE_MS) * 1000,
+        });
+        self
+    }
+
+    fn call(mut self, user: &str, operation: Binary, ms: std::ops::Range<u64>, outcome: Outcome) -> Self {
+        self.history.calls.push(Call {
+            who: who(user),
+            operation,
+            start_us: ms.start * 1000,
+            deadline_us: ms.start * 1000 + 15_000_000,
+            end_us: ms.end * 1000,
+            outcome,
+        });
+        self
+    }
+
+    /// Alice is answered `token` of `entity`, which was issued just before `created_ms`.
+    fn token(self, operation: Binary, ms: std::ops::Range<u64>, token: &str, entity: &str) -> Self {
+        let created_ms = self.journal.iter().find(|grant| grant.access_token == token).map_or(0, |g| g.came_us / 1000);
+        self.call("alice", operation, ms, answer(token, entity, created_ms))
+    }
+
+    fn invalidate(self, ms: std::ops::Range<u64>) -> Self {
+        self.call("alice", Invalidate, ms, Outcome::Invalidated)
+    }
+
+    fn look(mut self, ms: std::ops::Range<u64>, entity: Option<&str>) -> Self {
+        let (start_us, end_us) = (ms.start * 1000, ms.end * 1000);
+        self.history.looks.push(Look { who: who("alice"), start_us, end_us, entity: entity.map(str::to_owned) });
+        self
+    }
+
+    /// The rules that are broken. All is calm from the start, and at the end all that was answered is stored.
+    fn broken(mut self) -> Vec<Rule> {
+        let owners: BTreeMap<_, _> =
+            self.history.calls.iter().filter_map(|call| Some((&call.who, entity(call)?))).collect();
+        let probe = |(who, stored): (&Who, &str)| Probe {
+            who: who.clone(),
+            at_us: u64::MAX,
+            stored: stored.into(),
+            taken_for: stored.into(),
+        };
+        self.history.probes = owners.into_iter().map(probe).collect();
+        self.broken_as_it_is()
+    }
+
+    fn broken_as_it_is(self) -> Vec<Rule> {
+        let mut broken: Vec<_> =
+            check(&self.history, &self.journal).into_iter().map(|violation| violation.rule).collect();
+        broken.dedup();
+        broken
+    }
+}
+
+fn entity(call: &Call) -> Option<&str> {
+    match &call.outcome {
+        Outcome::Token(token) => Some(&token.entity),
+        _ => None,
+    }
+}
+
+fn who(user: &str) -> Who {
+    Who { user: user.into(), group: None }
+}
+
+fn answer(token: &str, entity: &str, created_ms: u64) -> Outcome {
+    Outcome::Token(TokenObject {
+        entity: entity.into(),
+        access_token: token.into(),
+        created_ms,
+        expires_in_ms: LIFE_MS,
+        source: "fwd=miss".into(),
+    })
+}
+
+fn problem(status: u64, code: &str) -> Outcome {
+    Outcome::Problem { status, code: code.into(), retry_after: None }
+}
+
+/// Alice's first visit.
+fn first_visit() -> Story {
+    Story::default().grant(10..20, "t1", "e1", None).token(GetToken, 5..25, "t1", "e1")
+}
+
+#[test]
+fn a_life_without_faults_breaks_nothing() {
+    let story = first_visit()
+        .call("alice", HasToken, 30..35, Outcome::HasToken(true))
+        .token(GetToken, 40..45, "t1", "e1")
+        .grant(60..70, "t2", "e1", Some("e1"))
+        .token(GetFreshToken, 50..80, "t2", "e1")
+        .invalidate(90..100)
+        .call("alice", HasToken, 101..105, Outcome::HasToken(false))
+        .look(106..107, Some("e1"))
+        .call("alice", GetToken, 108..109, problem(503, "busy"))
+        .grant(120..130, "t3", "e1", Some("e1"))
+        .token(GetToken, 110..140, "t3", "e1");
+    assert_eq!(story.broken(), []);
+}
+
+#[test]
+fn who_overlaps_may_see_either() {
+    let story = first_visit()
+        .grant(40..50, "t2", "e1", Some("e1"))
+        .token(GetFreshToken, 30..60, "t2", "e1")
+        .token(GetToken, 59..70, "t1", "e1")
+        .invalidate(30..80)
+        .token(GetToken, 79..90, "t2", "e1");
+    assert_eq!(story.broken(), []);
+}
+
+#[test]
+fn a_second_customer_is_a_fork() {
+    let story = first_visit().grant(30..40, "t2", "e2", None).token(GetFreshToken, 25..45, "t2", "e2");
+    assert_eq!(story.broken(), [Rule::OneIdentity]);
+}
+
+#[test]
+fn a_customer_that_livechat_replaced_is_none() {
+    let story = first_visit().grant(30..40, "t2", "e2", Some("e1")).token(GetFreshToken, 26..45, "t2", "e2");
+    assert_eq!(story.broken(), []);
+    // The one between was never answered to anybody.
+    let story = first_visit().grant(30..40, "t2", "e2", Some("e1")).grant(50..60, "t3", "e3", Some("e2")).token(
+        GetFreshToken,
+        45..65,
+        "t3",
+        "e3",
+    );
+    assert_eq!(story.broken(), []);
+}
+
+#[test]
+fn two_that_took_the_place_of_one_are_a_fork() {
+    let story = first_visit()
+        .grant(30..40, "t2", "e2", Some("e1"))
+        .grant(31..41, "t3", "e3", Some("e1"))
+        .token(GetFreshToken, 26..45, "t2", "e2")
+        .token(GetFreshToken, 26..46, "t3", "e3");
+    assert_eq!(story.broken(), [Rule::OneIdentity]);
+}
+
+#[test]
+fn a_former_customer_does_not_come_back() {
+    let replaced = || first_visit().grant(30..40, "t2", "e2", Some("e1")).token(GetFreshToken, 26..45, "t2", "e2");
+    assert_eq!(replaced().token(GetToken, 44..50, "t1", "e1").broken_as_it_is(), [Rule::NothingLost], "it overlaps");
+    let back = replaced().token(GetToken, 46..50, "t1", "e1").broken_as_it_is();
+    assert_eq!(back, [Rule::OneIdentity, Rule::Fresh, Rule::NothingLost]);
+    let stored_again = replaced().look(46..50, Some("e1")).broken();
+    assert_eq!(stored_again, [Rule::OneIdentity]);
+}
+
+#[test]
+fn nobody_gets_what_is_anothers() {
+    let story = first_visit().call("bob", GetToken, 30..40, answer("t1", "e1", 10));
+    assert_eq!(story.broken(), [Rule::KeptApart]);
+    let story =
+        first_visit().grant(30..35, "t2", "e1", Some("e1")).call("bob", GetToken, 30..40, answer("t2", "e1", 30));
+    assert_eq!(story.broken(), [Rule::KeptApart], "another token of the same customer");
+    let story = first_visit().token(GetToken, 30..40, "made-up", "e1");
+    assert_eq!(story.broken(), [Rule::KeptApart], "a token that LiveChat never issued");
+    let story = first_visit().grant(30..35, "t2", "e2", Some("e1")).token(GetToken, 36..40, "t2", "e1");
+    assert_eq!(story.broken(), [Rule::KeptApart], "a token under another customer's name");
+}
+
+#[test]
+fn a_fresh_token_is_asked_for_after_the_call_came() {
+    let story =
+        |starts_ms| first_visit().grant(30..40, "t2", "e1", Some("e1")).token(GetFreshToken, starts_ms..50, "t2", "e1");
+    assert_eq!(story(30).broken(), []);
+    assert_eq!(story(31).broken(), [Rule::Fresh]);
+}
+
+#[test]
+fn no_older_token_comes_back() {
+    let fresh = || first_visit().grant(30..40, "t2", "e1", Some("e1")).token(GetFreshToken, 26..50, "t2", "e1");
+    assert_eq!(fresh().token(GetToken, 50..60, "t1", "e1").broken(), []);
+    assert_eq!(fresh().token(GetToken, 51..60, "t1", "e1").broken(), [Rule::Fresh]);
+}
+
+#[test]
+fn an_invalidated_token_does_not_come_back() {
+    let story =
+        |invalidation, starts_ms| first_visit().invalidate(invalidation).token(GetToken, starts_ms..90, "t1", "e1");
+    assert_eq!(story(30..40, 41).broken(), [Rule::Invalidated]);
+    assert_eq!(story(30..40, 40).broken(), [], "it came while the invalidation went");
+    assert_eq!(story(25..40, 41).broken(), [], "the token was not known before");
+    let story = first_visit().call("alice", Invalidate, 30..40, Outcome::Killed).token(GetToken, 41..50, "t1", "e1");
+    assert_eq!(story.broken(), [], "nobody knows what became of it");
+}
+
+#[test]
+fn nobody_gets_a_token_that_is_over() {
+    let ends_ms = 20 + LIFE_MS;
+    let late = |starts_ms, skew_ms| {
+        let mut story = first_visit().token(GetToken, starts_ms..starts_ms + 5, "t1", "e1");
+        story.history.skew_ms = skew_ms;
+        story.broken()
+    };
+    assert_eq!(late(ends_ms + TOLERANCE_MS - 1, 0), []);
+    assert_eq!(late(ends_ms + TOLERANCE_MS, 0), [Rule::NeverExpired]);
+    assert_eq!(late(ends_ms + TOLERANCE_MS, 2_000), []);
+}
+
+#[test]
+fn a_token_from_the_store_has_a_quarter_of_its_life_left() {
+    let due_ms = 20 + LIFE_MS * 3 / 4;
+    let story = |starts_ms| {
+        let mut story = first_visit().token(GetToken, starts_ms..starts_ms + 5, "t1", "e1");
+        if let Some(Outcome::Token(token)) = story.history.calls.last_mut().map(|call| &mut call.outcome) {
+            token.source = "hit".into();
+        }
+        story.broken()
+    };
+    assert_eq!(story(due_ms + TOLERANCE_MS - 1), []);
+    assert_eq!(story(due_ms + TOLERANCE_MS), [Rule::NeverExpired]);
+}
+
+#[test]
+fn no_token_claims_to_live_longer_than_it_does() {
+    let story = |created_ms| first_visit().call("alice", GetToken, 30..40, answer("t1", "e1", created_ms)).broken();
+    assert_eq!(story(20 + TOLERANCE_MS), []);
+    assert_eq!(story(21 + TOLERANCE_MS), [Rule::NeverExpired]);
+}
+
+#[test]
+fn has_token_says_what_is_stored() {
+    let has = |ms: std::ops::Range<u64>, has| first_visit().call("alice", HasToken, ms, Outcome::HasToken(has));
+    assert_eq!(has(30..35, true).broken(), []);
+    assert_eq!(has(30..35, false).broken(), [Rule::HasToken]);
+    assert_eq!(has(24..35, false).broken(), [], "it was not known to be stored yet");
+    assert_eq!(has(1..19, true).broken(), [Rule::HasToken], "there was none yet");
+    assert_eq!(has(9_000..9_001, true).broken(), [Rule::HasToken], "it is over");
+    assert_eq!(has(9_000..9_001, false).broken(), []);
+    let story =
+        |starts_ms| first_visit().invalidate(30..40).call("alice", HasToken, starts_ms..50, Outcome::HasToken(true));
+    assert_eq!(story(40).broken(), []);
+    assert_eq!(story(41).broken(), [Rule::HasToken]);
+}
+
+#[test]
+fn what_was_answered_is_stored() {
+    assert_eq!(first_visit().look(26..30, None).broken(), [Rule::NothingLost]);
+    assert_eq!(first_visit().look(25..30, None).broken(), [], "it came while the answer went");
+    assert_eq!(first_visit().broken_as_it_is(), [Rule::NothingLost], "nothing at the end");
+}
+
+#[test]
+fn livechat_takes_the_stored_cookies_at_the_end() {
+    let story = |stored: &str, taken_for: &str, change: fn(&mut Story)| {
+        let mut story = first_visit();
+        let probe = Probe { who: who("alice"), at_us: 1_000_000, stored: stored.into(), taken_for: taken_for.into() };
+        story.history.probes.push(probe);
+        change(&mut story);
+        story.broken_as_it_is()
+    };
+    let lose_an_answer = |story: &mut Story| {
+        *story = std::mem::take(story).grant(100..110, "lost", "e1", Some("e1"));
+    };
+    assert_eq!(story("e1", "e1", |_| {}), []);
+    assert_eq!(story("e2", "e2", |_| {}), [Rule::NothingLost], "another one is stored");
+    assert_eq!(story("e1", "e9", |_| {}), [Rule::NothingLost]);
+    assert_eq!(story("e1", "e9", |story| story.history.forgotten.extend(["e1".to_owned()])), []);
+    assert_eq!(story("e1", "e9", lose_an_answer), [Rule::NothingLost], "former secrets go on working");
+    let secrets_die = |story: &mut Story| story.history.secrets_die = true;
+    assert_eq!(story("e1", "e9", secrets_die), [Rule::NothingLost], "the latest answer arrived");
+    assert_eq!(
+        story("e1", "e9", |story| {
+            *story = std::mem::take(story).grant(100..110, "lost", "e1", Some("e1"));
+            story.history.secrets_die = true;
+        }),
+        []
+    );
+}
+
+#[test]
+fn every_call_is_answered_in_time_and_as_the_contract_says() {
+    let story = |outcome| first_visit().call("alice", GetToken, 30..40, outcome);
+    for outcome in [
+        problem(503, "busy"),
+        problem(503, "livechat_unavailable"),
+        problem(503, "store_unavailable"),
+        problem(429, "rate_limited"),
+        Outcome::Killed,
+    ] {
+        assert_eq!(story(outcome.clone()).broken(), [], "{outcome:?}");
+    }
+    for outcome in [
+        problem(500, "internal"),
+        problem(400, "invalid_request"),
+        problem(502, "livechat_rejected"),
+        problem(409, "identity_changed"),
+        Outcome::Unanswered,
+        Outcome::Odd("no JSON".into()),
+    ] {
+        assert_eq!(story(outcome.clone()).broken(), [Rule::Answered], "{outcome:?}");
+    }
+    let mut refused = story(problem(502, "livechat_rejected"));
+    refused.history.rejections = true;
+    assert_eq!(refused.broken(), []);
+    for outcome in [problem(503, "busy"), Outcome::Invalidated] {
+        let late = first_visit().call("alice", Invalidate, 30..15_031, outcome.clone());
+        assert_eq!(late.broken(), [Rule::Answered], "{outcome:?}");
+        let in_time = first_visit().call("alice", Invalidate, 30..15_030, outcome);
+        assert_eq!(in_time.broken(), []);
+    }
+}
+
+#[test]
+fn everybody_gets_a_token_when_all_is_well_again() {
+    let calm = |mut story: Story| {
+        story.history.calm_us = 100_000;
+        story.broken()
+    };
+    assert_eq!(calm(first_visit()), [Rule::Recovered]);
+    let tries = |failures| {
+        let failed = (0..failures).fold(first_visit(), |story, n| {
+            story.call("alice", GetToken, 100 + 10 * n..105 + 10 * n, problem(503, "busy"))
+        });
+        calm(failed.token(GetToken, 1_000..1_010, "t1", "e1"))
+    };
+    assert_eq!(tries(MOST_TRIES as u64 - 1), []);
+    assert_eq!(tries(MOST_TRIES as u64), [Rule::Recovered]);
+}

@@ -1,0 +1,175 @@
+//! What happened: every call as its caller saw it, and every token as the sandbox issued it. All points in time are µs
+//! since the run's start, on one monotonic clock.
+
+use crate::world::Binary;
+use std::{collections::BTreeSet, fmt};
+
+/// Whose tokens a call is about: a user's, or those of one of the user's group identities.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Who {
+    pub(crate) user: String,
+    pub(crate) group: Option<u32>,
+}
+
+/// One call of a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) who: Who,
+    pub(crate) operation: Binary,
+    /// Before it was sent.
+    pub(crate) start_us: u64,
+    /// By when Lambda wants the answer.
+    pub(crate) deadline_us: u64,
+    /// After its answer was there, or the wait for it was over.
+    pub(crate) end_us: u64,
+    pub(crate) outcome: Outcome,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Token(TokenObject),
+    HasToken(bool),
+    Invalidated,
+    /// An error in the contract's form.
+    Problem {
+        status: u64,
+        code: String,
+        /// In s.
+        retry_after: Option<u64>,
+    },
+    /// Its process was killed or stopped by the test, so that nobody can know how far it got.
+    Killed,
+    /// No answer by the deadline.
+    Unanswered,
+    /// An answer that is none of the contract's.
+    Odd(String),
+}
+
+/// A token object, and where `Cache-Status` says that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenObject {
+    pub(crate) entity: String,
+    pub(crate) access_token: String,
+    /// Unix time.
+    pub(crate) created_ms: u64,
+    pub(crate) expires_in_ms: u64,
+    pub(crate) source: String,
+}
+
+/// A look of the test's at a stored item, past all proxies.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    pub(crate) who: Who,
+    pub(crate) start_us: u64,
+    pub(crate) end_us: u64,
+    /// The entity on record.
+    pub(crate) entity: Option<String>,
+}
+
+/// The very last thing that is done for a subject: LiveChat is shown the stored cookies.
+#[derive(Clone, Debug)]
+pub(crate) struct Probe {
+    pub(crate) who: Who,
+    pub(crate) at_us: u64,
+    /// The entity on record.
+    pub(crate) stored: String,
+    /// The entity that LiveChat takes the stored cookies for.
+    pub(crate) taken_for: String,
+}
+
+/// Everything that the test saw and did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    /// Unix time in ms at the run's start, by the test's clock.
+    pub(crate) began_unix_ms: u64,
+    /// How far apart two processes' clocks can be.
+    pub(crate) skew_ms: u64,
+    /// LiveChat was made to say that it does not accept our settings now and then.
+    pub(crate) rejections: bool,
+    /// LiveChat kills a customer's secret with each call, so that a lost answer loses the customer.
+    pub(crate) secrets_die: bool,
+    /// From then on nothing was done to anything.
+    pub(crate) calm_us: u64,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) looks: Vec<Look>,
+    pub(crate) probes: Vec<Probe>,
+    /// Customers that LiveChat was made to forget.
+    pub(crate) forgotten: BTreeSet<String>,
+}
+
+/// A token that LiveChat issued.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) came_us: u64,
+    pub(crate) took_effect_us: u64,
+    /// The customer whom the cookies proved.
+    pub(crate) proved: Option<String>,
+    /// The customer whose cookies they are or were.
+    pub(crate) claimed: Option<String>,
+    pub(crate) entity: String,
+    pub(crate) access_token: String,
+    pub(crate) ends_us: u64,
+}
+
+/// Everything that LiveChat knows, in order.
+pub(crate) type Journal = Vec<Grant>;
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.user)?;
+        self.group.map_or(Ok(()), |group| write!(f, " (group {group})"))
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} … {}: {} ",
+            seconds(self.start_us),
+            self.operation.operation(),
+            seconds(self.end_us),
+            self.who
+        )?;
+        match &self.outcome {
+            Outcome::Token(token) => {
+                write!(f, "{} of {} ({})", short(&token.access_token), short(&token.entity), token.source)
+            }
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entity = self.entity.as_deref().map_or("none", short);
+        write!(f, "{} stored … {}: {} {entity}", seconds(self.start_us), seconds(self.end_us), self.who)
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (proved, claimed) = (self.proved.as_deref().map(short), self.claimed.as_deref().map(short));
+        write!(
+            f,
+            "{} LiveChat … {}: {} of {} until {} (proved {proved:?}, claimed {claimed:?})",
+            seconds(self.came_us),
+            seconds(self.took_effect_us),
+            short(&self.access_token),
+            short(&self.entity),
+            seconds(self.ends_us)
+        )
+    }
+}
+
+/// A point in time as people read it.
+pub(crate) fn seconds(us: u64) -> String {
+    format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
+}
+
+/// Enough of a token or entity id to tell it from others.
+pub(crate) fn short(id: &str) -> &str {
+    let id = id.strip_prefix("sandbox:token-").unwrap_or(id);
+    id.get(..8).unwrap_or(id)
+}

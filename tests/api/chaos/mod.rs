@@ -1,0 +1,84 @@
+//! Chaos: everything goes wrong at once and at random, and the promises hold.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`plan`] | what is going to happen, all of it from one seed |
+//! | [`run`] | the processes, proxies and moods that make it happen, and the notes on it |
+//! | [`history`] | what was seen: calls and their answers; what LiveChat knows: every token that it issued |
+//! | [`check`] | the promises: history in, violations out |
+//!
+//! Twenty processes of the four real binaries serve some hundred users, a few of whom collide all the time. Processes are
+//! killed and stopped at work; between them and DynamoDB, and between them and LiveChat, answers are lost, late, or never
+//! come; LiveChat answers nonsense, forgets customers, and lets its tokens live for seconds. Nobody tells the checker what
+//! was done: it decides from what callers saw and what LiveChat issued.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `CHAOS_SEED` | the dice | random, and printed |
+//! | `CHAOS_SECONDS` | how long things go wrong | 10 |
+//! | `CHAOS_FAKETIME` | path of `libfaketime.so.1`: half of the processes have clocks that are wrong by up to a second | – |
+//! | `DYNAMODB_LOCAL_URL` | Amazon's DynamoDB Local in place of the embedded database | – |
+//!
+//! The same seed plans the same things; what comes of them depends on the machine too.
+
+mod check;
+mod history;
+mod plan;
+mod run;
+
+use history::Outcome;
+use plan::Plan;
+use run::{PLACES, Record};
+use std::{collections::BTreeMap, time::Duration};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_goes_wrong_the_promises_hold() {
+    let plan = Plan::read();
+    let database = if std::env::var("DYNAMODB_LOCAL_URL").is_ok() { "DynamoDB Local" } else { "embedded" };
+    let clocks = if plan.faketime.is_some() { "wrong by up to 1 s" } else { "right" };
+    println!(
+        "chaos: database {database}, clocks {clocks}, secrets {:?}, tokens live {} s, {PLACES} processes at a time",
+        plan.cst, plan.expires_in_s
+    );
+    println!(
+        "again: CHAOS_SEED={} CHAOS_SECONDS={} cargo test --workspace --test api -- chaos --nocapture",
+        plan.seed, plan.seconds
+    );
+    let watchdog = Duration::from_secs(plan.seconds + 180);
+    let record = tokio::time::timeout(watchdog, run::run(plan)).await.expect("the run ends by itself");
+    println!("{}", report(&record));
+    let violations = check::check(&record.history, &record.journal);
+    for violation in &violations {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "{} violations", violations.len());
+}
+
+fn report(record: &Record) -> String {
+    let mut outcomes = BTreeMap::<_, u64>::new();
+    for call in &record.history.calls {
+        let outcome = match &call.outcome {
+            Outcome::Token(token) => token.source.clone(),
+            Outcome::HasToken(has) => has.to_string(),
+            Outcome::Invalidated => "null".into(),
+            Outcome::Problem { status, code, .. } => format!("{status} {code}"),
+            Outcome::Killed => "killed".into(),
+            Outcome::Unanswered => "UNANSWERED".into(),
+            Outcome::Odd(_) => "ODD".into(),
+        };
+        *outcomes.entry(format!("{:13} {outcome}", call.operation.operation())).or_default() += 1;
+    }
+    let replaced = |grant: &&history::Grant| grant.proved.is_none() && grant.claimed.is_some();
+    let mut lines = vec![format!(
+        "{} calls; LiveChat: {} calls, {} tokens issued, {} of them for a new customer in place of a former one, at most {} \
+         callers waiting; {} looks at the store",
+        record.history.calls.len(),
+        record.livechat_calls,
+        record.journal.len(),
+        record.journal.iter().filter(replaced).count(),
+        record.most_waiting,
+        record.history.looks.len(),
+    )];
+    lines.extend(outcomes.iter().chain(&record.tally).map(|(what, times)| format!("{times:8}  {what}")));
+    lines.join("\n")
+}

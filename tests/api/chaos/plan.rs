@@ -1,0 +1,179 @@
+//! What is going to happen: everything that is random comes from one seed, of which each part has dice of its own.
+
+use super::history::Who;
+use crate::{
+    proxy::Mode,
+    world::{Binary, GetFreshToken, GetToken, HasToken, Invalidate},
+};
+use cip::time::millis;
+use fastrand::Rng;
+use local::sandbox::{CstMode, Fault, Share};
+use std::{env, fmt, str::FromStr, time::Duration};
+
+/// What was asked for, in the environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// `CHAOS_SEED`, or else a random one.
+    pub(crate) seed: u64,
+    /// `CHAOS_SECONDS`.
+    pub(crate) seconds: u64,
+    /// `CHAOS_FAKETIME`: the path of libfaketime, which makes half of the processes' clocks wrong.
+    pub(crate) faketime: Option<String>,
+    /// What becomes of cookies: by the seed.
+    pub(crate) cst: CstMode,
+    /// How long tokens live, in s: by the seed.
+    pub(crate) expires_in_s: u64,
+}
+
+/// How far from the true time a process's clock is at most, in ms.
+pub(crate) const MOST_OFF_MS: u64 = 1_000;
+const USERS: u64 = 300;
+const HOT_USERS: u64 = 6;
+
+impl Plan {
+    pub(crate) fn read() -> Self {
+        let seed = number("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+        let mut rng = Rng::with_seed(seed);
+        Self {
+            seed,
+            seconds: number("CHAOS_SECONDS").unwrap_or(10),
+            faketime: env::var("CHAOS_FAKETIME").ok().filter(|path| !path.is_empty()),
+            cst: [CstMode::Constant, CstMode::Rotating, CstMode::Strict][(seed % 3) as usize],
+            expires_in_s: rng.u64(5..=12),
+        }
+    }
+
+    /// Dice of one's own.
+    pub(crate) fn dice(&self, name: &str) -> Rng {
+        let salt = name.bytes().fold(self.seed, |salt, byte| salt.wrapping_mul(1_099_511_628_211) ^ u64::from(byte));
+        Rng::with_seed(salt)
+    }
+
+    /// Which binary a place for a process is for.
+    pub(crate) fn binary(place: usize) -> Binary {
+        [GetToken, GetFreshToken, GetToken, Invalidate, GetFreshToken, GetToken, GetToken, HasToken][place % 8]
+    }
+
+    /// Whom a call is for: mostly the star of the moment, who is often new, or one of a few who never rest; else anybody.
+    pub(crate) fn who(&self, rng: &mut Rng, elapsed: Duration) -> Who {
+        match rng.u8(..10) {
+            0..=4 => {
+                let scene = elapsed.as_secs();
+                let mut rng = Rng::with_seed(self.seed ^ (scene << 32));
+                let user = if rng.bool() { USERS + scene } else { rng.u64(..HOT_USERS) };
+                Self::identity(user, &mut rng)
+            }
+            5..=7 => Self::identity(rng.u64(..HOT_USERS), rng),
+            _ => Self::identity(rng.u64(..USERS), rng),
+        }
+    }
+
+    fn identity(user: u64, rng: &mut Rng) -> Who {
+        Who { user: format!("alice-{user}"), group: (rng.u8(..6) == 0).then_some(1) }
+    }
+
+    /// How long somebody waits between two calls.
+    pub(crate) fn pause(rng: &mut Rng) -> Duration {
+        Duration::from_millis(rng.u64(..250))
+    }
+
+    /// What Lambda gives a call: mostly what the template says.
+    pub(crate) fn timeout(rng: &mut Rng) -> Duration {
+        Duration::from_secs(if rng.u8(..10) == 0 { 4 } else { 15 })
+    }
+
+    /// What happens to a process while it works, how long after its call began.
+    pub(crate) fn fate(rng: &mut Rng, binary: Binary) -> Option<(Duration, Fate)> {
+        let per_mille = if matches!(binary, GetToken | GetFreshToken) { 40 } else { 15 };
+        if rng.u32(..1000) >= per_mille {
+            return None;
+        }
+        let fate = if rng.u8(..5) == 0 { Fate::Stopped(mostly_short(rng, 200, 13_000)) } else { Fate::Killed };
+        Some((mostly_short(rng, 0, 900), fate))
+    }
+
+    /// How far a process's clock is ahead, in ms.
+    pub(crate) fn clock_off_ms(&self, rng: &mut Rng) -> i64 {
+        let most = MOST_OFF_MS.cast_signed();
+        if self.faketime.is_some() && rng.bool() { rng.i64(-most..=most) } else { 0 }
+    }
+
+    /// The weather between two parts of the system: first how long it is fine, then what comes and for how long.
+    pub(crate) fn weather(rng: &mut Rng) -> (Duration, Burst, Duration) {
+        let burst = match rng.u8(..12) {
+            0..=2 => Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))),
+            3..=4 => Burst::Mode(Mode::BlackHole),
+            5..=6 => Burst::Mode(Mode::Refuse),
+            7..=8 => Burst::Mode(Mode::LoseAnswers),
+            9..=10 => Burst::Cuts,
+            _ => Burst::LostAnswers,
+        };
+        (Duration::from_millis(rng.u64(500..6_000)), burst, mostly_short(rng, 200, 4_000))
+    }
+
+    /// How LiveChat feels: latency and jitter in ms, what goes wrong, and for how long it stays like that.
+    pub(crate) fn mood(&self, rng: &mut Rng) -> (u64, u64, Share, Duration) {
+        // An answer without the new secret loses the customer if the old one is dead.
+        let harmless = |fault: &Fault| !(self.cst == CstMode::Strict && *fault == Fault::OneCookie);
+        let mut any_of: Vec<_> = Fault::ALL.into_iter().filter(harmless).collect();
+        // Which customer it is, and whether an answer arrives, matters most.
+        any_of.extend([Fault::OtherEntity, Fault::OtherEntity, Fault::ResetAfter, Fault::ResetAfter, Fault::Http503]);
+        let per_mille = [0, 20, 60, 60, 150, 300][rng.usize(..6)];
+        let latency_ms = millis(mostly_short(rng, 0, 200));
+        let jitter_ms = millis(mostly_short(rng, 0, 500));
+        (latency_ms, jitter_ms, Share { any_of, per_mille, seed: rng.u64(..) }, mostly_short(rng, 500, 3_000))
+    }
+}
+
+/// What happens to a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    /// `SIGKILL`.
+    Killed,
+    /// `SIGSTOP`, and after a while `SIGCONT`.
+    Stopped(Duration),
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Killed => "processes to be killed if still at work",
+            Self::Stopped(_) => "processes to be stopped if still at work, and killed later",
+        })
+    }
+}
+
+/// What happens to connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Burst {
+    Mode(Mode),
+    /// All connections are reset every now and then.
+    Cuts,
+    /// An answer is lost every now and then.
+    LostAnswers,
+}
+
+impl fmt::Display for Burst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mode(Mode::Pass) => "fine",
+            Self::Mode(Mode::Delay(_)) => "delays",
+            Self::Mode(Mode::BlackHole) => "black holes",
+            Self::Mode(Mode::Refuse) => "refusals",
+            Self::Mode(Mode::LoseAnswers) => "all answers lost",
+            Self::Cuts => "cuts",
+            Self::LostAnswers => "single answers lost",
+        })
+    }
+}
+
+/// Mostly near the shortest.
+fn mostly_short(rng: &mut Rng, shortest_ms: u64, longest_ms: u64) -> Duration {
+    let share = rng.f64().powi(3);
+    Duration::from_millis(shortest_ms) + Duration::from_millis(longest_ms - shortest_ms).mul_f64(share)
+}
+
+fn number<T: FromStr>(name: &str) -> Option<T> {
+    let text = env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, and is {text}")))
+}

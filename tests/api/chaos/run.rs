@@ -1,0 +1,407 @@
+//! The run: processes that work and die, proxies that misbehave, a LiveChat in changing moods, and somebody who writes
+//! everything down.
+
+use super::{
+    check::MOST_TRIES,
+    history::{Call, Grant, History, Journal, Look, Outcome, Probe, TokenObject, Who},
+    plan::{Burst, Fate, MOST_OFF_MS, Plan},
+};
+use crate::{
+    proxy::{Mode, Proxy},
+    world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, World, http_api, subject},
+};
+use cip::{
+    accounts::Accounts,
+    config::{LiveChat, Source},
+    identity::Identity,
+    store::Store,
+    time::{Deadline, millis, now_ms},
+};
+use fastrand::Rng;
+use local::sandbox::{CstMode, Granted, Sandbox, Share};
+use serde_json::json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    process::Command,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{task::JoinSet, time::sleep};
+
+/// How many processes work at a time.
+pub(crate) const PLACES: usize = 20;
+/// How many ask for everybody's token at the end.
+const HELPERS: usize = 6;
+/// How much longer than Lambda would an answer is waited for.
+const GRACE: Duration = Duration::from_secs(1);
+/// More than a process is ever stopped for.
+const LONGEST_STOP: Duration = Duration::from_mins(1);
+
+/// What is counted for the report, by kind.
+pub(crate) type Tally = BTreeMap<String, u64>;
+
+/// Everything that came of a run.
+pub(crate) struct Record {
+    pub(crate) history: History,
+    pub(crate) journal: Journal,
+    pub(crate) tally: Tally,
+    pub(crate) livechat_calls: u64,
+    pub(crate) most_waiting: usize,
+}
+
+/// What everybody shares.
+struct Run {
+    plan: Plan,
+    world: World,
+    store: Store,
+    accounts: Accounts,
+    dynamodb: Proxy,
+    livechat: Proxy,
+    began: Instant,
+    ends: OnceLock<Instant>,
+    history: Mutex<History>,
+    tally: Mutex<Tally>,
+}
+
+/// A process that works, and how far its clock is ahead.
+struct Worker {
+    function: Function,
+    binary: Binary,
+    clock_off_ms: i64,
+}
+
+/// Makes the world, lets it go wrong for as long as planned, sees it recover, and looks at what is left.
+pub(crate) async fn run(plan: Plan) -> Record {
+    let world = World::new().await.with("RUST_LOG", "info").with("RENEWALS_PER_MINUTE", "10000");
+    let upstream = |name| address(&world.setting(name).expect("a setting"));
+    let dynamodb = Proxy::start(upstream("AWS_ENDPOINT_URL_DYNAMODB")).await;
+    let livechat = Proxy::start(upstream("LIVECHAT_ACCOUNTS_URL")).await;
+    let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url()).with("LIVECHAT_ACCOUNTS_URL", &livechat.url());
+    let settings = LiveChat::read(&Source::new(|name| world.setting(name))).expect("good settings");
+    let accounts = Accounts::new(settings).expect("a client");
+    let history = History {
+        began_unix_ms: now_ms(),
+        skew_ms: if plan.faketime.is_some() { 2 * MOST_OFF_MS } else { 0 },
+        rejections: true,
+        secrets_die: plan.cst == CstMode::Strict,
+        ..History::default()
+    };
+    let store = world.store();
+    world.sandbox.set(|settings| {
+        settings.cst = plan.cst;
+        settings.expires_in = plan.expires_in_s;
+    });
+    let (began, history, tally) = (Instant::now(), Mutex::new(history), Mutex::default());
+    let run = Arc::new(Run {
+        plan,
+        world,
+        store,
+        accounts,
+        dynamodb,
+        livechat,
+        began,
+        ends: OnceLock::new(),
+        history,
+        tally,
+    });
+    run.clone().chaos().await;
+    run.clone().recovery().await;
+    run.last_looks().await;
+    Arc::into_inner(run).expect("all tasks have ended").record()
+}
+
+impl Run {
+    async fn chaos(self: Arc<Self>) {
+        let mut workers = JoinSet::new();
+        for place in 0..PLACES {
+            let (run, mut rng) = (self.clone(), self.plan.dice(&format!("place {place}")));
+            workers.spawn(async move { (run.start(Plan::binary(place), &mut rng).await, rng) });
+        }
+        let workers = workers.join_all().await;
+        self.ends.set(Instant::now() + Duration::from_secs(self.plan.seconds)).expect("it begins once");
+        let mut tasks = JoinSet::new();
+        for (worker, rng) in workers {
+            tasks.spawn(self.clone().work(worker, rng));
+        }
+        tasks.spawn(self.clone().weather("DynamoDB", self.dynamodb.clone()));
+        tasks.spawn(self.clone().weather("LiveChat", self.livechat.clone()));
+        tasks.spawn(self.clone().moods());
+        tasks.spawn(self.clone().looks());
+        tasks.join_all().await;
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends.get().is_none_or(|ends| Instant::now() >= *ends)
+    }
+
+    fn now_us(&self) -> u64 {
+        self.at_us(Instant::now())
+    }
+
+    fn at_us(&self, instant: Instant) -> u64 {
+        u64::try_from(instant.duration_since(self.began).as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, what: impl Into<String>) {
+        *self.tally.lock().unwrap_or_else(PoisonError::into_inner).entry(what.into()).or_default() += 1;
+    }
+
+    fn sandbox(&self) -> &Sandbox {
+        &self.world.sandbox
+    }
+
+    /// One call after the other, in one process until it dies and then in the next.
+    async fn work(self: Arc<Self>, mut worker: Worker, mut rng: Rng) {
+        let binary = worker.binary;
+        while !self.is_over() {
+            sleep(Plan::pause(&mut rng)).await;
+            let who = self.plan.who(&mut rng, self.began.elapsed());
+            let (timeout, fate) = (Plan::timeout(&mut rng), Plan::fate(&mut rng, binary));
+            if let Some((_, fate)) = &fate {
+                self.count(fate.to_string());
+            }
+            let outcome = self.call(&worker, who, timeout, fate).await;
+            let was_stopped = matches!(fate, Some((_, Fate::Stopped(_))));
+            if was_stopped || matches!(outcome, Outcome::Killed | Outcome::Unanswered) {
+                worker.function.end().await;
+                worker = self.start(binary, &mut rng).await;
+            }
+        }
+        worker.function.end().await;
+    }
+
+    /// A process that is up.
+    async fn start(&self, binary: Binary, rng: &mut Rng) -> Worker {
+        let clock_off_ms = self.plan.clock_off_ms(rng);
+        let mut settings = Vec::new();
+        if let Some(library) = self.plan.faketime.as_ref().filter(|_| clock_off_ms != 0) {
+            settings.push(("LD_PRELOAD", library.clone()));
+            let (sign, off_ms) = (if clock_off_ms < 0 { '-' } else { '+' }, clock_off_ms.unsigned_abs());
+            settings.push(("FAKETIME", format!("{sign}{}.{:03}", off_ms / 1000, off_ms % 1000)));
+            settings.push(("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()));
+            self.count("processes with a wrong clock");
+        }
+        self.count("processes");
+        let function = self.world.spawn_with(binary, &settings).await;
+        // What is no event of API Gateway's needs neither DynamoDB nor LiveChat.
+        assert_eq!(function.send(&json!({})).await.status(), 400);
+        Worker { function, binary, clock_off_ms }
+    }
+
+    async fn call(&self, worker: &Worker, who: Who, timeout: Duration, fate: Option<(Duration, Fate)>) -> Outcome {
+        let query = who.group.map_or_else(String::new, |group| format!("group={group}"));
+        let event = http_api(worker.binary, &who.user, &query);
+        // The deadline is by the clock of the machine that the process runs on.
+        let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
+        // Nobody who is stopped can be in time.
+        let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
+        let start_us = self.now_us();
+        let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
+        let outcome = tokio::select! {
+            answer = worker.function.answer(&request_id, time + GRACE) => {
+                answer.map_or(Outcome::Unanswered, |answer| outcome(worker.binary, &answer))
+            }
+            () = meet(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
+        };
+        let end_us = self.now_us();
+        let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let call = Call { who, operation: worker.binary, start_us, deadline_us, end_us, outcome: outcome.clone() };
+        self.history().calls.push(call);
+        outcome
+    }
+
+    /// Fine, foul, and fine again.
+    async fn weather(self: Arc<Self>, name: &str, proxy: Proxy) {
+        let mut rng = self.plan.dice(name);
+        while !self.is_over() {
+            let (fine, burst, lasts) = Plan::weather(&mut rng);
+            sleep(fine).await;
+            self.count(format!("{name}: {burst}"));
+            let until = Instant::now() + lasts;
+            match burst {
+                Burst::Mode(mode) => {
+                    proxy.set(mode);
+                    sleep(lasts).await;
+                }
+                Burst::Cuts | Burst::LostAnswers => {
+                    while Instant::now() < until {
+                        sleep(Duration::from_millis(rng.u64(20..200))).await;
+                        if matches!(burst, Burst::Cuts) { proxy.cut() } else { proxy.lose_next_answer() }
+                    }
+                }
+            }
+            proxy.set(Mode::Pass);
+        }
+    }
+
+    async fn moods(self: Arc<Self>) {
+        let mut rng = self.plan.dice("moods");
+        while !self.is_over() {
+            let (latency_ms, jitter_ms, share, lasts) = self.plan.mood(&mut rng);
+            self.sandbox().set(|settings| (settings.latency_ms, settings.jitter_ms) = (latency_ms, jitter_ms));
+            self.sandbox().fail_share(share);
+            sleep(lasts).await;
+        }
+        self.sandbox().set(|settings| (settings.latency_ms, settings.jitter_ms) = (0, 0));
+        self.sandbox().fail_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
+    }
+
+    /// Looks at what is stored, and lets LiveChat forget somebody now and then.
+    async fn looks(self: Arc<Self>) {
+        let mut rng = self.plan.dice("looks");
+        while !self.is_over() {
+            sleep(Duration::from_millis(rng.u64(..200))).await;
+            let who = self.plan.who(&mut rng, self.began.elapsed());
+            if let Some(identity) = self.look(who).await
+                && rng.u8(..12) == 0
+            {
+                self.history().forgotten.insert(identity.entity_id.clone());
+                self.sandbox().forget(&identity.entity_id);
+                self.count("customers that LiveChat was made to forget");
+            }
+        }
+    }
+
+    async fn look(&self, who: Who) -> Option<Identity> {
+        let start_us = self.now_us();
+        let record = self.store.read(&subject(&who.user, who.group), Deadline::after(Duration::from_secs(10))).await;
+        let identity = record.expect("the database itself is well").and_then(|record| record.identity);
+        let (end_us, entity) = (self.now_us(), identity.as_ref().map(|identity| identity.entity_id.clone()));
+        self.history().looks.push(Look { who, start_us, end_us, entity });
+        identity
+    }
+
+    fn everybody(&self) -> BTreeSet<Who> {
+        let history = self.history();
+        let seen = history.calls.iter().map(|call| &call.who).chain(history.looks.iter().map(|look| &look.who));
+        seen.cloned().collect()
+    }
+
+    /// Nothing goes wrong any more. Everybody asks for a token until there is one.
+    async fn recovery(self: Arc<Self>) {
+        let calm_us = self.now_us();
+        self.history().calm_us = calm_us;
+        let everybody = Arc::new(Mutex::new(self.everybody()));
+        let mut helpers = JoinSet::new();
+        for helper in 0..HELPERS {
+            let (run, everybody) = (self.clone(), everybody.clone());
+            helpers.spawn(async move {
+                let worker = run.start(GetToken, &mut run.plan.dice(&format!("helper {helper}"))).await;
+                let next = || everybody.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
+                while let Some(who) = next() {
+                    run.recover(&worker, who).await;
+                }
+                worker.function.end().await;
+            });
+        }
+        helpers.join_all().await;
+    }
+
+    async fn recover(&self, worker: &Worker, who: Who) {
+        for _ in 0..MOST_TRIES {
+            let comes_back = match self.call(worker, who.clone(), Duration::from_secs(15), None).await {
+                Outcome::Problem { retry_after, .. } => retry_after.unwrap_or_default(),
+                _ => return,
+            };
+            sleep(Duration::from_secs(comes_back)).await;
+        }
+    }
+
+    /// Shows LiveChat what is stored.
+    async fn last_looks(&self) {
+        for who in self.everybody() {
+            let Some(identity) = self.look(who.clone()).await else { continue };
+            let (at_us, group) = (self.now_us(), subject(&who.user, who.group).group);
+            let deadline = Deadline::after(Duration::from_secs(10));
+            let grant = self.accounts.token_at_once(group, Some(&identity), deadline).await;
+            let (stored, taken_for) = (identity.entity_id, grant.expect("LiveChat is well").entity_id);
+            self.history().probes.push(Probe { who, at_us, stored, taken_for });
+        }
+    }
+
+    fn record(self) -> Record {
+        std::fs::write("/tmp/chaos-said.log", self.world.said()).expect("DEBUG");
+        let journal = self.sandbox().journal().into_iter().map(|granted| self.grant(granted)).collect();
+        let mut tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (fault, times) in self.world.sandbox.faults_hit() {
+            let name = serde_json::to_value(fault).unwrap_or_default();
+            tally.insert(format!("fault {}", name.as_str().unwrap_or_default()), times);
+        }
+        Record {
+            history: self.history.into_inner().unwrap_or_else(PoisonError::into_inner),
+            journal,
+            tally,
+            livechat_calls: self.world.sandbox.calls().token,
+            most_waiting: self.world.sandbox.most_waiting(),
+        }
+    }
+
+    fn grant(&self, granted: Granted) -> Grant {
+        Grant {
+            came_us: self.at_us(granted.came),
+            took_effect_us: self.at_us(granted.took_effect),
+            proved: granted.proved,
+            claimed: granted.claimed,
+            entity: granted.entity_id,
+            access_token: granted.access_token,
+            ends_us: self.at_us(granted.ends),
+        }
+    }
+}
+
+/// Ends when the fate has been met, which is never without one.
+async fn meet(fate: Option<(Duration, Fate, &Function)>) {
+    let Some((after, fate, function)) = fate else { return std::future::pending().await };
+    sleep(after).await;
+    if let (Fate::Stopped(lasts), Some(pid)) = (fate, function.pid()) {
+        signal("STOP", pid);
+        sleep(lasts).await;
+        signal("CONT", pid);
+        // It goes on where it was, with a lease that may be over.
+        sleep(Duration::from_secs(2)).await;
+    }
+    function.kill();
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "SIG{name} for {pid}");
+}
+
+fn address(url: &str) -> SocketAddr {
+    let host = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
+    host.parse().unwrap_or_else(|_| panic!("{url} must have the form http://127.0.0.1:8000"))
+}
+
+/// What an answer means, if it is one of the contract's.
+fn outcome(binary: Binary, answer: &Answer) -> Outcome {
+    let (status, body) = (answer.status(), answer.body());
+    if answer.header("cache-control") != "no-store" {
+        return Outcome::Odd("an answer that may be cached".into());
+    }
+    if status != 200 {
+        let code = body["code"].as_str().unwrap_or_default().to_owned();
+        return Outcome::Problem { status, code, retry_after: answer.header("retry-after").parse().ok() };
+    }
+    let text = |name: &str| body[name].as_str().map(str::to_owned);
+    let token = || {
+        Some(TokenObject {
+            entity: text("entityId")?,
+            access_token: text("accessToken")?,
+            created_ms: body["creationDate"].as_u64()?,
+            expires_in_ms: body["expiresIn"].as_u64()?,
+            source: answer.source().to_owned(),
+        })
+    };
+    let good = match binary {
+        HasToken => body.as_bool().map(Outcome::HasToken),
+        Invalidate => body.is_null().then_some(Outcome::Invalidated),
+        _ => token().map(Outcome::Token),
+    };
+    good.unwrap_or_else(|| Outcome::Odd(format!("{status} with {body}")))
+}

@@ -1,0 +1,136 @@
+//! LiveChat swallows every call for a while, and the site goes on. `OUTAGE_SECONDS` says for how long (default 6), and
+//! `--nocapture` shows the figures.
+
+use crate::{
+    proxy::{Mode, Proxy},
+    world::*,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    task::JoinSet,
+    time::interval,
+};
+
+const USERS: usize = 200;
+const CALLS_PER_SECOND: u32 = 50;
+const LARGEST_FLEET: usize = 32;
+
+/// Functions as Lambda keeps them: an idle process takes the call, or else a new one is started for it.
+#[derive(Clone)]
+struct Fleet {
+    world: Arc<World>,
+    binary: Binary,
+    idle: Arc<Mutex<Vec<Function>>>,
+    /// As an account of AWS's, it has an end.
+    room: Arc<Semaphore>,
+}
+
+impl Fleet {
+    async fn new(world: &Arc<World>, binary: Binary, warm: usize) -> Self {
+        let room = Arc::new(Semaphore::new(LARGEST_FLEET));
+        let fleet = Self { world: world.clone(), binary, idle: Arc::default(), room };
+        for _ in 0..warm {
+            let function = world.spawn(binary).await;
+            assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
+            fleet.idle.lock().await.push(function);
+        }
+        fleet
+    }
+
+    async fn call(&self, user: &str) -> (Answer, Duration) {
+        let started = Instant::now();
+        let _room = self.room.acquire().await.expect("it is never closed");
+        let idle = self.idle.lock().await.pop();
+        let function = match idle {
+            Some(function) => function,
+            None => self.world.spawn(self.binary).await,
+        };
+        let answer = function.call(self.binary, user).await;
+        let took = started.elapsed();
+        self.idle.lock().await.push(function);
+        (answer, took)
+    }
+
+    /// Calls for one user after the other at a steady rate, whatever became of the calls before.
+    async fn load(&self, calls: u32) -> Vec<(Answer, Duration)> {
+        let mut beat = interval(Duration::from_secs(1) / CALLS_PER_SECOND);
+        let mut running = JoinSet::new();
+        for n in 0..calls {
+            beat.tick().await;
+            let fleet = self.clone();
+            running.spawn(async move { fleet.call(&user(n as usize % USERS)).await });
+        }
+        running.join_all().await
+    }
+}
+
+fn user(n: usize) -> String {
+    format!("user-{n}")
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
+    let seconds: u32 = std::env::var("OUTAGE_SECONDS").map_or(6, |seconds| seconds.parse().expect("a number"));
+    let world = World::new().await.with("RUST_LOG", "info");
+    let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
+    let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
+    let fleet = Fleet::new(&world, GetToken, 8).await;
+    for n in 0..USERS {
+        fleet.call(&user(n)).await.0.token();
+        // Every token is due to be renewed, and lives for an hour yet: the worst case.
+        world.age_token(&user(n), Duration::from_hours(7)).await;
+    }
+    let asked = world.sandbox.calls().token;
+
+    livechat.set(Mode::BlackHole);
+    livechat.forget_most();
+    let during = fleet.load(seconds * CALLS_PER_SECOND).await;
+    let most_waiting = livechat.most_waiting();
+    let processes = fleet.idle.lock().await.len();
+    assert_eq!(world.sandbox.calls().token, asked);
+    for (answer, _) in &during {
+        answer.token();
+        assert_eq!(answer.source(), "hit; detail=livechat-unavailable");
+    }
+    println!(
+        "black hole: {} calls in {seconds} s, all answered from the store; median {:?}; most waiting on LiveChat at once: \
+         {most_waiting}; {processes} processes",
+        during.len(),
+        median(during.iter().map(|(_, took)| *took).collect()),
+    );
+    assert!(most_waiting <= 10, "{most_waiting}");
+
+    livechat.set(Mode::Pass);
+    let back = Instant::now();
+    let recovered = tokio::time::timeout(Duration::from_secs(30), async {
+        while fleet.call(&user(0)).await.0.source() != "fwd=stale" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let first = back.elapsed();
+        // From then on no call is held back: the others renew at once, or as soon as their process looks again.
+        let mut rest = JoinSet::new();
+        for n in 1..USERS {
+            let fleet = fleet.clone();
+            rest.spawn(async move {
+                while fleet.call(&user(n)).await.0.source().starts_with("hit; detail") {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            });
+            tokio::time::sleep(Duration::from_secs(1) / CALLS_PER_SECOND).await;
+        }
+        rest.join_all().await;
+        (first, back.elapsed())
+    });
+    let (first, all) = recovered.await.expect("LiveChat is found to be back");
+    println!("LiveChat is back: found out after {first:?}, all {USERS} users renewed after {all:?} (asked over 4 s)");
+    assert_eq!(world.sandbox.customers(), USERS as u64);
+}

@@ -1,0 +1,324 @@
+//! A TCP proxy on loopback, to stand before DynamoDB or LiveChat and have bad moments when a test says so.
+//!
+//! It knows nothing of HTTP but that a request is followed by its answer: what a client has sent something on and got
+//! nothing back yet is *waiting*.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+/// What becomes of connections from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// All is well.
+    #[default]
+    Pass,
+    /// Whatever is sent, either way, arrives that much later.
+    Delay(Duration),
+    /// New connections are taken and nothing goes through any of them. When that is over, all of them die: whoever sent
+    /// something meanwhile would wait for ever.
+    BlackHole,
+    /// All connections are reset, new ones at once.
+    Refuse,
+    /// Requests go through, and take effect. Instead of the answer there is a reset.
+    LoseAnswers,
+}
+
+/// The proxy. Clones are handles of the same one, which serves until the runtime ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    upstream: SocketAddr,
+    weather: Arc<watch::Sender<Weather>>,
+    open: Arc<Gauge>,
+    waiting: Arc<Gauge>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Weather {
+    mode: Mode,
+    /// Connections that are older than the latest cut are dead.
+    cuts: u64,
+    /// The next answer is lost.
+    loses_next: bool,
+}
+
+impl Proxy {
+    /// Listens on a free port, for `upstream`.
+    pub(crate) async fn start(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let weather = Arc::new(watch::Sender::default());
+        let proxy = Self { address, upstream, weather, open: Arc::default(), waiting: Arc::default() };
+        let serves = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let serves = serves.clone();
+                tokio::spawn(async move { serves.carry(client).await });
+            }
+        });
+        proxy
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Changes what becomes of connections, those that are open too.
+    pub(crate) fn set(&self, mode: Mode) {
+        self.weather.send_modify(|weather| {
+            weather.cuts +=
+                u64::from(mode == Mode::Refuse || (weather.mode == Mode::BlackHole && mode != weather.mode));
+            (weather.mode, weather.loses_next) = (mode, false);
+        });
+    }
+
+    /// Resets all connections that are open, also in the middle of an answer. New ones are as before.
+    pub(crate) fn cut(&self) {
+        self.weather.send_modify(|weather| weather.cuts += 1);
+    }
+
+    /// The next answer, whoever's it is, is lost: its request takes effect, and its connection is reset. If none comes before
+    /// the next [`set`](Self::set), none is lost.
+    pub(crate) fn lose_next_answer(&self) {
+        self.weather.send_modify(|weather| weather.loses_next = true);
+    }
+
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.now.load(SeqCst)
+    }
+
+    /// Connections on which something was sent and nothing has come back yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.now.load(SeqCst)
+    }
+
+    /// The most that were ever [`waiting`](Self::waiting) at the same time since the start or the latest
+    /// [`forget_most`](Self::forget_most).
+    pub(crate) fn most_waiting(&self) -> usize {
+        self.waiting.most.load(SeqCst)
+    }
+
+    /// Starts to count the most anew.
+    pub(crate) fn forget_most(&self) {
+        self.waiting.most.store(self.waiting(), SeqCst);
+    }
+
+    async fn carry(self, mut client: TcpStream) {
+        let _open = self.open.enter();
+        let mut weather = self.weather.subscribe();
+        let Weather { mode, cuts, .. } = *weather.borrow_and_update();
+        let ended_well = mode != Mode::Refuse
+            && tokio::select! {
+                _ = weather.wait_for(|weather| weather.cuts != cuts) => false,
+                ended = self.forward(&mut client) => ended.is_ok(),
+            };
+        if !ended_well {
+            let _ = client.set_zero_linger();
+        }
+    }
+
+    /// Carries bytes both ways until one side ends the connection.
+    async fn forward(&self, client: &mut TcpStream) -> io::Result<()> {
+        let mut upstream = TcpStream::connect(self.upstream).await?;
+        for stream in [&*client, &upstream] {
+            stream.set_nodelay(true)?;
+        }
+        let (mut request, mut answer) = (vec![0; 16_384], vec![0; 16_384]);
+        let mut waiting = None;
+        loop {
+            tokio::select! {
+                read = client.read(&mut request) => {
+                    let read = read?;
+                    if read == 0 {
+                        return Ok(());
+                    }
+                    waiting.get_or_insert_with(|| self.waiting.enter());
+                    self.pass_on(&request[..read], &mut upstream).await?;
+                }
+                read = upstream.read(&mut answer) => {
+                    let read = read?;
+                    if read > 0 && waiting.is_some() && self.loses_this_answer() {
+                        return Err(io::ErrorKind::ConnectionReset.into());
+                    }
+                    if self.pass_on(&answer[..read], client).await? {
+                        waiting = None;
+                    }
+                    if read == 0 {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether it went through. In a black hole nothing does, and the end of the connection does not show either.
+    async fn pass_on(&self, bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
+        let mode = || self.weather.borrow().mode;
+        if let Mode::Delay(delay) = mode() {
+            tokio::time::sleep(delay).await;
+        }
+        if mode() == Mode::BlackHole {
+            if bytes.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            return Ok(false);
+        }
+        to.write_all(bytes).await?;
+        Ok(true)
+    }
+
+    fn loses_this_answer(&self) -> bool {
+        let mut loses = false;
+        self.weather.send_if_modified(|weather| {
+            loses = weather.mode == Mode::LoseAnswers || std::mem::take(&mut weather.loses_next);
+            false
+        });
+        loses
+    }
+}
+
+/// How many are in, and how many ever were at the same time.
+#[derive(Debug, Default)]
+struct Gauge {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Gauge {
+    fn enter(self: &Arc<Self>) -> Inside {
+        let now = self.now.fetch_add(1, SeqCst) + 1;
+        self.most.fetch_max(now, SeqCst);
+        Inside(self.clone())
+    }
+}
+
+struct Inside(Arc<Gauge>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, SeqCst);
+    }
+}
+
+/// A server that answers each line with the same line; how many it has read.
+async fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let read = Arc::new(AtomicUsize::new(0));
+    let counts = read.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counts = counts.clone();
+            tokio::spawn(async move {
+                let mut line = [0; 4];
+                while stream.read_exact(&mut line).await.is_ok() {
+                    counts.fetch_add(1, SeqCst);
+                    if stream.write_all(&line).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, read)
+}
+
+async fn ask(stream: &mut TcpStream) -> io::Result<[u8; 4]> {
+    stream.write_all(b"ping").await?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await.map(|_| answer)
+}
+
+async fn until(what: impl Fn() -> bool) {
+    let waits = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waits).await.expect("it comes about");
+}
+
+#[tokio::test]
+async fn it_passes_delays_cuts_and_refuses() {
+    let (upstream, read) = echo().await;
+    let proxy = Proxy::start(upstream).await;
+    let connect = || TcpStream::connect(proxy.address);
+    let mut stream = connect().await.expect("a connection");
+    assert_eq!(ask(&mut stream).await.ok(), Some(*b"ping"));
+    proxy.set(Mode::Delay(Duration::from_millis(30)));
+    let started = std::time::Instant::now();
+    assert_eq!(ask(&mut stream).await.ok(), Some(*b"ping"));
+    assert!(started.elapsed() >= Duration::from_millis(60), "there and back");
+    assert_eq!((proxy.open(), proxy.waiting(), proxy.most_waiting()), (1, 0, 1));
+    proxy.set(Mode::Pass);
+    proxy.cut();
+    assert!(ask(&mut stream).await.is_err());
+    let mut stream = connect().await.expect("a connection");
+    assert!(ask(&mut stream).await.is_ok(), "a cut is for those that were open");
+    proxy.set(Mode::Refuse);
+    assert!(ask(&mut stream).await.is_err());
+    if let Ok(mut stream) = connect().await {
+        assert!(ask(&mut stream).await.is_err());
+    }
+    proxy.set(Mode::Pass);
+    assert!(ask(&mut connect().await.expect("a connection")).await.is_ok());
+    assert_eq!(read.load(SeqCst), 4);
+    until(|| proxy.open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_lost_after_its_request_arrived() {
+    let (upstream, read) = echo().await;
+    let proxy = Proxy::start(upstream).await;
+    let connect = || TcpStream::connect(proxy.address);
+    let mut stream = connect().await.expect("a connection");
+    proxy.lose_next_answer();
+    assert!(ask(&mut stream).await.is_err());
+    assert!(ask(&mut connect().await.expect("a connection")).await.is_ok(), "one is one");
+    proxy.lose_next_answer();
+    proxy.set(Mode::Pass);
+    assert!(ask(&mut connect().await.expect("a connection")).await.is_ok(), "that is over");
+    proxy.set(Mode::LoseAnswers);
+    for _ in 0..2 {
+        assert!(ask(&mut connect().await.expect("a connection")).await.is_err());
+    }
+    assert_eq!(read.load(SeqCst), 5);
+}
+
+#[tokio::test]
+async fn a_black_hole_holds_all_until_it_is_lifted_and_then_they_die() {
+    let (upstream, read) = echo().await;
+    let proxy = Proxy::start(upstream).await;
+    let mut old = TcpStream::connect(proxy.address).await.expect("a connection");
+    assert!(ask(&mut old).await.is_ok());
+    proxy.set(Mode::BlackHole);
+    let mut new = TcpStream::connect(proxy.address).await.expect("a connection");
+    let mut gone = TcpStream::connect(proxy.address).await.expect("a connection");
+    gone.write_all(b"ping").await.expect("sent");
+    let both = tokio::spawn(async move { (ask(&mut old).await.is_err(), ask(&mut new).await.is_err()) });
+    until(|| proxy.waiting() == 2).await;
+    drop(gone);
+    until(|| proxy.waiting() == 1).await;
+    assert_eq!(proxy.most_waiting(), 2);
+    assert!(!both.is_finished());
+    proxy.set(Mode::Pass);
+    assert_eq!(both.await.ok(), Some((true, true)));
+    assert_eq!(read.load(SeqCst), 1, "nothing of it went through");
+    until(|| proxy.waiting() == 0).await;
+    proxy.forget_most();
+    assert_eq!(proxy.most_waiting(), 0);
+}

@@ -1,0 +1,119 @@
+//! How often one user's token may be renewed.
+
+use crate::world::*;
+use aws_sdk_dynamodb::types::AttributeValue;
+use cip::time::now_ms;
+use local::sandbox::Fault;
+use std::time::Duration;
+
+/// A world with the limit that a site has if it sets none.
+async fn limited() -> World {
+    World::new().await.without("RENEWALS_PER_MINUTE")
+}
+
+async fn renew(world: &World, times: u64) {
+    for _ in 0..times {
+        world.call(GetFreshToken, "alice").await.token();
+    }
+}
+
+async fn a_minute_passes(world: &World) {
+    let then = AttributeValue::N((now_ms() - 60_000).to_string());
+    world.change_item("alice", "SET #quotaSince = :quotaSince", &["quotaSince"], then).await;
+}
+
+#[tokio::test]
+async fn a_loop_cannot_spend_the_owners_livechat_quota() {
+    let world = limited().await;
+    renew(&world, 10).await;
+    for _ in 0..3 {
+        let refused = world.call(GetFreshToken, "alice").await;
+        assert_eq!(refused.problem(), (429, "rate_limited".into()));
+        let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        assert!(refused.body()["detail"].as_str().expect("a detail").contains("RENEWALS_PER_MINUTE"));
+    }
+    assert_eq!(world.sandbox.calls().token, 10);
+    world.call(GetFreshToken, "bob").await.token();
+}
+
+#[tokio::test]
+async fn the_stored_token_is_answered_without_limit() {
+    let world = limited().await;
+    renew(&world, 10).await;
+    for _ in 0..20 {
+        assert_eq!(world.call(GetToken, "alice").await.source(), "hit");
+    }
+    world.age_token("alice", Duration::from_hours(7)).await;
+    assert_eq!(world.call(GetToken, "alice").await.source(), "hit; detail=rate-limited");
+    world.call(Invalidate, "alice").await.body();
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (429, "rate_limited".into()));
+    assert_eq!(world.sandbox.calls().token, 10);
+}
+
+#[tokio::test]
+async fn the_next_minute_has_renewals_of_its_own() {
+    let world = limited().await;
+    for _ in 0..2 {
+        renew(&world, 10).await;
+        assert_eq!(world.call(GetFreshToken, "alice").await.status(), 429);
+        a_minute_passes(&world).await;
+    }
+    assert_eq!(world.sandbox.calls().token, 20);
+}
+
+#[tokio::test]
+async fn a_site_can_set_the_limit() {
+    let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
+    renew(&world, 2).await;
+    assert_eq!(world.call(GetFreshToken, "alice").await.status(), 429);
+}
+
+#[tokio::test]
+async fn each_identity_of_a_user_has_a_limit_of_its_own() {
+    let world = limited().await.with("RENEWALS_PER_MINUTE", "1");
+    renew(&world, 1).await;
+    world.call_group(GetFreshToken, "alice", "3").await.token();
+    assert_eq!(world.call_group(GetFreshToken, "alice", "3").await.status(), 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_another_calls_result_is_not_counted() {
+    let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
+    world.sandbox.set(|settings| settings.latency_ms = 300);
+    let mut functions = Vec::new();
+    for _ in 0..6 {
+        let function = world.spawn(GetFreshToken).await;
+        assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
+        functions.push(function);
+    }
+    let mut calls = tokio::task::JoinSet::new();
+    for function in functions {
+        calls.spawn(async move { function.call(GetFreshToken, "alice").await });
+    }
+    for answer in calls.join_all().await {
+        answer.token();
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_failed_is_counted() {
+    let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
+    world.sandbox.fail(Fault::OauthInvalidRequest, 2);
+    for _ in 0..2 {
+        assert_eq!(world.call(GetFreshToken, "alice").await.status(), 502);
+    }
+    assert_eq!(world.call(GetFreshToken, "alice").await.status(), 429);
+    assert_eq!(world.sandbox.calls().token, 2);
+}
+
+#[tokio::test]
+async fn a_minute_that_a_wrong_clock_began_locks_nobody_out() {
+    let world = limited().await;
+    renew(&world, 10).await;
+    let next_year = AttributeValue::N((now_ms() + 31_536_000_000).to_string());
+    world.change_item("alice", "SET #quotaSince = :quotaSince", &["quotaSince"], next_year).await;
+    renew(&world, 1).await;
+    let since = world.item("alice").await["quotaSince"].as_n().expect("a number").parse::<u64>().expect("a number");
+    assert!(since <= now_ms(), "and the next minute begins now");
+}

@@ -1,0 +1,199 @@
+//! The sandbox itself, asked as LiveChat and as a test would: the other tests are worth no more than it is.
+
+use local::sandbox::{App, CstMode, Fault, Granted, Sandbox};
+use reqwest::{Client, Method, RequestBuilder, header};
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::net::TcpListener;
+
+/// A sandbox and a client that asks it without any of our code between.
+struct Lab {
+    sandbox: Sandbox,
+    http: Client,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let sandbox = Sandbox::start(listener, App::for_page("https://shop.example/"), None).expect("a sandbox");
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider supports its own default versions")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let http = Client::builder().tls_backend_preconfigured(tls).no_proxy().build().expect("a client");
+        Self { sandbox, http }
+    }
+
+    /// The status and text of what the admin API answers.
+    async fn admin(&self, method: Method, path: &str, body: &str) -> (u16, String) {
+        let request = self.http.request(method, format!("{}{path}", self.sandbox.url())).body(body.to_owned());
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
+    async fn report(&self) -> Value {
+        let (status, report) = self.admin(Method::GET, "/sandbox", "").await;
+        assert_eq!(status, 200);
+        serde_json::from_str(&report).expect("JSON")
+    }
+
+    fn token_request(&self, cookies: Option<&str>) -> RequestBuilder {
+        let app = self.sandbox.app();
+        let body = json!({
+            "grant_type": "cookie", "response_type": "token", "client_id": app.client_id,
+            "organization_id": app.organization_id, "redirect_uri": "https://shop.example/"
+        });
+        let request = self.http.post(format!("{}/v2/customer/token", self.sandbox.url())).body(body.to_string());
+        cookies.into_iter().fold(request, |request, cookies| request.header(header::COOKIE, cookies))
+    }
+
+    /// Asks for a token; the cookies that came with it, as they are to be sent back.
+    async fn token(&self, cookies: Option<&str>) -> String {
+        let answer = self.token_request(cookies).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let set = answer.headers().get_all(header::SET_COOKIE).iter();
+        let pairs = set.map(|line| line.to_str().expect("text").split(';').next().expect("a pair").to_owned());
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    fn latest(&self) -> Granted {
+        self.sandbox.journal().pop().expect("a token was issued")
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_in_a_sentence_and_changes_nothing() {
+    let lab = Lab::new().await;
+    let before = lab.report().await;
+    for (method, path, body, says) in [
+        (Method::PATCH, "/sandbox/settings", "{", "The body is not what is asked for here"),
+        (Method::PATCH, "/sandbox/settings", "[]", "expected a map"),
+        (Method::PATCH, "/sandbox/settings", r#"{"latency": 1}"#, "unknown field `latency`, expected one of"),
+        (Method::PATCH, "/sandbox/settings", r#"{"latencyMs": -1}"#, "expected u64"),
+        (Method::PATCH, "/sandbox/settings", r#"{"latencyMs": 600001}"#, "latencyMs is 600001; 600000 is the most"),
+        (Method::PATCH, "/sandbox/settings", r#"{"jitterMs": 600001}"#, "jitterMs is 600001; 600000 is the most"),
+        (Method::PATCH, "/sandbox/settings", r#"{"expiresIn": 63072001}"#, "63072000 is the most"),
+        (Method::PATCH, "/sandbox/settings", r#"{"clockSkewMs": -31536000001}"#, "31536000000 is the most"),
+        (Method::PATCH, "/sandbox/settings", r#"{"cst": "other"}"#, "unknown variant `other`, expected one of"),
+        (Method::POST, "/sandbox/faults", "", "The body is not what is asked for here"),
+        (Method::POST, "/sandbox/faults", r#"{"fault": "flood"}"#, "unknown variant `flood`, expected one of"),
+        (Method::POST, "/sandbox/faults", r#"{"times": 2}"#, "missing field `fault`"),
+        (Method::POST, "/sandbox/faults", r#"{"fault": "html", "often": 2}"#, "unknown field `often`"),
+        (Method::POST, "/sandbox/faults", r#"{"anyOf": ["html"]}"#, "missing field `perMille`"),
+        (Method::POST, "/sandbox/faults", r#"{"anyOf": [], "perMille": 1}"#, "anyOf names no fault"),
+        (Method::POST, "/sandbox/faults", r#"{"anyOf": ["html"], "perMille": 1001}"#, "1000 is the most"),
+    ] {
+        let (status, text) = lab.admin(method, path, body).await;
+        assert_eq!(status, 400, "{body}: {text}");
+        assert!(text.contains(says) && text.ends_with(".\n"), "{body}: {text}");
+    }
+    assert_eq!(lab.report().await, before);
+}
+
+#[tokio::test]
+async fn a_test_can_set_everything_and_see_it() {
+    let lab = Lab::new().await;
+    let settings = json!({"latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "clockSkewMs": -4});
+    assert_eq!(lab.admin(Method::PATCH, "/sandbox/settings", &settings.to_string()).await.0, 200);
+    let share = json!({"anyOf": ["http_503"], "perMille": 1000, "seed": 7});
+    assert_eq!(lab.admin(Method::POST, "/sandbox/faults", &share.to_string()).await.0, 200);
+    assert_eq!(lab.admin(Method::POST, "/sandbox/faults", r#"{"fault": "html", "times": 2}"#).await.0, 200);
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            statuses.push(lab.token_request(None).send().await.expect("an answer").status().as_u16());
+        }
+        statuses
+    };
+    let report = lab.report().await;
+    assert_eq!(report["settings"], settings);
+    assert_eq!(report["share"], share);
+    assert_eq!(report["faults"], json!([{"fault": "html", "times": 2}]));
+    assert_eq!(statuses().await, [200, 200, 503]);
+    assert_eq!(lab.report().await["faultsHit"], json!({"html": 2, "http_503": 1}));
+    assert_eq!(lab.admin(Method::POST, "/sandbox/faults", r#"{"anyOf": [], "perMille": 0}"#).await.0, 200);
+    assert_eq!(statuses().await, [200, 200, 200]);
+    assert_eq!(lab.admin(Method::POST, "/sandbox/reset", "").await.0, 200);
+    let fresh = Lab::new().await.report().await;
+    assert_eq!(lab.report().await, fresh);
+    assert!(lab.sandbox.journal().is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_shows_in_dates_and_in_nothing_else() {
+    let lab = Lab::new().await;
+    let date = async || {
+        let answer = lab.token_request(None).send().await.expect("an answer");
+        answer.headers()[header::DATE].to_str().expect("text").to_owned()
+    };
+    assert_ne!(date().await, "Thu, 01 Jan 1970 00:00:00 GMT");
+    // Hours of the day and days of the month that have one digit, and a clock that cannot go before its beginning.
+    lab.sandbox.set(|settings| settings.clock_skew_ms = i64::MIN);
+    assert_eq!(date().await, "Thu, 01 Jan 1970 00:00:00 GMT");
+    let before = Instant::now();
+    lab.token(None).await;
+    let granted = lab.latest();
+    assert!(before <= granted.came && granted.came <= granted.took_effect);
+    assert_eq!(granted.ends, granted.took_effect + Duration::from_hours(8));
+    let info = lab.http.get(format!("{}/v2/customer/info", lab.sandbox.url())).bearer_auth(&granted.access_token);
+    let info: Value = serde_json::from_str(&info.send().await.expect("an answer").text().await.expect("a text"))
+        .expect("a token that lives");
+    assert_eq!(info["expires_in"], 28_800);
+}
+
+#[tokio::test]
+async fn the_journal_tells_what_cookies_proved_and_claimed() {
+    let lab = Lab::new().await;
+    lab.sandbox.set(|settings| settings.cst = CstMode::Strict);
+    let first = lab.token(None).await;
+    let alice = lab.latest().entity_id;
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, None));
+    let second = lab.token(Some(&first)).await;
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (Some(alice.clone()), Some(alice.clone())));
+    lab.token(Some(&first)).await;
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice.clone())), "a dead secret");
+    assert_ne!(lab.latest().entity_id, alice);
+    lab.sandbox.fail(Fault::OtherEntity, 1);
+    lab.token(Some(&second)).await;
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice.clone())), "not recognised");
+    lab.sandbox.forget(&alice);
+    lab.token(Some(&second)).await;
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice)), "forgotten");
+    lab.token(Some("__lc_cid=a; __lc_cst=b")).await;
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, None), "nobody's");
+}
+
+#[tokio::test]
+async fn a_call_takes_effect_although_its_caller_has_gone() {
+    let lab = Lab::new().await;
+    lab.sandbox.set(|settings| settings.latency_ms = 200);
+    let impatient = lab.token_request(None).timeout(Duration::from_millis(50)).send();
+    assert!(impatient.await.expect_err("no time for an answer").is_timeout());
+    assert_eq!(lab.sandbox.most_waiting(), 1);
+    while lab.sandbox.journal().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    lab.sandbox.reset();
+    assert_eq!(lab.sandbox.most_waiting(), 0, "who has gone no longer waits");
+}
+
+#[tokio::test]
+async fn late_answers_come_after_the_effect() {
+    let lab = Lab::new().await;
+    lab.sandbox.fail(Fault::HangAfter, 1);
+    let impatient = lab.token_request(None).timeout(Duration::from_millis(300)).send();
+    assert!(impatient.await.expect_err("no time for an answer").is_timeout());
+    assert_eq!(lab.sandbox.journal().len(), 1);
+    lab.sandbox.fail(Fault::SlowBody, 1);
+    let mut answer = lab.token_request(None).send().await.expect("headers at once");
+    assert_eq!(answer.status(), 200);
+    let start = answer.chunk().await.expect("no error").expect("a first part at once");
+    assert!(start.starts_with(br#"{"access"#));
+    let rest = tokio::time::timeout(Duration::from_millis(300), answer.chunk()).await;
+    assert!(rest.is_err(), "the rest takes its time");
+    assert_eq!(lab.sandbox.journal().len(), 2);
+}

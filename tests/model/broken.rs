@@ -1,0 +1,46 @@
+//! Small changes of the protocol, each of which a property must notice. `seeded.rs` shows that it does.
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// `Store::finish` stores whatever it is given, whoever has the lease.
+    NoFence,
+    /// The fence compares the owner, and not the lease's number.
+    FenceWithoutNumber,
+    /// The fence does not ask whether the lease is still there.
+    FenceWithoutLease,
+    /// `Store::take_lease` takes a lease that is held.
+    NoLeaseCondition,
+    /// `Store::take_lease` does not ask whether there is a newer token by now.
+    NoTokenCondition,
+    /// `Store::give_up` ends the lease, whosever it is.
+    ReleaseOfAnyLease,
+    /// The end of a lease removes its owner's name as well.
+    OwnerForgottenAtRelease,
+    /// Who took a lease by a write whose answer was lost does not see that it is its own.
+    OwnLeaseNotRecognised,
+    /// Who stored a token by a write whose answer was lost does not see that it is its own.
+    OwnResultNotRecognised,
+    /// A `getFreshToken` is content with the result of the call that was under way when it came.
+    FreshTakesTheCallUnderWay,
+    /// `Store::read` may answer what was stored a moment ago.
+    EventuallyConsistentReads,
+    /// A failure counts for everybody who sees it.
+    AnyFailureCounts,
+    /// A stored token that does not serve keeps a call from renewing it.
+    NoPassingOver,
+    /// A token is answered when LiveChat has issued it, and not stored first.
+    AnsweredBeforeStored,
+    /// The secret that comes with a token is not stored with it.
+    NewSecretNotStored,
+    /// `invalidate` removes the customer together with the token.
+    InvalidateForgetsTheCustomer,
+    /// A new customer is asked for again when the answer is lost.
+    RetriesNewCustomer,
+    /// Another customer than the one on record is believed at once.
+    OtherCustomerTakenAtOnce,
+    /// A holder asks LiveChat without looking how long its lease still lasts.
+    LeaseNotWatched,
+    /// A holder takes its own clock for everybody's.
+    SkewIgnored,
+}

@@ -1,0 +1,150 @@
+//! Faults that are built into the protocol, to see that the properties notice them: each test first explores the protocol as
+//! it is, and then with the fault, and prints the shortest way to what the fault breaks.
+
+use crate::{explore, properties::*, shortest, state::*, words};
+use Operation::{GetFreshToken, GetToken, Invalidate};
+use std::time::Duration;
+
+/// The fault breaks the property.
+fn breaks(broken: Broken, property: &'static str, protocol: &Protocol) {
+    explore(&format!("before {broken:?}"), protocol, 2);
+    let protocol = Protocol { broken: Some(broken), ..protocol.clone() };
+    let path = shortest(&protocol, property);
+    println!("{broken:?} breaks \"{property}\":\n{}", words::of(&protocol, path));
+}
+
+fn calm(calls: &[Operation], stored: Stored) -> Protocol {
+    Protocol::of(vec![calls.to_vec()], &[stored])
+}
+
+/// With a LiveChat that kills secrets, clocks that are as far apart as they may be, and a tick of a second.
+fn timed(calls: &[Operation]) -> Protocol {
+    let clocks = Clocks::Timed { tick: Duration::from_secs(1), ahead: vec![0, 2] };
+    Protocol { secrets: Secrets::Strict, clocks, ..calm(calls, Stored::NoToken) }
+}
+
+#[test]
+fn no_fence() {
+    let faults = Faults { lapses: 1, ..Faults::default() };
+    breaks(Broken::NoFence, ONE_IDENTITY, &Protocol { faults, ..calm(&[GetToken; 2], Stored::Nothing) });
+}
+
+#[test]
+fn a_fence_without_the_number() {
+    let faults = Faults { lapses: 1, late_writes: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetFreshToken; 2], Stored::Nothing) };
+    breaks(Broken::FenceWithoutNumber, ONE_IDENTITY, &protocol);
+}
+
+#[test]
+fn a_fence_without_the_lease() {
+    let faults = Faults { lost_writes: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetToken, GetFreshToken, Invalidate], Stored::NoToken) };
+    breaks(Broken::FenceWithoutLease, INVALIDATED_MEANS_GONE, &protocol);
+}
+
+#[test]
+fn reads_that_are_not_strongly_consistent() {
+    let usable = Stored::Token(Life::Usable);
+    breaks(Broken::EventuallyConsistentReads, NEVER_OLDER, &calm(&[GetToken, GetFreshToken], usable));
+    breaks(Broken::EventuallyConsistentReads, INVALIDATED_MEANS_GONE, &calm(&[GetToken, Invalidate], usable));
+}
+
+#[test]
+fn a_lease_that_is_taken_though_it_is_held() {
+    breaks(Broken::NoLeaseCondition, ONE_REQUEST_AT_A_TIME, &timed(&[GetToken; 2]));
+    breaks(Broken::NoLeaseCondition, CALLS_SHARE, &calm(&[GetToken; 2], Stored::NoToken));
+}
+
+#[test]
+fn a_lease_that_is_taken_though_there_is_a_token() {
+    breaks(Broken::NoTokenCondition, CALLS_SHARE, &calm(&[GetToken; 2], Stored::NoToken));
+}
+
+#[test]
+fn a_late_holder_that_ends_the_lease_of_another() {
+    breaks(Broken::ReleaseOfAnyLease, ONE_REQUEST_AT_A_TIME, &timed(&[GetFreshToken; 3]));
+}
+
+#[test]
+fn an_owner_that_is_forgotten_when_the_lease_ends() {
+    let faults = Faults { late_writes: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetFreshToken], Stored::NoToken) };
+    breaks(Broken::OwnerForgottenAtRelease, NO_STRAY_LEASE, &protocol);
+}
+
+#[test]
+fn a_lease_of_ones_own_that_is_not_recognised() {
+    let faults = Faults { lost_writes: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetFreshToken], Stored::NoToken) };
+    breaks(Broken::OwnLeaseNotRecognised, NO_STRAY_LEASE, &protocol);
+}
+
+#[test]
+fn a_result_of_ones_own_that_is_not_recognised() {
+    let faults = Faults { lost_writes: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetFreshToken], Stored::NoToken) };
+    breaks(Broken::OwnResultNotRecognised, CALLS_SHARE, &protocol);
+}
+
+#[test]
+fn a_fresh_token_from_the_call_under_way() {
+    let protocol = calm(&[GetFreshToken; 2], Stored::Token(Life::Usable));
+    breaks(Broken::FreshTakesTheCallUnderWay, FRESH_MEANS_FRESH, &protocol);
+}
+
+#[test]
+fn a_failure_of_another_time() {
+    let faults = Faults { downs: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetFreshToken; 2], Stored::NoToken) };
+    breaks(Broken::AnyFailureCounts, FAILURES_OF_ONES_TIME, &protocol);
+}
+
+#[test]
+fn a_dead_token_that_is_not_passed_over() {
+    let faults = Faults { dead_tokens: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetToken; 2], Stored::NoToken) };
+    breaks(Broken::NoPassingOver, EVERYBODY_ANSWERED, &protocol);
+}
+
+#[test]
+fn a_token_that_is_answered_before_it_is_stored() {
+    breaks(Broken::AnsweredBeforeStored, NOTHING_LOST, &calm(&[GetToken], Stored::Nothing));
+}
+
+#[test]
+fn a_secret_that_is_not_stored() {
+    let protocol = Protocol { secrets: Secrets::Strict, ..calm(&[GetFreshToken; 2], Stored::NoToken) };
+    breaks(Broken::NewSecretNotStored, ONE_IDENTITY, &protocol);
+}
+
+#[test]
+fn an_invalidate_that_forgets_the_customer() {
+    let protocol = calm(&[GetToken, Invalidate], Stored::Token(Life::Usable));
+    breaks(Broken::InvalidateForgetsTheCustomer, ONE_IDENTITY, &protocol);
+}
+
+#[test]
+fn a_new_customer_that_is_asked_for_again() {
+    let faults = Faults { lost_answers: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetToken], Stored::Nothing) };
+    breaks(Broken::RetriesNewCustomer, NEW_CUSTOMER_ONCE, &protocol);
+}
+
+#[test]
+fn another_customer_that_is_believed_at_once() {
+    let faults = Faults { glitches: 1, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetToken], Stored::NoToken) };
+    breaks(Broken::OtherCustomerTakenAtOnce, ONE_IDENTITY, &protocol);
+}
+
+#[test]
+fn a_holder_that_does_not_watch_its_lease() {
+    breaks(Broken::LeaseNotWatched, ONE_IDENTITY, &timed(&[GetFreshToken; 2]));
+    breaks(Broken::LeaseNotWatched, ONE_REQUEST_AT_A_TIME, &timed(&[GetFreshToken; 2]));
+}
+
+#[test]
+fn a_holder_that_takes_its_clock_for_everybodys() {
+    breaks(Broken::SkewIgnored, ONE_IDENTITY, &timed(&[GetFreshToken; 2]));
+}

@@ -1,0 +1,68 @@
+//! With time: leases lapse by the clock of who looks at them, clocks are up to `Lease::SKEW_MS` apart, and a holder keeps to the
+//! limits that the code sets it. Then requests to LiveChat never overlap, so that even a LiveChat which kills the former
+//! secret with each call keeps one customer, as long as no answer is lost.
+
+use crate::{explore, is_acyclic, is_deep, state::*};
+use Operation::{GetFreshToken, GetToken, Invalidate};
+use cip::identity::Lease;
+use std::time::Duration;
+
+/// With a tick of so many ms, and clocks that agree or are as far apart as they may be.
+fn timed(tick_ms: u64, calls: Vec<Vec<Operation>>, stored: &[Stored]) -> Protocol {
+    let furthest = i16::try_from(Lease::SKEW_MS / tick_ms).expect("a few ticks");
+    let clocks = Clocks::Timed { tick: Duration::from_millis(tick_ms), ahead: vec![0, furthest] };
+    Protocol { secrets: Secrets::Strict, clocks, ..Protocol::of(calls, stored) }
+}
+
+const SOON_RENEWED: [Stored; 3] = [Stored::Nothing, Stored::NoToken, Stored::Token(Life::Stale)];
+
+#[test]
+fn requests_in_time_never_overlap() {
+    let two = || Operation::combinations(2);
+    explore("calm, 2 callers, ticks of 0.5 s", &timed(500, two(), &[Stored::Nothing, Stored::NoToken]), 60_000);
+    explore("calm, 3 callers, ticks of 1 s", &timed(1000, vec![vec![GetFreshToken; 3]], &[Stored::NoToken]), 25_000);
+    if is_deep() {
+        let clocks = Clocks::Timed { tick: Duration::from_millis(500), ahead: (0..=4).collect() };
+        explore("calm, 2 callers, all clocks", &Protocol { clocks, ..timed(500, two(), &Stored::ALL) }, 400_000);
+        explore("calm, 3 callers, ticks of 1 s", &timed(1000, Operation::combinations(3), &SOON_RENEWED), 500_000);
+    }
+}
+
+#[test]
+fn a_holder_may_die() {
+    let dies = |protocol| Protocol { faults: Faults { crashes: 1, ..Faults::default() }, ..protocol };
+    explore("1 crash, 2 callers", &dies(timed(1000, Operation::combinations(2), &SOON_RENEWED)), 40_000);
+    explore("1 crash, 3 callers", &dies(timed(1000, vec![vec![GetToken; 3]], &[Stored::Nothing])), 30_000);
+    if is_deep() {
+        explore(
+            "1 crash, 2 callers, ticks of 0.5 s",
+            &dies(timed(500, Operation::combinations(2), &Stored::ALL)),
+            200_000,
+        );
+        explore("1 crash, 3 callers", &dies(timed(1000, Operation::combinations(3), &SOON_RENEWED)), 1_000_000);
+    }
+}
+
+/// It was stopped at any step and goes on at any later one, as when a machine is paused. Others that are in time still are
+/// alone with LiveChat; and while secrets are lenient, everything holds that holds without time.
+#[test]
+fn a_holder_may_wake_up_late() {
+    let faults = Faults { pauses: 1, ..Faults::default() };
+    let wakes = |protocol| Protocol { secrets: Secrets::Lenient, faults, ..protocol };
+    let calls = vec![vec![GetFreshToken; 2], vec![GetToken; 2], vec![GetToken, GetFreshToken]];
+    explore("1 pause, 2 callers", &wakes(timed(1000, calls, &[Stored::NoToken])), 30_000);
+    if is_deep() {
+        let faults = Faults { crashes: 1, pauses: 1, ..Faults::default() };
+        let all = Protocol { faults, ..wakes(timed(1000, Operation::combinations(2), &Stored::ALL)) };
+        explore("1 crash, 1 pause, 2 callers", &all, 600_000);
+        let three = vec![vec![GetFreshToken; 3], vec![GetToken, GetFreshToken, Invalidate]];
+        explore("1 pause, 3 callers", &wakes(timed(1000, three, &[Stored::NoToken])), 500_000);
+    }
+}
+
+#[test]
+fn no_way_leads_back() {
+    let faults = Faults { crashes: 1, ..Faults::default() };
+    let protocol = timed(1000, vec![vec![GetToken, GetFreshToken]], &[Stored::NoToken]);
+    is_acyclic("1 crash, 2 callers, ticks of 1 s", &Protocol { faults, ..protocol });
+}

@@ -1,0 +1,94 @@
+//! Without time: to anybody, at any moment, a lease may seem to have lapsed. This covers every way in which clocks can disagree
+//! and every holder that is slow, and more. What holds here rests on the database's conditions alone.
+
+use crate::{explore, is_acyclic, is_deep, state::*};
+
+/// All combinations of so many callers, from every starting point.
+fn callers(numbers: impl IntoIterator<Item = usize>) -> Protocol {
+    Protocol::of(numbers.into_iter().flat_map(Operation::combinations).collect(), &Stored::ALL)
+}
+
+#[test]
+fn calls_share_what_livechat_answers() {
+    explore("calm, 1 to 4 callers", &callers(1..=4), 12_000);
+    let lost_writes = Faults { lost_writes: 2, ..Faults::default() };
+    explore("2 lost writes, 3 callers", &Protocol { faults: lost_writes, ..callers([3]) }, 15_000);
+    if is_deep() {
+        explore("calm, 6 callers", &callers([6]), 300_000);
+        explore("2 lost writes, 4 callers", &Protocol { faults: lost_writes, ..callers([4]) }, 100_000);
+    }
+}
+
+#[test]
+fn a_holder_may_die_or_lose_its_lease_at_any_moment() {
+    let faults = Faults { crashes: 1, lapses: 1, ..Faults::default() };
+    explore("1 crash, 1 lapse, 3 callers", &Protocol { faults, ..callers([3]) }, 45_000);
+    if is_deep() {
+        explore("1 crash, 1 lapse, 4 callers", &Protocol { faults, ..callers([4]) }, 500_000);
+        let faults = Faults { crashes: 2, lapses: 2, ..Faults::default() };
+        explore("2 crashes, 2 lapses, 3 callers", &Protocol { faults, ..callers([3]) }, 200_000);
+    }
+}
+
+#[test]
+fn writes_may_be_repeated_and_come_late() {
+    let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_writes: 1, ..Faults::default() };
+    explore("1 crash, 1 lapse, 1 lost and 1 late write, 2 callers", &Protocol { faults, ..callers([2]) }, 40_000);
+    let late = Faults { lapses: 1, late_writes: 1, ..Faults::default() };
+    explore("1 lapse, 1 late write, 3 callers", &Protocol { faults: late, ..callers([3]) }, 90_000);
+    if is_deep() {
+        explore(
+            "1 crash, 1 lapse, 1 lost and 1 late write, 3 callers",
+            &Protocol { faults, ..callers([3]) },
+            1_000_000,
+        );
+        let faults = Faults { crashes: 1, lapses: 2, lost_writes: 2, late_writes: 2, ..Faults::default() };
+        explore(
+            "1 crash, 2 lapses, 2 lost and 2 late writes, 2 callers",
+            &Protocol { faults, ..callers([2]) },
+            1_000_000,
+        );
+    }
+}
+
+#[test]
+fn livechat_may_fail_in_every_way() {
+    let faults =
+        Faults { crashes: 1, lapses: 1, lost_answers: 1, downs: 1, glitches: 1, dead_tokens: 1, ..Faults::default() };
+    explore("1 crash, 1 lapse, LiveChat fails, 2 callers", &Protocol { faults, ..callers([2]) }, 70_000);
+    if is_deep() {
+        explore("1 crash, 1 lapse, LiveChat fails, 3 callers", &Protocol { faults, ..callers([3]) }, 3_000_000);
+    }
+}
+
+#[test]
+fn livechat_may_forget_a_customer() {
+    let faults = Faults { crashes: 1, lapses: 1, downs: 1, forgets: 1, ..Faults::default() };
+    let forgets = |callers| Protocol { faults, ..callers };
+    explore("1 crash, 1 lapse, LiveChat forgets, 2 callers", &forgets(callers([2])), 18_000);
+    explore("the same, and the site rejects that", &Protocol { rejects: true, ..forgets(callers([2])) }, 7_000);
+    if is_deep() {
+        explore("1 crash, 1 lapse, LiveChat forgets, 3 callers", &forgets(callers([3])), 500_000);
+        explore("the same, and the site rejects that", &Protocol { rejects: true, ..forgets(callers([3])) }, 150_000);
+    }
+}
+
+/// An identity may change here, but only for a secret that was lost, and each of the ways to lose one is there.
+#[test]
+fn livechat_may_kill_secrets() {
+    let faults = Faults { crashes: 1, lapses: 1, lost_answers: 1, late_requests: 1, ..Faults::default() };
+    let strict = |callers| Protocol { faults, secrets: Secrets::Strict, ..callers };
+    explore("1 crash, 1 lapse, secrets die, answers get lost, 2 callers", &strict(callers([2])), 30_000);
+    explore("secrets die, 3 callers", &Protocol { faults: Faults::default(), ..strict(callers([3])) }, 1_500);
+    if is_deep() {
+        explore("1 crash, 1 lapse, secrets die, answers get lost, 3 callers", &strict(callers([3])), 1_000_000);
+    }
+}
+
+#[test]
+fn no_way_leads_back() {
+    let faults = Faults { crashes: 1, lapses: 1, downs: 1, dead_tokens: 1, ..Faults::default() };
+    is_acyclic("1 crash, 1 lapse, LiveChat fails, 2 callers", &Protocol { faults, ..callers([2]) });
+    let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_writes: 1, ..Faults::default() };
+    is_acyclic("1 crash, 1 lapse, 1 lost and 1 late write, 2 callers", &Protocol { faults, ..callers([2]) });
+}
