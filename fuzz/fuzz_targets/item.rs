@@ -1,0 +1,115 @@
+//! Items of any form. What is whole can be read, what is read is what was there, and what cannot be read is an error of
+//! ours that quotes nothing.
+#![no_main]
+
+use cip::{
+    error::Error,
+    identity::{Cookies, Lease, Quota, Record},
+};
+use fuzz::items::{FORM, Form, Item, NOW_MS, is_whole, item, number_at, text_at};
+use libfuzzer_sys::{
+    arbitrary::{self, Arbitrary, Unstructured},
+    fuzz_target,
+};
+use secrecy::ExposeSecret;
+
+#[derive(Debug)]
+struct Stored(Item);
+
+impl<'a> Arbitrary<'a> for Stored {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        item(u).map(Self)
+    }
+}
+
+fuzz_target!(|stored: Stored| {
+    let Stored(item) = stored;
+    let (once, twice) = (Record::try_from(item.clone()), Record::try_from(item.clone()));
+    assert_eq!(format!("{once:?}"), format!("{twice:?}"));
+    match once {
+        Ok(record) => {
+            check_same(&record, &item);
+            for now_ms in [0, NOW_MS, 1 << 53] {
+                check_use(&record, now_ms);
+            }
+        }
+        Err(Error::Internal(what)) => {
+            assert!(!is_whole(&item), "{what}");
+            assert!(names().any(|name| what == message(name)), "{what:?}");
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+});
+
+fn message(name: &str) -> String {
+    format!("the stored item's `{name}` is missing or has another form than this version's")
+}
+
+/// The names of all attributes, at any depth.
+fn names() -> impl Iterator<Item = &'static str> {
+    FORM.iter().flat_map(|(name, form)| {
+        let (Form::Map(inner) | Form::List(inner)) = form else { return vec![*name] };
+        inner.iter().map(|(name, _)| *name).chain([*name]).collect()
+    })
+}
+
+/// The record is what the item says, and whole.
+fn check_same(record: &Record, item: &Item) {
+    assert_eq!(record.identity.is_some(), item.contains_key("entityId"));
+    if let Some(identity) = &record.identity {
+        assert_eq!(Some(identity.entity_id.as_str()), text_at(item, &["entityId"]));
+        assert_eq!(Some(identity.cookies_lapse_at_s), number_at(item, &["cookiesLapseAt"]));
+        let cookies = |name| text_at(item, &["cookies", name]);
+        assert_eq!(exposed(&identity.cookies), (cookies("cid"), cookies("cst")));
+        assert!(!identity.entity_id.is_empty());
+        let former = item.get("formerIdentities").map_or(&[][..], |list| list.as_l().expect("a list"));
+        assert_eq!(identity.former.len(), former.len());
+        for (read, stored) in identity.former.iter().zip(former) {
+            let stored = stored.as_m().expect("a map");
+            assert_eq!(Some(read.entity_id.as_str()), text_at(stored, &["entityId"]));
+            assert_eq!(exposed(&read.cookies), (text_at(stored, &["cid"]), text_at(stored, &["cst"])));
+            assert_eq!(Some(read.until_ms), number_at(stored, &["until"]));
+        }
+    }
+    assert_eq!(record.token.is_some(), item.contains_key("token"));
+    if let Some(token) = &record.token {
+        let access_token = token.access_token.expose_secret();
+        assert!(!access_token.is_empty());
+        assert_eq!(Some(access_token), text_at(item, &["token", "accessToken"]));
+        let numbers = ["created", "expiresIn", "seq"].map(|name| number_at(item, &["token", name]));
+        assert_eq!([token.lifetime.created_ms, token.lifetime.expires_in_ms, token.seq].map(Some), numbers);
+    }
+    assert_eq!(record.lease_seq, number_at(item, &["leaseSeq"]).unwrap_or(0));
+    let lease = item.contains_key("leaseUntil").then(|| Lease {
+        owner: text_at(item, &["leaseOwner"]).expect("an owner").to_owned(),
+        seq: number_at(item, &["leaseSeq"]).expect("a number"),
+        until_ms: number_at(item, &["leaseUntil"]).expect("a number"),
+    });
+    assert_eq!(record.lease, lease);
+    let quota = item.contains_key("quotaSince").then(|| Quota {
+        since_ms: number_at(item, &["quotaSince"]).expect("a number"),
+        last_seq: number_at(item, &["quotaLastSeq"]).expect("a number"),
+    });
+    assert_eq!(record.quota, quota);
+    if let Some(failed) = &record.failed {
+        assert_eq!(Some(failed.seq), number_at(item, &["failedRenewal", "seq"]));
+    }
+}
+
+/// The cookies, if there is something in them.
+fn exposed(cookies: &Cookies) -> (Option<&str>, Option<&str>) {
+    let some = |value| Some(value).filter(|value: &&str| !value.is_empty());
+    (some(cookies.cid.expose_secret()), some(cookies.cst.expose_secret()))
+}
+
+/// What is read can be used, however wrong the clock was that wrote it.
+fn check_use(record: &Record, now_ms: u64) {
+    if let Some(token) = &record.token {
+        assert!(!token.lifetime.is_usable(now_ms) || token.lifetime.is_live(now_ms));
+    }
+    if let Some(lease) = record.held(now_ms) {
+        assert!(lease.safe_for_ms(now_ms) < 2 * Lease::LENGTH_MS, "a lease for ever");
+    }
+    assert!(record.spent_for_ms(now_ms).is_none_or(|left| left <= 2 * Quota::WINDOW_MS), "a quota for ever");
+    assert_eq!(record.issued().is_some(), record.identity.is_some() && record.token.is_some());
+}

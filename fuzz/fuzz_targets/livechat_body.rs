@@ -1,0 +1,70 @@
+//! A status and a body beside good cookies. The input is text: a line with the status, and a `k` if the customer was
+//! known, then the body.
+#![no_main]
+
+use cip::{
+    accounts::{Miss, answer::read},
+    error::Failure,
+};
+use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
+use http::StatusCode;
+use libfuzzer_sys::fuzz_target;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+fuzz_target!(|data: &[u8]| {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let (head, body) = (&data[..end], data[end..].strip_prefix(b"\n").unwrap_or(&data[end..]));
+    let status = head.get(..3).and_then(|digits| StatusCode::from_bytes(digits).ok()).unwrap_or(StatusCode::OK);
+    let known = head.contains(&b'k').then(|| known("e1"));
+    let headers = headers([&b"__lc_cid=c1"[..], b"__lc_cst=s1; Max-Age=63072000"]);
+    let expected = token_in(status, body);
+
+    for asked_at_ms in CLOCKS_MS {
+        match read(status, &headers, body, known.as_ref(), asked_at_ms) {
+            Ok(grant) => {
+                let (access_token, entity_id, expires_in_s) = expected.clone().expect("there is no token in the body");
+                assert_eq!(grant.access_token.expose_secret(), access_token);
+                assert_eq!(grant.entity_id, entity_id);
+                assert_eq!(grant.lifetime.created_ms, asked_at_ms);
+                assert_eq!(u128::from(grant.lifetime.expires_in_ms), u128::from(expires_in_s) * 1000);
+                let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
+                assert_eq!(cookies, ["c1", "s1"]);
+            }
+            Err(miss) => {
+                assert!(expected.is_none(), "a good token was not taken: {miss:?}");
+                check_words(miss, known.is_some());
+            }
+        }
+    }
+});
+
+/// The token that a body has, by the documented form: access token, entity id, life in s.
+fn token_in(status: StatusCode, body: &[u8]) -> Option<(String, String, u64)> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let fields = body.as_object()?;
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    if status != 200 || text("oauth_exception").is_some() || text("identity_exception").is_some() {
+        return None;
+    }
+    let access_token = text("access_token").filter(|token| (1..=4096).contains(&token.len()))?;
+    let entity_id = text("entity_id").filter(|id| (1..=128).contains(&id.len()))?;
+    let expires_in_s = fields.get("expires_in")?.as_u64().filter(|seconds| (1..=TWO_YEARS_S).contains(seconds))?;
+    let is_id = entity_id.bytes().all(|byte| (b'!'..=b'~').contains(&byte));
+    let is_bearer = text("token_type")?.to_ascii_lowercase() == "bearer";
+    (is_id && is_bearer).then(|| (access_token.to_owned(), entity_id.to_owned(), expires_in_s))
+}
+
+/// What is said of a refusal is short, of one line, and quotes no cookie: it gets into logs, and into an answer.
+fn check_words(miss: Miss, is_known: bool) {
+    let (code, words) = match Failure::from(miss) {
+        Failure::Rejected { exception, description } => (exception, description),
+        Failure::Unavailable { cause } => (String::new(), cause),
+        odd @ (Failure::OutOfTime | Failure::IdentityChanged) => panic!("{odd:?}"),
+    };
+    for text in [&code, &words] {
+        assert!(text.chars().count() <= 300, "{} characters", text.chars().count());
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+        assert!(!is_known || !STORED.iter().any(|stored| text.contains(stored)), "{text:?}");
+    }
+}

@@ -1,0 +1,71 @@
+//! `Set-Cookie` headers beside a good body. The input is text, a header a line; the first byte says whether the customer
+//! was known, under the entity id of the body or under another one.
+#![no_main]
+
+use cip::accounts::{Miss, answer::read};
+use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
+use http::{HeaderValue, StatusCode};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use secrecy::ExposeSecret;
+
+const LONGEST_VALUE: usize = 1024;
+
+fuzz_target!(|data: &[u8]| -> Corpus {
+    let Some((&mode, lines)) = data.split_first() else { return Corpus::Reject };
+    let known = match mode % 3 {
+        0 => None,
+        1 => Some(known(ENTITY_ID)),
+        _ => Some(known("another")),
+    };
+    let same = known.as_ref().is_some_and(|known| known.entity_id == ENTITY_ID);
+    let headers = headers(lines.split(|byte| *byte == b'\n'));
+    let lines: Vec<&HeaderValue> = headers.values().collect();
+
+    for asked_at_ms in CLOCKS_MS {
+        match read(StatusCode::OK, &headers, BODY, known.as_ref(), asked_at_ms) {
+            Ok(grant) => {
+                let asked_at_s = asked_at_ms / 1000;
+                assert!((asked_at_s + 1..=asked_at_s + TWO_YEARS_S).contains(&grant.cookies_lapse_at_s));
+                let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
+                let mut came = 0;
+                for ((name, value), stored) in ["__lc_cid", "__lc_cst"].into_iter().zip(cookies).zip(STORED) {
+                    assert!(is_a_value(value), "{name}={value:?}");
+                    let came_now = values(&lines, name).any(|one| one == value);
+                    assert!(came_now || (same && value == stored), "{name}={value:?} is somebody else's");
+                    came += u8::from(came_now);
+                }
+                assert!(came > 0, "no cookie came, and yet there is a token");
+            }
+            Err(Miss::Nonsense(_)) => {
+                // Two cookies that say nothing of their age and that a header can carry are all that it takes.
+                let whole = ["__lc_cid", "__lc_cst"].into_iter().all(|name| has_a_plain_value(&lines, name));
+                assert!(!whole, "good cookies were not taken");
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    Corpus::Keep
+});
+
+/// Nothing in it ends the pair or the header that it is sent in.
+fn is_a_value(value: &str) -> bool {
+    (1..=LONGEST_VALUE).contains(&value.len())
+        && value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~') && byte != b';')
+        && !value.starts_with([' ', '\t'])
+        && !value.ends_with([' ', '\t'])
+}
+
+/// The values that lines give to `name`, read as RFC 6265, 5.2 says.
+fn values<'a>(lines: &[&'a HeaderValue], name: &str) -> impl Iterator<Item = &'a str> {
+    lines.iter().filter_map(move |line| {
+        let pair = std::str::from_utf8(line.as_bytes()).ok()?.split(';').next()?;
+        let (key, value) = pair.split_once('=')?;
+        let blank = [' ', '\t'];
+        (key.trim_matches(blank) == name).then_some(value.trim_matches(blank))
+    })
+}
+
+/// Whether a line without attributes gives `name` a value that can be sent.
+fn has_a_plain_value(lines: &[&HeaderValue], name: &str) -> bool {
+    lines.iter().any(|line| !line.as_bytes().contains(&b';') && values(&[line], name).any(is_a_value))
+}

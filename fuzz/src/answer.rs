@@ -1,0 +1,90 @@
+//! The HTTP contract: what must hold of every answer, whatever the event was.
+
+use crate::function::{INSIDE, REQUEST_ID};
+use cip::operation::Operation;
+use serde_json::Value;
+
+/// Each code, and the status that it has.
+const CODES: [(&str, u64); 13] = [
+    ("invalid_request", 400),
+    ("unauthenticated", 401),
+    ("user_mismatch", 403),
+    ("not_found", 404),
+    ("method_not_allowed", 405),
+    ("identity_changed", 409),
+    ("rate_limited", 429),
+    ("livechat_rejected", 502),
+    ("livechat_unavailable", 503),
+    ("store_unavailable", 503),
+    ("busy", 503),
+    ("internal", 500),
+    ("none", 200),
+];
+
+/// Checks an answer; its body, and its code if it is a problem.
+pub fn check(operation: Operation, answer: &Value) -> (Value, Option<String>) {
+    let status = answer["statusCode"].as_u64().expect("a status");
+    assert_eq!(answer["isBase64Encoded"], false);
+    assert_eq!(header(answer, "cache-control"), Some("no-store"));
+    assert_eq!(header(answer, "x-content-type-options"), Some("nosniff"));
+    assert_eq!(header(answer, "set-cookie"), None);
+    assert!(answer["cookies"].as_array().is_none_or(Vec::is_empty));
+    let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("the body is JSON");
+    if status == 200 {
+        assert_eq!(header(answer, "content-type"), Some("application/json"));
+        assert_eq!(header(answer, "retry-after"), None);
+        check_result(operation, &body);
+        return (body, None);
+    }
+    let code = check_problem(status, answer, &body);
+    (body, Some(code))
+}
+
+/// A header, which REST APIs get in another place than the others.
+fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
+    match (&answer["headers"][name], &answer["multiValueHeaders"][name]) {
+        (Value::String(one), Value::Null) => Some(one),
+        (Value::Null, Value::Array(all)) => {
+            assert_eq!(all.len(), 1, "{name} is there twice");
+            all[0].as_str()
+        }
+        (Value::Null, Value::Null) => None,
+        odd => panic!("{name}: {odd:?}"),
+    }
+}
+
+fn names(body: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = body.as_object().expect("an object").keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+fn check_result(operation: Operation, body: &Value) {
+    match operation {
+        Operation::GetToken | Operation::GetFreshToken => {
+            let all =
+                ["accessToken", "creationDate", "entityId", "expiresIn", "licenseId", "organizationId", "tokenType"];
+            assert_eq!(names(body), all);
+            assert_eq!((&body["accessToken"], &body["tokenType"]), (&"dal:token".into(), &"Bearer".into()));
+            assert_eq!((&body["licenseId"], &body["organizationId"]), (&1.into(), &"o".into()));
+            assert!(body["creationDate"].is_u64() && body["expiresIn"].is_u64());
+        }
+        Operation::HasToken => assert!(body.is_boolean()),
+        Operation::Invalidate => assert!(body.is_null()),
+    }
+}
+
+fn check_problem(status: u64, answer: &Value, body: &Value) -> String {
+    assert_eq!(header(answer, "content-type"), Some("application/problem+json"));
+    assert_eq!(names(body), ["code", "detail", "requestId", "status", "title"]);
+    let code = body["code"].as_str().expect("a code");
+    assert!(CODES.contains(&(code, status)), "{code} is not of {status}");
+    assert_eq!(body["status"], status);
+    assert_eq!(body["requestId"], REQUEST_ID);
+    assert!(["title", "detail"].iter().all(|name| body[name].as_str().is_some_and(|text| !text.is_empty())));
+    assert!(!answer.to_string().contains(INSIDE), "what is for the log is in the answer");
+    let retry_after_s = header(answer, "retry-after").map(|seconds| seconds.parse::<u32>().expect("seconds"));
+    assert_eq!(retry_after_s.is_some_and(|seconds| seconds > 0), matches!(status, 429 | 503));
+    assert_eq!(header(answer, "allow"), (status == 405).then_some("GET, POST"));
+    code.to_owned()
+}

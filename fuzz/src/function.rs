@@ -1,0 +1,149 @@
+//! One function, from the event to the answer, with canned results in place of DynamoDB and LiveChat.
+
+use crate::panics::PLANTED;
+use cip::{
+    caller::Auth,
+    config::Account,
+    error::Error,
+    event::{RawEvent, context},
+    http::{Route, handle},
+    identity::{Group, Issued, Lifetime, Subject, Token},
+    operation::{Operation, Reply, Source, Why},
+};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use serde_json::{Value, value::RawValue};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+/// The id that every answer carries as `requestId`.
+pub const REQUEST_ID: &str = "request-1";
+/// What errors carry for the log alone.
+pub const INSIDE: &str = "only-for-the-log";
+
+/// What became of a call.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It went well.
+    Good,
+    /// [`Error::IdentityChanged`].
+    IdentityChanged,
+    /// [`Error::RateLimited`].
+    RateLimited,
+    /// [`Error::LiveChatRejected`].
+    LiveChatRejected,
+    /// [`Error::LiveChatUnavailable`].
+    LiveChatUnavailable,
+    /// [`Error::StoreUnavailable`].
+    StoreUnavailable,
+    /// [`Error::Busy`].
+    Busy,
+    /// [`Error::Internal`].
+    Internal,
+    /// A panic.
+    Panic,
+}
+
+impl Outcome {
+    /// For events that are bytes and nothing more: the group chooses.
+    pub fn of_group(subject: &Subject) -> Self {
+        match subject.group {
+            Some(Group(2)) => Self::IdentityChanged,
+            Some(Group(3)) => Self::RateLimited,
+            Some(Group(4)) => Self::LiveChatRejected,
+            Some(Group(5)) => Self::LiveChatUnavailable,
+            Some(Group(6)) => Self::StoreUnavailable,
+            Some(Group(7)) => Self::Busy,
+            Some(Group(8)) => Self::Internal,
+            Some(Group(9)) => Self::Panic,
+            _ => Self::Good,
+        }
+    }
+
+    /// What the caller must be told.
+    pub fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Good => None,
+            Self::IdentityChanged => Some("identity_changed"),
+            Self::RateLimited => Some("rate_limited"),
+            Self::LiveChatRejected => Some("livechat_rejected"),
+            Self::LiveChatUnavailable => Some("livechat_unavailable"),
+            Self::StoreUnavailable => Some("store_unavailable"),
+            Self::Busy => Some("busy"),
+            Self::Internal | Self::Panic => Some("internal"),
+        }
+    }
+
+    /// The entity id of a token is the user id, so that the answer shows whose it is.
+    fn of(self, operation: Operation, subject: &Subject) -> Result<Reply, Error> {
+        Err(match self {
+            Self::Good => return Ok(reply(operation, subject)),
+            Self::IdentityChanged => Error::IdentityChanged,
+            Self::RateLimited => Error::RateLimited { retry_after_s: 60 },
+            Self::LiveChatRejected => Error::LiveChatRejected {
+                exception: "invalid_request".into(),
+                description: "redirect_uri \"mismatch\"".into(),
+            },
+            Self::LiveChatUnavailable => Error::LiveChatUnavailable(INSIDE.into()),
+            Self::StoreUnavailable => Error::StoreUnavailable(INSIDE.into()),
+            Self::Busy => Error::Busy,
+            Self::Internal => Error::Internal(INSIDE.into()),
+            Self::Panic => panic!("{PLANTED}"),
+        })
+    }
+}
+
+fn reply(operation: Operation, subject: &Subject) -> Reply {
+    let lifetime = Lifetime { created_ms: 1_700_000_000_123, expires_in_ms: 28_800_000 };
+    match operation {
+        Operation::GetToken | Operation::GetFreshToken => Reply::Token {
+            issued: Issued {
+                entity_id: subject.user.as_str().to_owned(),
+                token: Token { access_token: "dal:token".into(), lifetime, seq: 1 },
+            },
+            source: Source::LiveChat { why: Why::Miss, collapsed: false },
+        },
+        Operation::HasToken => Reply::HasToken(true),
+        Operation::Invalidate => Reply::Invalidated,
+    }
+}
+
+/// What a function made of an event.
+#[derive(Debug)]
+pub struct Called {
+    /// What the gateway gets.
+    pub answer: Value,
+    /// Whom the operation was called for, if it was.
+    pub subject: Option<Subject>,
+}
+
+/// Calls the function of `operation`, whose rules then say what `outcome` says.
+pub fn call(
+    operation: Operation,
+    event: Box<RawValue>,
+    outcome: impl Fn(&Subject) -> Outcome + Clone + Send + Sync + 'static,
+) -> Called {
+    let route = Route {
+        operation,
+        auth: Auth::None,
+        account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
+    };
+    let subjects = Arc::new(Mutex::new(Vec::new()));
+    let seen = subjects.clone();
+    let act = move |subject: Subject, _| {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(subject.clone());
+        let outcome = outcome(&subject);
+        async move { outcome.of(operation, &subject) }
+    };
+    let event = RawEvent { payload: event, context: context(REQUEST_ID, 0) };
+    let Poll::Ready(answer) = pin!(handle(route, act, event)).poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("the answer waits for something")
+    };
+    let answer = serde_json::to_value(answer.expect("an answer")).expect("an answer is JSON");
+    let mut subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
+    let subject = subjects.pop();
+    assert!(subjects.is_empty(), "one event, two calls");
+    Called { answer, subject }
+}

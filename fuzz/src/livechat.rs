@@ -1,0 +1,26 @@
+//! A customer and an answer of LiveChat's that are known to be good, so that a target can spoil one part of it.
+
+use cip::identity::{Cookies, Identity};
+use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
+
+/// The entity id in [`BODY`].
+pub const ENTITY_ID: &str = "e1";
+/// The body of a good answer.
+pub const BODY: &[u8] = br#"{"access_token":"dal:token","client_id":"c","entity_id":"e1","expires_in":28800,"organization_id":"o","token_type":"Bearer"}"#;
+/// The stored cookies of a known customer; no answer has them by chance.
+pub const STORED: [&str; 2] = ["stored-cid-0f9e", "stored-cst-8d7c"];
+/// The longest life of a cookie or token, in s.
+pub const TWO_YEARS_S: u64 = 63_072_000;
+/// Points in time at which LiveChat can have been asked; Unix time in ms. Clocks can be very wrong.
+pub const CLOCKS_MS: [u64; 3] = [0, 1_700_000_000_123, u64::MAX];
+
+/// A customer on record.
+pub fn known(entity_id: &str) -> Identity {
+    let [cid, cst] = STORED.map(Into::into);
+    Identity { entity_id: entity_id.into(), cookies: Cookies { cid, cst }, cookies_lapse_at_s: 0, former: Vec::new() }
+}
+
+/// The headers of an answer with these `Set-Cookie` lines, as far as a header can have them.
+pub fn headers<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> HeaderMap {
+    lines.into_iter().filter_map(|line| Some((SET_COOKIE, HeaderValue::from_bytes(line).ok()?))).collect()
+}
