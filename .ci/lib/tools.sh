@@ -35,6 +35,12 @@ need_cargo_deny() {
     cargo install --quiet --locked --root "$cache/cargo-deny-$version" "cargo-deny@$version"
 }
 
+# A library that moves a process's clock.
+need_faketime() {
+    need_command faketime faketime
+    faketime=$(dpkg -L libfaketime | grep '/libfaketime\.so\.1$')
+}
+
 # SAM CLI (with AWS's runtime interface emulator in it), cfn-lint, cargo-lambda and the zig that it links with.
 need_python_tools() {
     local venv=$cache/venv
