@@ -186,7 +186,8 @@ fn tls() -> rustls::ClientConfig {
         .with_no_client_auth()
 }
 
-const LONGEST_BODY: usize = 64 * 1024;
+/// In bytes.
+const LONGEST_BODY: usize = 65_536;
 
 async fn limited_body(
     response: &mut reqwest::Response,

@@ -342,7 +342,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_behind_the_issuer_does_not_break_the_token() {
         assert!(Lifetime { created_ms: 10_000, expires_in_ms: HOUR_MS }.is_usable(0));
-        assert!(!Lifetime { created_ms: 24 * HOUR_MS, expires_in_ms: HOUR_MS }.is_live(0), "a day ahead is no clock");
+        assert!(Lifetime { created_ms: 60_000, expires_in_ms: HOUR_MS }.is_live(0));
+        assert!(!Lifetime { created_ms: 60_001, expires_in_ms: HOUR_MS }.is_live(0), "more than a minute is no clock");
     }
 
     #[test]
@@ -357,7 +358,40 @@ mod tests {
             (now_ms + 20_001, false),
         ] {
             assert_eq!(lease(until_ms).is_held(now_ms), held, "{until_ms}");
+            let record = Record { lease: Some(lease(until_ms)), ..Record::default() };
+            assert_eq!(record.held(now_ms).is_some(), held, "{until_ms}");
         }
+        assert_eq!(Lease::bounds_ms(now_ms), (now_ms + 10_000, now_ms + 20_000));
+    }
+
+    #[test]
+    fn a_quota_lasts_for_a_minute_and_a_wrong_clock_makes_no_longer_one() {
+        let now_ms = 1_000_000;
+        for (since_ms, running) in [
+            (now_ms - 60_000, false),
+            (now_ms - 59_999, true),
+            (now_ms, true),
+            (now_ms + 10_000, true),
+            (now_ms + 10_001, false),
+        ] {
+            assert_eq!(Quota { since_ms, last_seq: 1 }.is_running(now_ms), running, "{since_ms}");
+        }
+        assert_eq!(Quota::bounds_ms(0), (0, 10_000));
+    }
+
+    #[test]
+    fn a_minute_has_as_many_renewals_as_it_may() {
+        let now_ms = 1_000_000;
+        let first = Lease { owner: "o".into(), seq: 7, until_ms: now_ms };
+        let quota = Quota::beginning_with(&first, now_ms, 3);
+        assert_eq!(quota, Quota { since_ms: now_ms, last_seq: 9 });
+        let spent =
+            |lease_seq, now_ms| Record { lease_seq, quota: Some(quota), ..Record::default() }.spent_for_ms(now_ms);
+        assert_eq!(spent(8, now_ms), None);
+        assert_eq!(spent(9, now_ms + 1_000), Some(59_000));
+        assert_eq!(spent(10, now_ms), Some(60_000));
+        assert_eq!(spent(9, now_ms + 60_000), None);
+        assert_eq!(Record::default().spent_for_ms(now_ms), None);
     }
 
     #[test]
@@ -375,6 +409,7 @@ mod tests {
         let user = UserId::parse("alice@example.com").expect("a good id");
         let printed = format!("{record:?} {user:?}");
         assert!(!printed.contains("-value") && !printed.contains("alice"), "{printed}");
+        assert!(printed.ends_with("UserId(…)"), "and it can be seen that it was left out: {printed}");
     }
 
     #[test]

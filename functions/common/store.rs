@@ -56,7 +56,7 @@ impl Store {
     /// An item without an identity is what a failed first renewal leaves behind, and goes after a day, in s.
     const ABANDONED_AFTER_S: u64 = 86_400;
     /// Items go when their cookies have been over for 30 days, in s.
-    const KEPT_AFTER_LAPSE_S: u64 = 30 * 86_400;
+    const KEPT_AFTER_LAPSE_S: u64 = 2_592_000;
 
     /// The table `table`, through `client`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {

@@ -161,7 +161,9 @@ impl Sent<'_> {
         }
         let same = match (self.parameter(), &user) {
             (None, _) => true,
-            (Some(in_route), Some(user)) => in_route == *user || decoded(&in_route).as_ref() == Ok(user),
+            (Some(in_route), Some(user)) => {
+                in_route == *user || decoded(&in_route).is_ok_and(|in_route| in_route == *user)
+            }
             (Some(_), None) => false,
         };
         let groups: Vec<_> = self.groups().collect();
@@ -196,9 +198,8 @@ impl Sent<'_> {
     }
 
     fn path(&self) -> String {
-        let mut path: String = self.segments().map(|segment| format!("/{segment}")).collect();
-        path.push('/');
-        path.push_str(self.asked_for().name());
+        let mut path: String =
+            self.segments().chain([self.asked_for().name()]).flat_map(|segment| ["/", segment]).collect();
         match (&self.user, self.user.id()) {
             (User::AsIs(text), _) => path.extend(["/", text]),
             (_, Some((id, _))) if self.gateway.decodes() => path.extend(["/", &id]),

@@ -1,10 +1,11 @@
 //! A second reading of what a request asks for, by the HTTP contract and without the code that it checks.
 
 use cip::operation::Operation;
+use std::string::FromUtf8Error;
 
 /// The user id in a path: what comes after the first segment that is the operation's name. `None` if there is no such
 /// segment; an error if it is no UTF-8.
-pub fn user_in(path: &str, operation: Operation, is_decoded: bool) -> Option<Result<String, ()>> {
+pub fn user_in(path: &str, operation: Operation, is_decoded: bool) -> Option<Result<String, FromUtf8Error>> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
     segments.by_ref().find(|segment| *segment == operation.name())?;
     let user = segments.collect::<Vec<_>>().join("/");
@@ -24,7 +25,7 @@ pub fn group_number(text: &str) -> Option<u32> {
 }
 
 /// Percent-decoded, once. A `%` that begins nothing stays.
-pub fn decoded(text: &str) -> Result<String, ()> {
+pub fn decoded(text: &str) -> Result<String, FromUtf8Error> {
     let hex = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some((first, after)) = rest.split_first() {
@@ -32,16 +33,13 @@ pub fn decoded(text: &str) -> Result<String, ()> {
             [high, low, ..] if *first == b'%' => hex(high).zip(hex(low)),
             _ => None,
         };
-        match escaped {
-            Some((high, low)) => {
-                bytes.push(high << 4 | low);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some((high, low)) = escaped {
+            bytes.push(high << 4 | low);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
-    String::from_utf8(bytes).map_err(drop)
+    String::from_utf8(bytes)
 }

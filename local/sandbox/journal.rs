@@ -13,6 +13,9 @@ pub struct Granted {
     pub proved: Option<String>,
     /// The customer whose cookies they were, even if they no longer prove anything.
     pub claimed: Option<String>,
+    /// The cookies would have proved it, and were not recognised, as asked for by
+    /// [`Fault::OtherEntity`](super::Fault::OtherEntity).
+    pub slipped: bool,
     /// The customer for whom the token was issued: the proven one, or else a new one.
     pub entity_id: String,
     /// The token.

@@ -86,16 +86,18 @@ fn issue(
     let mut state = sandbox.state();
     let settings = state.settings;
     let presented = cookies.map(|(cid, cst)| (cid.as_str(), cst.as_str()));
-    let recognised = presented.filter(|_| fault != Some(Fault::OtherEntity));
     let claimed = presented.and_then(|cookies| state.customers.claimed(cookies)).map(str::to_owned);
-    let proved = recognised.and_then(|cookies| state.customers.proven(realm, cookies)).map(str::to_owned);
+    let valid = presented.and_then(|cookies| state.customers.proven(realm, cookies)).map(str::to_owned);
+    let slipped = valid.is_some() && fault == Some(Fault::OtherEntity);
+    let recognised = presented.filter(|_| !slipped);
     let issued = state.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
     let took_effect = Instant::now();
     state.journal.push(Granted {
         came,
         took_effect,
-        proved,
+        proved: valid.filter(|_| !slipped),
         claimed,
+        slipped,
         entity_id: issued.entity_id.clone(),
         access_token: issued.access_token.clone(),
         ends: took_effect + Duration::from_secs(settings.expires_in),

@@ -85,6 +85,15 @@ async fn what_is_stored_is_answered_and_not_tried_to_renew() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_over_is_not_answered_for_want_of_another() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    world.age_token("alice", Duration::from_hours(8)).await;
+    livechat_goes_down(&world).await;
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+}
+
+#[tokio::test]
 async fn one_call_finds_out_that_livechat_is_back_and_then_all_go() {
     let world = World::new().await;
     livechat_goes_down(&world).await;

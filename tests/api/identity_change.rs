@@ -61,3 +61,12 @@ async fn a_secret_that_changes_with_every_call_is_followed() {
         assert_eq!(world.sandbox.customers(), 1, "{cst:?}");
     }
 }
+
+#[tokio::test]
+async fn a_site_that_refuses_another_customer_is_told_with_a_token_at_hand_too() {
+    let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
+    let former = world.call(GetToken, "alice").await.entity();
+    world.age_token("alice", Duration::from_hours(7)).await;
+    world.sandbox.forget(&former);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (409, "identity_changed".into()));
+}

@@ -81,6 +81,7 @@ async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
         let item = world.item("alice").await;
         assert!(!item.contains_key("token") && !item.contains_key("entityId"), "{fault:?}");
         assert!(!item.contains_key("leaseUntil"), "{fault:?}: the lease is given back");
+        assert!(item.contains_key("failedRenewal"), "{fault:?}: and those who wait are told");
         // One after the other they are an outage, which has tests of its own.
         assert!(world.sandbox_is_well().await);
     }
@@ -193,6 +194,8 @@ async fn nobody_waits_for_livechat_past_the_deadline() {
     let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
     assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
     assert!(started.elapsed() < Duration::from_secs(3));
+    // Its own haste is no word on LiveChat.
+    assert!(!world.item("alice").await.contains_key("failedRenewal"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

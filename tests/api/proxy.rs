@@ -55,6 +55,9 @@ struct Weather {
 }
 
 impl Proxy {
+    /// How long upstream has for an answer that nobody waits for.
+    const LINGERS: Duration = Duration::from_secs(5);
+
     /// Listens on a free port, for `upstream`.
     pub(crate) async fn start(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -138,16 +141,13 @@ impl Proxy {
             stream.set_nodelay(true)?;
         }
         let (mut request, mut answer) = (vec![0; 16_384], vec![0; 16_384]);
-        let mut waiting = None;
+        let (mut waiting, mut arrived) = (None, false);
         loop {
             tokio::select! {
                 read = client.read(&mut request) => {
-                    let read = read?;
-                    if read == 0 {
-                        return Ok(());
-                    }
+                    let Some(read) = read.ok().filter(|read| *read > 0) else { break };
                     waiting.get_or_insert_with(|| self.waiting.enter());
-                    self.pass_on(&request[..read], &mut upstream).await?;
+                    arrived = self.pass_on(&request[..read], &mut upstream).await?;
                 }
                 read = upstream.read(&mut answer) => {
                     let read = read?;
@@ -155,7 +155,7 @@ impl Proxy {
                         return Err(io::ErrorKind::ConnectionReset.into());
                     }
                     if self.pass_on(&answer[..read], client).await? {
-                        waiting = None;
+                        (waiting, arrived) = (None, false);
                     }
                     if read == 0 {
                         return Ok(());
@@ -163,6 +163,13 @@ impl Proxy {
                 }
             }
         }
+        drop(waiting);
+        if arrived {
+            // What has arrived takes effect, although nobody waits for the answer any more: many servers drop what they do
+            // for who has gone.
+            let _ = tokio::time::timeout(Self::LINGERS, upstream.read(&mut answer)).await;
+        }
+        Ok(())
     }
 
     /// Whether it went through. In a black hole nothing does, and the end of the connection does not show either.
@@ -277,6 +284,11 @@ async fn it_passes_delays_cuts_and_refuses() {
     proxy.set(Mode::Pass);
     assert!(ask(&mut connect().await.expect("a connection")).await.is_ok());
     assert_eq!(read.load(SeqCst), 4);
+    proxy.set(Mode::Delay(Duration::from_millis(30)));
+    let mut gone = connect().await.expect("a connection");
+    gone.write_all(b"ping").await.expect("sent");
+    drop(gone);
+    until(|| read.load(SeqCst) == 5).await;
     until(|| proxy.open() == 0).await;
 }
 

@@ -160,9 +160,11 @@ async fn the_journal_tells_what_cookies_proved_and_claimed() {
     lab.sandbox.fail(Fault::OtherEntity, 1);
     lab.token(Some(&second)).await;
     assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice.clone())), "not recognised");
+    assert!(lab.latest().slipped);
     lab.sandbox.forget(&alice);
     lab.token(Some(&second)).await;
     assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice)), "forgotten");
+    assert!(!lab.latest().slipped);
     lab.token(Some("__lc_cid=a; __lc_cst=b")).await;
     assert_eq!((lab.latest().proved, lab.latest().claimed), (None, None), "nobody's");
 }

@@ -54,13 +54,18 @@ impl Recorder {
 }
 
 fn good() -> Response {
+    good_of_length(0)
+}
+
+/// A good answer, with as many spaces behind it as it takes to have `length` bytes at least.
+fn good_of_length(length: usize) -> Response {
     let cookies = [
         (header::SET_COOKIE, "__lc_cid=c-1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None"),
         (header::SET_COOKIE, "__lc_cst=s-1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None"),
         (header::SET_COOKIE, "lb=7; Path=/"),
     ];
     let body = json!({"access_token": "t", "entity_id": "e", "expires_in": 28800, "token_type": "Bearer"});
-    (AppendHeaders(cookies), body.to_string()).into_response()
+    (AppendHeaders(cookies), format!("{:length$}", body.to_string())).into_response()
 }
 
 fn moved() -> Response {
@@ -129,4 +134,13 @@ async fn an_answer_that_does_not_end_is_not_read_to_its_end() {
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
     assert!(world.said().contains("more than 64 KiB"));
+}
+
+#[tokio::test]
+async fn an_answer_may_have_64_kib_and_no_more() {
+    let (_livechat, url) = Recorder::start(|| good_of_length(65_536)).await;
+    World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url).call(GetToken, "alice").await.token();
+    let (_livechat, url) = Recorder::start(|| good_of_length(65_537)).await;
+    let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
 }

@@ -78,7 +78,7 @@ pub(crate) enum Answer {
     /// LiveChat does nothing, and says so; or the breaker keeps the request back.
     Down,
     /// The holder finds that it has too little time left to ask.
-    NoTime,
+    TooLate,
     /// LiveChat does what it is asked for, and the connection breaks.
     LostThenRetry,
     /// LiveChat does what it is asked for, and the answer is lost for good.
@@ -219,10 +219,11 @@ impl Protocol {
     fn faults(&self, state: &State, actions: &mut Vec<Action>) {
         for caller in 0..state.callers.len() {
             self.faults_of(state, caller, actions);
-            self.ends_of(state, caller, actions);
+            ends_of(state, caller, actions);
         }
-        if let Some(lease) = self.seen_by_late_write(state) {
-            actions.extend((0..state.late_writes.len()).map(|index| Action::LateWrite { index, lease }));
+        for (index, write) in state.late_writes.iter().enumerate() {
+            let lease = seen_by_late_write(state, write);
+            actions.extend(lease.map(|lease| Action::LateWrite { index, lease }));
         }
         actions.extend((0..state.livechat.late_requests.len()).map(Action::LateRequest));
         if state.left.forgets > 0 {
@@ -233,16 +234,16 @@ impl Protocol {
     /// What can go wrong with a caller's next step.
     fn faults_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
         let (now, left) = (&state.callers[caller], state.left);
-        let lost = (left.lost_writes > 0).then_some(Write::AnswerLost);
+        let answer_lost = (left.lost_writes > 0).then_some(Write::AnswerLost);
+        let never = (left.lost_writes > 0).then_some(Write::Never);
         let twice = (left.late_writes > 0).then_some(Write::Twice);
         let last = (left.crashes > 0).then_some(Write::Last);
-        let never = (left.lost_writes > 0).then_some(Write::Never);
         match now.phase {
             Phase::Start if now.operation == Operation::GetToken => {
                 actions.extend((left.downs > 0).then_some(Action::ReadWhileDown(caller)));
             }
             Phase::Start if now.operation == Operation::Invalidate => {
-                actions.extend([lost, twice].into_iter().flatten().map(|write| Action::Drop { caller, write }));
+                actions.extend([answer_lost, twice].into_iter().flatten().map(|write| Action::Drop { caller, write }));
             }
             Phase::Start | Phase::Renew { .. } if self.is_timed() => {}
             Phase::Start | Phase::Renew { .. } | Phase::TakeSent { .. } | Phase::TakeAgain { .. } => {
@@ -250,7 +251,7 @@ impl Protocol {
                 let write = Write::Once;
                 actions.extend(too_early.map(|lease| Action::Take { caller, lease, write }));
                 for lease in self.seen(state, caller).into_iter().chain(too_early) {
-                    let writes = [lost, twice].into_iter().flatten();
+                    let writes = [answer_lost, twice].into_iter().flatten();
                     actions.extend(writes.map(|write| Action::Take { caller, lease, write }));
                 }
             }
@@ -264,7 +265,7 @@ impl Protocol {
                     actions.extend(answers.map(|answer| Action::Ask { caller, answer }));
                 }
                 Step::Finish(_) => {
-                    let writes = [lost, twice, last].into_iter().flatten();
+                    let writes = [answer_lost, twice, last].into_iter().flatten();
                     actions.extend(writes.map(|write| Action::Finish { caller, write }));
                 }
                 Step::GiveUp(_) => {
@@ -276,23 +277,6 @@ impl Protocol {
         }
     }
 
-    /// How a caller can end, or stop for a while, in the middle.
-    fn ends_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
-        let (now, left) = (&state.callers[caller], state.left);
-        // Who holds nothing and dies is as one that never goes on.
-        let holds = matches!(now.phase, Phase::Holding(_) | Phase::TakeSent { .. } | Phase::TakeAgain { .. });
-        if left.crashes > 0 {
-            actions.extend(holds.then_some(Action::Crash(caller)));
-            actions.extend(now.found_token().then_some(Action::Despite(caller)));
-        }
-        let pauses = match now.phase {
-            Phase::Holding(_) => left.pauses,
-            Phase::TakeSent { .. } => left.late_takes,
-            _ => 0,
-        };
-        actions.extend((pauses > 0 && !now.paused).then_some(Action::Pause(caller)));
-    }
-
     fn bad_answers(&self, left: Faults, names_a_customer: bool, attempt: Attempt) -> impl Iterator<Item = Answer> {
         // `Miss::may_try_again`, and `Accounts::token` as against `token_at_once`.
         let may_try_again = (names_a_customer || self.is(Broken::RetriesNewCustomer)) && attempt == Attempt::First;
@@ -300,7 +284,7 @@ impl Protocol {
             (left.dead_tokens, Answer::DeadToken, true),
             (left.glitches, Answer::Other, names_a_customer),
             (left.downs, Answer::Down, true),
-            (left.downs, Answer::NoTime, attempt == Attempt::First),
+            (left.too_lates, Answer::TooLate, attempt == Attempt::First),
             (left.lost_answers, Answer::LostThenRetry, may_try_again),
             (left.lost_answers, Answer::Lost, true),
             (left.lost_answers, Answer::LostOutOfTime, true),
@@ -324,12 +308,33 @@ impl Protocol {
     fn seen_too_early(&self, state: &State) -> Option<Seen> {
         (!self.is_timed() && state.left.lapses > 0 && state.has_live_holder()).then_some(Seen::Lapsed)
     }
+}
 
-    /// How the lease can look to a write that was held up: one that finds it held has no effect.
-    fn seen_by_late_write(&self, state: &State) -> Option<Seen> {
-        match state.item.lease_until {
-            None => Some(Seen::Free),
-            Some(_) => (!state.has_live_holder() || state.left.lapses > 0).then_some(Seen::Lapsed),
+/// How a caller can end, or stop for a while, in the middle.
+fn ends_of(state: &State, caller: usize, actions: &mut Vec<Action>) {
+    let (now, left) = (&state.callers[caller], state.left);
+    // Who holds nothing and dies is as one that never goes on.
+    let holds = matches!(now.phase, Phase::Holding(_) | Phase::TakeSent { .. } | Phase::TakeAgain { .. });
+    if left.crashes > 0 {
+        actions.extend(holds.then_some(Action::Crash(caller)));
+        actions.extend(now.found_token().then_some(Action::Despite(caller)));
+    }
+    let pauses = match now.phase {
+        Phase::Holding(_) => left.pauses,
+        Phase::TakeSent { .. } => left.late_takes,
+        _ => 0,
+    };
+    actions.extend((pauses > 0 && !now.paused).then_some(Action::Pause(caller)));
+}
+
+/// How the lease can look to a write that was held up. One that wants to take it and finds it held has no effect.
+fn seen_by_late_write(state: &State, write: &LateWrite) -> Option<Seen> {
+    match (write, state.item.lease_until) {
+        (LateWrite::Take { .. }, None) => Some(Seen::Free),
+        (LateWrite::Take { .. }, Some(_)) => {
+            (!state.has_live_holder() || state.left.lapses > 0).then_some(Seen::Lapsed)
         }
+        // These do not look.
+        (LateWrite::Finish(..) | LateWrite::GiveUp(..) | LateWrite::DropToken, _) => Some(Seen::Held),
     }
 }

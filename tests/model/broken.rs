@@ -27,6 +27,10 @@ pub(crate) enum Broken {
     EventuallyConsistentReads,
     /// A failure counts for everybody who sees it.
     AnyFailureCounts,
+    /// A failure counts for nobody but its own caller.
+    NoFailureCounts,
+    /// The stored token with too little time left is as good as another to who wants one that can be used.
+    StaleTokenServes,
     /// A stored token that does not serve keeps a call from renewing it.
     NoPassingOver,
     /// A token is answered when LiveChat has issued it, and not stored first.

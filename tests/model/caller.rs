@@ -59,13 +59,16 @@ pub(crate) fn act(protocol: &Protocol, state: &mut State, action: Action) -> Opt
 fn read(protocol: &Protocol, state: &mut State, caller: usize) {
     arrive(protocol, state, caller);
     let despite = state.callers[caller].phase == Phase::Despite;
-    let renew = |need, stale| Phase::Renew { need, stale, waited: false };
+    let renew = |need, fallback| Phase::Renew { need, fallback, waited: false };
     match state.item_to_read().issued() {
         Some((known, token)) if token.life == Life::Usable || (despite && item::is_live(token)) => {
             answer(state, caller, known, token.request);
         }
         _ if despite => end(state, caller, Phase::Answered),
-        Some((_, token)) => state.callers[caller].phase = renew(Need::usable(Some(token.seq)), true),
+        Some((_, token)) => {
+            let too_old = Some(token.seq).filter(|_| !protocol.is(Broken::StaleTokenServes));
+            state.callers[caller].phase = renew(Need::usable(too_old), true);
+        }
         None => state.callers[caller].phase = renew(Need::usable(None), false),
     }
 }
@@ -80,21 +83,21 @@ fn read_while_down(protocol: &Protocol, state: &mut State, caller: usize) -> Opt
 }
 
 fn send(state: &mut State, caller: usize) {
-    let (need, stale) = match state.callers[caller].phase {
-        Phase::Renew { need, stale, .. } => (need, stale),
+    let (need, fallback) = match state.callers[caller].phase {
+        Phase::Renew { need, fallback, .. } => (need, fallback),
         _ => (Need::fresh(), false),
     };
-    state.callers[caller].phase = Phase::TakeSent { need, stale, age: 0 };
+    state.callers[caller].phase = Phase::TakeSent { need, fallback, age: 0 };
 }
 
 /// `Store::take_lease`, and what `Provider::renew` does with its result.
 fn take(protocol: &Protocol, state: &mut State, index: usize, lease: Seen, write: Write) -> Option<()> {
     let caller = &state.callers[index];
     let before = caller.phase;
-    let (need, stale, own) = match before {
+    let (need, fallback, own) = match before {
         Phase::Start => (Need::fresh(), false, None),
-        Phase::Renew { need, stale, .. } | Phase::TakeSent { need, stale, .. } => (need, stale, None),
-        Phase::TakeAgain { need, stale, owner } => (need, stale, Some(owner)),
+        Phase::Renew { need, fallback, .. } | Phase::TakeSent { need, fallback, .. } => (need, fallback, None),
+        Phase::TakeAgain { need, fallback, owner } => (need, fallback, Some(owner)),
         _ => return None,
     };
     let until = Clock::of(protocol).map_or(0, |clock| clock.end_of_lease(caller.clock_of_its_write()));
@@ -107,7 +110,7 @@ fn take(protocol: &Protocol, state: &mut State, index: usize, lease: Seen, write
         Write::AnswerLost => {
             let owner = own.filter(|_| taken)?;
             state.left.lost_writes -= 1;
-            state.callers[index].phase = Phase::TakeAgain { need, stale, owner };
+            state.callers[index].phase = Phase::TakeAgain { need, fallback, owner };
             return Some(());
         }
         Write::Twice => {
@@ -124,18 +127,18 @@ fn take(protocol: &Protocol, state: &mut State, index: usize, lease: Seen, write
         if taken {
             note_lease(protocol, state, index, need);
         }
-        hold(protocol, state, index, need, stale, own?);
+        hold(protocol, state, index, need, fallback, own?);
         return Some(());
     }
-    look(protocol, state, index, need, stale, lease);
+    look(protocol, state, index, need, fallback, lease);
     // It is back where it waited before, none the wiser: it might as well have gone on waiting.
-    let in_vain = before == (Phase::Renew { need, stale, waited: true })
-        && state.callers[index].phase == (Phase::Waiting { need, stale });
+    let in_vain = before == (Phase::Renew { need, fallback, waited: true })
+        && state.callers[index].phase == (Phase::Waiting { need, fallback });
     (!in_vain || write == Write::Twice).then_some(())
 }
 
 /// The beginning of `Provider::ask`.
-fn hold(protocol: &Protocol, state: &mut State, index: usize, need: Need, stale: bool, owner: Owner) {
+fn hold(protocol: &Protocol, state: &mut State, index: usize, need: Need, fallback: bool, owner: Owner) {
     let Item { lease_seq: seq, identity: known, former, .. } = state.item;
     let (step, limit) = match Clock::of(protocol) {
         Some(clock) => (Step::Admit, clock.longest_admission()),
@@ -144,7 +147,7 @@ fn hold(protocol: &Protocol, state: &mut State, index: usize, need: Need, stale:
     let caller = &mut state.callers[index];
     caller.paused = false;
     let until = state.item.lease_until.unwrap_or_default();
-    caller.phase = Phase::Holding(Holding { need, stale, seq, owner, until, known, former, step, limit });
+    caller.phase = Phase::Holding(Holding { need, fallback, seq, owner, until, known, former, step, limit });
 }
 
 /// `Provider::ask` between `Breaker::admit` and `grant`.
@@ -162,8 +165,8 @@ fn admit(protocol: &Protocol, state: &mut State, index: usize) -> Option<()> {
 
 /// The next round of `Provider::wait`.
 fn look_again(protocol: &Protocol, state: &mut State, caller: usize, lease: Seen) -> Option<()> {
-    let Phase::Waiting { need: before, stale } = state.callers[caller].phase else { return None };
-    look(protocol, state, caller, before, stale, lease);
+    let Phase::Waiting { need: before, fallback } = state.callers[caller].phase else { return None };
+    look(protocol, state, caller, before, fallback, lease);
     if let Phase::Renew { need, waited, .. } = &mut state.callers[caller].phase {
         *waited = *need == before;
     }
@@ -171,26 +174,39 @@ fn look_again(protocol: &Protocol, state: &mut State, caller: usize, lease: Seen
 }
 
 /// One round of `Provider::wait`, with the item as it stands.
-fn look(protocol: &Protocol, state: &mut State, caller: usize, mut need: Need, stale: bool, lease: Seen) {
+fn look(protocol: &Protocol, state: &mut State, caller: usize, mut need: Need, fallback: bool, lease: Seen) {
     let State { item, callers, .. } = &mut *state;
     if lease == Seen::Held {
-        let content = callers[caller].is_fresh() && protocol.is(Broken::FreshTakesTheCallUnderWay);
+        let is_fresh = callers[caller].is_fresh();
+        let content = is_fresh && protocol.is(Broken::FreshTakesTheCallUnderWay);
         need.found_taken(item.lease_seq - u64::from(content));
+        if let Some(arrival) = callers[caller].arrival.as_mut().filter(|_| !is_fresh && protocol.is_calm_but_down()) {
+            arrival.found_taken.get_or_insert(item.lease_seq);
+        }
     }
     let met = item.issued().filter(|&(_, token)| need.takes_token(token.seq) && item::is_live(token));
-    let failed = item.failed.filter(|word| need.takes_failure(word.seq) || protocol.is(Broken::AnyFailureCounts));
+    let failed = match protocol.broken {
+        Some(Broken::AnyFailureCounts) => item.failed,
+        Some(Broken::NoFailureCounts) => None,
+        _ => item.failed.filter(|word| need.takes_failure(word.seq)),
+    };
     match (met, failed) {
-        (Some((known, token)), _) => answer(state, caller, known, token.request),
+        (Some((known, token)), _) => {
+            if token.life == Life::Stale {
+                state.history.breaches.add(Breach::Stale);
+            }
+            answer(state, caller, known, token.request);
+        }
         (None, Some(word)) => {
             note_failure(state, caller, word);
-            fail(state, caller, stale, word.changed);
+            fail(state, caller, fallback, word.changed);
         }
-        (None, None) if lease == Seen::Held => callers[caller].phase = Phase::Waiting { need, stale },
+        (None, None) if lease == Seen::Held => callers[caller].phase = Phase::Waiting { need, fallback },
         (None, None) => {
             if let Some(token) = item.token.filter(|_| !protocol.is(Broken::NoPassingOver)) {
                 need.pass_over(token.seq);
             }
-            callers[caller].phase = Phase::Renew { need, stale, waited: false };
+            callers[caller].phase = Phase::Renew { need, fallback, waited: false };
         }
     }
 }
@@ -204,12 +220,13 @@ fn ask(protocol: &Protocol, state: &mut State, caller: usize, received: Answer) 
         Answer::Token => {}
         Answer::DeadToken => left.dead_tokens -= 1,
         Answer::Other => left.glitches -= 1,
-        Answer::Down | Answer::NoTime => left.downs -= 1,
+        Answer::Down => left.downs -= 1,
+        Answer::TooLate => left.too_lates -= 1,
         Answer::LostThenRetry | Answer::Lost | Answer::LostOutOfTime => left.lost_answers -= 1,
         Answer::Late => left.late_requests -= 1,
     }
     let grant = match received {
-        Answer::Down | Answer::NoTime => None,
+        Answer::Down | Answer::TooLate => None,
         Answer::Late => {
             state.livechat.late_requests.extend(holding.known);
             None
@@ -238,7 +255,7 @@ fn ask(protocol: &Protocol, state: &mut State, caller: usize, received: Answer) 
             }
         }
         (Answer::LostThenRetry, _) => Step::Ask(Attempt::AfterLoss),
-        (Answer::LostOutOfTime | Answer::NoTime, _) => Step::GiveUp(None),
+        (Answer::LostOutOfTime | Answer::TooLate, _) => Step::GiveUp(None),
         _ => Step::GiveUp(word(false)),
     };
     let limit = match Clock::of(protocol) {
@@ -277,11 +294,11 @@ fn finish(protocol: &Protocol, state: &mut State, caller: usize, write: Write) -
     if stored || was_stored {
         answer(state, caller, grant.cookies, grant.request);
     } else {
-        let Holding { mut need, stale, .. } = holding;
+        let Holding { mut need, fallback, .. } = holding;
         need.found_taken(holding.seq);
         let caller = &mut state.callers[caller];
         caller.paused = false;
-        caller.phase = Phase::Renew { need, stale, waited: false };
+        caller.phase = Phase::Renew { need, fallback, waited: false };
     }
     Some(())
 }
@@ -303,7 +320,7 @@ fn give_up(protocol: &Protocol, state: &mut State, caller: usize, write: Write) 
         Write::AnswerLost | Write::Last => return None,
     }
     state.callers[caller].paused = false;
-    fail(state, caller, holding.stale, word.is_some_and(|word| word.changed));
+    fail(state, caller, holding.fallback, word.is_some_and(|word| word.changed));
     Some(())
 }
 
@@ -338,7 +355,7 @@ fn arrive(protocol: &Protocol, state: &mut State, index: usize) {
         return;
     }
     let entities = history.answered.len();
-    let anyhow = Arrival { oldest: 0, gone: Tokens::default(), entities, leases: 0, failures: 0 };
+    let anyhow = Arrival { oldest: 0, gone: Tokens::default(), entities, leases: 0, failures: 0, found_taken: None };
     caller.arrival = Some(match caller.operation {
         Operation::GetToken => {
             Arrival { oldest: history.freshest, gone: history.gone, failures: history.failures, ..anyhow }
@@ -350,11 +367,19 @@ fn arrive(protocol: &Protocol, state: &mut State, index: usize) {
     history.latecomers |= protocol.is_calm() && (leases > 1 || (leases == 1 && item.lease_until.is_none()));
 }
 
-/// A `getFreshToken` has got a lease of its own: if it waited for one to end, the very next.
-fn note_lease(protocol: &Protocol, state: &mut State, caller: usize, need: Need) {
-    let waited_for = need.unless_newer_than().filter(|_| state.callers[caller].is_fresh());
-    if protocol.is_calm() && !protocol.is_timed() && waited_for.is_some_and(|seq| seq + 1 != state.item.lease_seq) {
-        state.history.breaches.add(Breach::LeaseSkipped);
+/// The caller has got a lease of its own. If it waited for one to end, it had to be the very next for a `getFreshToken`,
+/// and a `getToken` should have taken the result of that one, if only its failure.
+fn note_lease(protocol: &Protocol, state: &mut State, index: usize, need: Need) {
+    let State { item, callers, history, .. } = state;
+    let caller = &callers[index];
+    let waited_for = need.unless_newer_than().filter(|_| caller.is_fresh());
+    if protocol.is_calm() && !protocol.is_timed() && waited_for.is_some_and(|seq| seq + 1 != item.lease_seq) {
+        history.breaches.add(Breach::LeaseSkipped);
+    }
+    let found_taken = caller.arrival.and_then(|arrival| arrival.found_taken);
+    let failed = found_taken.zip(item.failed).is_some_and(|(found, word)| word.seq >= found);
+    if protocol.is_calm_but_down() && failed {
+        history.breaches.add(Breach::FailureNotShared);
     }
 }
 
@@ -367,8 +392,8 @@ fn note_failure(state: &mut State, caller: usize, word: Word) {
 }
 
 /// A renewal failed; `Provider::get_token` looks at what is stored then.
-fn fail(state: &mut State, caller: usize, stale: bool, changed: bool) {
-    if stale && !changed {
+fn fail(state: &mut State, caller: usize, fallback: bool, changed: bool) {
+    if fallback && !changed {
         state.callers[caller].phase = Phase::Despite;
     } else {
         end(state, caller, Phase::Answered);

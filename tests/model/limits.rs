@@ -32,6 +32,6 @@ fn a_late_copy_of_a_write_can_leave_a_lease_that_is_nobodys() {
 fn a_write_that_is_held_up_very_long_can_take_a_lease_that_is_held() {
     let faults = Faults { late_takes: 1, ..Faults::default() };
     let clocks = Clocks::Timed { tick: Duration::from_secs(1), ahead: vec![0] };
-    let protocol = Protocol { faults, clocks, ..Protocol::of(vec![vec![GetFreshToken; 3]], &[Stored::NoToken]) };
+    let protocol = Protocol { clocks, faults, ..Protocol::of(vec![vec![GetFreshToken; 3]], &[Stored::NoToken]) };
     shows(TWO_REQUESTS_AT_A_TIME, &protocol);
 }

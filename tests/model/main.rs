@@ -38,7 +38,7 @@
 //! # Why it may leave out what it leaves out
 //!
 //! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others is as if it were slow for ever;
-//!   one that holds the lease is `Crash` or `Answer::NoTime`; a `getToken` that found a token is `Despite`.
+//!   one that holds the lease is `Crash` or `Answer::TooLate`; a `getToken` that found a token is `Despite`.
 //! - *Quota and breaker* only refuse. Before the lease that is the same as a deadline; under it, `Answer::Down`.
 //! - *Life times.* A token is usable, stale or dead from the start to the end of a run: seconds, as against hours.
 //! - *Arriving and answering.* A call arrives with the effect of its first operation, and is answered with that of its last. In

@@ -21,6 +21,10 @@ pub(crate) const EVERYBODY_ANSWERED: &str = "everybody is answered";
 /// A `getToken` fails only with a failure that was told after it came, a `getFreshToken` only with that of a renewal that
 /// began after it came.
 pub(crate) const FAILURES_OF_ONES_TIME: &str = "failures of one's own time";
+/// A `getToken` that waited for a renewal fails with it, in place of asking a LiveChat that is down once more.
+pub(crate) const FAILURES_ARE_SHARED: &str = "failures are shared";
+/// A `getToken` is answered a token with too little time left only in place of an error.
+pub(crate) const STALE_IS_RENEWED: &str = "stale is renewed";
 /// Under one lease, a new customer is asked for once.
 pub(crate) const NEW_CUSTOMER_ONCE: &str = "a new customer is asked for once";
 /// Requests to LiveChat that keep to their time are never under way two at a time.
@@ -48,6 +52,8 @@ pub(crate) fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
         Property::always(NOTHING_LOST, nothing_is_lost),
         Property::always(EVERYBODY_ANSWERED, everybody_is_answered),
         Property::always(FAILURES_OF_ONES_TIME, |_, state: &State| !state.history.breaches.has(Breach::OldFailure)),
+        Property::always(FAILURES_ARE_SHARED, |_, state: &State| !state.history.breaches.has(Breach::FailureNotShared)),
+        Property::always(STALE_IS_RENEWED, |_, state: &State| !state.history.breaches.has(Breach::Stale)),
         Property::always(NEW_CUSTOMER_ONCE, |_, state: &State| !state.history.breaches.has(Breach::NewCustomerTwice)),
     ];
     if protocol.is_timed() {

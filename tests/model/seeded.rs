@@ -101,6 +101,18 @@ fn a_failure_of_another_time() {
 }
 
 #[test]
+fn a_failure_that_nobody_shares() {
+    let faults = Faults { downs: 2, ..Faults::default() };
+    let protocol = Protocol { faults, ..calm(&[GetToken; 2], Stored::NoToken) };
+    breaks(Broken::NoFailureCounts, FAILURES_ARE_SHARED, &protocol);
+}
+
+#[test]
+fn a_stale_token_that_serves() {
+    breaks(Broken::StaleTokenServes, STALE_IS_RENEWED, &calm(&[GetToken], Stored::Token(Life::Stale)));
+}
+
+#[test]
 fn a_dead_token_that_is_not_passed_over() {
     let faults = Faults { dead_tokens: 1, ..Faults::default() };
     let protocol = Protocol { faults, ..calm(&[GetToken; 2], Stored::NoToken) };

@@ -49,6 +49,12 @@ impl Protocol {
         self.clocks != Clocks::Untimed
     }
 
+    /// All that goes wrong is that LiveChat is down.
+    pub(crate) fn is_calm_but_down(&self) -> bool {
+        let invalidates = self.calls.iter().flatten().any(|&operation| operation == Operation::Invalidate);
+        self.faults == Faults { downs: self.faults.downs, ..Faults::default() } && !self.is_timed() && !invalidates
+    }
+
     /// Nothing goes wrong that could keep calls from sharing what LiveChat answers, or change an identity.
     pub(crate) fn is_calm(&self) -> bool {
         self.faults == Faults { lost_writes: self.faults.lost_writes, ..Faults::default() } && !self.rejects
@@ -148,8 +154,10 @@ pub(crate) struct Faults {
     pub(crate) lost_answers: u8,
     /// The same, but LiveChat gets the request only after everybody has stopped waiting for it.
     pub(crate) late_requests: u8,
-    /// LiveChat, or the breaker in its place, says that it cannot answer; or the holder finds that it has no time to ask.
+    /// LiveChat, or the breaker in its place, says that it cannot answer.
     pub(crate) downs: u8,
+    /// A holder finds that it has too little time left to ask. (Untimed; else time tells.)
+    pub(crate) too_lates: u8,
     /// LiveChat does not recognise a customer, once.
     pub(crate) glitches: u8,
     /// LiveChat forgets a customer for good.
@@ -294,35 +302,37 @@ pub(crate) struct Arrival {
     pub(crate) leases: u64,
     /// How many times word of a failure had been left, for a `getToken`.
     pub(crate) failures: u8,
+    /// The first lease that it found taken, for a `getToken`.
+    pub(crate) found_taken: Option<u64>,
 }
 
-/// Where a call is. `stale`: it is a `getToken` that found a token which has too little time left.
+/// Where a call is. `fallback`: it is a `getToken` that found a token on record, which it may still answer in place of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     Start,
     /// About to try to take the lease.
     Renew {
         need: Need,
-        stale: bool,
+        fallback: bool,
         /// It comes from waiting, and nothing that it needs has changed. To find the lease taken would only send it back.
         waited: bool,
     },
     /// The write that takes the lease is under way. (Timed.)
     TakeSent {
         need: Need,
-        stale: bool,
+        fallback: bool,
         age: i16,
     },
     /// The lease was taken and the answer lost; the SDK is about to send the write again.
     TakeAgain {
         need: Need,
-        stale: bool,
+        fallback: bool,
         owner: Owner,
     },
     /// In `Provider::wait`, between two looks.
     Waiting {
         need: Need,
-        stale: bool,
+        fallback: bool,
     },
     Holding(Holding),
     /// `invalidate` whose answer was lost; the SDK is about to send the write again.
@@ -339,7 +349,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Holding {
     pub(crate) need: Need,
-    pub(crate) stale: bool,
+    pub(crate) fallback: bool,
     /// The lease's number, and whose it is.
     pub(crate) seq: u64,
     pub(crate) owner: Owner,
@@ -425,6 +435,10 @@ pub(crate) enum Breach {
     /// A call was answered a failure of which word was left before it came; or, if it wants a fresh token, the failure of
     /// a renewal that began before.
     OldFailure,
+    /// A `getToken` that had waited for a renewal which failed began another.
+    FailureNotShared,
+    /// A `getToken` was answered the token with too little time left that it found, without an attempt to renew it.
+    Stale,
     /// A new customer was asked for a second time under one lease.
     NewCustomerTwice,
     /// A call that had found a lease taken and got a later one did not get the next.
@@ -433,7 +447,7 @@ pub(crate) enum Breach {
 
 /// The set of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Breaches(u8);
+pub(crate) struct Breaches(u16);
 
 impl Breaches {
     pub(crate) fn add(&mut self, breach: Breach) {
@@ -481,11 +495,11 @@ impl Caller {
     /// It is a `getToken` that found a token with too little time left, and it has not got another one yet.
     pub(crate) fn found_token(&self) -> bool {
         match self.phase {
-            Phase::Renew { stale, .. }
-            | Phase::TakeSent { stale, .. }
-            | Phase::TakeAgain { stale, .. }
-            | Phase::Waiting { stale, .. }
-            | Phase::Holding(Holding { stale, .. }) => stale,
+            Phase::Renew { fallback, .. }
+            | Phase::TakeSent { fallback, .. }
+            | Phase::TakeAgain { fallback, .. }
+            | Phase::Waiting { fallback, .. }
+            | Phase::Holding(Holding { fallback, .. }) => fallback,
             _ => false,
         }
     }

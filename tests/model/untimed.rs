@@ -52,12 +52,31 @@ fn writes_may_be_repeated_and_come_late() {
 }
 
 #[test]
+fn livechat_may_be_down() {
+    let most = if is_deep() { 5 } else { 4 };
+    let mut protocol = callers(1..=most);
+    protocol.calls.retain(|calls| !calls.contains(&Operation::Invalidate));
+    protocol.faults.downs = 4;
+    explore("LiveChat is down 4 times, up to 4 callers", &protocol, 1_000);
+}
+
+#[test]
 fn livechat_may_fail_in_every_way() {
-    let faults =
-        Faults { crashes: 1, lapses: 1, lost_answers: 1, downs: 1, glitches: 1, dead_tokens: 1, ..Faults::default() };
+    let faults = Faults {
+        crashes: 1,
+        lapses: 1,
+        lost_answers: 1,
+        downs: 1,
+        too_lates: 1,
+        glitches: 1,
+        dead_tokens: 1,
+        ..Faults::default()
+    };
     explore("1 crash, 1 lapse, LiveChat fails, 2 callers", &Protocol { faults, ..callers([2]) }, 70_000);
     if is_deep() {
         explore("1 crash, 1 lapse, LiveChat fails, 3 callers", &Protocol { faults, ..callers([3]) }, 3_000_000);
+        let faults = Faults { lost_writes: 1, late_writes: 1, forgets: 1, ..faults };
+        explore("everything goes wrong once, 2 callers", &Protocol { faults, ..callers([2]) }, 5_000_000);
     }
 }
 

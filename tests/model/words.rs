@@ -104,7 +104,7 @@ fn answered(before: &State, after: &State, answer: Answer) -> String {
         Answer::DeadToken => format!("LiveChat answers token {request}, which is over"),
         Answer::Other => format!("LiveChat does not recognise the customer and answers token {request}"),
         Answer::Down => "LiveChat is down".into(),
-        Answer::NoTime => "there is no time left to ask LiveChat".into(),
+        Answer::TooLate => "there is no time left to ask LiveChat".into(),
         Answer::LostThenRetry | Answer::Lost | Answer::LostOutOfTime => {
             format!("LiveChat issues token {request}, and its answer is lost")
         }

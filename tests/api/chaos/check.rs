@@ -7,7 +7,7 @@
 use super::history::{Call, Grant, History, Journal, Look, Outcome, TokenObject, Who, seconds, short};
 use crate::world::{GetFreshToken, Invalidate};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
 };
 
@@ -89,12 +89,39 @@ struct Facts<'a> {
     subjects: BTreeMap<&'a Who, Subject<'a>>,
 }
 
-/// What a subject was answered, and what else was seen of it.
+/// What was seen of a subject.
 #[derive(Default)]
 struct Subject<'a> {
     calls: Vec<&'a Call>,
     tokens: Vec<(&'a Call, &'a TokenObject)>,
     looks: Vec<&'a Look>,
+    /// What was answered, and what was found stored.
+    sights: Vec<Sight<'a>>,
+}
+
+/// An identity, and a token of it, that somebody saw between two moments.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    who: &'a Who,
+    start_us: u64,
+    end_us: u64,
+    entity: &'a str,
+    access_token: Option<&'a str>,
+    shown: &'a dyn fmt::Display,
+}
+
+impl<'a> Sight<'a> {
+    fn of_answer(call: &'a Call, token: &'a TokenObject) -> Self {
+        let Call { who, start_us, end_us, .. } = call;
+        let (entity, access_token) = (token.entity.as_str(), Some(token.access_token.as_str()));
+        Self { who, start_us: *start_us, end_us: *end_us, entity, access_token, shown: call }
+    }
+
+    fn of_look(look: &'a Look) -> Option<Self> {
+        let Look { who, start_us, end_us, .. } = look;
+        let (entity, access_token) = (look.entity.as_deref()?, look.access_token.as_deref());
+        Some(Self { who, start_us: *start_us, end_us: *end_us, entity, access_token, shown: look })
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -105,18 +132,16 @@ impl<'a> Facts<'a> {
             subject.calls.push(call);
             if let Outcome::Token(token) = &call.outcome {
                 subject.tokens.push((call, token));
+                subject.sights.push(Sight::of_answer(call, token));
             }
         }
         for look in &history.looks {
-            subjects.entry(&look.who).or_default().looks.push(look);
+            let subject = subjects.entry(&look.who).or_default();
+            subject.looks.push(look);
+            subject.sights.extend(Sight::of_look(look));
         }
-        let mut owners = HashMap::new();
-        for (who, subject) in &subjects {
-            let answered = subject.tokens.iter().map(|(_, token)| token.entity.as_str());
-            for entity in answered.chain(subject.looks.iter().filter_map(|look| look.entity.as_deref())) {
-                owners.entry(entity).or_insert(*who);
-            }
-        }
+        let sights = subjects.values().flat_map(|subject| &subject.sights);
+        let owners = sights.map(|sight| (sight.entity, sight.who)).collect();
         let mut makers = HashMap::new();
         for grant in journal {
             makers.entry(grant.entity.as_str()).or_insert(grant);
@@ -136,32 +161,40 @@ impl<'a> Facts<'a> {
         (token.created_ms + token.expires_in_ms).saturating_sub(self.history.began_unix_ms) * 1000
     }
 
+    /// A call that shows that the cookies of `entity` that were sent at `sent_us`, and reached LiveChat at `reached_us`, must
+    /// have proved it: any that had been answered before. But LiveChat may have been made to forget the customer; and where
+    /// each call kills the secret, only one helps that was answered what LiveChat issued last.
+    fn should_prove(&self, subject: &Subject<'a>, entity: &str, sent_us: u64, reached_us: u64) -> Option<&'a Call> {
+        if self.history.forgotten.contains(entity) {
+            return None;
+        }
+        let before = |grant: &&Grant| grant.entity == entity && grant.took_effect_us < reached_us;
+        let latest = self.journal.iter().filter(before).max_by_key(|grant| grant.took_effect_us)?;
+        let shows = |call: &Call, token: &TokenObject| {
+            let is_latest = token.access_token == latest.access_token;
+            token.entity == entity && call.end_us < sent_us && (is_latest || !self.history.secrets_die)
+        };
+        subject.tokens.iter().find(|(call, token)| shows(call, token)).map(|(call, _)| *call)
+    }
+
     fn skew_us(&self) -> u64 {
         self.history.skew_ms * 1000
     }
 }
 
-/// Something that was seen between two moments, with a rank that must never fall.
-struct Sight<'a> {
-    start_us: u64,
-    end_us: u64,
-    rank: u64,
-    shown: &'a dyn fmt::Display,
-}
-
-/// The first sight of a rank that is lower than one that was seen before, with that one.
-fn fall<'a, 'b>(sights: &'b [Sight<'a>]) -> Option<(&'b Sight<'a>, &'b Sight<'a>)> {
-    let (mut by_start, mut by_end): (Vec<_>, Vec<_>) = (sights.iter().collect(), sights.iter().collect());
-    by_start.sort_by_key(|sight| sight.start_us);
-    by_end.sort_by_key(|sight| sight.end_us);
+/// A sight with a lower rank than one that had ended before it began, with that one.
+fn fall<'a>(ranked: &[(u64, Sight<'a>)]) -> Option<[Sight<'a>; 2]> {
+    let (mut by_start, mut by_end) = (ranked.to_vec(), ranked.to_vec());
+    by_start.sort_by_key(|(_, sight)| sight.start_us);
+    by_end.sort_by_key(|(_, sight)| sight.end_us);
     let mut before = by_end.into_iter().peekable();
-    let mut highest: Option<&Sight<'_>> = None;
-    for sight in by_start {
-        while let Some(ended) = before.next_if(|ended| ended.end_us < sight.start_us) {
-            highest = highest.filter(|highest| highest.rank >= ended.rank).or(Some(ended));
+    let mut highest: Option<(u64, Sight<'_>)> = None;
+    for (rank, sight) in by_start {
+        while let Some(ended) = before.next_if(|(_, ended)| ended.end_us < sight.start_us) {
+            highest = highest.filter(|highest| highest.0 >= ended.0).or(Some(ended));
         }
-        if let Some(highest) = highest.filter(|highest| highest.rank > sight.rank) {
-            return Some((highest, sight));
+        if let Some((_, highest)) = highest.filter(|highest| highest.0 > rank) {
+            return Some([highest, sight]);
         }
     }
     None
@@ -172,19 +205,20 @@ fn violation(rule: Rule, what: impl Into<String>, concerned: &[&dyn fmt::Display
 }
 
 fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
-    let mut owners = HashMap::<&str, &Call>::new();
-    for (call, token) in facts.subjects.values().flat_map(|subject| &subject.tokens) {
-        for id in [&token.entity, &token.access_token] {
-            let first = owners.entry(id).or_insert(call);
-            if first.who != call.who {
-                let what = format!("{} was answered to two subjects", short(id));
-                found.push(violation(Rule::KeptApart, what, &[first, call]));
+    let mut first = HashMap::<&str, &Sight<'_>>::new();
+    for sight in facts.subjects.values().flat_map(|subject| &subject.sights) {
+        for id in std::iter::once(sight.entity).chain(sight.access_token) {
+            let first = first.entry(id).or_insert(sight);
+            if first.who != sight.who {
+                let what = format!("{} is two subjects'", short(id));
+                found.push(violation(Rule::KeptApart, what, &[first.shown, sight.shown]));
             }
         }
-        match facts.grants.get(token.access_token.as_str()) {
-            None => found.push(violation(Rule::KeptApart, "LiveChat never issued this token", &[call])),
-            Some(grant) if grant.entity != token.entity => {
-                found.push(violation(Rule::KeptApart, "the token is another customer's", &[call, grant]));
+        let Some(token) = sight.access_token else { continue };
+        match facts.grants.get(token) {
+            None => found.push(violation(Rule::KeptApart, "LiveChat never issued this token", &[sight.shown])),
+            Some(grant) if grant.entity != sight.entity => {
+                found.push(violation(Rule::KeptApart, "the token is another customer's", &[sight.shown, grant]));
             }
             Some(_) => {}
         }
@@ -192,59 +226,51 @@ fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
 }
 
 fn one_identity(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
-    let answered = subject.tokens.iter().map(|&(call, token)| {
-        let shown: &dyn fmt::Display = call;
-        (call.start_us, call.end_us, token.entity.as_str(), shown)
-    });
-    let stored = subject.looks.iter().filter_map(|&look| {
-        let shown: &dyn fmt::Display = look;
-        Some((look.start_us, look.end_us, look.entity.as_deref()?, shown))
-    });
-    let mut first_sights = BTreeMap::new();
-    let mut sights = Vec::new();
-    for (start_us, end_us, entity, shown) in answered.chain(stored) {
-        let rank = facts.line(entity).len() as u64;
-        first_sights.entry((rank, entity)).or_insert(shown);
-        sights.push(Sight { start_us, end_us, rank, shown });
-    }
-    let entities: Vec<_> = first_sights.into_iter().collect();
+    let sights = subject.sights.iter().copied();
+    let ranked: Vec<_> = sights.map(|sight| (facts.line(sight.entity).len() as u64, sight)).collect();
+    let first_sights: BTreeMap<_, _> =
+        ranked.iter().rev().map(|(rank, sight)| ((*rank, sight.entity), sight)).collect();
+    let entities: Vec<_> = first_sights.into_values().collect();
     for pair in entities.windows(2) {
-        let [((_, former), former_shown), ((_, next), next_shown)] = pair else { continue };
-        if !facts.line(next).contains(former) {
-            let what = format!("{} took the place of {}, without LiveChat", short(next), short(former));
-            let mut concerned: Vec<&dyn fmt::Display> = vec![former_shown, next_shown];
-            let makers = [former, next].into_iter().filter_map(|entity| facts.makers.get(entity).copied());
+        let [former, next] = pair else { continue };
+        if !facts.line(next.entity).contains(&former.entity) {
+            let what = format!("{} took the place of {}, without LiveChat", short(next.entity), short(former.entity));
+            let mut concerned = vec![former.shown, next.shown];
+            let makers = [former, next].into_iter().filter_map(|sight| facts.makers.get(sight.entity).copied());
             concerned.extend(makers.map(|maker| -> &dyn fmt::Display { maker }));
             found.push(violation(Rule::OneIdentity, what, &concerned));
         }
     }
-    if let Some((before, after)) = fall(&sights) {
+    if let Some([before, after]) = fall(&ranked) {
         found.push(violation(Rule::OneIdentity, "a former entity came back", &[before.shown, after.shown]));
     }
 }
 
 fn fresh(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
-    let mut sights = Vec::new();
-    for &(call, token) in &subject.tokens {
-        let Some(grant) = facts.grants.get(token.access_token.as_str()) else { continue };
-        if call.operation == GetFreshToken && grant.came_us < call.start_us {
-            found.push(violation(Rule::Fresh, "LiveChat was asked before the call came", &[grant, call]));
+    for &(call, token) in subject.tokens.iter().filter(|(call, _)| call.operation == GetFreshToken) {
+        match facts.grants.get(token.access_token.as_str()) {
+            Some(grant) if grant.came_us < call.start_us => {
+                found.push(violation(Rule::Fresh, "LiveChat was asked before the call came", &[*grant, call]));
+            }
+            _ => {}
         }
-        // Of tokens that are stored one after the other, each was also issued after the one before.
-        let rank = grant.took_effect_us;
-        sights.push(Sight { start_us: call.start_us, end_us: call.end_us, rank, shown: call });
     }
-    if let Some((before, after)) = fall(&sights) {
+    // Of tokens that are stored one after the other, each was also issued after the one before.
+    let sights = subject.sights.iter().copied();
+    let ranked: Vec<_> =
+        sights.filter_map(|sight| Some((facts.grants.get(sight.access_token?)?.took_effect_us, sight))).collect();
+    if let Some([before, after]) = fall(&ranked) {
         found.push(violation(Rule::Fresh, "an older token came back", &[before.shown, after.shown]));
     }
 }
 
-/// By token, the end of the first call that was answered it.
-fn first_answers<'a>(subject: &Subject<'a>) -> HashMap<&'a str, u64> {
+/// By token, the end of the first sight of it.
+fn first_sights<'a>(subject: &Subject<'a>) -> HashMap<&'a str, u64> {
     let mut known = HashMap::new();
-    for &(call, token) in &subject.tokens {
-        let known_us = known.entry(token.access_token.as_str()).or_insert(call.end_us);
-        *known_us = call.end_us.min(*known_us);
+    for sight in &subject.sights {
+        let Some(token) = sight.access_token else { continue };
+        let known_us = known.entry(token).or_insert(sight.end_us);
+        *known_us = sight.end_us.min(*known_us);
     }
     known
 }
@@ -257,10 +283,12 @@ fn gone<'a>(subject: &Subject<'a>, known_us: u64, start_us: u64) -> Option<&'a C
 }
 
 fn invalidated(subject: &Subject<'_>, found: &mut Vec<Violation>) {
-    let known = first_answers(subject);
-    for &(call, token) in &subject.tokens {
-        if let Some(invalidation) = gone(subject, known[token.access_token.as_str()], call.start_us) {
-            found.push(violation(Rule::Invalidated, "an invalidated token came back", &[invalidation, call]));
+    let known = first_sights(subject);
+    for sight in &subject.sights {
+        let Some(token) = sight.access_token else { continue };
+        if let Some(invalidation) = gone(subject, known[token], sight.start_us) {
+            let what = format!("{} came back", short(token));
+            found.push(violation(Rule::Invalidated, what, &[invalidation, sight.shown]));
         }
     }
 }
@@ -284,7 +312,7 @@ fn never_expired(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Viola
 
 /// All tokens of a run live equally long, or else one that lives could have been replaced by one that does not.
 fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
-    let known = first_answers(subject);
+    let known = first_sights(subject);
     let slack_us = facts.skew_us() + TOLERANCE_MS * 1000;
     for &call in &subject.calls {
         let Outcome::HasToken(has) = call.outcome else { continue };
@@ -312,28 +340,30 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
 fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     let Some((first, _)) = subject.tokens.iter().min_by_key(|(call, _)| call.end_us) else { return };
     if let Some(look) = subject.looks.iter().find(|look| first.end_us < look.start_us && look.entity.is_none()) {
-        found.push(violation(Rule::NothingLost, "what was answered is not stored", &[first, look]));
+        found.push(violation(Rule::NothingLost, "what was answered is not stored", &[*first, *look]));
+    }
+    let entities: BTreeSet<_> = subject.sights.iter().map(|sight| sight.entity).collect();
+    for entity in entities {
+        let Some(maker) = facts.makers.get(entity) else { continue };
+        let Some(former) = maker.claimed.as_deref().filter(|_| !maker.slipped) else { continue };
+        if let Some(call) = facts.should_prove(subject, former, maker.came_us, maker.took_effect_us) {
+            let what = format!("LiveChat knew {}, and was shown no good cookies", short(former));
+            found.push(violation(Rule::NothingLost, what, &[call, *maker]));
+        }
     }
     let Some((last, token)) = subject.tokens.iter().max_by_key(|(call, _)| call.start_us) else { return };
     let Some(probe) = facts.history.probes.iter().find(|probe| probe.who == last.who) else {
-        found.push(violation(Rule::NothingLost, "nothing is stored at the end", &[last]));
+        found.push(violation(Rule::NothingLost, "nothing is stored at the end", &[*last]));
         return;
     };
     if probe.stored != token.entity {
         let what = format!("{} is stored at the end", short(&probe.stored));
-        found.push(violation(Rule::NothingLost, what, &[last]));
-    }
-    if probe.taken_for == probe.stored || facts.history.forgotten.contains(&probe.stored) {
-        return;
-    }
-    // If each call kills the secret, the one after a call whose answer never arrived cannot prove anything.
-    let before_the_probe = |grant: &&Grant| grant.entity == probe.stored && grant.came_us < probe.at_us;
-    let latest = facts.journal.iter().filter(before_the_probe).max_by_key(|grant| grant.took_effect_us);
-    let arrived =
-        latest.is_some_and(|grant| subject.tokens.iter().any(|(_, token)| token.access_token == grant.access_token));
-    if arrived || !facts.history.secrets_die {
+        found.push(violation(Rule::NothingLost, what, &[*last]));
+    } else if probe.taken_for != probe.stored
+        && let Some(call) = facts.should_prove(subject, &probe.stored, probe.at_us, probe.at_us)
+    {
         let what = format!("LiveChat takes the stored cookies for {}", short(&probe.taken_for));
-        found.push(violation(Rule::NothingLost, what, &[last]));
+        found.push(violation(Rule::NothingLost, what, &[call]));
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) struct Look {
     pub(crate) end_us: u64,
     /// The entity on record.
     pub(crate) entity: Option<String>,
+    pub(crate) access_token: Option<String>,
 }
 
 /// The very last thing that is done for a subject: LiveChat is shown the stored cookies.
@@ -107,6 +108,8 @@ pub(crate) struct Grant {
     pub(crate) proved: Option<String>,
     /// The customer whose cookies they are or were.
     pub(crate) claimed: Option<String>,
+    /// LiveChat did not recognise the customer although it could have.
+    pub(crate) slipped: bool,
     pub(crate) entity: String,
     pub(crate) access_token: String,
     pub(crate) ends_us: u64,
@@ -143,8 +146,8 @@ impl fmt::Display for Call {
 
 impl fmt::Display for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entity = self.entity.as_deref().map_or("none", short);
-        write!(f, "{} stored … {}: {} {entity}", seconds(self.start_us), seconds(self.end_us), self.who)
+        let [token, entity] = [&self.access_token, &self.entity].map(|id| id.as_deref().map_or("nothing", short));
+        write!(f, "{} stored … {}: {} {token} of {entity}", seconds(self.start_us), seconds(self.end_us), self.who)
     }
 }
 

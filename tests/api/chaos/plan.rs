@@ -8,7 +8,7 @@ use crate::{
 use cip::time::millis;
 use fastrand::Rng;
 use local::sandbox::{CstMode, Fault, Share};
-use std::{env, fmt, str::FromStr, time::Duration};
+use std::{env, fmt, ops::Range, str::FromStr, time::Duration};
 
 /// What was asked for, in the environment.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Plan {
             seconds: number("CHAOS_SECONDS").unwrap_or(10),
             faketime: env::var("CHAOS_FAKETIME").ok().filter(|path| !path.is_empty()),
             cst: [CstMode::Constant, CstMode::Rotating, CstMode::Strict][(seed % 3) as usize],
-            expires_in_s: rng.u64(5..=12),
+            expires_in_s: rng.u64(6..=24),
         }
     }
 
@@ -88,7 +88,8 @@ impl Plan {
         if rng.u32(..1000) >= per_mille {
             return None;
         }
-        let fate = if rng.u8(..5) == 0 { Fate::Stopped(mostly_short(rng, 200, 13_000)) } else { Fate::Killed };
+        let fate =
+            if rng.u8(..5) == 0 { Fate::Stopped(Duration::from_millis(rng.u64(200..13_000))) } else { Fate::Killed };
         Some((mostly_short(rng, 0, 900), fate))
     }
 
@@ -98,17 +99,19 @@ impl Plan {
         if self.faketime.is_some() && rng.bool() { rng.i64(-most..=most) } else { 0 }
     }
 
-    /// The weather between two parts of the system: first how long it is fine, then what comes and for how long.
-    pub(crate) fn weather(rng: &mut Rng) -> (Duration, Burst, Duration) {
-        let burst = match rng.u8(..12) {
-            0..=2 => Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))),
-            3..=4 => Burst::Mode(Mode::BlackHole),
-            5..=6 => Burst::Mode(Mode::Refuse),
-            7..=8 => Burst::Mode(Mode::LoseAnswers),
-            9..=10 => Burst::Cuts,
-            _ => Burst::LostAnswers,
-        };
-        (Duration::from_millis(rng.u64(500..6_000)), burst, mostly_short(rng, 200, 4_000))
+    /// The weather between two parts of the system: for how long it is fine (so many ms), then what comes and for how long.
+    pub(crate) fn weather(rng: &mut Rng, fine_ms: Range<u64>) -> (Duration, Burst, Duration) {
+        let (fine, lasts) = (Duration::from_millis(rng.u64(fine_ms)), mostly_short(rng, 200, 4_000));
+        match rng.u8(..12) {
+            0..=1 => (fine, Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))), lasts),
+            // What was sent arrives when everybody has long given it up and others have taken over.
+            2..=3 => (fine, Burst::Late, Duration::from_millis(rng.u64(300..1_200))),
+            4..=5 => (fine, Burst::Mode(Mode::BlackHole), lasts),
+            6 => (fine, Burst::Mode(Mode::Refuse), lasts),
+            7..=8 => (fine, Burst::Mode(Mode::LoseAnswers), lasts),
+            9..=10 => (fine, Burst::Cuts, lasts),
+            _ => (fine, Burst::LostAnswers, lasts),
+        }
     }
 
     /// How LiveChat feels: latency and jitter in ms, what goes wrong, and for how long it stays like that.
@@ -147,6 +150,8 @@ impl fmt::Display for Fate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Burst {
     Mode(Mode),
+    /// What is sent arrives much later.
+    Late,
     /// All connections are reset every now and then.
     Cuts,
     /// An answer is lost every now and then.
@@ -161,6 +166,7 @@ impl fmt::Display for Burst {
             Self::Mode(Mode::BlackHole) => "black holes",
             Self::Mode(Mode::Refuse) => "refusals",
             Self::Mode(Mode::LoseAnswers) => "all answers lost",
+            Self::Late => "very late arrivals",
             Self::Cuts => "cuts",
             Self::LostAnswers => "single answers lost",
         })

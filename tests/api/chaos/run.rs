@@ -19,10 +19,12 @@ use cip::{
 };
 use fastrand::Rng;
 use local::sandbox::{CstMode, Granted, Sandbox, Share};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    ops::Range,
     process::Command,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
@@ -124,8 +126,9 @@ impl Run {
         for (worker, rng) in workers {
             tasks.spawn(self.clone().work(worker, rng));
         }
-        tasks.spawn(self.clone().weather("DynamoDB", self.dynamodb.clone()));
-        tasks.spawn(self.clone().weather("LiveChat", self.livechat.clone()));
+        tasks.spawn(self.clone().weather("DynamoDB", self.dynamodb.clone(), 500..4_000));
+        // The breaker takes a while to see that it is fine again.
+        tasks.spawn(self.clone().weather("LiveChat", self.livechat.clone(), 2_000..9_000));
         tasks.spawn(self.clone().moods());
         tasks.spawn(self.clone().looks());
         tasks.join_all().await;
@@ -216,16 +219,20 @@ impl Run {
     }
 
     /// Fine, foul, and fine again.
-    async fn weather(self: Arc<Self>, name: &str, proxy: Proxy) {
+    async fn weather(self: Arc<Self>, name: &str, proxy: Proxy, fine_ms: Range<u64>) {
         let mut rng = self.plan.dice(name);
         while !self.is_over() {
-            let (fine, burst, lasts) = Plan::weather(&mut rng);
+            let (fine, burst, lasts) = Plan::weather(&mut rng, fine_ms.clone());
             sleep(fine).await;
             self.count(format!("{name}: {burst}"));
             let until = Instant::now() + lasts;
             match burst {
                 Burst::Mode(mode) => {
                     proxy.set(mode);
+                    sleep(lasts).await;
+                }
+                Burst::Late => {
+                    proxy.set(Mode::Delay(Duration::from_millis(rng.u64(9_000..14_000))));
                     sleep(lasts).await;
                 }
                 Burst::Cuts | Burst::LostAnswers => {
@@ -270,10 +277,12 @@ impl Run {
     async fn look(&self, who: Who) -> Option<Identity> {
         let start_us = self.now_us();
         let record = self.store.read(&subject(&who.user, who.group), Deadline::after(Duration::from_secs(10))).await;
-        let identity = record.expect("the database itself is well").and_then(|record| record.identity);
-        let (end_us, entity) = (self.now_us(), identity.as_ref().map(|identity| identity.entity_id.clone()));
-        self.history().looks.push(Look { who, start_us, end_us, entity });
-        identity
+        let record = record.expect("the database itself is well").unwrap_or_default();
+        let end_us = self.now_us();
+        let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
+        let access_token = record.token.map(|token| token.access_token.expose_secret().to_owned());
+        self.history().looks.push(Look { who, start_us, end_us, entity, access_token });
+        record.identity
     }
 
     fn everybody(&self) -> BTreeSet<Who> {
@@ -284,6 +293,9 @@ impl Run {
 
     /// Nothing goes wrong any more. Everybody asks for a token until there is one.
     async fn recovery(self: Arc<Self>) {
+        // What is still on its way never arrives.
+        self.dynamodb.cut();
+        self.livechat.cut();
         let calm_us = self.now_us();
         self.history().calm_us = calm_us;
         let everybody = Arc::new(Mutex::new(self.everybody()));
@@ -347,6 +359,7 @@ impl Run {
             took_effect_us: self.at_us(granted.took_effect),
             proved: granted.proved,
             claimed: granted.claimed,
+            slipped: granted.slipped,
             entity: granted.entity_id,
             access_token: granted.access_token,
             ends_us: self.at_us(granted.ends),

@@ -20,6 +20,7 @@ impl Story {
             took_effect_us: ms.end * 1000,
             proved: claimed.filter(|claimed| *claimed == entity).map(str::to_owned),
             claimed: claimed.map(str::to_owned),
+            slipped: false,
             entity: entity.into(),
             access_token: token.into(),
             ends_us: (ms.end + LIFE_MS) * 1000,
@@ -49,9 +50,20 @@ impl Story {
         self.call("alice", Invalidate, ms, Outcome::Invalidated)
     }
 
-    fn look(mut self, ms: std::ops::Range<u64>, entity: Option<&str>) -> Self {
-        let (start_us, end_us) = (ms.start * 1000, ms.end * 1000);
-        self.history.looks.push(Look { who: who("alice"), start_us, end_us, entity: entity.map(str::to_owned) });
+    /// The item has `entity` and `token`.
+    fn look(mut self, ms: std::ops::Range<u64>, entity: Option<&str>, token: Option<&str>) -> Self {
+        self.history.looks.push(Look {
+            who: who("alice"),
+            start_us: ms.start * 1000,
+            end_us: ms.end * 1000,
+            entity: entity.map(str::to_owned),
+            access_token: token.map(str::to_owned),
+        });
+        self
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut History)) -> Self {
+        change(&mut self.history);
         self
     }
 
@@ -102,6 +114,12 @@ fn problem(status: u64, code: &str) -> Outcome {
     Outcome::Problem { status, code: code.into(), retry_after: None }
 }
 
+/// Alice visits, and LiveChat then gives her another customer, as it was made to.
+fn replaced_customer() -> Story {
+    let forget = |history: &mut History| history.forgotten.extend(["e1".to_owned(), "e2".to_owned()]);
+    first_visit().grant(30..40, "t2", "e2", Some("e1")).change(forget)
+}
+
 /// Alice's first visit.
 fn first_visit() -> Story {
     Story::default().grant(10..20, "t1", "e1", None).token(GetToken, 5..25, "t1", "e1")
@@ -116,7 +134,7 @@ fn a_life_without_faults_breaks_nothing() {
         .token(GetFreshToken, 50..80, "t2", "e1")
         .invalidate(90..100)
         .call("alice", HasToken, 101..105, Outcome::HasToken(false))
-        .look(106..107, Some("e1"))
+        .look(106..107, Some("e1"), None)
         .call("alice", GetToken, 108..109, problem(503, "busy"))
         .grant(120..130, "t3", "e1", Some("e1"))
         .token(GetToken, 110..140, "t3", "e1");
@@ -142,22 +160,15 @@ fn a_second_customer_is_a_fork() {
 
 #[test]
 fn a_customer_that_livechat_replaced_is_none() {
-    let story = first_visit().grant(30..40, "t2", "e2", Some("e1")).token(GetFreshToken, 26..45, "t2", "e2");
-    assert_eq!(story.broken(), []);
+    assert_eq!(replaced_customer().token(GetFreshToken, 26..45, "t2", "e2").broken(), []);
     // The one between was never answered to anybody.
-    let story = first_visit().grant(30..40, "t2", "e2", Some("e1")).grant(50..60, "t3", "e3", Some("e2")).token(
-        GetFreshToken,
-        45..65,
-        "t3",
-        "e3",
-    );
+    let story = replaced_customer().grant(50..60, "t3", "e3", Some("e2")).token(GetFreshToken, 45..65, "t3", "e3");
     assert_eq!(story.broken(), []);
 }
 
 #[test]
 fn two_that_took_the_place_of_one_are_a_fork() {
-    let story = first_visit()
-        .grant(30..40, "t2", "e2", Some("e1"))
+    let story = replaced_customer()
         .grant(31..41, "t3", "e3", Some("e1"))
         .token(GetFreshToken, 26..45, "t2", "e2")
         .token(GetFreshToken, 26..46, "t3", "e3");
@@ -165,12 +176,30 @@ fn two_that_took_the_place_of_one_are_a_fork() {
 }
 
 #[test]
+fn a_customer_that_livechat_knows_is_not_lost() {
+    let story = || first_visit().grant(30..40, "t2", "e2", Some("e1")).token(GetFreshToken, 26..45, "t2", "e2");
+    let secrets_die = |history: &mut History| history.secrets_die = true;
+    assert_eq!(story().broken(), [Rule::NothingLost], "its secrets never die");
+    assert_eq!(story().change(secrets_die).broken(), [Rule::NothingLost], "its last secret had been stored");
+    let mut slipped = story();
+    slipped.journal[1].slipped = true;
+    assert_eq!(slipped.broken(), [], "LiveChat's own fault");
+    let lost = first_visit().grant(26..28, "lost", "e1", Some("e1")).grant(30..40, "t2", "e2", Some("e1")).token(
+        GetFreshToken,
+        26..45,
+        "t2",
+        "e2",
+    );
+    assert_eq!(lost.change(secrets_die).broken(), [], "the last secret never arrived");
+}
+
+#[test]
 fn a_former_customer_does_not_come_back() {
-    let replaced = || first_visit().grant(30..40, "t2", "e2", Some("e1")).token(GetFreshToken, 26..45, "t2", "e2");
+    let replaced = || replaced_customer().token(GetFreshToken, 26..45, "t2", "e2");
     assert_eq!(replaced().token(GetToken, 44..50, "t1", "e1").broken_as_it_is(), [Rule::NothingLost], "it overlaps");
     let back = replaced().token(GetToken, 46..50, "t1", "e1").broken_as_it_is();
     assert_eq!(back, [Rule::OneIdentity, Rule::Fresh, Rule::NothingLost]);
-    let stored_again = replaced().look(46..50, Some("e1")).broken();
+    let stored_again = replaced().look(46..50, Some("e1"), None).broken();
     assert_eq!(stored_again, [Rule::OneIdentity]);
 }
 
@@ -200,6 +229,7 @@ fn no_older_token_comes_back() {
     let fresh = || first_visit().grant(30..40, "t2", "e1", Some("e1")).token(GetFreshToken, 26..50, "t2", "e1");
     assert_eq!(fresh().token(GetToken, 50..60, "t1", "e1").broken(), []);
     assert_eq!(fresh().token(GetToken, 51..60, "t1", "e1").broken(), [Rule::Fresh]);
+    assert_eq!(fresh().look(51..60, Some("e1"), Some("t1")).broken(), [Rule::Fresh], "it is stored again");
 }
 
 #[test]
@@ -209,6 +239,8 @@ fn an_invalidated_token_does_not_come_back() {
     assert_eq!(story(30..40, 41).broken(), [Rule::Invalidated]);
     assert_eq!(story(30..40, 40).broken(), [], "it came while the invalidation went");
     assert_eq!(story(25..40, 41).broken(), [], "the token was not known before");
+    let stored_again = first_visit().invalidate(30..40).look(41..50, Some("e1"), Some("t1"));
+    assert_eq!(stored_again.broken(), [Rule::Invalidated]);
     let story = first_visit().call("alice", Invalidate, 30..40, Outcome::Killed).token(GetToken, 41..50, "t1", "e1");
     assert_eq!(story.broken(), [], "nobody knows what became of it");
 }
@@ -264,37 +296,27 @@ fn has_token_says_what_is_stored() {
 
 #[test]
 fn what_was_answered_is_stored() {
-    assert_eq!(first_visit().look(26..30, None).broken(), [Rule::NothingLost]);
-    assert_eq!(first_visit().look(25..30, None).broken(), [], "it came while the answer went");
+    assert_eq!(first_visit().look(26..30, None, None).broken(), [Rule::NothingLost]);
+    assert_eq!(first_visit().look(25..30, None, None).broken(), [], "it came while the answer went");
     assert_eq!(first_visit().broken_as_it_is(), [Rule::NothingLost], "nothing at the end");
 }
 
 #[test]
 fn livechat_takes_the_stored_cookies_at_the_end() {
-    let story = |stored: &str, taken_for: &str, change: fn(&mut Story)| {
-        let mut story = first_visit();
+    let at_the_end = |mut story: Story, stored: &str, taken_for: &str| {
         let probe = Probe { who: who("alice"), at_us: 1_000_000, stored: stored.into(), taken_for: taken_for.into() };
         story.history.probes.push(probe);
-        change(&mut story);
         story.broken_as_it_is()
     };
-    let lose_an_answer = |story: &mut Story| {
-        *story = std::mem::take(story).grant(100..110, "lost", "e1", Some("e1"));
-    };
-    assert_eq!(story("e1", "e1", |_| {}), []);
-    assert_eq!(story("e2", "e2", |_| {}), [Rule::NothingLost], "another one is stored");
-    assert_eq!(story("e1", "e9", |_| {}), [Rule::NothingLost]);
-    assert_eq!(story("e1", "e9", |story| story.history.forgotten.extend(["e1".to_owned()])), []);
-    assert_eq!(story("e1", "e9", lose_an_answer), [Rule::NothingLost], "former secrets go on working");
-    let secrets_die = |story: &mut Story| story.history.secrets_die = true;
-    assert_eq!(story("e1", "e9", secrets_die), [Rule::NothingLost], "the latest answer arrived");
-    assert_eq!(
-        story("e1", "e9", |story| {
-            *story = std::mem::take(story).grant(100..110, "lost", "e1", Some("e1"));
-            story.history.secrets_die = true;
-        }),
-        []
-    );
+    let secrets_die = |history: &mut History| history.secrets_die = true;
+    let lost_answer = || first_visit().grant(100..110, "lost", "e1", Some("e1"));
+    assert_eq!(at_the_end(first_visit(), "e1", "e1"), []);
+    assert_eq!(at_the_end(first_visit(), "e2", "e2"), [Rule::NothingLost], "another one is stored");
+    assert_eq!(at_the_end(first_visit(), "e1", "e9"), [Rule::NothingLost]);
+    assert_eq!(at_the_end(first_visit().change(|history| history.forgotten.extend(["e1".to_owned()])), "e1", "e9"), []);
+    assert_eq!(at_the_end(first_visit().change(secrets_die), "e1", "e9"), [Rule::NothingLost], "the answer arrived");
+    assert_eq!(at_the_end(lost_answer(), "e1", "e9"), [Rule::NothingLost], "former secrets go on working");
+    assert_eq!(at_the_end(lost_answer().change(secrets_die), "e1", "e9"), []);
 }
 
 #[test]
