@@ -33,6 +33,9 @@ pub(crate) enum Mode {
     Refuse,
     /// Requests go through, and take effect. Instead of the answer there is a reset.
     LoseAnswers,
+    /// Each request that is answered arrives once more, that much later, as if its client had sent it twice and the first
+    /// one had been held up.
+    Repeat(Duration),
 }
 
 /// The proxy. Clones are handles of the same one, which serves until the runtime ends.
@@ -141,18 +144,22 @@ impl Proxy {
             stream.set_nodelay(true)?;
         }
         let (mut request, mut answer) = (vec![0; 16_384], vec![0; 16_384]);
-        let (mut waiting, mut arrived) = (None, false);
+        let (mut waiting, mut arrived, mut sent) = (None, false, Vec::new());
         loop {
             tokio::select! {
                 read = client.read(&mut request) => {
                     let Some(read) = read.ok().filter(|read| *read > 0) else { break };
                     waiting.get_or_insert_with(|| self.waiting.enter());
+                    sent.extend_from_slice(&request[..read]);
                     arrived = self.pass_on(&request[..read], &mut upstream).await?;
                 }
                 read = upstream.read(&mut answer) => {
                     let read = read?;
-                    if read > 0 && waiting.is_some() && self.loses_this_answer() {
-                        return Err(io::ErrorKind::ConnectionReset.into());
+                    if read > 0 && waiting.is_some() {
+                        self.repeat(std::mem::take(&mut sent));
+                        if self.loses_this_answer() {
+                            return Err(io::ErrorKind::ConnectionReset.into());
+                        }
                     }
                     if self.pass_on(&answer[..read], client).await? {
                         (waiting, arrived) = (None, false);
@@ -186,6 +193,17 @@ impl Proxy {
         }
         to.write_all(bytes).await?;
         Ok(true)
+    }
+
+    fn repeat(&self, request: Vec<u8>) {
+        let Weather { mode: Mode::Repeat(later), .. } = *self.weather.borrow() else { return };
+        let upstream = self.upstream;
+        tokio::spawn(async move {
+            tokio::time::sleep(later).await;
+            let mut upstream = TcpStream::connect(upstream).await?;
+            upstream.write_all(&request).await?;
+            upstream.read(&mut [0; 1024]).await
+        });
     }
 
     fn loses_this_answer(&self) -> bool {
@@ -309,6 +327,22 @@ async fn a_lost_answer_is_lost_after_its_request_arrived() {
         assert!(ask(&mut connect().await.expect("a connection")).await.is_err());
     }
     assert_eq!(read.load(SeqCst), 5);
+}
+
+#[tokio::test]
+async fn a_repeated_request_arrives_twice_and_is_answered_once() {
+    let (upstream, read) = echo().await;
+    let proxy = Proxy::start(upstream).await;
+    let mut stream = TcpStream::connect(proxy.address).await.expect("a connection");
+    assert!(ask(&mut stream).await.is_ok());
+    proxy.set(Mode::Repeat(Duration::from_millis(50)));
+    assert!(ask(&mut stream).await.is_ok());
+    assert_eq!(read.load(SeqCst), 2);
+    until(|| read.load(SeqCst) == 3).await;
+    assert_eq!(proxy.waiting(), 0);
+    proxy.set(Mode::Pass);
+    assert!(ask(&mut stream).await.is_ok());
+    assert_eq!(read.load(SeqCst), 4);
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@
 //!
 //! # What the steps stand for
 //!
+//! `Provider`'s rules are in `functions/common/provider.rs` and `provider/renewal.rs`, `Store`'s writes in `store.rs`.
+//!
 //! | step ([`Action`]) | in the code | what decides there |
 //! |---|---|---|
 //! | `Read` | `Provider::get_token`: `Store::read` | `lifetime.is_usable(now_ms)`, else `Need::usable(Some(stored.token.seq))` or `Need::usable(None)` |

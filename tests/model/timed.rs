@@ -23,23 +23,23 @@ fn requests_in_time_never_overlap() {
     explore("calm, 3 callers, ticks of 1 s", &timed(1000, vec![vec![GetFreshToken; 3]], &[Stored::NoToken]), 25_000);
     if is_deep() {
         let clocks = Clocks::Timed { tick: Duration::from_millis(500), ahead: (0..=4).collect() };
-        explore("calm, 2 callers, all clocks", &Protocol { clocks, ..timed(500, two(), &Stored::ALL) }, 400_000);
-        explore("calm, 3 callers, ticks of 1 s", &timed(1000, Operation::combinations(3), &SOON_RENEWED), 500_000);
+        explore("calm, 2 callers, all clocks", &Protocol { clocks, ..timed(500, two(), &Stored::ALL) }, 800_000);
+        explore("calm, 3 callers, ticks of 1 s", &timed(1000, Operation::combinations(3), &SOON_RENEWED), 680_000);
     }
 }
 
 #[test]
 fn a_holder_may_die() {
     let dies = |protocol| Protocol { faults: Faults { crashes: 1, ..Faults::default() }, ..protocol };
-    explore("1 crash, 2 callers", &dies(timed(1000, Operation::combinations(2), &SOON_RENEWED)), 40_000);
+    explore("1 crash, 2 callers", &dies(timed(1000, Operation::combinations(2), &SOON_RENEWED)), 45_000);
     explore("1 crash, 3 callers", &dies(timed(1000, vec![vec![GetToken; 3]], &[Stored::Nothing])), 30_000);
     if is_deep() {
         explore(
             "1 crash, 2 callers, ticks of 0.5 s",
             &dies(timed(500, Operation::combinations(2), &Stored::ALL)),
-            200_000,
+            240_000,
         );
-        explore("1 crash, 3 callers", &dies(timed(1000, Operation::combinations(3), &SOON_RENEWED)), 1_000_000);
+        explore("1 crash, 3 callers", &dies(timed(1000, Operation::combinations(3), &SOON_RENEWED)), 1_600_000);
     }
 }
 
@@ -50,13 +50,13 @@ fn a_holder_may_wake_up_late() {
     let faults = Faults { pauses: 1, ..Faults::default() };
     let wakes = |protocol| Protocol { secrets: Secrets::Lenient, faults, ..protocol };
     let calls = vec![vec![GetFreshToken; 2], vec![GetToken; 2], vec![GetToken, GetFreshToken]];
-    explore("1 pause, 2 callers", &wakes(timed(1000, calls, &[Stored::NoToken])), 30_000);
+    explore("1 pause, 2 callers", &wakes(timed(1000, calls, &[Stored::NoToken])), 95_000);
     if is_deep() {
         let faults = Faults { crashes: 1, pauses: 1, ..Faults::default() };
         let all = Protocol { faults, ..wakes(timed(1000, Operation::combinations(2), &Stored::ALL)) };
-        explore("1 crash, 1 pause, 2 callers", &all, 600_000);
+        explore("1 crash, 1 pause, 2 callers", &all, 650_000);
         let three = vec![vec![GetFreshToken; 3], vec![GetToken, GetFreshToken, Invalidate]];
-        explore("1 pause, 3 callers", &wakes(timed(1000, three, &[Stored::NoToken])), 500_000);
+        explore("1 pause, 3 callers", &wakes(timed(1000, three, &[Stored::NoToken])), 1_000_000);
     }
 }
 

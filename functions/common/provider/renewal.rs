@@ -60,7 +60,9 @@ impl Provider {
             let owner = uuid::Uuid::new_v4().to_string();
             match self.store.take_lease(subject, &owner, need.unless_newer_than(), deadline).await? {
                 Taken::Ours(lease, record) => {
-                    if let Some(issued) = self.ask(subject, &lease, record, patience, deadline).await? {
+                    // On the heap: it is large, and most calls never come here.
+                    let asked = Box::pin(self.ask(subject, &lease, record, patience, deadline));
+                    if let Some(issued) = asked.await? {
                         return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: false } });
                     }
                     // The lease lapsed and somebody else took it, after this call came: their result serves.

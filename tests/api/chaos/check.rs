@@ -84,7 +84,7 @@ struct Facts<'a> {
     grants: HashMap<&'a str, &'a Grant>,
     /// By entity: the call in answer to which LiveChat made it.
     makers: HashMap<&'a str, &'a Grant>,
-    /// By entity: the first subject that was seen with it.
+    /// By entity: a subject that was seen with it.
     owners: HashMap<&'a str, &'a Who>,
     subjects: BTreeMap<&'a Who, Subject<'a>>,
 }

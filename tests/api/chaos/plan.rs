@@ -102,14 +102,15 @@ impl Plan {
     /// The weather between two parts of the system: for how long it is fine (so many ms), then what comes and for how long.
     pub(crate) fn weather(rng: &mut Rng, fine_ms: Range<u64>) -> (Duration, Burst, Duration) {
         let (fine, lasts) = (Duration::from_millis(rng.u64(fine_ms)), mostly_short(rng, 200, 4_000));
-        match rng.u8(..12) {
+        match rng.u8(..10) {
             0..=1 => (fine, Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))), lasts),
             // What was sent arrives when everybody has long given it up and others have taken over.
-            2..=3 => (fine, Burst::Late, Duration::from_millis(rng.u64(300..1_200))),
-            4..=5 => (fine, Burst::Mode(Mode::BlackHole), lasts),
+            2 => (fine, Burst::Late, Duration::from_millis(rng.u64(300..1_200))),
+            3..=4 => (fine, Burst::Mode(Mode::Repeat(mostly_short(rng, 50, 14_000))), lasts),
+            5 => (fine, Burst::Mode(Mode::BlackHole), lasts),
             6 => (fine, Burst::Mode(Mode::Refuse), lasts),
-            7..=8 => (fine, Burst::Mode(Mode::LoseAnswers), lasts),
-            9..=10 => (fine, Burst::Cuts, lasts),
+            7 => (fine, Burst::Mode(Mode::LoseAnswers), lasts),
+            8 => (fine, Burst::Cuts, lasts),
             _ => (fine, Burst::LostAnswers, lasts),
         }
     }
@@ -164,6 +165,7 @@ impl fmt::Display for Burst {
             Self::Mode(Mode::Pass) => "fine",
             Self::Mode(Mode::Delay(_)) => "delays",
             Self::Mode(Mode::BlackHole) => "black holes",
+            Self::Mode(Mode::Repeat(_)) => "all requests repeated later",
             Self::Mode(Mode::Refuse) => "refusals",
             Self::Mode(Mode::LoseAnswers) => "all answers lost",
             Self::Late => "very late arrivals",
@@ -182,4 +184,20 @@ fn mostly_short(rng: &mut Rng, shortest_ms: u64, longest_ms: u64) -> Duration {
 fn number<T: FromStr>(name: &str) -> Option<T> {
     let text = env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, and is {text}")))
+}
+
+#[test]
+fn the_same_seed_plans_the_same_things() {
+    let planned = |seed| {
+        let plan = Plan { seed, seconds: 1, faketime: None, cst: CstMode::Strict, expires_in_s: 8 };
+        let mut rng = plan.dice("somebody");
+        let things = (0..50).map(|second| {
+            let who = plan.who(&mut rng, Duration::from_secs(second));
+            let fate = Plan::fate(&mut rng, GetToken);
+            format!("{who} {fate:?} {:?} {:?}", Plan::weather(&mut rng, 1..100), plan.mood(&mut rng))
+        });
+        things.collect::<Vec<_>>()
+    };
+    assert_eq!(planned(1), planned(1));
+    assert_ne!(planned(1), planned(2));
 }

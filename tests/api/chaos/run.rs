@@ -26,13 +26,16 @@ use std::{
     net::SocketAddr,
     ops::Range,
     process::Command,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{task::JoinSet, time::sleep};
 
 /// How many processes work at a time.
-pub(crate) const PLACES: usize = 20;
+pub(crate) const PLACES: usize = 16;
 /// How many ask for everybody's token at the end.
 const HELPERS: usize = 6;
 /// How much longer than Lambda would an answer is waited for.
@@ -64,6 +67,34 @@ struct Run {
     ends: OnceLock<Instant>,
     history: Mutex<History>,
     tally: Mutex<Tally>,
+    starved: Starved,
+}
+
+/// For how long, in all, this machine kept a thread from running that had nothing to do but to wake up.
+#[derive(Clone, Default)]
+struct Starved(Arc<AtomicU64>);
+
+impl Starved {
+    const BEAT: Duration = Duration::from_millis(10);
+
+    /// Measures until nobody is interested any more.
+    fn start() -> Self {
+        let starved = Self::default();
+        let total_us = Arc::downgrade(&starved.0);
+        std::thread::spawn(move || {
+            while let Some(total_us) = total_us.upgrade() {
+                let slept = Instant::now();
+                std::thread::sleep(Self::BEAT);
+                let over = slept.elapsed().saturating_sub(Self::BEAT);
+                total_us.fetch_add(u64::try_from(over.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
+        });
+        starved
+    }
+
+    fn us(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A process that works, and how far its clock is ahead.
@@ -106,6 +137,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
         ends: OnceLock::new(),
         history,
         tally,
+        starved: Starved::start(),
     });
     run.clone().chaos().await;
     run.clone().recovery().await;
@@ -136,6 +168,12 @@ impl Run {
 
     fn is_over(&self) -> bool {
         self.ends.get().is_none_or(|ends| Instant::now() >= *ends)
+    }
+
+    /// Sleeps, but not past the end.
+    async fn rest(&self, time: Duration) {
+        let left = self.ends.get().map_or(time, |ends| ends.saturating_duration_since(Instant::now()));
+        sleep(time.min(left)).await;
     }
 
     fn now_us(&self) -> u64 {
@@ -203,7 +241,7 @@ impl Run {
         let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
         // Nobody who is stopped can be in time.
         let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
-        let start_us = self.now_us();
+        let (start_us, starved_before_us) = (self.now_us(), self.starved.us());
         let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
         let outcome = tokio::select! {
             answer = worker.function.answer(&request_id, time + GRACE) => {
@@ -212,7 +250,9 @@ impl Run {
             () = meet(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
         };
         let end_us = self.now_us();
-        let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        // A machine that lets nobody run keeps nobody's deadlines.
+        let starved_us = self.starved.us() - starved_before_us;
+        let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX) + starved_us;
         let call = Call { who, operation: worker.binary, start_us, deadline_us, end_us, outcome: outcome.clone() };
         self.history().calls.push(call);
         outcome
@@ -223,21 +263,21 @@ impl Run {
         let mut rng = self.plan.dice(name);
         while !self.is_over() {
             let (fine, burst, lasts) = Plan::weather(&mut rng, fine_ms.clone());
-            sleep(fine).await;
+            self.rest(fine).await;
             self.count(format!("{name}: {burst}"));
             let until = Instant::now() + lasts;
             match burst {
                 Burst::Mode(mode) => {
                     proxy.set(mode);
-                    sleep(lasts).await;
+                    self.rest(lasts).await;
                 }
                 Burst::Late => {
                     proxy.set(Mode::Delay(Duration::from_millis(rng.u64(9_000..14_000))));
-                    sleep(lasts).await;
+                    self.rest(lasts).await;
                 }
                 Burst::Cuts | Burst::LostAnswers => {
-                    while Instant::now() < until {
-                        sleep(Duration::from_millis(rng.u64(20..200))).await;
+                    while Instant::now() < until && !self.is_over() {
+                        self.rest(Duration::from_millis(rng.u64(20..200))).await;
                         if matches!(burst, Burst::Cuts) { proxy.cut() } else { proxy.lose_next_answer() }
                     }
                 }
@@ -252,7 +292,7 @@ impl Run {
             let (latency_ms, jitter_ms, share, lasts) = self.plan.mood(&mut rng);
             self.sandbox().set(|settings| (settings.latency_ms, settings.jitter_ms) = (latency_ms, jitter_ms));
             self.sandbox().fail_share(share);
-            sleep(lasts).await;
+            self.rest(lasts).await;
         }
         self.sandbox().set(|settings| (settings.latency_ms, settings.jitter_ms) = (0, 0));
         self.sandbox().fail_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
@@ -337,7 +377,6 @@ impl Run {
     }
 
     fn record(self) -> Record {
-        std::fs::write("/tmp/chaos-said.log", self.world.said()).expect("DEBUG");
         let journal = self.sandbox().journal().into_iter().map(|granted| self.grant(granted)).collect();
         let mut tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (fault, times) in self.world.sandbox.faults_hit() {
