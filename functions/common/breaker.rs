@@ -54,7 +54,7 @@ impl Gate {
     /// An answer to a call is noted if at least so many were without one: most calls then need one write less.
     const WORTH_NOTING: u64 = 3;
     /// A full gate that nobody passed for so long is full because LiveChat is silent, in ms.
-    pub const SILENCE_MS: u64 = 1_000;
+    pub const SILENCE_MS: u64 = 1_500;
     /// While LiveChat is down, one call is sent so often, in ms: the time that it has for its answer.
     pub const PROBE_EVERY_MS: u64 = 3_000;
 
@@ -188,8 +188,8 @@ mod tests {
     #[test]
     fn a_full_gate_is_waited_at_until_it_is_plain_that_livechat_is_silent() {
         assert_eq!(full(0).word(NOW_MS), Word::Wait);
-        assert_eq!(full(999).word(NOW_MS), Word::Wait);
-        assert_eq!(full(1_000).word(NOW_MS), Word::Down(2_000));
+        assert_eq!(full(1_499).word(NOW_MS), Word::Wait);
+        assert_eq!(full(1_500).word(NOW_MS), Word::Down(1_500));
         assert_eq!(full(2_999).word(NOW_MS), Word::Down(1));
         assert_eq!(full(3_000).word(NOW_MS), Word::Go, "the probe");
     }

@@ -37,7 +37,7 @@ async fn a_holder_that_died_is_followed_by_whoever_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
     let world = World::new().await;
-    world.sandbox.set(|settings| settings.latency_ms = 1_000);
+    world.sandbox.set(|settings| settings.latency_ms = 2_500);
     let late = world.spawn(GetToken).await;
     let request = http_api(GetToken, "alice", "");
     let late = tokio::spawn(async move { late.send(&request).await });

@@ -65,7 +65,9 @@ fn good_of_length(length: usize) -> Response {
         (header::SET_COOKIE, "lb=7; Path=/"),
     ];
     let body = json!({"access_token": "t", "entity_id": "e", "expires_in": 28800, "token_type": "Bearer"});
-    (AppendHeaders(cookies), format!("{:length$}", body.to_string())).into_response()
+    let mut body = body.to_string();
+    body.extend(std::iter::repeat_n(' ', length.saturating_sub(body.len())));
+    (AppendHeaders(cookies), body).into_response()
 }
 
 fn moved() -> Response {

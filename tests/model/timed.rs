@@ -49,8 +49,8 @@ fn a_holder_may_die() {
 fn a_holder_may_wake_up_late() {
     let faults = Faults { pauses: 1, ..Faults::default() };
     let wakes = |protocol| Protocol { secrets: Secrets::Lenient, faults, ..protocol };
-    let calls = vec![vec![GetFreshToken; 2], vec![GetToken; 2], vec![GetToken, GetFreshToken]];
-    explore("1 pause, 2 callers", &wakes(timed(1000, calls, &[Stored::NoToken])), 95_000);
+    let calls = vec![vec![GetFreshToken; 2], vec![GetToken, GetFreshToken]];
+    explore("1 pause, 2 callers", &wakes(timed(1000, calls, &[Stored::NoToken])), 60_000);
     if is_deep() {
         let faults = Faults { crashes: 1, pauses: 1, ..Faults::default() };
         let all = Protocol { faults, ..wakes(timed(1000, Operation::combinations(2), &Stored::ALL)) };

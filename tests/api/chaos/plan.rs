@@ -72,9 +72,10 @@ impl Plan {
         Who { user: format!("alice-{user}"), group: (rng.u8(..6) == 0).then_some(1) }
     }
 
-    /// How long somebody waits between two calls.
-    pub(crate) fn pause(rng: &mut Rng) -> Duration {
-        Duration::from_millis(rng.u64(..250))
+    /// How long somebody waits between two calls. Tokens are to be invalidated less often than they are asked for.
+    pub(crate) fn pause(rng: &mut Rng, binary: Binary) -> Duration {
+        let most_ms = if matches!(binary, GetToken | GetFreshToken) { 150 } else { 900 };
+        Duration::from_millis(rng.u64(..most_ms))
     }
 
     /// What Lambda gives a call: mostly what the template says.

@@ -200,7 +200,7 @@ impl Run {
     async fn work(self: Arc<Self>, mut worker: Worker, mut rng: Rng) {
         let binary = worker.binary;
         while !self.is_over() {
-            sleep(Plan::pause(&mut rng)).await;
+            sleep(Plan::pause(&mut rng, binary)).await;
             let who = self.plan.who(&mut rng, self.began.elapsed());
             let (timeout, fate) = (Plan::timeout(&mut rng), Plan::fate(&mut rng, binary));
             if let Some((_, fate)) = &fate {
