@@ -18,7 +18,7 @@ use crate::{
     breaker::Breaker,
     config::{self, Account, Common, LiveChat, OnIdentityChange, RenewalsPerMinute},
     error::Error,
-    identity::Subject,
+    identity::{Issued, Subject},
     operation::{Reply, Source, Why},
     store::Store,
     telemetry,
@@ -94,16 +94,27 @@ impl Provider {
             return Ok(Reply::Token { issued: stored, source: Source::StoredDespite(renewal::down().code()) });
         }
         match self.renew(subject, Need::usable(Some(stored.token.seq)), Why::Stale, patience, deadline).await {
-            Err(error) if error != Error::IdentityChanged => self.stored_despite(subject, error, deadline).await,
+            Err(error) if error != Error::IdentityChanged => {
+                self.stored_despite(subject, stored, error, deadline).await
+            }
             other => other,
         }
     }
 
-    /// The token that is stored now, if it lives, in place of the error that kept it from being renewed. What was stored
-    /// when the call came may have been invalidated or replaced since.
-    async fn stored_despite(&self, subject: &Subject, error: Error, deadline: Deadline) -> Result<Reply, Error> {
-        let Ok(Some(record)) = self.store.read(subject, deadline).await else { return Err(error) };
-        match record.issued().filter(|issued| issued.token.lifetime.is_live(now_ms())) {
+    /// The token that is stored now, if it lives, in place of the error that kept it from being renewed: `before`, which was
+    /// stored when the call came, may have been invalidated or replaced since. If the table cannot say, `before` it is.
+    async fn stored_despite(
+        &self,
+        subject: &Subject,
+        before: Issued,
+        error: Error,
+        deadline: Deadline,
+    ) -> Result<Reply, Error> {
+        let stored = match self.store.read(subject, deadline).await {
+            Ok(record) => record.unwrap_or_default().issued(),
+            Err(_) => Some(before),
+        };
+        match stored.filter(|issued| issued.token.lifetime.is_live(now_ms())) {
             Some(issued) => {
                 telemetry::trouble(&error, "not renewed; the stored token is still alive");
                 Ok(Reply::Token { issued, source: Source::StoredDespite(error.code()) })

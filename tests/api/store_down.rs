@@ -1,6 +1,10 @@
 //! DynamoDB refusing, slow, or gone.
 
-use crate::world::*;
+use crate::{
+    proxy::{Mode, Proxy},
+    world::*,
+};
+use local::sandbox::Fault;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
@@ -49,4 +53,25 @@ async fn a_database_that_answers_nonsense_is_named_as_such() {
     for binary in ALL {
         assert_eq!(world.call(binary, "alice").await.problem(), (503, "store_unavailable".into()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_at_hand_is_answered_if_both_livechat_and_the_database_fail_during_the_call() {
+    let world = World::new().await;
+    let token = world.call(GetToken, "alice").await.access_token();
+    world.age_token("alice", Duration::from_hours(7)).await;
+    let url = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("a setting");
+    let database = Proxy::start(url.trim_start_matches("http://").parse().expect("an address")).await;
+    let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &database.url());
+    world.sandbox.set(|settings| settings.latency_ms = 1_000);
+    world.sandbox.fail(Fault::Http429, 1);
+    let calls = world.sandbox.calls().token;
+    let function = world.spawn(GetToken).await;
+    let waiting = tokio::spawn(async move { function.call(GetToken, "alice").await });
+    while world.sandbox.calls().token == calls {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    database.set(Mode::Refuse);
+    let answer = waiting.await.expect("an answer");
+    assert_eq!((answer.access_token(), answer.source()), (token, "hit; detail=livechat-unavailable"));
 }

@@ -80,6 +80,10 @@ pub fn read(
         }
         _ => return Err(Miss::Nonsense(of_status(status))),
     }
+    // A struct can be read from a list, too, and a list is none of LiveChat's answers.
+    if !body.is_object() {
+        return Err(Miss::Nonsense("a body that is no token answer".into()));
+    }
     let answer = serde_json::from_value(body).map_err(|_| Miss::Nonsense("a body that is no token answer".into()))?;
     read_grant(answer, headers, known, asked_at_ms)
 }
@@ -97,10 +101,12 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
     if matches!(exception, "server_error" | "temporarily_unavailable") {
         return Miss::Down(exception.to_owned());
     }
-    let shown: String = description.chars().filter(|char| !char.is_control()).take(300).collect();
+    // What cannot be seen must not hide a secret, so it goes first.
+    let said: String = description.chars().filter(|char| !char.is_control()).collect();
     let secrets = known.map(|known| [known.cookies.cid.expose_secret(), known.cookies.cst.expose_secret()]);
-    let quotes_a_secret = description.contains("__lc_")
-        || secrets.is_some_and(|all| all.iter().any(|secret| description.contains(secret)));
+    let quotes_a_secret =
+        said.contains("__lc_") || secrets.is_some_and(|all| all.iter().any(|secret| said.contains(secret)));
+    let shown: String = said.chars().take(300).collect();
     let description = match shown.trim_end_matches('.') {
         said if said.is_empty() || quotes_a_secret => UNEXPLAINED,
         said => said,

@@ -90,7 +90,15 @@ fn an_exception_that_is_no_code_is_not_repeated() {
 
 #[test]
 fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
-    for description in ["unknown __lc_cst", "no such customer: s0", "c0 is banned", "", "."] {
+    for description in [
+        "unknown __lc_cst",
+        "unknown __l\u{7}c_cst",
+        "no such customer: s0",
+        "no such customer: s\u{0}0",
+        "c0 is banned",
+        "",
+        ".",
+    ] {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), ASKED_AT_MS).err();
@@ -133,7 +141,15 @@ fn nonsense_is_never_a_token() {
         assert!(matches!(read(200, &both(), &body(&odd)), Err(Miss::Nonsense(_))), "{odd}");
     }
     let good = body(&serde_json::json!({}));
-    for odd in [&b""[..], b"null", b"[]", b"{}", b"<html>hello</html>", &good[..good.len() / 2]] {
+    for odd in [
+        &b""[..],
+        b"null",
+        b"[]",
+        br#"["dal:token","e1",28800,"Bearer"]"#,
+        b"{}",
+        b"<html>hello</html>",
+        &good[..good.len() / 2],
+    ] {
         assert!(matches!(read(200, &both(), odd), Err(Miss::Nonsense(_))));
     }
     for status in [201, 204, 302, 307] {
