@@ -45,7 +45,7 @@ async fn whatever_goes_wrong_the_promises_hold() {
         "again: CHAOS_SEED={} CHAOS_SECONDS={} cargo test --workspace --test api -- chaos --nocapture",
         plan.seed, plan.seconds
     );
-    let watchdog = Duration::from_secs(2 * plan.seconds + 180);
+    let watchdog = Duration::from_secs(2 * plan.seconds + 300);
     let record = tokio::time::timeout(watchdog, run::run(plan)).await.expect("the run ends by itself");
     println!("{}", report(&record));
     let violations = check::check(&record.history, &record.journal);

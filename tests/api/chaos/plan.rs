@@ -27,6 +27,8 @@ pub(crate) struct Plan {
 
 /// How far from the true time a process's clock is at most, in ms.
 pub(crate) const MOST_OFF_MS: u64 = 1_000;
+/// From so many seconds on there is time for outages that are longer than a lease.
+const LONG_RUN_S: u64 = 60;
 const USERS: u64 = 300;
 const HOT_USERS: u64 = 6;
 
@@ -101,8 +103,13 @@ impl Plan {
     }
 
     /// The weather between two parts of the system: for how long it is fine (so many ms), then what comes and for how long.
-    pub(crate) fn weather(rng: &mut Rng, fine_ms: Range<u64>) -> (Duration, Burst, Duration) {
+    pub(crate) fn weather(&self, rng: &mut Rng, fine_ms: Range<u64>) -> (Duration, Burst, Duration) {
         let (fine, lasts) = (Duration::from_millis(rng.u64(fine_ms)), mostly_short(rng, 200, 4_000));
+        if self.seconds >= LONG_RUN_S && rng.u8(..16) == 0 {
+            let mode = if rng.bool() { Mode::BlackHole } else { Mode::Refuse };
+            // Leases lapse while those who have them still try to store what they got.
+            return (fine, Burst::Mode(mode), Duration::from_millis(rng.u64(9_000..13_000)));
+        }
         match rng.u8(..10) {
             0..=1 => (fine, Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))), lasts),
             // What was sent arrives when everybody has long given it up and others have taken over.
@@ -190,12 +197,12 @@ fn number<T: FromStr>(name: &str) -> Option<T> {
 #[test]
 fn the_same_seed_plans_the_same_things() {
     let planned = |seed| {
-        let plan = Plan { seed, seconds: 1, faketime: None, cst: CstMode::Strict, expires_in_s: 8 };
+        let plan = Plan { seed, seconds: LONG_RUN_S, faketime: None, cst: CstMode::Strict, expires_in_s: 8 };
         let mut rng = plan.dice("somebody");
         let things = (0..50).map(|second| {
             let who = plan.who(&mut rng, Duration::from_secs(second));
             let fate = Plan::fate(&mut rng, GetToken);
-            format!("{who} {fate:?} {:?} {:?}", Plan::weather(&mut rng, 1..100), plan.mood(&mut rng))
+            format!("{who} {fate:?} {:?} {:?}", plan.weather(&mut rng, 1..100), plan.mood(&mut rng))
         });
         things.collect::<Vec<_>>()
     };

@@ -262,7 +262,7 @@ impl Run {
     async fn weather(self: Arc<Self>, name: &str, proxy: Proxy, fine_ms: Range<u64>) {
         let mut rng = self.plan.dice(name);
         while !self.is_over() {
-            let (fine, burst, lasts) = Plan::weather(&mut rng, fine_ms.clone());
+            let (fine, burst, lasts) = self.plan.weather(&mut rng, fine_ms.clone());
             self.rest(fine).await;
             self.count(format!("{name}: {burst}"));
             let until = Instant::now() + lasts;
@@ -351,7 +351,12 @@ impl Run {
                 worker.function.end().await;
             });
         }
-        helpers.join_all().await;
+        // Who is still without a token then is found out by the checker.
+        let longest = Duration::from_secs(self.plan.seconds + 120);
+        let all = async { while helpers.join_next().await.is_some() {} };
+        if tokio::time::timeout(longest, all).await.is_err() {
+            helpers.shutdown().await;
+        }
     }
 
     async fn recover(&self, worker: &Worker, who: Who) {
