@@ -13,8 +13,9 @@
 //! | is full, and nothing was sent for [`Gate::SILENCE_MS`] | fails: LiveChat is down |
 //! | is full, and nothing was sent for [`Gate::PROBE_EVERY_MS`] | is sent, as the one that finds out whether LiveChat is back |
 //!
-//! An answer empties the gate. What a function has seen of a full one it remembers for as long as that is sure to last, so
-//! that an outage costs no requests to the table either. The breaker spares LiveChat and waiting users; no promise about
+//! An answer empties the gate. What a function has seen of a full one it remembers for as long as that is likely to last, so
+//! that an outage costs no requests to the table either: until the next probe once LiveChat counts as down, and before that
+//! only for calls that can do with the token that is stored. The breaker spares LiveChat and waiting users; no promise about
 //! identities rests on it, so when the table does not answer in time, the call is simply sent.
 
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     time::{Deadline, now_ms},
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -42,8 +43,8 @@ pub struct Gate {
 enum Word {
     /// There is room, or it is time to find out.
     Go,
-    /// There may be room in a moment.
-    Wait,
+    /// There may be room in a moment; if there is none in so many ms, LiveChat is down.
+    Wait(u64),
     /// LiveChat is down; worth looking again after so many ms.
     Down(u64),
 }
@@ -70,7 +71,7 @@ impl Gate {
             return Word::Go;
         }
         match now_ms.saturating_sub(self.last_sent_ms) {
-            age_ms if age_ms < Self::SILENCE_MS => Word::Wait,
+            age_ms if age_ms < Self::SILENCE_MS => Word::Wait(Self::SILENCE_MS - age_ms),
             age_ms => Word::Down(Self::PROBE_EVERY_MS - age_ms),
         }
     }
@@ -80,8 +81,17 @@ impl Gate {
 #[derive(Clone, Debug)]
 pub struct Breaker {
     store: Store,
-    /// Until when LiveChat is known to be down: shared by the clones of all calls.
-    down_until: Arc<Mutex<Option<Instant>>>,
+    /// Shared by the clones of all calls.
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// What this function has seen of a full gate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Memory {
+    /// Until when it is too early to look whether LiveChat is back.
+    down_until: Option<Instant>,
+    /// Until when there may be room, but none is worth waiting for to who has something else.
+    full_until: Option<Instant>,
 }
 
 /// The right to send one call to LiveChat.
@@ -101,12 +111,18 @@ impl Breaker {
 
     /// The breaker whose gate is in `store`.
     pub fn new(store: Store) -> Self {
-        Self { store, down_until: Arc::default() }
+        Self { store, memory: Arc::default() }
     }
 
     /// This function has seen that LiveChat is down, and it is too early to look again.
     pub fn knows_it_is_down(&self) -> bool {
-        self.down_until().is_some_and(|until| Instant::now() < until)
+        is_ahead(self.memory().down_until)
+    }
+
+    /// The same, or the gate was full a moment ago: who can do without LiveChat need not ask.
+    pub fn knows_no_room(&self) -> bool {
+        let Memory { down_until, full_until } = *self.memory();
+        is_ahead(down_until) || is_ahead(full_until)
     }
 
     /// Waits for the right to send a call, no longer than `patience`.
@@ -129,11 +145,14 @@ impl Breaker {
                     Err(error) => return Ok(unguarded(&error)),
                 },
                 Word::Down(left_ms) => {
-                    *self.down_until() = Some(Instant::now() + Duration::from_millis(left_ms));
+                    self.memory().down_until = Some(Instant::now() + Duration::from_millis(left_ms));
                     return Err(Self::down());
                 }
-                Word::Wait if wait_until.left().is_zero() => return Err(Failure::OutOfTime),
-                Word::Wait => {
+                Word::Wait(left_ms) if wait_until.left().is_zero() => {
+                    self.memory().full_until = Some(Instant::now() + Duration::from_millis(left_ms));
+                    return Err(Failure::OutOfTime);
+                }
+                Word::Wait(_) => {
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(Self::POLL_MS))).await;
                     match self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await {
                         Ok(gate) => seen = Some(gate),
@@ -158,9 +177,13 @@ impl Breaker {
         Failure::Unavailable { cause: "not asked, as it does not answer".into() }
     }
 
-    fn down_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.down_until.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_ahead(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() < until)
 }
 
 fn unguarded(error: &Error) -> Permit {
@@ -187,8 +210,8 @@ mod tests {
 
     #[test]
     fn a_full_gate_is_waited_at_until_it_is_plain_that_livechat_is_silent() {
-        assert_eq!(full(0).word(NOW_MS), Word::Wait);
-        assert_eq!(full(1_499).word(NOW_MS), Word::Wait);
+        assert_eq!(full(0).word(NOW_MS), Word::Wait(1_500));
+        assert_eq!(full(1_499).word(NOW_MS), Word::Wait(1));
         assert_eq!(full(1_500).word(NOW_MS), Word::Down(1_500));
         assert_eq!(full(2_999).word(NOW_MS), Word::Down(1));
         assert_eq!(full(3_000).word(NOW_MS), Word::Go, "the probe");
@@ -196,8 +219,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_ahead_keeps_nobody_out_for_long() {
-        assert_eq!(full(-2_000).word(NOW_MS), Word::Wait);
-        assert_eq!(full(-3_000).word(NOW_MS), Word::Wait);
+        assert_eq!(full(-2_000).word(NOW_MS), Word::Wait(1_500));
+        assert_eq!(full(-3_000).word(NOW_MS), Word::Wait(1_500));
         assert_eq!(full(-3_001).word(NOW_MS), Word::Go);
     }
 

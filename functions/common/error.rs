@@ -178,7 +178,7 @@ impl From<Failure> for Error {
         match failure {
             Failure::Rejected { exception, description } => Self::LiveChatRejected { exception, description },
             Failure::Unavailable { cause } => Self::LiveChatUnavailable(cause),
-            Failure::OutOfTime => Self::LiveChatUnavailable("no answer before the invocation's deadline".into()),
+            Failure::OutOfTime => Self::LiveChatUnavailable("no answer in the time that this call had".into()),
             Failure::IdentityChanged => Self::IdentityChanged,
         }
     }

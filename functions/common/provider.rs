@@ -90,7 +90,7 @@ impl Provider {
         }
         // Who has a token that lives waits for nobody.
         let patience = if lifetime.is_live(now_ms) { Duration::ZERO } else { Breaker::PATIENCE };
-        if patience.is_zero() && self.breaker.knows_it_is_down() {
+        if patience.is_zero() && self.breaker.knows_no_room() {
             return Ok(Reply::Token { issued: stored, source: Source::StoredDespite(renewal::down().code()) });
         }
         match self.renew(subject, Need::usable(Some(stored.token.seq)), Why::Stale, patience, deadline).await {

@@ -94,6 +94,28 @@ async fn a_token_that_is_over_is_not_answered_for_want_of_another() {
 }
 
 #[tokio::test]
+async fn while_it_is_not_yet_plain_who_has_a_token_is_not_kept_and_tries_once() {
+    let world = World::new().await;
+    for user in ["alice", "bob"] {
+        world.call(GetToken, user).await.token();
+        world.age_token(user, Duration::from_hours(7)).await;
+    }
+    livechat_goes_down(&world).await;
+    // Far ahead within what a clock may be: full since a moment ago, however slow this machine is.
+    let a_moment_ago = || the_latest_call_was_sent(&world, now_ms() + 2_000);
+    let function = world.spawn(GetToken).await;
+    a_moment_ago().await;
+    assert_eq!(function.call(GetToken, "alice").await.source(), "hit; detail=livechat-unavailable");
+    let version = world.item("bob").await["version"].clone();
+    assert_eq!(function.call(GetToken, "bob").await.source(), "hit; detail=livechat-unavailable");
+    assert_eq!(world.item("bob").await["version"], version, "one look was enough");
+    // It is not known to be down, though: who has nothing else still tries.
+    world.sandbox.reset();
+    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
+    function.call(GetToken, "carol").await.token();
+}
+
+#[tokio::test]
 async fn one_call_finds_out_that_livechat_is_back_and_then_all_go() {
     let world = World::new().await;
     livechat_goes_down(&world).await;

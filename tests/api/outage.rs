@@ -71,9 +71,18 @@ fn user(n: usize) -> String {
     format!("user-{n}")
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
+/// The median, and the longest of the best nine in ten.
+fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
+    times.sort_unstable_by(|a, b| a.partial_cmp(b).expect("times are numbers"));
+    (times[times.len() / 2], times[times.len() * 9 / 10])
+}
+
+/// How long the functions took by their own account for what they logged from line `from` on, in ms: without the wait for
+/// a free one, which is the test's own, as all of Lambda and DynamoDB is on this machine.
+fn durations_ms(world: &World, from: usize) -> Vec<f64> {
+    let said = world.said();
+    let lines = said.lines().skip(from).filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter(|line| line["message"] == "call").filter_map(|line| line["duration_ms"].as_f64()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +103,7 @@ async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
     }
     let asked = world.sandbox.calls().token;
 
+    let logged = world.said().lines().count();
     livechat.set(Mode::BlackHole);
     livechat.forget_most();
     let during = fleet.load(seconds * per_second, every).await;
@@ -104,11 +114,13 @@ async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
         answer.token();
         assert_eq!(answer.source(), "hit; detail=livechat-unavailable");
     }
+    let (median_ms, nine_in_ten_ms) = typical(durations_ms(&world, logged));
+    let (median, nine_in_ten) = typical(during.iter().map(|(_, took)| *took).collect());
     println!(
-        "black hole: {} calls in {seconds} s, all answered from the store; median {:?}; most waiting on LiveChat at once: \
-         {most_waiting}; {processes} processes",
+        "black hole: {} calls in {seconds} s, all answered from the store; median {median_ms} ms by the functions' account \
+         (nine in ten within {nine_in_ten_ms} ms), {median:?} ({nine_in_ten:?}) with this machine's wait for a free one; \
+         most waiting on LiveChat at once: {most_waiting}; {processes} processes",
         during.len(),
-        median(during.iter().map(|(_, took)| *took).collect()),
     );
     assert!(most_waiting <= 10, "{most_waiting}");
 
