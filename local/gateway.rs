@@ -8,11 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cip::{
+    accounts::Accounts,
     caller::Auth,
     config::Account,
     event,
     http::{Route, handle},
-    operation::Operation,
+    operation::{Call, Operation},
     provider::{self, Provider},
     store::Store,
     time::now_ms,
@@ -34,12 +35,13 @@ pub struct Gateway {
     account: Arc<Account>,
     provider: Provider,
     store: Store,
+    accounts: Accounts,
 }
 
 impl Gateway {
-    /// The functions, over this provider and its store.
-    pub fn new(auth: Auth, provider: Provider, store: Store) -> Self {
-        Self { auth, account: Arc::new(provider.account()), provider, store }
+    /// The functions, over this provider, its store and its LiveChat account.
+    pub fn new(auth: Auth, provider: Provider, store: Store, accounts: Accounts) -> Self {
+        Self { auth, account: Arc::new(provider.account()), provider, store, accounts }
     }
 
     /// One request, whatever its path.
@@ -55,16 +57,16 @@ impl Gateway {
     }
 
     async fn invoke(&self, operation: Operation, event: Value) -> Value {
-        let route = Route { operation, auth: self.auth, account: self.account.clone() };
-        let (provider, store) = (self.provider.clone(), self.store.clone());
-        let act = move |subject, deadline| {
-            let (provider, store) = (provider.clone(), store.clone());
+        let route = Route { operation, auth: self.auth.clone(), account: self.account.clone() };
+        let (provider, store, accounts) = (self.provider.clone(), self.store.clone(), self.accounts.clone());
+        let act = move |call: Call| {
+            let (provider, store, accounts) = (provider.clone(), store.clone(), accounts.clone());
             async move {
                 match operation {
-                    Operation::GetToken => provider.get_token(&subject, deadline).await,
-                    Operation::GetFreshToken => provider.get_fresh_token(&subject, deadline).await,
-                    Operation::HasToken => provider::has_token(&store, &subject, deadline).await,
-                    Operation::Invalidate => provider::invalidate(&store, &subject, deadline).await,
+                    Operation::GetToken => provider.get_token(&call).await,
+                    Operation::GetFreshToken => provider.get_fresh_token(&call).await,
+                    Operation::HasToken => provider::has_token(&store, &call).await,
+                    Operation::Invalidate => provider::invalidate(&store, &accounts, &call).await,
                 }
             }
         };

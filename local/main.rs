@@ -132,7 +132,7 @@ async fn everything(arguments: &All) -> Result<()> {
     database::create_table(&client, &table).await.map_err(|error| format!("the table cannot be made: {error}"))?;
 
     let source = Source::new(|name| if name == "TABLE_NAME" { Some(table.clone()) } else { settings.get(name) });
-    let common = Common::read(&source)?;
+    let common = Common::read(&source).await?;
     let livechat = LiveChat::read(&source)?;
     let config = page::Config {
         livechat: if sandbox.is_some() { "sandbox" } else { "real" },
@@ -145,13 +145,14 @@ async fn everything(arguments: &All) -> Result<()> {
         table: table.clone(),
     };
     let store = Store::new(client, &table);
+    let accounts = Accounts::new(livechat)?;
     let provider = Provider::new(
         store.clone(),
-        Accounts::new(livechat)?,
+        accounts.clone(),
         OnIdentityChange::read(&source)?,
         RenewalsPerMinute::read(&source)?,
     );
-    let gateway = Gateway::new(common.auth, provider, store);
+    let gateway = Gateway::new(common.auth, provider, store, accounts);
 
     println!(
         "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /"

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Failure},
     identity::{Group, Identity},
     time::{Deadline, now_ms},
+    tls,
 };
 pub use answer::Grant;
 pub use miss::Miss;
@@ -17,6 +18,7 @@ use reqwest::{
     Client,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
@@ -34,6 +36,8 @@ impl Accounts {
     const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
     /// An attempt with less time than this is not worth the customer that it might leave behind.
     pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
+    /// The longest that a user who logs out waits for LiveChat.
+    const LONGEST_REVOCATION: Duration = Duration::from_secs(2);
     /// A frozen function's connections die without a word, so only young ones are used again.
     const IDLE_CONNECTION: Duration = Duration::from_secs(10);
     /// The longest that all attempts for one renewal take. A time-out is final, so a second attempt follows a quick failure.
@@ -45,7 +49,7 @@ impl Accounts {
     /// None that a site could cause: only if the TLS library does not support its own defaults.
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
         let http = Client::builder()
-            .tls_backend_preconfigured(tls())
+            .tls_backend_preconfigured(tls::mozilla())
             .connect_timeout(Self::CONNECT_TIMEOUT)
             .pool_idle_timeout(Self::IDLE_CONNECTION)
             // A redirect would carry the cookies to another place.
@@ -116,6 +120,28 @@ impl Accounts {
         self.attempt(group, known, deadline).await.map_err(Into::into)
     }
 
+    /// Takes a token back, so that whoever uses it is logged out. Once, and if LiveChat does not do it that is only logged: the
+    /// token is out of the store already, and ends by itself.
+    pub async fn revoke(&self, token: &SecretString, deadline: Deadline) {
+        let base = self.settings.accounts_url.as_str().trim_end_matches('/');
+        let version = match &self.settings.tenant {
+            Tenant::Organization(_) => "/v2",
+            Tenant::License(_) => "",
+        };
+        let request = self
+            .http
+            .delete(format!("{base}{version}/customer/token"))
+            .timeout(deadline.left().min(Self::LONGEST_REVOCATION))
+            .header(ORIGIN, &self.settings.origin)
+            .bearer_auth(token.expose_secret());
+        let cause = match request.send().await {
+            Ok(answer) if answer.status().is_success() => return,
+            Ok(answer) => format!("status {}", answer.status().as_u16()),
+            Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
+        };
+        tracing::warn!(cause, "LiveChat did not revoke the token of a user who logged out; it ends by itself");
+    }
+
     async fn attempt(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {
         // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
         let asked_at_ms = now_ms();
@@ -172,18 +198,6 @@ impl Accounts {
         };
         serde_json::to_string(&grant).unwrap_or_default()
     }
-}
-
-/// Mozilla's root certificates as they were compiled in, and `ring` for the cryptography. Reading the system's certificates
-/// costs a cold start 17 million instructions, and the first handshake of `aws-lc-rs`, the usual choice, over 300 million:
-/// it gathers its randomness from the jitter of the processor's clock.
-fn tls() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports its own default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 /// In bytes.

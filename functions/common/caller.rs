@@ -1,47 +1,196 @@
 //! Who is calling. The only place that decides whose token a request is about.
+//!
+//! | `AUTH` | the user is | which is in |
+//! |---|---|---|
+//! | `jwt` | a claim of a signed token | `caller/jwt.rs`, its keys in `caller/keys.rs` and `caller/jwks.rs` |
+//! | `authorizer` | a claim that the gateway has verified | `caller/authorizer.rs` |
+//! | `hmac` | the one of the path, if their hash comes along | `caller/user_hash.rs` |
+//! | `none` | the one of the path | here |
+//!
+//! Besides, with `GUESTS=true`, somebody who sends no credentials but an `X-Guest-Id` is a guest. Bad credentials make nobody
+//! a guest: they are refused.
+
+mod authorizer;
+mod crypto;
+mod jwks;
+mod jwt;
+mod keys;
+mod origins;
+mod user_hash;
 
 use crate::{
-    error::Error,
-    identity::{Group, Subject, UserId},
+    config::{ConfigError, Source},
+    error::{Credential, Error},
+    identity::{GuestId, Principal, UserId},
+    time::Deadline,
 };
+use authorizer::Authorizer;
+use jwt::Jwt;
+use lambda_http::{Request, http::HeaderMap};
+use origins::Origins;
+use std::sync::Arc;
+use user_hash::UserHash;
 
-/// How callers are verified: `AUTH`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
+pub use crypto::install as install_crypto;
+
+/// The header with a guest's secret.
+pub const GUEST_HEADER: &str = "x-guest-id";
+
+/// How callers are verified: `AUTH`, and what belongs to it.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    mode: Mode,
+    guests: Guests,
+}
+
+#[derive(Clone, Debug)]
+enum Mode {
     /// Not at all: a caller is whoever the path says. For trying things out, and behind a gateway that verifies.
     None,
+    Jwt(Arc<Jwt>),
+    Authorizer(Authorizer),
+    Hmac(Arc<UserHash>),
+}
+
+/// Whether visitors who are not logged in have identities: `GUESTS`, `ADOPT_GUESTS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guests {
+    No,
+    Yes { adopted: bool },
+}
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// A verified user, or a guest.
+    pub principal: Principal,
+    /// The guest who this user was until now.
+    pub was_guest: Option<GuestId>,
 }
 
 impl Auth {
-    /// The subject of a request: `in_path` is the `{user}` of its path.
+    /// No verification and no guests.
+    pub const NONE: Self = Self { mode: Mode::None, guests: Guests::No };
+
+    /// How callers are verified, as the settings say; has the keys that this takes.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when nothing says who the user is.
-    pub fn subject(self, in_path: Option<UserId>, group: Option<Group>) -> Result<Subject, Error> {
-        match self {
-            Self::None => {
-                let user = in_path.ok_or_else(|| {
-                    Error::InvalidRequest(
-                        "The request does not say which user it is for: with AUTH=none the path must end in \
-                         /{user}, such as /getToken/4711."
-                            .into(),
-                    )
-                })?;
-                Ok(Subject { user, group })
+    /// [`ConfigError`] for the first variable that is missing or bad.
+    pub async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
+        let mode = match source.required("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")?.as_str() {
+            "jwt" => Mode::Jwt(Arc::new(Jwt::read(source).await?)),
+            "authorizer" => Mode::Authorizer(Authorizer::read(source)),
+            "hmac" => Mode::Hmac(Arc::new(UserHash::read(source).await?)),
+            "none" => accepted_unverified(source)?,
+            _ => return Err(ConfigError::bad("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")),
+        };
+        // Whom nobody verifies no origin keeps out either.
+        if !matches!(mode, Mode::None) {
+            Origins::read(source)?;
+        }
+        let guests = match source.flag("GUESTS", false)? {
+            false => Guests::No,
+            true => Guests::Yes { adopted: source.flag("ADOPT_GUESTS", true)? },
+        };
+        Ok(Self { mode, guests })
+    }
+
+    /// Who sent a request: `in_path` is the `{user}` of its path.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when nothing says who the user is, or in a form that cannot be right;
+    /// [`Error::Unauthenticated`]; [`Error::UserMismatch`] when the path names somebody else;
+    /// [`Error::KeysUnavailable`] when there are no keys to verify with.
+    pub async fn caller(
+        &self,
+        request: &Request,
+        in_path: Option<UserId>,
+        deadline: Deadline,
+    ) -> Result<Caller, Error> {
+        let guest = match self.guests {
+            Guests::No => None,
+            Guests::Yes { .. } => guest(request.headers())?,
+        };
+        match (self.verified(request, in_path.as_ref(), deadline).await?, guest) {
+            (Some(user), guest) => {
+                if in_path.is_some_and(|named| named != user) {
+                    return Err(Error::UserMismatch);
+                }
+                let was_guest = guest.filter(|_| self.guests == Guests::Yes { adopted: true });
+                Ok(Caller { principal: Principal::User(user), was_guest })
             }
+            (None, Some(guest)) if in_path.is_none() => {
+                Ok(Caller { principal: Principal::Guest(guest), was_guest: None })
+            }
+            (None, _) => Err(self.nobody()),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// The verified user; `None` if the request has no credentials at all.
+    async fn verified(
+        &self,
+        request: &Request,
+        in_path: Option<&UserId>,
+        deadline: Deadline,
+    ) -> Result<Option<UserId>, Error> {
+        match &self.mode {
+            Mode::None => Ok(in_path.cloned()),
+            Mode::Jwt(jwt) => jwt.user(request.headers(), deadline).await,
+            Mode::Authorizer(authorizer) => authorizer.user(request),
+            Mode::Hmac(hash) => hash.user(request.headers(), in_path),
+        }
+    }
 
-    #[test]
-    fn without_verification_the_path_says_who_it_is() {
-        let user = UserId::parse("alice").expect("a good id");
-        let subject = Auth::None.subject(Some(user.clone()), Some(Group(3))).expect("a subject");
-        assert_eq!(subject, Subject { user, group: Some(Group(3)) });
-        assert!(matches!(Auth::None.subject(None, None), Err(Error::InvalidRequest(_))));
+    /// A request without credentials.
+    fn nobody(&self) -> Error {
+        let expected = match &self.mode {
+            Mode::None => {
+                return Error::InvalidRequest(
+                    "The request does not say which user it is for: with AUTH=none the path must end in /{user}, such \
+                     as /getToken/4711."
+                        .into(),
+                );
+            }
+            Mode::Jwt(jwt) => jwt.expected(),
+            Mode::Authorizer(_) => Credential::Gateway,
+            Mode::Hmac(_) => Credential::UserHash,
+        };
+        Error::Unauthenticated { expected, cause: "no credentials" }
     }
 }
+
+fn accepted_unverified(source: &Source) -> Result<Mode, ConfigError> {
+    let accepted = source.flag("ALLOW_UNVERIFIED_USERS", false)?;
+    // Lambda itself sets this variable in every function.
+    if !accepted && source.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+        return Err(ConfigError::new(
+            "AUTH=none lets anyone be anyone, so a function refuses it unless ALLOW_UNVERIFIED_USERS=true says that this \
+             is wanted.",
+        ));
+    }
+    Ok(Mode::None)
+}
+
+/// The guest who a request comes from, or came from until they logged in.
+fn guest(headers: &HeaderMap) -> Result<Option<GuestId>, Error> {
+    match only(headers, GUEST_HEADER) {
+        Ok(secret) => secret.map(GuestId::of_secret).transpose(),
+        Err(Repeated) => Err(Error::InvalidRequest("X-Guest-Id must be given once.".into())),
+    }
+}
+
+/// The value of a header that may be there once at most.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value.map(lambda_http::http::HeaderValue::as_bytes)),
+        _ => Err(Repeated),
+    }
+}
+
+/// A header is there more than once, so that which one counts would be a guess.
+#[derive(Clone, Copy, Debug)]
+struct Repeated;
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Environment variables to typed settings: read once, at init, each function only what it uses. A missing or bad value
 //! ends init with one line that names it.
 
-use crate::caller::Auth;
+use crate::{caller::Auth, secrets};
 use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
 /// Why a function cannot start: one line for the person who deploys it.
@@ -14,6 +15,30 @@ pub struct ConfigError(String);
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl ConfigError {
+    pub(crate) fn new(line: impl Into<String>) -> Self {
+        Self(line.into())
+    }
+
+    /// A value that cannot be; it may be secret, and is not repeated.
+    pub(crate) fn bad(name: &str, must_be: &str) -> Self {
+        Self(format!("{name} has a value that it cannot have: it must be {must_be}."))
+    }
+}
+
+/// A secret that the site's own server shares with these functions.
+#[derive(Clone, Debug)]
+pub(crate) struct Secret(SecretString);
+
+impl Secret {
+    /// The shortest, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
+    const SHORTEST: usize = 32;
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.expose_secret().as_bytes()
     }
 }
 
@@ -36,25 +61,50 @@ impl<'a> Source<'a> {
     }
 
     /// A variable that is empty counts as not set: that is how templates leave one out.
-    fn optional(&self, name: &str) -> Option<String> {
+    pub(crate) fn optional(&self, name: &str) -> Option<String> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    fn required(&self, name: &str, what: &str) -> Result<String, ConfigError> {
+    pub(crate) fn required(&self, name: &str, what: &str) -> Result<String, ConfigError> {
         self.optional(name).ok_or_else(|| ConfigError(format!("{name} is not set: it must be {what}.")))
     }
 
-    fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
         match self.optional(name).as_deref() {
-            None | Some("false") => Ok(false),
+            None => Ok(default),
+            Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(bad(name, "`true` or `false`")),
+            Some(_) => Err(ConfigError::bad(name, "`true` or `false`")),
         }
     }
-}
 
-fn bad(name: &str, must_be: &str) -> ConfigError {
-    ConfigError(format!("{name} has a value that it cannot have: it must be {must_be}."))
+    /// The secret `name` and, while it is being rotated, `<name>_PREVIOUS`: the newer one first. Either is in a variable, or in
+    /// AWS Secrets Manager, with the variable `<name>_ARN` for where.
+    pub(crate) async fn secrets(&self, name: &str) -> Result<Vec<Secret>, ConfigError> {
+        let previous = format!("{name}_PREVIOUS");
+        match (self.secret(name).await?, self.secret(&previous).await?) {
+            (None, Some(_)) => {
+                Err(ConfigError(format!("{previous} is set and {name} is not: {name} must be the newer secret.")))
+            }
+            (current, previous) => Ok(current.into_iter().chain(previous).collect()),
+        }
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Secret>, ConfigError> {
+        let arn_name = format!("{name}_ARN");
+        let (at, secret) = match (self.optional(name), self.optional(&arn_name)) {
+            (None, None) => return Ok(None),
+            (Some(secret), None) => (name, secret.into()),
+            (None, Some(arn)) => (arn_name.as_str(), secrets::read(&arn_name, &arn, name).await?),
+            (Some(_), Some(_)) => {
+                return Err(ConfigError(format!("{name} and {arn_name} are both set: set one of them.")));
+            }
+        };
+        if secret.expose_secret().len() < Secret::SHORTEST {
+            return Err(ConfigError::bad(at, "a secret of at least 32 bytes: make it with `openssl rand -base64 48`"));
+        }
+        Ok(Some(Secret(secret)))
+    }
 }
 
 /// What all four functions read.
@@ -69,30 +119,11 @@ pub struct Common {
 impl Common {
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or bad.
-    pub fn read(source: &Source) -> Result<Self, ConfigError> {
+    pub async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             table_name: source.required("TABLE_NAME", "the name of the DynamoDB table")?,
-            auth: read_auth(source)?,
+            auth: Auth::read(source).await?,
         })
-    }
-}
-
-fn read_auth(source: &Source) -> Result<Auth, ConfigError> {
-    match source.required("AUTH", "`none` (this version verifies no users yet)")?.as_str() {
-        "none" => {
-            let accepted = source.flag("ALLOW_UNVERIFIED_USERS")?;
-            // Lambda itself sets this variable in every function.
-            if !accepted && source.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() {
-                return Err(ConfigError(
-                    "AUTH=none lets anyone be anyone, so a function refuses it unless ALLOW_UNVERIFIED_USERS=true \
-                     says that this is wanted."
-                        .into(),
-                ));
-            }
-            Ok(Auth::None)
-        }
-        "jwt" | "authorizer" | "hmac" => Err(bad("AUTH", "`none`: this version has no other mode yet")),
-        _ => Err(bad("AUTH", "`none`")),
     }
 }
 
@@ -150,11 +181,13 @@ impl LiveChat {
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
         let client_id = source.required("LIVECHAT_CLIENT_ID", "the client id of your app in LiveChat's console")?;
         if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(bad("LIVECHAT_CLIENT_ID", "the client id of your app, without spaces"));
+            return Err(ConfigError::bad("LIVECHAT_CLIENT_ID", "the client id of your app, without spaces"));
         }
         let license_id = match source.optional("LIVECHAT_LICENSE_ID") {
             None => None,
-            Some(id) => Some(id.parse().map_err(|_| bad("LIVECHAT_LICENSE_ID", "an integer, such as 12345678"))?),
+            Some(id) => {
+                Some(id.parse().map_err(|_| ConfigError::bad("LIVECHAT_LICENSE_ID", "an integer, such as 12345678"))?)
+            }
         };
         let redirect = source.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
         let origin = origin_of(&redirect)?;
@@ -173,9 +206,9 @@ fn read_tenant(source: &Source, license_id: Option<u64>) -> Result<Tenant, Confi
     if let Some(id) = source.optional("LIVECHAT_ORGANIZATION_ID") {
         // It becomes part of a path.
         let fits = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        return fits
-            .then_some(Tenant::Organization(id))
-            .ok_or_else(|| bad("LIVECHAT_ORGANIZATION_ID", "a UUID, such as 390e44e6-f1e6-4368-8b6d-2b74614508c2"));
+        return fits.then_some(Tenant::Organization(id)).ok_or_else(|| {
+            ConfigError::bad("LIVECHAT_ORGANIZATION_ID", "a UUID, such as 390e44e6-f1e6-4368-8b6d-2b74614508c2")
+        });
     }
     license_id.map(Tenant::License).ok_or_else(|| {
         ConfigError("Neither LIVECHAT_ORGANIZATION_ID (a UUID) nor LIVECHAT_LICENSE_ID (an integer) is set.".into())
@@ -188,17 +221,29 @@ fn origin_of(redirect: &str) -> Result<String, ConfigError> {
         .ok()
         .filter(|url| matches!(url.scheme(), "https" | "http") && url.query().is_none() && url.fragment().is_none());
     url.map(|url| url.origin().ascii_serialization()).ok_or_else(|| {
-        bad("LIVECHAT_REDIRECT_URI", "an https:// address without query and fragment, as it is in your app's list")
+        ConfigError::bad(
+            "LIVECHAT_REDIRECT_URI",
+            "an https:// address without query and fragment, as it is in your app's list",
+        )
     })
 }
 
 fn read_accounts_url(source: &Source) -> Result<Url, ConfigError> {
     const NAME: &str = "LIVECHAT_ACCOUNTS_URL";
     let address = source.optional(NAME).unwrap_or_else(|| LiveChat::DEFAULT_ACCOUNTS_URL.into());
-    let url = Url::parse(&address).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
-    // The cookies travel there: unencrypted only where they do not leave the machine.
+    let url = safe_url(NAME, &address)?;
+    if url.query().is_some() {
+        return Err(ConfigError::bad(NAME, "an address without a query"));
+    }
+    Ok(url)
+}
+
+/// A URL that what is secret may travel to, or what is trusted may come from: unencrypted only where it does not leave the
+/// machine.
+pub(crate) fn safe_url(name: &str, address: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(address).ok().filter(|url| url.fragment().is_none());
     let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url));
-    url.filter(safe).ok_or_else(|| bad(NAME, "an https:// address (http:// only for this machine)"))
+    url.filter(safe).ok_or_else(|| ConfigError::bad(name, "an https:// address (http:// only for this machine)"))
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -228,7 +273,7 @@ impl OnIdentityChange {
         match source.optional("ON_IDENTITY_CHANGE").as_deref() {
             None | Some("replace") => Ok(Self::Replace),
             Some("reject") => Ok(Self::Reject),
-            Some(_) => Err(bad("ON_IDENTITY_CHANGE", "`replace` or `reject`")),
+            Some(_) => Err(ConfigError::bad("ON_IDENTITY_CHANGE", "`replace` or `reject`")),
         }
     }
 }
@@ -246,7 +291,11 @@ impl RenewalsPerMinute {
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
         const NAME: &str = "RENEWALS_PER_MINUTE";
         let number = source.optional(NAME).map_or(Ok(Self::DEFAULT), |number| number.parse());
-        number.ok().filter(|number| *number > 0).map(Self).ok_or_else(|| bad(NAME, "an integer from 1 on, such as 10"))
+        number
+            .ok()
+            .filter(|number| *number > 0)
+            .map(Self)
+            .ok_or_else(|| ConfigError::bad(NAME, "an integer from 1 on, such as 10"))
     }
 }
 
@@ -309,24 +358,6 @@ mod tests {
         for url in ["http://127.0.0.1:3002", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:3002"]
         {
             assert!(LiveChat::read(&with(&[("LIVECHAT_ACCOUNTS_URL", url)])).is_ok(), "{url}");
-        }
-    }
-
-    #[test]
-    fn nobody_gets_unverified_users_by_accident() {
-        let in_lambda = ("AWS_LAMBDA_FUNCTION_NAME", "get-token");
-        assert!(Common::read(&with(&[])).is_ok());
-        let line = Common::read(&with(&[in_lambda])).expect_err("refused").to_string();
-        assert!(line.contains("ALLOW_UNVERIFIED_USERS"), "{line}");
-        assert!(Common::read(&with(&[in_lambda, ("ALLOW_UNVERIFIED_USERS", "true")])).is_ok());
-        assert!(Common::read(&with(&[in_lambda, ("ALLOW_UNVERIFIED_USERS", "yes")])).is_err());
-    }
-
-    #[test]
-    fn auth_has_no_default_and_no_unknown_mode() {
-        for auth in ["", "jwt", "authorizer", "hmac", "NONE", "off"] {
-            let line = Common::read(&with(&[("AUTH", auth)])).expect_err("refused").to_string();
-            assert!(line.contains("AUTH"), "{line}");
         }
     }
 

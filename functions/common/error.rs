@@ -9,6 +9,23 @@ pub enum Error {
     /// The request has no user, or a user id or group that cannot be one. Says what to change.
     #[error("{0}")]
     InvalidRequest(String),
+    /// Nobody whom we know is calling: credentials are missing, expired or wrong.
+    #[error("not authenticated: {cause}")]
+    Unauthenticated {
+        /// What a caller has to send.
+        expected: Credential,
+        /// What is wrong, for the log. The caller is not told: it would help those who try.
+        cause: &'static str,
+    },
+    /// The verified user is not the one whom the path names.
+    #[error("the verified user is not the one of the path")]
+    UserMismatch,
+    /// This guest became a user, who has the identity since.
+    #[error("the guest became a user")]
+    GuestGone,
+    /// The keys that callers are verified with cannot be had.
+    #[error("keys unavailable: {0}")]
+    KeysUnavailable(String),
     /// No operation of this function has that path.
     #[error("no such path")]
     NotFound,
@@ -51,12 +68,17 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::UserMismatch => StatusCode::FORBIDDEN,
+            Self::GuestGone => StatusCode::GONE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdentityChanged => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::LiveChatRejected { .. } => StatusCode::BAD_GATEWAY,
-            Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::KeysUnavailable(_) | Self::Busy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -65,6 +87,10 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "invalid_request",
+            Self::Unauthenticated { .. } => "unauthenticated",
+            Self::UserMismatch => "user_mismatch",
+            Self::GuestGone => "guest_gone",
+            Self::KeysUnavailable(_) => "keys_unavailable",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdentityChanged => "identity_changed",
@@ -81,6 +107,10 @@ impl Error {
     pub fn title(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => "The request cannot be understood",
+            Self::Unauthenticated { .. } => "Who is calling could not be verified",
+            Self::UserMismatch => "This is another user's path",
+            Self::GuestGone => "This guest has become a user",
+            Self::KeysUnavailable(_) => "The keys to verify callers are not available",
             Self::NotFound => "There is no such operation",
             Self::MethodNotAllowed => "This method is not allowed",
             Self::IdentityChanged => "LiveChat no longer knows this customer",
@@ -97,6 +127,12 @@ impl Error {
     pub fn detail(&self) -> String {
         match self {
             Self::InvalidRequest(what) => what.clone(),
+            Self::Unauthenticated { expected, .. } => format!("Credentials are missing, expired or wrong. {}", expected.how()),
+            Self::UserMismatch => "The verified user is not the {user} of the path. Leave {user} out, or let it be the same.".into(),
+            Self::GuestGone => "The user who this guest became has the identity now. Log in, or make a new X-Guest-Id.".into(),
+            Self::KeysUnavailable(_) => "The identity provider gave no keys to verify callers with. Try again after the time \
+                                         in Retry-After."
+                .into(),
             Self::NotFound => "The paths are /getToken, /getFreshToken, /hasToken and /invalidate, each also with \
                                /{user}, the user id percent-encoded."
                 .into(),
@@ -129,18 +165,58 @@ impl Error {
         match self {
             Self::Busy => Some(1),
             Self::RateLimited { retry_after_s } => Some(*retry_after_s),
-            Self::StoreUnavailable(_) => Some(2),
+            Self::StoreUnavailable(_) | Self::KeysUnavailable(_) => Some(2),
             Self::LiveChatUnavailable(_) => Some(5),
             _ => None,
         }
     }
 
-    /// The caller's mistakes are quiet, LiveChat's and waiting are warnings, ours are errors.
+    /// The caller's mistakes are quiet, who is turned away is on record, LiveChat's faults and waiting are warnings, ours are
+    /// errors.
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,
+            Self::Unauthenticated { .. } | Self::UserMismatch | Self::GuestGone => Level::INFO,
             Self::IdentityChanged | Self::RateLimited { .. } | Self::LiveChatUnavailable(_) | Self::Busy => Level::WARN,
-            Self::LiveChatRejected { .. } | Self::StoreUnavailable(_) | Self::Internal(_) => Level::ERROR,
+            Self::LiveChatRejected { .. }
+            | Self::StoreUnavailable(_)
+            | Self::KeysUnavailable(_)
+            | Self::Internal(_) => Level::ERROR,
+        }
+    }
+}
+
+/// How callers say who they are: by `AUTH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A JWT in `Authorization`.
+    Bearer,
+    /// The same, or the site's own cookie.
+    BearerOrCookie,
+    /// Whatever the gateway's authorizer takes.
+    Gateway,
+    /// A hash of the user id.
+    UserHash,
+}
+
+impl Credential {
+    fn how(self) -> &'static str {
+        match self {
+            Self::Bearer => "Send the user's token as `Authorization: Bearer <token>`.",
+            Self::BearerOrCookie => {
+                "Send the user's token as `Authorization: Bearer <token>`, or call with the session cookie from one of the \
+                 ALLOWED_ORIGINS."
+            }
+            Self::Gateway => "The gateway in front of this function must verify the caller.",
+            Self::UserHash => "Send the user id in the path and its hash in X-User-Hash.",
+        }
+    }
+
+    /// For `WWW-Authenticate` (RFC 9110, section 11.6.1).
+    pub fn challenge(self) -> &'static str {
+        match self {
+            Self::Bearer | Self::BearerOrCookie | Self::Gateway => "Bearer",
+            Self::UserHash => "X-User-Hash",
         }
     }
 }
@@ -212,6 +288,8 @@ mod tests {
             Error::LiveChatUnavailable("connect to 10.0.0.1".into()),
             Error::StoreUnavailable("AccessDeniedException".into()),
             Error::Internal("index out of bounds".into()),
+            Error::KeysUnavailable("10.0.0.1 refused".into()),
+            Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied" },
         ] {
             let public = format!("{} {}", error.title(), error.detail());
             assert!(!public.contains("10.0.0.1") && !public.contains("AccessDenied") && !public.contains("bounds"));
@@ -220,7 +298,13 @@ mod tests {
 
     #[test]
     fn every_503_says_when_to_come_back() {
-        for error in [Error::Busy, Error::LiveChatUnavailable(String::new()), Error::StoreUnavailable(String::new())] {
+        let because = String::new;
+        for error in [
+            Error::Busy,
+            Error::LiveChatUnavailable(because()),
+            Error::StoreUnavailable(because()),
+            Error::KeysUnavailable(because()),
+        ] {
             assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(error.retry_after_s().is_some());
         }

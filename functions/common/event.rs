@@ -5,6 +5,7 @@
 //! with a space is enough; REST APIs and function URLs hand it over as it was sent. Here each becomes a path that is
 //! percent-encoded exactly once, so that the rest of the code has one rule, and what a URI is built from can do no harm.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use lambda_http::{
     Context, LambdaEvent,
     http::{HeaderMap, header::HOST},
@@ -13,6 +14,7 @@ use lambda_http::{
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::mem;
 
 /// Every character that a URI cannot have in a path or query as it is. `%` stays: what it begins was encoded before.
 const NOT_IN_A_URI: &AsciiSet = &CONTROLS
@@ -35,6 +37,9 @@ const DECODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'
 /// The longest path and query, in bytes; API Gateway takes 10,240 with all headers.
 const LONGEST_URI: usize = 16 * 1024;
 
+/// The longest content that is looked at, in bytes.
+const LONGEST_CONTENT: usize = 1024;
+
 /// Marks a request whose event could not be understood.
 #[derive(Clone, Copy, Debug)]
 pub struct NotAnHttpEvent;
@@ -42,10 +47,15 @@ pub struct NotAnHttpEvent;
 /// An event as Lambda hands it over.
 pub type RawEvent = LambdaEvent<Box<RawValue>>;
 
-/// The event of one HTTP request; `None` if it is no such event, or one that no gateway would let through.
-pub(crate) fn parse(payload: &RawValue) -> Option<LambdaRequest> {
+/// What the request's sender put into it, as far as an operation could want it; `None` if it is more than that, or not in the
+/// form that the event says.
+#[derive(Clone, Debug)]
+pub(crate) struct Content(pub(crate) Option<Vec<u8>>);
+
+/// The event of one HTTP request, and its content; `None` if it is no such event, or one that no gateway would let through.
+pub(crate) fn parse(payload: &RawValue) -> Option<(LambdaRequest, Content)> {
     let mut event: LambdaRequest = serde_json::from_str(payload.get()).ok()?;
-    match &mut event {
+    let content = match &mut event {
         LambdaRequest::ApiGatewayV2(event) => {
             let domain = event.request_context.domain_name.take().unwrap_or_default();
             let sent_as_is = domain.contains(".lambda-url.");
@@ -54,20 +64,33 @@ pub(crate) fn parse(payload: &RawValue) -> Option<LambdaRequest> {
             event.raw_query_string = Some(encoded_query(event.raw_query_string.as_deref())?);
             event.request_context.stage = None;
             forget_host(&mut event.headers);
-            (event.body, event.is_base64_encoded) = (None, false);
+            content(event.body.take(), mem::take(&mut event.is_base64_encoded))
         }
         LambdaRequest::ApiGatewayV1(event) => {
             event.request_context.domain_name = None;
             event.request_context.stage = None;
             let form = if is_of_an_http_api(payload) { DECODED } else { NOT_IN_A_URI };
             event.path = Some(once_encoded(event.path.as_deref(), form)?);
+            // Both have the same headers, but this one only the last value of each.
+            if !event.multi_value_headers.is_empty() {
+                event.headers.clear();
+            }
             forget_host(&mut event.headers);
             forget_host(&mut event.multi_value_headers);
-            (event.body, event.is_base64_encoded) = (None, false);
+            content(event.body.take(), mem::take(&mut event.is_base64_encoded))
         }
         _ => return None,
+    };
+    Some((event, content))
+}
+
+/// `lambda_http` would panic at a body that is not what the event says it is, and only one operation takes any.
+fn content(body: Option<String>, is_base64_encoded: bool) -> Content {
+    let body = body.unwrap_or_default();
+    if body.len() > LONGEST_CONTENT {
+        return Content(None);
     }
-    Some(event)
+    Content(if is_base64_encoded { BASE64_STANDARD.decode(body).ok() } else { Some(body.into_bytes()) })
 }
 
 /// Whether an event of the form 1.0 is from an HTTP API that was set to it: those name the form, REST APIs do not.

@@ -4,9 +4,9 @@ use crate::{
     caller::Auth,
     config::Account,
     error::Error,
-    event::{self, NotAnHttpEvent, RawEvent},
+    event::{self, Content, NotAnHttpEvent, RawEvent},
     identity::{Group, Subject, UserId},
-    operation::{Operation, Reply, Source},
+    operation::{Call, Operation, Reply, Source},
     telemetry,
     time::Deadline,
 };
@@ -15,7 +15,7 @@ use lambda_http::{
     Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service,
     http::{
         HeaderValue, Method,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     request::LambdaRequest,
     service_fn,
@@ -24,6 +24,7 @@ use percent_encoding::percent_decode_str;
 use problem_details::ProblemDetails;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::{
     convert::Infallible,
     panic::{AssertUnwindSafe, resume_unwind},
@@ -37,7 +38,7 @@ use std::{
 /// When Lambda's runtime API cannot be reached.
 pub async fn run<A, F>(operation: Operation, auth: Auth, account: Account, act: A) -> Result<(), lambda_http::Error>
 where
-    A: Fn(Subject, Deadline) -> F + Clone + Send + Sync + 'static,
+    A: Fn(Call) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
     let route = Route { operation, auth, account: Arc::new(account) };
@@ -58,19 +59,21 @@ pub struct Route {
 /// One event to one answer, both in API Gateway's form. Never fails: what goes wrong is an answer too.
 pub async fn handle<A, F>(route: Route, act: A, event: RawEvent) -> Result<impl Serialize, Infallible>
 where
-    A: Fn(Subject, Deadline) -> F + Clone + Send + Sync + 'static,
+    A: Fn(Call) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
     let LambdaEvent { payload, context } = event;
-    let serve = |event: Option<LambdaRequest>| {
-        let (understood, payload) = (event.is_some(), event.unwrap_or_else(event::blank));
+    let serve = |event: Option<(LambdaRequest, Content)>| {
+        let understood = event.is_some();
+        let (payload, content) = event.unwrap_or_else(|| (event::blank(), Content(None)));
         let (route, act, context) = (route.clone(), act.clone(), context.clone());
         let respond = service_fn(move |mut request: Request| {
             if !understood {
                 request.extensions_mut().insert(NotAnHttpEvent);
             }
-            let answer = respond(&route, &request, &act);
-            async move { Ok::<_, Infallible>(answer.await) }
+            request.extensions_mut().insert(content.clone());
+            let (route, act) = (route.clone(), act.clone());
+            async move { Ok::<_, Infallible>(respond(route, request, act).await) }
         });
         AssertUnwindSafe(async move { Adapter::from(respond).call(LambdaEvent { payload, context }).await })
             .catch_unwind()
@@ -82,34 +85,31 @@ where
     }
 }
 
-fn respond<A, F>(route: &Route, request: &Request, act: &A) -> impl Future<Output = Response<Body>> + Send + use<A, F>
+async fn respond<A, F>(route: Route, request: Request, act: A) -> Response<Body>
 where
-    A: Fn(Subject, Deadline) -> F,
+    A: Fn(Call) -> F,
     F: Future<Output = Result<Reply, Error>> + Send,
 {
     let started = Instant::now();
     let context = request.lambda_context();
     let deadline = Deadline::of_invocation(context.deadline);
-    let call = read_subject(route, request).map(|subject| act(subject, deadline));
-    let (operation, account) = (route.operation, route.account.clone());
-    async move {
-        let result = match call {
-            // A bug in one call must not take the answer away from its caller.
-            Ok(call) => AssertUnwindSafe(call)
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into()))),
-            Err(error) => Err(error),
-        };
-        telemetry::call(operation, &context.request_id, started.elapsed(), &result);
-        match result {
-            Ok(reply) => answer(&reply, &account),
-            Err(error) => problem(&error, &context.request_id),
-        }
+    let result = async {
+        let call = read_call(&route, &request, deadline).await?;
+        act(call).await
+    };
+    // A bug in one call must not take the answer away from its caller.
+    let result = AssertUnwindSafe(result)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into())));
+    telemetry::call(route.operation, &context.request_id, started.elapsed(), &result);
+    match result {
+        Ok(reply) => answer(&reply, &route.account),
+        Err(error) => problem(&error, &context.request_id),
     }
 }
 
-fn read_subject(route: &Route, request: &Request) -> Result<Subject, Error> {
+async fn read_call(route: &Route, request: &Request, deadline: Deadline) -> Result<Call, Error> {
     if request.extensions().get::<NotAnHttpEvent>().is_some() {
         return Err(Error::InvalidRequest(
             "The event is none of an HTTP API (payload 2.0), a REST API (1.0) or a function URL.".into(),
@@ -128,7 +128,28 @@ fn read_subject(route: &Route, request: &Request) -> Result<Subject, Error> {
         Some([group]) => Some(Group::parse(group)?),
         Some(_) => return Err(Error::InvalidRequest("`group` must be given once.".into())),
     };
-    route.auth.subject(user, group)
+    let caller = route.auth.caller(request, user, deadline).await?;
+    let logout = route.operation == Operation::Invalidate && read_logout(request)?;
+    Ok(Call { subject: Subject { principal: caller.principal, group }, was_guest: caller.was_guest, logout, deadline })
+}
+
+/// Whether an `invalidate` is a logout. The widget's own calls have no content, or none that is JSON.
+fn read_logout(request: &Request) -> Result<bool, Error> {
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if *request.method() != Method::POST || !essence.eq_ignore_ascii_case(b"application/json") {
+        return Ok(false);
+    }
+    let content = request.extensions().get::<Content>().and_then(|content| content.0.as_deref());
+    if content.is_some_and(<[u8]>::is_empty) {
+        return Ok(false);
+    }
+    let wanted: Option<Map<String, Value>> = content.and_then(|content| serde_json::from_slice(content).ok());
+    match wanted.as_ref().map(|wanted| wanted.get("logout")) {
+        Some(None) => Ok(false),
+        Some(Some(Value::Bool(logout))) => Ok(*logout),
+        _ => Err(Error::InvalidRequest("The content must be JSON such as {\"logout\": true}, or be left out.".into())),
+    }
 }
 
 /// The `{user}` of `/getToken/{user}`, where the path is percent-encoded once. A stage or a base path may come before.
@@ -227,8 +248,14 @@ fn problem(error: &Error, request_id: &str) -> Response<Body> {
     if let Some(seconds) = error.retry_after_s() {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    if *error == Error::MethodNotAllowed {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+    match error {
+        Error::MethodNotAllowed => {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        }
+        Error::Unauthenticated { expected, .. } => {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(expected.challenge()));
+        }
+        _ => {}
     }
     response
 }

@@ -61,11 +61,58 @@ impl Group {
     }
 }
 
-/// Whose token it is: a verified user, and the group if there is one.
+/// A visitor who is not logged in. Their browser has a random secret; this is its SHA-256 in hexadecimal, so that who reads
+/// the table cannot act as the guest.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct GuestId(String);
+
+impl GuestId {
+    /// How long a secret can be, in characters: 32 hexadecimal digits have 128 bits.
+    const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=128;
+
+    /// The guest who has this secret: 32 to 128 characters of `A`-`Z`, `a`-`z`, `0`-`9`, `-` and `_`, such as 32 random bytes
+    /// in base64url. Whether they are random nobody can see here.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] that says what to change, and does not repeat the secret.
+    pub fn of_secret(secret: &[u8]) -> Result<Self, Error> {
+        let is_fit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !Self::SECRET_CHARS.contains(&secret.len()) || !secret.iter().all(is_fit) {
+            return Err(Error::InvalidRequest(
+                "X-Guest-Id must be 32 to 128 characters of A-Z, a-z, 0-9, - and _: make it of 32 random bytes, in \
+                 base64url."
+                    .into(),
+            ));
+        }
+        Ok(Self(hex::encode(ring::digest::digest(&ring::digest::SHA256, secret))))
+    }
+
+    /// The hash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for GuestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GuestId(…)")
+    }
+}
+
+/// Somebody who can have a LiveChat customer. Users and guests never share one by their names: each kind has a key of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// Somebody whom the site knows, as verified by [`crate::caller`].
+    User(UserId),
+    /// Somebody who is not logged in.
+    Guest(GuestId),
+}
+
+/// Whose token it is: a user or guest, and the group if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
-    /// The user, as verified by [`crate::caller`].
-    pub user: UserId,
+    /// Who.
+    pub principal: Principal,
     /// The group identity that is asked for; `None` for the licence's common one.
     pub group: Option<Group>,
 }
@@ -257,6 +304,10 @@ pub struct Record {
     pub lease_seq: u64,
     /// What is left of this minute's renewals, or was left of an earlier minute's.
     pub quota: Option<Quota>,
+    /// The guest whose record this is became a user, who has the identity since. Nothing is ever stored here again.
+    pub is_adopted: bool,
+    /// Counts the writes.
+    pub version: u64,
 }
 
 impl Record {
@@ -310,6 +361,26 @@ mod tests {
     fn user_ids_that_nobody_can_mean_are_refused() {
         for id in ["", "a\nb", "a\0", "\u{7f}", "\u{85}", "é".repeat(129).as_str()] {
             assert!(matches!(UserId::parse(id), Err(Error::InvalidRequest(_))), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_guest_is_known_by_the_hash_of_a_secret_that_is_long_enough() {
+        let guest = GuestId::of_secret(b"0123456789abcdef0123456789abcdef").expect("a good secret");
+        // printf 0123456789abcdef0123456789abcdef | sha256sum
+        assert_eq!(guest.as_str(), "3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9");
+        assert!(GuestId::of_secret("x-_".repeat(42).as_bytes()).is_ok());
+        for secret in [
+            "",
+            "0123456789abcdef0123456789abcde",
+            &"x".repeat(129),
+            "0123456789abcdef 123456789abcdef0",
+            "é23456789abcdef0123456789abcdef0",
+        ] {
+            match GuestId::of_secret(secret.as_bytes()) {
+                Err(Error::InvalidRequest(what)) => assert!(secret.is_empty() || !what.contains(secret)),
+                other => panic!("{secret}: {other:?}"),
+            }
         }
     }
 
@@ -407,7 +478,9 @@ mod tests {
             ..Record::default()
         };
         let user = UserId::parse("alice@example.com").expect("a good id");
-        let printed = format!("{record:?} {user:?}");
+        let guest = GuestId::of_secret(b"0123456789abcdef0123456789abcdef").expect("a good secret");
+        let printed = format!("{record:?} {guest:?} {user:?}");
+        assert!(printed.contains("GuestId(…)") && !printed.contains(guest.as_str()));
         assert!(!printed.contains("-value") && !printed.contains("alice"), "{printed}");
         assert!(printed.ends_with("UserId(…)"), "and it can be seen that it was left out: {printed}");
     }

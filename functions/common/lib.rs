@@ -15,7 +15,7 @@
 //! | [`config`] | environment variables to typed settings, read once, at init |
 //! | [`event`] | what arrives from API Gateway, made safe to parse |
 //! | [`http`] | an HTTP request to an operation, its result to a response |
-//! | [`caller`] | who is calling; the only place that decides it |
+//! | [`caller`] | who is calling: a verified user or a guest; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
 //! | [`operation`] | the four operations, and what each can answer |
 //! | [`provider`] | the rules of the four operations; **start reading here** |
@@ -24,6 +24,7 @@
 //! | [`accounts`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong, and what the caller is told |
 //! | [`telemetry`] | logs |
+//! | `aws`, `secrets`, `tls` | clients of AWS's, the secrets that it keeps, and which certificates are trusted |
 //! | [`time`] | clocks and deadlines |
 //!
 //! The heart is *renewal* (`provider/renewal.rs`): whoever needs a new token takes the user's lease with one conditional write,
@@ -32,6 +33,7 @@
 //! tokens that a user is ever given belong to one LiveChat customer.
 
 pub mod accounts;
+mod aws;
 pub mod breaker;
 pub mod caller;
 pub mod config;
@@ -41,6 +43,8 @@ pub mod http;
 pub mod identity;
 pub mod operation;
 pub mod provider;
+mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+mod tls;

@@ -1,6 +1,9 @@
 //! The four operations, and what each can answer.
 
-use crate::identity::Issued;
+use crate::{
+    identity::{GuestId, Issued, Subject},
+    time::Deadline,
+};
 use std::fmt;
 
 /// One of the four, each a function of its own.
@@ -29,6 +32,19 @@ impl Operation {
             Self::Invalidate => "invalidate",
         }
     }
+}
+
+/// One call of an operation: what the rules need to know of a request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Whose token it is about.
+    pub subject: Subject,
+    /// The guest who this user was until now, and whose identity they take over if they have none yet.
+    pub was_guest: Option<GuestId>,
+    /// `invalidate`: the user logs out.
+    pub logout: bool,
+    /// When the answer must be ready.
+    pub deadline: Deadline,
 }
 
 /// The result of an operation.

@@ -7,9 +7,11 @@
 //! | *renewal* | one call at a time for each subject | two writes | one call |
 //! | `hasToken` | whether a live token is stored | one read | – |
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
+//! | `invalidate`, as a logout | the same, then revokes the token | one write | one call |
 //!
-//! Renewal is in `provider/renewal.rs`.
+//! Renewal is in `provider/renewal.rs`, and how a guest becomes a user in `provider/adoption.rs`.
 
+mod adoption;
 pub mod need;
 mod renewal;
 
@@ -18,24 +20,31 @@ use crate::{
     breaker::Breaker,
     config::{self, Account, Common, LiveChat, OnIdentityChange, RenewalsPerMinute},
     error::Error,
-    identity::{Issued, Subject},
-    operation::{Reply, Source, Why},
+    identity::{Issued, Record},
+    operation::{Call, Reply, Source, Why},
     store::Store,
     telemetry,
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 use need::Need;
 use std::time::Duration;
 
 /// `hasToken`: whether a token has been acquired that is still alive.
-pub async fn has_token(store: &Store, subject: &Subject, deadline: Deadline) -> Result<Reply, Error> {
-    let lifetime = store.read_lifetime(subject, deadline).await?;
+pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
+    let lifetime = store.read_lifetime(&call.subject, call.deadline).await?;
     Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now_ms()))))
 }
 
-/// `invalidate`: drops the token. Neither logout nor erasure: the identity stays, and `getFreshToken` follows.
-pub async fn invalidate(store: &Store, subject: &Subject, deadline: Deadline) -> Result<Reply, Error> {
-    store.drop_token(subject, deadline).await?;
+/// `invalidate`: drops the token. Not erasure: the identity stays, and `getFreshToken` follows.
+///
+/// Of a logout LiveChat is told too, so that open tabs end. Otherwise it is not: the widget invalidates a token for its routine
+/// renewal, and other devices go on with it meanwhile.
+pub async fn invalidate(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
+    // In this order: a token that LiveChat takes back must not be answered any more.
+    let dropped = store.drop_token(&call.subject, call.deadline).await?;
+    if let Some(token) = dropped.filter(|token| call.logout && token.lifetime.is_live(now_ms())) {
+        accounts.revoke(&token.access_token, call.deadline).await;
+    }
     Ok(Reply::Invalidated)
 }
 
@@ -78,11 +87,11 @@ impl Provider {
 
     /// `getToken`: the stored token if it can be used, otherwise a new one. While none can be had, the stored token
     /// for as long as it lives.
-    pub async fn get_token(&self, subject: &Subject, deadline: Deadline) -> Result<Reply, Error> {
-        self.accounts.check_group(subject.group)?;
-        let stored = self.store.read(subject, deadline).await?.unwrap_or_default().issued();
-        let Some(stored) = stored else {
-            return self.renew(subject, Need::usable(None), Why::Miss, Breaker::PATIENCE, deadline).await;
+    pub async fn get_token(&self, call: &Call) -> Result<Reply, Error> {
+        self.accounts.check_group(call.subject.group)?;
+        let record = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
+        let Some(stored) = issued(&record)? else {
+            return self.renew(call, Need::usable(None), Why::Miss, Breaker::PATIENCE).await;
         };
         let (lifetime, now_ms) = (stored.token.lifetime, now_ms());
         if lifetime.is_usable(now_ms) {
@@ -93,25 +102,18 @@ impl Provider {
         if patience.is_zero() && self.breaker.knows_no_room() {
             return Ok(Reply::Token { issued: stored, source: Source::StoredDespite(renewal::down().code()) });
         }
-        match self.renew(subject, Need::usable(Some(stored.token.seq)), Why::Stale, patience, deadline).await {
-            Err(error) if error != Error::IdentityChanged => {
-                self.stored_despite(subject, stored, error, deadline).await
-            }
-            other => other,
+        match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, patience).await {
+            Err(error @ (Error::IdentityChanged | Error::GuestGone)) => Err(error),
+            Err(error) => self.stored_despite(call, stored, error).await,
+            renewed => renewed,
         }
     }
 
     /// The token that is stored now, if it lives, in place of the error that kept it from being renewed: `before`, which was
     /// stored when the call came, may have been invalidated or replaced since. If the table cannot say, `before` it is.
-    async fn stored_despite(
-        &self,
-        subject: &Subject,
-        before: Issued,
-        error: Error,
-        deadline: Deadline,
-    ) -> Result<Reply, Error> {
-        let stored = match self.store.read(subject, deadline).await {
-            Ok(record) => record.unwrap_or_default().issued(),
+    async fn stored_despite(&self, call: &Call, before: Issued, error: Error) -> Result<Reply, Error> {
+        let stored = match self.store.read(&call.subject, call.deadline).await {
+            Ok(record) => issued(&record.unwrap_or_default())?,
             Err(_) => Some(before),
         };
         match stored.filter(|issued| issued.token.lifetime.is_live(now_ms())) {
@@ -124,8 +126,13 @@ impl Provider {
     }
 
     /// `getFreshToken`: a token that LiveChat issued after this call came, for the same customer.
-    pub async fn get_fresh_token(&self, subject: &Subject, deadline: Deadline) -> Result<Reply, Error> {
-        self.accounts.check_group(subject.group)?;
-        self.renew(subject, Need::fresh(), Why::Request, Breaker::PATIENCE, deadline).await
+    pub async fn get_fresh_token(&self, call: &Call) -> Result<Reply, Error> {
+        self.accounts.check_group(call.subject.group)?;
+        self.renew(call, Need::fresh(), Why::Request, Breaker::PATIENCE).await
     }
+}
+
+/// The token that a record has, if any.
+fn issued(record: &Record) -> Result<Option<Issued>, Error> {
+    if record.is_adopted { Err(Error::GuestGone) } else { Ok(record.issued()) }
 }

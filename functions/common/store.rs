@@ -3,13 +3,15 @@
 //! Every read is strongly consistent and every write that depends on what is stored is conditional, so the database
 //! decides all races. A write that is refused answers with the item as it stands, so that the loser needs no read.
 
-mod connect;
+mod adoption;
 mod gate;
 mod item;
 
+pub use adoption::Adopted;
 pub use gate::Admission;
 
 use crate::{
+    aws,
     error::Error,
     identity::{FailedRenewal, Identity, Lease, Lifetime, Quota, Record, Subject, Token},
     time::{Deadline, now_ms},
@@ -36,8 +38,8 @@ pub struct Store {
 pub enum Taken {
     /// It is ours; this is what is stored.
     Ours(Lease, Record),
-    /// Somebody else has it, there is a token that makes it needless, or the subject has spent this minute's renewals;
-    /// this is what is stored.
+    /// Somebody else has it, there is a token that makes it needless, the subject has spent this minute's renewals, or is a
+    /// guest no longer; this is what is stored.
     Refused(Record),
 }
 
@@ -61,6 +63,11 @@ impl Store {
     /// The table `table`, through `client`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
+    }
+
+    /// The table `table`, with the region, credentials and endpoint that the environment names.
+    pub async fn connect(table: &str) -> Self {
+        Self::new(Client::new(&aws::config("AWS_ENDPOINT_URL_DYNAMODB", Self::LONGEST_WRITE).await), table)
     }
 
     /// Everything that is stored for `subject`; one `GetItem`.
@@ -107,7 +114,8 @@ impl Store {
         let mut condition = "(attribute_not_exists(#until) OR NOT #until BETWEEN :now AND :latest) \
                              AND (attribute_not_exists(#owner) OR #owner <> :owner) \
                              AND (attribute_not_exists(#since) OR NOT #since BETWEEN :earliest AND :ahead \
-                                  OR #seq < #last)"
+                                  OR #seq < #last) \
+                             AND attribute_not_exists(#adopted)"
             .to_owned();
         let mut request = self
             .update(subject)
@@ -119,6 +127,7 @@ impl Store {
             .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
             .expression_attribute_names("#seq", item::LEASE_SEQ)
             .expression_attribute_names("#expires", item::EXPIRES_AT_S)
+            .expression_attribute_names("#adopted", item::ADOPTED_AT_MS)
             .expression_attribute_values(":owner", AttributeValue::S(owner.into()))
             .expression_attribute_values(":now", number(now_ms))
             .expression_attribute_values(":until", number(until_ms))
@@ -215,14 +224,19 @@ impl Store {
         self.send(request, deadline).await.map(|_| ())
     }
 
-    /// Drops the subject's token, and keeps everything else. One `UpdateItem`, which makes no item where none is.
-    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<(), Error> {
+    /// Drops the subject's token, and keeps everything else; answers the token, if there was one. One `UpdateItem`, which
+    /// makes no item where none is.
+    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Token>, Error> {
         let request = self
             .update(subject)
             .update_expression("SET #version = #version + :one REMOVE #t")
             .condition_expression("attribute_exists(#t)")
-            .expression_attribute_names("#t", item::TOKEN);
-        self.send(request, deadline).await.map(|_| ())
+            .expression_attribute_names("#t", item::TOKEN)
+            .return_values(ReturnValue::UpdatedOld);
+        match self.send(request, deadline).await? {
+            Update::Done(Some(item)) => item.into_token(),
+            Update::Done(None) | Update::Refused(_) => Ok(None),
+        }
     }
 
     fn update(&self, subject: &Subject) -> UpdateItemFluentBuilder {

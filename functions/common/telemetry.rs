@@ -41,6 +41,7 @@ pub(crate) fn call(operation: Operation, request_id: &str, took: Duration, resul
             match error.level() {
                 Level::ERROR => line!(Level::ERROR, outcome, cause,),
                 Level::WARN => line!(Level::WARN, outcome, cause,),
+                Level::INFO => line!(Level::INFO, outcome, cause,),
                 _ => line!(Level::DEBUG, outcome, cause,),
             }
         }

@@ -11,11 +11,11 @@ use cip::{
 async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
     let source = Source::environment();
-    let common = Common::read(&source)?;
+    let common = Common::read(&source).await?;
     let provider = Provider::connect(&source, &common).await?;
-    http::run(Operation::GetFreshToken, common.auth, provider.account(), move |subject, deadline| {
+    http::run(Operation::GetFreshToken, common.auth, provider.account(), move |call| {
         let provider = provider.clone();
-        async move { provider.get_fresh_token(&subject, deadline).await }
+        async move { provider.get_fresh_token(&call).await }
     })
     .await
 }

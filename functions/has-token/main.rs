@@ -11,11 +11,11 @@ use cip::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
-    let common = Common::read(&Source::environment())?;
+    let common = Common::read(&Source::environment()).await?;
     let store = Store::connect(&common.table_name).await;
-    http::run(Operation::HasToken, common.auth, Account::default(), move |subject, deadline| {
+    http::run(Operation::HasToken, common.auth, Account::default(), move |call| {
         let store = store.clone();
-        async move { provider::has_token(&store, &subject, deadline).await }
+        async move { provider::has_token(&store, &call).await }
     })
     .await
 }

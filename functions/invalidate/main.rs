@@ -1,7 +1,9 @@
-//! `invalidate` as a Lambda function: logs, settings, client, then one event after the other. It never talks to LiveChat.
+//! `invalidate` as a Lambda function: logs, settings, clients, then one event after the other. It talks to LiveChat only when
+//! a user logs out.
 
 use cip::{
-    config::{Account, Common, Source},
+    accounts::Accounts,
+    config::{Account, Common, LiveChat, Source},
     http,
     operation::Operation,
     provider,
@@ -11,11 +13,13 @@ use cip::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
-    let common = Common::read(&Source::environment())?;
+    let source = Source::environment();
+    let common = Common::read(&source).await?;
+    let accounts = Accounts::new(LiveChat::read(&source)?)?;
     let store = Store::connect(&common.table_name).await;
-    http::run(Operation::Invalidate, common.auth, Account::default(), move |subject, deadline| {
-        let store = store.clone();
-        async move { provider::invalidate(&store, &subject, deadline).await }
+    http::run(Operation::Invalidate, common.auth, Account::default(), move |call| {
+        let (store, accounts) = (store.clone(), accounts.clone());
+        async move { provider::invalidate(&store, &accounts, &call).await }
     })
     .await
 }

@@ -1,14 +1,17 @@
 //! The four real binaries under a Lambda runtime API: real events of API Gateway go in, real answers come out. DynamoDB
 //! is the embedded one or, with `DYNAMODB_LOCAL_URL`, Amazon's own; LiveChat is the sandbox.
 
+mod auth;
 mod bad_input;
 mod breaker;
 mod chaos;
 mod concurrency;
 mod crashes;
 mod gateways;
+mod guests;
 mod identity_change;
 mod livechat_down;
+mod logout;
 mod operations;
 mod outage;
 mod proxy;

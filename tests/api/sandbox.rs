@@ -1,12 +1,10 @@
 //! The sandbox itself, asked as LiveChat and as a test would: the other tests are worth no more than it is.
 
+use crate::world::http_client;
 use local::sandbox::{App, CstMode, Fault, Granted, Sandbox};
 use reqwest::{Client, Method, RequestBuilder, header};
 use serde_json::{Value, json};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 /// A sandbox and a client that asks it without any of our code between.
@@ -19,13 +17,7 @@ impl Lab {
     async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let sandbox = Sandbox::start(listener, App::for_page("https://shop.example/"), None).expect("a sandbox");
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider supports its own default versions")
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let http = Client::builder().tls_backend_preconfigured(tls).no_proxy().build().expect("a client");
-        Self { sandbox, http }
+        Self { sandbox, http: http_client() }
     }
 
     /// The status and text of what the admin API answers.

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    identity::{Issued, Lifetime, Token},
+    identity::{Issued, Lifetime, Principal, Token},
     operation::Why,
 };
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{json, value::to_raw_value};
 
 const DEADLINE_MS: u64 = 0;
 
@@ -13,14 +13,15 @@ const DEADLINE_MS: u64 = 0;
 async fn call(event: &Value) -> Value {
     let route = Route {
         operation: Operation::GetToken,
-        auth: Auth::None,
+        auth: Auth::NONE,
         account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
     };
-    let act = |subject: Subject, _| async move {
-        assert_ne!(subject.user.as_str(), "panic", "as this test wants");
+    let act = |Call { subject, .. }: Call| async move {
+        let Principal::User(user) = subject.principal else { panic!("nobody is a guest here") };
+        assert_ne!(user.as_str(), "panic", "as this test wants");
         let group = subject.group.map_or(String::new(), |Group(number)| format!("|{number}"));
         let issued = Issued {
-            entity_id: format!("{}{group}", subject.user.as_str()),
+            entity_id: format!("{}{group}", user.as_str()),
             token: Token {
                 access_token: "t".into(),
                 lifetime: Lifetime { created_ms: 5, expires_in_ms: 28_800_000 },

@@ -19,14 +19,14 @@
 //! [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then makes do with the
 //! stored token for as long as it lives.
 
-use super::{Provider, need::Need};
+use super::{Provider, adoption::Adoption, need::Need};
 use crate::{
     accounts::{Accounts, Grant},
     breaker::Breaker,
     config::OnIdentityChange,
     error::{Error, Failure},
     identity::{FailedRenewal, Identity, Issued, Lease, Quota, Record, Subject, Token},
-    operation::{Reply, Source, Why},
+    operation::{Call, Reply, Source, Why},
     store::{Store, Stored, Taken},
     time::{Deadline, now_ms},
 };
@@ -43,12 +43,12 @@ impl Provider {
     /// A token that meets `need`. If the breaker's gate is full, waits no longer than `patience` for room.
     pub(super) async fn renew(
         &self,
-        subject: &Subject,
+        call: &Call,
         mut need: Need,
         why: Why,
         patience: Duration,
-        deadline: Deadline,
     ) -> Result<Reply, Error> {
+        let (subject, deadline) = (&call.subject, call.deadline);
         loop {
             if self.breaker.knows_it_is_down() {
                 return Err(down());
@@ -61,7 +61,7 @@ impl Provider {
             match self.store.take_lease(subject, &owner, need.unless_newer_than(), deadline).await? {
                 Taken::Ours(lease, record) => {
                     // On the heap: it is large, and most calls never come here.
-                    let asked = Box::pin(self.ask(subject, &lease, record, patience, deadline));
+                    let asked = Box::pin(self.ask(call, &lease, record, patience));
                     if let Some(issued) = asked.await? {
                         return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: false } });
                     }
@@ -81,12 +81,12 @@ impl Provider {
     /// Asks LiveChat under `lease`, and stores what it answers. `None` if the lease was lost meanwhile.
     async fn ask(
         &self,
-        subject: &Subject,
+        call: &Call,
         lease: &Lease,
-        record: Record,
+        mut record: Record,
         patience: Duration,
-        deadline: Deadline,
     ) -> Result<Option<Issued>, Error> {
+        let (subject, deadline) = (&call.subject, call.deadline);
         let began_ms = now_ms();
         let running = record.running_quota(began_ms);
         // The lease has been counted by its number. What LiveChat was not asked for is given back.
@@ -98,6 +98,19 @@ impl Provider {
                 return Err(failure.into());
             }
         };
+        if record.identity.is_none()
+            && let Some(guest) = &call.was_guest
+        {
+            match self.adopt(call, lease, guest).await {
+                Ok(Adoption::LeaseLost) => return Ok(None),
+                Ok(Adoption::Done(identity)) => record.identity = Some(identity),
+                Ok(Adoption::Needless) => {}
+                Err(error) => {
+                    self.give_up(subject, lease, None, uncounted, deadline).await;
+                    return Err(error);
+                }
+            }
+        }
         // So that the result can be stored in time, and while the lease is certainly still ours.
         let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
         let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
@@ -209,6 +222,9 @@ impl Provider {
     ) -> Result<Option<Result<Issued, Error>>, Error> {
         let mut pause = 1.0;
         loop {
+            if record.is_adopted {
+                return Err(Error::GuestGone);
+            }
             let now_ms = now_ms();
             let holder = record.held(now_ms).map(|lease| lease.seq);
             if let Some(seq) = holder {

@@ -2,7 +2,7 @@
 //!
 //! | attribute | type | holds |
 //! |---|---|---|
-//! | `pk`, `sk` | S | `user#<id>`; `identity` or `group#<n>` |
+//! | `pk`, `sk` | S | `user#<id>` or `guest#<SHA-256 of the guest's secret>`; `identity` or `group#<n>` |
 //! | `version` | N | counts the writes |
 //! | `expiresAt` | N | Unix time in s; DynamoDB deletes the item some time after (TTL) |
 //! | `entityId` | S | the LiveChat customer |
@@ -16,6 +16,7 @@
 //! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
 //! | `quotaSince` | N | Unix time in ms: when the minute began in which renewals are counted |
 //! | `quotaLastSeq` | N | the highest number that a lease may have in that minute |
+//! | `adoptedAt` | N | Unix time in ms: when the guest became a user, whose item has the identity since |
 //!
 //! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so has the number
 //! of former identities: no item gets larger than 20 KB.
@@ -23,7 +24,8 @@
 use crate::{
     error::{Error, Failure},
     identity::{
-        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Quota, Record, Subject, Token,
+        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Principal, Quota, Record, Subject,
+        Token,
     },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -48,6 +50,7 @@ pub(super) const LEASE_UNTIL_MS: &str = "leaseUntil";
 pub(super) const FAILED: &str = "failedRenewal";
 pub(super) const QUOTA_SINCE_MS: &str = "quotaSince";
 pub(super) const QUOTA_LAST_SEQ: &str = "quotaLastSeq";
+pub(super) const ADOPTED_AT_MS: &str = "adoptedAt";
 const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
@@ -59,7 +62,11 @@ const DESCRIPTION: &str = "description";
 /// The subject's partition and sort key. A key of DynamoDB's has 2,048 bytes, so every user id fits.
 pub(super) fn key(subject: &Subject) -> (AttributeValue, AttributeValue) {
     let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
-    (AttributeValue::S(format!("user#{}", subject.user.as_str())), AttributeValue::S(sk))
+    let pk = match &subject.principal {
+        Principal::User(id) => format!("user#{}", id.as_str()),
+        Principal::Guest(id) => format!("guest#{}", id.as_str()),
+    };
+    (AttributeValue::S(pk), AttributeValue::S(sk))
 }
 
 pub(super) fn number(number: u64) -> AttributeValue {
@@ -137,12 +144,19 @@ impl Item {
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         let lease_seq = if self.has(LEASE_SEQ) { self.number(LEASE_SEQ)? } else { 0 };
         let quota = if self.has(QUOTA_SINCE_MS) { Some(self.quota()?) } else { None };
-        Ok(Record { identity, token, lease, failed, lease_seq, quota })
+        let version = if self.has(VERSION) { self.number(VERSION)? } else { 0 };
+        let is_adopted = self.has(ADOPTED_AT_MS);
+        Ok(Record { identity, token, lease, failed, lease_seq, quota, is_adopted, version })
     }
 
     /// The token's age and life, from an item of which only that was asked for.
     pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, Error> {
         self.take_map(TOKEN)?.map(|mut token| token.token_lifetime()).transpose()
+    }
+
+    /// The token, from an item of which only that was asked for.
+    pub(super) fn into_token(mut self) -> Result<Option<Token>, Error> {
+        self.take_map(TOKEN)?.map(Self::token).transpose()
     }
 
     fn lease(&mut self) -> Result<Lease, Error> {
@@ -253,10 +267,10 @@ fn misshapen(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::UserId;
+    use crate::identity::{GuestId, UserId};
 
     fn subject(user: &str, group: Option<u32>) -> Subject {
-        Subject { user: UserId::parse(user).expect("a good id"), group: group.map(Group) }
+        Subject { principal: Principal::User(UserId::parse(user).expect("a good id")), group: group.map(Group) }
     }
 
     fn keys(subject: &Subject) -> (String, String) {
@@ -270,6 +284,10 @@ mod tests {
         assert_eq!(keys(&subject("a", Some(0))), ("user#a".into(), "group#0".into()));
         assert_ne!(keys(&subject("a#identity", None)), keys(&subject("a", None)));
         assert_ne!(keys(&subject("A", None)), keys(&subject("a", None)));
+        let guest = GuestId::of_secret(&[b'a'; 32]).expect("a good secret");
+        let as_guest = Subject { principal: Principal::Guest(guest.clone()), group: None };
+        assert_eq!(keys(&as_guest), (format!("guest#{}", guest.as_str()), "identity".into()));
+        assert_ne!(keys(&as_guest), keys(&subject(guest.as_str(), None)));
     }
 
     fn full() -> HashMap<String, AttributeValue> {
@@ -289,6 +307,8 @@ mod tests {
             (FAILED.into(), of_failed(&failed)),
             (QUOTA_SINCE_MS.into(), number(10)),
             (QUOTA_LAST_SEQ.into(), number(11)),
+            (VERSION.into(), number(12)),
+            (ADOPTED_AT_MS.into(), number(13)),
         ])
     }
 
@@ -304,6 +324,7 @@ mod tests {
         assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until_ms: 9 }));
         assert_eq!(record.failed.expect("a failure").failure, Failure::Unavailable { cause: "status 503".into() });
         assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since_ms: 10, last_seq: 11 })));
+        assert_eq!((record.version, record.is_adopted), (12, true));
     }
 
     #[test]
@@ -325,7 +346,7 @@ mod tests {
     fn an_empty_item_is_an_empty_record() {
         let record = Item::new(HashMap::new()).into_record().expect("a record");
         assert!(record.identity.is_none() && record.token.is_none() && record.lease.is_none());
-        assert_eq!((record.lease_seq, record.quota), (0, None));
+        assert_eq!((record.lease_seq, record.quota, record.version, record.is_adopted), (0, None, 0, false));
     }
 
     #[test]
@@ -352,6 +373,7 @@ mod tests {
             LEASE_UNTIL_MS,
             QUOTA_SINCE_MS,
             QUOTA_LAST_SEQ,
+            VERSION,
         ] {
             let mut item = full();
             item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));

@@ -17,6 +17,8 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
         lease: None,
         lease_seq: token_seq.max(failed_seq).unwrap_or(0),
         quota: None,
+        is_adopted: false,
+        version: 1,
         failed: failed_seq.map(|seq| FailedRenewal { seq, failure: Failure::Unavailable { cause: "down".into() } }),
     }
 }

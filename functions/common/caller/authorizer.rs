@@ -1,0 +1,104 @@
+//! `AUTH=authorizer`: API Gateway has verified the caller, and says who it is in the event's request context. Headers are
+//! never read: what a caller sends is not what the gateway says.
+//!
+//! Sources: *Work with API Gateway HTTP APIs: Lambda integrations*, payloads 2.0 and 1.0, and *REST APIs: `$context`
+//! variables* in Amazon API Gateway's developer guide.
+
+use crate::{
+    config::Source,
+    error::{Credential, Error},
+    identity::UserId,
+};
+use lambda_http::{
+    Request, RequestExt,
+    aws_lambda_events::apigw::{
+        ApiGatewayProxyRequestContext, ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext,
+    },
+    request::RequestContext,
+};
+use serde_json::Value;
+
+/// Which claim is the user's id: `AUTHORIZER_CLAIM`.
+#[derive(Clone, Debug)]
+pub(super) struct Authorizer {
+    claim: String,
+}
+
+/// What the gateway says of a claim.
+enum Verified<'a> {
+    /// No authorizer let this request in.
+    Nobody,
+    /// One did, and this is the claim's value.
+    Somebody(Option<&'a str>),
+}
+
+impl Authorizer {
+    pub(super) fn read(source: &Source) -> Self {
+        Self { claim: source.optional("AUTHORIZER_CLAIM").unwrap_or_else(|| "sub".into()) }
+    }
+
+    /// The user whom the gateway let in; `None` if it asked nobody.
+    pub(super) fn user(&self, request: &Request) -> Result<Option<UserId>, Error> {
+        let verified = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => self.of_http_api(context),
+            Some(RequestContext::ApiGatewayV1(context)) => self.of_rest_api(context),
+            _ => Verified::Nobody,
+        };
+        match verified {
+            Verified::Nobody => Ok(None),
+            Verified::Somebody(Some(id)) if !id.is_empty() => UserId::parse(id).map(Some),
+            // Never a guest: a claim that is misspelt here must not make one of every user.
+            Verified::Somebody(_) => Err(Error::Unauthenticated {
+                expected: Credential::Gateway,
+                cause: "the authorizer's answer has no text in the claim that AUTHORIZER_CLAIM names",
+            }),
+        }
+    }
+
+    /// `authorizer.jwt.claims`, `authorizer.lambda` or `authorizer.iam`; of function URLs too, which have the last.
+    fn of_http_api<'a>(&self, context: &'a ApiGatewayV2httpRequestContext) -> Verified<'a> {
+        let Some(ApiGatewayRequestAuthorizer { jwt, fields, iam, .. }) = &context.authorizer else {
+            return Verified::Nobody;
+        };
+        if let Some(jwt) = jwt {
+            return Verified::Somebody(jwt.claims.get(&self.claim).map(String::as_str));
+        }
+        if let Some(iam) = iam {
+            let cognito = iam.cognito_identity.as_ref();
+            return Verified::Somebody(match self.claim.as_str() {
+                "userArn" => iam.user_arn.as_deref(),
+                "userId" => iam.user_id.as_deref(),
+                "callerId" => iam.caller_id.as_deref(),
+                "cognitoIdentityId" => cognito.and_then(|identity| identity.identity_id.as_deref()),
+                _ => None,
+            });
+        }
+        if fields.is_empty() {
+            return Verified::Nobody;
+        }
+        Verified::Somebody(fields.get(&self.claim).and_then(Value::as_str))
+    }
+
+    /// `authorizer.claims` (Cognito, or an HTTP API's JWT authorizer in form 1.0), `authorizer` (Lambda), or with IAM
+    /// `identity`, of which only that is read what the gateway itself sets.
+    fn of_rest_api<'a>(&self, context: &'a ApiGatewayProxyRequestContext) -> Verified<'a> {
+        let fields = &context.authorizer.fields;
+        if let Some(Value::Object(claims)) = fields.get("claims") {
+            return Verified::Somebody(claims.get(&self.claim).and_then(Value::as_str));
+        }
+        if fields.values().any(|value| !value.is_null()) {
+            return Verified::Somebody(fields.get(&self.claim).and_then(Value::as_str));
+        }
+        let identity = &context.identity;
+        if identity.user_arn.is_none() && identity.cognito_identity_id.is_none() {
+            return Verified::Nobody;
+        }
+        Verified::Somebody(match self.claim.as_str() {
+            "userArn" => identity.user_arn.as_deref(),
+            "user" => identity.user.as_deref(),
+            "caller" => identity.caller.as_deref(),
+            "cognitoIdentityId" => identity.cognito_identity_id.as_deref(),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! `AUTH=hmac`: the site's own server hands its page the user's id and a MAC of it, and the page sends both.
+//!
+//! `X-User-Hash` is HMAC-SHA256 (RFC 2104) in hexadecimal, with `HMAC_SECRET`, of the user id. With
+//! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number; user ids have no line feeds,
+//! so neither can pass for the other.
+
+use super::only;
+use crate::{
+    config::{ConfigError, Source},
+    error::{Credential, Error},
+    identity::UserId,
+    time::now_ms,
+};
+use lambda_http::http::HeaderMap;
+use ring::hmac;
+
+const HASH_HEADER: &str = "x-user-hash";
+const EXPIRES_HEADER: &str = "x-user-hash-expires";
+
+/// The secrets: `HMAC_SECRET`, and `HMAC_SECRET_PREVIOUS` while they are being rotated.
+#[derive(Debug)]
+pub(super) struct UserHash {
+    keys: Vec<hmac::Key>,
+}
+
+impl UserHash {
+    /// # Errors
+    /// [`ConfigError`] if there is no secret, or a short one.
+    pub(super) async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
+        let secrets = source.secrets("HMAC_SECRET").await?;
+        if secrets.is_empty() {
+            return Err(ConfigError::new(
+                "AUTH=hmac needs HMAC_SECRET, or HMAC_SECRET_ARN: the secret that your server makes user hashes with.",
+            ));
+        }
+        Ok(Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() })
+    }
+
+    /// The user of the path, if the request has a hash and it is theirs; `None` if it has none.
+    pub(super) fn user(&self, headers: &HeaderMap, in_path: Option<&UserId>) -> Result<Option<UserId>, Error> {
+        let hash = only(headers, HASH_HEADER).map_err(|_| refused("two hashes"))?;
+        let expires = only(headers, EXPIRES_HEADER).map_err(|_| refused("two ends"))?;
+        let Some(hash) = hash else { return Ok(None) };
+        let user = in_path.ok_or_else(|| {
+            Error::InvalidRequest(
+                "The request does not say which user it is for: with AUTH=hmac the path must end in /{user}, such as \
+                 /getToken/4711."
+                    .into(),
+            )
+        })?;
+        let hash = hex::decode(hash).map_err(|_| refused("the hash is not in hexadecimal"))?;
+        let mut message = user.as_str().as_bytes().to_vec();
+        if let Some(expires) = expires {
+            message.push(b'\n');
+            message.extend_from_slice(expires);
+        }
+        // In constant time.
+        if !self.keys.iter().any(|key| hmac::verify(key, &message, &hash).is_ok()) {
+            return Err(refused("the hash is another one's"));
+        }
+        if expires.is_some_and(|expires| !is_ahead(expires)) {
+            return Err(refused("the hash is over"));
+        }
+        Ok(Some(user.clone()))
+    }
+}
+
+/// Whether a moment, in s, is still to come.
+fn is_ahead(expires: &[u8]) -> bool {
+    let expires_s: Option<u64> = std::str::from_utf8(expires).ok().and_then(|digits| digits.parse().ok());
+    expires_s.is_some_and(|expires_s| expires_s > now_ms() / 1000)
+}
+
+fn refused(cause: &'static str) -> Error {
+    Error::Unauthenticated { expected: Credential::UserHash, cause }
+}

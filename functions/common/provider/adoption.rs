@@ -1,0 +1,65 @@
+//! Adoption: a guest logs in, and the chat goes on.
+//!
+//! A user who has no identity yet takes over that of the guest who they were until now: both items change in one
+//! transaction. It happens inside a renewal of the user's, between taking the lease and asking LiveChat, so that everything that
+//! keeps two renewals from making two customers also keeps an adoption from making a second one. The guest's side is fenced
+//! by the version of its item: while the guest's own renewal is under way the adoption waits for it, and one that
+//! begins after the item was read makes the transaction fail and the adoption look again. Once adopted, a guest can take
+//! no lease, so nobody who knows the guest's secret ever sees anything of the user's.
+//!
+//! Only the identity moves. The user's first token is asked for as ever, so that what the guest's browser was given before
+//! is no token that the user is answered.
+
+use super::Provider;
+use crate::{
+    error::Error,
+    identity::{GuestId, Identity, Lease, Principal, Subject},
+    operation::Call,
+    store::Adopted,
+    time::now_ms,
+};
+use std::time::Duration;
+
+/// What became of an adoption.
+#[derive(Debug)]
+pub(super) enum Adoption {
+    /// The user has this identity now.
+    Done(Identity),
+    /// The guest has none that could be taken over.
+    Needless,
+    /// The user's lease is no longer ours.
+    LeaseLost,
+}
+
+impl Provider {
+    /// How long an adoption waits for the guest's own renewal: as long as leaves time to ask LiveChat under the same lease.
+    const LONGEST_ADOPTION: Duration = Duration::from_secs(2);
+    /// How often it looks, in ms.
+    const ADOPTION_POLL_MS: std::ops::Range<u64> = 40..80;
+
+    /// Moves the guest's identity to the user, under the user's `lease`.
+    pub(super) async fn adopt(&self, call: &Call, lease: &Lease, guest: &GuestId) -> Result<Adoption, Error> {
+        let guest = Subject { principal: Principal::Guest(guest.clone()), group: call.subject.group };
+        let give_up_at = call.deadline.within(Self::LONGEST_ADOPTION);
+        loop {
+            let record = self.store.read(&guest, call.deadline).await?.unwrap_or_default();
+            if record.held(now_ms()).is_none() {
+                let Some(identity) = record.identity else { return Ok(Adoption::Needless) };
+                let moved =
+                    self.store.adopt(&call.subject, lease, &guest, record.version, &identity, call.deadline).await?;
+                match moved {
+                    Adopted::Yes => {
+                        tracing::info!("a guest became a user");
+                        return Ok(Adoption::Done(identity));
+                    }
+                    Adopted::LeaseLost => return Ok(Adoption::LeaseLost),
+                    Adopted::GuestChanged => {}
+                }
+            }
+            if give_up_at.left().is_zero() {
+                return Err(Error::Busy);
+            }
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(Self::ADOPTION_POLL_MS))).await;
+        }
+    }
+}

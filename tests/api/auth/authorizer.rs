@@ -1,0 +1,136 @@
+//! `AUTH=authorizer`: what the gateway says of the caller, in each of its forms.
+
+use super::{bearer, issuer::*, refuse};
+use crate::world::*;
+use serde_json::{Value, json};
+
+async fn world() -> World {
+    World::new().await.with("AUTH", "authorizer")
+}
+
+fn http_api_with(authorizer: Value) -> Value {
+    let mut event = request(GetToken, None, &[]);
+    event["requestContext"]["authorizer"] = authorizer;
+    event
+}
+
+fn rest_api_with(authorizer: Value, identity: Value) -> Value {
+    let mut event: Value = serde_json::from_str(include_str!("../../events/get-token-rest.json")).expect("JSON");
+    event["path"] = json!("/getToken");
+    event["pathParameters"] = Value::Null;
+    event["requestContext"]["authorizer"] = authorizer;
+    event["requestContext"]["identity"] = identity;
+    event
+}
+
+fn anonymous() -> Value {
+    json!({"sourceIp": "203.0.113.10", "userAgent": "alice", "userArn": null, "cognitoIdentityId": null, "user": null})
+}
+
+#[tokio::test]
+async fn each_kind_of_authorizer_names_the_user() {
+    let world = world().await.with("AUTHORIZER_CLAIM", "sub");
+    let mut entities = Vec::new();
+    for event in [
+        http_api_with(json!({"jwt": {"claims": {"sub": "alice", "aud": "x"}, "scopes": null}})),
+        http_api_with(json!({"lambda": {"sub": "alice", "level": 7}})),
+        rest_api_with(json!({"claims": {"sub": "alice", "cognito:username": "bob"}}), anonymous()),
+        rest_api_with(json!({"sub": "alice", "principalId": "bob", "integrationLatency": 7}), anonymous()),
+    ] {
+        entities.push(world.send(GetToken, &event).await.entity());
+    }
+    entities.dedup();
+    assert_eq!(entities.len(), 1);
+    assert!(world.item("alice").await.contains_key("entityId") && world.item("bob").await.is_empty());
+}
+
+#[tokio::test]
+async fn with_iam_the_gateway_names_the_identity() {
+    let arn = "arn:aws:sts::123456789012:assumed-role/site/alice";
+    let world = world().await.with("AUTHORIZER_CLAIM", "userArn");
+    let http =
+        http_api_with(json!({"iam": {"userArn": arn, "userId": "AIDA:alice", "accessKey": "x", "accountId": "1"}}));
+    let entity = world.send(GetToken, &http).await.entity();
+    let rest = rest_api_with(Value::Null, json!({"userArn": arn, "user": "AIDA:alice", "userAgent": "bob"}));
+    assert_eq!(world.send(GetToken, &rest).await.entity(), entity);
+
+    let world = self::world().await.with("AUTHORIZER_CLAIM", "cognitoIdentityId");
+    let id = "eu-central-1:0b6d2a8e-alice";
+    let cognito = json!({"amr": ["authenticated"], "identityId": id, "identityPoolId": "p"});
+    let http = http_api_with(json!({"iam": {"userArn": arn, "cognitoIdentity": cognito}}));
+    let entity = world.send(GetToken, &http).await.entity();
+    let rest = rest_api_with(Value::Null, json!({"userArn": arn, "cognitoIdentityId": id}));
+    assert_eq!(world.send(GetToken, &rest).await.entity(), entity);
+}
+
+#[tokio::test]
+async fn whom_no_gateway_verified_is_nobody() {
+    let issuer = Issuer::start().await;
+    let world = world().await;
+    let token = bearer(&issuer.token(Es256, "alice"));
+    let headers = [
+        ("authorization", token.as_str()),
+        ("x-amzn-oidc-identity", "alice"),
+        ("x-amzn-request-context", "{\"authorizer\":{\"jwt\":{\"claims\":{\"sub\":\"alice\"}}}}"),
+        ("x-user-hash", "x"),
+    ];
+    for user in [None, Some("alice")] {
+        refuse(&world, GetToken, &request(GetToken, user, &headers), "headers").await;
+        for binary in [GetFreshToken, HasToken, Invalidate] {
+            refuse(&world, binary, &request(binary, user, &[]), "nothing").await;
+        }
+    }
+    for authorizer in [json!(null), json!({}), json!({"jwt": null}), json!({"lambda": null}), json!({"lambda": {}})] {
+        refuse(&world, GetToken, &http_api_with(authorizer.clone()), &authorizer.to_string()).await;
+        refuse(&world, GetToken, &rest_api_with(authorizer.clone(), anonymous()), &authorizer.to_string()).await;
+    }
+    // Where the form 1.0 has what an HTTP API says in the form 2.0, it is a Lambda authorizer's own words.
+    let nested = rest_api_with(json!({"jwt": {"claims": {"sub": "alice"}}}), anonymous());
+    refuse(&world, GetToken, &nested, "another form").await;
+    assert_eq!(world.sandbox.customers(), 0);
+}
+
+#[tokio::test]
+async fn a_claim_that_is_no_text_makes_nobody_anybody_not_even_a_guest() {
+    let world = world().await.with("GUESTS", "true");
+    for value in [json!(null), json!(""), json!(4711), json!(true), json!(["alice"]), json!({"a": "alice"})] {
+        let mut events = vec![
+            http_api_with(json!({"lambda": {"sub": value, "level": 7}})),
+            rest_api_with(json!({"claims": {"sub": value, "a": "b"}}), anonymous()),
+            rest_api_with(json!({"sub": value, "principalId": "p"}), anonymous()),
+        ];
+        if value.is_null() || value.is_string() {
+            let claims = if value.is_null() { json!({"a": "b"}) } else { json!({"sub": value}) };
+            events.push(http_api_with(json!({"jwt": {"claims": claims}})));
+        }
+        events.push(http_api_with(json!({"iam": {"userArn": "arn", "userId": "id"}})));
+        events.push(rest_api_with(Value::Null, json!({"userArn": "arn", "userAgent": "alice", "sub": "alice"})));
+        for mut event in events {
+            event["headers"]["x-guest-id"] = json!("guest-secret-0123456789-0123456789");
+            if event["multiValueHeaders"].is_object() {
+                event["multiValueHeaders"]["x-guest-id"] = json!(["guest-secret-0123456789-0123456789"]);
+            }
+            refuse(&world, GetToken, &event, &event["requestContext"]["authorizer"].to_string()).await;
+        }
+    }
+    let world = self::world().await.with("AUTHORIZER_CLAIM", "userAgent");
+    refuse(
+        &world,
+        GetToken,
+        &rest_api_with(Value::Null, json!({"userArn": "arn", "userAgent": "alice"})),
+        "what callers set",
+    )
+    .await;
+    let long = http_api_with(json!({"jwt": {"claims": {"sub": "x".repeat(257)}}}));
+    assert_eq!(self::world().await.send(GetToken, &long).await.problem(), (400, "invalid_request".into()));
+}
+
+#[tokio::test]
+async fn the_path_must_name_the_same_user() {
+    let world = world().await;
+    let mut event = request(GetToken, Some("bob"), &[]);
+    event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": "alice"}}});
+    assert_eq!(world.send(GetToken, &event).await.problem(), (403, "user_mismatch".into()));
+    event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": "bob"}}});
+    world.send(GetToken, &event).await.token();
+}

@@ -1,0 +1,244 @@
+//! An identity provider: keys of three kinds, tokens of any form, and a key set that can be had, or not.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey};
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+        RSA_PSS_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+    },
+};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::net::TcpListener;
+
+pub(crate) const NAME: &str = "https://login.example/";
+pub(crate) const AUDIENCE: &str = "livechat";
+
+/// Made with openssl, for these tests and nothing else.
+const RSA_PRIVATE_PEM: &[u8] = include_bytes!("issuer-rsa.pem");
+pub(crate) const RSA_PUBLIC_PEM: &str = include_str!("issuer-rsa.pub.pem");
+
+/// What a token is signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum With<'a> {
+    Rs256,
+    Rs384,
+    Ps256,
+    Es256,
+    EdDsa,
+    Hs256(&'a [u8]),
+    Nothing,
+}
+pub(crate) use With::*;
+
+impl With<'_> {
+    pub(crate) fn algorithm(self) -> &'static str {
+        match self {
+            Rs256 => "RS256",
+            Rs384 => "RS384",
+            Ps256 => "PS256",
+            Es256 => "ES256",
+            EdDsa => "EdDSA",
+            Hs256(_) => "HS256",
+            Nothing => "none",
+        }
+    }
+
+    pub(crate) fn kid(self) -> &'static str {
+        match self {
+            Rs256 | Rs384 | Ps256 => "rsa-1",
+            Es256 => "ec-1",
+            _ => "ed-1",
+        }
+    }
+}
+
+/// How the key set is served.
+#[derive(Clone, Debug)]
+pub(crate) enum Mood {
+    Keys(Value),
+    Status(u16),
+    Text(&'static str),
+    Huge,
+    Hang,
+    Redirect(String),
+}
+
+pub(crate) struct Issuer {
+    rsa: RsaKeyPair,
+    ec: EcdsaKeyPair,
+    ed: Ed25519KeyPair,
+    served: Arc<Served>,
+    url: String,
+}
+
+struct Served {
+    mood: Mutex<Mood>,
+    fetched: AtomicUsize,
+}
+
+impl Issuer {
+    /// Serves the keys of all three kinds.
+    pub(crate) async fn start() -> Self {
+        let random = SystemRandom::new();
+        let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
+        let ed = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
+        let rsa = EncodingKey::from_rsa_pem(RSA_PRIVATE_PEM).expect("PEM");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+        let served = Arc::new(Served { mood: Mutex::new(Mood::Status(500)), fetched: AtomicUsize::new(0) });
+        let router = Router::new().route("/jwks.json", get(serve)).with_state(served.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let issuer = Self {
+            rsa: RsaKeyPair::from_der(rsa.as_bytes()).expect("a key"),
+            ec: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ec.as_ref(), &random).expect("a key"),
+            ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).expect("a key"),
+            served,
+            url,
+        };
+        issuer.serve(Mood::Keys(issuer.key_set()));
+        issuer
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn serve(&self, mood: Mood) {
+        *self.served.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    }
+
+    /// How often the set was asked for.
+    pub(crate) fn fetched(&self) -> usize {
+        self.served.fetched.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn key_set(&self) -> Value {
+        json!({"keys": [self.rsa_jwk(), self.ec_jwk(), self.ed_jwk()]})
+    }
+
+    pub(crate) fn rsa_jwk(&self) -> Value {
+        let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
+        json!({
+            "kty": "RSA", "kid": "rsa-1", "use": "sig",
+            "n": BASE64_URL_SAFE_NO_PAD.encode(public.n),
+            "e": BASE64_URL_SAFE_NO_PAD.encode(public.e)
+        })
+    }
+
+    pub(crate) fn ec_jwk(&self) -> Value {
+        let (x, y) = self.ec.public_key().as_ref()[1..].split_at(32);
+        json!({
+            "kty": "EC", "kid": "ec-1", "crv": "P-256", "alg": "ES256",
+            "x": BASE64_URL_SAFE_NO_PAD.encode(x), "y": BASE64_URL_SAFE_NO_PAD.encode(y)
+        })
+    }
+
+    pub(crate) fn ed_jwk(&self) -> Value {
+        json!({
+            "kty": "OKP", "kid": "ed-1", "crv": "Ed25519", "key_ops": ["verify"],
+            "x": BASE64_URL_SAFE_NO_PAD.encode(self.ed.public_key())
+        })
+    }
+
+    /// The public key in PEM: the fixed beginning of a `SubjectPublicKeyInfo` (RFC 5480, RFC 8410), then the key.
+    pub(crate) fn public_pem(&self, with: With) -> String {
+        let (beginning, key) = match with {
+            Es256 => ("3059301306072a8648ce3d020106082a8648ce3d030107034200", self.ec.public_key().as_ref()),
+            EdDsa => ("302a300506032b6570032100", self.ed.public_key().as_ref()),
+            _ => return RSA_PUBLIC_PEM.to_owned(),
+        };
+        let mut der = hex::decode(beginning).expect("hexadecimal");
+        der.extend_from_slice(key);
+        let text = base64::prelude::BASE64_STANDARD.encode(der);
+        format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+    }
+
+    /// A good token for this user.
+    pub(crate) fn token(&self, with: With, user: &str) -> String {
+        self.sign(with, &header(with), &claims(user))
+    }
+
+    /// A token of any form, with a signature that fits.
+    pub(crate) fn sign(&self, with: With, header: &Value, claims: &Value) -> String {
+        self.sign_text(with, &header.to_string(), &claims.to_string())
+    }
+
+    /// The same of any text.
+    pub(crate) fn sign_text(&self, with: With, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(claims));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.signature(with, message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn signature(&self, with: With, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        let rsa = |padding| {
+            let mut signature = vec![0; self.rsa.public().modulus_len()];
+            self.rsa.sign(padding, &random, message, &mut signature).expect("a signature");
+            signature
+        };
+        match with {
+            Rs256 => rsa(&RSA_PKCS1_SHA256),
+            Rs384 => rsa(&RSA_PKCS1_SHA384),
+            Ps256 => rsa(&RSA_PSS_SHA256),
+            Es256 => self.ec.sign(&random, message).expect("a signature").as_ref().to_vec(),
+            EdDsa => self.ed.sign(message).as_ref().to_vec(),
+            Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec(),
+            Nothing => Vec::new(),
+        }
+    }
+}
+
+async fn serve(State(served): State<Arc<Served>>) -> Response {
+    served.fetched.fetch_add(1, Ordering::SeqCst);
+    let mood = served.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match mood {
+        Mood::Keys(set) => ([(CONTENT_TYPE, "application/jwk-set+json")], set.to_string()).into_response(),
+        Mood::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
+        Mood::Text(text) => text.into_response(),
+        Mood::Huge => Body::from(vec![b' '; 10_000_000]).into_response(),
+        Mood::Hang => std::future::pending().await,
+        Mood::Redirect(to) => axum::response::Redirect::temporary(&to).into_response(),
+    }
+}
+
+pub(crate) fn header(with: With) -> Value {
+    json!({"typ": "JWT", "alg": with.algorithm(), "kid": with.kid()})
+}
+
+/// Claims that are good for an hour.
+pub(crate) fn claims(user: &str) -> Value {
+    json!({"iss": NAME, "aud": AUDIENCE, "sub": user, "iat": now_s(), "exp": now_s() + 3600})
+}
+
+pub(crate) fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).expect("our days")
+}
+
+/// So that the library's names and ours cannot drift apart.
+#[test]
+fn the_algorithms_have_the_librarys_names() {
+    for with in [Rs256, Rs384, Ps256, Es256, EdDsa, Hs256(b"")] {
+        assert!(with.algorithm().parse::<Algorithm>().is_ok());
+    }
+    assert!(Nothing.algorithm().parse::<Algorithm>().is_err());
+}

@@ -1,0 +1,30 @@
+//! Who is calling, in each mode: who gets in, and everything that does not.
+
+mod authorizer;
+mod cookie;
+mod hmac;
+mod issuer;
+mod jwks;
+mod jwt;
+mod secrets;
+mod settings;
+
+use crate::world::*;
+use serde_json::Value;
+
+/// At least 32 bytes.
+pub(crate) const SECRET: &str = "test-secret-0123456789-0123456789-0123456789";
+const REFUSED: (u64, &str) = (401, "unauthenticated");
+
+/// Whom a token of this issuer's or a hash is for, and what it says of itself.
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// Sends an event that must be refused as not authenticated, and with nothing in the answer that tells why.
+async fn refuse(world: &World, binary: Binary, event: &Value, why: &str) {
+    let answer = world.send(binary, event).await;
+    assert_eq!(answer.status(), REFUSED.0, "{why}: {answer:?}");
+    assert_eq!(answer.problem(), (REFUSED.0, REFUSED.1.into()), "{why}");
+    assert!(!answer.header("www-authenticate").is_empty());
+}

@@ -1,0 +1,75 @@
+//! Secrets that are in AWS Secrets Manager.
+
+use super::{SECRET, bearer, hmac::hash, issuer::*};
+use crate::world::*;
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::Arc};
+use tokio::net::TcpListener;
+
+const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:";
+
+/// As much of AWS Secrets Manager as `GetSecretValue`, in the AWS JSON 1.1 protocol.
+async fn secrets_manager(secrets: &[(&str, &str)]) -> String {
+    let secrets: HashMap<String, String> =
+        secrets.iter().map(|(name, text)| (format!("{ARN}{name}"), (*text).to_owned())).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = Router::new().route("/", post(answer)).with_state(Arc::new(secrets));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn answer(State(secrets): State<Arc<HashMap<String, String>>>, body: String) -> impl IntoResponse {
+    let asked: Value = serde_json::from_str(&body).expect("JSON");
+    let refused = |code| (StatusCode::BAD_REQUEST, Json(json!({"__type": code, "message": "test-secret"})));
+    match asked["SecretId"].as_str().expect("an id") {
+        id if id.ends_with(":denied") => refused("AccessDeniedException"),
+        id => match secrets.get(id) {
+            Some(text) if text == "binary" => (StatusCode::OK, Json(json!({"ARN": id, "SecretBinary": "AAAA"}))),
+            Some(text) => (StatusCode::OK, Json(json!({"ARN": id, "SecretString": text}))),
+            None => refused("ResourceNotFoundException"),
+        },
+    }
+}
+
+async fn world(url: &str) -> World {
+    World::new().await.with("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)
+}
+
+#[tokio::test]
+async fn a_secret_can_stay_where_it_is_kept() {
+    let issuer = Issuer::start().await;
+    let old = "test-secret-of-last-year-0123456789-0123456789";
+    let as_pair = json!({"JWT_SECRET": SECRET, "other": "x"}).to_string();
+    let with_line_feed = format!("{SECRET}\n");
+    let url = secrets_manager(&[("plain", SECRET), ("pair", &as_pair), ("old", old), ("line", &with_line_feed)]).await;
+    for name in ["plain", "pair", "line"] {
+        let world = world(&url).await.with("AUTH", "jwt").with("JWT_SECRET_ARN", &format!("{ARN}{name}"));
+        let world = world.with("JWT_SECRET_PREVIOUS_ARN", &format!("{ARN}old"));
+        for secret in [SECRET, old] {
+            let token = issuer.token(Hs256(secret.as_bytes()), "alice");
+            world.send(GetToken, &request(GetToken, None, &[("authorization", &bearer(&token))])).await.token();
+        }
+    }
+    let world = world(&url).await.with("AUTH", "hmac").with("HMAC_SECRET_ARN", &format!("{ARN}plain"));
+    world.send(GetToken, &request(GetToken, Some("alice"), &[("x-user-hash", &hash(SECRET, "alice"))])).await.token();
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_had_ends_init_with_a_line_that_says_why() {
+    let url = secrets_manager(&[("short", "x"), ("pair", "{\"a\":\"b\"}"), ("binary", "binary")]).await;
+    for (name, words) in [
+        ("none", "no such secret"),
+        ("denied", "secretsmanager:GetSecretValue"),
+        ("short", "32 bytes"),
+        ("pair", "without a text HMAC_SECRET"),
+        ("binary", "no text"),
+    ] {
+        let world = world(&url).await.with("AUTH", "hmac").with("HMAC_SECRET_ARN", &format!("{ARN}{name}"));
+        let said = world.init_error(HasToken).await;
+        assert!(said.contains("HMAC_SECRET_ARN") && said.contains(words) && !said.contains("test-secret"), "{said}");
+    }
+    let nowhere = world("http://127.0.0.1:9").await.with("AUTH", "hmac").with("HMAC_SECRET_ARN", ARN);
+    assert!(nowhere.init_error(HasToken).await.contains("could not be reached"));
+}
