@@ -16,7 +16,8 @@ use std::{
 pub(crate) enum Rule {
     /// A subject's entity changes only to one that LiveChat itself gave for the former one's cookies, and never back.
     OneIdentity,
-    /// No entity and no token is ever answered to two subjects, and each token is its entity's.
+    /// No entity and no token is ever answered to two subjects, and each token is its entity's. But a guest's entity may
+    /// become that of one user, who said to have been that guest; then it is the guest's no longer.
     KeptApart,
     /// A fresh token was asked for after the call came, and no later call is answered an older one.
     Fresh,
@@ -71,7 +72,7 @@ pub(crate) fn check(history: &History, journal: &Journal) -> Vec<Violation> {
         recovered(&facts, subject, &mut found);
     }
     for call in &history.calls {
-        answered(history, call, &mut found);
+        answered(&facts, call, &mut found);
     }
     found
 }
@@ -84,8 +85,10 @@ struct Facts<'a> {
     grants: HashMap<&'a str, &'a Grant>,
     /// By entity: the call in answer to which LiveChat made it.
     makers: HashMap<&'a str, &'a Grant>,
-    /// By entity: a subject that was seen with it.
-    owners: HashMap<&'a str, &'a Who>,
+    /// By entity: the subjects that were seen with it.
+    owners: HashMap<&'a str, BTreeSet<&'a Who>>,
+    /// By guest: the users who said to have been that guest, and since when.
+    heirs: BTreeMap<&'a Who, BTreeMap<&'a Who, u64>>,
     subjects: BTreeMap<&'a Who, Subject<'a>>,
 }
 
@@ -141,13 +144,22 @@ impl<'a> Facts<'a> {
             subject.sights.extend(Sight::of_look(look));
         }
         let sights = subjects.values().flat_map(|subject| &subject.sights);
-        let owners = sights.map(|sight| (sight.entity, sight.who)).collect();
+        let mut owners = HashMap::<_, BTreeSet<_>>::new();
+        for sight in sights {
+            owners.entry(sight.entity).or_default().insert(sight.who);
+        }
+        let mut heirs = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for call in &history.calls {
+            let Some(guest) = &call.was_guest else { continue };
+            let since_us = heirs.entry(guest).or_default().entry(&call.who).or_insert(call.start_us);
+            *since_us = call.start_us.min(*since_us);
+        }
         let mut makers = HashMap::new();
         for grant in journal {
             makers.entry(grant.entity.as_str()).or_insert(grant);
         }
         let grants = journal.iter().map(|grant| (grant.access_token.as_str(), grant)).collect();
-        Self { history, journal, grants, makers, owners, subjects }
+        Self { history, journal, grants, makers, owners, heirs, subjects }
     }
 
     /// The entity and all before it, each of which LiveChat replaced by the next.
@@ -205,22 +217,44 @@ fn violation(rule: Rule, what: impl Into<String>, concerned: &[&dyn fmt::Display
 }
 
 fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
-    let mut first = HashMap::<&str, &Sight<'_>>::new();
+    let mut of_entities = BTreeMap::<&str, Vec<Sight<'_>>>::new();
+    let mut of_tokens = HashMap::<&str, &Sight<'_>>::new();
     for sight in facts.subjects.values().flat_map(|subject| &subject.sights) {
-        for id in std::iter::once(sight.entity).chain(sight.access_token) {
-            let first = first.entry(id).or_insert(sight);
-            if first.who != sight.who {
-                let what = format!("{} is two subjects'", short(id));
-                found.push(violation(Rule::KeptApart, what, &[first.shown, sight.shown]));
-            }
-        }
+        of_entities.entry(sight.entity).or_default().push(*sight);
         let Some(token) = sight.access_token else { continue };
+        let first = of_tokens.entry(token).or_insert(sight);
+        if first.who != sight.who {
+            let what = format!("{} is two subjects'", short(token));
+            found.push(violation(Rule::KeptApart, what, &[first.shown, sight.shown]));
+        }
         match facts.grants.get(token) {
             None => found.push(violation(Rule::KeptApart, "LiveChat never issued this token", &[sight.shown])),
             Some(grant) if grant.entity != sight.entity => {
                 found.push(violation(Rule::KeptApart, "the token is another customer's", &[sight.shown, grant]));
             }
             Some(_) => {}
+        }
+    }
+    for (entity, sights) in of_entities {
+        let owners: Vec<_> = facts.owners[entity].iter().copied().collect();
+        let may_share = match owners.as_slice() {
+            [_] => continue,
+            [one, other] if one.is_guest() != other.is_guest() => {
+                let (guest, user) = if one.is_guest() { (one, other) } else { (other, one) };
+                facts.heirs.get(guest).is_some_and(|heirs| heirs.contains_key(user))
+            }
+            _ => false,
+        };
+        if !may_share {
+            let of = |who| sights.iter().find(|sight| sight.who == who).expect("it was seen").shown;
+            let what = format!("{} is two subjects'", short(entity));
+            found.push(violation(Rule::KeptApart, what, &[of(owners[0]), of(owners[1])]));
+            continue;
+        }
+        // First the guest's, then the user's.
+        let ranked: Vec<_> = sights.into_iter().map(|sight| (u64::from(!sight.who.is_guest()), sight)).collect();
+        if let Some([before, after]) = fall(&ranked) {
+            found.push(violation(Rule::KeptApart, "a guest saw what is a user's", &[before.shown, after.shown]));
         }
     }
 }
@@ -326,7 +360,7 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
             found.push(violation(Rule::HasToken, "a token was stored, and lived", &[before, call]));
         }
         let possible = |grant: &&Grant| {
-            let mine = facts.owners.get(grant.entity.as_str()).is_none_or(|owner| **owner == call.who);
+            let mine = facts.owners.get(grant.entity.as_str()).is_none_or(|owners| owners.contains(&call.who));
             let lived = grant.took_effect_us < call.end_us && grant.ends_us + slack_us > call.start_us;
             let gone = |known_us: &u64| gone(subject, *known_us, call.start_us).is_some();
             mine && lived && !known.get(grant.access_token.as_str()).is_some_and(gone)
@@ -339,7 +373,8 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
 
 fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     let Some((first, _)) = subject.tokens.iter().min_by_key(|(call, _)| call.end_us) else { return };
-    if let Some(look) = subject.looks.iter().find(|look| first.end_us < look.start_us && look.entity.is_none()) {
+    let is_lost = |look: &&&Look| first.end_us < look.start_us && look.entity.is_none() && !look.is_adopted;
+    if let Some(look) = subject.looks.iter().find(is_lost) {
         found.push(violation(Rule::NothingLost, "what was answered is not stored", &[*first, *look]));
     }
     let entities: BTreeSet<_> = subject.sights.iter().map(|sight| sight.entity).collect();
@@ -352,6 +387,10 @@ fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violat
         }
     }
     let Some((last, token)) = subject.tokens.iter().max_by_key(|(call, _)| call.start_us) else { return };
+    if subject.looks.iter().any(|look| look.is_adopted) {
+        inherited(facts, last, token, found);
+        return;
+    }
     let Some(probe) = facts.history.probes.iter().find(|probe| probe.who == last.who) else {
         found.push(violation(Rule::NothingLost, "nothing is stored at the end", &[*last]));
         return;
@@ -367,7 +406,19 @@ fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violat
     }
 }
 
-fn answered(history: &History, call: &Call, found: &mut Vec<Violation>) {
+/// What a guest had is exactly one user's, who said to have been that guest; or what LiveChat gave in its place is.
+fn inherited(facts: &Facts<'_>, last: &Call, token: &TokenObject, found: &mut Vec<Violation>) {
+    let mut heirs = facts.heirs.get(&last.who).into_iter().flat_map(BTreeMap::keys);
+    let has_it = |heir: &Who| {
+        let probe = facts.history.probes.iter().find(|probe| probe.who == *heir);
+        probe.is_some_and(|probe| facts.line(&probe.stored).contains(&token.entity.as_str()))
+    };
+    if !heirs.any(|heir| has_it(heir)) {
+        found.push(violation(Rule::NothingLost, "the guest is no more, and no user has the identity", &[last]));
+    }
+}
+
+fn answered(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
     let allowed = match &call.outcome {
         Outcome::Killed => return,
         Outcome::Unanswered => Err("no answer by the deadline".to_owned()),
@@ -375,7 +426,8 @@ fn answered(history: &History, call: &Call, found: &mut Vec<Violation>) {
         Outcome::Token(_) | Outcome::HasToken(_) | Outcome::Invalidated => Ok(()),
         Outcome::Problem { status, code, .. } => match (status, code.as_str()) {
             (503, "livechat_unavailable" | "store_unavailable" | "busy") | (429, "rate_limited") => Ok(()),
-            (502, "livechat_rejected") if history.rejections => Ok(()),
+            (502, "livechat_rejected") if facts.history.rejections => Ok(()),
+            (410, "guest_gone") if has_heir(facts, call) => Ok(()),
             _ => Err(format!("nobody should be told {status} {code}")),
         },
     };
@@ -385,10 +437,17 @@ fn answered(history: &History, call: &Call, found: &mut Vec<Violation>) {
     }
 }
 
+/// Whether a guest can have become a user before this call ended.
+fn has_heir(facts: &Facts<'_>, call: &Call) -> bool {
+    let heirs = facts.heirs.get(&call.who).into_iter().flat_map(BTreeMap::values);
+    heirs.into_iter().any(|since_us| *since_us < call.end_us)
+}
+
 fn recovered(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     let mut tries: Vec<_> = subject.calls.iter().filter(|call| call.start_us >= facts.history.calm_us).collect();
     tries.sort_by_key(|call| call.start_us);
-    let needed = tries.iter().position(|call| matches!(call.outcome, Outcome::Token(_)));
+    let is_settled = |outcome: &Outcome| matches!(outcome, Outcome::Token(_) | Outcome::Problem { status: 410, .. });
+    let needed = tries.iter().position(|call| is_settled(&call.outcome));
     if needed.is_none_or(|needed| needed >= MOST_TRIES) {
         let who = subject.calls.first().map_or_else(String::new, |call| call.who.to_string());
         let what = format!("{who} got no token within {MOST_TRIES} calls");

@@ -4,17 +4,33 @@
 use crate::world::Binary;
 use std::{collections::BTreeSet, fmt};
 
-/// Whose tokens a call is about: a user's, or those of one of the user's group identities.
+/// Whose tokens a call is about: a user's or guest's, or those of one of their group identities.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Who {
-    pub(crate) user: String,
+    pub(crate) name: Name,
     pub(crate) group: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Name {
+    /// A user's id.
+    User(String),
+    /// A guest's secret.
+    Guest(String),
+}
+
+impl Who {
+    pub(crate) fn is_guest(&self) -> bool {
+        matches!(self.name, Name::Guest(_))
+    }
 }
 
 /// One call of a function.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) who: Who,
+    /// The guest who the user says to have been until now.
+    pub(crate) was_guest: Option<Who>,
     pub(crate) operation: Binary,
     /// Before it was sent.
     pub(crate) start_us: u64,
@@ -66,6 +82,8 @@ pub(crate) struct Look {
     /// The entity on record.
     pub(crate) entity: Option<String>,
     pub(crate) access_token: Option<String>,
+    /// The guest is a user by now.
+    pub(crate) is_adopted: bool,
 }
 
 /// The very last thing that is done for a subject: LiveChat is shown the stored cookies.
@@ -120,7 +138,11 @@ pub(crate) type Journal = Vec<Grant>;
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.user)?;
+        match &self.name {
+            Name::User(id) => f.write_str(id)?,
+            // It can be printed here: no guest outlives the run.
+            Name::Guest(secret) => f.write_str(secret)?,
+        }
         self.group.map_or(Ok(()), |group| write!(f, " (group {group})"))
     }
 }
@@ -135,6 +157,9 @@ impl fmt::Display for Call {
             seconds(self.end_us),
             self.who
         )?;
+        if let Some(guest) = &self.was_guest {
+            write!(f, "(was {guest}) ")?;
+        }
         match &self.outcome {
             Outcome::Token(token) => {
                 write!(f, "{} of {} ({})", short(&token.access_token), short(&token.entity), token.source)

@@ -1,6 +1,6 @@
 //! What is going to happen: everything that is random comes from one seed, of which each part has dice of its own.
 
-use super::history::Who;
+use super::history::{Name, Who};
 use crate::{
     proxy::Mode,
     world::{Binary, GetFreshToken, GetToken, HasToken, Invalidate},
@@ -70,8 +70,23 @@ impl Plan {
         }
     }
 
-    fn identity(user: u64, rng: &mut Rng) -> Who {
-        Who { user: format!("alice-{user}"), group: (rng.u8(..6) == 0).then_some(1) }
+    fn identity(number: u64, rng: &mut Rng) -> Who {
+        let group = (rng.u8(..6) == 0).then_some(1);
+        let name = if rng.u8(..4) == 0 { Self::guest(number) } else { Name::User(format!("alice-{number}")) };
+        Who { name, group }
+    }
+
+    fn guest(number: u64) -> Name {
+        Name::Guest(format!("guest-secret-{number}-0123456789-0123456789"))
+    }
+
+    /// The guest who a user was until now: often one of the two whose browsers they log in at, each of which is
+    /// another user's too.
+    pub(crate) fn was_guest(rng: &mut Rng, who: &Who) -> Option<Who> {
+        let Name::User(id) = &who.name else { return None };
+        let number: u64 = id.strip_prefix("alice-")?.parse().ok()?;
+        let browser = number + u64::from(rng.bool());
+        rng.bool().then(|| Who { name: Self::guest(browser), group: who.group })
     }
 
     /// How long somebody waits between two calls. Tokens are to be invalidated less often than they are asked for.

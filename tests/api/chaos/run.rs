@@ -3,24 +3,24 @@
 
 use super::{
     check::MOST_TRIES,
-    history::{Call, Grant, History, Journal, Look, Outcome, Probe, TokenObject, Who},
+    history::{Call, Grant, History, Journal, Look, Name, Outcome, Probe, TokenObject, Who},
     plan::{Burst, Fate, MOST_OFF_MS, Plan},
 };
 use crate::{
     proxy::{Mode, Proxy},
-    world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, World, http_api, subject},
+    world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, World, http_api, request},
 };
 use cip::{
     accounts::Accounts,
     config::{LiveChat, Source},
-    identity::Identity,
+    identity::{Group, GuestId, Identity, Principal, Subject, UserId},
     store::Store,
     time::{Deadline, millis, now_ms},
 };
 use fastrand::Rng;
 use local::sandbox::{CstMode, Granted, Sandbox, Share};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -106,7 +106,7 @@ struct Worker {
 
 /// Makes the world, lets it go wrong for as long as planned, sees it recover, and looks at what is left.
 pub(crate) async fn run(plan: Plan) -> Record {
-    let world = World::new().await.with("RUST_LOG", "info").with("RENEWALS_PER_MINUTE", "10000");
+    let world = World::new().await.with("RUST_LOG", "info").with("RENEWALS_PER_MINUTE", "10000").with("GUESTS", "true");
     let upstream = |name| address(&world.setting(name).expect("a setting"));
     let dynamodb = Proxy::start(upstream("AWS_ENDPOINT_URL_DYNAMODB")).await;
     let livechat = Proxy::start(upstream("LIVECHAT_ACCOUNTS_URL")).await;
@@ -206,7 +206,9 @@ impl Run {
             if let Some((_, fate)) = &fate {
                 self.count(fate.to_string());
             }
-            let outcome = self.call(&worker, who, timeout, fate).await;
+            let was_guest = Plan::was_guest(&mut rng, &who);
+            let logout = rng.bool();
+            let outcome = self.call(&worker, who, was_guest, logout, timeout, fate).await;
             let was_stopped = matches!(fate, Some((_, Fate::Stopped(_))));
             if was_stopped || matches!(outcome, Outcome::Killed | Outcome::Unanswered) {
                 worker.function.end().await;
@@ -234,9 +236,16 @@ impl Run {
         Worker { function, binary, clock_off_ms }
     }
 
-    async fn call(&self, worker: &Worker, who: Who, timeout: Duration, fate: Option<(Duration, Fate)>) -> Outcome {
-        let query = who.group.map_or_else(String::new, |group| format!("group={group}"));
-        let event = http_api(worker.binary, &who.user, &query);
+    async fn call(
+        &self,
+        worker: &Worker,
+        who: Who,
+        was_guest: Option<Who>,
+        logout: bool,
+        timeout: Duration,
+        fate: Option<(Duration, Fate)>,
+    ) -> Outcome {
+        let event = event(worker.binary, &who, was_guest.as_ref(), logout);
         // The deadline is by the clock of the machine that the process runs on.
         let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
         // Nobody who is stopped can be in time.
@@ -253,7 +262,8 @@ impl Run {
         // A machine that lets nobody run keeps nobody's deadlines.
         let starved_us = self.starved.us() - starved_before_us;
         let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX) + starved_us;
-        let call = Call { who, operation: worker.binary, start_us, deadline_us, end_us, outcome: outcome.clone() };
+        let (operation, outcome_seen) = (worker.binary, outcome.clone());
+        let call = Call { who, was_guest, operation, start_us, deadline_us, end_us, outcome: outcome_seen };
         self.history().calls.push(call);
         outcome
     }
@@ -316,12 +326,13 @@ impl Run {
 
     async fn look(&self, who: Who) -> Option<Identity> {
         let start_us = self.now_us();
-        let record = self.store.read(&subject(&who.user, who.group), Deadline::after(Duration::from_secs(10))).await;
+        let record = self.store.read(&subject(&who), Deadline::after(Duration::from_secs(10))).await;
         let record = record.expect("the database itself is well").unwrap_or_default();
         let end_us = self.now_us();
         let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
         let access_token = record.token.map(|token| token.access_token.expose_secret().to_owned());
-        self.history().looks.push(Look { who, start_us, end_us, entity, access_token });
+        let is_adopted = record.is_adopted;
+        self.history().looks.push(Look { who, start_us, end_us, entity, access_token, is_adopted });
         record.identity
     }
 
@@ -361,8 +372,8 @@ impl Run {
 
     async fn recover(&self, worker: &Worker, who: Who) {
         for _ in 0..MOST_TRIES {
-            let comes_back = match self.call(worker, who.clone(), Duration::from_secs(15), None).await {
-                Outcome::Problem { retry_after, .. } => retry_after.unwrap_or_default(),
+            let comes_back = match self.call(worker, who.clone(), None, false, Duration::from_secs(15), None).await {
+                Outcome::Problem { status, retry_after, .. } if status != 410 => retry_after.unwrap_or_default(),
                 _ => return,
             };
             sleep(Duration::from_secs(comes_back)).await;
@@ -373,7 +384,7 @@ impl Run {
     async fn last_looks(&self) {
         for who in self.everybody() {
             let Some(identity) = self.look(who.clone()).await else { continue };
-            let (at_us, group) = (self.now_us(), subject(&who.user, who.group).group);
+            let (at_us, group) = (self.now_us(), subject(&who).group);
             let deadline = Deadline::after(Duration::from_secs(10));
             let grant = self.accounts.token_at_once(group, Some(&identity), deadline).await;
             let (stored, taken_for) = (identity.entity_id, grant.expect("LiveChat is well").entity_id);
@@ -388,8 +399,11 @@ impl Run {
             let name = serde_json::to_value(fault).unwrap_or_default();
             tally.insert(format!("fault {}", name.as_str().unwrap_or_default()), times);
         }
+        let history = self.history.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let adopted: BTreeSet<_> = history.looks.iter().filter(|look| look.is_adopted).map(|look| &look.who).collect();
+        tally.insert("guests who became users".into(), adopted.len() as u64);
         Record {
-            history: self.history.into_inner().unwrap_or_else(PoisonError::into_inner),
+            history,
             journal,
             tally,
             livechat_calls: self.world.sandbox.calls().token,
@@ -409,6 +423,39 @@ impl Run {
             ends_us: self.at_us(granted.ends),
         }
     }
+}
+
+/// What a page sends.
+fn event(binary: Binary, who: &Who, was_guest: Option<&Who>, logout: bool) -> Value {
+    let guest = |who: &Who| match &who.name {
+        Name::Guest(secret) => Some(secret.clone()),
+        Name::User(_) => None,
+    };
+    let mut event = match &who.name {
+        Name::User(id) => http_api(binary, id, ""),
+        Name::Guest(_) => request(binary, None, &[]),
+    };
+    if let Some(group) = who.group {
+        event["rawQueryString"] = json!(format!("group={group}"));
+    }
+    if let Some(secret) = guest(who).or(was_guest.and_then(guest)) {
+        event["headers"]["x-guest-id"] = json!(secret);
+    }
+    if binary == Invalidate && logout {
+        event["requestContext"]["http"]["method"] = json!("POST");
+        event["headers"]["content-type"] = json!("application/json");
+        event["body"] = json!("{\"logout\":true}");
+    }
+    event
+}
+
+/// A subject, as the functions make it of a request.
+fn subject(who: &Who) -> Subject {
+    let principal = match &who.name {
+        Name::User(id) => Principal::User(UserId::parse(id).expect("a good id")),
+        Name::Guest(secret) => Principal::Guest(GuestId::of_secret(secret.as_bytes()).expect("a good secret")),
+    };
+    Subject { principal, group: who.group.map(Group) }
 }
 
 /// Ends when the fate has been met, which is never without one.

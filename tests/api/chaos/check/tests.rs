@@ -1,6 +1,9 @@
 //! For each rule a history that keeps it, and one that breaks it, as small as can be.
 
-use super::{super::history::Probe, *};
+use super::{
+    super::history::{Name, Probe},
+    *,
+};
 use crate::world::{Binary, GetToken, HasToken};
 
 const LIFE_MS: u64 = 8_000;
@@ -31,6 +34,7 @@ impl Story {
     fn call(mut self, user: &str, operation: Binary, ms: std::ops::Range<u64>, outcome: Outcome) -> Self {
         self.history.calls.push(Call {
             who: who(user),
+            was_guest: None,
             operation,
             start_us: ms.start * 1000,
             deadline_us: ms.start * 1000 + 15_000_000,
@@ -58,7 +62,22 @@ impl Story {
             end_us: ms.end * 1000,
             entity: entity.map(str::to_owned),
             access_token: token.map(str::to_owned),
+            is_adopted: false,
         });
+        self
+    }
+
+    /// The guest's item says that they are a user.
+    fn adopted(mut self, ms: std::ops::Range<u64>) -> Self {
+        self = self.look(ms, None, None);
+        let look = self.history.looks.last_mut().expect("a look");
+        (look.who, look.is_adopted) = (who("guest"), true);
+        self
+    }
+
+    /// The latest call's user says to have been this guest.
+    fn was(mut self, guest: &str) -> Self {
+        self.history.calls.last_mut().expect("a call").was_guest = Some(who(guest));
         self
     }
 
@@ -97,7 +116,8 @@ fn entity(call: &Call) -> Option<&str> {
 }
 
 fn who(user: &str) -> Who {
-    Who { user: user.into(), group: None }
+    let name = if user.starts_with("guest") { Name::Guest(user.into()) } else { Name::User(user.into()) };
+    Who { name, group: None }
 }
 
 fn answer(token: &str, entity: &str, created_ms: u64) -> Outcome {
@@ -214,6 +234,51 @@ fn nobody_gets_what_is_anothers() {
     assert_eq!(story.broken(), [Rule::KeptApart], "a token that LiveChat never issued");
     let story = first_visit().grant(30..35, "t2", "e2", Some("e1")).token(GetToken, 36..40, "t2", "e1");
     assert_eq!(story.broken(), [Rule::KeptApart], "a token under another customer's name");
+}
+
+/// A guest visits, and logs in as alice.
+fn login() -> Story {
+    Story::default()
+        .grant(10..20, "t1", "e1", None)
+        .call("guest", GetToken, 5..25, answer("t1", "e1", 10))
+        .grant(40..50, "t2", "e1", Some("e1"))
+        .token(GetToken, 30..60, "t2", "e1")
+        .was("guest")
+        .adopted(61..62)
+}
+
+#[test]
+fn a_guests_customer_becomes_one_users() {
+    assert_eq!(login().broken(), []);
+    let gone = |ms| login().call("guest", GetToken, ms, problem(410, "guest_gone")).broken();
+    assert_eq!(gone(26..31), []);
+    assert_eq!(gone(26..30), [Rule::Answered], "nobody had logged in yet");
+    let overlapping = login().call("guest", GetToken, 60..61, answer("t1", "e1", 10));
+    assert_eq!(overlapping.broken(), []);
+    let after = login().call("guest", GetToken, 61..65, answer("t1", "e1", 10));
+    assert_eq!(after.broken(), [Rule::KeptApart], "a guest sees a user's chat");
+    let two = login()
+        .grant(80..90, "t3", "e1", Some("e1"))
+        .call("bob", GetToken, 70..95, answer("t3", "e1", 80))
+        .was("guest");
+    assert_eq!(two.broken(), [Rule::KeptApart], "two users have it");
+    let mut strangers = login();
+    strangers.history.calls[1].was_guest = None;
+    assert_eq!(strangers.broken(), [Rule::KeptApart, Rule::NothingLost], "alice never was that guest");
+    let token = login().call("alice", GetToken, 70..80, answer("t1", "e1", 10));
+    assert_eq!(token.broken(), [Rule::KeptApart, Rule::Fresh], "the guest's token");
+}
+
+#[test]
+fn a_guests_customer_is_not_lost() {
+    let lost = Story::default()
+        .grant(10..20, "t1", "e1", None)
+        .call("guest", GetToken, 5..25, answer("t1", "e1", 10))
+        .grant(40..50, "t2", "e2", None)
+        .token(GetToken, 30..60, "t2", "e2")
+        .was("guest")
+        .adopted(61..62);
+    assert_eq!(lost.broken(), [Rule::NothingLost]);
 }
 
 #[test]
