@@ -1,6 +1,7 @@
 //! API Gateway: an HTTP request becomes the event of an HTTP API (payload 2.0), goes through the very code that the
 //! function of that route runs, and the answer becomes an HTTP response.
 
+use crate::authorizer::Authorizer;
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
@@ -31,6 +32,7 @@ const LONGEST_BODY: usize = 10 * 1024 * 1024;
 /// The four functions behind their routes.
 #[derive(Clone, Debug)]
 pub struct Gateway {
+    authorizer: Option<Arc<Authorizer>>,
     auth: Auth,
     account: Arc<Account>,
     provider: Provider,
@@ -41,7 +43,13 @@ pub struct Gateway {
 impl Gateway {
     /// The functions, over this provider, its store and its LiveChat account.
     pub fn new(auth: Auth, provider: Provider, store: Store, accounts: Accounts) -> Self {
-        Self { auth, account: Arc::new(provider.account()), provider, store, accounts }
+        Self { authorizer: None, auth, account: Arc::new(provider.account()), provider, store, accounts }
+    }
+
+    /// The same, with an authorizer before all routes.
+    #[must_use]
+    pub fn with_authorizer(self, authorizer: Option<Authorizer>) -> Self {
+        Self { authorizer: authorizer.map(Arc::new), ..self }
     }
 
     /// One request, whatever its path.
@@ -49,9 +57,19 @@ impl Gateway {
         let first = request.uri().path().split('/').nth(1).unwrap_or_default();
         // A path that has no route goes to any of the functions, which answers 404.
         let operation = Operation::ALL.into_iter().find(|operation| operation.name() == first);
-        let Some(event) = to_event(request).await else {
+        let claims = match &self.authorizer {
+            None => None,
+            Some(authorizer) => match authorizer.claims(request.headers()).await {
+                Ok(claims) => claims,
+                Err(refused) => return refused.into_response(),
+            },
+        };
+        let Some(mut event) = to_event(request).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
+        if let Some(claims) = claims {
+            event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
+        }
         to_response(&self.invoke(operation.unwrap_or(Operation::GetToken), event).await)
             .unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
     }

@@ -3,11 +3,17 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`gateway`] | API Gateway: HTTP to events, through the functions' own code, and back |
+//! | [`authorizer`] | its JWT authorizer, for `AUTH=authorizer` |
+//! | [`cors`] | which origins' pages may call, as the template has it |
+//! | [`credentials`] | a login for development: a secret, and what it issues |
 //! | [`database`] | DynamoDB: an embedded one, and the table in any |
 //! | [`sandbox`] | accounts.livechat.com, misbehaving on request |
 //! | [`page`] | the page with two devices |
-//! | [`settings`] | which LiveChat account: the environment's, `.env`'s, or the sandbox's |
+//! | [`settings`] | the environment's and `.env`'s, with the options, and the sandbox's account unless they name one |
 
+pub mod authorizer;
+pub mod cors;
+pub mod credentials;
 pub mod database;
 pub mod gateway;
 pub mod page;

@@ -9,6 +9,9 @@ use cip::{
 };
 use clap::{Args, Parser, Subcommand};
 use local::{
+    authorizer::Authorizer,
+    cors,
+    credentials::{self, Credentials},
     database,
     gateway::Gateway,
     page,
@@ -65,9 +68,16 @@ struct All {
     /// machine as 172.17.0.1.
     #[arg(long, value_name = "ADDRESS")]
     also_on: Option<IpAddr>,
-    /// Keep nothing: the database lives in memory, not in `.local/`.
+    /// Keep nothing: the database and the development secret live in memory, not in `.local/`.
     #[arg(long)]
     memory: bool,
+    /// How callers are verified [default: what AUTH says, else none]. Unless the settings have a key or secret for it, one is
+    /// made for development, and printed with what to try.
+    #[arg(long, value_name = "AUTH", value_parser = ["none", "jwt", "hmac", "authorizer"])]
+    auth: Option<String>,
+    /// Visitors who are not logged in have identities too, unless GUESTS says otherwise.
+    #[arg(long)]
+    guests: bool,
 }
 
 #[tokio::main]
@@ -103,7 +113,8 @@ async fn everything(arguments: &All) -> Result<()> {
     }
     let kept = |name: &str| (!arguments.memory).then(|| Path::new(FOLDER).join(name));
 
-    let settings = Settings::read()?;
+    let settings = Settings::read()?.with_options(arguments.auth.clone(), arguments.guests);
+    let (settings, credentials) = Credentials::develop(settings, kept("development-secret").as_deref())?;
     let (settings, sandbox) = if settings.are_real() {
         (settings, None)
     } else {
@@ -134,6 +145,9 @@ async fn everything(arguments: &All) -> Result<()> {
     let source = Source::new(|name| if name == "TABLE_NAME" { Some(table.clone()) } else { settings.get(name) });
     let common = Common::read(&source).await?;
     let livechat = LiveChat::read(&source)?;
+    let cors = cors::layer(&settings)?;
+    let authorizer = Authorizer::read(&settings).await?;
+    let auth = settings.get("AUTH").unwrap_or_default();
     let config = page::Config {
         livechat: if sandbox.is_some() { "sandbox" } else { "real" },
         accounts_url: livechat.accounts_url.to_string(),
@@ -143,6 +157,9 @@ async fn everything(arguments: &All) -> Result<()> {
         sandbox_url: sandbox.as_ref().map(Sandbox::url),
         dynamodb_url: dynamodb_url.clone(),
         table: table.clone(),
+        auth: auth.clone(),
+        guests: settings.have_guests(),
+        development_login: credentials.is_some(),
     };
     let store = Store::new(client, &table);
     let accounts = Accounts::new(livechat)?;
@@ -152,7 +169,7 @@ async fn everything(arguments: &All) -> Result<()> {
         OnIdentityChange::read(&source)?,
         RenewalsPerMinute::read(&source)?,
     );
-    let gateway = Gateway::new(common.auth, provider, store, accounts);
+    let gateway = Gateway::new(common.auth, provider, store, accounts).with_authorizer(authorizer);
 
     println!(
         "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /"
@@ -171,8 +188,15 @@ async fn everything(arguments: &All) -> Result<()> {
         println!("Sandbox   take the LIVECHAT_* settings out of .env and the environment, start again");
     }
 
+    print!("{}", credentials::introduction(&auth, credentials.as_ref(), settings.have_guests(), &url));
+
     let serve = move |request| async move { gateway.serve(request).await };
-    let router = Router::new().merge(page::router(config)).fallback(serve);
+    let mut api = Router::new().fallback(serve);
+    if let Some(cors) = cors {
+        api = api.layer(cors);
+    }
+    let router =
+        Router::new().merge(page::router(config)).merge(credentials::router(credentials)).fallback_service(api);
     axum::serve(listener, router).with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await?;
     Ok(())
 }

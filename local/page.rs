@@ -30,6 +30,12 @@ pub struct Config {
     pub dynamodb_url: String,
     /// The table in it.
     pub table: String,
+    /// `AUTH`.
+    pub auth: String,
+    /// `GUESTS`.
+    pub guests: bool,
+    /// Whether there is a development login, at `/dev/credentials`.
+    pub development_login: bool,
 }
 
 /// The sandbox's admin API is on another port; everything else comes from here.
@@ -47,6 +53,7 @@ pub fn router(config: Config) -> Router {
         .route("/", get(async || file("text/html; charset=utf-8", include_str!("page/index.html"))))
         .route("/page.css", get(async || file("text/css; charset=utf-8", include_str!("page/page.css"))))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", include_str!("page/page.js"))))
+        .route("/session.js", get(async || file("text/javascript; charset=utf-8", include_str!("page/session.js"))))
         .route("/config.json", get(async || Json(config)))
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
 }

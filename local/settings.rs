@@ -1,4 +1,5 @@
-//! Which LiveChat account `cargo local` uses: the one that the environment or `.env` names, or the sandbox's.
+//! The settings that `cargo local` gives the functions: the environment's and `.env`'s, with its options, and the sandbox's
+//! account unless they name one.
 
 use crate::sandbox::App;
 use std::collections::HashMap;
@@ -34,7 +35,37 @@ impl Settings {
 
     /// Whether they name a real account.
     pub fn are_real(&self) -> bool {
-        Self::REAL.iter().any(|name| self.get(name).is_some_and(|value| !value.trim().is_empty()))
+        Self::REAL.iter().any(|name| self.has(name))
+    }
+
+    /// Whether one of them is set. One that is empty is not: that is how the functions see it.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| !value.trim().is_empty())
+    }
+
+    /// Whether visitors who are not logged in have identities: `GUESTS`. The functions refuse to start with anything but `true`
+    /// and `false`.
+    pub fn have_guests(&self) -> bool {
+        self.get("GUESTS").is_some_and(|value| value.trim() == "true")
+    }
+
+    /// These, with one that is set to something else.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// These, with the options `--auth`, which goes before `AUTH`, and `--guests`, which does not go before `GUESTS`.
+    #[must_use]
+    pub fn with_options(mut self, auth: Option<String>, guests: bool) -> Self {
+        if let Some(auth) = auth {
+            self = self.with("AUTH", auth);
+        }
+        if guests && !self.has("GUESTS") {
+            self = self.with("GUESTS", "true");
+        }
+        self
     }
 
     /// These, with the sandbox's account and address.
@@ -56,7 +87,10 @@ impl Settings {
     pub fn get(&self, name: &str) -> Option<String> {
         match name {
             // On one's own machine nobody else can be anyone.
-            "AUTH" => Some(self.0.get(name).cloned().unwrap_or_else(|| "none".into())),
+            "AUTH" => {
+                let auth = self.0.get(name).filter(|value| !value.trim().is_empty());
+                Some(auth.cloned().unwrap_or_else(|| "none".into()))
+            }
             "AWS_LAMBDA_FUNCTION_NAME" => None,
             _ => self.0.get(name).cloned(),
         }
@@ -77,6 +111,25 @@ mod tests {
         for name in Settings::REAL {
             assert!(settings(&[(name, "x")]).are_real(), "{name}");
         }
+    }
+
+    #[test]
+    fn nobody_is_verified_unless_asked_for_and_the_option_goes_before_the_setting() {
+        let auth = |set: &[(&str, &str)], option: Option<&str>| {
+            settings(set).with_options(option.map(str::to_owned), false).get("AUTH").expect("always set")
+        };
+        assert_eq!(auth(&[], None), "none");
+        assert_eq!(auth(&[("AUTH", "")], None), "none");
+        assert_eq!(auth(&[("AUTH", "hmac")], None), "hmac");
+        assert_eq!(auth(&[("AUTH", "hmac")], Some("jwt")), "jwt");
+    }
+
+    #[test]
+    fn guests_are_on_by_option_unless_the_setting_says_otherwise() {
+        assert!(!settings(&[]).with_options(None, false).have_guests());
+        assert!(settings(&[("GUESTS", " ")]).with_options(None, true).have_guests());
+        assert!(settings(&[("GUESTS", "true")]).with_options(None, false).have_guests());
+        assert!(!settings(&[("GUESTS", "false")]).with_options(None, true).have_guests());
     }
 
     #[test]

@@ -69,8 +69,10 @@
 //! | `broken.rs`, `seeded.rs` | faults, and that they are found |
 //! | `limits.rs` | what is not promised |
 //! | `words.rs` | traces in words |
+//! | `adoption.rs`, `adoption/` | a model of its own: how a guest becomes a user, with several items |
 
 mod actions;
+mod adoption;
 mod broken;
 mod caller;
 mod clock;
@@ -88,24 +90,47 @@ use crate::{actions::Action, state::*};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    fmt::Debug,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash},
     time::Instant,
 };
 
+/// A model that can be explored here: that of the renewal, or that of adoption.
+trait Explored: Clone + Send + Sync + 'static
+where
+    Self: Model<State: Clone + Debug + Hash + PartialEq + Send + Sync, Action: Clone + Debug + PartialEq + Send + Sync>,
+{
+    /// One state for all that are the same but for which caller is which.
+    fn representative(state: &Self::State) -> Self::State;
+
+    /// The steps of `path`, a line each.
+    fn in_words(&self, path: Path<Self::State, Self::Action>) -> String;
+}
+
+impl Explored for Protocol {
+    fn representative(state: &State) -> State {
+        state.representative()
+    }
+
+    fn in_words(&self, path: Path<State, Action>) -> String {
+        words::of(self, path)
+    }
+}
+
 /// Looks at all states that the protocol can come to, and finds no violation.
-fn explore(name: &str, protocol: &Protocol, at_least: usize) {
+fn explore<M: Explored>(name: &str, protocol: &M, at_least: usize) {
     let started = Instant::now();
     let checker = protocol
         .clone()
         .checker()
         .threads(2)
-        .symmetry_fn(State::representative)
+        .symmetry_fn(M::representative)
         .finish_when(HasDiscoveries::AnyFailures)
         .spawn_dfs()
         .join();
     for (property, path) in checker.discoveries() {
         let violated = checker.model().property(property).expectation == Expectation::Always;
-        assert!(!violated, "{name}: \"{property}\" does not hold:\n{}", words::of(protocol, path));
+        assert!(!violated, "{name}: \"{property}\" does not hold:\n{}", protocol.in_words(path));
     }
     checker.assert_properties();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
@@ -114,7 +139,7 @@ fn explore(name: &str, protocol: &Protocol, at_least: usize) {
 }
 
 /// The shortest way to where a property does not hold, or to where one holds that is about some state.
-fn shortest(protocol: &Protocol, property: &'static str) -> Path<State, Action> {
+fn shortest<M: Explored>(protocol: &M, property: &'static str) -> Path<M::State, M::Action> {
     let search = |depth: usize| {
         let found = HasDiscoveries::AnyOf([property].into());
         let checker = protocol.clone().checker().finish_when(found).target_max_depth(depth).spawn_bfs().join();
@@ -129,13 +154,13 @@ fn shortest(protocol: &Protocol, property: &'static str) -> Path<State, Action> 
 }
 
 /// No way through the states leads back to where it came from: so every way ends, and by `EVERYBODY_ANSWERED` it ends well.
-fn is_acyclic(name: &str, protocol: &Protocol) {
+fn is_acyclic<M: Explored>(name: &str, protocol: &M) {
     // Whether a state is on the way from the start to where we are, for each that we have come to.
     let mut on_the_way = HashMap::new();
     // That way: each state, and those of the states after it that we have not gone to yet.
     let mut way = vec![(0, protocol.init_states())];
     while let Some((state, next)) = way.last_mut() {
-        let Some(next) = next.pop().map(|next| next.representative()) else {
+        let Some(next) = next.pop().map(|next| M::representative(&next)) else {
             on_the_way.insert(*state, false);
             way.pop();
             continue;

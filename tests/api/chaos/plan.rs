@@ -56,14 +56,23 @@ impl Plan {
         [GetToken, GetFreshToken, GetToken, Invalidate, GetFreshToken, GetToken, GetToken, HasToken][place % 8]
     }
 
-    /// Whom a call is for: mostly the star of the moment, who is often new, or one of a few who never rest; else anybody.
+    /// Whom a call is for: mostly the star of the moment, who is often somebody new, or one of a few who never rest; else anybody.
     pub(crate) fn who(&self, rng: &mut Rng, elapsed: Duration) -> Who {
         match rng.u8(..10) {
             0..=4 => {
                 let scene = elapsed.as_secs();
-                let mut rng = Rng::with_seed(self.seed ^ (scene << 32));
-                let user = if rng.bool() { USERS + scene } else { rng.u64(..HOT_USERS) };
-                Self::identity(user, &mut rng)
+                let mut own = Rng::with_seed(self.seed ^ (scene << 32));
+                if own.bool() {
+                    return Self::identity(own.u64(..HOT_USERS), &mut own);
+                }
+                // New users were guests a moment ago, and some of their browsers' tabs do not know better yet.
+                let number = USERS + scene;
+                let name = match rng.u8(..5) {
+                    0 => Self::guest(number),
+                    1 => Self::guest(number + 1),
+                    _ => Name::User(format!("alice-{number}")),
+                };
+                Who { name, group: None }
             }
             5..=7 => Self::identity(rng.u64(..HOT_USERS), rng),
             _ => Self::identity(rng.u64(..USERS), rng),
