@@ -88,8 +88,8 @@ impl Settings {
         match name {
             // On one's own machine nobody else can be anyone.
             "AUTH" => {
-                let auth = self.0.get(name).filter(|value| !value.trim().is_empty());
-                Some(auth.cloned().unwrap_or_else(|| "none".into()))
+                let auth = self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+                Some(auth.unwrap_or("none").into())
             }
             "AWS_LAMBDA_FUNCTION_NAME" => None,
             _ => self.0.get(name).cloned(),

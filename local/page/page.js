@@ -1,5 +1,7 @@
 // The demo page: two devices call the four routes, as the chat widget would, and show what came back and from where.
 
+import { Session, canLogIn, credentialsOf, named } from '/session.js';
+
 const SOURCES = {
   store: 'store',
   livechat: 'LiveChat',
@@ -86,23 +88,25 @@ function sourceOf(headers) {
   return ['none'];
 }
 
-/** Always resolves: whatever goes wrong is the call's `problem`, for the log to show. */
-async function call(operation, user, group) {
+/** Always resolves: whatever goes wrong is the call's `problem`, for the log to show. `content` is sent as JSON, if there is any. */
+async function call(operation, caller, group, content) {
   const { method, accepts } = OPERATIONS[operation];
-  const done = { operation, user, group, method, url: `/${operation}`, status: '–', source: 'none' };
+  const done = { operation, caller, group, method, url: `/${operation}`, status: '–', source: 'none' };
   const start = performance.now();
   try {
-    done.url = route(operation, user, group);
-    const response = await fetch(done.url, { method, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
+    done.url = route(operation, caller.inPath, group);
+    const headers = { ...caller.headers, ...(content && { 'Content-Type': 'application/json' }) };
+    const body = content && JSON.stringify(content);
+    const response = await fetch(done.url, { method, headers, body, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
     done.status = response.status;
     [done.source, done.reason] = sourceOf(response.headers);
-    const body = await response.text();
-    done.value = parseJson(body);
+    const text = await response.text();
+    done.value = parseJson(text);
     if (!response.ok) {
-      const { code = `status ${response.status}`, detail = `The answer: ${excerpt(body)}`, requestId } = done.value ?? {};
+      const { code = `status ${response.status}`, detail = `The answer: ${excerpt(text)}`, requestId } = done.value ?? {};
       done.problem = { code, detail, requestId };
     } else if (!accepts(done.value)) {
-      done.problem = { code: done.value === undefined ? 'not JSON' : 'unexpected answer', detail: `The answer: ${excerpt(body)}` };
+      done.problem = { code: done.value === undefined ? 'not JSON' : 'unexpected answer', detail: `The answer: ${excerpt(text)}` };
     }
   } catch (error) {
     done.problem = problemOf(error);
@@ -132,10 +136,27 @@ class Device {
       event.preventDefault();
       this.run(event.submitter?.dataset.operation ?? 'getToken');
     });
-    $('form', root).addEventListener('input', () => this.forget());
+    $('form', root).addEventListener('input', ({ target }) => {
+      // Where there is a login, a name that is typed is nobody yet.
+      if (!this.session || target !== this.fields.user) this.forget();
+    });
   }
 
-  get user() { return this.fields.user.value; }
+  /** There is a login, and perhaps guests. */
+  open(session) {
+    this.session = session;
+    $('.fields', this.root).after($('#session').content.cloneNode(true));
+    const actions = { login: () => this.logIn(), logout: () => this.logOut(), stranger: () => this.tryStranger() };
+    for (const button of this.root.querySelectorAll('[data-action]')) button.addEventListener('click', actions[button.dataset.action]);
+    this.fields.user.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || session.user !== undefined) return;
+      event.preventDefault();
+      this.logIn();
+    });
+    this.forget();
+  }
+
+  get caller() { return this.session?.caller ?? named(this.fields.user.value); }
   get group() { return this.fields.group.value; }
 
   /** Another user has sat down: what is on the screen is not theirs. */
@@ -145,13 +166,50 @@ class Device {
     this.show();
   }
 
-  async run(operation) {
+  /** Logs in, and goes on as the chat widget would: the guest's customer becomes the user's, unless that one has one. */
+  async logIn() {
+    if (await this.become(this.fields.user.value)) await this.run('getToken');
+  }
+
+  /** From now on it is this user who calls. Says whether that worked. */
+  async become(user) {
+    this.fields.user.value = user;
+    try {
+      await this.session?.logIn(user);
+    } catch (error) {
+      this.last = { operation: 'Log in', problem: { code: 'no credentials', detail: error.message } };
+      this.show();
+      return false;
+    }
+    this.forget();
+    return true;
+  }
+
+  async logOut() {
+    const { key } = this.caller;
+    const done = await this.run('invalidate', this.caller, { logout: true });
+    // Whoever pressed twice has logged out once.
+    if (key !== this.caller.key) return;
+    this.session.end();
+    this.forget();
+    this.last = done;
+    this.show();
+  }
+
+  /** What a call for another user is answered. */
+  tryStranger() {
+    return this.run('getToken', { ...this.caller, inPath: this.session.user === 'bob' ? 'alice' : 'bob' });
+  }
+
+  async run(operation, caller = this.caller, content = undefined) {
     this.waiting += 1;
     this.show();
-    const done = await call(operation, this.user, this.group);
+    const done = await call(operation, caller, this.group, content);
     this.waiting -= 1;
+    done.isLogout = Boolean(content?.logout);
     // An answer for a user who has left since is logged, not shown.
-    if (done.user === this.user && done.group === this.group) {
+    if (done.caller.key === this.caller.key && done.group === this.group) {
+      if (done.problem?.code === 'guest_gone') this.replaceGuest(done);
       this.last = done;
       if (!done.problem && isToken(done.value)) this.token = done.value;
       if (!done.problem && operation !== 'hasToken') this.dropped = operation === 'invalidate';
@@ -162,8 +220,27 @@ class Device {
     return done;
   }
 
+  replaceGuest(done) {
+    this.session.newGuest();
+    this.forget();
+    done.problem.detail += ' This device has made a new one.';
+  }
+
+  showSession() {
+    const { user, config } = this.session;
+    const isUser = user !== undefined;
+    const { name } = this.caller;
+    $('.who', this.root).textContent = isUser ? `Logged in as “${name}”` : `Logged out: ${name}`;
+    this.fields.user.readOnly = isUser;
+    const show = (action, shown) => { $(`[data-action=${action}]`, this.root).hidden = !shown; };
+    show('login', !isUser && canLogIn(config));
+    show('logout', isUser);
+    show('stranger', config.auth !== 'none');
+  }
+
   show() {
     const { token, last, waiting, root } = this;
+    if (this.session) this.showSession();
     const state = $('.state', root);
     state.dataset.failed = Boolean(last?.problem) && !waiting;
     state.textContent = waiting ? `Waiting for ${waiting === 1 ? 'the answer' : `${waiting} answers`}…` : outcome(last);
@@ -194,6 +271,7 @@ class Device {
 function outcome(last) {
   if (!last) return '';
   if (last.problem) return `${last.operation} failed: ${last.problem.code}. ${last.problem.detail}`;
+  if (last.isLogout) return `Logged out: the token is dropped and revoked, ${last.ms} ms`;
   const answer = { hasToken: `: ${last.value}`, invalidate: ': the token is dropped, the customer stays' }[last.operation] ?? '';
   const source = { none: '', waited: ', waited for another call' }[last.source] ?? `, from ${SOURCES[last.source]}`;
   return `${last.operation}${answer}${source}, ${last.ms} ms`;
@@ -229,17 +307,20 @@ function showVerdict() {
 }
 
 function verdict(a, b) {
-  const who = ({ user, group }) => (group === '' ? `“${user}”` : `“${user}” in group ${group}`);
+  const person = ({ isUser, name }) => (isUser ? `“${name}”` : name);
+  const who = ({ caller, group }) => (group === '' ? person(caller) : `${person(caller)} in group ${group}`);
+  const Who = (device) => who(device).replace(/^a /, 'A ');
   if (!a.token && !b.token) return ['none', 'Nobody has a customer yet', 'Press getToken on both devices, or Try it.'];
   if (!a.token || !b.token) {
     const [here, there] = a.token ? [a, b] : [b, a];
-    return ['none', `${who(here)} has a customer on the ${here.name.toLowerCase()}`, `Now press getToken on the ${there.name.toLowerCase()}.`];
+    return ['none', `${Who(here)} has a customer on the ${here.name.toLowerCase()}`, `Now press getToken on the ${there.name.toLowerCase()}.`];
   }
   const same = a.token.entityId === b.token.entityId;
-  if (a.user !== b.user) {
+  if (a.caller.key !== b.caller.key) {
+    const two = a.caller.isUser && b.caller.isUser ? 'Two users' : 'Two visitors';
     return same
-      ? ['wrong', 'Two users share one customer', `${who(a)} and ${who(b)} would see each other’s chats. This is a fault.`]
-      : ['two', 'Two users, two customers', `${who(a)} and ${who(b)} each have their own chat history.`];
+      ? ['wrong', `${two} share one customer`, `${Who(a)} and ${who(b)} would see each other’s chats. This is a fault.`]
+      : ['two', `${two}, two customers`, `${Who(a)} and ${who(b)} each have their own chat history.`];
   }
   if (a.group !== b.group) return ['two', `One user, two groups, ${same ? 'one customer' : 'two customers'}`, 'Each group has an identity of its own.'];
   if (same) return ['same', 'Same customer on both devices', `${who(a)} is one customer, with one chat history.`];
@@ -250,10 +331,10 @@ function verdict(a, b) {
 // ---- the log
 
 function log(device, done) {
-  const { user, group, operation, method, url, status, problem } = done;
+  const { caller, group, operation, method, url, status, problem } = done;
   const row = element('tr', {},
     element('td', {}, logTime.format()),
-    element('td', {}, device, element('small', {}, element('bdi', {}, user || 'no user'), group && `, group ${group}`)),
+    element('td', {}, device, element('small', {}, element('bdi', {}, caller.name || 'no user'), group && `, group ${group}`)),
     element('td', {}, operation, element('code', { title: url }, `${method} ${url}`)),
     element('td', {}, element('span', { className: problem ? 'problem' : '' }, String(status)), element('small', {}, `${done.ms} ms`)),
     element('td', {}, ...answer(done)));
@@ -349,9 +430,13 @@ async function tryIt() {
   $('#try-result').textContent = 'Ten calls are under way…';
   const user = `visitor-${Date.now().toString(36)}`;
   for (const device of devices) {
-    device.fields.user.value = user;
     device.fields.group.value = '';
-    device.forget();
+    // Nor has anybody been here before whose customer the new user could take over.
+    device.session?.end();
+    if (await device.become(user)) continue;
+    $('#try-result').textContent = 'The new user could not be logged in; the device says why.';
+    $('#try').disabled = false;
+    return;
   }
   const before = await mood?.act();
   const start = performance.now();
@@ -394,6 +479,7 @@ async function configure() {
   $('#badge').textContent = sandbox ? 'Sandbox, not LiveChat' : 'Real LiveChat';
   $('#badge').dataset.livechat = config.livechat;
   $(sandbox ? '#sandbox-note' : '#real-note').hidden = false;
+  if (config.auth !== 'none' || config.guests) explainCallers(config);
   if (config.sandboxUrl) mood = new Mood(config.sandboxUrl);
   const parts = [
     [sandbox ? 'Sandbox' : 'LiveChat', config.accountsUrl],
@@ -403,6 +489,41 @@ async function configure() {
     [`DynamoDB, table ${config.table}`, config.dynamodbUrl],
   ];
   $('#parts').replaceChildren(...terms(parts.filter(([, value]) => value).map(([term, value]) => [term, element('code', {}, value)])));
+}
+
+const CALLERS = {
+  none: 'A call counts for the user whom its path names, and nobody verifies that.',
+  jwt: 'A call counts for the user whom its token names.',
+  authorizer: 'The gateway verifies a call’s token, and tells the functions which user it names.',
+  hmac: 'A call counts for the user whom its path names, if their hash comes along.',
+};
+
+/** There is more to a call than its path: the page gets a login, and says what counts. */
+function explainCallers(config) {
+  const { auth, guests } = config;
+  for (const device of devices) device.open(new Session(device.name, config));
+  $('#callers').textContent = `AUTH=${auth}${guests ? ', guests' : ''}`;
+  $('#callers').hidden = false;
+  $('#callers-note').textContent = [
+    CALLERS[auth],
+    guests && 'Whoever is logged out is a guest with a customer of their own, who goes on as theirs when they log in.',
+    !canLogIn(config) && 'This page cannot log anybody in, as the key or secret is yours: call the routes with curl.',
+  ].filter(Boolean).join(' ');
+  $('#callers-note').hidden = false;
+  $('#try').disabled = !canLogIn(config);
+  $('#path-note').textContent = {
+    none: 'The name in the path is the identity, unverified; without one, a guest calls.',
+    hmac: 'The name in the path is the identity, and must come with its hash.',
+  }[auth] ?? 'The token says who calls: /{user} may be left out, or must be the same user.';
+  if (auth !== 'none') showCurl(config);
+}
+
+async function showCurl(config) {
+  const placeholder = config.auth === 'hmac' ? { 'X-User-Hash': '…' } : { Authorization: 'Bearer …' };
+  const unknown = { headers: placeholder, userInPath: config.auth === 'hmac' };
+  const { headers, userInPath } = canLogIn(config) ? await credentialsOf('alice', config).catch(() => unknown) : unknown;
+  const carried = Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}' `).join('');
+  $('#curl').textContent = `curl -i ${carried}${location.origin}/getToken${userInPath ? '/alice' : ''}`;
 }
 
 async function copyCurl() {

@@ -60,17 +60,16 @@ impl Plan {
     pub(crate) fn who(&self, rng: &mut Rng, elapsed: Duration) -> Who {
         match rng.u8(..10) {
             0..=4 => {
-                let scene = elapsed.as_secs();
+                let scene = elapsed.as_secs() / 2;
                 let mut own = Rng::with_seed(self.seed ^ (scene << 32));
                 if own.bool() {
                     return Self::identity(own.u64(..HOT_USERS), &mut own);
                 }
-                // New users were guests a moment ago, and some of their browsers' tabs do not know better yet.
+                // Who is a guest in this second logs in in the next, at the browser of this one or of the next one's guest.
                 let number = USERS + scene;
                 let name = match rng.u8(..5) {
-                    0 => Self::guest(number),
-                    1 => Self::guest(number + 1),
-                    _ => Name::User(format!("alice-{number}")),
+                    0..=1 => Self::guest(number),
+                    _ => Name::User(format!("alice-{}", number - 1)),
                 };
                 Who { name, group: None }
             }
@@ -89,13 +88,14 @@ impl Plan {
         Name::Guest(format!("guest-secret-{number}-0123456789-0123456789"))
     }
 
-    /// The guest who a user was until now: often one of the two whose browsers they log in at, each of which is
-    /// another user's too.
+    /// The guest who a user was until now: mostly that of their own browser, or else that of another one, which has a
+    /// user of its own. Who is new always says so.
     pub(crate) fn was_guest(rng: &mut Rng, who: &Who) -> Option<Who> {
         let Name::User(id) = &who.name else { return None };
         let number: u64 = id.strip_prefix("alice-")?.parse().ok()?;
-        let browser = number + u64::from(rng.bool());
-        rng.bool().then(|| Who { name: Self::guest(browser), group: who.group })
+        let browser = number + u64::from(rng.u8(..4) == 0);
+        let says_so = number >= USERS || rng.bool();
+        says_so.then(|| Who { name: Self::guest(browser), group: who.group })
     }
 
     /// How long somebody waits between two calls. Tokens are to be invalidated less often than they are asked for.

@@ -8,7 +8,11 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from './within.mjs';
 
-export async function startLocal() {
+/** What decides who callers are, and whose customers they become. */
+const SETTING = /^(LIVECHAT_|JWT_|HMAC_|AUTHORIZER_)|^(AUTH|GUESTS|ADOPT_GUESTS|ALLOWED_ORIGINS)$/;
+
+/** `options`: more of `cargo local`'s own. */
+export async function startLocal(options = []) {
   const binary = process.env.LOCAL_BIN
     ? resolve(process.env.LOCAL_BIN)
     : fileURLToPath(new URL('../../../target/debug/local', import.meta.url));
@@ -18,8 +22,8 @@ export async function startLocal() {
 
   // Neither a developer's `.env` nor their environment may point a test at the real LiveChat.
   const directory = mkdtempSync(join(tmpdir(), 'livechat-cip-e2e-'));
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LIVECHAT_')));
-  const child = spawn(binary, ['--port', '0', '--memory'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTING.test(name)));
+  const child = spawn(binary, ['--port', '0', '--memory', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);

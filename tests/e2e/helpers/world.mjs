@@ -15,8 +15,9 @@ const SITE = {
   '/e2e/customer-sdk.js': file('../node_modules/@livechat/customer-sdk/dist/customer-sdk.js'),
 };
 
-export async function startWorld() {
-  const local = await startLocal();
+/** `options`: those of `cargo local`, beside the ones that every test has. */
+export async function startWorld(options = []) {
+  const local = await startLocal(options);
   try {
     return new World(local, await launchChromium());
   } catch (error) {
