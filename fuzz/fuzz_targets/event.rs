@@ -5,7 +5,7 @@
 use cip::operation::Operation;
 use fuzz::{
     answer,
-    function::{Called, Outcome, call},
+    function::{Called, Outcome, call, user_of},
     panics,
     reading::user_in,
 };
@@ -27,7 +27,7 @@ fuzz_target!(init: panics::tell_apart(), |data: &[u8]| -> Corpus {
     assert_eq!(code.as_deref(), Outcome::of_group(&subject).code());
     let paths = ["rawPath", "path"].iter().filter_map(|name| serde_json::from_str::<String>(fields.get(*name)?.get()).ok());
     let named = paths.flat_map(|path| [true, false].map(|is_decoded| user_in(&path, operation, is_decoded)));
-    assert!(named.flatten().flatten().any(|user| user == subject.user.as_str()), "nobody named this user");
+    assert!(named.flatten().flatten().any(|user| user == user_of(&subject)), "nobody named this user");
     Corpus::Keep
 });
 

@@ -2,13 +2,10 @@
 //! of it expects, for exactly that user and group, or to a refusal that it expects.
 #![no_main]
 
-use cip::{
-    identity::{Group, Subject},
-    operation::Operation,
-};
+use cip::{identity::Group, operation::Operation};
 use fuzz::{
     answer,
-    function::{Called, Outcome, call},
+    function::{Called, Outcome, call, user_of},
     gateway::{Expected, Sent},
     panics,
 };
@@ -34,8 +31,8 @@ fuzz_target!(init: panics::tell_apart(), |request: Request| {
     let (body, code) = answer::check(operation, &answer);
     match sent.expected(operation) {
         Expected::Call(user, group) => {
-            let Subject { user: called, group: of } = subject.expect("a call");
-            assert_eq!((called.as_str(), of), (user.as_str(), group.map(Group)));
+            let subject = subject.expect("a call");
+            assert_eq!((user_of(&subject), subject.group), (user.as_str(), group.map(Group)));
             assert_eq!(code.as_deref(), outcome.code());
             if let Some(entity) = body.get("entityId") {
                 assert_eq!(*entity, *user);

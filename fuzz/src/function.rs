@@ -7,8 +7,8 @@ use cip::{
     error::Error,
     event::{RawEvent, context},
     http::{Route, handle},
-    identity::{Group, Issued, Lifetime, Subject, Token},
-    operation::{Operation, Reply, Source, Why},
+    identity::{Group, Issued, Lifetime, Principal, Subject, Token},
+    operation::{Call, Operation, Reply, Source, Why},
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Value, value::RawValue};
@@ -100,13 +100,21 @@ fn reply(operation: Operation, subject: &Subject) -> Reply {
     match operation {
         Operation::GetToken | Operation::GetFreshToken => Reply::Token {
             issued: Issued {
-                entity_id: subject.user.as_str().to_owned(),
+                entity_id: user_of(subject).to_owned(),
                 token: Token { access_token: "dal:token".into(), lifetime, seq: 1 },
             },
             source: Source::LiveChat { why: Why::Miss, collapsed: false },
         },
         Operation::HasToken => Reply::HasToken(true),
         Operation::Invalidate => Reply::Invalidated,
+    }
+}
+
+/// The id of the user, which without guests every subject is.
+pub fn user_of(subject: &Subject) -> &str {
+    match &subject.principal {
+        Principal::User(id) => id.as_str(),
+        Principal::Guest(_) => panic!("nobody said that there are guests"),
     }
 }
 
@@ -127,12 +135,12 @@ pub fn call(
 ) -> Called {
     let route = Route {
         operation,
-        auth: Auth::None,
+        auth: Auth::NONE,
         account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
     };
     let subjects = Arc::new(Mutex::new(Vec::new()));
     let seen = subjects.clone();
-    let act = move |subject: Subject, _| {
+    let act = move |Call { subject, .. }: Call| {
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(subject.clone());
         let outcome = outcome(&subject);
         async move { outcome.of(operation, &subject) }

@@ -36,6 +36,8 @@ pub const FORM: &[(&str, Form)] = &[
     ("failedRenewal", Map(&[("seq", Number), ("kind", OneOf(KINDS)), ("exception", Text), ("description", Text)])),
     ("quotaSince", Number),
     ("quotaLastSeq", Number),
+    ("adoptedAt", Number),
+    ("version", Number),
 ];
 const KINDS: &[&str] = &["rejected", "unavailable", "outOfTime", "identityChanged", "of another version"];
 /// Attributes that mean something only together: the first, when it is there, needs the others.

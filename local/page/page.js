@@ -230,7 +230,7 @@ class Device {
     const { user, config } = this.session;
     const isUser = user !== undefined;
     const { name } = this.caller;
-    $('.who', this.root).textContent = isUser ? `Logged in as “${name}”` : `Logged out: ${name}`;
+    $('.who', this.root).textContent = isUser ? `Logged in as “${name}”` : `Not logged in${config.guests ? `: ${name}` : ''}`;
     this.fields.user.readOnly = isUser;
     const show = (action, shown) => { $(`[data-action=${action}]`, this.root).hidden = !shown; };
     show('login', !isUser && canLogIn(config));
@@ -271,7 +271,7 @@ class Device {
 function outcome(last) {
   if (!last) return '';
   if (last.problem) return `${last.operation} failed: ${last.problem.code}. ${last.problem.detail}`;
-  if (last.isLogout) return `Logged out: the token is dropped and revoked, ${last.ms} ms`;
+  if (last.isLogout) return `Logged out: the token is dropped, and LiveChat is told, ${last.ms} ms`;
   const answer = { hasToken: `: ${last.value}`, invalidate: ': the token is dropped, the customer stays' }[last.operation] ?? '';
   const source = { none: '', waited: ', waited for another call' }[last.source] ?? `, from ${SOURCES[last.source]}`;
   return `${last.operation}${answer}${source}, ${last.ms} ms`;
@@ -506,7 +506,7 @@ function explainCallers(config) {
   $('#callers').hidden = false;
   $('#callers-note').textContent = [
     CALLERS[auth],
-    guests && 'Whoever is logged out is a guest with a customer of their own, who goes on as theirs when they log in.',
+    guests && 'Whoever is not logged in is a guest, with a customer of their own. When they log in, it becomes the user’s, unless the user has one.',
     !canLogIn(config) && 'This page cannot log anybody in, as the key or secret is yours: call the routes with curl.',
   ].filter(Boolean).join(' ');
   $('#callers-note').hidden = false;

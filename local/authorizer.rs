@@ -1,0 +1,127 @@
+//! API Gateway's JWT authorizer, for `AUTH=authorizer`: it verifies the caller's token, and the functions find in the event what
+//! the token says. Nothing that the caller sent is taken away.
+//!
+//! The verifying is the functions' own, of `AUTH=jwt`, with the settings of that: a key or secret, `JWT_ISSUER`,
+//! `JWT_AUDIENCE`.
+
+use crate::settings::Settings;
+use axum::{
+    Json,
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+};
+use cip::{
+    caller::Auth,
+    config::{ConfigError, Source},
+    error::Error,
+    time::Deadline,
+};
+use jsonwebtoken::dangerous::insecure_decode;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// Verifies tokens before the functions are asked.
+#[derive(Debug)]
+pub struct Authorizer {
+    auth: Auth,
+    guests: bool,
+}
+
+/// What a caller is answered who does not get to the functions.
+pub type Refused = (StatusCode, Json<Value>);
+
+impl Authorizer {
+    /// The longest that a token is looked at, which matters where its key has to be fetched.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// The authorizer, if the settings want one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or bad.
+    pub async fn read(settings: &Settings) -> Result<Option<Self>, ConfigError> {
+        if settings.get("AUTH").as_deref() != Some("authorizer") {
+            return Ok(None);
+        }
+        let source = Source::new(|name| match name {
+            "AUTH" => Some("jwt".into()),
+            "JWT_USER_CLAIM" => settings.get("AUTHORIZER_CLAIM"),
+            // Guests are the functions' business, and API Gateway reads no cookies.
+            "GUESTS" | "JWT_COOKIE" => None,
+            _ => settings.get(name),
+        });
+        Ok(Some(Self { auth: Auth::read(&source).await?, guests: settings.have_guests() }))
+    }
+
+    /// What the token says, in the form of an HTTP API's event; `None` if there is no token and there may be guests, whom a
+    /// route without an authorizer would let in.
+    ///
+    /// # Errors
+    /// API Gateway's answer to a bad token, and to none; and to a good one while there are no keys.
+    pub async fn claims(&self, headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Refused> {
+        let unauthorized = || (StatusCode::UNAUTHORIZED, Json(json!({ "message": "Unauthorized" })));
+        let Some(authorization) = headers.get(AUTHORIZATION) else {
+            return if self.guests { Ok(None) } else { Err(unauthorized()) };
+        };
+        let mut request = lambda_http::Request::default();
+        request.headers_mut().clone_from(headers);
+        match self.auth.caller(&request, None, Deadline::after(Self::PATIENCE)).await {
+            Ok(_) => {}
+            Err(Error::KeysUnavailable(_)) => {
+                let message = json!({ "message": "Internal Server Error" });
+                return Err((StatusCode::INTERNAL_SERVER_ERROR, Json(message)));
+            }
+            Err(_) => return Err(unauthorized()),
+        }
+        // Verified, so that it is read is no danger.
+        let token = authorization.to_str().ok().and_then(|value| value.rsplit(' ').next()).unwrap_or_default();
+        let token = insecure_decode::<Map<String, Value>>(token).map_err(|_| unauthorized())?;
+        Ok(Some(token.claims.into_iter().map(|(name, value)| (name, text(value))).collect()))
+    }
+}
+
+/// Claims are text in the event, whatever they were.
+fn text(claim: Value) -> Value {
+    if claim.is_string() { claim } else { Value::String(claim.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Credentials;
+
+    async fn authorizer(guests: bool) -> (Authorizer, HeaderMap) {
+        let settings = Settings::default().with_options(Some("authorizer".into()), guests);
+        let (settings, credentials) = Credentials::develop(settings, None).expect("a secret");
+        let headers = credentials.expect("a development secret").headers("alice");
+        let headers = (&headers).try_into().expect("good headers");
+        (Authorizer::read(&settings).await.expect("good settings").expect("an authorizer"), headers)
+    }
+
+    #[tokio::test]
+    async fn a_good_token_says_in_text_who_is_calling() {
+        let (authorizer, headers) = authorizer(false).await;
+        let claims = authorizer.claims(&headers).await.expect("verified").expect("a token");
+        assert_eq!(claims["sub"], "alice");
+        assert!(claims["exp"].is_string());
+    }
+
+    #[tokio::test]
+    async fn a_bad_token_is_never_a_guests() {
+        for guests in [false, true] {
+            let (authorizer, headers) = authorizer(guests).await;
+            let good = headers[AUTHORIZATION].to_str().expect("text");
+            for bad in [good.trim_end_matches(|c: char| c != '.'), "Bearer x", "Basic YTpi", ""] {
+                let headers = HeaderMap::from_iter([(AUTHORIZATION, bad.parse().expect("a value"))]);
+                let (status, Json(body)) = authorizer.claims(&headers).await.expect_err(bad);
+                assert_eq!((status.as_u16(), body), (401, json!({ "message": "Unauthorized" })));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_token_is_let_through_where_there_are_guests() {
+        let (with_guests, _) = authorizer(true).await;
+        assert!(with_guests.claims(&HeaderMap::new()).await.expect("let through").is_none());
+        let (without, _) = authorizer(false).await;
+        assert_eq!(without.claims(&HeaderMap::new()).await.expect_err("refused").0, StatusCode::UNAUTHORIZED);
+    }
+}

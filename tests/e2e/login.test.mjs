@@ -1,0 +1,144 @@
+// The page of `cargo local --auth jwt --guests`: guests, logins and logouts on two devices.
+import assert from 'node:assert/strict';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import { newUser, startWorld } from './helpers/world.mjs';
+
+const world = await startWorld(['--auth', 'jwt', '--guests']);
+const { local, sandbox } = world;
+/** What no log may have: users, their tokens, guests' secrets. */
+const secrets = new Set();
+
+beforeEach(() => sandbox.reset());
+afterEach(async () => {
+  await world.closeDevices();
+  assert.deepEqual(world.takeSurprises(), [], 'requests to other hosts, or script errors');
+});
+after(() => world.stop());
+
+/** The page, with what a person sees and does on it. `requests` are its calls of the four routes. */
+async function openPage(browser) {
+  const page = await (browser ?? await world.newDevice()).newPage();
+  const requests = [];
+  page.on('request', (request) => {
+    if (!/^\/(get(Fresh)?Token|hasToken|invalidate)\b/.test(new URL(request.url()).pathname)) return;
+    const { authorization, 'x-guest-id': guest } = request.headers();
+    for (const secret of [authorization?.split(' ')[1], guest]) if (secret) secrets.add(secret);
+    requests.push({ path: new URL(request.url()).pathname, authorization, guest, content: request.postData() });
+  });
+  await page.goto(local.api);
+  await page.locator('#callers', { hasText: 'AUTH=jwt, guests' }).waitFor();
+  return { page, requests, a: device(page, 'a'), b: device(page, 'b'), verdict: (kind) => page.locator(`#verdict[data-verdict=${kind}]`).waitFor() };
+}
+
+function device(page, name) {
+  const root = page.locator(`#device-${name}`);
+  /** Presses a button, and waits for the call that it makes; resolves with that call's row of the log. */
+  async function press(button) {
+    const rows = page.locator('#log tbody tr[data-source]');
+    const before = await rows.count();
+    await root.getByRole('button', { name: button, exact: true }).click();
+    await rows.nth(before).waitFor();
+    return rows.first().innerText();
+  }
+  return {
+    press,
+    async logIn(user) {
+      secrets.add(user);
+      await root.getByLabel('User name').fill(user);
+      const row = await press('Log in');
+      await root.getByText(`Logged in as “${user}”`).waitFor();
+      return row;
+    },
+    async logOut() {
+      const row = await press('Log out');
+      await root.getByText('Not logged in: a guest').waitFor();
+      return row;
+    },
+    entityId: () => root.locator('[data-entity-id]').innerText(),
+    says: (text) => root.getByText(text).waitFor(),
+  };
+}
+
+test('a guest keeps the customer when they log in, on every device of theirs (guards against: a chat lost at login)', async () => {
+  const { requests, a, b, verdict } = await openPage();
+  const user = newUser();
+  await a.says('Not logged in: a guest');
+  assert.match(await a.press('getToken'), /\b200\b/);
+  const asGuest = await a.entityId();
+  assert.match(asGuest, /\S/);
+
+  assert.match(await a.logIn(user), /\b200\b/);
+  assert.equal(await a.entityId(), asGuest);
+
+  await b.logIn(user);
+  assert.equal(await b.entityId(), asGuest);
+  await verdict('same');
+  assert.equal((await sandbox.state()).customers, 1);
+
+  const [guest, login] = requests;
+  assert.match(guest.guest, /^[\w-]{43}$/);
+  assert.equal(guest.authorization, undefined);
+  assert.deepEqual([login.guest, login.path], [guest.guest, '/getToken']);
+  assert.match(login.authorization, /^Bearer \S+$/);
+});
+
+test('whoever comes after a logout has a customer of their own (guards against: the next visitor reads the chat)', async () => {
+  const { requests, a } = await openPage();
+  await a.press('getToken');
+  await a.logIn(newUser());
+  const ofUser = await a.entityId();
+
+  assert.match(await a.logOut(), /\b200\b.*\bnull\b/s);
+  assert.deepEqual(JSON.parse(requests.at(-1).content), { logout: true });
+  assert.equal(await a.entityId(), '');
+
+  await a.press('getToken');
+  assert.notEqual(await a.entityId(), ofUser);
+  assert.notEqual(requests.at(-1).guest, requests[0].guest);
+});
+
+test('a guest who became a user is gone, and the device makes a new one (guards against: the adopted customer answered to a guest)', async () => {
+  const { page, a } = await openPage();
+  await a.press('getToken');
+  await a.logIn(newUser());
+  const ofUser = await a.entityId();
+
+  // Another tab knows nothing of the login, and the browser remembers the guest.
+  const tab = await openPage(page.context());
+  await tab.a.says('Not logged in: a guest');
+  assert.match(await tab.a.press('getToken'), /\b410\b.*guest_gone/s);
+  assert.match(await tab.a.press('getToken'), /\b200\b/);
+  assert.notEqual(await tab.a.entityId(), ofUser);
+  assert.notEqual(tab.requests[1].guest, tab.requests[0].guest);
+});
+
+test('somebody else’s path is refused, to users and to guests', async () => {
+  const { a } = await openPage();
+  assert.match(await a.press('Somebody else’s path'), /\b401\b.*unauthenticated/s);
+  await a.logIn(newUser());
+  const ofUser = await a.entityId();
+  assert.match(await a.press('Somebody else’s path'), /\b403\b.*user_mismatch/s);
+  assert.equal(await a.entityId(), ofUser);
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('"Try it" logs a new user in on both devices, and ten simultaneous calls make one customer', async () => {
+  await sandbox.set({ latencyMs: 150 });
+  const { page } = await openPage();
+  await page.locator('#try').click();
+  assert.equal(await page.locator('#try-result [data-ok]').getAttribute('data-ok'), 'true');
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('no LiveChat cookie reached the browser or the log, and no token, user id or guest’s secret the log', async () => {
+  await world.stop();
+  assert.ok(secrets.size > 0, 'there were secrets to look for');
+  const issued = world.received.filter(({ url, status }) => status === 200 && /\/get(Fresh)?Token$/.test(url));
+  assert.ok(issued.length > 0, 'there were tokens to look at');
+  for (const { text } of issued) secrets.add(JSON.parse(text.slice(text.indexOf('\n\n'))).accessToken);
+
+  for (const { url, text } of world.received) assert.ok(!text.includes('__lc_'), `a LiveChat cookie in ${url}:\n${text}`);
+  const log = local.output();
+  assert.ok(!log.includes('__lc_'), `a LiveChat cookie in the log:\n${log}`);
+  for (const secret of secrets) assert.ok(!log.includes(secret), `something secret in the log:\n${log}`);
+});

@@ -1,0 +1,107 @@
+//! The configurations that are explored. What holds here rests on the database's conditions alone, as in `untimed.rs`.
+
+use super::state::*;
+use crate::{explore, is_acyclic, is_deep, state::Life};
+use Operation::{GetFreshToken, GetToken};
+use Who::{User1, User2};
+
+/// What can be stored for the guest.
+const GUEST_HAS: [Stored; 3] = [Stored::Nothing, Stored::NoToken, Stored::Token(Life::Usable)];
+
+/// Who can call.
+const CALLS: [Call; 6] = [
+    Call::guest(GetToken),
+    Call::guest(GetFreshToken),
+    Call::user(User1, GetToken),
+    Call::adopts(User1, GetToken),
+    Call::adopts(User1, GetFreshToken),
+    Call::adopts(User2, GetToken),
+];
+
+/// All ways in which so many of them can call, at least one of them a user who was the guest.
+fn callers(number: usize) -> Adoption {
+    let all = (0..number).fold(vec![vec![]], |shorter: Vec<Vec<Call>>, _| {
+        let longer = |some: &Vec<Call>| {
+            let last = CALLS.iter().position(|call| some.last() == Some(call)).unwrap_or(0);
+            CALLS[last..].iter().map(|&next| [some.as_slice(), &[next]].concat()).collect::<Vec<_>>()
+        };
+        shorter.iter().flat_map(longer).collect()
+    });
+    let calls = all.into_iter().filter(|calls| calls.iter().any(|call| call.was_guest));
+    Adoption::of(calls.collect(), &GUEST_HAS)
+}
+
+/// The same, with a guest who has a customer and no token.
+fn callers_and_known_guest(number: usize) -> Adoption {
+    Adoption { stored: vec![Stored::NoToken], ..callers(number) }
+}
+
+#[test]
+fn nothing_goes_wrong() {
+    explore("adoption, calm, 2 callers", &callers(2), 1_000);
+    explore("adoption, calm, 3 callers", &callers(3), 13_000);
+    let guest = Call::guest(GetToken);
+    let [adopts, adopts_too] = [User1, User2].map(|user| Call::adopts(user, GetToken));
+    let four = vec![
+        vec![guest, Call::guest(GetFreshToken), adopts, adopts_too],
+        vec![guest, Call::user(User1, GetToken), adopts, adopts_too],
+        vec![guest, adopts, Call::adopts(User1, GetFreshToken), adopts_too],
+    ];
+    explore("adoption, calm, 4 callers, some", &Adoption::of(four, &GUEST_HAS), 2);
+    if is_deep() {
+        explore("adoption, calm, 4 callers", &callers(4), 120_000);
+    }
+}
+
+#[test]
+fn a_holder_may_die_or_lose_its_lease_at_any_moment() {
+    let faults = Faults { crashes: 1, lapses: 2, ..Faults::default() };
+    explore("adoption, 1 crash, 2 lapses, 2 callers", &Adoption { faults, ..callers(2) }, 8_000);
+    let faults = Faults { crashes: 1, lapses: 1, ..Faults::default() };
+    let known = Adoption { faults, ..callers_and_known_guest(3) };
+    explore("adoption, 1 crash, 1 lapse, 3 callers, guest known", &known, 75_000);
+    if is_deep() {
+        explore("adoption, 1 crash, 1 lapse, 3 callers", &Adoption { faults, ..callers(3) }, 180_000);
+    }
+}
+
+/// The SDK sends the transaction again, or it does not; and it may take effect when its caller has ended the lease.
+#[test]
+fn writes_may_be_lost_and_come_late() {
+    let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
+    let all = Adoption { faults, ..callers(2) };
+    explore("adoption, 1 crash, 1 lapse, 1 lost write, 1 late transaction, 2 callers", &all, 34_000);
+    is_acyclic("adoption, the same, guest known", &Adoption { faults, ..callers_and_known_guest(2) });
+    if is_deep() {
+        let faults = Faults { lost_answers: 1, too_lates: 1, ..faults };
+        explore("adoption, everything goes wrong once, 2 callers", &Adoption { faults, ..callers(2) }, 90_000);
+        let faults = Faults { lapses: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
+        let three = Adoption { faults, ..callers(3) };
+        explore("adoption, 1 lapse, 1 lost write, 1 late transaction, 3 callers", &three, 700_000);
+    }
+}
+
+#[test]
+fn livechat_may_not_answer_and_time_be_short() {
+    let faults = Faults { crashes: 1, lapses: 1, lost_answers: 1, too_lates: 1, ..Faults::default() };
+    let all = Adoption { faults, ..callers(2) };
+    explore("adoption, 1 crash, 1 lapse, 1 lost answer, once short of time, 2 callers", &all, 14_000);
+}
+
+/// The transaction meets another write, of whichever call. (Not with a copy of it that comes late: see `limits.rs`.)
+#[test]
+fn a_transaction_may_be_refused() {
+    let faults = Faults { crashes: 1, lapses: 1, conflicts: 1, ..Faults::default() };
+    explore("adoption, 1 crash, 1 lapse, 1 conflict, 2 callers", &Adoption { faults, ..callers(2) }, 7_000);
+}
+
+/// Nobody's lease is overrun, so LiveChat gets each secret before it gets the next, adoption or not.
+#[test]
+fn livechat_may_kill_secrets() {
+    let strict = |adoption| Adoption { secrets: Secrets::Strict, ..adoption };
+    let faults = Faults { crashes: 1, lost_writes: 1, too_lates: 1, conflicts: 1, ..Faults::default() };
+    explore("adoption, secrets die, much goes wrong, 2 callers", &strict(Adoption { faults, ..callers(2) }), 16_000);
+    let faults = Faults { crashes: 1, late_moves: 1, too_lates: 1, ..Faults::default() };
+    explore("adoption, secrets die, 1 late transaction, 2 callers", &strict(Adoption { faults, ..callers(2) }), 9_000);
+    explore("adoption, secrets die, 3 callers", &strict(callers(3)), 13_000);
+}
