@@ -88,9 +88,10 @@ impl Auth {
         if !matches!(mode, Mode::None) {
             Origins::read(source)?;
         }
-        let guests = match source.flag("GUESTS", false)? {
-            false => Guests::No,
-            true => Guests::Yes { adopted: source.flag("ADOPT_GUESTS", true)? },
+        let guests = if source.flag("GUESTS", false)? {
+            Guests::Yes { adopted: source.flag("ADOPT_GUESTS", true)? }
+        } else {
+            Guests::No
         };
         Ok(Self { mode, guests })
     }

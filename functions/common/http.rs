@@ -65,13 +65,13 @@ where
     let LambdaEvent { payload, context } = event;
     let serve = |event: Option<(LambdaRequest, Content)>| {
         let understood = event.is_some();
-        let (payload, content) = event.unwrap_or_else(|| (event::blank(), Content(None)));
+        let (payload, sent) = event.unwrap_or_else(|| (event::blank(), Content(None)));
         let (route, act, context) = (route.clone(), act.clone(), context.clone());
         let respond = service_fn(move |mut request: Request| {
             if !understood {
                 request.extensions_mut().insert(NotAnHttpEvent);
             }
-            request.extensions_mut().insert(content.clone());
+            request.extensions_mut().insert(sent.clone());
             let (route, act) = (route.clone(), act.clone());
             async move { Ok::<_, Infallible>(respond(route, request, act).await) }
         });

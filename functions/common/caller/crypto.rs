@@ -23,6 +23,7 @@ struct RingVerifier {
     key: DecodingKey,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's type")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     // What an RSA key says is no secret, and must not be taken for one.
     if key.family() != algorithm.family() {
@@ -94,6 +95,7 @@ struct RingSigner {
     key: hmac::Key,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's type")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
     if algorithm.family() != AlgorithmFamily::Hmac {
         return Err(ErrorKind::InvalidAlgorithm.into());

@@ -122,7 +122,7 @@ impl Jwt {
         let mut cause = "no key of that name for that algorithm";
         for key in candidates {
             let validation = Validation { algorithms: key.algorithms.clone(), ..self.validation.clone() };
-            match decode::<Map<String, Value>>(token, &key.key, &validation) {
+            match decode::<Map<String, Value>>(token, &key.decoding, &validation) {
                 Ok(token) => match self.beside_the_standard(&token.claims) {
                     Ok(()) => return self.user_of(&token.claims),
                     Err(why) => cause = why,

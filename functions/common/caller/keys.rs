@@ -14,7 +14,7 @@ pub(super) struct Key {
     pub(super) kid: Option<String>,
     /// What it may be used with; all of one family.
     pub(super) algorithms: Vec<Algorithm>,
-    pub(super) key: DecodingKey,
+    pub(super) decoding: DecodingKey,
 }
 
 /// What a kind of key can be used with; the first is what it is used with when nothing else is said.
@@ -54,7 +54,7 @@ impl Algorithms {
     }
 
     /// A key that was given in the settings: one that no algorithm is left for is a mistake.
-    fn pin(&self, all: &[Algorithm], key: DecodingKey) -> Result<Key, ConfigError> {
+    fn pin(&self, all: &[Algorithm], decoding: DecodingKey) -> Result<Key, ConfigError> {
         let algorithms = self.among(all);
         if algorithms.is_empty() {
             return Err(ConfigError::bad(
@@ -62,7 +62,7 @@ impl Algorithms {
                 "a list with at least one algorithm for the kind of key that is set",
             ));
         }
-        Ok(Key { kid: None, algorithms, key })
+        Ok(Key { kid: None, algorithms, decoding })
     }
 
     /// # Errors
@@ -126,6 +126,6 @@ impl Algorithms {
         if !is_for_signatures || algorithms.is_empty() {
             return None;
         }
-        Some(Key { kid: common.key_id.clone(), algorithms, key: DecodingKey::from_jwk(jwk).ok()? })
+        Some(Key { kid: common.key_id.clone(), algorithms, decoding: DecodingKey::from_jwk(jwk).ok()? })
     }
 }

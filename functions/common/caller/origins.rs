@@ -44,7 +44,8 @@ impl Origins {
 
 fn is_origin(text: &str) -> bool {
     // To a URL a star is a letter like others.
-    !text.contains('*') && Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
+    !text.contains('*')
+        && Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
 }
 
 #[cfg(test)]

@@ -43,9 +43,8 @@ impl Store {
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().update(move_in).build())
             .transact_items(TransactWriteItem::builder().update(move_out).build());
-        let error = match deadline.bound(request.send()).await.map_err(|_| too_slow())? {
-            Ok(_) => return Ok(Adopted::Yes),
-            Err(error) => error,
+        let Err(error) = deadline.bound(request.send()).await.map_err(|_| too_slow())? else {
+            return Ok(Adopted::Yes);
         };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {

@@ -239,7 +239,7 @@ async fn a_token_counts_from_its_beginning_to_its_end_and_a_minute_around() {
     refuse_token(&world, &issuer.sign_text(Es256, &header(Es256).to_string(), &twice), "two ends").await;
     for (name, value) in [
         ("exp", json!(now_s - 30)),
-        ("exp", json!(now_s as f64 + 0.5)),
+        ("exp", serde_json::from_str(&format!("{now_s}.5")).expect("a number")),
         ("nbf", json!(now_s + 30)),
         ("iat", json!(now_s + 3600)),
     ] {

@@ -3,8 +3,10 @@
 use super::{SECRET, issuer::RSA_PUBLIC_PEM};
 use crate::world::*;
 
+type Settings = &'static [(&'static str, &'static str)];
+
 /// What a function says that does not start with these settings.
-async fn refused(settings: &[(&str, &str)]) -> String {
+async fn refused(settings: Settings) -> String {
     let mut world = World::new().await.without("ALLOW_UNVERIFIED_USERS").without("AUTH");
     for (name, value) in settings {
         world = world.with(name, value);
@@ -20,7 +22,7 @@ async fn refused(settings: &[(&str, &str)]) -> String {
 async fn what_is_missing_or_bad_is_named() {
     let short = "test-secret-of-31-bytes-0123456";
     assert_eq!(short.len(), 31);
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: [(Settings, &[&str]); _] = [
         (&[], &["AUTH is not set", "`jwt`"]),
         (&[("AUTH", "JWT")], &["AUTH"]),
         (&[("AUTH", "none")], &["ALLOW_UNVERIFIED_USERS=true"]),
@@ -59,7 +61,7 @@ async fn what_is_missing_or_bad_is_named() {
     ];
     for (settings, words) in cases {
         let line = refused(settings).await;
-        for word in *words {
+        for word in words {
             assert!(line.contains(word), "{settings:?}: {line}");
         }
     }
