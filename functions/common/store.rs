@@ -55,6 +55,8 @@ pub enum Stored {
 impl Store {
     /// The longest that one operation takes, retries included.
     pub const LONGEST_WRITE: Duration = Duration::from_secs(3);
+    /// How long a write waits at most for a transaction on the same item to end, before it looks again.
+    const CONFLICT_PAUSE: Duration = Duration::from_millis(60);
     /// An item without an identity is what a failed first renewal leaves behind, and goes after a day, in s.
     const ABANDONED_AFTER_S: u64 = 86_400;
     /// Items go when their cookies have been over for 30 days, in s.
@@ -282,15 +284,25 @@ impl Store {
         request
     }
 
+    /// Also tries again when somebody else's transaction has the item just then, which the SDK leaves to its callers: a user
+    /// who logs in calls twice within milliseconds.
     async fn send(&self, request: UpdateItemFluentBuilder, deadline: Deadline) -> Result<Update, Error> {
-        match deadline.bound(request.send()).await.map_err(|_| too_slow())? {
-            Ok(answer) => Ok(Update::Done(answer.attributes.map(Item::new))),
-            Err(error) => match error.as_service_error() {
+        let deadline = deadline.within(Self::LONGEST_WRITE);
+        loop {
+            let answer = deadline.bound(request.clone().send()).await.map_err(|_| too_slow())?;
+            let error = match answer {
+                Ok(answer) => return Ok(Update::Done(answer.attributes.map(Item::new))),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(Update::Refused(refused.item.clone().map(Item::new)))
+                    return Ok(Update::Refused(refused.item.clone().map(Item::new)));
                 }
-                _ => Err(failed(&error)),
-            },
+                Some(UpdateItemError::TransactionConflictException(_)) if deadline.left() > Self::CONFLICT_PAUSE => {
+                    tokio::time::sleep(Self::CONFLICT_PAUSE.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                }
+                _ => return Err(failed(&error)),
+            }
         }
     }
 }

@@ -4,8 +4,15 @@ use crate::{
     proxy::{Mode, Proxy},
     world::*,
 };
+use axum::{Router, body::to_bytes, extract::Request, http::StatusCode, response::IntoResponse};
 use local::sandbox::Fault;
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use tokio::net::TcpListener;
 
 const ALL: [Binary; 4] = [GetToken, GetFreshToken, HasToken, Invalidate];
@@ -74,4 +81,48 @@ async fn a_token_at_hand_is_answered_if_both_livechat_and_the_database_fail_duri
     database.set(Mode::Refuse);
     let answer = waiting.await.expect("an answer");
     assert_eq!((answer.access_token(), answer.source()), (token, "hit; detail=livechat-unavailable"));
+}
+
+/// DynamoDB, but the first writes meet somebody's transaction.
+async fn with_transactions(upstream: String, conflicts: usize) -> String {
+    let (left, http) = (Arc::new(AtomicUsize::new(conflicts)), http_client());
+    let forward = move |request: Request| {
+        let (left, http, upstream) = (left.clone(), http.clone(), upstream.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let is_update = parts.headers["x-amz-target"].as_bytes().ends_with(b".UpdateItem");
+            let is_left = |left: usize| left.checked_sub(1);
+            if is_update && left.try_update(Ordering::SeqCst, Ordering::SeqCst, is_left).is_ok() {
+                let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+                return (StatusCode::BAD_REQUEST, format!("{{\"__type\":\"{kind}\",\"message\":\"alice\"}}"))
+                    .into_response();
+            }
+            let body = to_bytes(body, 1_000_000).await.expect("a body");
+            let answer = http.post(&upstream).headers(parts.headers).body(body).send().await.expect("an answer");
+            (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(forward)).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_meets_a_transaction_is_tried_again() {
+    for binary in [GetToken, GetFreshToken, Invalidate] {
+        let world = World::new().await;
+        world.call(GetToken, "alice").await.token();
+        world.age_token("alice", Duration::from_hours(8)).await;
+        let upstream = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("an endpoint");
+        let endpoint = with_transactions(upstream, 3).await;
+        let function = world.spawn_with(binary, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+        assert_eq!(function.call(binary, "alice").await.status(), 200);
+        assert_eq!(world.sandbox.customers(), 1);
+    }
+    let world = World::new().await;
+    let upstream = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("an endpoint");
+    let endpoint = with_transactions(upstream, usize::MAX).await;
+    let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    assert_eq!(function.call(GetToken, "alice").await.problem(), (503, "store_unavailable".into()), "but not for ever");
 }

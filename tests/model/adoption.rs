@@ -13,6 +13,7 @@
 //! | – its answer was lost, and it is sent again | `Store::take_lease`, its last lines | `#owner <> :owner`; `lease.owner == owner` |
 //! | `Look`, and the end of a `Take` that was refused | `Provider::wait`, `met_by` | `record.is_adopted`, then as for any renewal |
 //! | `ReadGuest` | `Provider::adopt`: `Store::read` of the guest | `record.held(now_ms())`, `record.identity`: to wait, `Needless`, or to move it |
+//! | `ReadOwn` | `Provider::adopt`: `Store::read` of the user | `record.is_adopted && has_tried`: `user.identity` |
 //! | `Move` | `Store::adopt`: `TransactWriteItems` | of the user, `#owner = :owner AND #seq = :seq AND attribute_exists(#until) AND attribute_not_exists(#entity)`, else `LeaseLost`; of the guest, `#version = :version AND attribute_exists(#entity)`, else `GuestChanged` |
 //! | – its answer was lost, and it is sent again | the SDK's retries | the same `ClientRequestToken`, which the SDK makes: it succeeds |
 //! | – its answer was lost for good | `Provider::ask`: `Err` of `adopt` | `give_up` |
@@ -44,7 +45,6 @@
 //! | `properties.rs` | what must hold |
 //! | `explored.rs` | the configurations that are explored |
 //! | `broken.rs`, `seeded.rs` | faults, and that they are found |
-//! | `limits.rs` | what is not promised |
 //! | `words.rs` | traces in words |
 
 mod actions;
@@ -52,7 +52,6 @@ mod broken;
 mod caller;
 mod explored;
 mod item;
-mod limits;
 mod properties;
 mod seeded;
 mod state;

@@ -41,8 +41,15 @@ impl Provider {
     pub(super) async fn adopt(&self, call: &Call, lease: &Lease, guest: &GuestId) -> Result<Adoption, Error> {
         let guest = Subject { principal: Principal::Guest(guest.clone()), group: call.subject.group };
         let give_up_at = call.deadline.within(Self::LONGEST_ADOPTION);
+        let mut has_tried = false;
         loop {
             let record = self.store.read(&guest, call.deadline).await?.unwrap_or_default();
+            if record.is_adopted && has_tried {
+                // Perhaps by us: by a copy of our transaction that was late. Then the user has the identity, and if not, nobody
+                // can bring it to them any more.
+                let user = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
+                return Ok(user.identity.map_or(Adoption::Needless, Adoption::Done));
+            }
             if record.held(now_ms()).is_none() {
                 let Some(identity) = record.identity else { return Ok(Adoption::Needless) };
                 let moved =
@@ -53,7 +60,7 @@ impl Provider {
                         return Ok(Adoption::Done(identity));
                     }
                     Adopted::LeaseLost => return Ok(Adoption::LeaseLost),
-                    Adopted::GuestChanged => {}
+                    Adopted::GuestChanged => has_tried = true,
                 }
             }
             if give_up_at.left().is_zero() {

@@ -20,17 +20,17 @@ async fn refused(settings: Settings) -> String {
 
 #[tokio::test]
 async fn what_is_missing_or_bad_is_named() {
-    let short = "test-secret-of-31-bytes-0123456";
-    assert_eq!(short.len(), 31);
+    const SHORT: &str = "test-secret-of-31-bytes-0123456";
+    assert_eq!(SHORT.len(), 31);
     let cases: [(Settings, &[&str]); _] = [
         (&[], &["AUTH is not set", "`jwt`"]),
         (&[("AUTH", "JWT")], &["AUTH"]),
         (&[("AUTH", "none")], &["ALLOW_UNVERIFIED_USERS=true"]),
         (&[("AUTH", "none"), ("ALLOW_UNVERIFIED_USERS", "yes")], &["ALLOW_UNVERIFIED_USERS"]),
         (&[("AUTH", "jwt")], &["JWT_JWKS_URL", "JWT_PUBLIC_KEY", "JWT_SECRET"]),
-        (&[("AUTH", "jwt"), ("JWT_SECRET", short)], &["JWT_SECRET", "32 bytes"]),
+        (&[("AUTH", "jwt"), ("JWT_SECRET", SHORT)], &["JWT_SECRET", "32 bytes"]),
         (
-            &[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("JWT_SECRET_PREVIOUS", short)],
+            &[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("JWT_SECRET_PREVIOUS", SHORT)],
             &["JWT_SECRET_PREVIOUS", "32 bytes"],
         ),
         (&[("AUTH", "jwt"), ("JWT_SECRET_PREVIOUS", SECRET)], &["JWT_SECRET_PREVIOUS", "newer"]),
@@ -54,7 +54,7 @@ async fn what_is_missing_or_bad_is_named() {
             &["ALLOWED_ORIGINS"],
         ),
         (&[("AUTH", "hmac")], &["HMAC_SECRET"]),
-        (&[("AUTH", "hmac"), ("HMAC_SECRET", short)], &["HMAC_SECRET", "32 bytes"]),
+        (&[("AUTH", "hmac"), ("HMAC_SECRET", SHORT)], &["HMAC_SECRET", "32 bytes"]),
         (&[("AUTH", "hmac"), ("JWT_SECRET", SECRET)], &["HMAC_SECRET"]),
         (&[("AUTH", "authorizer"), ("GUESTS", "1")], &["GUESTS"]),
         (&[("AUTH", "authorizer"), ("GUESTS", "true"), ("ADOPT_GUESTS", "no")], &["ADOPT_GUESTS"]),

@@ -16,6 +16,8 @@ pub(crate) enum Action {
     Look { caller: usize, lease: Seen },
     /// `Store::read` of the guest's item, by a user's holder. The lease is the guest's.
     ReadGuest { caller: usize, lease: Seen },
+    /// `Store::read` of the user's own item, by a user's holder who found that somebody has moved the guest's identity.
+    ReadOwn(usize),
     /// `Store::adopt`.
     Move { caller: usize, write: Write },
     /// The guest's half of it. (`Broken::TwoWrites`.)
@@ -141,7 +143,7 @@ impl Adoption {
             }
             _ => {}
         }
-        if let Phase::Holding(Holding { step: Step::ReadGuest | Step::Move(_) | Step::Ask, .. }) = phase {
+        if let Phase::Holding(Holding { step: Step::ReadGuest { .. } | Step::Move(_) | Step::Ask, .. }) = phase {
             actions.extend((left.too_lates > 0).then_some(Action::TooLate(caller)));
         }
         let holds = match phase {
@@ -172,13 +174,14 @@ pub(crate) fn steps(state: &State, actions: &mut Vec<Action>) {
                 actions.extend(looks(call.who, |caller, lease| Action::Look { caller, lease }));
             }
             Phase::Holding(Holding { step, .. }) => match step {
-                Step::ReadGuest => {
+                Step::ReadGuest { .. } => {
                     actions.extend(looks(Who::Guest, |caller, lease| Action::ReadGuest { caller, lease }));
                 }
                 Step::Move(_) | Step::MoveAgain(_) => actions.push(Action::Move { caller, write }),
                 Step::MoveOut(_) => actions.push(Action::MoveOut(caller)),
                 Step::Ask => actions.push(Action::Ask { caller, is_lost: false }),
                 Step::Finish(_) => actions.push(Action::Finish { caller, write }),
+                Step::ReadOwn => actions.push(Action::ReadOwn(caller)),
                 Step::GiveUp => actions.push(Action::GiveUp(caller)),
             },
             Phase::Answered | Phase::Gone => {}

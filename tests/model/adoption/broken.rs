@@ -17,6 +17,8 @@ pub(crate) enum Broken {
     AdoptedTakesLease,
     /// The guest's half leaves the end of a lease where it is.
     LeaseLeftBehind,
+    /// A guest who turns out to be adopted after a transaction was refused is taken for one without an identity.
+    OwnLateCopyOverlooked,
     /// The user's half is one write, and the guest's another that follows it.
     TwoWrites,
 }

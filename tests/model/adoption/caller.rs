@@ -15,6 +15,10 @@ pub(crate) fn act(adoption: &Adoption, state: &mut State, action: Action) -> Opt
         Action::Take { caller, lease, write } => take(adoption, state, caller, lease, write)?,
         Action::Look { caller, lease } => look_again(state, caller, lease)?,
         Action::ReadGuest { caller, lease } => read_guest(adoption, state, caller, lease)?,
+        Action::ReadOwn(caller) => {
+            let moved = state.item(state.callers[caller].call.who).identity;
+            go_on(state, caller, moved, Step::Ask);
+        }
         Action::Move { caller, write } => move_identity(adoption, state, caller, write)?,
         Action::MoveOut(caller) => {
             let Step::MoveOut(transaction) = state.callers[caller].holding()?.step else { return None };
@@ -129,7 +133,11 @@ fn look(state: &mut State, caller: usize, mut need: Need, lease: Seen) {
 
 /// `Provider::adopt` as far as the transaction.
 fn read_guest(adoption: &Adoption, state: &mut State, caller: usize, lease: Seen) -> Option<()> {
-    let Caller { call, phase: Phase::Holding(Holding { seq, .. }) } = state.callers[caller] else { return None };
+    let Caller { call, phase: Phase::Holding(Holding { seq, step: Step::ReadGuest { tried }, .. }) } =
+        state.callers[caller]
+    else {
+        return None;
+    };
     if lease == Seen::Held && !adoption.is(Broken::GuestsLeaseIgnored) {
         return None;
     }
@@ -140,6 +148,8 @@ fn read_guest(adoption: &Adoption, state: &mut State, caller: usize, lease: Seen
     let (guest_version, token) = (guest.version, state.left.conflicts);
     let step = match guest.identity {
         Some(identity) => Step::Move(Transaction { user: call.who, seq, guest_version, identity, token }),
+        // It may be the user's by now.
+        None if guest.is_adopted && tried && !adoption.is(Broken::OwnLateCopyOverlooked) => Step::ReadOwn,
         None => Step::Ask,
     };
     go_on(state, caller, None, step);
@@ -165,7 +175,7 @@ fn move_identity(adoption: &Adoption, state: &mut State, caller: usize, write: W
                 go_on(state, caller, None, Step::MoveOut(transaction));
             }
             Adopted::Yes => go_on(state, caller, known, Step::Ask),
-            Adopted::GuestChanged => go_on(state, caller, None, Step::ReadGuest),
+            Adopted::GuestChanged => go_on(state, caller, None, Step::ReadGuest { tried: true }),
             Adopted::LeaseLost => lose(state, caller, holding),
         },
         Write::AnswerLost | Write::AnswerNever => {
@@ -177,7 +187,7 @@ fn move_identity(adoption: &Adoption, state: &mut State, caller: usize, write: W
         }
         Write::Conflict => {
             state.left.conflicts -= 1;
-            go_on(state, caller, None, Step::ReadGuest);
+            go_on(state, caller, None, Step::ReadGuest { tried: true });
         }
         Write::LateAndAgain | Write::LateAndNever => {
             state.left.late_moves -= 1;

@@ -88,11 +88,14 @@ fn livechat_may_not_answer_and_time_be_short() {
     explore("adoption, 1 crash, 1 lapse, 1 lost answer, once short of time, 2 callers", &all, 14_000);
 }
 
-/// The transaction meets another write, of whichever call. (Not with a copy of it that comes late: see `limits.rs`.)
+/// The transaction meets another write, of whichever call; and a copy of it may come late.
 #[test]
 fn a_transaction_may_be_refused() {
     let faults = Faults { crashes: 1, lapses: 1, conflicts: 1, ..Faults::default() };
     explore("adoption, 1 crash, 1 lapse, 1 conflict, 2 callers", &Adoption { faults, ..callers(2) }, 7_000);
+    let faults = Faults { late_moves: 1, ..faults };
+    let known = Adoption { faults, ..callers_and_known_guest(2) };
+    explore("adoption, the same, 1 late transaction, guest known", &known, 2);
 }
 
 /// Nobody's lease is overrun, so LiveChat gets each secret before it gets the next, adoption or not.

@@ -97,5 +97,5 @@ pub(crate) fn move_out(adoption: &Adoption, state: &mut State) {
 
 /// What `Provider::ask` does first under a lease.
 pub(crate) fn first_step(item: &Item, was_guest: bool) -> Step {
-    if was_guest && item.identity.is_none() { Step::ReadGuest } else { Step::Ask }
+    if was_guest && item.identity.is_none() { Step::ReadGuest { tried: false } } else { Step::Ask }
 }

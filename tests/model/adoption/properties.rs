@@ -118,5 +118,8 @@ fn takes_part(calls: &[Call], who: Who) -> bool {
 }
 
 fn is_adopting(state: &State) -> bool {
-    state.callers.iter().any(|caller| caller.holding().is_some_and(|holding| holding.step == Step::ReadGuest))
+    state
+        .callers
+        .iter()
+        .any(|caller| caller.holding().is_some_and(|holding| matches!(holding.step, Step::ReadGuest { .. })))
 }

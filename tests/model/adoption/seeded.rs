@@ -73,3 +73,11 @@ fn two_writes() {
     breaks(Broken::TwoWrites, ONE_OWNER, &adoption);
     breaks(Broken::TwoWrites, NOBODY_ELSES, &adoption);
 }
+
+/// A first copy of the transaction arrives after the second one was refused.
+#[test]
+fn an_adoption_of_ones_own_that_is_overlooked() {
+    let faults = Faults { conflicts: 1, late_moves: 1, ..Faults::default() };
+    let adoption = Adoption { faults, ..calm(&[Call::adopts(User1, GetToken)]) };
+    breaks(Broken::OwnLateCopyOverlooked, NOTHING_LOST, &adoption);
+}

@@ -201,8 +201,11 @@ pub(crate) struct Holding {
 /// What a holder is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
-    /// In `Provider::adopt`: about to read the guest's item.
-    ReadGuest,
+    /// In `Provider::adopt`: about to read the guest's item. `tried`: a transaction of its own was refused before, and a copy of
+    /// it may still be on its way.
+    ReadGuest { tried: bool },
+    /// The guest is somebody's by now: perhaps the user's own.
+    ReadOwn,
     /// About to move the guest's identity.
     Move(Transaction),
     /// It has moved, and the caller does not know: the answer was lost, or it was a copy that had been held up. The SDK is about

@@ -76,6 +76,7 @@ fn step(before: &State, action: Action, after: &State) -> String {
             let what = if before.items == after.items { "may not store its token" } else { "stores its token" };
             (caller, format!("{what}{}", words_of(write)))
         }
+        Action::ReadOwn(caller) => (caller, "looks whether the identity has come to the user".into()),
         Action::GiveUp(caller) => (caller, "ends its lease if it is still its own".into()),
         Action::LateMove => return "a copy of the transaction that was held up arrives, and moves the identity".into(),
         Action::TooLate(caller) => (caller, "has too little time left".into()),
@@ -110,12 +111,13 @@ fn outcome(before: &State, after: &State, caller: usize) -> String {
         Phase::Waiting { .. } => format!("waits for lease {}", after.item(who).lease_seq),
         Phase::Gone => "is gone".into(),
         Phase::Holding(Holding { known, step, .. }) => match step {
-            Step::ReadGuest => "will look at the guest".into(),
+            Step::ReadGuest { .. } => "will look at the guest".into(),
             Step::Move(transaction) => format!("will move {}", customer(Some(transaction.identity))),
             Step::MoveAgain(_) => "will send it again".into(),
             Step::MoveOut(_) => "will remove it from the guest".into(),
             Step::Ask => format!("will ask LiveChat for {}", customer(known)),
             Step::Finish(cookies) => format!("will store {}", customer(Some(cookies))),
+            Step::ReadOwn => "will look at the user again".into(),
             Step::GiveUp => "will end its lease".into(),
         },
         Phase::Answered => {
