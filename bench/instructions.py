@@ -48,7 +48,7 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
             threading.Event().wait(60)
             return
         self.server.calls -= 1
-        body = EVENT.encode()
+        body = self.server.event.encode()
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", "request")
         self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 600_000))
@@ -65,11 +65,18 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def instructions(binary, calls, settings):
+def runtime_api(calls, event):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
     server.daemon_threads = True
-    server.calls, server.idle, server.answer = calls, threading.Event(), ""
+    # A function that is ended in the middle of asking is no error.
+    server.handle_error = lambda *_: None
+    server.calls, server.event, server.idle, server.answer = calls, event, threading.Event(), ""
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def instructions(binary, calls, settings, event=EVENT):
+    server = runtime_api(calls, event)
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", binary],
@@ -84,18 +91,21 @@ def instructions(binary, calls, settings):
     counted = re.search(r"Collected : (\d+)", report)
     if not came_back or not counted:
         sys.exit(f"{binary} did not ask for the next event:\n{report}")
-    if calls:
-        status = json.loads(server.answer or "{}").get("statusCode")
+    if calls and (status := json.loads(server.answer or "{}").get("statusCode")) != 200:
         print(f"  (answered {status})", file=sys.stderr)
     return int(counted[1])
+
+
+def settings_here(changes):
+    here = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in SETTINGS.items()}
+    return {**here, **changes}
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     binary = sys.argv[1]
-    here = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in SETTINGS.items()}
-    settings = {**here, **dict(argument.split("=", 1) for argument in sys.argv[2:])}
+    settings = settings_here(dict(argument.split("=", 1) for argument in sys.argv[2:]))
     # As on AWS, where no endpoint is named and only Amazon's certificates are read.
     on_aws = {name: value for name, value in settings.items() if not name.startswith("AWS_ENDPOINT_URL")}
     start = instructions(binary, 0, settings)
@@ -107,4 +117,5 @@ def main():
     print(f"each call after that     {(more - first) // 10:>12,}")
 
 
-main()
+if __name__ == "__main__":
+    main()
