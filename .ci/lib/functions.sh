@@ -18,10 +18,11 @@ check_glibc() {
     [[ $(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1) == GLIBC_2.34 ]] || die "$1 would not start on Amazon Linux 2023."
 }
 
-# tests/events/env.json, with the addresses of the `cargo local` that runs now, as seen from a container or from here.
+# tests/events/env.json, with the addresses of the `cargo local` that runs now, as seen from a container or from here, and with
+# those of $more_settings (JSON).
 settings() {
-    jq --arg dynamodb "$1" --arg livechat "$2" --arg redirect "$local_api/" \
-        '.Parameters += { AWS_ENDPOINT_URL_DYNAMODB: $dynamodb, LIVECHAT_ACCOUNTS_URL: $livechat, LIVECHAT_REDIRECT_URI: $redirect }' \
+    jq --arg dynamodb "$1" --arg livechat "$2" --arg redirect "$local_api/" --argjson more "${more_settings:-{\}}" \
+        '.Parameters += { AWS_ENDPOINT_URL_DYNAMODB: $dynamodb, LIVECHAT_ACCOUNTS_URL: $livechat, LIVECHAT_REDIRECT_URI: $redirect } + $more' \
         tests/events/env.json
 }
 
@@ -48,9 +49,10 @@ invoke_in_sam_local() {
         2>"$work/function.log"
 }
 
-# expect_answer HOW FUNCTION CONDITION: the function's event, or the one that $event names, is answered so that the condition holds.
+# expect_answer HOW FUNCTION CONDITION: the function's event, or the one that $event names or $event_file is, is answered so that the
+# condition holds.
 expect_answer() {
-    local answer began=$SECONDS file=tests/events/${event:-$2}.json
+    local answer began=$SECONDS file=${event_file:-tests/events/${event:-$2}.json}
     answer=$("$1" "$2" "$file") || { cat "$work/function.log" >&2; die "$2 gave no answer."; }
     # --slurp, as jq finds no fault with an answer that is empty.
     if ! jq --exit-status --slurp "length == 1 and (.[0] | $3)" <<<"$answer" >/dev/null; then
@@ -69,4 +71,51 @@ walk_through() {
     expect_answer "$1" invalidate '.statusCode == 200 and .body == "null"'
     expect_answer "$1" has-token '.statusCode == 200 and .body == "false"'
     expect_answer "$1" get-fresh-token "$token"
+}
+
+base64url() { basenc --base64url --wrap=0 | tr -d =; }
+
+# signed_token SECRET CLAIMS: a JSON Web Token, with HS256.
+signed_token() {
+    local message
+    message=$(printf '{"alg":"HS256"}' | base64url).$(printf '%s' "$2" | base64url)
+    printf '%s.%s' "$message" "$(printf '%s' "$message" | openssl dgst -sha256 -hmac "$1" -binary | base64url)"
+}
+
+# expect_caller SETTINGS CHANGE CONDITION: with these settings (JSON), get-token answers the event of an HTTP API, without a user in
+# its path and changed so (jq), in such a way.
+expect_caller() {
+    local more_settings=$1 event_file="$work/event.json"
+    jq "del(.pathParameters) | .rawPath = \"/getToken\" | .requestContext.http.path = .rawPath | $2" tests/events/get-token.json \
+        >"$event_file"
+    expect_answer invoke_in_emulator get-token "$3"
+}
+
+# Each way to verify a caller, in the release binary: who gets in, and who does not.
+verify_callers() {
+    local secret=secret-0123456789-0123456789-0123456789 refused='.statusCode == 401' mode signed hash
+    hash=$(printf anna | openssl dgst -sha256 -hmac "$secret" -r | cut -d ' ' -f 1)
+    signed=$(signed_token "$secret" "{\"sub\":\"anna\",\"exp\":$(($(date +%s) + 600))}")
+
+    mode="{\"AUTH\": \"jwt\", \"JWT_SECRET\": \"$secret\"}"
+    expect_caller "$mode" ".headers.authorization = \"Bearer $signed\"" "$token"
+    expect_caller "$mode" ".headers.authorization = \"Bearer ${signed}x\"" "$refused"
+    expect_caller "$mode" . "$refused"
+
+    mode="{\"AUTH\": \"jwt\", \"JWT_SECRET\": \"$secret\", \"JWT_COOKIE\": \"session\", \"ALLOWED_ORIGINS\": \"https://www.example.com\"}"
+    expect_caller "$mode" ".cookies = [\"session=$signed\"]" "$token"
+    expect_caller "$mode" ".cookies = [\"session=$signed\"] | .headers.origin = \"https://evil.example\"" "$refused"
+
+    mode="{\"AUTH\": \"hmac\", \"HMAC_SECRET\": \"$secret\"}"
+    local anna='.rawPath = "/getToken/anna" | .pathParameters.user = "anna"'
+    expect_caller "$mode" "$anna | .headers[\"x-user-hash\"] = \"$hash\"" "$token"
+    expect_caller "$mode" "$anna | .headers[\"x-user-hash\"] = \"${hash/[0-9]/a}\"" "$refused"
+
+    mode='{"AUTH": "authorizer"}'
+    expect_caller "$mode" '.requestContext.authorizer.jwt.claims.sub = "anna"' "$token"
+    expect_caller "$mode" '.headers.authorization = "Bearer x"' "$refused"
+
+    mode="{\"AUTH\": \"jwt\", \"JWT_SECRET\": \"$secret\", \"GUESTS\": \"true\"}"
+    expect_caller "$mode" '.headers["x-guest-id"] = "0123456789abcdef0123456789abcdef"' "$token"
+    expect_caller "$mode" '.headers["x-guest-id"] = "short"' '.statusCode == 400'
 }

@@ -19,6 +19,7 @@ need_command() {
 }
 
 need_jq() { need_command jq jq; }
+need_openssl() { need_command openssl openssl; }
 need_curl() { need_command curl curl; }
 need_chromium() { need_command chromium chromium; }
 

@@ -11,8 +11,8 @@ import { within } from './within.mjs';
 /** What decides who callers are, and whose customers they become. */
 const SETTING = /^(LIVECHAT_|JWT_|HMAC_|AUTHORIZER_)|^(AUTH|GUESTS|ADOPT_GUESTS|ALLOWED_ORIGINS)$/;
 
-/** `options`: more of `cargo local`'s own. */
-export async function startLocal(options = []) {
+/** `options`: more of `cargo local`'s own. `settings`: environment variables that the functions read. */
+export async function startLocal(options = [], settings = {}) {
   const binary = process.env.LOCAL_BIN
     ? resolve(process.env.LOCAL_BIN)
     : fileURLToPath(new URL('../../../target/debug/local', import.meta.url));
@@ -23,6 +23,7 @@ export async function startLocal(options = []) {
   // Neither a developer's `.env` nor their environment may point a test at the real LiveChat.
   const directory = mkdtempSync(join(tmpdir(), 'livechat-cip-e2e-'));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTING.test(name)));
+  Object.assign(env, settings);
   const child = spawn(binary, ['--port', '0', '--memory', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
