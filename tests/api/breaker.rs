@@ -198,7 +198,8 @@ async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_new_users_at_once_are_no_outage() {
     let world = World::new().await.with("RUST_LOG", "info");
-    world.sandbox.set(|settings| settings.latency_ms = 100);
+    // Long enough for all of them to be there at once, and shorter than what counts as silence.
+    world.sandbox.set(|settings| settings.latency_ms = 700);
     let mut functions = Vec::new();
     for _ in 0..2 * MOST {
         let function = world.spawn(GetToken).await;

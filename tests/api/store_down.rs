@@ -33,6 +33,7 @@ async fn a_database_that_is_gone_is_named_as_such() {
     for binary in ALL {
         assert_eq!(world.call(binary, "alice").await.problem(), (503, "store_unavailable".into()));
     }
+    assert_eq!(world.said().matches("DynamoDB unavailable: no connection").count(), ALL.len(), "the log says why");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,6 +49,10 @@ async fn a_database_that_hangs_is_not_waited_for_past_the_deadline() {
         assert_eq!(answer.problem(), (503, "store_unavailable".into()));
         assert!(started.elapsed() < Duration::from_secs(4));
     }
+    assert!(world.said().contains("DynamoDB unavailable: "), "the log says why");
+    let patient = world.spawn(HasToken).await;
+    assert_eq!(patient.call(HasToken, "alice").await.problem(), (503, "store_unavailable".into()));
+    assert!(world.said().contains("DynamoDB unavailable: time-out"), "before the deadline, the SDK's own");
     drop(silent);
 }
 
@@ -60,6 +65,12 @@ async fn a_database_that_answers_nonsense_is_named_as_such() {
     for binary in ALL {
         assert_eq!(world.call(binary, "alice").await.problem(), (503, "store_unavailable".into()));
     }
+    assert!(world.said().contains("DynamoDB unavailable: an "), "the log says why");
+    let world = World::new().await.without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY");
+    // Nor is there a machine's role to ask for some.
+    let world = world.with("AWS_EC2_METADATA_DISABLED", "true");
+    assert_eq!(world.call(HasToken, "alice").await.problem(), (503, "store_unavailable".into()));
+    assert!(world.said().contains("could not be sent (credentials"), "the log says why");
 }
 
 #[tokio::test(flavor = "multi_thread")]

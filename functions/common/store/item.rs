@@ -328,6 +328,13 @@ mod tests {
     }
 
     #[test]
+    fn an_item_of_the_sdks_is_a_record() {
+        let record = Record::try_from(full()).expect("a record");
+        assert_eq!(record.identity.map(|identity| identity.entity_id).as_deref(), Some("e1"));
+        assert!(Record::try_from(HashMap::from([(TOKEN.to_owned(), number(1))])).is_err());
+    }
+
+    #[test]
     fn every_failure_can_be_read_again() {
         for failure in [
             Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() },

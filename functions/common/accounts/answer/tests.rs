@@ -46,6 +46,22 @@ fn seconds_become_milliseconds_and_the_clock_starts_when_we_asked() {
 }
 
 #[test]
+fn cookies_that_only_say_when_they_end_last_until_then() {
+    // date --utc --date=@1700086400
+    let end = "Expires=Wed, 15 Nov 2023 22:13:20 GMT";
+    let headers = headers(&[&format!("__lc_cid=c1; {end}"), &format!("__lc_cst=s1; {end}")]);
+    let grant = read(200, &headers, &body(&serde_json::json!({}))).expect("a grant");
+    assert_eq!(grant.cookies_lapse_at_s, 1_700_086_400);
+}
+
+#[test]
+fn a_token_can_have_four_kibibytes() {
+    let with = |length| body(&serde_json::json!({"access_token": "x".repeat(length)}));
+    assert!(read(200, &both(), &with(4096)).is_ok());
+    assert!(matches!(read(200, &both(), &with(4097)), Err(Miss::Nonsense(_))));
+}
+
+#[test]
 fn the_cookie_header_has_names_and_values_only() {
     let header = cookie_header(&known("e").cookies).expect("a header");
     assert_eq!(header, "__lc_cid=c0; __lc_cst=s0");
@@ -74,7 +90,7 @@ fn livechats_own_trouble_is_not_our_fault() {
         assert_eq!(read(200, &both(), body.as_bytes()).err(), Some(Miss::Down(exception.into())));
     }
     for status in [408, 425, 500, 502, 503, 504] {
-        assert!(matches!(read(status, &both(), b"<html>"), Err(Miss::Down(_))), "{status}");
+        assert_eq!(read(status, &both(), b"<html>").err(), Some(Miss::Down(format!("status {status}"))));
     }
     assert_eq!(read(429, &both(), b"<html>").err(), Some(Miss::Throttled));
 }
