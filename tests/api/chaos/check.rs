@@ -356,6 +356,7 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
         });
         if let (false, Some((before, _))) = (has, stored)
             && !subject.calls.iter().copied().any(|other| invalidated(&other))
+            && !has_heir(facts, call)
         {
             found.push(violation(Rule::HasToken, "a token was stored, and lived", &[before, call]));
         }

@@ -262,6 +262,9 @@ fn a_guests_customer_becomes_one_users() {
         .call("bob", GetToken, 70..95, answer("t3", "e1", 80))
         .was("guest");
     assert_eq!(two.broken(), [Rule::KeptApart], "two users have it");
+    let has = |ms| login().call("guest", HasToken, ms, Outcome::HasToken(false)).broken();
+    assert_eq!(has(26..30), [Rule::HasToken], "nobody had logged in yet");
+    assert_eq!(has(70..75), []);
     let mut strangers = login();
     strangers.history.calls[1].was_guest = None;
     assert_eq!(strangers.broken(), [Rule::KeptApart, Rule::NothingLost], "alice never was that guest");
