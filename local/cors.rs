@@ -12,8 +12,7 @@ use tower_http::cors::CorsLayer;
 /// How long browsers may remember an answer to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(2);
 
-/// The pages of `ALLOWED_ORIGINS`, compared exactly; `None` if there are none, and then no preflight is answered. Cookies only
-/// come along if one of them is read: `JWT_COOKIE`.
+/// The pages of `ALLOWED_ORIGINS`, compared exactly; `None` if there are none, and then no preflight is answered.
 ///
 /// # Errors
 /// One line that names the setting, if an origin in it is `*` or cannot be in a header.
@@ -40,7 +39,7 @@ pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
         ])
         .expose_headers([RETRY_AFTER])
         .max_age(MAX_AGE)
-        .allow_credentials(settings.has("JWT_COOKIE"));
+        .allow_credentials(true);
     Ok(Some(layer))
 }
 
@@ -114,17 +113,9 @@ mod tests {
             Some("authorization,content-type,x-user-hash,x-user-hash-expires,x-guest-id")
         );
         assert_eq!(header(&answer, "access-control-max-age"), Some("7200"));
+        assert_eq!(header(&answer, "access-control-allow-credentials"), Some("true"));
         let answer = ask(&[ORIGINS], Method::GET, "https://shop.example").await;
         assert_eq!(header(&answer, "access-control-expose-headers"), Some("retry-after"));
-    }
-
-    #[tokio::test]
-    async fn credentials_come_along_only_if_a_cookie_is_read() {
-        let credentials = "access-control-allow-credentials";
-        let answer = ask(&[ORIGINS], Method::OPTIONS, "https://shop.example").await;
-        assert_eq!(header(&answer, credentials), None);
-        let answer = ask(&[ORIGINS, ("JWT_COOKIE", "session")], Method::OPTIONS, "https://shop.example").await;
-        assert_eq!(header(&answer, credentials), Some("true"));
     }
 
     #[tokio::test]

@@ -139,7 +139,7 @@ impl Accounts {
             Ok(answer) => format!("status {}", answer.status().as_u16()),
             Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
         };
-        tracing::warn!(cause, "LiveChat did not revoke the token of a user who logged out; it ends by itself");
+        tracing::warn!(cause, "LiveChat did not take a token back, after a logout or login; it ends by itself");
     }
 
     async fn attempt(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {

@@ -1,111 +1,13 @@
 //! Environment variables to typed settings: read once, at init, each function only what it uses. A missing or bad value
 //! ends init with one line that names it.
 
-use crate::{caller::Auth, secrets};
+mod source;
+
+use crate::caller::Auth;
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
-use std::fmt;
 
-/// Why a function cannot start: one line for the person who deploys it.
-#[derive(thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
-
-/// `main` prints an error that ends it with `Debug`; this one is made to be read.
-impl fmt::Debug for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl ConfigError {
-    pub(crate) fn new(line: impl Into<String>) -> Self {
-        Self(line.into())
-    }
-
-    /// A value that cannot be; it may be secret, and is not repeated.
-    pub(crate) fn bad(name: &str, must_be: &str) -> Self {
-        Self(format!("{name} has a value that it cannot have: it must be {must_be}."))
-    }
-}
-
-/// A secret that the site's own server shares with these functions.
-#[derive(Clone, Debug)]
-pub(crate) struct Secret(SecretString);
-
-impl Secret {
-    /// The shortest, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
-    const SHORTEST: usize = 32;
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.expose_secret().as_bytes()
-    }
-}
-
-/// Where settings come from: the process's environment, or what a test or `cargo local` puts in its place.
-pub struct Source<'a>(Box<LookUp<'a>>);
-
-type LookUp<'a> = dyn Fn(&str) -> Option<String> + 'a;
-
-impl Source<'static> {
-    /// The process's environment.
-    pub fn environment() -> Self {
-        Self::new(|name| std::env::var(name).ok())
-    }
-}
-
-impl<'a> Source<'a> {
-    /// Settings looked up with `look_up`.
-    pub fn new(look_up: impl Fn(&str) -> Option<String> + 'a) -> Self {
-        Self(Box::new(look_up))
-    }
-
-    /// A variable that is empty counts as not set: that is how templates leave one out.
-    pub(crate) fn optional(&self, name: &str) -> Option<String> {
-        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    pub(crate) fn required(&self, name: &str, what: &str) -> Result<String, ConfigError> {
-        self.optional(name).ok_or_else(|| ConfigError(format!("{name} is not set: it must be {what}.")))
-    }
-
-    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
-        match self.optional(name).as_deref() {
-            None => Ok(default),
-            Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(ConfigError::bad(name, "`true` or `false`")),
-        }
-    }
-
-    /// The secret `name` and, while it is being rotated, `<name>_PREVIOUS`: the newer one first. Either is in a variable, or in
-    /// AWS Secrets Manager, with the variable `<name>_ARN` for where.
-    pub(crate) async fn secrets(&self, name: &str) -> Result<Vec<Secret>, ConfigError> {
-        let previous = format!("{name}_PREVIOUS");
-        match (self.secret(name).await?, self.secret(&previous).await?) {
-            (None, Some(_)) => {
-                Err(ConfigError(format!("{previous} is set and {name} is not: {name} must be the newer secret.")))
-            }
-            (current, previous) => Ok(current.into_iter().chain(previous).collect()),
-        }
-    }
-
-    async fn secret(&self, name: &str) -> Result<Option<Secret>, ConfigError> {
-        let arn_name = format!("{name}_ARN");
-        let (at, secret) = match (self.optional(name), self.optional(&arn_name)) {
-            (None, None) => return Ok(None),
-            (Some(secret), None) => (name, secret.into()),
-            (None, Some(arn)) => (arn_name.as_str(), secrets::read(&arn_name, &arn, name).await?),
-            (Some(_), Some(_)) => {
-                return Err(ConfigError(format!("{name} and {arn_name} are both set: set one of them.")));
-            }
-        };
-        if secret.expose_secret().len() < Secret::SHORTEST {
-            return Err(ConfigError::bad(at, "a secret of at least 32 bytes: make it with `openssl rand -base64 48`"));
-        }
-        Ok(Some(Secret(secret)))
-    }
-}
+pub use source::{ConfigError, Source};
+pub(crate) use source::{Secret, safe_url};
 
 /// What all four functions read.
 #[derive(Clone, Debug)]
@@ -211,7 +113,7 @@ fn read_tenant(source: &Source, license_id: Option<u64>) -> Result<Tenant, Confi
         });
     }
     license_id.map(Tenant::License).ok_or_else(|| {
-        ConfigError("Neither LIVECHAT_ORGANIZATION_ID (a UUID) nor LIVECHAT_LICENSE_ID (an integer) is set.".into())
+        ConfigError::new("Neither LIVECHAT_ORGANIZATION_ID (a UUID) nor LIVECHAT_LICENSE_ID (an integer) is set.")
     })
 }
 
@@ -236,24 +138,6 @@ fn read_accounts_url(source: &Source) -> Result<Url, ConfigError> {
         return Err(ConfigError::bad(NAME, "an address without a query"));
     }
     Ok(url)
-}
-
-/// A URL that what is secret may travel to, or what is trusted may come from: unencrypted only where it does not leave the
-/// machine.
-pub(crate) fn safe_url(name: &str, address: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(address).ok().filter(|url| url.fragment().is_none());
-    let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url));
-    url.filter(safe).ok_or_else(|| ConfigError::bad(name, "an https:// address (http:// only for this machine)"))
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost" | "host.docker.internal") => true,
-        Some(host) => {
-            host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-        }
-        None => false,
-    }
 }
 
 /// What to do when LiveChat answers for another customer than the one on record: `ON_IDENTITY_CHANGE`.

@@ -1,6 +1,6 @@
 //! AWS Secrets Manager, so that no secret need stand in a template, a console or a function's settings. Read at init only.
 
-use crate::{aws, config::ConfigError};
+use crate::aws;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -12,23 +12,24 @@ use std::time::Duration;
 /// The longest that reading one takes, retries included.
 const LONGEST_READ: Duration = Duration::from_secs(3);
 
-/// The secret that the setting `arn_name` says the ARN of. The console makes secrets of names and values; then it is the value of
-/// `name`. Otherwise it is the whole text.
+/// The secret with this ARN. The console makes secrets of names and values; then it is the value of `name`. Otherwise it is the
+/// whole text.
 ///
 /// # Errors
-/// [`ConfigError`] if it cannot be had, with what to do.
-pub(crate) async fn read(arn_name: &str, arn: &str, name: &str) -> Result<SecretString, ConfigError> {
+/// Why it cannot be had, as the end of a sentence that the setting's name begins.
+pub(crate) async fn read(arn: &str, name: &str) -> Result<SecretString, String> {
     let client = Client::new(&aws::config("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ).await);
     let answer = client.get_secret_value().secret_id(arn).send().await;
-    let answer = answer.map_err(|error| ConfigError::new(format!("{arn_name} cannot be read: {}.", why(&error))))?;
-    let Some(text) = answer.secret_string else {
-        return Err(ConfigError::new(format!("{arn_name} names a secret that is no text: store it as plain text.")));
-    };
+    let answer = answer.map_err(|error| format!("cannot be read: {}", why(&error)))?;
+    let text = answer.secret_string.ok_or("names a secret that is no text: store it as plain text")?;
     match serde_json::from_str(&text) {
-        Ok(Value::Object(mut values)) => match values.remove(name) {
-            Some(Value::String(secret)) => Ok(secret.trim().into()),
-            _ => Err(ConfigError::new(format!("{arn_name} names a secret of names and values without a text {name}."))),
-        },
+        // The previous secret was the secret of that name once.
+        Ok(Value::Object(mut values)) => {
+            match values.remove(name).or_else(|| values.remove(name.trim_end_matches("_PREVIOUS"))) {
+                Some(Value::String(secret)) => Ok(secret.trim().into()),
+                _ => Err(format!("names a secret of names and values without a text {name}")),
+            }
+        }
         _ => Ok(text.trim().into()),
     }
 }

@@ -99,7 +99,7 @@ async fn a_guest_who_logs_in_goes_on_with_the_same_chat() {
         let user = world.send(operation, &as_user_who_was(operation, "alice", GUEST)).await;
         assert_eq!(user.entity(), guest.entity());
         assert_ne!(user.access_token(), guest.access_token(), "a token of their own");
-        assert_eq!(world.sandbox.customers(), 1);
+        assert_eq!((world.sandbox.customers(), world.sandbox.calls().revoke), (1, 1), "and theirs alone");
         // On every device, with and without the guest id.
         assert_eq!(world.call(GetToken, "alice").await.entity(), guest.entity());
         assert_eq!(world.send(GetToken, &as_user_who_was(GetToken, "alice", GUEST)).await.entity(), guest.entity());

@@ -126,6 +126,6 @@ async fn a_livechat_that_is_down_keeps_nobody_from_logging_out() {
         assert_eq!(function.send(&logout("alice")).await.body(), Value::Null);
         assert!(began.elapsed() < Duration::from_secs(8), "it gives up after two seconds");
         assert_eq!(world.call(HasToken, "alice").await.body(), false);
-        assert!(world.said().contains("LiveChat did not revoke the token"));
+        assert!(world.said().contains("LiveChat did not take a token back"));
     }
 }

@@ -64,14 +64,9 @@ impl Authorizer {
             return Verified::Somebody(jwt.claims.get(&self.claim).map(String::as_str));
         }
         if let Some(iam) = iam {
-            let cognito = iam.cognito_identity.as_ref();
-            return Verified::Somebody(match self.claim.as_str() {
-                "userArn" => iam.user_arn.as_deref(),
-                "userId" => iam.user_id.as_deref(),
-                "callerId" => iam.caller_id.as_deref(),
-                "cognitoIdentityId" => cognito.and_then(|identity| identity.identity_id.as_deref()),
-                _ => None,
-            });
+            let cognito =
+                iam.cognito_identity.as_ref().map(|identity| identity.identity_id.as_deref().unwrap_or_default());
+            return Verified::Somebody(self.of_iam(iam.user_arn.as_deref(), cognito));
         }
         if fields.is_empty() {
             return Verified::Nobody;
@@ -93,12 +88,16 @@ impl Authorizer {
         if identity.user_arn.is_none() && identity.cognito_identity_id.is_none() {
             return Verified::Nobody;
         }
-        Verified::Somebody(match self.claim.as_str() {
-            "userArn" => identity.user_arn.as_deref(),
-            "user" => identity.user.as_deref(),
-            "caller" => identity.caller.as_deref(),
-            "cognitoIdentityId" => identity.cognito_identity_id.as_deref(),
+        Verified::Somebody(self.of_iam(identity.user_arn.as_deref(), identity.cognito_identity_id.as_deref()))
+    }
+
+    /// All users of a Cognito identity pool act in one role, and so have one ARN: of them only their identity id tells who they
+    /// are.
+    fn of_iam<'a>(&self, user_arn: Option<&'a str>, cognito: Option<&'a str>) -> Option<&'a str> {
+        match (self.claim.as_str(), cognito) {
+            ("cognitoIdentityId", cognito) => cognito,
+            ("userArn", None) => user_arn,
             _ => None,
-        })
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! The identity provider's keys: a JSON Web Key Set (RFC 7517) behind `JWT_JWKS_URL`.
 //!
 //! Fetched at init and kept. Fetched again when a token names a key that is not in it, or when it is an hour old, so that a
-//! key that was withdrawn goes; but never more than once a minute, whatever tokens say. While it cannot be had, the
-//! old set goes on.
+//! key that was withdrawn goes; but never more than once a minute in one process, whatever tokens say. While it cannot be had,
+//! the old set goes on, for a day at most.
 
 use super::keys::{Algorithms, Key};
 use crate::{
     config::{ConfigError, safe_url},
     error::Error,
+    time::{millis, now_ms},
     tls,
 };
 use jsonwebtoken::{Algorithm, jwk::Jwk};
@@ -15,7 +16,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 #[derive(Debug)]
 pub(super) struct Jwks {
@@ -28,15 +29,17 @@ pub(super) struct Jwks {
 #[derive(Debug, Default)]
 struct State {
     keys: Arc<[Key]>,
-    /// When the keys were fetched.
-    fetched: Option<Instant>,
-    /// When it was tried last, with or without success.
-    tried: Option<Instant>,
+    /// When the keys were fetched; Unix time in ms, as the other clock stands still while Lambda freezes a function.
+    fetched_ms: Option<u64>,
+    /// When it was tried last, with or without success; Unix time in ms.
+    tried_ms: Option<u64>,
 }
 
 impl Jwks {
     /// A set that is older is fetched again when it is used next.
     const MAX_AGE: Duration = Duration::from_hours(1);
+    /// A set that is older is none: keys in it may have been withdrawn.
+    const LONGEST_STALE: Duration = Duration::from_hours(24);
     /// Between two tries to fetch it.
     const PAUSE: Duration = Duration::from_mins(1);
     /// The same while there is no set at all, and so nobody can be verified.
@@ -69,7 +72,7 @@ impl Jwks {
     /// The keys that a token with this header can be signed with: those of its name, or if it names none the only one.
     pub(super) async fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
         let mut state = self.state.lock().await;
-        if state.fetched.is_none_or(|at| at.elapsed() > Self::MAX_AGE) && state.may_try() {
+        if state.is_older_than(Self::MAX_AGE) && state.may_try() {
             self.refresh(&mut state).await;
         }
         let mut found = state.find(kid, algorithm);
@@ -77,18 +80,18 @@ impl Jwks {
             self.refresh(&mut state).await;
             found = state.find(kid, algorithm);
         }
-        if state.fetched.is_none() {
-            return Err(Error::KeysUnavailable("no key set could be fetched so far".into()));
+        if state.is_older_than(Self::LONGEST_STALE) {
+            return Err(Error::KeysUnavailable("no key set could be fetched, or not for a day".into()));
         }
         Ok(found)
     }
 
     async fn refresh(&self, state: &mut State) {
-        state.tried = Some(Instant::now());
+        state.tried_ms = Some(now_ms());
         match self.fetch().await {
             Ok(keys) => {
                 state.keys = keys.into();
-                state.fetched = state.tried;
+                state.fetched_ms = state.tried_ms;
             }
             Err(cause) => tracing::warn!(cause, kept = state.keys.len(), "the key set could not be fetched"),
         }
@@ -125,8 +128,13 @@ impl Jwks {
 
 impl State {
     fn may_try(&self) -> bool {
-        let pause = if self.fetched.is_some() { Jwks::PAUSE } else { Jwks::PAUSE_WITHOUT };
-        self.tried.is_none_or(|at| at.elapsed() >= pause)
+        let pause = if self.is_older_than(Jwks::LONGEST_STALE) { Jwks::PAUSE_WITHOUT } else { Jwks::PAUSE };
+        self.tried_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) >= millis(pause))
+    }
+
+    /// Also when there is none, or when the clock was set back.
+    fn is_older_than(&self, age: Duration) -> bool {
+        self.fetched_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) > millis(age))
     }
 
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {

@@ -170,7 +170,11 @@ fn validation(source: &Source, is_shared: bool) -> Result<Validation, ConfigErro
         validation.required_spec_claims.insert("iss".into());
     }
     if let Some(audience) = audience {
-        validation.set_audience(&audience.split(',').map(str::trim).collect::<Vec<_>>());
+        let audiences: Vec<_> = audience.split(',').map(str::trim).filter(|audience| !audience.is_empty()).collect();
+        if audiences.is_empty() {
+            return Err(ConfigError::bad("JWT_AUDIENCE", "at least one audience"));
+        }
+        validation.set_audience(&audiences);
         validation.required_spec_claims.insert("aud".into());
     }
     Ok(validation)
@@ -198,9 +202,9 @@ impl SessionCookie {
         let all: Vec<_> = headers
             .get_all(COOKIE)
             .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(Cookie::split_parse)
-            .filter_map(Result::ok)
+            // Other cookies may have bytes of any kind.
+            .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
+            .flat_map(|line| Cookie::split_parse(line).filter_map(Result::ok).collect::<Vec<_>>())
             .filter(|cookie| cookie.name() == self.name && !cookie.value().is_empty())
             .collect();
         let token = match all.as_slice() {

@@ -16,6 +16,8 @@ use ring::hmac;
 
 const HASH_HEADER: &str = "x-user-hash";
 const EXPIRES_HEADER: &str = "x-user-hash-expires";
+/// No hash ends later; Unix time in s. A time of our days in ms is beyond it, and would be a hash without an end.
+const LAST_END_S: u64 = 100_000_000_000;
 
 /// The secrets: `HMAC_SECRET`, and `HMAC_SECRET_PREVIOUS` while they are being rotated.
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl UserHash {
 /// Whether a moment, in s, is still to come.
 fn is_ahead(expires: &[u8]) -> bool {
     let expires_s: Option<u64> = std::str::from_utf8(expires).ok().and_then(|digits| digits.parse().ok());
-    expires_s.is_some_and(|expires_s| expires_s > now_ms() / 1000)
+    expires_s.is_some_and(|expires_s| expires_s > now_ms() / 1000 && expires_s < LAST_END_S)
 }
 
 fn refused(cause: &'static str) -> Error {

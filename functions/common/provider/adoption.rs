@@ -7,8 +7,8 @@
 //! begins after the item was read makes the transaction fail and the adoption look again. Once adopted, a guest can take
 //! no lease, so nobody who knows the guest's secret ever sees anything of the user's.
 //!
-//! Only the identity moves. The user's first token is asked for as ever, so that what the guest's browser was given before
-//! is no token that the user is answered.
+//! Only the identity moves. The user's first token is asked for as ever, and the guest's is taken back: it stands for the same
+//! customer, and whoever has it could read on.
 
 use super::Provider;
 use crate::{
@@ -34,6 +34,8 @@ pub(super) enum Adoption {
 impl Provider {
     /// How long an adoption waits for the guest's own renewal: as long as leaves time to ask LiveChat under the same lease.
     const LONGEST_ADOPTION: Duration = Duration::from_secs(2);
+    /// How long the user waits for LiveChat to take the guest's token back: the new one is asked for under the same lease.
+    const LONGEST_REVOCATION: Duration = Duration::from_secs(1);
     /// How often it looks, in ms.
     const ADOPTION_POLL_MS: std::ops::Range<u64> = 40..80;
 
@@ -57,6 +59,10 @@ impl Provider {
                 match moved {
                     Adopted::Yes => {
                         tracing::info!("a guest became a user");
+                        if let Some(token) = record.token.filter(|token| token.lifetime.is_live(now_ms())) {
+                            let deadline = call.deadline.within(Self::LONGEST_REVOCATION);
+                            self.accounts.revoke(&token.access_token, deadline).await;
+                        }
                         return Ok(Adoption::Done(identity));
                     }
                     Adopted::LeaseLost => return Ok(Adoption::LeaseLost),

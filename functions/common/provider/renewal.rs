@@ -91,13 +91,6 @@ impl Provider {
         let running = record.running_quota(began_ms);
         // The lease has been counted by its number. What LiveChat was not asked for is given back.
         let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
-        let permit = match self.breaker.admit(patience, deadline).await {
-            Ok(permit) => permit,
-            Err(failure) => {
-                self.give_up(subject, lease, Some(&failure), uncounted, deadline).await;
-                return Err(failure.into());
-            }
-        };
         if record.identity.is_none()
             && let Some(guest) = &call.was_guest
         {
@@ -111,6 +104,13 @@ impl Provider {
                 }
             }
         }
+        let permit = match self.breaker.admit(patience, deadline).await {
+            Ok(permit) => permit,
+            Err(failure) => {
+                self.give_up(subject, lease, Some(&failure), uncounted, deadline).await;
+                return Err(failure.into());
+            }
+        };
         // So that the result can be stored in time, and while the lease is certainly still ours.
         let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
         let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));

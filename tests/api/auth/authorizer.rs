@@ -61,6 +61,14 @@ async fn with_iam_the_gateway_names_the_identity() {
     let entity = world.send(GetToken, &http).await.entity();
     let rest = rest_api_with(Value::Null, json!({"userArn": arn, "cognitoIdentityId": id}));
     assert_eq!(world.send(GetToken, &rest).await.entity(), entity);
+
+    // All users of the pool have the same ARN.
+    let world = self::world().await.with("AUTHORIZER_CLAIM", "userArn");
+    let cognito = json!({"amr": ["authenticated"], "identityId": id, "identityPoolId": "p"});
+    let http = http_api_with(json!({"iam": {"userArn": arn, "cognitoIdentity": cognito}}));
+    refuse(&world, GetToken, &http, "an ARN that others have too").await;
+    let rest = rest_api_with(Value::Null, json!({"userArn": arn, "cognitoIdentityId": id}));
+    refuse(&world, GetToken, &rest, "an ARN that others have too").await;
 }
 
 #[tokio::test]

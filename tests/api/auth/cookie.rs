@@ -27,6 +27,10 @@ async fn the_sites_pages_need_nothing_but_the_cookie() {
     // A page of the very origin that serves the API: browsers send no Origin with its GET.
     let event = anonymous_origin(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]);
     world.send(GetToken, &event).await.token();
+    // Another cookie, which some script set, is no reason to be nobody.
+    let beside = format!("city=Köln; session={}; x=\u{1f600}", token(&issuer, "alice"));
+    let headers = [("cookie", beside.as_str()), ("origin", ORIGIN)];
+    world.send(GetToken, &request(GetToken, None, &headers)).await.token();
     assert_eq!(world.sandbox.customers(), 1);
 }
 

@@ -89,6 +89,7 @@ async fn a_hash_can_have_an_end() {
         String::new(),
         "x".into(),
         "9".repeat(30),
+        (now_s() * 1000).to_string(),
     ] {
         refuse(&world, GetToken, &with(&hash(SECRET, &format!("alice\n{odd}")), &odd), &odd).await;
     }

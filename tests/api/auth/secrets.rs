@@ -42,11 +42,19 @@ async fn a_secret_can_stay_where_it_is_kept() {
     let issuer = Issuer::start().await;
     let old = "test-secret-of-last-year-0123456789-0123456789";
     let as_pair = json!({"JWT_SECRET": SECRET, "other": "x"}).to_string();
+    let old_as_pair = json!({"JWT_SECRET": old}).to_string();
     let with_line_feed = format!("{SECRET}\n");
-    let url = secrets_manager(&[("plain", SECRET), ("pair", &as_pair), ("old", old), ("line", &with_line_feed)]).await;
-    for name in ["plain", "pair", "line"] {
+    let url = secrets_manager(&[
+        ("plain", SECRET),
+        ("pair", &as_pair),
+        ("old", old),
+        ("old-pair", &old_as_pair),
+        ("line", &with_line_feed),
+    ])
+    .await;
+    for (name, previous) in [("plain", "old"), ("pair", "old-pair"), ("line", "old")] {
         let world = world(&url).await.with("AUTH", "jwt").with("JWT_SECRET_ARN", &format!("{ARN}{name}"));
-        let world = world.with("JWT_SECRET_PREVIOUS_ARN", &format!("{ARN}old"));
+        let world = world.with("JWT_SECRET_PREVIOUS_ARN", &format!("{ARN}{previous}"));
         for secret in [SECRET, old] {
             let token = issuer.token(Hs256(secret.as_bytes()), "alice");
             world.send(GetToken, &request(GetToken, None, &[("authorization", &bearer(&token))])).await.token();

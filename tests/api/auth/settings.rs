@@ -44,6 +44,15 @@ async fn what_is_missing_or_bad_is_named() {
         (&[("AUTH", "jwt"), ("JWT_JWKS_URL", "file:///etc/passwd")], &["JWT_JWKS_URL"]),
         (&[("AUTH", "jwt"), ("JWT_JWKS_URL", "http://127.0.0.1:9/jwks")], &["JWT_ISSUER"]),
         (&[("AUTH", "jwt"), ("JWT_JWKS_URL", "http://127.0.0.1:9/jwks"), ("JWT_ISSUER", "i")], &["JWT_AUDIENCE"]),
+        (
+            &[
+                ("AUTH", "jwt"),
+                ("JWT_JWKS_URL", "http://127.0.0.1:9/jwks"),
+                ("JWT_ISSUER", "i"),
+                ("JWT_AUDIENCE", " , "),
+            ],
+            &["JWT_AUDIENCE"],
+        ),
         (&[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("JWT_COOKIE", "session")], &["JWT_COOKIE", "ALLOWED_ORIGINS"]),
         (
             &[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("ALLOWED_ORIGINS", "*")],
