@@ -1,1 +1,51 @@
-//! Who a request is from.
+//! Who a request is from, where nobody is verified. The other modes are tested with the real binaries, in `tests/api/auth`.
+
+use super::*;
+use crate::identity::UserId;
+use lambda_http::{Body, http};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+async fn caller(settings: &[(&str, &str)], user: Option<&str>, headers: &[(&str, &str)]) -> Result<Caller, Error> {
+    let setting = |name: &str| match settings.iter().find(|(other, _)| *other == name) {
+        Some((_, value)) => Some((*value).to_owned()),
+        None => (name == "AUTH").then(|| "none".to_owned()),
+    };
+    let auth = Auth::read(&Source::new(setting)).await.expect("good settings");
+    let request = headers.iter().fold(http::Request::builder(), |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Body::Empty).expect("a request");
+    let user = user.map(|user| UserId::parse(user).expect("a good id"));
+    auth.caller(&request, user, Deadline::of_invocation(0)).await
+}
+
+fn user(id: &str) -> Principal {
+    Principal::User(UserId::parse(id).expect("a good id"))
+}
+
+fn guest() -> GuestId {
+    GuestId::of_secret(SECRET.as_bytes()).expect("a good secret")
+}
+
+#[tokio::test]
+async fn without_verification_the_path_says_who_it_is() {
+    let alice = Caller { principal: user("alice"), was_guest: None };
+    assert_eq!(caller(&[], Some("alice"), &[]).await, Ok(alice.clone()));
+    assert_eq!(caller(&[], Some("alice"), &[("x-guest-id", SECRET)]).await, Ok(alice), "there are no guests");
+    assert!(matches!(caller(&[], None, &[("x-guest-id", SECRET)]).await, Err(Error::InvalidRequest(_))));
+}
+
+#[tokio::test]
+async fn a_guest_is_one_until_there_is_a_user() {
+    let guests = ("GUESTS", "true");
+    let header = ("x-guest-id", SECRET);
+    let as_guest = Caller { principal: Principal::Guest(guest()), was_guest: None };
+    assert_eq!(caller(&[guests], None, &[header]).await, Ok(as_guest));
+    let logged_in = Caller { principal: user("alice"), was_guest: Some(guest()) };
+    assert_eq!(caller(&[guests], Some("alice"), &[header]).await, Ok(logged_in));
+    let kept_apart = Caller { principal: user("alice"), was_guest: None };
+    assert_eq!(caller(&[guests, ("ADOPT_GUESTS", "false")], Some("alice"), &[header]).await, Ok(kept_apart));
+    for headers in [&[("x-guest-id", "short")] as &[_], &[header, header]] {
+        assert!(matches!(caller(&[guests], None, headers).await, Err(Error::InvalidRequest(_))));
+        assert!(matches!(caller(&[guests], Some("alice"), headers).await, Err(Error::InvalidRequest(_))));
+    }
+}
