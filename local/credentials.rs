@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use cip::{caller::install_crypto, identity::UserId, time::now_ms};
+use cip::{caller::install_crypto, config::SHORTEST_SECRET, identity::UserId, time::now_ms};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use ring::hmac;
 use serde::Deserialize;
@@ -24,8 +24,6 @@ use uuid::Uuid;
 
 /// How long a token is good, in s.
 const LIFETIME_S: u64 = 8 * 60 * 60;
-/// The shortest secret that the functions take, in bytes.
-const SHORTEST_SECRET: usize = 32;
 
 /// What tokens are verified with, with `AUTH=jwt` and `authorizer`.
 const KEYS_OF_TOKENS: [&str; 6] = [

@@ -8,9 +8,9 @@ mod miss;
 use crate::{
     config::{LiveChat, Tenant},
     error::{Error, Failure},
+    https,
     identity::{Group, Identity},
     time::{Deadline, now_ms},
-    tls,
 };
 pub use answer::Grant;
 pub use miss::Miss;
@@ -31,13 +31,14 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
     /// One attempt, from connecting to the last byte of the answer.
     const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
     /// An attempt with less time than this is not worth the customer that it might leave behind.
     pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
     /// The longest that a user who logs out waits for LiveChat.
     const LONGEST_REVOCATION: Duration = Duration::from_secs(2);
+    /// The longest answer, in bytes.
+    const LONGEST_BODY: usize = 65_536;
     /// A frozen function's connections die without a word, so only young ones are used again.
     const IDLE_CONNECTION: Duration = Duration::from_secs(10);
     /// The longest that all attempts for one renewal take. A time-out is final, so a second attempt follows a quick failure.
@@ -48,14 +49,7 @@ impl Accounts {
     /// # Errors
     /// None that a site could cause: only if the TLS library does not support its own defaults.
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls::mozilla())
-            .connect_timeout(Self::CONNECT_TIMEOUT)
-            .pool_idle_timeout(Self::IDLE_CONNECTION)
-            // A redirect would carry the cookies to another place.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
+        let http = https::client().pool_idle_timeout(Self::IDLE_CONNECTION).build()?;
         Ok(Self { http, settings: Arc::new(settings) })
     }
 
@@ -123,14 +117,10 @@ impl Accounts {
     /// Takes a token back, so that whoever uses it is logged out. Once, and if LiveChat does not do it that is only logged: the
     /// token is out of the store already, and ends by itself.
     pub async fn revoke(&self, token: &SecretString, deadline: Deadline) {
-        let base = self.settings.accounts_url.as_str().trim_end_matches('/');
-        let version = match &self.settings.tenant {
-            Tenant::Organization(_) => "/v2",
-            Tenant::License(_) => "",
-        };
+        // A group's token too is taken back where tokens without one are given.
         let request = self
             .http
-            .delete(format!("{base}{version}/customer/token"))
+            .delete(self.url(None))
             .timeout(deadline.left().min(Self::LONGEST_REVOCATION))
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
@@ -159,7 +149,8 @@ impl Accounts {
             request = request.header(COOKIE, answer::cookie_header(&identity.cookies)?);
         }
         let mut response = request.send().await.map_err(in_time)?;
-        let body = limited_body(&mut response, in_time).await?;
+        let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
+        let body = body.ok_or_else(|| Miss::Nonsense("an answer of more than 64 KiB".into()))?;
         answer::read(response.status(), response.headers(), &body, known, asked_at_ms)
     }
 
@@ -198,21 +189,4 @@ impl Accounts {
         };
         serde_json::to_string(&grant).unwrap_or_default()
     }
-}
-
-/// In bytes.
-const LONGEST_BODY: usize = 65_536;
-
-async fn limited_body(
-    response: &mut reqwest::Response,
-    of_error: impl Fn(reqwest::Error) -> Miss,
-) -> Result<Vec<u8>, Miss> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(&of_error)? {
-        if body.len() + chunk.len() > LONGEST_BODY {
-            return Err(Miss::Nonsense("an answer of more than 64 KiB".into()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }

@@ -33,6 +33,9 @@ use user_hash::UserHash;
 
 pub use crypto::install as install_crypto;
 
+/// No credential ends later; Unix time in s. A time of our days in ms is beyond it, and would be a credential without an end.
+const LAST_END_S: u64 = 100_000_000_000;
+
 /// The header with a guest's secret.
 pub const GUEST_HEADER: &str = "x-guest-id";
 
@@ -145,13 +148,7 @@ impl Auth {
     /// A request without credentials.
     fn nobody(&self) -> Error {
         let expected = match &self.mode {
-            Mode::None => {
-                return Error::InvalidRequest(
-                    "The request does not say which user it is for: with AUTH=none the path must end in /{user}, such \
-                     as /getToken/4711."
-                        .into(),
-                );
-            }
+            Mode::None => return no_user("none"),
             Mode::Jwt(jwt) => jwt.expected(),
             Mode::Authorizer(_) => Credential::Gateway,
             Mode::Hmac(_) => Credential::UserHash,
@@ -170,6 +167,14 @@ fn accepted_unverified(source: &Source) -> Result<Mode, ConfigError> {
         ));
     }
     Ok(Mode::None)
+}
+
+/// A path that does not name the user, in a mode that needs it to.
+fn no_user(auth: &str) -> Error {
+    Error::InvalidRequest(format!(
+        "The request does not say which user it is for: with AUTH={auth} the path must end in /{{user}}, such as \
+         /getToken/4711."
+    ))
 }
 
 /// The guest who a request comes from, or came from until they logged in.

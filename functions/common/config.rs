@@ -6,7 +6,7 @@ mod source;
 use crate::caller::Auth;
 use reqwest::Url;
 
-pub use source::{ConfigError, Source};
+pub use source::{ConfigError, SHORTEST_SECRET, Source};
 pub(crate) use source::{Secret, safe_url};
 
 /// What all four functions read.

@@ -24,7 +24,7 @@
 //! | [`accounts`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong, and what the caller is told |
 //! | [`telemetry`] | logs |
-//! | `aws`, `secrets`, `tls` | clients of AWS's, the secrets that it keeps, and which certificates are trusted |
+//! | `aws`, `secrets`, `https` | clients of AWS's and the secrets that it keeps; clients of others |
 //! | [`time`] | clocks and deadlines |
 //!
 //! The heart is *renewal* (`provider/renewal.rs`): whoever needs a new token takes the user's lease with one conditional write,
@@ -40,6 +40,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod http;
+mod https;
 pub mod identity;
 pub mod operation;
 pub mod provider;
@@ -47,4 +48,3 @@ mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod time;
-mod tls;

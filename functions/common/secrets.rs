@@ -8,29 +8,40 @@ use aws_sdk_secretsmanager::{
 use secrecy::SecretString;
 use serde_json::Value;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// The longest that reading one takes, retries included.
 const LONGEST_READ: Duration = Duration::from_secs(3);
 
-/// The secret with this ARN. The console makes secrets of names and values; then it is the value of `name`. Otherwise it is the
-/// whole text.
-///
-/// # Errors
-/// Why it cannot be had, as the end of a sentence that the setting's name begins.
-pub(crate) async fn read(arn: &str, name: &str) -> Result<SecretString, String> {
-    let client = Client::new(&aws::config("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ).await);
-    let answer = client.get_secret_value().secret_id(arn).send().await;
-    let answer = answer.map_err(|error| format!("cannot be read: {}", why(&error)))?;
-    let text = answer.secret_string.ok_or("names a secret that is no text: store it as plain text")?;
-    match serde_json::from_str(&text) {
-        // The previous secret was the secret of that name once.
-        Ok(Value::Object(mut values)) => {
-            match values.remove(name).or_else(|| values.remove(name.trim_end_matches("_PREVIOUS"))) {
-                Some(Value::String(secret)) => Ok(secret.trim().into()),
-                _ => Err(format!("names a secret of names and values without a text {name}")),
+/// The service. Whoever reads two secrets connects once, and who reads none never.
+#[derive(Debug, Default)]
+pub(crate) struct Manager(OnceCell<Client>);
+
+impl Manager {
+    /// The secret with this ARN. The console makes secrets of names and values; then it is the value of `name`. Otherwise it is the
+    /// whole text.
+    ///
+    /// # Errors
+    /// Why it cannot be had, as the end of a sentence that the setting's name begins.
+    pub(crate) async fn read(&self, arn: &str, name: &str) -> Result<SecretString, String> {
+        let answer = self.client().await.get_secret_value().secret_id(arn).send().await;
+        let answer = answer.map_err(|error| format!("cannot be read: {}", why(&error)))?;
+        let text = answer.secret_string.ok_or("names a secret that is no text: store it as plain text")?;
+        match serde_json::from_str(&text) {
+            // The previous secret was the secret of that name once.
+            Ok(Value::Object(mut values)) => {
+                match values.remove(name).or_else(|| values.remove(name.trim_end_matches("_PREVIOUS"))) {
+                    Some(Value::String(secret)) => Ok(secret.trim().into()),
+                    _ => Err(format!("names a secret of names and values without a text {name}")),
+                }
             }
+            _ => Ok(text.trim().into()),
         }
-        _ => Ok(text.trim().into()),
+    }
+
+    async fn client(&self) -> &Client {
+        let connect = async || Client::new(&aws::config("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ).await);
+        self.0.get_or_init(connect).await
     }
 }
 

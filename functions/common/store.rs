@@ -174,26 +174,10 @@ impl Store {
         deadline: Deadline,
     ) -> Result<Stored, Error> {
         let request = self
-            .update_under(
-                subject,
-                lease,
-                quota,
-                "#entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #t = :token, \
-                 #expires = :expires,",
-                ", #failed",
-            )
-            .expression_attribute_names("#entity", item::ENTITY_ID)
-            .expression_attribute_names("#cookies", item::COOKIES)
-            .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
-            .expression_attribute_names("#former", item::FORMER)
+            .update_under(subject, lease, quota, &format!("{SET_IDENTITY} #t = :token,"), ", #failed")
             .expression_attribute_names("#t", item::TOKEN)
-            .expression_attribute_names("#expires", item::EXPIRES_AT_S)
-            .expression_attribute_values(":entity", AttributeValue::S(identity.entity_id.clone()))
-            .expression_attribute_values(":cookies", item::of_cookies(&identity.cookies))
-            .expression_attribute_values(":lapse", number(identity.cookies_lapse_at_s))
-            .expression_attribute_values(":former", item::of_former(&identity.former))
-            .expression_attribute_values(":token", item::of_token(token))
-            .expression_attribute_values(":expires", number(identity.cookies_lapse_at_s + Self::KEPT_AFTER_LAPSE_S));
+            .expression_attribute_values(":token", item::of_token(token));
+        let request = with_identity(request, identity);
         Ok(match self.send(request, deadline).await? {
             Update::Done(_) => Stored::Yes,
             Update::Refused(item) => {
@@ -253,8 +237,18 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// The end of `lease`: an update that only takes effect while the lease is its owner's, which is the fence. Sets and
-    /// removes what `set` and `remove` say, and the quota if there is a new one.
+    /// An update that only takes effect while `lease` is its owner's.
+    fn update_fenced(&self, subject: &Subject, lease: &Lease) -> UpdateItemFluentBuilder {
+        self.update(subject)
+            .condition_expression(FENCE)
+            .expression_attribute_names("#owner", item::LEASE_OWNER)
+            .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
+            .expression_attribute_names("#seq", item::LEASE_SEQ)
+            .expression_attribute_values(":owner", AttributeValue::S(lease.owner.clone()))
+            .expression_attribute_values(":seq", number(lease.seq))
+    }
+
+    /// The end of `lease`, fenced. Sets and removes what `set` and `remove` say, and the quota if there is a new one.
     fn update_under(
         &self,
         subject: &Subject,
@@ -265,15 +259,9 @@ impl Store {
     ) -> UpdateItemFluentBuilder {
         let set_quota = if quota.is_some() { "#since = :since, #last = :last," } else { "" };
         let mut request = self
-            .update(subject)
+            .update_fenced(subject, lease)
             .update_expression(format!("SET {set} {set_quota} #version = #version + :one REMOVE #until{remove}"))
-            .condition_expression("#owner = :owner AND #seq = :seq AND attribute_exists(#until)")
-            .expression_attribute_names("#owner", item::LEASE_OWNER)
-            .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
-            .expression_attribute_names("#seq", item::LEASE_SEQ)
-            .expression_attribute_names("#failed", item::FAILED)
-            .expression_attribute_values(":owner", AttributeValue::S(lease.owner.clone()))
-            .expression_attribute_values(":seq", number(lease.seq));
+            .expression_attribute_names("#failed", item::FAILED);
         if let Some(quota) = quota {
             request = request
                 .expression_attribute_names("#since", item::QUOTA_SINCE_MS)
@@ -305,6 +293,27 @@ impl Store {
             }
         }
     }
+}
+
+/// The condition under which a lease is still its owner's.
+const FENCE: &str = "#owner = :owner AND #seq = :seq AND attribute_exists(#until)";
+/// What sets the identity, in an update that [`with_identity`] completes.
+const SET_IDENTITY: &str =
+    "#entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #expires = :expires,";
+
+/// The names and values of [`SET_IDENTITY`].
+fn with_identity(request: UpdateItemFluentBuilder, identity: &Identity) -> UpdateItemFluentBuilder {
+    request
+        .expression_attribute_names("#entity", item::ENTITY_ID)
+        .expression_attribute_names("#cookies", item::COOKIES)
+        .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
+        .expression_attribute_names("#former", item::FORMER)
+        .expression_attribute_names("#expires", item::EXPIRES_AT_S)
+        .expression_attribute_values(":entity", AttributeValue::S(identity.entity_id.clone()))
+        .expression_attribute_values(":cookies", item::of_cookies(&identity.cookies))
+        .expression_attribute_values(":lapse", number(identity.cookies_lapse_at_s))
+        .expression_attribute_values(":former", item::of_former(&identity.former))
+        .expression_attribute_values(":expires", number(identity.cookies_lapse_at_s + Store::KEPT_AFTER_LAPSE_S))
 }
 
 enum Update {

@@ -69,9 +69,7 @@ async fn a_fresh_token_never_comes_from_a_call_that_was_under_way() {
         assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
     }
     let under_way = tokio::spawn(async move { first.call(GetFreshToken, "alice").await });
-    while world.sandbox.calls().token == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.until_livechat_is_asked(1).await;
     let later = second.call(GetFreshToken, "alice").await;
     let earlier = under_way.await.expect("an answer");
     assert_eq!(earlier.entity(), later.entity());

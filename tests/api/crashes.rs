@@ -6,12 +6,6 @@ use cip::time::now_ms;
 use local::sandbox::{CstMode, Fault};
 use std::time::Duration;
 
-async fn until_livechat_is_asked(world: &World) {
-    while world.sandbox.calls().token == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 async fn somebody_holds_the_lease(world: &World, until_ms: u64) {
     let until = AttributeValue::N(until_ms.to_string());
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], until).await;
@@ -24,7 +18,7 @@ async fn a_holder_that_died_is_followed_by_whoever_waits() {
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
     let dies = world.spawn(GetToken).await;
     dies.start(&http_api(GetToken, "alice", ""), Duration::from_secs(15)).await;
-    until_livechat_is_asked(&world).await;
+    world.until_livechat_is_asked(1).await;
     dies.kill();
     world.sandbox.set(|settings| settings.latency_ms = 0);
     assert!(world.item("alice").await.contains_key("leaseUntil"));
@@ -41,7 +35,7 @@ async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
     let late = world.spawn(GetToken).await;
     let request = http_api(GetToken, "alice", "");
     let late = tokio::spawn(async move { late.send(&request).await });
-    until_livechat_is_asked(&world).await;
+    world.until_livechat_is_asked(1).await;
     // As if its lease had lapsed: to everybody else it has.
     let long_ago = AttributeValue::N((now_ms() - 60_000).to_string());
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], long_ago).await;

@@ -29,6 +29,12 @@ fn as_user_who_was(binary: Binary, user: &str, secret: &str) -> Value {
     request(binary, Some(user), &[("x-guest-id", secret)])
 }
 
+/// The guest's lease, as it would be at another time.
+async fn lease_until(world: &World, until_ms: u64) {
+    let until = AttributeValue::N(until_ms.to_string());
+    world.change_guest(GUEST, "SET #leaseUntil = :leaseUntil", &["leaseUntil"], until).await;
+}
+
 #[tokio::test]
 async fn a_guest_keeps_one_customer_and_the_table_does_not_know_the_secret() {
     let world = world().await;
@@ -231,9 +237,7 @@ async fn an_adoption_waits_for_the_guests_own_renewal() {
     // The guest's very first call is under way when they log in.
     let guest = world.spawn(GetToken).await;
     let first = tokio::spawn(async move { guest.send(&as_guest(GetToken, GUEST)).await });
-    while world.sandbox.calls().token == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.until_livechat_is_asked(1).await;
     let user = world.send(GetToken, &as_user_who_was(GetToken, "alice", GUEST)).await;
     assert_eq!(user.entity(), first.await.expect("an answer").entity());
     assert_eq!(world.sandbox.customers(), 1);
@@ -245,18 +249,10 @@ async fn an_adoption_waits_for_the_guests_own_renewal() {
 async fn a_guest_whose_renewal_hangs_keeps_the_user_waiting_for_two_seconds_only() {
     let world = world().await;
     world.send(GetToken, &as_guest(GetToken, GUEST)).await.token();
-    let hold = |until_ms: u64| {
-        let guest = cip::identity::GuestId::of_secret(GUEST.as_bytes()).expect("a good secret");
-        let request = world
-            .dynamodb
-            .update_item()
-            .table_name(&world.table)
-            .key("pk", AttributeValue::S(format!("guest#{}", guest.as_str())))
-            .key("sk", AttributeValue::S("identity".into()))
-            .update_expression("SET leaseUntil = :until, leaseOwner = :owner")
-            .expression_attribute_values(":until", AttributeValue::N(until_ms.to_string()))
-            .expression_attribute_values(":owner", AttributeValue::S("somebody".into()));
-        async move { request.send().await.expect("a change") }
+    let hold = async |until_ms: u64| {
+        lease_until(&world, until_ms).await;
+        let owner = AttributeValue::S("somebody".into());
+        world.change_guest(GUEST, "SET #leaseOwner = :leaseOwner", &["leaseOwner"], owner).await;
     };
     hold(now_ms() + 10_000).await;
     let event = as_user_who_was(GetToken, "alice", GUEST);
@@ -275,20 +271,9 @@ async fn a_guest_who_woke_up_after_the_adoption_stores_nothing() {
     world.sandbox.set(|settings| settings.latency_ms = 2_500);
     let late = world.spawn(GetFreshToken).await;
     let late = tokio::spawn(async move { late.send(&as_guest(GetFreshToken, GUEST)).await });
-    while world.sandbox.calls().token < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.until_livechat_is_asked(2).await;
     // As if its lease had lapsed: to everybody else it has.
-    let guest = cip::identity::GuestId::of_secret(GUEST.as_bytes()).expect("a good secret");
-    let lapse = world
-        .dynamodb
-        .update_item()
-        .table_name(&world.table)
-        .key("pk", AttributeValue::S(format!("guest#{}", guest.as_str())))
-        .key("sk", AttributeValue::S("identity".into()))
-        .update_expression("SET leaseUntil = :until")
-        .expression_attribute_values(":until", AttributeValue::N((now_ms() - 60_000).to_string()));
-    lapse.send().await.expect("a change");
+    lease_until(&world, now_ms() - 60_000).await;
     world.sandbox.set(|settings| settings.latency_ms = 0);
     let user = world.send(GetToken, &as_user_who_was(GetToken, "alice", GUEST)).await;
     assert_eq!(user.entity(), entity);
@@ -304,9 +289,7 @@ async fn who_dies_in_the_middle_of_an_adoption_leaves_one_identity() {
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
     let dies = world.spawn(GetToken).await;
     dies.start(&as_user_who_was(GetToken, "alice", GUEST), Duration::from_secs(15)).await;
-    while world.sandbox.calls().token < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    world.until_livechat_is_asked(2).await;
     dies.kill();
     world.sandbox.set(|settings| settings.latency_ms = 0);
     // The identity is the user's already, and the next call goes on with it, whoever the browser's guest is by then.

@@ -113,10 +113,7 @@ async fn with_transactions(upstream: String, conflicts: usize) -> String {
             (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
         }
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(forward)).await });
-    url
+    serve(Router::new().fallback(forward)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

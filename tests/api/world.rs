@@ -195,8 +195,7 @@ impl World {
 
     /// What is stored for the guest with this secret.
     pub(crate) async fn guest_item(&self, secret: &str) -> HashMap<String, AttributeValue> {
-        let guest = GuestId::of_secret(secret.as_bytes()).expect("a good secret");
-        self.item_of(&format!("guest#{}", guest.as_str()), "identity").await
+        self.item_of(&guest_key(secret), "identity").await
     }
 
     async fn item_of(&self, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
@@ -233,11 +232,20 @@ impl World {
 
     /// Changes the user's stored item. The expression names attributes as `#name` and the value as `:` and the last name.
     pub(crate) async fn change_item(&self, user: &str, expression: &str, names: &[&str], value: AttributeValue) {
+        self.change(format!("user#{user}"), expression, names, value).await;
+    }
+
+    /// The same of the item of the guest with this secret.
+    pub(crate) async fn change_guest(&self, secret: &str, expression: &str, names: &[&str], value: AttributeValue) {
+        self.change(guest_key(secret), expression, names, value).await;
+    }
+
+    async fn change(&self, pk: String, expression: &str, names: &[&str], value: AttributeValue) {
         let mut request = self
             .dynamodb
             .update_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(format!("user#{user}")))
+            .key("pk", AttributeValue::S(pk))
             .key("sk", AttributeValue::S("identity".into()))
             .update_expression(expression);
         for name in names {
@@ -245,6 +253,13 @@ impl World {
         }
         let last = names.last().expect("a name");
         request.expression_attribute_values(format!(":{last}"), value).send().await.expect("a change");
+    }
+
+    /// Waits until LiveChat has been asked for so many tokens.
+    pub(crate) async fn until_livechat_is_asked(&self, times: u64) {
+        while self.sandbox.calls().token < times {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Everything that functions logged and answered so far.
@@ -449,6 +464,18 @@ pub(crate) fn request(binary: Binary, user: Option<&str>, headers: &[(&str, &str
 /// A subject, as the functions make it of a request.
 pub(crate) fn subject(user: &str, group: Option<u32>) -> Subject {
     Subject { principal: Principal::User(UserId::parse(user).expect("a good id")), group: group.map(Group) }
+}
+
+fn guest_key(secret: &str) -> String {
+    format!("guest#{}", GuestId::of_secret(secret.as_bytes()).expect("a good secret").as_str())
+}
+
+/// Serves something that stands in for a service, on a free port, until the test ends; its URL.
+pub(crate) async fn serve(router: axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
 }
 
 /// A client for whatever listens on this machine, without any of our code between.

@@ -8,8 +8,8 @@ use super::keys::{Algorithms, Key};
 use crate::{
     config::{ConfigError, safe_url},
     error::Error,
+    https,
     time::{millis, now_ms},
-    tls,
 };
 use jsonwebtoken::{Algorithm, jwk::Jwk};
 use reqwest::{Client, Url};
@@ -55,13 +55,8 @@ impl Jwks {
     /// [`ConfigError`] if the URL is none.
     pub(super) async fn connect(url: &str, algorithms: Algorithms) -> Result<Self, ConfigError> {
         let url = safe_url("JWT_JWKS_URL", url)?;
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls::mozilla())
-            .connect_timeout(Duration::from_secs(1))
+        let http = https::client()
             .timeout(Self::LONGEST_FETCH)
-            // Keys come from where the settings say and nowhere else.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .build()
             .map_err(|_| ConfigError::new("JWT_JWKS_URL cannot be used: TLS does not start."))?;
         let jwks = Self { url, algorithms, http, state: Mutex::default() };
@@ -111,13 +106,8 @@ impl Jwks {
         if !answer.status().is_success() {
             return Err("the answer's status is not 200");
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > Self::LONGEST_BODY {
-                return Err("the answer has more than 256 KiB");
-            }
-        }
+        let body = https::body(&mut answer, Self::LONGEST_BODY).await.map_err(failed)?;
+        let body = body.ok_or("the answer has more than 256 KiB")?;
         let set: Set = serde_json::from_slice(&body).map_err(|_| "the answer is no key set")?;
         // One by one: a kind of key that is not known must not take the others along.
         let jwks = set.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());

@@ -2,7 +2,7 @@
 //! `Authorization` (RFC 6750), or in the site's own session cookie.
 
 use super::{
-    crypto,
+    LAST_END_S, crypto,
     jwks::Jwks,
     keys::{Algorithms, Key},
     only,
@@ -51,8 +51,6 @@ impl Jwt {
     const LONGEST_TOKEN: usize = 8 * 1024;
     /// How far clocks may be apart, in s.
     const LEEWAY_S: u64 = 60;
-    /// No token ends later; Unix time in s. A time of our days in ms is beyond it, and would be a token without an end.
-    const LAST_END_S: f64 = 100_000_000_000.0;
 
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or bad.
@@ -135,7 +133,9 @@ impl Jwt {
 
     /// What the library lets pass and no identity provider means.
     fn beside_the_standard(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
-        if claims.get("exp").and_then(Value::as_f64).is_none_or(|exp_s| exp_s > Self::LAST_END_S) {
+        #[expect(clippy::cast_precision_loss, reason = "it is exact")]
+        let last_end_s = LAST_END_S as f64;
+        if claims.get("exp").and_then(Value::as_f64).is_none_or(|exp_s| exp_s > last_end_s) {
             return Err("exp is in ms, or further away than anybody means");
         }
         if self.validation.iss.is_some() && !claims.get("iss").is_some_and(Value::is_string) {
@@ -161,16 +161,15 @@ impl Jwt {
 fn validation(source: &Source, is_shared: bool) -> Result<Validation, ConfigError> {
     let wanted = |name, what| if is_shared { source.required(name, what).map(Some) } else { Ok(source.optional(name)) };
     let issuer = wanted("JWT_ISSUER", "the `iss` of your identity provider's tokens")?;
-    let audience = wanted("JWT_AUDIENCE", "the `aud` of the tokens that are meant for this service")?;
+    let audiences = wanted("JWT_AUDIENCE", "the `aud` of the tokens that are meant for this service")?;
     let mut validation = Validation { leeway: Jwt::LEEWAY_S, validate_nbf: true, ..Validation::default() };
-    // `sub` may be of any form unless it is the user's claim.
-    validation.validate_aud = audience.is_some();
+    validation.validate_aud = audiences.is_some();
     if let Some(issuer) = issuer {
         validation.set_issuer(&[issuer]);
         validation.required_spec_claims.insert("iss".into());
     }
-    if let Some(audience) = audience {
-        let audiences: Vec<_> = audience.split(',').map(str::trim).filter(|audience| !audience.is_empty()).collect();
+    if audiences.is_some() {
+        let audiences = source.list("JWT_AUDIENCE");
         if audiences.is_empty() {
             return Err(ConfigError::bad("JWT_AUDIENCE", "at least one audience"));
         }

@@ -14,10 +14,9 @@ impl Origins {
     /// meant.
     pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
         const NAME: &str = "ALLOWED_ORIGINS";
-        let list = source.optional(NAME).unwrap_or_default();
-        let origins: Vec<_> = list.split(',').map(str::trim).filter(|origin| !origin.is_empty()).collect();
+        let origins = source.list(NAME);
         if origins.iter().all(|origin| is_origin(origin)) {
-            return Ok(Self(origins.into_iter().map(str::to_owned).collect()));
+            return Ok(Self(origins));
         }
         Err(ConfigError::bad(
             NAME,

@@ -4,7 +4,7 @@
 //! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number; user ids have no line feeds,
 //! so neither can pass for the other.
 
-use super::only;
+use super::{LAST_END_S, no_user, only};
 use crate::{
     config::{ConfigError, Source},
     error::{Credential, Error},
@@ -16,8 +16,6 @@ use ring::hmac;
 
 const HASH_HEADER: &str = "x-user-hash";
 const EXPIRES_HEADER: &str = "x-user-hash-expires";
-/// No hash ends later; Unix time in s. A time of our days in ms is beyond it, and would be a hash without an end.
-const LAST_END_S: u64 = 100_000_000_000;
 
 /// The secrets: `HMAC_SECRET`, and `HMAC_SECRET_PREVIOUS` while they are being rotated.
 #[derive(Debug)]
@@ -43,13 +41,7 @@ impl UserHash {
         let hash = only(headers, HASH_HEADER).map_err(|_| refused("two hashes"))?;
         let expires = only(headers, EXPIRES_HEADER).map_err(|_| refused("two ends"))?;
         let Some(hash) = hash else { return Ok(None) };
-        let user = in_path.ok_or_else(|| {
-            Error::InvalidRequest(
-                "The request does not say which user it is for: with AUTH=hmac the path must end in /{user}, such as \
-                 /getToken/4711."
-                    .into(),
-            )
-        })?;
+        let user = in_path.ok_or_else(|| no_user("hmac"))?;
         let hash = hex::decode(hash).map_err(|_| refused("the hash is not in hexadecimal"))?;
         let mut message = user.as_str().as_bytes().to_vec();
         if let Some(expires) = expires {

@@ -1,6 +1,6 @@
 //! Where settings come from, and why one is refused: the reader that all of them go through.
 
-use crate::secrets;
+use crate::secrets::Manager;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -32,10 +32,10 @@ impl ConfigError {
 #[derive(Clone, Debug)]
 pub(crate) struct Secret(SecretString);
 
-impl Secret {
-    /// The shortest, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
-    const SHORTEST: usize = 32;
+/// The shortest secret, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
+pub const SHORTEST_SECRET: usize = 32;
 
+impl Secret {
     pub(crate) fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }
@@ -68,6 +68,12 @@ impl<'a> Source<'a> {
         self.optional(name).ok_or_else(|| ConfigError(format!("{name} is not set: it must be {what}.")))
     }
 
+    /// The parts of a list with commas between; what is empty is none.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let list = self.optional(name).unwrap_or_default();
+        list.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
         match self.optional(name).as_deref() {
             None => Ok(default),
@@ -81,7 +87,8 @@ impl<'a> Source<'a> {
     /// AWS Secrets Manager, with the variable `<name>_ARN` for where.
     pub(crate) async fn secrets(&self, name: &str) -> Result<Vec<Secret>, ConfigError> {
         let previous = format!("{name}_PREVIOUS");
-        match (self.secret(name).await?, self.secret(&previous).await?) {
+        let manager = Manager::default();
+        match (self.secret(name, &manager).await?, self.secret(&previous, &manager).await?) {
             (None, Some(_)) => {
                 Err(ConfigError(format!("{previous} is set and {name} is not: {name} must be the newer secret.")))
             }
@@ -89,20 +96,20 @@ impl<'a> Source<'a> {
         }
     }
 
-    async fn secret(&self, name: &str) -> Result<Option<Secret>, ConfigError> {
+    async fn secret(&self, name: &str, manager: &Manager) -> Result<Option<Secret>, ConfigError> {
         let arn_name = format!("{name}_ARN");
         let (at, secret) = match (self.optional(name), self.optional(&arn_name)) {
             (None, None) => return Ok(None),
             (Some(secret), None) => (name, secret.into()),
             (None, Some(arn)) => {
-                let read = secrets::read(&arn, name).await;
+                let read = manager.read(&arn, name).await;
                 (arn_name.as_str(), read.map_err(|why| ConfigError(format!("{arn_name} {why}.")))?)
             }
             (Some(_), Some(_)) => {
                 return Err(ConfigError(format!("{name} and {arn_name} are both set: set one of them.")));
             }
         };
-        if secret.expose_secret().len() < Secret::SHORTEST {
+        if secret.expose_secret().len() < SHORTEST_SECRET {
             return Err(ConfigError::bad(at, "a secret of at least 32 bytes: make it with `openssl rand -base64 48`"));
         }
         Ok(Some(Secret(secret)))

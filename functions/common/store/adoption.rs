@@ -1,15 +1,14 @@
 //! A guest becomes a user: the identity moves from one item to another, in one transaction.
 
-use super::{Store, failed, item, number, too_slow};
+use super::{FENCE, SET_IDENTITY, Store, failed, item, number, too_slow, with_identity};
 use crate::{
     error::Error,
     identity::{Identity, Lease, Subject},
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::{
-    error::BuildError,
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, TransactWriteItem, Update},
+    operation::{transact_write_items::TransactWriteItemsError, update_item::builders::UpdateItemFluentBuilder},
+    types::{TransactWriteItem, Update},
 };
 
 /// What became of a try to move a guest's identity.
@@ -36,13 +35,11 @@ impl Store {
         identity: &Identity,
         deadline: Deadline,
     ) -> Result<Adopted, Error> {
-        let move_in = self.move_in(user, lease, identity).map_err(|_| unbuilt())?;
-        let move_out = self.move_out(guest, guest_version).map_err(|_| unbuilt())?;
         let request = self
             .client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(move_in).build())
-            .transact_items(TransactWriteItem::builder().update(move_out).build());
+            .transact_items(part(&self.move_in(user, lease, identity))?)
+            .transact_items(part(&self.move_out(guest, guest_version))?);
         let Err(error) = deadline.bound(request.send()).await.map_err(|_| too_slow())? else {
             return Ok(Adopted::Yes);
         };
@@ -63,52 +60,21 @@ impl Store {
         }
     }
 
-    fn move_in(&self, user: &Subject, lease: &Lease, identity: &Identity) -> Result<Update, BuildError> {
-        let (pk, sk) = item::key(user);
-        Update::builder()
-            .table_name(&self.table)
-            .key(item::PK, pk)
-            .key(item::SK, sk)
-            .update_expression(
-                "SET #entity = :entity, #cookies = :cookies, #lapse = :lapse, #former = :former, #expires = :expires, \
-                 #version = #version + :one",
-            )
-            .condition_expression(
-                "#owner = :owner AND #seq = :seq AND attribute_exists(#until) AND attribute_not_exists(#entity)",
-            )
-            .expression_attribute_names("#entity", item::ENTITY_ID)
-            .expression_attribute_names("#cookies", item::COOKIES)
-            .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
-            .expression_attribute_names("#former", item::FORMER)
-            .expression_attribute_names("#expires", item::EXPIRES_AT_S)
-            .expression_attribute_names("#version", item::VERSION)
-            .expression_attribute_names("#owner", item::LEASE_OWNER)
-            .expression_attribute_names("#seq", item::LEASE_SEQ)
-            .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
-            .expression_attribute_values(":entity", AttributeValue::S(identity.entity_id.clone()))
-            .expression_attribute_values(":cookies", item::of_cookies(&identity.cookies))
-            .expression_attribute_values(":lapse", number(identity.cookies_lapse_at_s))
-            .expression_attribute_values(":former", item::of_former(&identity.former))
-            .expression_attribute_values(":expires", number(identity.cookies_lapse_at_s + Self::KEPT_AFTER_LAPSE_S))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":owner", AttributeValue::S(lease.owner.clone()))
-            .expression_attribute_values(":seq", number(lease.seq))
-            .build()
+    fn move_in(&self, user: &Subject, lease: &Lease, identity: &Identity) -> UpdateItemFluentBuilder {
+        with_identity(self.update_fenced(user, lease), identity)
+            .update_expression(format!("SET {SET_IDENTITY} #version = #version + :one"))
+            .condition_expression(format!("{FENCE} AND attribute_not_exists(#entity)"))
     }
 
     /// The end of a lease goes too, so that a holder who was presumed dead stores nothing.
-    fn move_out(&self, guest: &Subject, guest_version: u64) -> Result<Update, BuildError> {
-        let (pk, sk) = item::key(guest);
-        Update::builder()
-            .table_name(&self.table)
-            .key(item::PK, pk)
-            .key(item::SK, sk)
+    fn move_out(&self, guest: &Subject, guest_version: u64) -> UpdateItemFluentBuilder {
+        self.update(guest)
             .update_expression(
-                "SET #adopted = :now, #version = #version + :one REMOVE #entity, #cookies, #lapse, #former, #t, #until, #failed",
+                "SET #adopted = :now, #version = #version + :one \
+                 REMOVE #entity, #cookies, #lapse, #former, #t, #until, #failed",
             )
             .condition_expression("#version = :version AND attribute_exists(#entity)")
             .expression_attribute_names("#adopted", item::ADOPTED_AT_MS)
-            .expression_attribute_names("#version", item::VERSION)
             .expression_attribute_names("#entity", item::ENTITY_ID)
             .expression_attribute_names("#cookies", item::COOKIES)
             .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
@@ -118,11 +84,20 @@ impl Store {
             .expression_attribute_names("#failed", item::FAILED)
             .expression_attribute_values(":now", number(now_ms()))
             .expression_attribute_values(":version", number(guest_version))
-            .expression_attribute_values(":one", number(1))
-            .build()
     }
 }
 
-fn unbuilt() -> Error {
-    Error::Internal("a transaction lacks a part".into())
+/// The same update as a part of a transaction, which answers no items.
+fn part(request: &UpdateItemFluentBuilder) -> Result<TransactWriteItem, Error> {
+    let input = request.as_input();
+    let update = Update::builder()
+        .set_table_name(input.get_table_name().clone())
+        .set_key(input.get_key().clone())
+        .set_update_expression(input.get_update_expression().clone())
+        .set_condition_expression(input.get_condition_expression().clone())
+        .set_expression_attribute_names(input.get_expression_attribute_names().clone())
+        .set_expression_attribute_values(input.get_expression_attribute_values().clone())
+        .build()
+        .map_err(|_| Error::Internal("a transaction lacks a part".into()))?;
+    Ok(TransactWriteItem::builder().update(update).build())
 }

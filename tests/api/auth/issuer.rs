@@ -1,5 +1,6 @@
 //! An identity provider: keys of three kinds, tokens of any form, and a key set that can be had, or not.
 
+use crate::world::serve;
 use axum::{
     Router,
     body::Body,
@@ -26,7 +27,6 @@ use std::{
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::net::TcpListener;
 
 pub(crate) const NAME: &str = "https://login.example/";
 pub(crate) const AUDIENCE: &str = "livechat";
@@ -101,11 +101,9 @@ impl Issuer {
         let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
         let ed = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
         let rsa = EncodingKey::from_rsa_pem(RSA_PRIVATE_PEM).expect("PEM");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
         let served = Arc::new(Served { mood: Mutex::new(Mood::Status(500)), fetched: AtomicUsize::new(0) });
-        let router = Router::new().route("/jwks.json", get(serve)).with_state(served.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let router = Router::new().route("/jwks.json", get(answer)).with_state(served.clone());
+        let url = format!("{}/jwks.json", serve(router).await);
         let issuer = Self {
             rsa: RsaKeyPair::from_der(rsa.as_bytes()).expect("a key"),
             ec: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ec.as_ref(), &random).expect("a key"),
@@ -207,7 +205,7 @@ impl Issuer {
     }
 }
 
-async fn serve(State(served): State<Arc<Served>>) -> Response {
+async fn answer(State(served): State<Arc<Served>>) -> Response {
     served.fetched.fetch_add(1, Ordering::SeqCst);
     let mood = served.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match mood {
