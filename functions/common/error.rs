@@ -103,6 +103,14 @@ impl Error {
         }
     }
 
+    /// LiveChat's own code, such as `invalid_client`, where it refused: its clients know what to make of that.
+    pub fn livechat_code(&self) -> Option<&str> {
+        match self {
+            Self::LiveChatRejected { exception, .. } => Some(exception),
+            _ => None,
+        }
+    }
+
     /// A few words, the same for each code.
     pub fn title(&self) -> &'static str {
         match self {

@@ -234,6 +234,8 @@ struct TokenObject<'a> {
 struct Extensions<'a> {
     code: &'static str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    livechat_code: Option<&'a str>,
 }
 
 fn problem(error: &Error, request_id: &str) -> Response<Body> {
@@ -242,7 +244,7 @@ fn problem(error: &Error, request_id: &str) -> Response<Body> {
         .with_status(status)
         .with_title(error.title())
         .with_detail(error.detail())
-        .with_extensions(Extensions { code: error.code(), request_id });
+        .with_extensions(Extensions { code: error.code(), request_id, livechat_code: error.livechat_code() });
     let mut response = json(&details, "application/problem+json");
     *response.status_mut() = status;
     if let Some(seconds) = error.retry_after_s() {

@@ -425,6 +425,7 @@ impl Answer {
         for member in ["title", "detail", "requestId"] {
             assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {body}");
         }
+        assert_eq!(body["livechatCode"].is_string(), self.status() == 502, "{body}");
         if self.status() == 503 {
             assert!(self.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{}", self.0);
         }

@@ -4,6 +4,7 @@
 export class LiveChatSocket {
   #tokensToRefuse = 0;
   #refused = new Set();
+  #sockets = new Set();
 
   constructor(sandboxUrl, config) {
     this.sandboxUrl = sandboxUrl;
@@ -18,8 +19,21 @@ export class LiveChatSocket {
     this.#tokensToRefuse += 1;
   }
 
+  /** Ends all connections with this reason, as LiveChat does when a token is over or revoked. */
+  async disconnect(reason) {
+    const frame = JSON.stringify({ action: 'customer_disconnected', type: 'push', payload: { reason } });
+    const sockets = [...this.#sockets];
+    this.#sockets.clear();
+    for (const socket of sockets) {
+      await socket.send(frame);
+      // Whether the client has closed it by then is a matter of luck.
+      await socket.close().catch(() => {});
+    }
+  }
+
   /** Answers one connection (Playwright's `WebSocketRoute`); adds each login to `logins`. */
   serve(socket, logins) {
+    this.#sockets.add(socket);
     socket.onMessage((data) => {
       this.#answer(JSON.parse(data), logins)
         .then((answer) => socket.send(JSON.stringify(answer)))

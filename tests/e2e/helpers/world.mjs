@@ -15,11 +15,11 @@ const SITE = {
   '/e2e/customer-sdk.js': file('../node_modules/@livechat/customer-sdk/dist/customer-sdk.js'),
 };
 
-/** `options`: those of `cargo local`, beside the ones that every test has. */
-export async function startWorld(options = []) {
-  const local = await startLocal(options);
+/** `options` and `settings`: those of `cargo local`, beside what every test has. `origins`: those that pages may be on, beside its own. */
+export async function startWorld(options = [], settings = {}, origins = []) {
+  const local = await startLocal(options, settings);
   try {
-    return new World(local, await launchChromium());
+    return new World(local, await launchChromium(), origins);
   } catch (error) {
     await local.stop();
     throw error;
@@ -36,8 +36,9 @@ class World {
   #devices = [];
   #recordings = [];
 
-  constructor(local, browser) {
+  constructor(local, browser, origins) {
     this.local = local;
+    this.origins = new Set([local.api, local.sandbox.url, ...origins]);
     this.sandbox = local.sandbox;
     this.browser = browser;
     this.livechat = new LiveChatSocket(local.sandbox.url, local.config);
@@ -55,7 +56,7 @@ class World {
     await context.route('**/*', (route) => {
       const url = new URL(route.request().url());
       if (url.origin === this.local.api && SITE[url.pathname]) return route.fulfill({ path: SITE[url.pathname] });
-      if (url.origin === this.local.api || url.origin === this.sandbox.url) return route.continue();
+      if (this.origins.has(url.origin)) return route.continue();
       this.#surprises.push(`request to ${url.href}`);
       return route.abort();
     });

@@ -1,0 +1,499 @@
+// web/livechat-cip.js in real browsers: what a page's identity provider does, and what it costs. The pages are on another origin than
+// the API, under a strict Content-Security-Policy.
+import assert from 'node:assert/strict';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import { startShop } from './helpers/shop.mjs';
+import { within } from './helpers/within.mjs';
+import { newUser } from './helpers/world.mjs';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const world = await startShop(['--auth', 'jwt', '--guests']);
+const { local, sandbox, shop } = world;
+const IDENTITY = 'SSO_IDENTITY_EXCEPTION';
+const OAUTH = 'SSO_OAUTH_EXCEPTION';
+
+beforeEach(() => sandbox.reset());
+afterEach(async () => {
+  await world.closeDevices();
+  assert.deepEqual(world.takeSurprises(), [], 'requests to other hosts, or unexpected frames');
+});
+after(() => world.stop());
+
+/** The session token that the shop's own login would give this user. */
+async function session(user) {
+  const response = await fetch(`${local.api}/dev/credentials?user=${encodeURIComponent(user)}`);
+  const { headers } = await response.json();
+  return headers.Authorization.replace('Bearer ', '');
+}
+
+/** A page whose user is logged in. */
+async function openAs(user, device, options = {}) {
+  const tab = await shop.open(device ?? await world.newDevice());
+  await tab.setSession(await session(user));
+  await tab.provide({ token: true, ...options });
+  return tab;
+}
+
+const liveChatCalls = async () => (await sandbox.state()).calls.token;
+
+/** Holds the answer to the next call of an operation back: `answered` once the backend has given it, and until `release`. */
+async function holdBack(tab, operation) {
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  let answer;
+  const answered = new Promise((resolve) => { answer = resolve; });
+  await tab.page.route(`**/${operation}`, async (route) => {
+    const response = await route.fetch();
+    answer();
+    await released;
+    // Nobody waits for it any more, if the page has given up.
+    await route.fulfill({ response }).catch(() => {});
+  }, { times: 1 });
+  return { release, answered: () => within(5_000, answered, () => `an answer to ${operation}`) };
+}
+
+async function eventually(holds, what) {
+  const end = Date.now() + 5_000;
+  while (!await holds()) {
+    assert.ok(Date.now() < end, `not within 5 s: ${what}`);
+    await new Promise((next) => { setTimeout(next, 20); });
+  }
+}
+
+// ---- what it costs
+
+test('a new user\'s page costs one call, and one to LiveChat; a returning user\'s one and none', async (t) => {
+  const user = newUser();
+  const first = await openAs(user);
+  const customer = await first.connect();
+  assert.match(customer, /\S/);
+  assert.deepEqual([first.requests, await liveChatCalls()], [['getToken'], 1]);
+
+  const second = await openAs(user);
+  assert.equal(await second.connect(), customer);
+  assert.deepEqual([second.requests, await liveChatCalls()], [['getToken'], 1]);
+  assert.deepEqual(second.console, []);
+  t.diagnostic(`calls of a page load: ${second.requests.length}`);
+});
+
+test('with sessionStorage, the next page of the tab costs nothing', async () => {
+  const user = newUser();
+  const options = { user, cache: 'session' };
+  const tab = await openAs(user, undefined, options);
+  const customer = await tab.connect();
+
+  await tab.reload();
+  await tab.setSession(await session(user));
+  await tab.provide({ token: true, ...options });
+  assert.equal(await tab.connect(), customer);
+  assert.deepEqual([tab.requests, await liveChatCalls()], [[], 1]);
+});
+
+test('what one user left in sessionStorage is not the next user\'s', async () => {
+  const [ann, ben] = [newUser('ann'), newUser('ben')];
+  const tab = await openAs(ann, undefined, { user: ann, cache: 'session' });
+  const anns = await tab.token();
+  await tab.setSession(await session(ben));
+  await tab.provide({ token: true, user: ben, cache: 'session' });
+  const bens = await tab.token();
+  assert.notEqual(bens.entityId, anns.entityId);
+
+  await tab.provide({ token: true, user: ann, cache: 'session' });
+  assert.equal((await tab.call('hasToken')).value, false);
+});
+
+test('any number of calls at once are one', async () => {
+  const tab = await openAs(newUser());
+  const tokens = await tab.page.evaluate(() => Promise.all(Array.from({ length: 10 }, () => shop.provider().getToken())));
+  assert.equal(new Set(tokens.map(({ accessToken }) => accessToken)).size, 1);
+  assert.deepEqual(tab.requests, ['getToken']);
+  const fresh = await tab.page.evaluate(() => Promise.all(Array.from({ length: 3 }, () => shop.provider().getFreshToken())));
+  assert.equal(new Set(fresh.map(({ accessToken }) => accessToken)).size, 1);
+  assert.deepEqual(tab.requests, ['getToken', 'getFreshToken']);
+});
+
+test('the session\'s token is asked for anew with each request', async () => {
+  const tab = await openAs(newUser());
+  await tab.token();
+  await tab.setSession('expired');
+  assert.equal((await tab.error('getFreshToken')).status, 401);
+});
+
+// ---- the four functions
+
+test('each function gives a promise, of what LiveChat\'s clients expect', async () => {
+  const tab = await openAs(newUser());
+  const promises = await tab.page.evaluate(async () => {
+    const functions = shop.provider();
+    return Promise.all(['hasToken', 'getToken', 'getFreshToken', 'invalidate'].map(async (name) => {
+      const given = functions[name]();
+      await given;
+      return given instanceof Promise;
+    }));
+  });
+  assert.deepEqual(promises, [true, true, true, true]);
+  const token = await tab.token();
+  assert.equal(token.tokenType, 'Bearer');
+  assert.equal(token.expiresIn, 8 * HOUR);
+  assert.ok(Math.abs(token.creationDate - Date.now()) < MINUTE);
+});
+
+test('hasToken says whether there is a token at hand, and makes no call', async () => {
+  const tab = await openAs(newUser());
+  assert.equal((await tab.call('hasToken')).value, false);
+  await tab.token();
+  assert.equal((await tab.call('hasToken')).value, true);
+  await tab.call('invalidate');
+  assert.equal((await tab.call('hasToken')).value, false);
+  assert.deepEqual(tab.requests, ['getToken', 'invalidate']);
+});
+
+test('after getFreshToken, getToken gives that token; after invalidate, another one of the same customer', async () => {
+  const tab = await openAs(newUser());
+  const old = await tab.token();
+  const fresh = await tab.token('getFreshToken');
+  assert.notEqual(fresh.accessToken, old.accessToken);
+  assert.equal((await tab.token()).accessToken, fresh.accessToken);
+  assert.equal((await tab.call('invalidate')).error, undefined);
+  const next = await tab.token();
+  assert.notEqual(next.accessToken, fresh.accessToken);
+  assert.deepEqual([fresh.entityId, next.entityId], [old.entityId, old.entityId]);
+  assert.deepEqual(tab.requests, ['getToken', 'getFreshToken', 'invalidate', 'getToken']);
+});
+
+test('getToken waits for a getFreshToken that is under way (guards against: a login with the token that was refused)', async () => {
+  const tab = await openAs(newUser());
+  const old = await tab.token();
+  await sandbox.set({ latencyMs: 500 });
+  const [fresh, next] = await tab.page.evaluate(() => Promise.all([shop.provider().getFreshToken(), shop.provider().getToken()]));
+  assert.notEqual(fresh.accessToken, old.accessToken);
+  assert.equal(next.accessToken, fresh.accessToken);
+});
+
+test('an answer that was on its way while the token was dropped is not kept', async () => {
+  const tab = await openAs(newUser());
+  const { release, answered } = await holdBack(tab, 'getToken');
+  const early = tab.token();
+  await answered();
+  await tab.call('invalidate');
+  release();
+  await early;
+  assert.equal((await tab.call('hasToken')).value, false);
+});
+
+test('an answer that a newer token has overtaken is not given', async () => {
+  const user = newUser();
+  const tab = await openAs(user);
+  const { release, answered } = await holdBack(tab, 'getToken');
+  const overtaken = tab.token();
+  await answered();
+  const fresh = await tab.token('getFreshToken');
+  release();
+  assert.equal((await overtaken).accessToken, fresh.accessToken);
+  assert.equal((await tab.token()).accessToken, fresh.accessToken);
+});
+
+test('a token that nears its end is not kept: 65 minutes, or a quarter of a short life', async () => {
+  for (const [lifetimeMs, ageMs, calls] of [
+    [8 * HOUR, 6 * HOUR + 54 * MINUTE, 1], [8 * HOUR, 6 * HOUR + 56 * MINUTE, 2], [HOUR, 44 * MINUTE, 1], [HOUR, 46 * MINUTE, 2],
+  ]) {
+    const tab = await openAs(newUser());
+    await tab.page.route('**/getToken', (route) => route.fulfill({
+      json: { accessToken: 'a', entityId: 'e', expiresIn: lifetimeMs, tokenType: 'Bearer', creationDate: Date.now() - ageMs },
+      headers: { 'Access-Control-Allow-Origin': shop.origin, 'Access-Control-Expose-Headers': 'date', Date: new Date().toUTCString() },
+    }));
+    await tab.token();
+    await tab.token();
+    assert.equal(tab.requests.length, calls, `a token of ${lifetimeMs / MINUTE} min that is ${ageMs / MINUTE} min old`);
+  }
+});
+
+// ---- clocks
+
+for (const aheadHours of [-5, 9]) {
+  test(`a browser's clock that is ${aheadHours} h ahead of ours makes no token look old or eternal`, async () => {
+    const user = newUser();
+    await (await openAs(user)).token();
+    const device = await world.newDevice();
+    await device.addInitScript((ms) => {
+      const now = Date.now.bind(Date);
+      Date.now = () => now() + ms;
+    }, aheadHours * HOUR);
+    const tab = await openAs(user, device);
+    await tab.connect();
+    const token = await tab.token();
+    const leftMs = token.creationDate + token.expiresIn - (Date.now() + aheadHours * HOUR);
+    assert.ok(Math.abs(leftMs - 8 * HOUR) < MINUTE, `${leftMs / HOUR} h left by its own clock`);
+    const fresh = await tab.token('getFreshToken');
+    assert.ok(fresh.creationDate >= token.creationDate);
+    assert.deepEqual([tab.requests, await liveChatCalls()], [['getToken', 'getFreshToken'], 2]);
+  });
+}
+
+// ---- errors
+
+const problem = (status, code, more = {}) => ({ status, contentType: 'application/problem+json', body: JSON.stringify({ title: 't', status, code, detail: `what to do about ${code}`, requestId: 'r-1', ...more }) });
+
+for (const [answer, code, message] of [
+  [problem(401, 'unauthenticated'), IDENTITY, 'unauthenticated'],
+  [problem(403, 'user_mismatch'), IDENTITY, 'user_mismatch'],
+  [problem(409, 'identity_changed'), IDENTITY, 'identity_changed'],
+  [problem(400, 'invalid_request'), OAUTH, 'invalid_request'],
+  [problem(404, 'not_found'), OAUTH, 'not_found'],
+  [problem(429, 'rate_limited'), OAUTH, 'temporarily_unavailable'],
+  [problem(500, 'internal'), OAUTH, 'temporarily_unavailable'],
+  [problem(502, 'livechat_rejected', { livechatCode: 'invalid_client' }), OAUTH, 'invalid_client'],
+  [problem(503, 'livechat_unavailable'), OAUTH, 'temporarily_unavailable'],
+  [{ status: 401, json: { message: 'Unauthorized' } }, IDENTITY, 'unauthenticated'],
+  [{ status: 403, json: { message: 'Forbidden' } }, IDENTITY, 'unauthenticated'],
+  [{ status: 404, json: { message: 'Not Found' } }, OAUTH, 'invalid_request'],
+  [{ status: 502, body: '<html>Bad gateway</html>' }, OAUTH, 'temporarily_unavailable'],
+  [{ status: 200, body: '<html>Welcome to our shop</html>' }, OAUTH, 'temporarily_unavailable'],
+  [{ status: 200, json: { accessToken: 7 } }, OAUTH, 'temporarily_unavailable'],
+  [{ status: 200, body: 'null' }, OAUTH, 'temporarily_unavailable'],
+]) {
+  test(`${answer.status} ${answer.body ?? JSON.stringify(answer.json)} is ${code} ${message}`, async () => {
+    const tab = await openAs(newUser());
+    await tab.page.route('**/getToken', (route) => route.fulfill({ ...answer, headers: { 'Content-Type': answer.contentType ?? 'text/html', 'Access-Control-Allow-Origin': shop.origin } }));
+    const error = await tab.error();
+    assert.deepEqual([error.code, error.message, error.status], [code, message, answer.status]);
+    assert.match(error.detail, /\S/);
+    if (answer.contentType) {
+      assert.equal(error.requestId, 'r-1');
+      assert.match(error.detail, /what to do/);
+    }
+    const warnings = tab.console.filter((line) => line.startsWith('livechat-cip: '));
+    assert.equal(warnings.length, 1, tab.console.join('\n'));
+    assert.ok(warnings[0].includes(error.detail) && warnings[0].includes(`${answer.status}`), warnings[0]);
+  });
+}
+
+test('LiveChat\'s own refusal comes through, with what to do', async () => {
+  await sandbox.fail('oauth_invalid_request', 10);
+  const error = await (await openAs(newUser())).error();
+  assert.deepEqual([error.code, error.message, error.status], [OAUTH, 'invalid_request', 502]);
+  assert.match(error.detail, /LIVECHAT_REDIRECT_URI/);
+  assert.match(error.requestId, /\S/);
+});
+
+test('a failure is not kept', async () => {
+  const tab = await openAs(newUser());
+  await tab.page.route('**/getToken', (route) => route.abort(), { times: 1 });
+  assert.equal((await tab.error()).message, 'temporarily_unavailable');
+  assert.match((await tab.token()).entityId, /\S/);
+});
+
+test('a backend that answers nothing, and a session that never comes: after the time-out there is an error', async () => {
+  const slow = await openAs(newUser(), undefined, { timeout: 300 });
+  const { release } = await holdBack(slow, 'getToken');
+  const error = await within(2_000, slow.error(), () => 'an error');
+  assert.deepEqual([error.code, error.message], [OAUTH, 'temporarily_unavailable']);
+  assert.match(error.detail, /300 ms/);
+  release();
+
+  await slow.page.evaluate(() => { shop.session = new Promise(() => {}); });
+  await slow.provide({ token: true, timeout: 300 });
+  assert.equal((await within(2_000, slow.error(), () => 'an error')).message, 'temporarily_unavailable');
+});
+
+test('while the backend fails, calls become rare, and stop in the time that Retry-After names', async () => {
+  const tab = await openAs(newUser());
+  await tab.page.route('**/getToken', (route) => route.fulfill({ ...problem(503, 'busy'), headers: { 'Access-Control-Allow-Origin': shop.origin } }));
+  await tab.page.evaluate(async () => {
+    const end = Date.now() + 4_000;
+    while (Date.now() < end) {
+      await shop.provider().getToken().catch(() => {});
+      await new Promise((next) => { setTimeout(next, 5); });
+    }
+  });
+  assert.ok(tab.requests.length >= 2 && tab.requests.length <= 6, `${tab.requests.length} calls in 4 s`);
+  assert.equal(tab.console.filter((line) => line.startsWith('livechat-cip: ')).length, tab.requests.length);
+
+  const asked = await openAs(newUser());
+  await asked.page.route('**/getToken', (route) => route.fulfill({
+    ...problem(429, 'rate_limited'),
+    headers: { 'Access-Control-Allow-Origin': shop.origin, 'Access-Control-Expose-Headers': 'retry-after', 'Retry-After': '30' },
+  }));
+  for (let i = 0; i < 5; i += 1) assert.equal((await asked.error()).detail, 'what to do about rate_limited');
+  assert.equal(asked.requests.length, 1);
+});
+
+test('offline is no reason to wait, once it is over', async () => {
+  const device = await world.newDevice();
+  const tab = await openAs(newUser(), device);
+  await device.setOffline(true);
+  for (let i = 0; i < 5; i += 1) assert.equal((await tab.error()).message, 'temporarily_unavailable');
+  await device.setOffline(false);
+  assert.match((await tab.token()).entityId, /\S/);
+});
+
+test('nobody is logged in and there are no guests: no call, no word, and the SDK stops', async () => {
+  const tab = await shop.open(await world.newDevice());
+  await tab.provide({ token: true });
+  const error = await tab.error();
+  assert.deepEqual([error.code, error.message], [IDENTITY, 'unauthenticated']);
+  assert.deepEqual(await tab.connect(), { reason: 'unauthenticated' });
+  assert.deepEqual([tab.requests, tab.console.filter((line) => line.startsWith('livechat-cip'))], [[], []]);
+});
+
+test('options that make no sense are refused in words', async () => {
+  const tab = await shop.open(await world.newDevice());
+  for (const [options, words] of [
+    [{ baseUrl: '' }, /baseUrl/], [{ user: '' }, /user/], [{ user: '..' }, /user/], [{ userHash: 'a' }, /userHash.*user/],
+    [{ cache: 'session', token: 'x' }, /cache.*user/], [{ cache: 'session' }, /cache.*user/],
+  ]) {
+    await assert.rejects(tab.provide(options), (error) => words.test(error.message) && error.message.includes('createIdentityProvider'));
+  }
+});
+
+// ---- guests, logins, logouts
+
+test('a guest is the same guest on the next page, and becomes the user who logs in', async () => {
+  const device = await world.newDevice();
+  const visitor = await shop.open(device);
+  await visitor.provide({ token: true, guest: true });
+  const customer = await visitor.connect();
+
+  const next = await shop.open(device);
+  await next.provide({ token: true, guest: true });
+  assert.equal((await next.token()).entityId, customer);
+
+  const user = newUser();
+  const loggedIn = await openAs(user, device, { guest: true });
+  assert.equal(await loggedIn.connect(), customer);
+  assert.equal((await (await openAs(user)).token()).entityId, customer, 'on another device');
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('two tabs of a first visit are one guest', async () => {
+  const device = await world.newDevice();
+  const tabs = await Promise.all([1, 2, 3].map(() => shop.open(device)));
+  const tokens = await Promise.all(tabs.map(async (tab) => {
+    await tab.provide({ token: true, guest: true });
+    return tab.token();
+  }));
+  assert.equal(new Set(tokens.map(({ entityId }) => entityId)).size, 1);
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
+test('a tab that is still the guest who became a user makes a new guest', async () => {
+  const device = await world.newDevice();
+  const visitor = await shop.open(device);
+  await visitor.provide({ token: true, guest: true });
+  const before = await visitor.token();
+  await (await openAs(newUser(), device, { guest: true })).token();
+
+  const after = await visitor.token('getFreshToken');
+  assert.notEqual(after.entityId, before.entityId);
+  assert.equal((await visitor.token()).entityId, after.entityId);
+});
+
+test('a logged-in user who was no guest before makes none', async () => {
+  const device = await world.newDevice();
+  const tab = await openAs(newUser(), device, { guest: true });
+  await tab.token();
+  assert.equal(await tab.page.evaluate(() => localStorage.length), 0);
+});
+
+test('a logout ends the identity in all tabs, revokes the token, and whoever comes next is somebody else', async () => {
+  const device = await world.newDevice();
+  const user = newUser();
+  const visitor = await shop.open(device);
+  await visitor.provide({ token: true, guest: true });
+  await visitor.token();
+
+  const [one, two] = [await openAs(user, device, { guest: true }), await openAs(user, device, { guest: true })];
+  const customer = await one.connect();
+  await two.connect();
+  const { accessToken } = await one.token();
+
+  assert.equal(await one.logout(), true);
+  await two.page.waitForFunction(() => shop.logouts === 1);
+  for (const tab of [one, two]) {
+    assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
+    const before = tab.requests.length;
+    const error = await tab.error();
+    assert.deepEqual([error.code, error.message], [IDENTITY, 'logged_out']);
+    assert.deepEqual(await tab.call('hasToken'), { value: false });
+    assert.equal((await tab.call('invalidate')).error, undefined);
+    assert.equal(tab.requests.length, before, 'calls after the logout');
+    assert.ok(!JSON.stringify(await tab.events()).includes('connection_restored'));
+  }
+  const info = await fetch(`${sandbox.url}/v2/customer/info`, { headers: { authorization: `Bearer ${accessToken}` } });
+  assert.equal(info.ok, false, 'the token at LiveChat');
+
+  const next = await shop.open(device);
+  await next.provide({ token: true, guest: true });
+  assert.notEqual((await next.token()).entityId, customer);
+  assert.equal((await (await openAs(user)).token()).entityId, customer, 'the user, elsewhere');
+});
+
+test('a logout that the backend does not hear of ends everything here all the same', async () => {
+  const tab = await openAs(newUser());
+  await tab.token();
+  await tab.page.route('**/invalidate', (route) => route.abort());
+  assert.equal(await tab.logout(), false);
+  assert.equal((await tab.error()).message, 'logged_out');
+  assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
+});
+
+test('a logout in the pause after failures is told to the backend', async () => {
+  const tab = await openAs(newUser());
+  await tab.token();
+  await tab.page.route('**/getFreshToken', (route) => route.abort());
+  for (let i = 0; i < 3; i += 1) await tab.error('getFreshToken');
+  assert.equal(await tab.logout(), true);
+});
+
+test('an answer that comes after the logout is nobody\'s', async () => {
+  const tab = await openAs(newUser());
+  const { release, answered } = await holdBack(tab, 'getToken');
+  const late = tab.error();
+  await answered();
+  await tab.logout();
+  release();
+  assert.equal((await late).message, 'logged_out');
+});
+
+test('scopes of one origin have guests and logouts of their own', async () => {
+  const device = await world.newDevice();
+  const [a, b] = [await shop.open(device), await shop.open(device)];
+  await a.provide({ token: true, guest: true, scope: 'a' });
+  await b.provide({ token: true, guest: true, scope: 'b' });
+  const [ofA, ofB] = [await a.token(), await b.token()];
+  assert.notEqual(ofA.entityId, ofB.entityId);
+  await a.logout();
+  assert.equal((await b.token()).entityId, ofB.entityId);
+});
+
+// ---- tabs
+
+test('a fresh token of one tab is every tab\'s', async () => {
+  const device = await world.newDevice();
+  const user = newUser();
+  const [one, two, stranger] = [await openAs(user, device), await openAs(user, device), await openAs(newUser(), device)];
+  await one.token();
+  await two.token();
+  const other = await stranger.token();
+
+  const fresh = await one.token('getFreshToken');
+  await eventually(async () => (await two.token()).accessToken === fresh.accessToken, 'the fresh token in the other tab');
+  assert.deepEqual(two.requests, ['getToken']);
+  assert.equal((await stranger.token()).accessToken, other.accessToken, 'another user\'s tab');
+});
+
+// ---- the page
+
+test('nothing that the script does is against a strict Content-Security-Policy', async () => {
+  const tab = await openAs(newUser());
+  await tab.connect();
+  await tab.logout();
+  assert.deepEqual(await tab.page.evaluate(() => shop.violations), []);
+});
+
+test('the build for pages without modules is the same', async () => {
+  const tab = await shop.open(await world.newDevice(), '/classic');
+  await tab.provide({ token: await session(newUser()) });
+  assert.match((await tab.token()).entityId, /\S/);
+});

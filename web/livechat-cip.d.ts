@@ -1,0 +1,106 @@
+/** What a page has to say to get its user's LiveChat identity from a livechat-cip backend. */
+export interface Options {
+  /** Where the backend is: the base URL of its API, absolute or relative to the page. `/getToken` and so on come behind it. */
+  baseUrl: string | URL;
+  /**
+   * The user's session token, sent as `Authorization: Bearer`; for `AUTH=jwt` and `AUTH=authorizer`. A function is called for each
+   * request, so that tokens may live for minutes. While there is none (`null`, `undefined` or an empty text), nobody is logged in:
+   * a guest calls, or if there are no guests, nobody does and no request is made.
+   */
+  token?: MaybeText | (() => MaybeText | Promise<MaybeText>);
+  /** Your id of the user, for the path; needed with `AUTH=hmac` and `AUTH=none`. With other modes it must be the verified user. */
+  user?: string;
+  /** For `AUTH=hmac`: the hash of `user`, in hex, that your server made. */
+  userHash?: string;
+  /** For `AUTH=hmac`: the end of `userHash`, Unix time in s, if it was made with one. */
+  userHashExpires?: number | string;
+  /**
+   * Whether visitors who are not logged in have an identity (`GUESTS=true`). The secret that stands for the guest is kept in
+   * `localStorage`, is sent along at login, so that the guest's chat becomes the user's, and is replaced at logout.
+   */
+  guest?: boolean;
+  /** The LiveChat group whose identity is meant. */
+  group?: number;
+  /** Of `fetch`: `include` sends the session cookie of `JWT_COOKIE` to a backend on another origin. */
+  credentials?: RequestCredentials;
+  /** How long anything may take, in ms; 8000 unless said otherwise. */
+  timeout?: number;
+  /**
+   * Where the token is kept: for the page, or in `sessionStorage`, so that the next page of this tab makes no request. The latter
+   * needs `user`, or a page of guests only: else nobody could tell whose token it is that lies there.
+   */
+  cache?: 'page' | 'session';
+  /** Keeps apart what would be shared by pages of one origin, such as two shops: guests, tokens, logouts. */
+  scope?: string;
+  /**
+   * Called once when the identity ends, in this tab or another; it must take the user's chat off the page. By default that is
+   * `LiveChatWidget.call('destroy')`, where there is a widget. With the Customer SDK call its `destroy()`.
+   */
+  onLogout?: () => void;
+}
+
+type MaybeText = string | null | undefined;
+
+/** A LiveChat customer token. Both times are in ms, by the clock of this browser. */
+export interface Token {
+  accessToken: string;
+  /** The customer. */
+  entityId: string;
+  /** How long it lives, in ms from its creation. */
+  expiresIn: number;
+  tokenType: 'Bearer';
+  /** Unix time in ms. */
+  creationDate: number;
+  /** Missing where the backend knows its organization only; LiveChat's adapters declare it so. */
+  licenseId: number;
+  organizationId?: string;
+}
+
+/** The four functions that LiveChat's widget and SDK call. */
+export interface IdentityProvider {
+  /** The token at hand, or else the backend's, which makes one if need be. */
+  getToken(): Promise<Token>;
+  /** A newly issued token of the same customer. */
+  getFreshToken(): Promise<Token>;
+  /** Whether there is a token at hand. No request is made. */
+  hasToken(): Promise<boolean>;
+  /** Drops the token, here and in the backend. The customer stays: LiveChat's clients do this for routine renewal. */
+  invalidate(): Promise<void>;
+}
+
+/**
+ * What `getToken`, `getFreshToken` and `invalidate` reject with, in the words that LiveChat's clients know.
+ *
+ * | `code` | `message` | when | the SDK |
+ * |---|---|---|---|
+ * | `SSO_IDENTITY_EXCEPTION` | the backend's code, such as `unauthenticated` | 401, 403, 409, 410, after a logout, nobody logged in | stops |
+ * | `SSO_OAUTH_EXCEPTION` | LiveChat's code, such as `invalid_request` | 502: LiveChat refuses the backend's settings | stops |
+ * | `SSO_OAUTH_EXCEPTION` | the backend's code | other 4xx: the page calls what is not there | stops |
+ * | `SSO_OAUTH_EXCEPTION` | `temporarily_unavailable` | 429, 5xx, no connection, no answer in time, nonsense | tries again |
+ */
+export interface IdentityError extends Error {
+  code: 'SSO_IDENTITY_EXCEPTION' | 'SSO_OAUTH_EXCEPTION';
+  /** What happened and what to do, for people. */
+  detail: string;
+  /** Finds the call in the backend's log. */
+  requestId?: string;
+  /** The HTTP status, if there was an answer. */
+  status?: number;
+}
+
+/** `window.__lc.custom_identity_provider`, the adapters' `customIdentityProvider`, the Customer SDK's `identityProvider`. */
+export interface ProviderFunction {
+  (): IdentityProvider;
+  /**
+   * Ends the identity in all tabs of this browser, takes the chat off their pages, and lets LiveChat revoke the token. Call it while
+   * the user's session still stands, then end that. Never rejects: `false` says that the backend could not be told.
+   */
+  logout(): Promise<boolean>;
+}
+
+/**
+ * The identity of one user, or of one guest. After a login or logout without a page load make another one.
+ *
+ * @throws {TypeError} if the options make no sense
+ */
+export function createIdentityProvider(options: Options): ProviderFunction;

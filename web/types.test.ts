@@ -1,0 +1,16 @@
+// Compiled and never run: what LiveChat's packages take is what we give.
+import type { Config } from '@livechat/customer-sdk';
+import { createWidget } from '@livechat/widget-core';
+import { createIdentityProvider } from './livechat-cip.js';
+
+const identityProvider = createIdentityProvider({ baseUrl: '/cip', token: async () => 'session', guest: true, cache: 'page' });
+createWidget({ organizationId: 'organization', customIdentityProvider: identityProvider });
+const forSdk: Config = { organizationId: 'organization', clientId: 'client', identityProvider };
+void forSdk;
+const told: Promise<boolean> = identityProvider.logout();
+void told;
+
+// @ts-expect-error: without a backend there is nothing to ask
+createIdentityProvider({});
+// @ts-expect-error: a misspelt option
+createIdentityProvider({ baseUrl: '/cip', users: 'alice' });
