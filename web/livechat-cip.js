@@ -35,8 +35,8 @@ export function createIdentityProvider(options) {
   /** @type {string | undefined} */
   let guestId;
   let ended = false;
-  /** Grows when the token is dropped: what was asked for before that is not kept. */
-  let drops = 0;
+  /** Grows when the token is dropped or replaced by a fresh one: what was asked for before that is not kept. */
+  let changes = 0;
   /** Failures in a row that may pass by themselves. */
   let failures = 0;
   let pauseEnds = 0;
@@ -64,9 +64,10 @@ export function createIdentityProvider(options) {
     if (cache === 'session') keep('sessionStorage', tokenPlace, next && { owner: owner(), held });
   }
 
-  function drop() {
-    drops += 1;
-    hold(undefined);
+  /** @param {Held} [next] */
+  function replace(next) {
+    changes += 1;
+    hold(next);
   }
 
   // ---- the guest's secret
@@ -90,7 +91,7 @@ export function createIdentityProvider(options) {
   /** @param {string | undefined} secret another tab may have made a new one since: that stays */
   function forgetGuest(secret) {
     if (recall('localStorage', guestPlace) === secret) keep('localStorage', guestPlace);
-    guestId = undefined;
+    if (guestId === secret) guestId = undefined;
   }
 
   // ---- calls
@@ -101,9 +102,10 @@ export function createIdentityProvider(options) {
    * @param {string} operation
    * @param {AbortSignal} signal
    * @param {object} [content]
+   * @param {boolean} [again]
    * @returns {Promise<any>}
    */
-  async function send(operation, signal, content) {
+  async function send(operation, signal, content, again = true) {
     let secret = guest ? recallGuest() : undefined;
     const bearer = typeof token === 'function' ? await token() : token;
     const unknown = !bearer && user === undefined;
@@ -125,11 +127,11 @@ export function createIdentityProvider(options) {
     });
     const answer = parse(await response.text());
     if (response.ok && answer !== undefined) return operation === 'invalidate' ? answer : toHeld(answer, operation, response);
-    if (answer?.code === 'guest_gone' && unknown && secret === guestId) {
+    if (answer?.code === 'guest_gone' && unknown && again) {
       // This guest became a user, who is not logged in any more.
-      drop();
+      replace();
       forgetGuest(secret);
-      return send(operation, signal, content);
+      return send(operation, signal, content, false);
     }
     throw refusal(response, answer);
   }
@@ -167,7 +169,7 @@ export function createIdentityProvider(options) {
   function note(operation, error) {
     const { code, detail, message, requestId, status, waitMs = 0 } = error;
     // Whose session has ended has no token either: else the SDK would try with it, and ask for a fresh one, for ever.
-    if (code === IDENTITY) drop();
+    if (code === IDENTITY) replace();
     if (message === TEMPORARY && navigator.onLine) {
       // The first one may be chance; then every second, and slower and slower. Clients themselves never give up.
       const growing = failures ? Math.min(500 * 2 ** failures, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2) : 0;
@@ -185,14 +187,14 @@ export function createIdentityProvider(options) {
 
   /** @param {string} operation */
   async function obtain(operation) {
-    const before = drops;
+    const before = changes;
     /** @type {Held} */
     const next = await call(operation);
     if (ended) throw loggedOut();
-    // An answer that was overtaken by a newer one.
-    if (held && isNewer(held, next)) return held.token;
-    if (before === drops) {
-      hold(next);
+    if (operation === 'getToken' && before !== changes) return (held ?? next).token;
+    if (before === changes) {
+      if (operation === 'getToken') hold(next);
+      else replace(next);
       tabs?.postMessage({ held });
     }
     return next.token;
@@ -226,10 +228,10 @@ export function createIdentityProvider(options) {
     hasToken: () => Promise.resolve(Boolean(usable())),
     invalidate: () => once('invalidate', async () => {
       if (ended) return;
-      drop();
+      replace();
       await call('invalidate');
       // Nor is it kept what the backend answered meanwhile.
-      drop();
+      replace();
     }),
   };
 
@@ -237,7 +239,7 @@ export function createIdentityProvider(options) {
 
   function end() {
     ended = true;
-    drop();
+    replace();
     tabs?.close();
     onLogout();
   }
@@ -245,10 +247,13 @@ export function createIdentityProvider(options) {
   /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
   function join() {
     if (tabs || ended || !globalThis.BroadcastChannel) return;
-    tabs = new BroadcastChannel(`${guestPlace}:${base}`);
+    tabs = new BroadcastChannel(`${guestPlace}:${new URL(base, location.href)}`);
+    // The page has logged somebody in or out. What the former provider would do at the next logout is not its business any more.
+    listening.get(tokenPlace)?.close();
+    listening.set(tokenPlace, tabs);
     tabs.onmessage = ({ data }) => {
       if (data.logout) end();
-      else if (held && isNewer(data.held, held)) hold(data.held);
+      else if (held && isNewer(data.held, held)) replace(data.held);
     };
   }
 
@@ -271,6 +276,13 @@ export function createIdentityProvider(options) {
     return functions;
   }, { logout });
 }
+
+/**
+ * The latest provider of each identity on this page.
+ *
+ * @type {Map<string, BroadcastChannel>}
+ */
+const listening = new Map();
 
 /** By default, the widget of the tracking code and of the adapters goes. */
 function destroyWidget() {

@@ -456,6 +456,28 @@ test('an answer that comes after the logout is nobody\'s', async () => {
   assert.equal((await late).message, 'logged_out');
 });
 
+test('a provider that another one has replaced on its page has no part in a logout (guards against: the next widget torn down)', async () => {
+  const tab = await shop.open(await world.newDevice());
+  await tab.provide({ token: true, guest: true });
+  await tab.token();
+  await tab.setSession(await session(newUser()));
+  await tab.provide({ token: true, guest: true });
+  await tab.token();
+  await tab.logout();
+  await tab.setSession(undefined);
+  await tab.provide({ token: true, guest: true });
+  await tab.token();
+  assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
+});
+
+test('a backend that takes every guest for gone is asked twice, not for ever', async () => {
+  const tab = await shop.open(await world.newDevice());
+  await tab.page.route('**/getToken', (route) => route.fulfill({ ...problem(410, 'guest_gone'), headers: { 'Access-Control-Allow-Origin': shop.origin } }));
+  await tab.provide({ token: true, guest: true });
+  const error = await tab.error();
+  assert.deepEqual([error.code, error.message, tab.requests.length], [IDENTITY, 'guest_gone', 2]);
+});
+
 test('scopes of one origin have guests and logouts of their own', async () => {
   const device = await world.newDevice();
   const [a, b] = [await shop.open(device), await shop.open(device)];
