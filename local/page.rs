@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     http::{
-        HeaderName, StatusCode,
+        StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
     routing::get,
@@ -24,7 +24,7 @@ pub struct Config {
     pub license_id: Option<u64>,
     /// The app.
     pub client_id: String,
-    /// The sandbox's admin API.
+    /// The sandbox's admin API and chats.
     pub sandbox_url: Option<String>,
     /// The database.
     pub dynamodb_url: String,
@@ -38,22 +38,57 @@ pub struct Config {
     pub development_login: bool,
 }
 
-/// The sandbox's admin API is on another port; everything else comes from here.
-const POLICY: &str = "default-src 'self'; connect-src 'self' http://127.0.0.1:* http://localhost:*";
+/// The sandbox is on another port; everything else comes from here.
+const POLICY: &str = "default-src 'self'; connect-src 'self' http://127.0.0.1:* http://localhost:*; frame-src 'self'; \
+                      frame-ancestors 'self'; base-uri 'none'";
 
-type File = ([(HeaderName, &'static str); 3], &'static str);
+/// For the devices, where the chat is LiveChat's own widget: it is loaded from there, calls there, and brings styles along.
+const POLICY_WITH_LIVECHAT: &str = "default-src 'self'; script-src 'self' https://*.livechatinc.com; \
+     style-src 'self' 'unsafe-inline'; \
+     connect-src 'self' https://*.livechatinc.com wss://*.livechatinc.com https://*.livechat.com wss://*.livechat.com \
+     https://*.text.com wss://*.text.com; \
+     frame-src https://*.livechatinc.com https://*.livechat.com https://*.text.com; \
+     img-src 'self' data: https://*.livechatinc.com https://*.livechat.com https://*.text.com; \
+     media-src https://*.livechatinc.com https://*.livechat.com https://*.text.com; \
+     font-src 'self' data: https://*.livechatinc.com; frame-ancestors 'self'; base-uri 'none'";
 
-fn file(content_type: &'static str, text: &'static str) -> File {
-    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, POLICY)], text)
-}
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+const DEVICE: &str = "/device.html";
+
+/// Path, type and text.
+const FILES: [(&str, &str, &str); 18] = [
+    ("/", HTML, include_str!("page/index.html")),
+    (DEVICE, HTML, include_str!("page/device.html")),
+    ("/theme.css", CSS, include_str!("page/theme.css")),
+    ("/page.css", CSS, include_str!("page/page.css")),
+    ("/device.css", CSS, include_str!("page/device.css")),
+    ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
+    ("/frames.js", JAVASCRIPT, include_str!("page/frames.js")),
+    ("/log.js", JAVASCRIPT, include_str!("page/log.js")),
+    ("/mood.js", JAVASCRIPT, include_str!("page/mood.js")),
+    ("/story.js", JAVASCRIPT, include_str!("page/story.js")),
+    ("/verdict.js", JAVASCRIPT, include_str!("page/verdict.js")),
+    ("/device.js", JAVASCRIPT, include_str!("page/device.js")),
+    ("/chat.js", JAVASCRIPT, include_str!("page/chat.js")),
+    ("/widget.js", JAVASCRIPT, include_str!("page/widget.js")),
+    ("/observe.js", JAVASCRIPT, include_str!("page/observe.js")),
+    ("/login.js", JAVASCRIPT, include_str!("page/login.js")),
+    ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
+    // What sites use: the page takes it as they do.
+    ("/livechat-cip.js", JAVASCRIPT, include_str!("../web/livechat-cip.js")),
+];
 
 /// The page's routes.
 pub fn router(config: Config) -> Router {
-    Router::new()
-        .route("/", get(async || file("text/html; charset=utf-8", include_str!("page/index.html"))))
-        .route("/page.css", get(async || file("text/css; charset=utf-8", include_str!("page/page.css"))))
-        .route("/page.js", get(async || file("text/javascript; charset=utf-8", include_str!("page/page.js"))))
-        .route("/session.js", get(async || file("text/javascript; charset=utf-8", include_str!("page/session.js"))))
-        .route("/config.json", get(async || Json(config)))
-        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
+    let is_real = config.livechat == "real";
+    let mut router = Router::new();
+    for (path, content_type, text) in FILES {
+        let policy = if is_real && path == DEVICE { POLICY_WITH_LIVECHAT } else { POLICY };
+        let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, policy)];
+        router = router.route(path, get(async move || (headers, text)));
+    }
+    router.route("/config.json", get(async || Json(config))).route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
 }

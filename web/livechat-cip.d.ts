@@ -99,7 +99,8 @@ export interface ProviderFunction {
 }
 
 /**
- * The identity of one user, or of one guest. After a login or logout without a page load make another one.
+ * The identity of one user, or of one guest. After a login or logout without a page load make another one: of those with the same
+ * `baseUrl`, `group` and `scope`, only the latest on a page hears of other tabs.
  *
  * @throws {TypeError} if the options make no sense
  */

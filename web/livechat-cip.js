@@ -27,6 +27,7 @@ export function createIdentityProvider(options) {
   const base = String(options.baseUrl).replace(/\/$/, '');
   const guestPlace = `livechat-cip:${scope}`;
   const tokenPlace = `${guestPlace}:${base}:${group ?? ''}`;
+  let joined = false;
   /** @type {BroadcastChannel | undefined} */
   let tabs;
 
@@ -237,31 +238,42 @@ export function createIdentityProvider(options) {
 
   // ---- all tabs
 
+  function leave() {
+    tabs?.close();
+    tabs = undefined;
+  }
+
   function end() {
     ended = true;
     replace();
-    tabs?.close();
+    leave();
     onLogout();
   }
 
+  const channel = () => globalThis.BroadcastChannel && new BroadcastChannel(`${guestPlace}:${new URL(base, location.href)}`);
+
   /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
   function join() {
-    if (tabs || ended || !globalThis.BroadcastChannel) return;
-    tabs = new BroadcastChannel(`${guestPlace}:${new URL(base, location.href)}`);
+    if (joined || ended) return;
+    joined = true;
+    tabs = channel();
+    if (tabs) {
+      tabs.onmessage = ({ data }) => {
+        if (data.logout) end();
+        else if (held && isNewer(data.held, held)) replace(data.held);
+      };
+    }
     // The page has logged somebody in or out. What the former provider would do at the next logout is not its business any more.
-    listening.get(tokenPlace)?.close();
-    listening.set(tokenPlace, tabs);
-    tabs.onmessage = ({ data }) => {
-      if (data.logout) end();
-      else if (held && isNewer(data.held, held)) replace(data.held);
-    };
+    listening.get(tokenPlace)?.();
+    listening.set(tokenPlace, leave);
   }
 
   async function logout() {
     if (ended) return true;
-    join();
     const told = call('invalidate', { logout: true });
-    tabs?.postMessage({ logout: true });
+    const others = channel();
+    others?.postMessage({ logout: true });
+    others?.close();
     if (guest) forgetGuest(recallGuest());
     try {
       end();
@@ -278,9 +290,9 @@ export function createIdentityProvider(options) {
 }
 
 /**
- * The latest provider of each identity on this page.
+ * For each identity on this page, how its latest provider stops listening.
  *
- * @type {Map<string, BroadcastChannel>}
+ * @type {Map<string, () => void>}
  */
 const listening = new Map();
 

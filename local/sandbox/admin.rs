@@ -14,7 +14,7 @@
 //! makes the same ones of the calls that follow go wrong.
 //!
 //! Each request is answered as `GET` would be. One that makes no sense is answered 400, with a sentence that says why, and
-//! changes nothing.
+//! changes nothing. The chat of the page's devices is in `chat.rs`.
 
 use super::{Sandbox, Settings, Share, fault::Planned};
 use axum::{
@@ -29,29 +29,33 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-pub(super) fn router() -> Router<Sandbox> {
-    // The page of `cargo local` is on another port of this machine.
+/// The page of `cargo local` is on another port of this machine.
+pub(super) fn cors() -> CorsLayer {
     let this_machine = AllowOrigin::predicate(|origin: &HeaderValue, _: &Parts| {
         let host = origin.to_str().unwrap_or_default().trim_start_matches("http://");
         ["127.0.0.1", "localhost", "[::1]"].contains(&host.rsplit_once(':').map_or(host, |(host, _)| host))
     });
-    let cors = CorsLayer::new()
+    CorsLayer::new()
         .allow_origin(this_machine)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([CONTENT_TYPE]);
+        .allow_headers([CONTENT_TYPE])
+}
+
+pub(super) fn router() -> Router<Sandbox> {
     Router::new()
         .route("/sandbox", get(show))
         .route("/sandbox/settings", patch(change))
         .route("/sandbox/faults", post(plan))
         .route("/sandbox/customers/{entity_id}", delete(forget))
         .route("/sandbox/reset", post(reset))
-        .layer(cors)
+        .layer(cors())
 }
 
 type Answer = Result<Json<Value>, BadRequest>;
 
 /// What is wrong, in a sentence.
-struct BadRequest(String);
+#[derive(Debug)]
+pub(super) struct BadRequest(pub(super) String);
 
 impl IntoResponse for BadRequest {
     fn into_response(self) -> Response {
@@ -59,7 +63,7 @@ impl IntoResponse for BadRequest {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
     serde_json::from_slice(body).map_err(|error| BadRequest(format!("The body is not what is asked for here: {error}")))
 }
 

@@ -4,9 +4,10 @@
 //! (<https://platform.text.com/docs/authorization/customer-authorization>), and is strict where LiveChat may be: cookies
 //! of another version or group, one cookie of the two, or a secret that it does not know make a *new customer, with 200*.
 //! What it does about things that nobody outside LiveChat knows can be chosen, and it misbehaves on request:
-//! see [`Settings`], [`Fault`] and the admin API in `admin.rs`.
+//! see [`Settings`], [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own.
 
 mod admin;
+mod chat;
 mod customers;
 mod fault;
 mod journal;
@@ -136,8 +137,8 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Serves on `listener` in the background, until the runtime ends. Keeps its customers and their tokens in `file`, if
-    /// there is one: a database that is kept would outlive them otherwise.
+    /// Serves on `listener` in the background, until the runtime ends. Keeps its customers, their tokens and chats in `file`,
+    /// if there is one: a database that is kept would outlive them otherwise.
     ///
     /// # Errors
     /// If the listener has no address, or the file is none of a sandbox's.
@@ -172,6 +173,7 @@ impl Sandbox {
             .route("/v2/customer/info", get(token::info))
             .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
             .merge(admin::router())
+            .merge(chat::router())
             .with_state(self.clone())
     }
 

@@ -311,7 +311,7 @@ pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
@@ -327,7 +327,7 @@ fn details(sandbox: &Sandbox, realm: Realm, entity_id: &str, access_token: &str,
     details
 }
 
-fn unauthorized() -> Response {
+pub(super) fn unauthorized() -> Response {
     refuse(StatusCode::UNAUTHORIZED, "access_denied", "the token is not known, expired or revoked")
 }
 

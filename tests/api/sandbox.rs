@@ -4,7 +4,10 @@ use crate::world::http_client;
 use local::sandbox::{App, CstMode, Fault, Granted, Sandbox};
 use reqwest::{Client, Method, RequestBuilder, header};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use tokio::net::TcpListener;
 
 /// A sandbox and a client that asks it without any of our code between.
@@ -15,8 +18,12 @@ struct Lab {
 
 impl Lab {
     async fn new() -> Self {
+        Self::with_file(None).await
+    }
+
+    async fn with_file(file: Option<&Path>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let sandbox = Sandbox::start(listener, App::for_page("https://shop.example/"), None).expect("a sandbox");
+        let sandbox = Sandbox::start(listener, App::for_page("https://shop.example/"), file).expect("a sandbox");
         Self { sandbox, http: http_client() }
     }
 
@@ -50,6 +57,27 @@ impl Lab {
         let set = answer.headers().get_all(header::SET_COOKIE).iter();
         let pairs = set.map(|line| line.to_str().expect("text").split(';').next().expect("a pair").to_owned());
         pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What the customer of this token wrote, once they wrote `text` too, if there is any.
+    async fn chat(&self, access_token: &str, text: Option<&str>) -> (u16, Value) {
+        let url = format!("{}/sandbox/chat", self.sandbox.url());
+        let request = match text {
+            Some(text) => self.http.post(url).body(json!({ "text": text }).to_string()),
+            None => self.http.get(url),
+        };
+        let answer = request.bearer_auth(access_token).send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("a text");
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// The texts of it alone.
+    async fn texts(&self, access_token: &str) -> Vec<String> {
+        let (status, messages) = self.chat(access_token, None).await;
+        assert_eq!(status, 200, "{messages}");
+        let texts = messages.as_array().expect("messages").iter().map(|message| message["text"].as_str());
+        texts.map(|text| text.expect("a text").to_owned()).collect()
     }
 
     fn latest(&self) -> Granted {
@@ -190,4 +218,99 @@ async fn late_answers_come_after_the_effect() {
     let rest = tokio::time::timeout(Duration::from_millis(300), answer.chunk()).await;
     assert!(rest.is_err(), "the rest takes its time");
     assert_eq!(lab.sandbox.journal().len(), 2);
+}
+
+#[tokio::test]
+async fn a_chat_is_its_customer_s_with_whatever_token() {
+    let lab = Lab::new().await;
+    let cookies = lab.token(None).await;
+    let laptop = lab.latest().access_token;
+    lab.token(Some(&cookies)).await;
+    let phone = lab.latest().access_token;
+    lab.token(None).await;
+    let somebody_else = lab.latest().access_token;
+
+    let (status, messages) = lab.chat(&laptop, Some("Hello")).await;
+    assert_eq!(status, 200);
+    let message = &messages[0];
+    assert!(message["id"].is_string() && message["text"] == "Hello" && message["sentAt"].is_u64(), "{message}");
+    assert_eq!(lab.chat(&phone, Some("It is me again")).await.0, 200);
+    assert_eq!(lab.texts(&laptop).await, ["Hello", "It is me again"]);
+    assert_eq!(lab.texts(&phone).await, ["Hello", "It is me again"]);
+    assert!(lab.texts(&somebody_else).await.is_empty());
+    lab.sandbox.forget(&lab.sandbox.journal()[0].entity_id);
+    assert!(lab.texts(&phone).await.is_empty());
+}
+
+#[tokio::test]
+async fn without_a_good_token_there_is_no_chat() {
+    let lab = Lab::new().await;
+    lab.token(None).await;
+    let token = lab.latest().access_token;
+    let refused = async |token: &str| {
+        for text in [None, Some("Hello"), Some("")] {
+            let (status, answer) = lab.chat(token, text).await;
+            assert_eq!((status, &answer["oauth_exception"]), (401, &json!("access_denied")));
+        }
+    };
+    refused("sandbox:unknown").await;
+    refused("").await;
+    assert_eq!(lab.admin(Method::GET, "/sandbox/chat", "").await.0, 401);
+    lab.sandbox.set(|settings| settings.clock_skew_ms = 8 * 3_600_000);
+    refused(&token).await;
+    lab.sandbox.set(|settings| settings.clock_skew_ms = 0);
+    assert_eq!(lab.chat(&token, None).await.0, 200);
+    let revoked = lab.http.delete(format!("{}/v2/customer/token", lab.sandbox.url())).bearer_auth(&token);
+    assert_eq!(revoked.send().await.expect("an answer").status(), 200);
+    refused(&token).await;
+}
+
+#[tokio::test]
+async fn a_message_that_makes_no_sense_is_refused_in_a_sentence() {
+    let lab = Lab::new().await;
+    lab.token(None).await;
+    let token = lab.latest().access_token;
+    for (text, says) in
+        [(" \n", "The text is empty.\n"), (&"x".repeat(1001), "has 1001 characters; 1000 is the most.\n")]
+    {
+        let (status, answer) = lab.chat(&token, Some(text)).await;
+        assert!(status == 400 && answer.as_str().is_some_and(|answer| answer.ends_with(says)), "{answer}");
+    }
+    let bodies = ["", "{}", r#"{"text": 1}"#, r#"{"text": "a", "from": "b"}"#];
+    for body in bodies {
+        let request = lab.http.post(format!("{}/sandbox/chat", lab.sandbox.url())).bearer_auth(&token).body(body);
+        assert_eq!(request.send().await.expect("an answer").status(), 400, "{body}");
+    }
+    assert!(lab.texts(&token).await.is_empty());
+}
+
+#[tokio::test]
+async fn chats_are_kept_with_the_customers_until_a_reset() {
+    let file = std::env::temp_dir().join(format!("livechat-cip-{}.json", uuid::Uuid::new_v4()));
+    let lab = Lab::with_file(Some(&file)).await;
+    lab.token(None).await;
+    let token = lab.latest().access_token;
+    lab.chat(&token, Some("Hello")).await;
+    let after_a_restart = Lab::with_file(Some(&file)).await;
+    assert_eq!(after_a_restart.texts(&token).await, ["Hello"]);
+    after_a_restart.sandbox.reset();
+    assert_eq!(after_a_restart.chat(&token, None).await.0, 401);
+    let kept = std::fs::read_to_string(&file).expect("the file");
+    std::fs::remove_file(&file).expect("removed");
+    assert!(!kept.contains("Hello"), "{kept}");
+}
+
+#[tokio::test]
+async fn pages_of_this_machine_alone_may_chat() {
+    let lab = Lab::new().await;
+    for (origin, allowed) in
+        [("http://127.0.0.1:3000", true), ("http://localhost:3000", true), ("https://evil.test", false)]
+    {
+        let request = lab.http.request(Method::OPTIONS, format!("{}/sandbox/chat", lab.sandbox.url()));
+        let request = request.header("origin", origin).header("access-control-request-method", "POST");
+        let answer = request.header("access-control-request-headers", "authorization").send().await.expect("an answer");
+        let header = |name| answer.headers().get(name).map(|value| value.to_str().expect("text"));
+        assert_eq!(header("access-control-allow-origin"), allowed.then_some(origin));
+        assert_eq!(header("access-control-allow-headers"), Some("authorization,content-type"));
+    }
 }

@@ -27,11 +27,14 @@ async function openPage(browser) {
   });
   await page.goto(local.api);
   await page.locator('#callers', { hasText: 'AUTH=jwt, guests' }).waitFor();
-  return { page, requests, a: device(page, 'a'), b: device(page, 'b'), verdict: (kind) => page.locator(`#verdict[data-verdict=${kind}]`).waitFor() };
+  return {
+    page, requests, rows: page.locator('#log tbody tr[data-source]'), a: device(page, 'Laptop'), b: device(page, 'Phone'),
+    verdict: (kind) => page.locator(`#verdict[data-verdict=${kind}]`).waitFor(),
+  };
 }
 
-function device(page, name) {
-  const root = page.locator(`#device-${name}`);
+function device(page, title) {
+  const root = page.frameLocator(`iframe[title=${title}]`);
   /** Presses a button, and waits for the call that it makes; resolves with that call's row of the log. */
   async function press(button) {
     const rows = page.locator('#log tbody tr[data-source]');
@@ -41,6 +44,7 @@ function device(page, name) {
     return rows.first().innerText();
   }
   return {
+    root,
     press,
     async logIn(user) {
       secrets.add(user);
@@ -54,24 +58,37 @@ function device(page, name) {
       await root.getByText('Not logged in: a guest').waitFor();
       return row;
     },
-    entityId: () => root.locator('[data-entity-id]').innerText(),
+    async write(text) {
+      await root.getByLabel('Message', { exact: true }).fill(text);
+      await root.getByRole('button', { name: 'Send' }).click();
+      await this.shows(text);
+    },
+    shows: (text) => root.getByRole('log').getByText(text, { exact: true }).waitFor(),
+    messages: () => root.locator('#chat li p').allInnerTexts(),
+    entityId: () => root.locator('[data-entity-id]').textContent(),
     says: (text) => root.getByText(text).waitFor(),
   };
 }
 
-test('a guest keeps the customer when they log in, on every device of theirs (guards against: a chat lost at login)', async () => {
+test('a guest keeps the customer and the chat when they log in, on every device of theirs (guards against: a chat lost at login)', async () => {
   const { requests, a, b, verdict } = await openPage();
   const user = newUser();
   await a.says('Not logged in: a guest');
-  assert.match(await a.press('getToken'), /\b200\b/);
+  await a.write('I am only looking');
   const asGuest = await a.entityId();
   assert.match(asGuest, /\S/);
 
   assert.match(await a.logIn(user), /\b200\b/);
   assert.equal(await a.entityId(), asGuest);
+  await a.shows('I am only looking');
+  await a.write('I am somebody now');
 
   await b.logIn(user);
   assert.equal(await b.entityId(), asGuest);
+  await b.shows('I am somebody now');
+  assert.deepEqual(await b.messages(), ['I am only looking', 'I am somebody now']);
+  await b.write('and on the phone');
+  await a.shows('and on the phone');
   await verdict('same');
   assert.equal((await sandbox.state()).customers, 1);
 
@@ -82,34 +99,77 @@ test('a guest keeps the customer when they log in, on every device of theirs (gu
   assert.match(login.authorization, /^Bearer \S+$/);
 });
 
+test('a guest’s chat is there after a reload, without being asked for', async () => {
+  const { page, a, b } = await openPage();
+  await a.write('still me');
+  const asGuest = await a.entityId();
+  await page.reload();
+  await a.shows('still me');
+  assert.equal(await a.entityId(), asGuest);
+  // Who has not written needs no customer.
+  await b.says('Write something as a guest.');
+  assert.equal((await sandbox.state()).customers, 1);
+});
+
 test('whoever comes after a logout has a customer of their own (guards against: the next visitor reads the chat)', async () => {
   const { requests, a } = await openPage();
-  await a.press('getToken');
+  await a.write('as a guest');
   await a.logIn(newUser());
+  await a.write('for nobody else');
   const ofUser = await a.entityId();
 
   assert.match(await a.logOut(), /\b200\b.*\bnull\b/s);
   assert.deepEqual(JSON.parse(requests.at(-1).content), { logout: true });
+  assert.match(requests.at(-1).authorization, /^Bearer \S+$/);
   assert.equal(await a.entityId(), '');
+  assert.deepEqual(await a.messages(), []);
 
-  await a.press('getToken');
+  await a.write('somebody new');
   assert.notEqual(await a.entityId(), ofUser);
   assert.notEqual(requests.at(-1).guest, requests[0].guest);
+  assert.deepEqual(await a.messages(), ['somebody new']);
+});
+
+test('a logout on one device leaves the other one its chat, with a fresh token', async () => {
+  const { requests, a, b } = await openPage();
+  const user = newUser();
+  await a.logIn(user);
+  await b.logIn(user);
+  await b.write('before');
+  await a.logOut();
+  await b.write('after');
+  assert.deepEqual(await b.messages(), ['before', 'after']);
+  assert.ok(requests.some(({ path }) => path === '/getFreshToken'));
 });
 
 test('a guest who became a user is gone, and the device makes a new one (guards against: the adopted customer answered to a guest)', async () => {
   const { page, a } = await openPage();
-  await a.press('getToken');
+  await a.write('mine');
   await a.logIn(newUser());
   const ofUser = await a.entityId();
 
   // Another tab knows nothing of the login, and the browser remembers the guest.
   const tab = await openPage(page.context());
   await tab.a.says('Not logged in: a guest');
-  assert.match(await tab.a.press('getToken'), /\b410\b.*guest_gone/s);
-  assert.match(await tab.a.press('getToken'), /\b200\b/);
+  await tab.rows.nth(1).waitFor();
+  assert.match(await tab.rows.nth(1).innerText(), /\b410\b.*guest_gone/s);
+  assert.match(await tab.rows.nth(0).innerText(), /\b200\b/);
   assert.notEqual(await tab.a.entityId(), ofUser);
   assert.notEqual(tab.requests[1].guest, tab.requests[0].guest);
+  assert.deepEqual(await tab.a.messages(), []);
+});
+
+test('a logout in one tab takes the chat off the other', async () => {
+  const { page, a } = await openPage();
+  const user = newUser();
+  await a.logIn(user);
+  await a.write('mine');
+  const tab = await openPage(page.context());
+  await tab.a.logIn(user);
+  await tab.a.shows('mine');
+  await a.logOut();
+  await tab.a.says('Not logged in: a guest');
+  assert.deepEqual(await tab.a.messages(), []);
 });
 
 test('somebody else’s path is refused, to users and to guests', async () => {
@@ -124,10 +184,15 @@ test('somebody else’s path is refused, to users and to guests', async () => {
 
 test('"Try it" logs a new user in on both devices, and ten simultaneous calls make one customer', async () => {
   await sandbox.set({ latencyMs: 150 });
-  const { page } = await openPage();
+  const { page, a, b } = await openPage();
+  await a.write('an earlier guest');
+  const { customers } = await sandbox.state();
   await page.locator('#try').click();
+  await page.locator('#try-result [data-ok]').waitFor();
   assert.equal(await page.locator('#try-result [data-ok]').getAttribute('data-ok'), 'true');
-  assert.equal((await sandbox.state()).customers, 1);
+  assert.equal((await sandbox.state()).customers, customers + 1);
+  for (const { root } of [a, b]) await root.getByRole('log').getByText('Hello, this is visitor-').waitFor();
+  assert.equal((await a.messages()).length, 1);
 });
 
 test('no LiveChat cookie reached the browser or the log, and no token, user id or guest’s secret the log', async () => {

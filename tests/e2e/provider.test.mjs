@@ -470,6 +470,25 @@ test('a provider that another one has replaced on its page has no part in a logo
   assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
 });
 
+test('a call that is under way while another provider takes over is answered, and the former one can still log out', async () => {
+  const device = await world.newDevice();
+  const user = newUser();
+  const [tab, other] = [await openAs(user, device), await openAs(user, device)];
+  await other.token();
+  const { release, answered } = await holdBack(tab, 'getToken');
+  const early = tab.token();
+  await answered();
+  await tab.page.evaluate(() => { shop.former = shop.provider; });
+  await tab.provide({ token: true });
+  await tab.call('hasToken');
+  release();
+  assert.match((await early).entityId, /\S/);
+
+  assert.equal(await tab.page.evaluate(() => shop.former.logout()), true);
+  await other.page.waitForFunction(() => shop.logouts === 1);
+  await eventually(async () => (await tab.call('getToken')).error?.message === 'logged_out', 'the end of the latest provider');
+});
+
 test('a backend that takes every guest for gone is asked twice, not for ever', async () => {
   const tab = await shop.open(await world.newDevice());
   await tab.page.route('**/getToken', (route) => route.fulfill({ ...problem(410, 'guest_gone'), headers: { 'Access-Control-Allow-Origin': shop.origin } }));

@@ -44,9 +44,9 @@ class World {
     this.livechat = new LiveChatSocket(local.sandbox.url, local.config);
   }
 
-  /** A browser with a profile of its own. */
-  async newDevice() {
-    const context = await this.browser.newContext({ serviceWorkers: 'block' });
+  /** A browser with a profile of its own. `options`: Playwright's, such as those of a phone. */
+  async newDevice(options = {}) {
+    const context = await this.browser.newContext({ serviceWorkers: 'block', ...options });
     this.#devices.push(context);
     context.setDefaultTimeout(TIMEOUT_MS);
     context.on('weberror', (error) => this.#surprises.push(`script error: ${error.error()}`));

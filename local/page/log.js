@@ -1,0 +1,50 @@
+// The list of all calls.
+
+import { $, element } from '/dom.js';
+import { isToken } from '/observe.js';
+
+const MOST_ROWS = 200;
+const SOURCES = {
+  store: 'store',
+  livechat: 'LiveChat',
+  waited: 'waited for another call',
+  'store-livechat-down': 'store (LiveChat down)',
+};
+const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
+
+export function log(device, call) {
+  const { caller, group, isLogout, method, operation, problem, status, url } = call;
+  const row = element('tr', {},
+    element('td', {}, time.format()),
+    element('td', {}, device, element('small', {}, element('bdi', {}, caller.name), group && `, group ${group}`)),
+    element('td', {}, isLogout ? `${operation}, logout` : operation, element('code', { title: url }, `${method} ${url}`)),
+    element('td', {}, element('span', { className: problem ? 'problem' : '' }, String(status)), element('small', {}, `${call.ms} ms`)),
+    element('td', {}, ...answer(call)));
+  row.dataset.source = call.source;
+  $('#log tbody').prepend(row);
+  if ($('#log tbody').rows.length > MOST_ROWS) $('#log tbody').deleteRow(-1);
+  show();
+}
+
+function answer({ source, reason, value, problem }) {
+  if (problem) {
+    return [
+      element('strong', { className: 'problem' }, problem.code),
+      element('small', { className: 'problem' }, problem.detail),
+      problem.requestId ? element('small', {}, `requestId ${problem.requestId}`) : '',
+    ];
+  }
+  if (!isToken(value)) return [`answered ${value}`];
+  if (source === 'none') return ['not said'];
+  return [element('span', { className: 'chip' }, SOURCES[source]), reason ? element('small', {}, reason) : ''];
+}
+
+function show() {
+  const isEmpty = $('#log tbody').rows.length === 0;
+  $('#log .scroll').hidden = isEmpty;
+  $('#log .empty').hidden = !isEmpty;
+  $('#clear-log').disabled = isEmpty;
+}
+
+$('#clear-log').addEventListener('click', () => { $('#log tbody').replaceChildren(); show(); });
+show();

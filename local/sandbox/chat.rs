@@ -1,0 +1,133 @@
+//! Chats, for the page of `cargo local`: what its two devices show where LiveChat's widget would be. Nobody answers. It is none
+//! of LiveChat's.
+//!
+//! | request, with `Authorization: Bearer <customer token>` | does |
+//! |---|---|
+//! | `GET /sandbox/chat` | the customer's messages |
+//! | `POST /sandbox/chat` | `{"text": "Hello"}`: one more, of 1000 characters at most |
+//!
+//! Each is answered with the customer's latest 200 messages, `[{"id": "…", "text": "Hello", "sentAt": 1795332937990}]`, the
+//! oldest first. The token alone decides whose they are: one that is unknown, over or revoked is answered 401. A message that
+//! makes no sense is answered 400, with a sentence that says why, and changes nothing.
+
+use super::{
+    Sandbox,
+    admin::{self, BadRequest},
+    token,
+};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::{
+        HeaderMap,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use uuid::Uuid;
+
+const LONGEST_TEXT: usize = 1000;
+const MOST_MESSAGES: usize = 200;
+
+/// What a customer wrote.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Message {
+    id: String,
+    text: String,
+    /// Unix time in ms.
+    sent_at: u64,
+}
+
+/// A customer's messages, the oldest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Chat(VecDeque<Message>);
+
+impl Chat {
+    fn add(&mut self, text: String, sent_at: u64) {
+        if self.0.len() == MOST_MESSAGES {
+            self.0.pop_front();
+        }
+        self.0.push_back(Message { id: Uuid::new_v4().to_string(), text, sent_at });
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    text: String,
+}
+
+pub(super) fn router() -> Router<Sandbox> {
+    let cors = admin::cors().allow_headers([AUTHORIZATION, CONTENT_TYPE]);
+    Router::new().route("/sandbox/chat", get(show).post(write)).layer(cors)
+}
+
+async fn show(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
+    let Some(entity_id) = customer(&sandbox, &headers) else { return token::unauthorized() };
+    chat(&sandbox, &entity_id)
+}
+
+async fn write(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(entity_id) = customer(&sandbox, &headers) else { return token::unauthorized() };
+    let text = match admin::read(&body).and_then(check) {
+        Ok(text) => text,
+        Err(bad) => return bad.into_response(),
+    };
+    let now_ms = sandbox.now_ms();
+    sandbox.state().customers.chat_mut(&entity_id).add(text, now_ms);
+    sandbox.keep();
+    chat(&sandbox, &entity_id)
+}
+
+fn check(Written { text }: Written) -> Result<String, BadRequest> {
+    match text.chars().count() {
+        _ if text.trim().is_empty() => Err(BadRequest("The text is empty".into())),
+        length if length > LONGEST_TEXT => {
+            Err(BadRequest(format!("The text has {length} characters; {LONGEST_TEXT} is the most")))
+        }
+        _ => Ok(text),
+    }
+}
+
+/// Whose chat it is.
+fn customer(sandbox: &Sandbox, headers: &HeaderMap) -> Option<String> {
+    let now_ms = sandbox.now_ms();
+    let state = sandbox.state();
+    state.customers.details(token::bearer(headers)?, now_ms).map(|details| details.entity_id.clone())
+}
+
+fn chat(sandbox: &Sandbox, entity_id: &str) -> Response {
+    Json(sandbox.state().customers.chat(entity_id)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_messages_go_first() {
+        let mut chat = Chat::default();
+        for number in 0..=MOST_MESSAGES {
+            chat.add(number.to_string(), 0);
+        }
+        assert_eq!(chat.0.len(), MOST_MESSAGES);
+        assert_eq!((chat.0[0].text.as_str(), chat.0[1].text.as_str()), ("1", "2"));
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_people_count() {
+        let text = |character: char, times| Written { text: character.to_string().repeat(times) };
+        assert!(check(text('ö', LONGEST_TEXT)).is_ok());
+        let BadRequest(why) = check(text('a', LONGEST_TEXT + 1)).expect_err("too long");
+        assert_eq!(why, "The text has 1001 characters; 1000 is the most");
+        for empty in [text(' ', 2), text('a', 0)] {
+            assert_eq!(check(empty).map_err(|BadRequest(why)| why), Err("The text is empty".into()));
+        }
+    }
+}

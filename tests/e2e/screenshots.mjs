@@ -1,0 +1,50 @@
+// The pictures in docs/images: the page of `cargo local --auth jwt --guests`, after its story was played.
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { startWorld } from './helpers/world.mjs';
+
+const FOLDER = fileURLToPath(new URL('../../docs/images/', import.meta.url));
+
+const world = await startWorld(['--auth', 'jwt', '--guests']);
+try {
+  const page = await (await world.newDevice()).newPage();
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  await page.goto(world.local.api);
+
+  const device = (title) => {
+    const frame = page.frameLocator(`iframe[title=${title}]`);
+    return {
+      shows: (text) => frame.getByRole('log').getByText(text, { exact: true }).waitFor(),
+      async write(text) {
+        await frame.getByLabel('Message', { exact: true }).fill(text);
+        await frame.getByRole('button', { name: 'Send' }).click();
+        await this.shows(text);
+      },
+      async logIn(user) {
+        await frame.getByLabel('User name').fill(user);
+        await frame.getByRole('button', { name: 'Log in' }).click();
+        await frame.getByText(`Logged in as “${user}”`).waitFor();
+      },
+    };
+  };
+  const [laptop, phone] = [device('Laptop'), device('Phone')];
+  await laptop.write('Hello, do you ship to Norway?');
+  await laptop.logIn('alice');
+  await laptop.write('I am logged in now: alice.');
+  await phone.logIn('alice');
+  await phone.shows('Hello, do you ship to Norway?');
+  await phone.write('And here I am on the phone.');
+  await laptop.shows('And here I am on the phone.');
+  await page.locator('#verdict[data-verdict=same]').waitFor();
+
+  mkdirSync(FOLDER, { recursive: true });
+  const verdict = await page.locator('#verdict').boundingBox();
+  const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(verdict.y + verdict.height + 8) };
+  await page.evaluate(() => document.activeElement.blur());
+  for (const [name, colorScheme] of [['page', 'light'], ['page-dark', 'dark']]) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: `${FOLDER}${name}.png`, clip, animations: 'disabled', caret: 'hide' });
+  }
+} finally {
+  await world.stop();
+}
