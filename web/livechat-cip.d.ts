@@ -34,7 +34,8 @@ export interface Options {
   scope?: string;
   /**
    * Called once when the identity ends, in this tab or another; it must take the user's chat off the page. By default that is
-   * `LiveChatWidget.call('destroy')`, where there is a widget. With the Customer SDK call its `destroy()`.
+   * `LiveChatWidget.call('destroy')`, where there is a widget. With LiveChat's components for React, Vue and Angular unmount the
+   * component, which does that itself; with the Customer SDK call its `destroy()`.
    */
   onLogout?: () => void;
 }

@@ -16,9 +16,14 @@ const FILES = {
   '/customer-sdk.js': file('../node_modules/@livechat/customer-sdk/dist/customer-sdk.js'),
 };
 
-/** `cargo local` with these options, browsers, and a shop at `world.shop.origin`, whose pages may call it. */
-export async function startShop(options = []) {
-  const server = createServer(serve);
+/**
+ * `cargo local` with these options, browsers, and a shop at `world.shop.origin`, whose pages may call it.
+ *
+ * `pages`: more of them by path, each `{ text, type, policy }`, the type `html` or `javascript`; `policy` is what the page's
+ * Content-Security-Policy has beside the usual, by directive.
+ */
+export async function startShop(options = [], { pages = {} } = {}) {
+  const server = createServer((request, response) => serve(pages, request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   // To a browser, another origin than cargo local's 127.0.0.1.
@@ -30,7 +35,11 @@ export async function startShop(options = []) {
     server.close();
     throw error;
   }
-  policy = `default-src 'none'; script-src 'self'; connect-src ${world.local.api} https://api.livechatinc.com wss://api.livechatinc.com`;
+  policy = {
+    'default-src': ["'none'"],
+    'script-src': ["'self'"],
+    'connect-src': [world.local.api, 'https://api.livechatinc.com', 'wss://api.livechatinc.com'],
+  };
   const stop = world.stop.bind(world);
   world.stop = async () => {
     server.closeAllConnections();
@@ -43,15 +52,20 @@ export async function startShop(options = []) {
 
 let policy;
 
-async function serve(request, response) {
-  const found = FILES[request.url];
+const header = (more = {}) =>
+  Object.entries(policy).map(([directive, sources]) => [directive, ...sources, ...(more[directive] ?? [])].join(' ')).join('; ');
+
+async function serve(pages, request, response) {
+  const file = FILES[request.url];
+  const found = pages[request.url] ?? (file && { type: file.pathname.endsWith('.html') ? 'html' : 'javascript' });
   if (!found) {
     response.writeHead(request.url === '/favicon.ico' ? 204 : 404).end();
     return;
   }
-  const type = found.pathname.endsWith('.html') ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8';
-  response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy, 'Cache-Control': 'no-store' });
-  response.end(await readFile(found));
+  response.writeHead(200, {
+    'Content-Type': `text/${found.type}; charset=utf-8`, 'Content-Security-Policy': header(found.policy), 'Cache-Control': 'no-store',
+  });
+  response.end(found.text ?? await readFile(file));
 }
 
 /** Opens a page of the shop in a new tab of `device`. */

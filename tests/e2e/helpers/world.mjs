@@ -104,7 +104,7 @@ class World {
 
   async #record(request) {
     const url = new URL(request.url());
-    if (url.origin === this.local.api && SITE[url.pathname]) return;
+    if (![this.local.api, this.sandbox.url].includes(url.origin) || SITE[url.pathname]) return;
     const response = await request.response();
     if (response === null) return;
     const headers = (await response.headersArray()).map(({ name, value }) => `${name}: ${value}`);

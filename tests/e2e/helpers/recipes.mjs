@@ -1,0 +1,59 @@
+// The recipes as a site's build would make them, and LiveChat's script as its CDN would serve it.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { angular } from './angular.mjs';
+
+const path = (to) => fileURLToPath(new URL(to, import.meta.url));
+const RECIPES = path('../../../web/recipes');
+
+const bundle = async (entry, options = {}) => {
+  const { outputFiles: [{ text }] } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    target: 'es2020',
+    jsx: 'automatic',
+    alias: { 'livechat-cip': path('../../../web/livechat-cip.js') },
+    nodePaths: [path('../node_modules')],
+    logLevel: 'warning',
+    ...options,
+    define: {
+      'process.env.NODE_ENV': '"production"', ngDevMode: 'false', ngJitMode: 'false', ...options.define,
+      __VUE_OPTIONS_API__: 'true', __VUE_PROD_DEVTOOLS__: 'false', __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+    },
+  });
+  return text;
+};
+
+/** The pages of all recipes by path, for `startShop`: nothing in them is of this world yet. */
+export async function bundleRecipes() {
+  const withWidget = { 'script-src': ['https://cdn.livechatinc.com'], 'connect-src': ["'self'"] };
+  const withoutWidget = { 'connect-src': ["'self'"] };
+  const index = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A recipe</title><body><div id="app"></div><app-root></app-root><script src="page.js"></script></body></html>';
+  const html = (name) => readFile(`${RECIPES}/${name}/index.html`, 'utf8');
+  const recipes = {
+    'tracking-code': [await html('tracking-code'), await bundle(`${RECIPES}/tracking-code/page.js`), withWidget],
+    react: [index, await bundle(`${RECIPES}/react/main.jsx`), withWidget],
+    vue: [index, await bundle(`${RECIPES}/vue/main.js`), withWidget],
+    angular: [index, await bundle(`${RECIPES}/angular/main.ts`, { plugins: [angular(`${RECIPES}/angular/main.ts`)] }), withWidget],
+    'customer-sdk': [await html('customer-sdk'), await bundle(`${RECIPES}/customer-sdk/page.js`), withoutWidget],
+    webview: [await html('webview'), await bundle(`${RECIPES}/webview/page.js`), withWidget],
+  };
+  return Object.fromEntries(Object.entries(recipes).flatMap(([name, [page, script, policy]]) => [
+    [`/${name}/`, { type: 'html', text: page, policy }],
+    [`/${name}/page.js`, { type: 'javascript', text: script }],
+  ]));
+}
+
+/** Puts this world's addresses and account where the recipes have examples. */
+export function fillIn(pages, { api, config }) {
+  for (const page of Object.values(pages)) {
+    page.text = page.text.replaceAll('https://cip.example.com', api).replaceAll('your-client-id', config.clientId)
+      .replaceAll('11111111-1111-4111-8111-111111111111', config.organizationId);
+  }
+}
+
+export const bundleTracking = ({ organizationId, clientId, licenseId }) =>
+  bundle(path('../site/tracking.js'), { define: { ACCOUNT: JSON.stringify({ organizationId, clientId, licenseId: licenseId ?? 100_000_001 }) } });

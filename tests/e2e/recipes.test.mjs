@@ -1,0 +1,216 @@
+// web/recipes: each way to put LiveChat on a page, built as a site would build it, in a browser. LiveChat's script is a stand-in with
+// the real Customer SDK; what shows on the page is whose chat it is.
+import assert from 'node:assert/strict';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import { bundleRecipes, bundleTracking, fillIn } from './helpers/recipes.mjs';
+import { startShop } from './helpers/shop.mjs';
+import { within } from './helpers/within.mjs';
+import { newUser } from './helpers/world.mjs';
+
+const pages = await bundleRecipes();
+const world = await startShop(['--auth', 'jwt', '--guests'], { pages });
+const { local, sandbox, shop } = world;
+fillIn(pages, local);
+const tracking = await bundleTracking(local.config);
+
+beforeEach(() => sandbox.reset());
+afterEach(async () => {
+  await world.closeDevices();
+  assert.deepEqual(world.takeSurprises(), [], 'requests to other hosts, script errors, or unexpected frames');
+});
+after(() => world.stop());
+
+const PHONE = {
+  viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true,
+  userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148',
+};
+/** What the visitor does; in an app, the app does it. */
+const buttons = {
+  logIn: ({ page }) => page.getByRole('button', { name: 'Log in' }).click(),
+  switchUser: ({ page }) => page.getByRole('button', { name: 'Switch user' }).click(),
+  logOut: ({ page }) => page.getByRole('button', { name: 'Log out' }).click(),
+};
+const bridge = {
+  async logIn({ page }, visitor) {
+    visitor.user = visitor.nextUser;
+    await page.evaluate(() => chat.sessionChanged());
+  },
+  async switchUser(tab, visitor) {
+    await tab.page.evaluate(() => chat.logOut());
+    await bridge.logIn(tab, visitor);
+  },
+  async logOut({ page }, visitor) {
+    await page.evaluate(() => chat.logOut());
+    visitor.user = undefined;
+    await page.evaluate(() => chat.sessionChanged());
+  },
+};
+
+/** A browser, and the site's session in it. */
+class Visitor {
+  /** Who is logged in. */
+  user;
+  /** Who will be, after the next login. */
+  nextUser;
+
+  static async arrive(name, user) {
+    const visitor = new Visitor();
+    Object.assign(visitor, { name, user, does: name === 'webview' ? bridge : buttons });
+    const device = await world.newDevice(name === 'webview' ? PHONE : {});
+    visitor.device = device;
+    const change = (to) => async (route) => {
+      visitor.user = to();
+      await route.fulfill({ body: '' });
+    };
+    await device.route(`${shop.origin}/session`, async (route) => route.fulfill({ body: await visitor.session() }));
+    await device.route(`${shop.origin}/login`, change(() => visitor.nextUser));
+    await device.route(`${shop.origin}/logout`, change(() => undefined));
+    await device.route('https://cdn.livechatinc.com/tracking.js', (route) => route.fulfill({ body: tracking, contentType: 'text/javascript' }));
+    if (name === 'webview') {
+      await device.exposeFunction('nativeBridge', () => visitor.session());
+      await device.addInitScript(() => { window.webkit = { messageHandlers: { session: { postMessage: () => window.nativeBridge() } } }; });
+    }
+    await device.addInitScript(() => {
+      window.violations = [];
+      addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) => violations.push(`${violatedDirective} ${blockedURI}`));
+      // Whose chat was on the page, and null when there was none.
+      window.shown = [];
+      new MutationObserver(() => {
+        const customer = document.querySelector('#livechat, #chat')?.textContent || null;
+        if (customer !== (shown.at(-1) ?? null)) shown.push(customer);
+      }).observe(document, { childList: true, characterData: true, subtree: true });
+    });
+    return visitor;
+  }
+
+  /** The session token that the shop's own login would give. */
+  async session() {
+    if (!this.user) return '';
+    const response = await fetch(`${local.api}/dev/credentials?user=${encodeURIComponent(this.user)}`);
+    return (await response.json()).headers.Authorization.replace('Bearer ', '');
+  }
+
+  open() {
+    return shop.open(this.device, `/${this.name}/`);
+  }
+
+  /** Whose chat the page shows, once it shows one. `changes`: how often that has changed by then. */
+  async chat(tab, changes = 1) {
+    const handle = await tab.page.waitForFunction((n) => shown.length >= n && shown.at(-1), changes).catch(async (error) => {
+      throw new Error(`no chat: ${JSON.stringify(await tab.page.evaluate(() => ({ shown, violations })))} ${tab.requests} ${tab.console}`, { cause: error });
+    });
+    return handle.jsonValue();
+  }
+}
+
+const shown = ({ page }) => page.evaluate(() => window.shown);
+const assertClean = async (tab) => assert.deepEqual([await tab.page.evaluate(() => violations), tab.console], [[], []]);
+/** Sees to it that the page stays. */
+const mark = ({ page }) => page.evaluate(() => { window.isSamePage = true; });
+const isMarked = ({ page }) => page.evaluate(() => window.isSamePage === true);
+
+for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 'webview']) {
+  test(`${name}: a guest's chat goes on after the login, here and on another device, and not after the logout`, async (t) => {
+    const visitor = await Visitor.arrive(name);
+    const tab = await visitor.open();
+    const guest = await visitor.chat(tab);
+    assert.deepEqual(tab.requests, ['getToken']);
+    await mark(tab);
+
+    visitor.nextUser = newUser();
+    await visitor.does.logIn(tab, visitor);
+    assert.equal(await visitor.chat(tab, 3), guest);
+    assert.deepEqual(tab.requests, ['getToken', 'getToken']);
+
+    const elsewhere = await Visitor.arrive(name, visitor.user);
+    const other = await elsewhere.open();
+    assert.equal(await elsewhere.chat(other), guest);
+    assert.deepEqual(other.requests, ['getToken']);
+    t.diagnostic(`calls of a page load: ${other.requests.length}`);
+
+    await visitor.does.logOut(tab, visitor);
+    const next = await visitor.chat(tab, 5);
+    assert.notEqual(next, guest);
+    assert.deepEqual(await shown(tab), [guest, null, guest, null, next]);
+    assert.deepEqual(tab.requests, ['getToken', 'getToken', 'invalidate', 'getToken']);
+    assert.ok(await isMarked(tab), 'without a page load');
+    await assertClean(tab);
+  });
+
+  test(`${name}: from one user to the next without a page load, the chat is the next one's`, async () => {
+    const visitor = await Visitor.arrive(name, newUser('ann'));
+    const tab = await visitor.open();
+    const ann = await visitor.chat(tab);
+    await mark(tab);
+
+    visitor.nextUser = newUser('ben');
+    await visitor.does.switchUser(tab, visitor);
+    const ben = await visitor.chat(tab, 3);
+    assert.notEqual(ben, ann);
+    await tab.page.waitForTimeout(500);
+    assert.deepEqual(await shown(tab), [ann, null, ben]);
+    assert.deepEqual(tab.requests, ['getToken', 'invalidate', 'getToken']);
+    assert.deepEqual(tab.logins.map(({ customerId }) => customerId), [ann, ben]);
+    assert.ok(await isMarked(tab), 'without a page load');
+    await assertClean(tab);
+
+    const elsewhere = await Visitor.arrive(name, visitor.user);
+    assert.equal(await elsewhere.chat(await elsewhere.open()), ben);
+  });
+
+  test(`${name}: a logout takes the chat off the other tab, and a login there brings the user's`, async () => {
+    const visitor = await Visitor.arrive(name, newUser('ann'));
+    const [one, two] = [await visitor.open(), await visitor.open()];
+    const ann = await visitor.chat(one);
+    assert.equal(await visitor.chat(two), ann);
+
+    await visitor.does.logOut(one, visitor);
+    await two.page.waitForFunction(() => shown.at(-1) === null);
+    assert.notEqual(await visitor.chat(one, 3), ann);
+
+    visitor.nextUser = newUser('ben');
+    await visitor.does.logIn(two, visitor);
+    const ben = await two.page.waitForFunction((before) => shown.at(-1) !== before && shown.at(-1), ann).then((handle) => handle.jsonValue());
+    const elsewhere = await Visitor.arrive(name, visitor.user);
+    assert.equal(await elsewhere.chat(await elsewhere.open()), ben);
+    await assertClean(two);
+  });
+
+  if (name === 'customer-sdk') continue;
+  test(`${name}: a login while the guest's widget starts is not lost (guards against: LiveChat's script keeps the first identity)`, async () => {
+    const visitor = await Visitor.arrive(name);
+    let release;
+    const released = new Promise((resolve) => { release = resolve; });
+    const held = new Promise((resolve) => {
+      visitor.device.route(`${local.api}/getToken`, async (route) => {
+        resolve();
+        await released;
+        // Nobody waits for it any more, if there is another page.
+        await route.fallback().catch(() => {});
+      }, { times: 1 });
+    });
+    const tab = await visitor.open();
+    await within(5_000, held, () => 'a call of getToken');
+    visitor.nextUser = newUser();
+    await visitor.does.logIn(tab, visitor);
+    await within(5_000, (async () => { while (visitor.user === undefined) await tab.page.waitForTimeout(10); })(), () => 'a login');
+    await tab.page.waitForTimeout(300);
+    release();
+    const customer = await visitor.chat(tab);
+    const elsewhere = await Visitor.arrive(name, visitor.user);
+    assert.equal(await elsewhere.chat(await elsewhere.open()), customer);
+    await tab.page.waitForTimeout(300);
+    assert.deepEqual(await shown(tab), [customer]);
+  });
+}
+
+test('webview: on Android, the app gives the session at once', async () => {
+  const visitor = await Visitor.arrive('webview', newUser());
+  const session = await visitor.session();
+  await visitor.device.addInitScript((token) => {
+    delete window.webkit;
+    window.nativeApp = { session: () => token };
+  }, session);
+  const elsewhere = await Visitor.arrive('webview', visitor.user);
+  assert.equal(await visitor.chat(await visitor.open()), await elsewhere.chat(await elsewhere.open()));
+});
