@@ -340,3 +340,26 @@ fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Error {
     };
     Error::StoreUnavailable(kind.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    #[test]
+    fn the_log_says_which_kind_of_failure_it_was() {
+        type Failed = SdkError<UpdateItemError, ()>;
+        for (error, kind) in [
+            (Failed::timeout_error("t"), "time-out"),
+            (Failed::dispatch_failure(ConnectorError::timeout("t".into())), "time-out"),
+            (Failed::dispatch_failure(ConnectorError::io("t".into())), "no connection"),
+            (Failed::dispatch_failure(ConnectorError::user("t".into())), "the request could not be sent"),
+            (Failed::response_error("t", ()), "none of DynamoDB's"),
+            (Failed::construction_failure("t"), "could not be built"),
+            (Failed::service_error(UpdateItemError::unhandled("t"), ()), "an error without a code"),
+        ] {
+            let said = failed(&error).to_string();
+            assert!(said.contains(kind), "{said}, and not {kind}");
+        }
+    }
+}

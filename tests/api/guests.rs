@@ -2,6 +2,7 @@
 
 use crate::{
     auth::SECRET,
+    dynamodb::in_front,
     proxy::{Mode, Proxy},
     world::*,
 };
@@ -9,8 +10,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
 use local::sandbox::{CstMode, Fault};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::task::JoinSet;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, task::JoinSet};
 
 const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
 const OTHER_GUEST: &str = "guest-secret-of-another-browser-0123456789";
@@ -243,6 +244,37 @@ async fn an_adoption_waits_for_the_guests_own_renewal() {
     assert_eq!(world.sandbox.customers(), 1);
     // And the cookies that it got are good, though LiveChat takes no older ones.
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), user.entity());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_then() {
+    let world = world().await.with("RENEWALS_PER_MINUTE", "10");
+    world.sandbox.set(|settings| settings.cst = CstMode::Strict);
+    let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
+    // The user's call has looked at the guest, and is about to move the identity.
+    let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (tell, wait) = (arrived.clone(), go.clone());
+    let endpoint = in_front(&world, move |operation| {
+        let (tell, wait) = (tell.clone(), wait.clone());
+        async move {
+            if operation == "TransactWriteItems" {
+                tell.add_permits(1);
+                wait.acquire().await.expect("open").forget();
+            }
+            None
+        }
+    })
+    .await;
+    let login = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    let login = tokio::spawn(async move { login.send(&as_user_who_was(GetToken, "alice", GUEST)).await });
+    arrived.acquire().await.expect("open").forget();
+    let renewed = world.send(GetFreshToken, &as_guest(GetFreshToken, GUEST)).await;
+    assert_eq!(renewed.entity(), entity);
+    go.add_permits(10);
+    assert_eq!(login.await.expect("an answer").entity(), entity);
+    // With the cookies of the guest's last renewal: LiveChat takes no older ones.
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), entity);
+    assert_eq!(world.sandbox.customers(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

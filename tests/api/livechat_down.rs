@@ -218,3 +218,15 @@ async fn those_who_waited_fail_together_instead_of_queueing() {
     }
     assert_eq!(world.sandbox.calls().token, 1);
 }
+
+#[tokio::test]
+async fn who_has_too_little_time_to_renew_does_not_begin_to() {
+    let world = World::new().await;
+    let before = world.call(GetToken, "alice").await.access_token();
+    let version = world.item("alice").await["version"].clone();
+    let function = world.spawn(GetFreshToken).await;
+    let answer = function.send_within(&http_api(GetFreshToken, "alice", ""), Duration::from_millis(1_400)).await;
+    assert_eq!(answer.problem(), (503, "busy".into()));
+    assert_eq!(world.item("alice").await["version"], version, "nothing was written");
+    assert_eq!(world.call(GetToken, "alice").await.access_token(), before);
+}

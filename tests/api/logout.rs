@@ -6,6 +6,9 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+const NOT_TAKEN: &str = "LiveChat did not take a token back";
 
 fn invalidate(user: &str, content_type: &str, content: &str) -> Value {
     let mut event = http_api(Invalidate, user, "");
@@ -40,6 +43,23 @@ async fn a_logout_drops_the_token_and_takes_it_back_and_the_customer_stays() {
     assert_eq!(world.call(HasToken, "alice").await.body(), false);
     assert_eq!(world.call(GetToken, "alice").await.entity(), before.entity());
     assert_eq!(world.sandbox.calls().revoke, 1);
+    assert!(!world.said().contains(NOT_TAKEN));
+}
+
+#[tokio::test]
+async fn a_token_that_livechat_does_not_take_back_is_on_record() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    // LiveChat knows the token no more.
+    world.sandbox.reset();
+    assert_eq!(world.send(Invalidate, &logout("alice")).await.body(), Value::Null);
+    let logged = async {
+        while !world.said().contains(NOT_TAKEN) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), logged).await.expect("a line in the log");
+    assert!(world.said().contains("status 401"));
 }
 
 #[tokio::test]
@@ -126,6 +146,6 @@ async fn a_livechat_that_is_down_keeps_nobody_from_logging_out() {
         assert_eq!(function.send(&logout("alice")).await.body(), Value::Null);
         assert!(began.elapsed() < Duration::from_secs(8), "it gives up after two seconds");
         assert_eq!(world.call(HasToken, "alice").await.body(), false);
-        assert!(world.said().contains("LiveChat did not take a token back"));
+        assert!(world.said().contains(NOT_TAKEN));
     }
 }

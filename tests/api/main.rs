@@ -7,6 +7,7 @@ mod breaker;
 mod chaos;
 mod concurrency;
 mod crashes;
+mod dynamodb;
 mod gateways;
 mod guests;
 mod identity_change;

@@ -1,12 +1,14 @@
 //! DynamoDB refusing, slow, or gone.
 
 use crate::{
+    dynamodb::in_front,
     proxy::{Mode, Proxy},
     world::*,
 };
-use axum::{Router, body::to_bytes, extract::Request, http::StatusCode, response::IntoResponse};
+use axum::{http::StatusCode, response::IntoResponse};
 use local::sandbox::Fault;
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -95,25 +97,16 @@ async fn a_token_at_hand_is_answered_if_both_livechat_and_the_database_fail_duri
 }
 
 /// DynamoDB, but the first writes meet somebody's transaction.
-async fn with_transactions(upstream: String, conflicts: usize) -> String {
-    let (left, http) = (Arc::new(AtomicUsize::new(conflicts)), http_client());
-    let forward = move |request: Request| {
-        let (left, http, upstream) = (left.clone(), http.clone(), upstream.clone());
-        async move {
-            let (parts, body) = request.into_parts();
-            let is_update = parts.headers["x-amz-target"].as_bytes().ends_with(b".UpdateItem");
-            let is_left = |left: usize| left.checked_sub(1);
-            if is_update && left.try_update(Ordering::SeqCst, Ordering::SeqCst, is_left).is_ok() {
-                let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
-                return (StatusCode::BAD_REQUEST, format!("{{\"__type\":\"{kind}\",\"message\":\"alice\"}}"))
-                    .into_response();
-            }
-            let body = to_bytes(body, 1_000_000).await.expect("a body");
-            let answer = http.post(&upstream).headers(parts.headers).body(body).send().await.expect("an answer");
-            (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
-        }
-    };
-    serve(Router::new().fallback(forward)).await
+async fn with_transactions(world: &World, conflicts: usize) -> String {
+    let left = Arc::new(AtomicUsize::new(conflicts));
+    in_front(world, move |operation| {
+        let is_left = |left: usize| left.checked_sub(1);
+        let meets = operation == "UpdateItem" && left.try_update(Ordering::SeqCst, Ordering::SeqCst, is_left).is_ok();
+        let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+        let conflict = (StatusCode::BAD_REQUEST, format!("{{\"__type\":\"{kind}\",\"message\":\"alice\"}}"));
+        async move { meets.then(|| conflict.into_response()) }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,15 +115,64 @@ async fn a_write_that_meets_a_transaction_is_tried_again() {
         let world = World::new().await;
         world.call(GetToken, "alice").await.token();
         world.age_token("alice", Duration::from_hours(8)).await;
-        let upstream = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("an endpoint");
-        let endpoint = with_transactions(upstream, 3).await;
+        let endpoint = with_transactions(&world, 3).await;
         let function = world.spawn_with(binary, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
         assert_eq!(function.call(binary, "alice").await.status(), 200);
         assert_eq!(world.sandbox.customers(), 1);
     }
     let world = World::new().await;
-    let upstream = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("an endpoint");
-    let endpoint = with_transactions(upstream, usize::MAX).await;
+    let endpoint = with_transactions(&world, usize::MAX).await;
     let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
     assert_eq!(function.call(GetToken, "alice").await.problem(), (503, "store_unavailable".into()), "but not for ever");
+}
+
+/// DynamoDB, but the writes with these numbers are not allowed, counted from 0.
+async fn without_writes(world: &World, which: Range<usize>) -> String {
+    let count = Arc::new(AtomicUsize::new(0));
+    in_front(world, move |operation| {
+        let is_meant = operation == "UpdateItem" && which.contains(&count.fetch_add(1, Ordering::SeqCst));
+        let refusal = (StatusCode::BAD_REQUEST, "{\"__type\":\"com.amazon.coral.service#AccessDeniedException\"}");
+        async move { is_meant.then(|| refusal.into_response()) }
+    })
+    .await
+}
+
+/// The lease, and the gate before LiveChat.
+const WRITES_BEFORE_LIVECHAT_IS_ASKED: usize = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_livechat_gave_is_stored_as_soon_as_that_can_be() {
+    let world = World::new().await;
+    let first = WRITES_BEFORE_LIVECHAT_IS_ASKED;
+    let endpoint = without_writes(&world, first..first + 2).await;
+    let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    let token = function.call(GetToken, "alice").await.access_token();
+    assert_eq!(world.sandbox.calls().token, 1);
+    assert_eq!(world.call(GetToken, "alice").await.access_token(), token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_livechat_gave_and_cannot_be_stored_is_not_answered() {
+    let world = World::new().await;
+    let endpoint = without_writes(&world, WRITES_BEFORE_LIVECHAT_IS_ASKED..usize::MAX).await;
+    let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(4)).await;
+    assert_eq!(answer.problem(), (503, "store_unavailable".into()));
+    assert_eq!(world.sandbox.calls().token, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_the_lease_too_late_does_not_ask_livechat() {
+    let world = World::new().await;
+    let endpoint = in_front(&world, async |operation| {
+        if operation == "UpdateItem" {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+        }
+        None
+    })
+    .await;
+    let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(2)).await;
+    assert_eq!(answer.problem(), (503, "busy".into()));
+    assert_eq!(world.sandbox.calls().token, 0);
 }
