@@ -11,7 +11,10 @@ use cip::time::now_ms;
 use local::sandbox::{CstMode, Fault};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, JoinSet},
+};
 
 const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
 const OTHER_GUEST: &str = "guest-secret-of-another-browser-0123456789";
@@ -246,15 +249,11 @@ async fn an_adoption_waits_for_the_guests_own_renewal() {
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), user.entity());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_then() {
-    let world = world().await.with("RENEWALS_PER_MINUTE", "10");
-    world.sandbox.set(|settings| settings.cst = CstMode::Strict);
-    let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
-    // The user's call has looked at the guest, and is about to move the identity.
+/// A login of the guest as alice that has looked at both, and is about to move the identity; it goes on when it gets a permit.
+async fn login_before_the_move(world: &World) -> (JoinHandle<Answer>, Arc<Semaphore>) {
     let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (tell, wait) = (arrived.clone(), go.clone());
-    let endpoint = in_front(&world, move |operation| {
+    let endpoint = in_front(world, move |operation| {
         let (tell, wait) = (tell.clone(), wait.clone());
         async move {
             if operation == "TransactWriteItems" {
@@ -268,12 +267,34 @@ async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_th
     let login = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
     let login = tokio::spawn(async move { login.send(&as_user_who_was(GetToken, "alice", GUEST)).await });
     arrived.acquire().await.expect("open").forget();
-    let renewed = world.send(GetFreshToken, &as_guest(GetFreshToken, GUEST)).await;
-    assert_eq!(renewed.entity(), entity);
+    (login, go)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_then() {
+    let world = world().await;
+    world.sandbox.set(|settings| settings.cst = CstMode::Strict);
+    let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
+    let (login, go) = login_before_the_move(&world).await;
+    assert_eq!(world.send(GetFreshToken, &as_guest(GetFreshToken, GUEST)).await.entity(), entity);
     go.add_permits(10);
     assert_eq!(login.await.expect("an answer").entity(), entity);
     // With the cookies of the guest's last renewal: LiveChat takes no older ones.
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), entity);
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_was_taken_for_dead_is_answered_what_the_next_one_brought() {
+    let world = world().await;
+    let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
+    let (login, go) = login_before_the_move(&world).await;
+    let long_ago = AttributeValue::N((now_ms() - 60_000).to_string());
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], long_ago).await;
+    let next = world.send(GetToken, &as_user_who_was(GetToken, "alice", GUEST)).await;
+    assert_eq!(next.entity(), entity);
+    go.add_permits(10);
+    assert_eq!(login.await.expect("an answer").access_token(), next.access_token());
     assert_eq!(world.sandbox.customers(), 1);
 }
 
