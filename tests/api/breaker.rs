@@ -56,6 +56,9 @@ async fn while_livechat_is_down_calls_fail_at_once() {
     livechat_goes_down(&world).await;
     let calls = world.sandbox.calls().token;
     let other_process = world.spawn(GetFreshToken).await;
+    assert_eq!(other_process.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(other_process.call(GetFreshToken, "later").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert!(world.item("later").await.is_empty(), "what a process knows costs no request");
     for n in 0..5 {
         assert_eq!(world.call(GetToken, &format!("late-{n}")).await.problem(), (DOWN.0, DOWN.1.into()));
         assert_eq!(other_process.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
