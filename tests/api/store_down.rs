@@ -174,7 +174,7 @@ async fn who_gets_the_lease_too_late_does_not_ask_livechat() {
     let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
     // It has started before the time counts.
     assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
-    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(2)).await;
+    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_millis(2_500)).await;
     assert_eq!(answer.problem(), (503, "busy".into()));
     assert_eq!(world.sandbox.calls().token, 0);
 }
