@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Failure},
     https,
     identity::{Group, Identity},
+    telemetry::tally,
     time::{Deadline, now_ms},
 };
 pub use answer::Grant;
@@ -124,7 +125,8 @@ impl Accounts {
             .timeout(deadline.left().min(Self::LONGEST_REVOCATION))
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
-        let cause = match request.send().await {
+        tally::count(|tally| tally.livechat_calls += 1);
+        let cause = match tally::timed(|tally| &mut tally.livechat, request.send()).await {
             Ok(answer) if answer.status().is_success() => return,
             Ok(answer) => format!("status {}", answer.status().as_u16()),
             Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
@@ -133,6 +135,19 @@ impl Accounts {
     }
 
     async fn attempt(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {
+        let result = tally::timed(|tally| &mut tally.livechat, self.ask(group, known, deadline)).await;
+        tally::count(|tally| {
+            tally.livechat_calls += 1;
+            match result {
+                Ok(_) | Err(Miss::CutShort) => {}
+                Err(Miss::Rejected { .. }) => tally.livechat_rejections += 1,
+                Err(_) => tally.livechat_failures += 1,
+            }
+        });
+        result
+    }
+
+    async fn ask(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {
         // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
         let asked_at_ms = now_ms();
         let time = deadline.left().min(Self::ATTEMPT_TIMEOUT);

@@ -7,7 +7,7 @@ use crate::{
     event::{self, Content, NotAnHttpEvent, RawEvent},
     identity::{Group, Subject, UserId},
     operation::{Call, Operation, Reply, Source},
-    telemetry,
+    telemetry::{self, Finished, tally},
     time::Deadline,
 };
 use futures_util::FutureExt;
@@ -93,16 +93,24 @@ where
     let started = Instant::now();
     let context = request.lambda_context();
     let deadline = Deadline::of_invocation(context.deadline);
+    let mut principal = None;
     let result = async {
         let call = read_call(&route, &request, deadline).await?;
+        principal = Some(call.subject.principal.clone());
         act(call).await
     };
     // A bug in one call must not take the answer away from its caller.
-    let result = AssertUnwindSafe(result)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into())));
-    telemetry::call(route.operation, &context.request_id, started.elapsed(), &result);
+    let (result, tally) = tally::counted(AssertUnwindSafe(result).catch_unwind()).await;
+    let result =
+        result.unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into())));
+    telemetry::call(&Finished {
+        operation: route.operation.name(),
+        request_id: &context.request_id,
+        principal: principal.as_ref(),
+        took: started.elapsed(),
+        result: &result,
+        tally,
+    });
     match result {
         Ok(reply) => answer(&reply, &route.account),
         Err(error) => problem(&error, &context.request_id),

@@ -108,6 +108,16 @@ pub enum Principal {
     Guest(GuestId),
 }
 
+impl Principal {
+    /// What tells them from everybody else: `user#` and the user's id, or `guest#` and the hash of the guest's secret.
+    pub fn key(&self) -> String {
+        match self {
+            Self::User(id) => format!("user#{}", id.as_str()),
+            Self::Guest(id) => format!("guest#{}", id.as_str()),
+        }
+    }
+}
+
 /// Whose token it is: a user or guest, and the group if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {

@@ -23,7 +23,7 @@
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`accounts`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong, and what the caller is told |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`] | logs and metrics |
 //! | `aws`, `secrets`, `https` | clients of AWS's and the secrets that it keeps; clients of others |
 //! | [`time`] | clocks and deadlines |
 //!

@@ -14,6 +14,7 @@ use crate::{
     aws,
     error::Error,
     identity::{FailedRenewal, Identity, Lease, Lifetime, Quota, Record, Subject, Token},
+    telemetry::tally,
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::{
@@ -95,7 +96,7 @@ impl Store {
         if let Some(wanted) = projection {
             request = request.projection_expression(wanted).expression_attribute_names("#t", item::TOKEN);
         }
-        let answer = deadline.bound(request.send()).await.map_err(|_| too_slow())?.map_err(|error| failed(&error))?;
+        let answer = answer(request.send(), deadline).await?.map_err(|error| failed(&error))?;
         Ok(answer.item.map(Item::new))
     }
 
@@ -277,8 +278,7 @@ impl Store {
     async fn send(&self, request: UpdateItemFluentBuilder, deadline: Deadline) -> Result<Update, Error> {
         let deadline = deadline.within(Self::LONGEST_WRITE);
         loop {
-            let answer = deadline.bound(request.clone().send()).await.map_err(|_| too_slow())?;
-            let error = match answer {
+            let error = match answer(request.clone().send(), deadline).await? {
                 Ok(answer) => return Ok(Update::Done(answer.attributes.map(Item::new))),
                 Err(error) => error,
             };
@@ -323,8 +323,14 @@ enum Update {
     Refused(Option<Item>),
 }
 
-fn too_slow() -> Error {
-    Error::StoreUnavailable("no answer before the invocation's deadline".into())
+/// DynamoDB's answer to `request`, if there is one before the deadline.
+fn answer<T>(request: impl Future<Output = T>, deadline: Deadline) -> impl Future<Output = Result<T, Error>> {
+    // On the heap: the SDK's futures are large, and each that holds one would be as large again.
+    let request = Box::pin(request);
+    async move {
+        let answer = tally::timed(|tally| &mut tally.dynamodb, deadline.bound(request)).await;
+        answer.map_err(|_| Error::StoreUnavailable("no answer before the invocation's deadline".into()))
+    }
 }
 
 /// The kind of error only: DynamoDB's messages can quote what was sent.

@@ -82,7 +82,7 @@ fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
 fn durations_ms(world: &World, from: usize) -> Vec<f64> {
     let said = world.said();
     let lines = said.lines().skip(from).filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.filter(|line| line["message"] == "call").filter_map(|line| line["duration_ms"].as_f64()).collect()
+    lines.filter(|line| line["message"] == "call").filter_map(|line| line["Duration"].as_f64()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,23 +36,3 @@ async fn a_function_that_never_talks_to_livechat_needs_none_of_its_settings() {
         assert!(world.init_error(binary).await.contains("LIVECHAT_CLIENT_ID"));
     }
 }
-
-#[tokio::test]
-async fn each_call_is_one_log_line_that_names_no_user() {
-    let world = World::new().await.with("RUST_LOG", "info");
-    let answer = world.call(GetToken, "alice").await;
-    world.call(GetToken, "alice").await.token();
-    let said = world.said();
-    let lines: Vec<serde_json::Value> = said
-        .lines()
-        .filter(|line| line.starts_with('{'))
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(lines.len(), 2, "{said}");
-    assert_eq!(lines[0]["operation"], "getToken");
-    assert_eq!(lines[0]["outcome"], "ok");
-    assert_eq!(lines[0]["source"], "fwd=miss");
-    assert_eq!((&lines[0]["cold_start"], &lines[1]["cold_start"]), (&true.into(), &false.into()));
-    assert!(lines[0]["duration_ms"].is_number() && lines[0]["request_id"].is_string());
-    assert!(!said.lines().any(|line| line.starts_with('{') && line.contains(&answer.entity())));
-}

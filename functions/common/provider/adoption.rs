@@ -16,6 +16,7 @@ use crate::{
     identity::{GuestId, Identity, Lease, Principal, Subject},
     operation::Call,
     store::Adopted,
+    telemetry::tally,
     time::now_ms,
 };
 use std::time::Duration;
@@ -58,7 +59,7 @@ impl Provider {
                     self.store.adopt(&call.subject, lease, &guest, record.version, &identity, call.deadline).await?;
                 match moved {
                     Adopted::Yes => {
-                        tracing::info!("a guest became a user");
+                        tally::count(|tally| tally.identities_adopted += 1);
                         if let Some(token) = record.token.filter(|token| token.lifetime.is_live(now_ms())) {
                             let deadline = call.deadline.within(Self::LONGEST_REVOCATION);
                             self.accounts.revoke(&token.access_token, deadline).await;

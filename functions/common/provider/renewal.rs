@@ -28,6 +28,7 @@ use crate::{
     identity::{FailedRenewal, Identity, Issued, Lease, Quota, Record, Subject, Token},
     operation::{Call, Reply, Source, Why},
     store::{Store, Stored, Taken},
+    telemetry::tally,
     time::{Deadline, now_ms},
 };
 use std::time::Duration;
@@ -135,6 +136,7 @@ impl Provider {
             }
         };
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq };
+        let is_new = record.identity.is_none();
         let is_another = record.identity.as_ref().is_some_and(|known| known.entity_id != grant.entity_id);
         let identity = Identity {
             entity_id: grant.entity_id,
@@ -145,6 +147,11 @@ impl Provider {
         let keep = self.keep(subject, lease, &identity, &token, quota, deadline);
         match tokio::join!(keep, self.breaker.answered(permit, deadline)).0? {
             Stored::Yes => {
+                tally::count(|tally| {
+                    tally.renewals += 1;
+                    tally.identities_made += u64::from(is_new);
+                    tally.identities_changed += u64::from(is_another);
+                });
                 if is_another {
                     let on_record = identity.former.len();
                     tracing::error!(
@@ -206,6 +213,7 @@ impl Provider {
         tracing::warn!("LiveChat answered for another customer than the one on record; asking once more");
         let again = self.accounts.token_at_once(subject.group, Some(known), deadline).await?;
         if again.entity_id != known.entity_id && self.on_identity_change == OnIdentityChange::Reject {
+            tally::count(|tally| tally.identities_changed += 1);
             return Err(Failure::IdentityChanged);
         }
         Ok(again)
@@ -247,6 +255,7 @@ impl Provider {
             if deadline.left() < poll + Self::SHORTEST_RENEWAL {
                 return Err(Error::Busy);
             }
+            tally::count(|tally| tally.lease_waits = 1);
             tokio::time::sleep(poll).await;
             pause = f64::min(pause * 1.3, 5.0);
             record = self.store.read(subject, deadline).await?.unwrap_or_default();

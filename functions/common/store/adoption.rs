@@ -1,6 +1,6 @@
 //! A guest becomes a user: the identity moves from one item to another, in one transaction.
 
-use super::{FENCE, SET_IDENTITY, Store, failed, item, number, too_slow, with_identity};
+use super::{FENCE, SET_IDENTITY, Store, answer, failed, item, number, with_identity};
 use crate::{
     error::Error,
     identity::{Identity, Lease, Subject},
@@ -40,7 +40,7 @@ impl Store {
             .transact_write_items()
             .transact_items(part(&self.move_in(user, lease, identity))?)
             .transact_items(part(&self.move_out(guest, guest_version))?);
-        let Err(error) = deadline.bound(request.send()).await.map_err(|_| too_slow())? else {
+        let Err(error) = answer(request.send(), deadline).await? else {
             return Ok(Adopted::Yes);
         };
         match error.as_service_error() {

@@ -1,7 +1,7 @@
 //! The one item that is no subject's: the gate of the [circuit breaker](crate::breaker), at `pk` = `livechat`,
 //! `sk` = `gate`.
 
-use super::{Store, Update, failed, item, number, too_slow};
+use super::{Store, Update, answer, failed, item, number};
 use crate::{breaker::Gate, error::Error, time::Deadline, time::now_ms};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use item::Item;
@@ -59,7 +59,7 @@ impl Store {
     pub async fn read_gate(&self, deadline: Deadline) -> Result<Gate, Error> {
         let (pk, sk) = key();
         let request = self.client.get_item().table_name(&self.table).key(item::PK, pk).key(item::SK, sk);
-        let answer = deadline.bound(request.send()).await.map_err(|_| too_slow())?.map_err(|error| failed(&error))?;
+        let answer = answer(request.send(), deadline).await?.map_err(|error| failed(&error))?;
         gate(answer.item.map(Item::new))
     }
 

@@ -24,8 +24,7 @@
 use crate::{
     error::{Error, Failure},
     identity::{
-        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Principal, Quota, Record, Subject,
-        Token,
+        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Quota, Record, Subject, Token,
     },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -62,11 +61,7 @@ const DESCRIPTION: &str = "description";
 /// The subject's partition and sort key. A key of DynamoDB's has 2,048 bytes, so every user id fits.
 pub(super) fn key(subject: &Subject) -> (AttributeValue, AttributeValue) {
     let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
-    let pk = match &subject.principal {
-        Principal::User(id) => format!("user#{}", id.as_str()),
-        Principal::Guest(id) => format!("guest#{}", id.as_str()),
-    };
-    (AttributeValue::S(pk), AttributeValue::S(sk))
+    (AttributeValue::S(subject.principal.key()), AttributeValue::S(sk))
 }
 
 pub(super) fn number(number: u64) -> AttributeValue {
@@ -267,7 +262,7 @@ fn misshapen(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{GuestId, UserId};
+    use crate::identity::{GuestId, Principal, UserId};
 
     fn subject(user: &str, group: Option<u32>) -> Subject {
         Subject { principal: Principal::User(UserId::parse(user).expect("a good id")), group: group.map(Group) }

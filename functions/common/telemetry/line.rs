@@ -1,0 +1,267 @@
+//! The line of one call: a JSON object for people and queries, from which CloudWatch takes the metrics as well
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+//!
+//! Names in capitals are metrics, others are there to search for. The metrics have no dimension, so that each costs once; but
+//! `Errors` and `Refusals` are there for each `outcome` too.
+
+use super::tally::Tally;
+use crate::{config::Source, error::Error, identity::Principal, operation::Reply};
+use metrique_writer::{Entry, format::Format, unit::AsCount};
+use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
+use ring::hmac;
+use std::{
+    io::Write,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+/// A call that has been answered.
+pub(crate) struct Finished<'a> {
+    /// The operation's name.
+    pub(crate) operation: &'static str,
+    /// Lambda's id of the invocation.
+    pub(crate) request_id: &'a str,
+    /// Whose token it was about, if that is known.
+    pub(crate) principal: Option<&'a Principal>,
+    /// How long it took in all.
+    pub(crate) took: Duration,
+    /// What it is answered.
+    pub(crate) result: &'a Result<Reply, Error>,
+    /// What it counted.
+    pub(crate) tally: Tally,
+}
+
+/// Writes lines, once it has been started.
+static WRITER: OnceLock<Writer> = OnceLock::new();
+
+struct Writer {
+    format: Mutex<Emf>,
+    subject_key: Option<hmac::Key>,
+    is_warm: AtomicBool,
+}
+
+/// From now on calls are written to stdout. `METRICS_NAMESPACE` is where CloudWatch puts the metrics (default `livechat-cip`); with
+/// `SUBJECT_KEY` each line has a keyed hash of the subject.
+pub(super) fn start(source: &Source<'_>) {
+    let _ = WRITER.set(Writer::new(source));
+}
+
+/// Writes a call's line.
+pub(crate) fn write(call: &Finished<'_>) {
+    if let Some(writer) = WRITER.get() {
+        // What cannot be written can be told to nobody.
+        let _ = std::io::stdout().write_all(&writer.line(call));
+    }
+}
+
+impl Writer {
+    fn new(source: &Source<'_>) -> Self {
+        let namespace = source.optional("METRICS_NAMESPACE").unwrap_or_else(|| "livechat-cip".into());
+        let count = |name| MetricDefinition { name, unit: metrique_writer::Unit::Count, storage_resolution: None };
+        let by_outcome = MetricDirective {
+            dimensions: vec![vec!["outcome"]],
+            metrics: vec![count("Errors"), count("Refusals")],
+            namespace: &namespace,
+        };
+        let format = Emf::builder(namespace.clone(), vec![vec![]]).directive(by_outcome).build();
+        let key = source.optional("SUBJECT_KEY");
+        Self {
+            format: Mutex::new(format),
+            subject_key: key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())),
+            is_warm: AtomicBool::new(false),
+        }
+    }
+
+    fn line(&self, call: &Finished<'_>) -> Vec<u8> {
+        let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
+        let subject = call.principal.zip(self.subject_key.as_ref()).map(|(who, key)| hash(key, who));
+        let mut line = Vec::with_capacity(1024);
+        let mut format = self.format.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = format.format(&Line::of(call, is_cold, subject), &mut line) {
+            tracing::error!(cause = %error, "a call's line could not be written");
+            return Vec::new();
+        }
+        line
+    }
+}
+
+/// HMAC-SHA256 of `user#` and the user's id, or `guest#` and the hash of the guest's secret; the first 16 hexadecimal digits. Who
+/// knows the key can find a user's lines, and who only has the lines learns nothing of the user.
+fn hash(key: &hmac::Key, principal: &Principal) -> String {
+    hex::encode(&hmac::sign(key, principal.key().as_bytes()).as_ref()[..8])
+}
+
+#[derive(Entry)]
+#[entry(rename_all = "PascalCase")]
+struct Line<'c> {
+    #[entry(timestamp)]
+    at: SystemTime,
+    #[entry(name = "level")]
+    level: &'static str,
+    #[entry(name = "message")]
+    message: &'static str,
+    #[entry(name = "operation")]
+    operation: &'static str,
+    #[entry(name = "request_id")]
+    request_id: &'c str,
+    #[entry(name = "subject")]
+    subject: Option<String>,
+    #[entry(name = "outcome")]
+    outcome: &'static str,
+    #[entry(name = "source")]
+    source: Option<String>,
+    #[entry(name = "cause")]
+    cause: Option<String>,
+    calls: AsCount<u64>,
+    errors: Option<AsCount<u64>>,
+    refusals: Option<AsCount<u64>>,
+    cold_starts: Option<AsCount<u64>>,
+    duration: Duration,
+    dynamo_db_time: Option<Duration>,
+    live_chat_time: Option<Duration>,
+    live_chat_calls: Option<AsCount<u64>>,
+    live_chat_failures: Option<AsCount<u64>>,
+    live_chat_rejections: Option<AsCount<u64>>,
+    renewals: Option<AsCount<u64>>,
+    identities_made: Option<AsCount<u64>>,
+    identities_adopted: Option<AsCount<u64>>,
+    identities_changed: Option<AsCount<u64>>,
+    lease_waits: Option<AsCount<u64>>,
+}
+
+impl<'c> Line<'c> {
+    fn of(call: &Finished<'c>, is_cold: bool, subject: Option<String>) -> Self {
+        let error = call.result.as_ref().err();
+        let is_ours = error.is_some_and(|error| error.status().is_server_error());
+        let reply = call.result.as_ref().ok();
+        let tally = &call.tally;
+        Self {
+            at: SystemTime::now(),
+            level: error.map_or(tracing::Level::INFO, Error::level).as_str(),
+            message: "call",
+            operation: call.operation,
+            request_id: call.request_id,
+            subject,
+            outcome: error.map_or("ok", Error::code),
+            source: reply.and_then(Reply::source).map(ToString::to_string),
+            cause: error.map(ToString::to_string),
+            calls: 1.into(),
+            errors: some(u64::from(is_ours)),
+            refusals: some(u64::from(error.is_some() && !is_ours)),
+            cold_starts: some(u64::from(is_cold)),
+            duration: tenths_of_ms(call.took),
+            dynamo_db_time: Some(tenths_of_ms(tally.dynamodb)).filter(|time| !time.is_zero()),
+            live_chat_time: Some(tenths_of_ms(tally.livechat)).filter(|_| tally.livechat_calls > 0),
+            live_chat_calls: some(tally.livechat_calls),
+            live_chat_failures: some(tally.livechat_failures),
+            live_chat_rejections: some(tally.livechat_rejections),
+            renewals: some(tally.renewals),
+            identities_made: some(tally.identities_made),
+            identities_adopted: some(tally.identities_adopted),
+            identities_changed: some(tally.identities_changed),
+            lease_waits: some(tally.lease_waits),
+        }
+    }
+}
+
+/// A count that is left out when it is 0: most of them are, and each costs room in every line.
+fn some(count: u64) -> Option<AsCount<u64>> {
+    (count > 0).then(|| count.into())
+}
+
+fn tenths_of_ms(time: Duration) -> Duration {
+    Duration::from_micros(u64::try_from((time.as_micros() + 50) / 100 * 100).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::UserId;
+    use serde_json::{Value, json};
+
+    fn line(settings: &'static [(&str, &str)], result: &Result<Reply, Error>, tally: Tally) -> Value {
+        let look_up = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
+        let alice = Principal::User(UserId::parse("alice").expect("a user id"));
+        let line = Writer::new(&Source::new(look_up)).line(&Finished {
+            operation: "getToken",
+            request_id: "r-1",
+            principal: Some(&alice),
+            took: Duration::from_micros(12_345),
+            result,
+            tally,
+        });
+        let line = String::from_utf8(line).expect("text");
+        assert!(line.ends_with('\n') && line.trim_end().lines().count() == 1, "{line}");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    /// The metrics that CloudWatch would take from a line: dimensions, name and unit.
+    fn metrics(line: &Value) -> Vec<(String, String, String)> {
+        let mut metrics = Vec::new();
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().expect("directives") {
+            for metric in directive["Metrics"].as_array().expect("metrics") {
+                let name = metric["Name"].as_str().expect("a name");
+                if line.get(name).is_some() {
+                    let unit = metric["Unit"].as_str().unwrap_or_default();
+                    metrics.push((directive["Dimensions"].to_string(), name.to_owned(), unit.to_owned()));
+                }
+            }
+        }
+        metrics
+    }
+
+    #[test]
+    fn what_did_not_happen_is_left_out() {
+        let line = line(&[], &Ok(Reply::HasToken(true)), Tally::default());
+        let names: Vec<_> = metrics(&line).into_iter().map(|(_, name, _)| name).collect();
+        assert_eq!(names, ["Calls", "ColdStarts", "Duration"]);
+        assert_eq!(line["Duration"], json!(12.3));
+        assert!(line.get("cause").is_none() && line.get("source").is_none() && line.get("subject").is_none());
+    }
+
+    #[test]
+    fn an_error_counts_by_its_outcome_too() {
+        let line = line(&[("METRICS_NAMESPACE", "shop")], &Err(Error::Busy), Tally::default());
+        assert_eq!((&line["Errors"], &line["outcome"], &line["level"]), (&json!(1), &json!("busy"), &json!("WARN")));
+        let count = |dimensions: &str| (dimensions.to_owned(), "Errors".to_owned(), "Count".to_owned());
+        let metrics = metrics(&line);
+        assert!(metrics.contains(&count("[[]]")) && metrics.contains(&count(r#"[["outcome"]]"#)), "{metrics:?}");
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().expect("directives") {
+            assert_eq!(directive["Namespace"], "shop");
+        }
+    }
+
+    #[test]
+    fn who_is_turned_away_is_no_error() {
+        let line = line(&[], &Err(Error::NotFound), Tally::default());
+        assert_eq!((line.get("Errors"), &line["Refusals"]), (None, &json!(1)));
+    }
+
+    #[test]
+    fn times_are_in_ms() {
+        let tally = Tally {
+            dynamodb: Duration::from_millis(7),
+            livechat: Duration::from_millis(80),
+            livechat_calls: 2,
+            ..Tally::default()
+        };
+        let line = line(&[], &Ok(Reply::Invalidated), tally);
+        assert_eq!(
+            (&line["DynamoDbTime"], &line["LiveChatTime"], &line["LiveChatCalls"]),
+            (&json!(7), &json!(80), &json!(2))
+        );
+        let in_ms = metrics(&line).into_iter().filter(|(_, _, unit)| unit == "Milliseconds").count();
+        assert_eq!(in_ms, 3);
+    }
+
+    #[test]
+    fn a_subject_is_found_by_who_has_the_key() {
+        let line = line(&[("SUBJECT_KEY", "k")], &Ok(Reply::Invalidated), Tally::default());
+        // printf %s 'user#alice' | openssl dgst -sha256 -hmac k
+        assert_eq!(line["subject"], "42d63b1800c9c190");
+        assert!(!line.to_string().contains("alice"));
+    }
+}

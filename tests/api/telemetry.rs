@@ -1,0 +1,138 @@
+//! What a function writes of each call: a line that people read, and that CloudWatch takes the metrics from.
+
+use crate::world::*;
+use local::sandbox::Fault;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
+
+/// The lines of the calls so far, of which there are this many.
+async fn lines(world: &World, number: usize) -> Vec<Value> {
+    let read = async {
+        loop {
+            let said = world.said();
+            let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let lines: Vec<_> = lines.filter(|line| line["message"] == "call").collect();
+            if lines.len() >= number {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let lines = tokio::time::timeout(Duration::from_secs(10), read).await.expect("a line for each call");
+    assert_eq!(lines.len(), number, "one line for each call");
+    lines
+}
+
+/// What a line counts, without what every call has and without times.
+fn counts(line: &Value) -> Value {
+    let mut counts = line.as_object().expect("an object").clone();
+    counts.retain(|name, value| {
+        let is_a_time = name == "Duration" || name.ends_with("Time");
+        value.is_number() && !is_a_time && name != "Calls" && name != "ColdStarts"
+    });
+    counts.into()
+}
+
+#[tokio::test]
+async fn each_call_is_one_line_that_names_no_user() {
+    let world = World::new().await.with("RUST_LOG", "info");
+    let answer = world.call(GetToken, "alice").await;
+    world.call(GetToken, "alice").await.token();
+    let lines = lines(&world, 2).await;
+    let words = |line: &Value| ["operation", "outcome", "source", "level"].map(|name| line[name].clone());
+    assert_eq!(words(&lines[0]), ["getToken", "ok", "fwd=miss", "INFO"].map(Value::from));
+    assert_eq!(words(&lines[1]), ["getToken", "ok", "hit", "INFO"].map(Value::from));
+    assert_eq!((&lines[0]["ColdStarts"], lines[1].get("ColdStarts")), (&json!(1), None));
+    assert!(lines[0]["request_id"].is_string() && lines[0].get("subject").is_none());
+    assert!(!lines.iter().any(|line| line.to_string().contains(&answer.entity())));
+}
+
+#[tokio::test]
+async fn it_counts_what_a_call_brought_about() {
+    let world = World::new().await.with("RUST_LOG", "error").with("GUESTS", "true");
+    world.call(GetToken, "alice").await.token();
+    world.call(GetToken, "alice").await.token();
+    let former = world.call(GetFreshToken, "alice").await.entity();
+    world.sandbox.forget(&former);
+    world.call(GetFreshToken, "alice").await.token();
+    world.send(GetToken, &request(GetToken, None, &[("x-guest-id", GUEST)])).await.token();
+    world.send(GetToken, &request(GetToken, Some("bob"), &[("x-guest-id", GUEST)])).await.token();
+    world.call(HasToken, "alice").await.body();
+    let counted: Vec<_> = lines(&world, 7).await.iter().map(counts).collect();
+    let expected = [
+        json!({"Renewals": 1, "IdentitiesMade": 1, "LiveChatCalls": 1}),
+        json!({}),
+        json!({"Renewals": 1, "LiveChatCalls": 1}),
+        json!({"Renewals": 1, "IdentitiesChanged": 1, "LiveChatCalls": 2}),
+        json!({"Renewals": 1, "IdentitiesMade": 1, "LiveChatCalls": 1}),
+        // The guest's token is taken back, and the user's asked for.
+        json!({"Renewals": 1, "IdentitiesAdopted": 1, "LiveChatCalls": 2}),
+        json!({}),
+    ];
+    assert_eq!(counted, expected);
+}
+
+#[tokio::test]
+async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    world.age_token("alice", Duration::from_hours(7)).await;
+    world.sandbox.fail(Fault::OauthInvalidRequest, 1);
+    assert_eq!(world.call(GetToken, "alice").await.source(), "hit; detail=livechat-rejected");
+    world.sandbox.fail(Fault::Http500, 1);
+    world.call(GetFreshToken, "alice").await.token();
+    world.sandbox.fail(Fault::Html, 1);
+    assert_eq!(world.call(GetFreshToken, "alice").await.status(), 503);
+    assert_eq!(world.call(GetToken, "").await.status(), 400);
+    let lines = lines(&world, 5).await;
+    assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 1, "LiveChatRejections": 1}));
+    assert_eq!(counts(&lines[2]), json!({"LiveChatCalls": 2, "LiveChatFailures": 1, "Renewals": 1}));
+    assert_eq!(counts(&lines[3]), json!({"LiveChatCalls": 1, "LiveChatFailures": 1, "Errors": 1}));
+    assert_eq!(lines[3]["outcome"], "livechat_unavailable");
+    assert!(lines[3]["cause"].as_str().is_some_and(|cause| !cause.is_empty()));
+    assert_eq!((counts(&lines[4]), &lines[4]["outcome"]), (json!({"Refusals": 1}), &json!("invalid_request")));
+}
+
+#[tokio::test]
+async fn a_change_that_the_site_refuses_counts_too() {
+    let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
+    let former = world.call(GetToken, "alice").await.entity();
+    world.sandbox.forget(&former);
+    assert_eq!(world.call(GetFreshToken, "alice").await.status(), 409);
+    let lines = lines(&world, 2).await;
+    assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 2, "IdentitiesChanged": 1, "Refusals": 1}));
+}
+
+#[tokio::test]
+async fn it_tells_where_the_time_went_and_who_waited_for_whom() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.latency_ms = 300);
+    let (first, second) = (world.spawn(GetToken).await, world.spawn(GetToken).await);
+    let (first, second) = tokio::join!(first.call(GetToken, "alice"), second.call(GetToken, "alice"));
+    assert_eq!(first.entity(), second.entity());
+    let (asked, waited): (Vec<_>, Vec<_>) =
+        lines(&world, 2).await.into_iter().partition(|line| line["source"] == "fwd=miss");
+    let ms = |line: &Value, name: &str| line[name].as_f64().unwrap_or(0.0);
+    assert!(ms(&asked[0], "LiveChatTime") >= 300.0, "{asked:?}");
+    assert!(ms(&asked[0], "Duration") >= ms(&asked[0], "LiveChatTime"));
+    assert_eq!(asked[0].get("LeaseWaits"), None);
+    assert_eq!((waited[0].get("LiveChatTime"), &waited[0]["LeaseWaits"]), (None, &json!(1)));
+    assert!(ms(&waited[0], "DynamoDbTime") > 0.0);
+}
+
+#[tokio::test]
+async fn with_a_key_a_users_lines_are_found_by_a_hash() {
+    let world =
+        World::new().await.with("SUBJECT_KEY", "a key of this stack").with("METRICS_NAMESPACE", "livechat-cip/shop");
+    world.call(GetToken, "alice").await.token();
+    world.call_group(HasToken, "alice", "7").await.body();
+    world.call(HasToken, "bob").await.body();
+    let lines = lines(&world, 3).await;
+    // printf %s 'user#alice' | openssl dgst -sha256 -hmac 'a key of this stack'
+    assert_eq!(lines[0]["subject"], "851ea3bba9279c26");
+    assert_eq!(lines[1]["subject"], lines[0]["subject"]);
+    assert_ne!(lines[2]["subject"], lines[0]["subject"]);
+    assert_eq!(lines[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"], "livechat-cip/shop");
+}
