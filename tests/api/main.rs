@@ -22,5 +22,7 @@ mod sandbox;
 mod start;
 mod store;
 mod store_down;
+mod telemetry;
+mod template;
 mod wire;
 mod world;

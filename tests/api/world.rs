@@ -37,7 +37,7 @@ pub(crate) enum Binary {
 pub(crate) use Binary::*;
 
 impl Binary {
-    fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         match self {
             GetToken => env!("CARGO_BIN_EXE_get-token"),
             GetFreshToken => env!("CARGO_BIN_EXE_get-fresh-token"),

@@ -24,7 +24,9 @@ export async function startLocal(options = [], settings = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'livechat-cip-e2e-'));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTING.test(name)));
   Object.assign(env, settings);
-  const child = spawn(binary, ['--port', '0', '--memory', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Where functions in containers look for the database and the sandbox is known beforehand.
+  const ports = process.env.LOCAL_PORTS?.split(' ') ?? ['--port', '0'];
+  const child = spawn(binary, [...ports, '--memory', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);

@@ -8,6 +8,9 @@ import { startLocal } from './local.mjs';
 import { within } from './within.mjs';
 
 const TIMEOUT_MS = 10_000;
+/** Another API over the same database and sandbox, such as `sam local start-api`, in place of that of `cargo local`. */
+const { API_URL } = process.env;
+const OPERATION = /^\/(getToken|getFreshToken|hasToken|invalidate)(\/|$)/;
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 const SITE = {
   '/e2e/': file('../site/index.html'),
@@ -56,6 +59,9 @@ class World {
     await context.route('**/*', (route) => {
       const url = new URL(route.request().url());
       if (url.origin === this.local.api && SITE[url.pathname]) return route.fulfill({ path: SITE[url.pathname] });
+      if (API_URL && url.origin === this.local.api && OPERATION.test(url.pathname)) {
+        return route.continue({ url: API_URL + url.pathname + url.search });
+      }
       if (this.origins.has(url.origin)) return route.continue();
       this.#surprises.push(`request to ${url.href}`);
       return route.abort();

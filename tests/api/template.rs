@@ -1,0 +1,257 @@
+//! The SAM template against the code: each function may do exactly what its code can, and has the routes that it serves.
+
+use crate::{dynamodb::in_front_of_requests, world::*};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
+use serde_json::{Map, Value};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+const ALL: [Binary; 4] = [GetToken, GetFreshToken, HasToken, Invalidate];
+/// Actions on a table. A binary has the name of each that it can call in its text, and the linker drops what it cannot.
+const TABLE_ACTIONS: [&str; 17] = [
+    "BatchExecuteStatement",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "CreateTable",
+    "DeleteItem",
+    "DeleteTable",
+    "DescribeTable",
+    "ExecuteStatement",
+    "ExecuteTransaction",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateItem",
+    "UpdateTable",
+];
+const TRANSACTION: &str = "TransactWriteItems";
+
+type Actions = BTreeSet<String>;
+
+/// A YAML file of the repository, without its tags: `!Ref Table` is the text `Table`.
+fn yaml(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let documents = YamlOwned::load_from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    plain(&documents[0])
+}
+
+fn plain(node: &YamlOwned) -> Value {
+    match node {
+        YamlOwned::Tagged(_, node) => plain(node),
+        YamlOwned::Sequence(nodes) => nodes.iter().map(plain).collect(),
+        YamlOwned::Mapping(nodes) => {
+            let entries = nodes.iter().map(|(key, value)| match plain(key) {
+                Value::String(key) => (key, plain(value)),
+                key => (key.to_string(), plain(value)),
+            });
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+        YamlOwned::Value(ScalarOwned::String(text)) => text.as_str().into(),
+        YamlOwned::Value(ScalarOwned::Integer(number)) => (*number).into(),
+        YamlOwned::Value(ScalarOwned::Boolean(flag)) => (*flag).into(),
+        YamlOwned::Value(ScalarOwned::FloatingPoint(number)) => (**number).into(),
+        _ => Value::Null,
+    }
+}
+
+fn logical_id(binary: Binary) -> String {
+    let name = binary.operation();
+    name[..1].to_uppercase() + &name[1..]
+}
+
+/// What the template's role of a function lets it do on the table: by its own policies, and by those that name the role.
+fn allowed(template: &Value, binary: Binary) -> Actions {
+    let resources = template["Resources"].as_object().expect("resources");
+    let role = resources[&logical_id(binary)]["Properties"]["Role"].as_str().expect("a role of its own");
+    let role_id = role.trim_end_matches(".Arn");
+    let role = &resources[role_id]["Properties"];
+    assert_eq!(role.get("ManagedPolicyArns"), None, "what a function may do stands in the template");
+    let own = role["Policies"].as_array().expect("policies").iter();
+    let others = resources.values().map(|resource| &resource["Properties"]);
+    let others = others.filter(|policy| strings(&policy["Roles"]).iter().any(|role| role == role_id));
+    let mut actions = Actions::new();
+    for policy in own.chain(others) {
+        for action in actions_in(&policy["PolicyDocument"]["Statement"]) {
+            assert_ne!(action, "*");
+            if let Some(action) = action.strip_prefix("dynamodb:") {
+                assert!(actions.insert(action.to_owned()), "{action} is there twice");
+            }
+        }
+    }
+    actions
+}
+
+/// The actions of all statements, also of those that are only there on a condition.
+fn actions_in(statements: &Value) -> Vec<String> {
+    match statements {
+        Value::Array(all) => all.iter().flat_map(actions_in).collect(),
+        statement => strings(&statement["Action"]),
+    }
+}
+
+fn strings(one_or_more: &Value) -> Vec<String> {
+    match one_or_more {
+        Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        one => one.as_str().map(str::to_owned).into_iter().collect(),
+    }
+}
+
+/// The actions that a binary's code can call.
+fn callable(binary: Binary) -> Actions {
+    const BEFORE: &[u8] = b"DynamoDB_20120810.";
+    let code = std::fs::read(binary.path()).expect("the binary");
+    let mut actions = Actions::new();
+    for (at, _) in code.windows(BEFORE.len()).enumerate().filter(|(_, window)| *window == BEFORE) {
+        let after = &code[at + BEFORE.len()..];
+        // What comes after a name is any text at all.
+        let fitting = TABLE_ACTIONS.iter().filter(|action| after.starts_with(action.as_bytes()));
+        let action = fitting.max_by_key(|action| action.len());
+        actions.insert((*action.expect("a known action")).to_owned());
+    }
+    actions
+}
+
+/// What IAM asks for when a table's operation is called; for a transaction, that is what its parts do.
+fn needed(operation: &str, body: &[u8]) -> Actions {
+    if operation != TRANSACTION {
+        return [operation.to_owned()].into();
+    }
+    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let parts = body["TransactItems"].as_array().expect("parts").iter();
+    let kinds = parts.flat_map(|part| part.as_object().expect("a part").keys());
+    kinds
+        .map(|kind| if kind == "ConditionCheck" { "ConditionCheckItem".into() } else { format!("{kind}Item") })
+        .collect()
+}
+
+/// The world's DynamoDB, as a function with the template's role would find it: what the role does not allow is refused. Notes what
+/// was needed.
+async fn with_iam(world: &World, allowed: Actions, noted: Arc<Mutex<Actions>>) -> String {
+    in_front_of_requests(world, move |operation, body| {
+        let needed = needed(&operation, &body);
+        let refused = !needed.is_subset(&allowed);
+        noted.lock().unwrap_or_else(PoisonError::into_inner).extend(needed);
+        async move { refused.then(access_denied) }
+    })
+    .await
+}
+
+fn access_denied() -> Response {
+    let body = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"not authorized"}"#;
+    (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body).into_response()
+}
+
+#[test]
+fn a_function_may_do_what_its_code_can_and_no_more() {
+    let template = yaml("template.yaml");
+    for binary in ALL {
+        let mut callable = callable(binary);
+        // Both parts of the only transaction are updates, as the next test sees.
+        if callable.remove(TRANSACTION) {
+            callable.insert("UpdateItem".into());
+        }
+        assert_eq!(allowed(&template, binary), callable, "{binary:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_the_templates_roles_everything_works_and_everything_is_needed() {
+    const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
+    let template = yaml("template.yaml");
+    let world = World::new().await.with("GUESTS", "true");
+    let mut functions = BTreeMap::new();
+    for binary in ALL {
+        let (allowed, noted) = (allowed(&template, binary), Arc::new(Mutex::default()));
+        let endpoint = with_iam(&world, allowed.clone(), noted.clone()).await;
+        let function = world.spawn_with(binary, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+        functions.insert(binary.operation(), (function, allowed, noted));
+    }
+    let send = async |binary: Binary, event: Value| functions[binary.operation()].0.send(&event).await;
+    let as_guest = |binary| request(binary, None, &[("x-guest-id", GUEST)]);
+    let who_was_guest = |binary, user| request(binary, Some(user), &[("x-guest-id", GUEST)]);
+
+    let guest = send(GetToken, as_guest(GetToken)).await.entity();
+    assert_eq!(send(GetFreshToken, as_guest(GetFreshToken)).await.entity(), guest);
+    assert_eq!(send(GetToken, who_was_guest(GetToken, "alice")).await.entity(), guest);
+    assert_eq!(send(GetToken, http_api(GetToken, "alice", "")).await.source(), "hit");
+    assert_eq!(send(GetFreshToken, who_was_guest(GetFreshToken, "alice")).await.entity(), guest);
+    assert_eq!(send(HasToken, http_api(HasToken, "alice", "")).await.body(), true);
+    assert_eq!(send(Invalidate, http_api(Invalidate, "alice", "")).await.body(), Value::Null);
+    assert_eq!(send(HasToken, http_api(HasToken, "alice", "")).await.body(), false);
+    // Two more who log in, so that the other function adopts as well.
+    let other = request(GetToken, None, &[("x-guest-id", &GUEST.replace('0', "1"))]);
+    let other_guest = send(GetToken, other).await.entity();
+    let bob = request(GetFreshToken, Some("bob"), &[("x-guest-id", &GUEST.replace('0', "1"))]);
+    assert_eq!(send(GetFreshToken, bob).await.entity(), other_guest);
+
+    for (name, (_, allowed, noted)) in &functions {
+        assert_eq!(&*noted.lock().unwrap_or_else(PoisonError::into_inner), allowed, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_action_that_it_needs_a_function_fails() {
+    let world = World::new().await;
+    let endpoint = with_iam(&world, ["GetItem".to_owned()].into(), Arc::default()).await;
+    let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    assert_eq!(function.call(GetToken, "alice").await.problem(), (503, "store_unavailable".into()));
+}
+
+/// `GET /getToken/{user}` and so on, and the function that serves it.
+type Routes = BTreeMap<String, String>;
+
+fn routes_of_the_template(template: &Value) -> Routes {
+    let resources = template["Resources"].as_object().expect("resources");
+    let of_type = |of: &'static str| resources.values().filter(move |resource| resource["Type"] == of);
+    let routes = of_type("AWS::ApiGatewayV2::Route").map(|route| {
+        let key = route["Properties"]["RouteKey"].as_str().expect("a route key");
+        let target = route["Properties"]["Target"].as_str().expect("a target");
+        let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
+        let uri = resources[integration]["Properties"]["IntegrationUri"].to_string();
+        let mut words = uri.split(|character: char| !character.is_alphanumeric());
+        let function = words.find(|word| ALL.iter().any(|binary| logical_id(*binary) == *word));
+        // An HTTP API takes all that is left of the path, slashes too, for `{user+}`.
+        (key.replace("{user+}", "{user}"), function.expect("one of the functions").to_owned())
+    });
+    routes.collect()
+}
+
+/// `getToken` and so on, with and without a user, by GET and POST: what `cargo local` serves.
+fn routes_of_the_code() -> Routes {
+    let operations = cip::operation::Operation::ALL.iter().zip(ALL);
+    let mut routes = Routes::new();
+    for (operation, binary) in operations {
+        assert_eq!(operation.name(), binary.operation());
+        for method in ["GET", "POST"] {
+            for user in ["", "/{user}"] {
+                routes.insert(format!("{method} /{}{user}", operation.name()), logical_id(binary));
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn code_template_and_openapi_file_have_the_same_routes() {
+    let code = routes_of_the_code();
+    assert_eq!(routes_of_the_template(&yaml("template.yaml")), code);
+    let openapi = yaml("openapi.yaml");
+    let mut described = BTreeSet::new();
+    for (path, methods) in openapi["paths"].as_object().expect("paths") {
+        let methods = methods.as_object().expect("methods").keys();
+        let methods = methods.filter(|name| ["get", "post", "put", "patch", "delete", "head"].contains(&name.as_str()));
+        described.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+    }
+    assert_eq!(described, code.into_keys().collect());
+}

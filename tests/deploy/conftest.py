@@ -1,0 +1,86 @@
+"""What the tests share: the world of a deployed stack, and a summary of what it was made of."""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from emulator import Emulator
+from parameters import SITE
+from template import FUNCTIONS, ROOT, resolved
+
+# The functions and the stand-in for LiveChat, as `cargo build --workspace` leaves them.
+BINARIES = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+_created = []
+os.environ["NO_PROXY"] = "127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def resolve():
+    """The resolved template for a set of parameters, each made once."""
+    kept = {}
+
+    def one(parameters):
+        key = tuple(sorted(parameters.items()))
+        if key not in kept:
+            kept[key] = resolved(parameters)
+        return kept[key]
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def folder():
+    with tempfile.TemporaryDirectory(prefix="livechat-cip.") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def emulator(folder):
+    binaries = {name: BINARIES / re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower() for name in FUNCTIONS}
+    missing = [str(binary) for binary in binaries.values() if not binary.exists()]
+    if missing:
+        pytest.fail(f"`cargo build --workspace` first: there is no {', '.join(missing)}", pytrace=False)
+    emulator = Emulator(folder, binaries)
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def livechat(folder):
+    """The parameters of a site whose LiveChat is the sandbox."""
+    command = [BINARIES / "local", "sandbox", "--port", "0", "--redirect-uri", SITE["LiveChatRedirectUri"]]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as sandbox:
+        url = sandbox.stdout.readline().split()[1]
+        yield SITE | {
+            "LiveChatClientId": "sandbox-client",
+            "LiveChatOrganizationId": "11111111-2222-4333-8444-555555555555",
+            "LiveChatAccountsUrl": url,
+        }
+        sandbox.terminate()
+
+
+@pytest.fixture(scope="session")
+def create(emulator):
+    """Creates a stack that must come into being."""
+
+    def one(name, parameters):
+        stack = emulator.create(name, parameters)
+        _created.append(stack)
+        assert stack.status == "CREATE_COMPLETE", stack.reason
+        return stack
+
+    return one
+
+
+def pytest_terminal_summary(terminalreporter):
+    for stack in _created:
+        types = Counter(kind.removeprefix("AWS::") for kind, _ in stack.resources.values())
+        terminalreporter.section(f"stack {stack.name}: {stack.status}")
+        terminalreporter.line("created: " + ", ".join(f"{count} {kind}" for kind, count in sorted(types.items())))
+        for reason in dict.fromkeys(stack.left_out.values()):
+            names = [name for name, why in stack.left_out.items() if why == reason]
+            terminalreporter.line(f"left out: {', '.join(names)} ({reason})")

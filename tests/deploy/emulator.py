@@ -1,0 +1,135 @@
+"""ministack, an emulator of AWS, on a free port of this machine, and the stacks on it."""
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass, field
+
+import boto3
+from template import CODE_BUCKET, REGION, transformed
+
+# Types that ministack does not know. Everything else of the template is created.
+UNKNOWN = {
+    "AWS::CodeDeploy::Application": "ministack has no CodeDeploy: an alias goes over to a new version at once",
+    "AWS::CodeDeploy::DeploymentGroup": "the same",
+}
+NO_METRIC_MATH = "ministack has alarms on one metric only"
+
+
+@dataclass
+class Stack:
+    name: str
+    status: str
+    reason: str
+    outputs: dict = field(default_factory=dict)
+    resources: dict = field(default_factory=dict)
+    left_out: dict = field(default_factory=dict)
+
+
+class Emulator:
+    def __init__(self, folder, binaries):
+        """`binaries`: for each function's logical id, the file that AWS Lambda would start."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = folder / "ministack.log"
+        # No Docker: functions run as processes.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LIVECHAT_"))}
+        settings = {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": REGION,
+            "LAMBDA_EXECUTOR": "local",
+            "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+            "AWS_ENDPOINT_URL": self.url,  # for the functions
+            "AUTH": "true",  # policies count: the functions have what their roles allow
+            "TMPDIR": str(folder),
+            "LOG_LEVEL": "WARNING",
+        }
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ministack"], cwd=folder, env=inherited | settings, stdout=log, stderr=log
+            )
+        self._wait_for(port)
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for name, binary in binaries.items():
+            s3.put_object(Bucket=CODE_BUCKET, Key=f"{name}.zip", Body=_zipped(binary))
+
+    def _wait_for(self, port):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"ministack did not start:\n{self._log.read_text()}") from None
+                time.sleep(0.1)
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(10)
+
+    def client(self, service):
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+
+    def create(self, name, parameters):
+        """Creates a stack and waits for it. A refusal raises botocore's ClientError."""
+        template = transformed(parameters)
+        left_out = _leave_out_what_is_unknown(template)
+        # From S3, as `sam deploy` does it: by the call itself, a template may have 51 200 bytes only.
+        self.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(template).encode())
+        cloudformation = self.client("cloudformation")
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateURL=f"{self.url}/{CODE_BUCKET}/template.json",
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+        deadline = time.monotonic() + 30
+        while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("_IN_PROGRESS"):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The stack {name} is still in {stack['StackStatus']}.")
+            time.sleep(0.1)
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        reasons = [
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in events if "FAILED" in event["ResourceStatus"]
+        ]
+        resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        return Stack(
+            name,
+            stack["StackStatus"],
+            "; ".join(reasons),
+            {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+            {one["LogicalResourceId"]: (one["ResourceType"], one["PhysicalResourceId"]) for one in resources},
+            left_out,
+        )
+
+
+def _leave_out_what_is_unknown(template):
+    left_out = {}
+    for name, resource in list(template["Resources"].items()):
+        resource.pop("UpdatePolicy", None)  # names what CodeDeploy has
+        reason = UNKNOWN.get(resource["Type"])
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
+            reason = NO_METRIC_MATH
+        if reason:
+            left_out[name] = reason
+            del template["Resources"][name]
+    dashboard = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    dashboard[0] = re.sub(r"\$\{(\w+)\.Arn\}", lambda found: found[1] if found[1] in left_out else found[0], dashboard[0])
+    return left_out
+
+
+def _zipped(binary):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        file.write(binary, "bootstrap")
+    return archive.getvalue()

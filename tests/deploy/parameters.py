@@ -1,0 +1,74 @@
+"""What site owners may give the template, and what it must refuse."""
+
+SITE = {
+    "LiveChatClientId": "bb9e5b2f1ab480e4a715977b7b1b4279",
+    "LiveChatOrganizationId": "390e44e6-f1e6-4368-8b6d-2b74614508c2",
+    "LiveChatRedirectUri": "https://www.example.com/",
+    "AllowedOrigins": "https://www.example.com,https://shop.example.com",
+}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+REPLICA_KEY = KEY.replace("eu-central-1", "eu-west-1")
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:{}-AbCdEf".format
+ISSUER = "https://login.example.com/"
+
+JWT = SITE | {"Auth": "jwt", "JwtJwksUrl": ISSUER + "jwks.json", "JwtIssuer": ISSUER, "JwtAudience": "livechat"}
+HMAC = SITE | {"Auth": "hmac", "HmacSecretArn": SECRET("hmac"), "HmacSecretPreviousArn": SECRET("hmac-before")}
+GATEWAY = SITE | {"Auth": "authorizer", "AuthorizerIssuer": ISSUER, "AuthorizerAudience": "livechat,shop"}
+NONE = SITE | {"Auth": "none", "AllowUnverifiedUsers": "true"}
+EXISTING = JWT | {"ExistingTableName": "restored"}
+EVERYTHING = SITE | {
+    "Auth": "jwt",
+    "LiveChatLicenseId": "12345678",
+    "JwtSecretArn": SECRET("jwt"),
+    "JwtSecretPreviousArn": SECRET("jwt-before"),
+    "JwtCookie": "session",
+    "Guests": "true",
+    "DomainName": "cip.example.com",
+    "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
+    "HostedZoneId": "Z0123456789ABCDEFGHIJ",
+    "ReplicaRegion1": "eu-west-1",
+    "ReplicaKmsKeyArn1": REPLICA_KEY,
+    "SubjectKey": "0123456789abcdef",
+    "AlarmEmail": "operations@example.com",
+    "Deployment": "Linear10PercentEvery1Minute",
+    "KmsKeyArn": KEY,
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+}
+
+ACCEPTED = {
+    "jwt": JWT,
+    "hmac": HMAC,
+    "gateway": GATEWAY,
+    "own-authorizer": SITE | {"Auth": "authorizer"},
+    "none": NONE,
+    "existing-table": EXISTING,
+    "plain": JWT | {"Tracing": "PassThrough", "Deployment": "AllAtOnce", "AlarmEmail": "operations@example.com"},
+    "everything": EVERYTHING,
+}
+
+# What is given, and words of the refusal.
+REFUSED = {
+    "any-origin": (JWT | {"AllowedOrigins": "https://www.example.com,*"}, "AllowedOrigins"),
+    "an-address-for-an-origin": (JWT | {"AllowedOrigins": "https://www.example.com/"}, "AllowedOrigins"),
+    "no-account": (JWT | {"LiveChatOrganizationId": ""}, "LiveChatOrganizationId or LiveChatLicenseId"),
+    "none-unwanted": (SITE | {"Auth": "none"}, "AllowUnverifiedUsers=true"),
+    "no-auth": (SITE, "Auth"),
+    "unknown-auth": (SITE | {"Auth": "basic"}, "Auth"),
+    "no-issuer": (JWT | {"JwtIssuer": ""}, "needs JwtIssuer"),
+    "no-audience": (JWT | {"JwtAudience": ""}, "needs JwtAudience"),
+    "no-key": (SITE | {"Auth": "jwt"}, "one of JwtJwksUrl, JwtPublicKey and JwtSecretArn"),
+    "plain-http-keys": (JWT | {"JwtJwksUrl": "http://login.example.com/"}, "JwtJwksUrl"),
+    "no-hmac-secret": (SITE | {"Auth": "hmac"}, "needs HmacSecretArn"),
+    "a-secret-itself": (HMAC | {"HmacSecretArn": "0123456789abcdef0123456789abcdef"}, "HmacSecretArn"),
+    "authorizer-for-jwt": (JWT | {"AuthorizerIssuer": ISSUER, "AuthorizerAudience": "x"}, "for Auth=authorizer"),
+    "authorizer-issuer-alone": (GATEWAY | {"AuthorizerAudience": ""}, "AuthorizerIssuer needs AuthorizerAudience"),
+    "authorizer-audience-alone": (GATEWAY | {"AuthorizerIssuer": ""}, "AuthorizerAudience needs AuthorizerIssuer"),
+    "authorizer-and-guests": (GATEWAY | {"Guests": "true"}, "lets no guest in"),
+    "domain-without-certificate": (JWT | {"DomainName": "cip.example.com"}, "DomainName needs CertificateArn"),
+    "certificate-without-domain": (EVERYTHING | {"DomainName": ""}, "for a DomainName"),
+    "replica-of-existing": (EXISTING | {"ReplicaRegion2": "eu-west-1"}, "existing table"),
+    "replica-without-key": (EVERYTHING | {"ReplicaKmsKeyArn1": ""}, "ReplicaRegion1 needs ReplicaKmsKeyArn1"),
+    "second-replica-without-key": (EVERYTHING | {"ReplicaRegion2": "us-east-1"}, "ReplicaRegion2 needs ReplicaKmsKeyArn2"),
+    "two-topics": (JWT | {"AlarmEmail": "a@example.com", "AlarmTopicArn": "arn:aws:sns:eu-central-1:1:a"}, "not both"),
+    "short-subject-key": (JWT | {"SubjectKey": "short"}, "SubjectKey"),
+}

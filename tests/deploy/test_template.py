@@ -1,0 +1,278 @@
+"""What the template says, for each way to deploy it. Run this file for all tests of this folder, with those on an emulator."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY
+from template import FUNCTIONS, ROOT, of_type, source, statements, transformed
+
+# What the functions measure; `outcome` is the only dimension, of Errors and Refusals.
+METRICS = {
+    "Calls", "Errors", "Refusals", "ColdStarts", "Duration", "DynamoDbTime", "LiveChatTime", "LiveChatCalls", "LiveChatFailures",
+    "LiveChatRejections", "Renewals", "IdentitiesMade", "IdentitiesAdopted", "IdentitiesChanged", "LeaseWaits",
+}  # fmt: skip
+# What AWS measures, of which we look at.
+AWS_METRICS = {
+    "AWS/ApiGateway": {"Latency"},
+    "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Throttles"},
+    "AWS/DynamoDB": {"SuccessfulRequestLatency", "SystemErrors", "ReadThrottleEvents", "WriteThrottleEvents"},
+}
+ALARMS = {
+    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "ErrorRate", "Slow", "Throttled", "FunctionErrors", "StoreErrors",
+}  # fmt: skip
+# What the functions do at the table: tests/api/template.rs compares it with the code.
+TABLE_ACTIONS = {
+    "GetToken": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+    "GetFreshToken": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+    "HasToken": {"dynamodb:GetItem"},
+    "Invalidate": {"dynamodb:UpdateItem"},
+}
+
+
+@pytest.fixture(params=ACCEPTED.values(), ids=ACCEPTED.keys())
+def stack(request, resolve):
+    return resolve(request.param)
+
+
+def test_each_function_has_a_role_of_its_own_that_may_do_what_it_does_at_the_table(stack):
+    table = "Table.Arn" if "Table" in stack["Resources"] else "arn:aws:dynamodb:eu-central-1:.*:table/restored"
+    for name, actions in TABLE_ACTIONS.items():
+        assert of_type(stack, "Lambda::Function")[name]["Role"] == f"{name}Role.Arn"
+        at_the_table = [one for one in statements(stack, f"{name}Role") if any("dynamodb" in action for action in one["Action"])]
+        assert [(one["Sid"], set(one["Action"])) for one in at_the_table] == [("Table", actions)]
+        assert re.fullmatch(table, at_the_table[0]["Resource"])
+
+
+def test_no_role_may_more_than_is_named(stack):
+    for role, properties in of_type(stack, "IAM::Role").items():
+        assert "ManagedPolicyArns" not in properties
+        for one in statements(stack, role):
+            assert one["Effect"] == "Allow"
+            assert not any("*" in action for action in one["Action"]), one
+            assert one["Resource"] != "*" or one["Sid"] == "Traces", one
+    assert not of_type(stack, "IAM::ManagedPolicy")
+
+
+def test_roles_read_secrets_only_if_there_are_any(resolve):
+    def secrets(parameters):
+        found = [one["Resource"] for one in statements(resolve(parameters), "HasTokenRole") if one["Sid"] == "Secrets"]
+        return found[0] if found else []
+
+    assert secrets(JWT) == []
+    assert secrets(EVERYTHING) == [EVERYTHING["JwtSecretArn"], EVERYTHING["JwtSecretPreviousArn"]]
+
+
+def test_a_key_of_the_owners_is_used_everywhere_and_for_nothing_else(resolve):
+    stack = resolve(EVERYTHING)
+    (key,) = [one for one in statements(stack, "HasTokenRole") if one["Sid"] == "Key"]
+    assert (key["Action"], key["Resource"]) == (["kms:Decrypt"], KEY)
+    assert all(service.endswith(".eu-central-1.amazonaws.com") for service in key["Condition"]["StringEquals"]["kms:ViaService"])
+    assert {group["KmsKeyId"] for group in of_type(stack, "Logs::LogGroup").values()} == {KEY}
+    assert {function["KmsKeyArn"] for function in of_type(stack, "Lambda::Function").values()} == {KEY}
+    table = of_type(stack, "DynamoDB::GlobalTable")["Table"]
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert [one["SSESpecification"]["KMSMasterKeyId"] for one in table["Replicas"]] == [KEY, REPLICA_KEY]
+    assert of_type(stack, "SNS::Topic")["AlarmTopic"]["KmsMasterKeyId"] == KEY and not of_type(stack, "KMS::Key")
+
+
+def test_the_table_is_safe_and_forgets(stack):
+    for table in of_type(stack, "DynamoDB::GlobalTable").values():
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+        assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
+        assert len(table["Replicas"]) == 1 or table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+        for replica in table["Replicas"]:
+            assert replica["DeletionProtectionEnabled"] == "true"
+            assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        whole = stack["Resources"]["Table"]
+        assert (whole["DeletionPolicy"], whole["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_an_existing_table_is_used_and_none_is_made(resolve):
+    stack = resolve(EXISTING)
+    assert not of_type(stack, "DynamoDB::GlobalTable")
+    assert {one["Environment"]["Variables"]["TABLE_NAME"] for one in of_type(stack, "Lambda::Function").values()} == {"restored"}
+    assert stack["Outputs"]["TableName"]["Value"] == "restored"
+
+
+def test_the_api_has_sixteen_routes_and_each_calls_its_functions_alias(stack):
+    targets = {f"integrations/{name}": one["IntegrationUri"] for name, one in of_type(stack, "ApiGatewayV2::Integration").items()}
+    routes = {one["RouteKey"]: targets[one["Target"]] for one in of_type(stack, "ApiGatewayV2::Route").values()}
+    assert routes == {
+        f"{method} /{path}{user}": f"{name}.Arn:live"
+        for name, path in FUNCTIONS.items() for method in ("GET", "POST") for user in ("", "/{user+}")
+    }  # fmt: skip
+    permissions = of_type(stack, "Lambda::Permission").values()
+    assert {(one["FunctionName"], one["SourceArn"].split(":")[-1]) for one in permissions} == {
+        (f"{name}Aliaslive", f"Api/*/*/{path}*") for name, path in FUNCTIONS.items()
+    }
+
+
+def test_the_gateway_verifies_callers_only_if_it_is_asked_to(resolve):
+    for parameters in ACCEPTED.values():
+        stack = resolve(parameters)
+        ways = {(one["AuthorizationType"], one.get("AuthorizerId")) for one in of_type(stack, "ApiGatewayV2::Route").values()}
+        assert ways == ({("JWT", "GatewayAuthorizer")} if parameters is GATEWAY else {("NONE", None)})
+    (authorizer,) = of_type(resolve(GATEWAY), "ApiGatewayV2::Authorizer").values()
+    assert authorizer["JwtConfiguration"] == {"Issuer": GATEWAY["AuthorizerIssuer"], "Audience": ["livechat", "shop"]}
+
+
+def test_sam_local_sees_the_routes():
+    # It takes the first resource of either kind for the kind that has the routes.
+    kinds = [one["Type"] for one in source()["Resources"].values()]
+    assert kinds.index("AWS::ApiGatewayV2::Api") < kinds.index("AWS::Serverless::Function")
+
+
+def test_the_access_log_says_nothing_about_who_called(stack):
+    stage = of_type(stack, "ApiGatewayV2::Stage")["Stage"]
+    entry = json.loads(stage["AccessLogSettings"]["Format"])
+    personal = r"path|uri|ip|identity|user|query|header|claim|principal|cookie|domain"
+    assert not [value for value in entry.values() if re.search(personal, value, re.IGNORECASE)]
+    assert all(re.fullmatch(r"\$context(\.\w+)+", value) for value in entry.values())
+    assert "$context.requestId" in entry.values()
+
+
+def test_calls_are_throttled_and_only_the_sites_pages_may_make_them(stack):
+    throttling = of_type(stack, "ApiGatewayV2::Stage")["Stage"]["DefaultRouteSettings"]
+    assert throttling == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
+    cors = of_type(stack, "ApiGatewayV2::Api")["Api"]["CorsConfiguration"]
+    assert cors["AllowOrigins"] == JWT["AllowedOrigins"].split(",") and cors["AllowCredentials"]
+
+
+def test_logs_go_to_two_groups_that_forget(stack):
+    groups = of_type(stack, "Logs::LogGroup")
+    assert {name: group["RetentionInDays"] for name, group in groups.items()} == {"Logs": 30, "AccessLogs": 30}
+    for function in of_type(stack, "Lambda::Function").values():
+        assert (function["LoggingConfig"]["LogGroup"], function["LoggingConfig"]["LogFormat"]) == ("Logs", "JSON")
+
+
+def test_alarms_are_in_the_handbook_and_only_look_at_what_is_measured(stack):
+    alarms = of_type(stack, "CloudWatch::Alarm")
+    assert set(alarms) == ALARMS
+    handbook = (ROOT / "docs/operations.md").read_text()
+    for name, alarm in alarms.items():
+        assert name in handbook and alarm["AlarmDescription"].endswith("See docs/operations.md."), name
+        assert alarm["TreatMissingData"] == "notBreaching"
+        watched = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one] or [alarm]
+        for one in watched:
+            _is_measured([one["Namespace"], one["MetricName"]])
+        if "Metrics" in alarm:
+            (expression,) = [one for one in alarm["Metrics"] if "Expression" in one]
+            assert set(re.findall(r"\b[a-z]\w*", expression["Expression"])) <= {one["Id"] for one in alarm["Metrics"]}
+
+
+def test_alarms_reach_somebody_who_wants_them(resolve):
+    def told(parameters):
+        return [one.get(key) for one in of_type(resolve(parameters), "CloudWatch::Alarm").values() for key in ("AlarmActions", "OKActions")]
+
+    topic = "arn:aws:sns:eu-central-1:123456789012:operations"
+    assert set(map(str, told(JWT))) == {"None"}
+    assert all(actions == [topic] for actions in told(JWT | {"AlarmTopicArn": topic}))
+    assert all(actions == ["AlarmTopic"] for actions in told(EVERYTHING))
+    plain = resolve(ACCEPTED["plain"])
+    assert of_type(plain, "SNS::Topic")["AlarmTopic"]["KmsMasterKeyId"] == "AlarmKey.Arn" and of_type(plain, "KMS::Key")
+    (publisher,) = of_type(plain, "SNS::TopicPolicy")["AlarmTopicPolicy"]["PolicyDocument"]["Statement"]
+    assert publisher["Principal"] == {"Service": "cloudwatch.amazonaws.com"} and publisher["Action"] == "sns:Publish"
+    assert "aws:SourceAccount" in publisher["Condition"]["StringEquals"]
+
+
+def test_the_dashboard_is_json_and_only_shows_what_is_measured(stack):
+    (dashboard,) = of_type(stack, "CloudWatch::Dashboard").values()
+    assert "${" not in dashboard["DashboardBody"]
+    widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+    for widget in widgets:
+        for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], dict):
+                namespace, name = re.search(r'\{"(.+)",outcome\} MetricName="(\w+)"', metric[0]["expression"]).groups()
+                metric = [namespace, name]
+            _is_measured(metric)
+    assert {alarm for widget in widgets for alarm in widget["properties"].get("alarms", [])} == {f"{name}.Arn" for name in ALARMS}
+    places = [(one["x"], one["y"]) for one in widgets]
+    assert len(set(places)) == len(places)
+
+
+def _is_measured(metric):
+    namespace, name = metric[:2]
+    assert name in (METRICS if namespace == "livechat-cip/site" else AWS_METRICS[namespace]), metric
+
+
+def test_an_update_goes_gradually_and_back_if_an_alarm_rings(resolve):
+    stack = resolve(JWT)
+    for name in FUNCTIONS:
+        group = of_type(stack, "CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert group["AlarmConfiguration"]["Enabled"] and group["ServiceRoleArn"] == "DeployRole.Arn"
+        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} <= ALARMS
+    at_once = of_type(resolve(ACCEPTED["plain"]), "CodeDeploy::DeploymentGroup")["GetTokenDeploymentGroup"]
+    assert (at_once["DeploymentConfigName"], at_once.get("AlarmConfiguration")) == ("CodeDeployDefault.LambdaAllAtOnce", {})
+
+
+def test_a_changed_setting_makes_a_new_version():
+    before = transformed(JWT)
+    settings = {name: _parameters_of(before["Resources"][name]["Properties"], before["Conditions"]) for name in FUNCTIONS}
+    assert all("Auth" in of_one for of_one in settings.values())
+    # Not SubjectKey: its value must not come into the template in the clear, as those of the others do for this.
+    for setting in set().union(*settings.values()) - {"SubjectKey"}:
+        after = transformed(JWT | {setting: "another"})
+        for name in FUNCTIONS:
+            assert setting not in settings[name] or _version(before, name) != _version(after, name), (name, setting)
+    after = transformed(JWT | {"LogRetentionDays": "90"})
+    assert all(_version(before, name) == _version(after, name) for name in FUNCTIONS)
+
+
+def _version(template, function):
+    (name,) = [
+        name
+        for name, one in template["Resources"].items()
+        if one["Type"] == "AWS::Lambda::Version" and name.startswith(f"{function}Version")
+    ]
+    return name
+
+
+def _parameters_of(value, conditions):
+    """The parameters that a value depends on."""
+    if isinstance(value, list):
+        return set().union(*(_parameters_of(one, conditions) for one in value))
+    if not isinstance(value, dict):
+        return set()
+    found = {value["Ref"]} & set(source()["Parameters"]) if "Ref" in value else set()
+    if "Condition" in value:
+        found |= _parameters_of(conditions[value["Condition"]], conditions)
+    if "Fn::If" in value:
+        found |= _parameters_of(conditions[value["Fn::If"][0]], conditions)
+    return found.union(*(_parameters_of(one, conditions) for one in value.values()))
+
+
+def test_nothing_has_a_name_that_a_second_stack_would_want_too(stack):
+    names = {"FunctionName", "RoleName", "TableName", "TopicName", "AlarmName", "LogGroupName", "DashboardName", "PolicyName", "Name"}
+    free = {"AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::Lambda::Permission", "AWS::IAM::Policy", "AWS::Route53::RecordSet"}
+    for one in stack["Resources"].values():
+        given = {key: value for key, value in one.get("Properties", {}).items() if key in names}
+        if one["Type"] in free or one["Type"] == "AWS::ApiGatewayV2::Authorizer":
+            continue
+        assert all("site" in value for value in given.values()), (one["Type"], given)
+
+
+def test_the_outputs_are_what_a_page_and_an_operator_need(resolve):
+    own = {name: output["Value"] for name, output in resolve(EVERYTHING)["Outputs"].items()}
+    assert own["BaseUrl"] == "https://cip.example.com" and own["DomainTarget"]
+    assert "baseUrl: 'https://cip.example.com', credentials: 'include'" in own["PageSnippet"]
+    assert "userHash" in resolve(ACCEPTED["hmac"])["Outputs"]["PageSnippet"]["Value"]
+    aws = {name: output["Value"] for name, output in resolve(JWT)["Outputs"].items()}
+    assert aws["BaseUrl"] == "https://Api.execute-api.eu-central-1.amazonaws.com" and "DomainTarget" not in aws
+    assert {"TableName", "LogGroup", "DashboardUrl"} <= set(aws)
+
+
+def test_the_console_shows_every_parameter_once_in_a_group_and_says_what_it_is():
+    template = source()
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert [name for group in groups for name in group["Parameters"]] == list(template["Parameters"])
+    assert all(rule.get("Description") for rule in template["Parameters"].values())
+    needed = {name for name, rule in template["Parameters"].items() if "Default" not in rule}
+    assert needed == {"LiveChatClientId", "LiveChatRedirectUri", "Auth", "AllowedOrigins"}
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([str(Path(__file__).parent)]))
