@@ -1,0 +1,77 @@
+//! Who a subject is to LiveChat, and what proves it.
+
+use secrecy::SecretString;
+
+/// The two cookies that *are* a LiveChat customer: who has them can get tokens for two years. They never leave the
+/// backend. Values only; LiveChat's documentation calls them `__lc_cid` and `__lc_cst`.
+#[derive(Clone, Debug)]
+pub struct Cookies {
+    /// Customer id.
+    pub cid: SecretString,
+    /// Customer secret token.
+    pub cst: SecretString,
+}
+
+/// One customer of LiveChat's, and what it takes to get tokens for it.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// LiveChat's id of the customer.
+    pub entity_id: String,
+    /// What proves to LiveChat that we speak for the customer.
+    pub cookies: Cookies,
+    /// When the cookies lapse unless a token is asked for before; Unix time in s.
+    pub cookies_lapse_at_s: u64,
+    /// Customers that this subject had before and that LiveChat no longer knew, oldest first.
+    pub former: Vec<FormerIdentity>,
+}
+
+impl Identity {
+    /// How many former identities are kept; the oldest go first.
+    const MOST_FORMER: usize = 5;
+
+    /// The former identities of the one that follows this one: this one is the latest of them, if the next one `is_another`
+    /// customer.
+    #[must_use]
+    pub fn into_former(self, is_another: bool, now_ms: u64) -> Vec<FormerIdentity> {
+        let mut former = self.former;
+        if is_another {
+            former.push(FormerIdentity { entity_id: self.entity_id, cookies: self.cookies, until_ms: now_ms });
+            former.drain(..former.len().saturating_sub(Self::MOST_FORMER));
+        }
+        former
+    }
+}
+
+/// A customer that a subject had until LiveChat answered with another one. Kept so that it can be found again.
+#[derive(Clone, Debug)]
+pub struct FormerIdentity {
+    /// LiveChat's id of the customer.
+    pub entity_id: String,
+    /// The cookies that LiveChat no longer took.
+    pub cookies: Cookies,
+    /// When it was replaced; Unix time in ms.
+    pub until_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_identity_stays_on_record_and_the_list_stays_short() {
+        let cookies = || Cookies { cid: "c".into(), cst: "s".into() };
+        let identity = |entity_id: u64, former| Identity {
+            entity_id: entity_id.to_string(),
+            cookies: cookies(),
+            cookies_lapse_at_s: 0,
+            former,
+        };
+        let mut latest = identity(0, vec![]);
+        for n in 1..=12 {
+            latest = identity(n, latest.into_former(true, n));
+            latest = identity(n, latest.into_former(false, n));
+        }
+        let former: Vec<_> = latest.former.iter().map(|former| (former.entity_id.as_str(), former.until_ms)).collect();
+        assert_eq!(former, [("7", 8), ("8", 9), ("9", 10), ("10", 11), ("11", 12)]);
+    }
+}

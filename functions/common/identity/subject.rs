@@ -1,0 +1,176 @@
+//! Whose identity it is: a user or a guest, and the group if there is one.
+
+use crate::error::Error;
+use std::fmt;
+
+/// Who a user is to the site: 1 to 256 bytes of UTF-8 without control characters. Everything else is welcome: mail
+/// addresses, slashes, spaces, emoji. Two ids are the same user when their bytes are the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UserId(String);
+
+impl UserId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// # Errors
+    /// [`Error::InvalidRequest`] that says what to change.
+    pub fn parse(id: &str) -> Result<Self, Error> {
+        if id.is_empty() {
+            return Err(Error::InvalidRequest("The user id is empty.".into()));
+        }
+        if id.len() > Self::MAX_BYTES {
+            return Err(Error::InvalidRequest(format!(
+                "The user id has {} bytes; {} is the most.",
+                id.len(),
+                Self::MAX_BYTES
+            )));
+        }
+        if id.chars().any(char::is_control) {
+            return Err(Error::InvalidRequest("The user id contains a control character.".into()));
+        }
+        Ok(Self(id.to_owned()))
+    }
+
+    /// The id as the site knows it. It is personal data: not for logs.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserId(…)")
+    }
+}
+
+/// A LiveChat group, whose chats have an identity of their own when the licence keeps chats between groups apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Group(pub u32);
+
+impl Group {
+    /// # Errors
+    /// [`Error::InvalidRequest`] for anything but a plain decimal integer, so that one group has one spelling.
+    pub fn parse(group: &str) -> Result<Self, Error> {
+        group
+            .parse()
+            .ok()
+            .filter(|number: &u32| number.to_string() == group)
+            .map(Self)
+            .ok_or_else(|| Error::InvalidRequest("`group` must be a LiveChat group's number, such as 3.".into()))
+    }
+}
+
+/// A visitor who is not logged in. Their browser has a random secret; this is its SHA-256 in hexadecimal, so that who reads
+/// the table cannot act as the guest.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct GuestId(String);
+
+impl GuestId {
+    /// How long a secret can be, in characters: 32 hexadecimal digits have 128 bits.
+    const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=128;
+
+    /// The guest who has this secret: 32 to 128 characters of `A`-`Z`, `a`-`z`, `0`-`9`, `-` and `_`, such as 32 random bytes
+    /// in base64url. Whether they are random nobody can see here.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] that says what to change, and does not repeat the secret.
+    pub fn of_secret(secret: &[u8]) -> Result<Self, Error> {
+        let is_fit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !Self::SECRET_CHARS.contains(&secret.len()) || !secret.iter().all(is_fit) {
+            return Err(Error::InvalidRequest(
+                "X-Guest-Id must be 32 to 128 characters of A-Z, a-z, 0-9, - and _: make it of 32 random bytes, in \
+                 base64url."
+                    .into(),
+            ));
+        }
+        Ok(Self(hex::encode(ring::digest::digest(&ring::digest::SHA256, secret))))
+    }
+
+    /// The hash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for GuestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GuestId(…)")
+    }
+}
+
+/// Somebody who can have a LiveChat customer. Users and guests never share one by their names: each kind has a key of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// Somebody whom the site knows, as verified by [`crate::caller`].
+    User(UserId),
+    /// Somebody who is not logged in.
+    Guest(GuestId),
+}
+
+impl Principal {
+    /// What tells them from everybody else: `user#` and the user's id, or `guest#` and the hash of the guest's secret.
+    pub fn key(&self) -> String {
+        match self {
+            Self::User(id) => format!("user#{}", id.as_str()),
+            Self::Guest(id) => format!("guest#{}", id.as_str()),
+        }
+    }
+}
+
+/// Whose token it is: a user or guest, and the group if there is one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// Who.
+    pub principal: Principal,
+    /// The group identity that is asked for; `None` for the licence's common one.
+    pub group: Option<Group>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_may_be_anything_that_people_use() {
+        for id in ["alice", "a@b.example", "a/b", "a b", "日本", "👩‍🚀", "%2F", "..", "x".repeat(256).as_str()]
+        {
+            assert_eq!(UserId::parse(id).map(|user| user.as_str().to_owned()).ok().as_deref(), Some(id));
+        }
+    }
+
+    #[test]
+    fn user_ids_that_nobody_can_mean_are_refused() {
+        for id in ["", "a\nb", "a\0", "\u{7f}", "\u{85}", "é".repeat(129).as_str()] {
+            assert!(matches!(UserId::parse(id), Err(Error::InvalidRequest(_))), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_guest_is_known_by_the_hash_of_a_secret_that_is_long_enough() {
+        let guest = GuestId::of_secret(b"0123456789abcdef0123456789abcdef").expect("a good secret");
+        // printf 0123456789abcdef0123456789abcdef | sha256sum
+        assert_eq!(guest.as_str(), "3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9");
+        assert!(GuestId::of_secret("x-_".repeat(42).as_bytes()).is_ok());
+        for secret in [
+            "",
+            "0123456789abcdef0123456789abcde",
+            &"x".repeat(129),
+            "0123456789abcdef 123456789abcdef0",
+            "é23456789abcdef0123456789abcdef0",
+        ] {
+            match GuestId::of_secret(secret.as_bytes()) {
+                Err(Error::InvalidRequest(what)) => assert!(secret.is_empty() || !what.contains(secret)),
+                other => panic!("{secret}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_has_one_spelling() {
+        assert_eq!(Group::parse("0").ok(), Some(Group(0)));
+        assert_eq!(Group::parse("4294967295").ok(), Some(Group(u32::MAX)));
+        for group in ["", "+1", "01", "-1", "1.0", "4294967296", " 1", "١", "1\0"] {
+            assert!(Group::parse(group).is_err(), "{group:?}");
+        }
+    }
+}
