@@ -14,7 +14,7 @@ binary() { echo ".aws-sam/build/$(logical_id "$1")/bootstrap"; }
 check_glibc() {
     local newest
     newest=$(objdump -T "$(binary "$1")" | grep -o 'GLIBC_2[0-9.]*' | sort -V | tail -n 1)
-    echo "$1 needs ${newest:-no glibc}, $(stat -c %s "$(binary "$1")") bytes"
+    echo "$1 needs $newest, $(stat -c %s "$(binary "$1")") bytes"
     [[ $(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1) == GLIBC_2.34 ]] || die "$1 would not start on Amazon Linux 2023."
 }
 

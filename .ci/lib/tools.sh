@@ -26,6 +26,7 @@ need_chromium() { need_command chromium chromium; }
 need_rust() {
     command -v cargo >/dev/null || die "Rust is missing: install it with rustup first."
     need_command cc build-essential
+    need_command python3 python3 # for what the scripts here do themselves
 }
 
 need_cargo_deny() {

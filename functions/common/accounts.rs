@@ -125,8 +125,13 @@ impl Accounts {
             .timeout(deadline.left().min(Self::LONGEST_REVOCATION))
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
-        tally::count(|tally| tally.livechat_calls += 1);
-        let cause = match tally::timed(|tally| &mut tally.livechat, request.send()).await {
+        let answer = tally::timed(|tally| &mut tally.livechat, request.send()).await;
+        let is_failure = answer.as_ref().map_or(true, |answer| answer.status().is_server_error());
+        tally::count(|tally| {
+            tally.livechat_calls += 1;
+            tally.livechat_failures += u64::from(is_failure);
+        });
+        let cause = match answer {
             Ok(answer) if answer.status().is_success() => return,
             Ok(answer) => format!("status {}", answer.status().as_u16()),
             Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
@@ -140,7 +145,8 @@ impl Accounts {
             tally.livechat_calls += 1;
             match result {
                 Ok(_) | Err(Miss::CutShort) => {}
-                Err(Miss::Rejected { .. }) => tally.livechat_rejections += 1,
+                // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
+                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(group.is_none()),
                 Err(_) => tally.livechat_failures += 1,
             }
         });

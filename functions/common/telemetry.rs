@@ -18,8 +18,7 @@ use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util
 pub fn init() {
     let ours = std::env::var("RUST_LOG").ok().and_then(|level| level.trim().parse().ok()).unwrap_or(LevelFilter::INFO);
     let levels = Targets::new().with_default(LevelFilter::WARN.min(ours)).with_target("cip", ours);
-    // CloudWatch stamps each line itself.
-    let lines = fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false).without_time();
+    let lines = fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
     line::start(&Source::environment());
 }

@@ -51,6 +51,7 @@ impl Provider {
                 // Perhaps by us: by a copy of our transaction that was late. Then the user has the identity, and if not, nobody
                 // can bring it to them any more.
                 let user = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
+                tally::count(|tally| tally.identities_adopted += u64::from(user.identity.is_some()));
                 return Ok(user.identity.map_or(Adoption::Needless, Adoption::Done));
             }
             if record.held(now_ms()).is_none() {
@@ -73,6 +74,7 @@ impl Provider {
             if give_up_at.left().is_zero() {
                 return Err(Error::Busy);
             }
+            tally::count(|tally| tally.lease_waits = 1);
             tokio::time::sleep(Duration::from_millis(fastrand::u64(Self::ADOPTION_POLL_MS))).await;
         }
     }

@@ -6,7 +6,7 @@
 
 use super::tally::Tally;
 use crate::{config::Source, error::Error, identity::Principal, operation::Reply};
-use metrique_writer::{Entry, format::Format, unit::AsCount};
+use metrique_writer::{Entry, Unit, format::Format, unit::AsCount};
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 use ring::hmac;
 use std::{
@@ -17,6 +17,7 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+use tracing_subscriber::fmt::{self, time::FormatTime};
 
 /// A call that has been answered.
 pub(crate) struct Finished<'a> {
@@ -38,7 +39,7 @@ pub(crate) struct Finished<'a> {
 static WRITER: OnceLock<Writer> = OnceLock::new();
 
 struct Writer {
-    format: Mutex<Emf>,
+    formats: Mutex<Formats>,
     subject_key: Option<hmac::Key>,
     is_warm: AtomicBool,
 }
@@ -60,16 +61,9 @@ pub(crate) fn write(call: &Finished<'_>) {
 impl Writer {
     fn new(source: &Source<'_>) -> Self {
         let namespace = source.optional("METRICS_NAMESPACE").unwrap_or_else(|| "livechat-cip".into());
-        let count = |name| MetricDefinition { name, unit: metrique_writer::Unit::Count, storage_resolution: None };
-        let by_outcome = MetricDirective {
-            dimensions: vec![vec!["outcome"]],
-            metrics: vec![count("Errors"), count("Refusals")],
-            namespace: &namespace,
-        };
-        let format = Emf::builder(namespace.clone(), vec![vec![]]).directive(by_outcome).build();
         let key = source.optional("SUBJECT_KEY");
         Self {
-            format: Mutex::new(format),
+            formats: Mutex::new(Formats::new(&namespace)),
             subject_key: key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())),
             is_warm: AtomicBool::new(false),
         }
@@ -78,13 +72,40 @@ impl Writer {
     fn line(&self, call: &Finished<'_>) -> Vec<u8> {
         let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
         let subject = call.principal.zip(self.subject_key.as_ref()).map(|(who, key)| hash(key, who));
-        let mut line = Vec::with_capacity(1024);
-        let mut format = self.format.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = format.format(&Line::of(call, is_cold, subject), &mut line) {
+        let (entry, mut line) = (Line::of(call, is_cold, subject), Vec::with_capacity(1024));
+        let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = formats.fitting(&entry).format(&entry, &mut line) {
             tracing::error!(cause = %error, "a call's line could not be written");
             return Vec::new();
         }
         line
+    }
+}
+
+/// A line must have every metric that its format names, so there is one for each kind of line.
+struct Formats {
+    good: Emf,
+    error: Emf,
+    refusal: Emf,
+}
+
+impl Formats {
+    fn new(namespace: &str) -> Self {
+        let format = || Emf::builder(namespace.to_owned(), vec![vec![]]);
+        let by_outcome = |name| {
+            let count = MetricDefinition { name, unit: Unit::Count, storage_resolution: None };
+            let directive = MetricDirective { dimensions: vec![vec!["outcome"]], metrics: vec![count], namespace };
+            format().directive(directive).build()
+        };
+        Self { good: format().build(), error: by_outcome("Errors"), refusal: by_outcome("Refusals") }
+    }
+
+    fn fitting(&mut self, line: &Line<'_>) -> &mut Emf {
+        match (&line.errors, &line.refusals) {
+            (Some(_), _) => &mut self.error,
+            (None, Some(_)) => &mut self.refusal,
+            (None, None) => &mut self.good,
+        }
     }
 }
 
@@ -99,6 +120,9 @@ fn hash(key: &hmac::Key, principal: &Principal) -> String {
 struct Line<'c> {
     #[entry(timestamp)]
     at: SystemTime,
+    /// Without it, or with a level that it does not know, Lambda puts its own in place of both.
+    #[entry(name = "timestamp")]
+    timestamp: String,
     #[entry(name = "level")]
     level: &'static str,
     #[entry(name = "message")]
@@ -140,6 +164,7 @@ impl<'c> Line<'c> {
         let tally = &call.tally;
         Self {
             at: SystemTime::now(),
+            timestamp: timestamp(),
             level: error.map_or(tracing::Level::INFO, Error::level).as_str(),
             message: "call",
             operation: call.operation,
@@ -170,6 +195,14 @@ impl<'c> Line<'c> {
 /// A count that is left out when it is 0: most of them are, and each costs room in every line.
 fn some(count: u64) -> Option<AsCount<u64>> {
     (count > 0).then(|| count.into())
+}
+
+/// Now, as RFC 3339 has it: what other lines have too.
+fn timestamp() -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = fmt::time::SystemTime.format_time(&mut fmt::format::Writer::new(&mut text));
+    text
 }
 
 fn tenths_of_ms(time: Duration) -> Duration {
@@ -204,10 +237,9 @@ mod tests {
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().expect("directives") {
             for metric in directive["Metrics"].as_array().expect("metrics") {
                 let name = metric["Name"].as_str().expect("a name");
-                if line.get(name).is_some() {
-                    let unit = metric["Unit"].as_str().unwrap_or_default();
-                    metrics.push((directive["Dimensions"].to_string(), name.to_owned(), unit.to_owned()));
-                }
+                assert!(line.get(name).is_some(), "{name} is not in {line}");
+                let unit = metric["Unit"].as_str().unwrap_or_default();
+                metrics.push((directive["Dimensions"].to_string(), name.to_owned(), unit.to_owned()));
             }
         }
         metrics
@@ -219,6 +251,8 @@ mod tests {
         let names: Vec<_> = metrics(&line).into_iter().map(|(_, name, _)| name).collect();
         assert_eq!(names, ["Calls", "ColdStarts", "Duration"]);
         assert_eq!(line["Duration"], json!(12.3));
+        let timestamp = line["timestamp"].as_str().expect("a text");
+        assert!(timestamp.starts_with("20") && timestamp.contains('T') && timestamp.ends_with('Z'), "{timestamp}");
         assert!(line.get("cause").is_none() && line.get("source").is_none() && line.get("subject").is_none());
     }
 
@@ -238,6 +272,7 @@ mod tests {
     fn who_is_turned_away_is_no_error() {
         let line = line(&[], &Err(Error::NotFound), Tally::default());
         assert_eq!((line.get("Errors"), &line["Refusals"]), (None, &json!(1)));
+        assert!(metrics(&line).contains(&(r#"[["outcome"]]"#.into(), "Refusals".into(), "Count".into())));
     }
 
     #[test]

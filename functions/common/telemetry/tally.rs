@@ -23,7 +23,7 @@ pub(crate) struct Tally {
     pub(crate) livechat_calls: u64,
     /// Those of them without an answer that could be used, though LiveChat had all the time that it is due.
     pub(crate) livechat_failures: u64,
-    /// Those of them that LiveChat refused.
+    /// Those of them that LiveChat refused, unless they were for a group.
     pub(crate) livechat_rejections: u64,
     /// Tokens that LiveChat issued and that are stored.
     pub(crate) renewals: u64,

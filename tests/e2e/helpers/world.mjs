@@ -7,9 +7,10 @@ import { LiveChatSocket } from './livechat.mjs';
 import { startLocal } from './local.mjs';
 import { within } from './within.mjs';
 
-const TIMEOUT_MS = 10_000;
 /** Another API over the same database and sandbox, such as `sam local start-api`, in place of that of `cargo local`. */
 const { API_URL } = process.env;
+// `sam local` has one container for each function, which takes one call at a time.
+const TIMEOUT_MS = API_URL ? 30_000 : 10_000;
 const OPERATION = /^\/(getToken|getFreshToken|hasToken|invalidate)(\/|$)/;
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 const SITE = {
@@ -56,11 +57,11 @@ class World {
     context.on('request', (request) => this.#recordings.push(
       this.#record(request).catch((error) => this.#surprises.push(`no whole answer from ${request.url()}: ${error}`)),
     ));
-    await context.route('**/*', (route) => {
+    await context.route('**/*', async (route) => {
       const url = new URL(route.request().url());
       if (url.origin === this.local.api && SITE[url.pathname]) return route.fulfill({ path: SITE[url.pathname] });
       if (API_URL && url.origin === this.local.api && OPERATION.test(url.pathname)) {
-        return route.continue({ url: API_URL + url.pathname + url.search });
+        return route.fulfill({ response: await route.fetch({ url: API_URL + url.pathname + url.search }) });
       }
       if (this.origins.has(url.origin)) return route.continue();
       this.#surprises.push(`request to ${url.href}`);
