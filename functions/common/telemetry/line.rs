@@ -6,7 +6,11 @@
 
 use super::tally::Tally;
 use crate::{config::Source, error::Error, identity::Principal, operation::Reply};
-use metrique_writer::{Entry, Unit, format::Format, unit::AsCount};
+use metrique_writer::{
+    Entry, Unit,
+    format::Format,
+    unit::{AsCount, AsMilliseconds},
+};
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 use ring::hmac;
 use std::{
@@ -143,9 +147,9 @@ struct Line<'c> {
     errors: Option<AsCount<u64>>,
     refusals: Option<AsCount<u64>>,
     cold_starts: Option<AsCount<u64>>,
-    duration: Duration,
-    dynamo_db_time: Option<Duration>,
-    live_chat_time: Option<Duration>,
+    duration: AsMilliseconds<f64>,
+    dynamo_db_time: Option<AsMilliseconds<f64>>,
+    live_chat_time: Option<AsMilliseconds<f64>>,
     live_chat_calls: Option<AsCount<u64>>,
     live_chat_failures: Option<AsCount<u64>>,
     live_chat_rejections: Option<AsCount<u64>>,
@@ -177,9 +181,9 @@ impl<'c> Line<'c> {
             errors: some(u64::from(is_ours)),
             refusals: some(u64::from(error.is_some() && !is_ours)),
             cold_starts: some(u64::from(is_cold)),
-            duration: tenths_of_ms(call.took),
-            dynamo_db_time: Some(tenths_of_ms(tally.dynamodb)).filter(|time| !time.is_zero()),
-            live_chat_time: Some(tenths_of_ms(tally.livechat)).filter(|_| tally.livechat_calls > 0),
+            duration: ms(call.took),
+            dynamo_db_time: (!tally.dynamodb.is_zero()).then(|| ms(tally.dynamodb)),
+            live_chat_time: (tally.livechat_calls > 0).then(|| ms(tally.livechat)),
             live_chat_calls: some(tally.livechat_calls),
             live_chat_failures: some(tally.livechat_failures),
             live_chat_rejections: some(tally.livechat_rejections),
@@ -205,8 +209,9 @@ fn timestamp() -> String {
     text
 }
 
-fn tenths_of_ms(time: Duration) -> Duration {
-    Duration::from_micros(u64::try_from((time.as_micros() + 50) / 100 * 100).unwrap_or(u64::MAX))
+/// To a tenth.
+fn ms(time: Duration) -> AsMilliseconds<f64> {
+    ((time.as_secs_f64() * 10_000.0).round() / 10.0).into()
 }
 
 #[cfg(test)]
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn times_are_in_ms() {
         let tally = Tally {
-            dynamodb: Duration::from_millis(7),
+            dynamodb: Duration::from_micros(11_290),
             livechat: Duration::from_millis(80),
             livechat_calls: 2,
             ..Tally::default()
@@ -286,7 +291,7 @@ mod tests {
         let line = line(&[], &Ok(Reply::Invalidated), tally);
         assert_eq!(
             (&line["DynamoDbTime"], &line["LiveChatTime"], &line["LiveChatCalls"]),
-            (&json!(7), &json!(80), &json!(2))
+            (&json!(11.3), &json!(80), &json!(2))
         );
         let in_ms = metrics(&line).into_iter().filter(|(_, _, unit)| unit == "Milliseconds").count();
         assert_eq!(in_ms, 3);
