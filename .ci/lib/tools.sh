@@ -22,6 +22,7 @@ need_jq() { need_command jq jq; }
 need_openssl() { need_command openssl openssl; }
 need_curl() { need_command curl curl; }
 need_chromium() { need_command chromium chromium; }
+need_firefox() { need_command firefox-esr firefox-esr; }
 
 need_rust() {
     command -v cargo >/dev/null || die "Rust is missing: install it with rustup first."

@@ -1,0 +1,118 @@
+// web/livechat-cip.js in Firefox as it is, driven by WebDriver BiDi: what rests on the browser itself, on a page of another origin than the
+// API, under a strict Content-Security-Policy. LiveChat's SDK is not connected here: nothing can play LiveChat's socket in this browser.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, afterEach, beforeEach, test } from 'node:test';
+import puppeteer from 'puppeteer-core';
+import { startShop } from './helpers/shop.mjs';
+import { within } from './helpers/within.mjs';
+import { newUser } from './helpers/world.mjs';
+
+const executablePath = process.env.FIREFOX || '/usr/bin/firefox-esr';
+assert.ok(existsSync(executablePath), `${executablePath} does not exist: install Firefox, or set FIREFOX to it`);
+const world = await startShop(['--auth', 'jwt', '--guests']);
+const { local, sandbox, shop } = world;
+const firefox = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true });
+const devices = [];
+
+beforeEach(() => sandbox.reset());
+afterEach(() => Promise.all(devices.splice(0).map((device) => device.close())));
+after(async () => {
+  await firefox.close();
+  await world.stop();
+});
+
+/** A browser with a profile of its own. */
+async function newDevice() {
+  devices.push(await firefox.createBrowserContext());
+  return devices.at(-1);
+}
+
+/** The shop in a new tab, as `user`, or as a guest. */
+async function open(device, user, { path = '/', ...options } = {}) {
+  const page = await device.newPage();
+  await page.goto(shop.origin + path);
+  const session = user && (await (await fetch(`${local.api}/dev/credentials?user=${user}`)).json()).headers.Authorization.slice('Bearer '.length);
+  await page.evaluate((token) => { shop.session = token; }, session);
+  await page.evaluate((given) => shop.provide(given), { baseUrl: local.api, ...(path === '/' && { token: true }), ...options });
+  return {
+    page,
+    call: (operation) => within(15_000, page.evaluate((name) => shop.call(name), operation), () => `an answer of ${operation}`),
+    /** The operations that were asked of our API. */
+    requests: () => page.evaluate((api) => performance.getEntriesByType('resource')
+      .filter(({ name }) => name.startsWith(api)).map(({ name }) => new URL(name).pathname.slice(1)), local.api),
+  };
+}
+
+async function eventually(holds, what) {
+  const poll = async () => { while (!await holds()) await new Promise((next) => { setTimeout(next, 50); }); };
+  await within(5_000, poll(), () => what);
+}
+
+test('a page costs one call, and nothing that the script does is against its policy', async () => {
+  const tab = await open(await newDevice(), newUser());
+  const [first, second] = await Promise.all([tab.call('getToken'), tab.call('getToken')]);
+  assert.match(first.value.accessToken, /\S/);
+  assert.deepEqual(second, first);
+  assert.deepEqual(await tab.call('hasToken'), { value: true });
+  assert.deepEqual(await tab.requests(), ['getToken']);
+  assert.deepEqual(await tab.page.evaluate(() => shop.violations), []);
+});
+
+test('two devices of one user are one customer, and a fresh token of one tab is every tab\'s', async () => {
+  const user = newUser();
+  const laptop = await newDevice();
+  const tabs = [await open(laptop, user), await open(laptop, user)];
+  const phone = await open(await newDevice(), user);
+  const old = (await tabs[0].call('getToken')).value;
+  assert.equal((await phone.call('getToken')).value.entityId, old.entityId);
+  assert.equal((await tabs[1].call('getToken')).value.accessToken, old.accessToken);
+
+  const fresh = (await tabs[0].call('getFreshToken')).value;
+  assert.notEqual(fresh.accessToken, old.accessToken);
+  await eventually(async () => (await tabs[1].call('getToken')).value.accessToken === fresh.accessToken, 'the other tab has it');
+  assert.deepEqual(await tabs[1].requests(), ['getToken'], 'without a call of its own');
+});
+
+test('with sessionStorage, the next page of the tab costs nothing', async () => {
+  const user = newUser();
+  const tab = await open(await newDevice(), user, { cache: 'session', user });
+  const { value } = await tab.call('getToken');
+  const session = await tab.page.evaluate(() => shop.session);
+  await tab.page.reload();
+  await tab.page.evaluate((token) => { shop.session = token; }, session);
+  await tab.page.evaluate((given) => shop.provide(given), { baseUrl: local.api, token: true, cache: 'session', user });
+  assert.deepEqual((await tab.call('getToken')).value, value);
+  assert.deepEqual(await tab.requests(), []);
+});
+
+test('a guest goes on as the user who logs in, and a logout ends it in all tabs', async () => {
+  const device = await newDevice();
+  const [tab, other] = [await open(device, undefined, { guest: true }), await open(device, undefined, { guest: true })];
+  const guest = (await tab.call('getToken')).value.entityId;
+  assert.equal((await other.call('getToken')).value.entityId, guest);
+
+  const user = await open(device, newUser(), { guest: true });
+  assert.equal((await user.call('getToken')).value.entityId, guest);
+
+  await user.page.evaluate(() => shop.provider.logout());
+  await eventually(() => other.page.evaluate(() => shop.logouts === 1), 'the other tab has heard of it');
+  assert.equal((await other.call('getToken')).error.message, 'logged_out');
+  const next = await open(device, undefined, { guest: true });
+  assert.notEqual((await next.call('getToken')).value.entityId, guest, 'whoever comes next is somebody else');
+});
+
+test('errors are those that LiveChat\'s clients understand', async () => {
+  const tab = await open(await newDevice(), newUser());
+  await sandbox.fail('http_503', 10);
+  const { error } = await tab.call('getToken');
+  assert.deepEqual([error.code, error.message, error.status], ['SSO_OAUTH_EXCEPTION', 'temporarily_unavailable', 503]);
+  const stranger = await open(await newDevice(), undefined, { token: 'nobody.knows.it' });
+  const { error: refused } = await stranger.call('getToken');
+  assert.deepEqual([refused.code, refused.status], ['SSO_IDENTITY_EXCEPTION', 401]);
+});
+
+test('the build for pages without modules is the same', async () => {
+  const tab = await open(await newDevice(), undefined, { path: '/classic', guest: true });
+  assert.match((await tab.call('getToken')).value.entityId, /\S/);
+});
