@@ -19,7 +19,7 @@ mod origins;
 mod user_hash;
 
 use crate::{
-    config::{ConfigError, Source},
+    config::source::{ConfigError, Source},
     error::{Credential, Error},
     identity::{GuestId, Principal, UserId},
     time::Deadline,

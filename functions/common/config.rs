@@ -1,13 +1,13 @@
 //! Environment variables to typed settings: read once, at init, each function only what it uses. A missing or bad value
 //! ends init with one line that names it.
 
-mod source;
+pub(crate) mod source;
 
 use crate::caller::Auth;
 use reqwest::Url;
+use source::safe_url;
 
 pub use source::{ConfigError, SHORTEST_SECRET, Source};
-pub(crate) use source::{Secret, safe_url};
 
 /// What all four functions read.
 #[derive(Clone, Debug)]

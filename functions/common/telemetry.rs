@@ -9,7 +9,7 @@ pub(crate) mod tally;
 
 pub(crate) use line::{Finished, write as call};
 
-use crate::{config::Source, error::Error};
+use crate::{config::source::Source, error::Error};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 

@@ -5,7 +5,7 @@
 //! variables* in Amazon API Gateway's developer guide.
 
 use crate::{
-    config::Source,
+    config::source::Source,
     error::{Credential, Error},
     identity::UserId,
 };

@@ -6,7 +6,7 @@
 
 use super::keys::{Algorithms, Key};
 use crate::{
-    config::{ConfigError, safe_url},
+    config::source::{ConfigError, safe_url},
     error::Error,
     https,
     time::{millis, now_ms},

@@ -9,7 +9,7 @@ use super::{
     origins::Origins,
 };
 use crate::{
-    config::{ConfigError, Source},
+    config::source::{ConfigError, Source},
     error::{Credential, Error},
     identity::UserId,
     time::Deadline,

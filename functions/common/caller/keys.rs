@@ -1,7 +1,7 @@
 //! The keys that tokens are verified with, each pinned to the algorithms that go with its kind (RFC 8725, section 3.1): what a
 //! token says of its own algorithm only ever chooses among these.
 
-use crate::config::{ConfigError, Secret, Source};
+use crate::config::source::{ConfigError, Secret, Source};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},

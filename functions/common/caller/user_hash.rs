@@ -6,7 +6,7 @@
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
-    config::{ConfigError, Source},
+    config::source::{ConfigError, Source},
     error::{Credential, Error},
     identity::UserId,
     time::now_ms,

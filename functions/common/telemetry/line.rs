@@ -5,7 +5,7 @@
 //! `Errors` and `Refusals` are there for each `outcome` too.
 
 use super::tally::Tally;
-use crate::{config::Source, error::Error, identity::Principal, operation::Reply};
+use crate::{config::source::Source, error::Error, identity::Principal, operation::Reply};
 use metrique_writer::{
     Entry, Unit,
     format::Format,
