@@ -131,3 +131,18 @@ test('the backend is gone, and there is a token at hand: reconnecting needs nobo
   await connections(tab, 2);
   assert.deepEqual([tab.logins.length, tab.logins[1].customerId, tab.requests], [2, customer, ['getToken']]);
 });
+
+test('a file is uploaded while the backend is gone: with the token at hand (the SDK has no catch there, and would hang)', async () => {
+  const tab = await openAs(newUser());
+  await tab.connect();
+  const { accessToken } = await tab.token();
+  await tab.page.route(`${local.api}/**`, (route) => route.abort());
+  let authorization;
+  await tab.page.route('https://api.livechatinc.com/v3.5/customer/action/upload_file?*', async (route) => {
+    authorization = await route.request().headerValue('authorization');
+    await route.fulfill({ json: { url: 'https://cdn.livechat-files.com/a.txt' }, headers: { 'Access-Control-Allow-Origin': shop.origin } });
+  });
+  const uploaded = await tab.page.evaluate(() => shop.sdk.uploadFile({ file: new File(['hello'], 'a.txt', { type: 'text/plain' }) }).promise);
+  assert.equal(uploaded.url, 'https://cdn.livechat-files.com/a.txt');
+  assert.deepEqual([authorization, tab.requests], [`Bearer ${accessToken}`, ['getToken']]);
+});
