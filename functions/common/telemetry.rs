@@ -7,6 +7,7 @@
 mod line;
 pub(crate) mod tally;
 
+pub use line::METRICS;
 pub(crate) use line::{Finished, write as call};
 
 use crate::{config::source::Source, error::Error};

@@ -208,6 +208,38 @@ async fn without_an_action_that_it_needs_a_function_fails() {
     assert_eq!(function.call(GetToken, "alice").await.problem(), (503, "store_unavailable".into()));
 }
 
+/// The metrics of ours that are looked at: an alarm's, and what the dashboard shows.
+fn watched(template: &Value) -> BTreeSet<String> {
+    const OURS: &str = "livechat-cip/${AWS::StackName}";
+    fn of_alarms(value: &Value, found: &mut BTreeSet<String>) {
+        if value["Namespace"] == OURS {
+            found.insert(value["MetricName"].as_str().expect("a name").to_owned());
+        }
+        match value {
+            Value::Array(all) => all.iter().for_each(|value| of_alarms(value, found)),
+            Value::Object(all) => all.values().for_each(|value| of_alarms(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    of_alarms(&template["Resources"], &mut found);
+    let body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"].to_string().replace('\\', "");
+    let shown = body.split(r#"["${Space}", ""#).skip(1).filter_map(|rest| rest.split('"').next());
+    found.extend(shown.map(str::to_owned));
+    found
+}
+
+#[test]
+fn every_metric_is_watched_and_explained_and_no_other() {
+    let measured: BTreeSet<_> = cip::telemetry::METRICS.map(str::to_owned).into();
+    assert_eq!(watched(&yaml("template.yaml")), measured);
+    let handbook = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"));
+    let handbook = handbook.expect("docs/operations.md");
+    for metric in measured {
+        assert!(handbook.contains(&format!("`{metric}`")), "{metric}");
+    }
+}
+
 /// `GET /getToken/{user}` and so on, and the function that serves it.
 type Routes = BTreeMap<String, String>;
 

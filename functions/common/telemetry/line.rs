@@ -23,6 +23,25 @@ use std::{
 };
 use tracing_subscriber::fmt::{self, time::FormatTime};
 
+/// The metrics, by the names that the template's alarms and dashboard know them by.
+pub const METRICS: [&str; 15] = [
+    "Calls",
+    "Errors",
+    "Refusals",
+    "ColdStarts",
+    "Duration",
+    "DynamoDbTime",
+    "LiveChatTime",
+    "LiveChatCalls",
+    "LiveChatFailures",
+    "LiveChatRejections",
+    "Renewals",
+    "IdentitiesMade",
+    "IdentitiesAdopted",
+    "IdentitiesChanged",
+    "LeaseWaits",
+];
+
 /// A call that has been answered.
 pub(crate) struct Finished<'a> {
     /// The operation's name.
@@ -219,6 +238,7 @@ mod tests {
     use super::*;
     use crate::identity::UserId;
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn line(settings: &'static [(&str, &str)], result: &Result<Reply, Error>, tally: Tally) -> Value {
         let look_up = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
@@ -278,6 +298,25 @@ mod tests {
         let line = line(&[], &Err(Error::NotFound), Tally::default());
         assert_eq!((line.get("Errors"), &line["Refusals"]), (None, &json!(1)));
         assert!(metrics(&line).contains(&(r#"[["outcome"]]"#.into(), "Refusals".into(), "Count".into())));
+    }
+
+    #[test]
+    fn all_metrics_are_named() {
+        let everything = Tally {
+            dynamodb: Duration::from_millis(1),
+            livechat: Duration::from_millis(1),
+            livechat_calls: 1,
+            livechat_failures: 1,
+            livechat_rejections: 1,
+            renewals: 1,
+            identities_made: 1,
+            identities_adopted: 1,
+            identities_changed: 1,
+            lease_waits: 1,
+        };
+        let lines = [Err(Error::Busy), Err(Error::NotFound)].map(|result| line(&[], &result, everything.clone()));
+        let seen: BTreeSet<_> = lines.iter().flat_map(metrics).map(|(_, name, _)| name).collect();
+        assert_eq!(seen, METRICS.map(str::to_owned).into());
     }
 
     #[test]
