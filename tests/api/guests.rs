@@ -16,7 +16,6 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
 const OTHER_GUEST: &str = "guest-secret-of-another-browser-0123456789";
 const GONE: (u64, &str) = (410, "guest_gone");
 

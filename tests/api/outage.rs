@@ -80,9 +80,7 @@ fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
 /// How long the functions took by their own account for what they logged from line `from` on, in ms: without the wait for
 /// a free one, which is the test's own, as all of Lambda and DynamoDB is on this machine.
 fn durations_ms(world: &World, from: usize) -> Vec<f64> {
-    let said = world.said();
-    let lines = said.lines().skip(from).filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.filter(|line| line["message"] == "call").filter_map(|line| line["Duration"].as_f64()).collect()
+    world.call_lines(from).iter().filter_map(|line| line["Duration"].as_f64()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,15 +5,11 @@ use local::sandbox::Fault;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
-
 /// The lines of the calls so far, of which there are this many.
 async fn lines(world: &World, number: usize) -> Vec<Value> {
     let read = async {
         loop {
-            let said = world.said();
-            let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let lines: Vec<_> = lines.filter(|line| line["message"] == "call").collect();
+            let lines = world.call_lines(0);
             if lines.len() >= number {
                 return lines;
             }

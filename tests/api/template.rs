@@ -167,7 +167,6 @@ fn a_function_may_do_what_its_code_can_and_no_more() {
 
 #[tokio::test]
 async fn with_the_templates_roles_everything_works_and_everything_is_needed() {
-    const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
     let template = yaml("template.yaml");
     let world = World::new().await.with("GUESTS", "true");
     let mut functions = BTreeMap::new();

@@ -26,6 +26,9 @@ use tokio::{
 /// The site's redirect URI, which is on the sandbox's list.
 const REDIRECT_URI: &str = "https://shop.example/";
 
+/// What a guest's browser keeps.
+pub(crate) const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
+
 /// What a binary is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Binary {
@@ -260,6 +263,13 @@ impl World {
         while self.sandbox.calls().token < times {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// The lines of calls that functions wrote, from line `from` of all that was said.
+    pub(crate) fn call_lines(&self, from: usize) -> Vec<Value> {
+        let said = self.said();
+        let lines = said.lines().skip(from).filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"] == "call").collect()
     }
 
     /// Everything that functions logged and answered so far.

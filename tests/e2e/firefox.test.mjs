@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import puppeteer from 'puppeteer-core';
 import { startShop } from './helpers/shop.mjs';
-import { within } from './helpers/within.mjs';
+import { eventually, within } from './helpers/within.mjs';
 import { newUser } from './helpers/world.mjs';
 
 const executablePath = process.env.FIREFOX || '/usr/bin/firefox-esr';
@@ -31,22 +31,25 @@ async function newDevice() {
 /** The shop in a new tab, as `user`, or as a guest. */
 async function open(device, user, { path = '/', ...options } = {}) {
   const page = await device.newPage();
+  const session = user && await local.session(user);
+  const given = { baseUrl: local.api, ...(path === '/' && { token: true }), ...options };
+  const provide = async () => {
+    await page.evaluate((token) => { shop.session = token; }, session);
+    await page.evaluate((all) => shop.provide(all), given);
+  };
   await page.goto(shop.origin + path);
-  const session = user && (await (await fetch(`${local.api}/dev/credentials?user=${user}`)).json()).headers.Authorization.slice('Bearer '.length);
-  await page.evaluate((token) => { shop.session = token; }, session);
-  await page.evaluate((given) => shop.provide(given), { baseUrl: local.api, ...(path === '/' && { token: true }), ...options });
+  await provide();
   return {
     page,
     call: (operation) => within(15_000, page.evaluate((name) => shop.call(name), operation), () => `an answer of ${operation}`),
     /** The operations that were asked of our API. */
     requests: () => page.evaluate((api) => performance.getEntriesByType('resource')
       .filter(({ name }) => name.startsWith(api)).map(({ name }) => new URL(name).pathname.slice(1)), local.api),
+    reload: async () => {
+      await page.reload();
+      await provide();
+    },
   };
-}
-
-async function eventually(holds, what) {
-  const poll = async () => { while (!await holds()) await new Promise((next) => { setTimeout(next, 50); }); };
-  await within(5_000, poll(), () => what);
 }
 
 test('a page costs one call, and nothing that the script does is against its policy', async () => {
@@ -56,7 +59,10 @@ test('a page costs one call, and nothing that the script does is against its pol
   assert.deepEqual(second, first);
   assert.deepEqual(await tab.call('hasToken'), { value: true });
   assert.deepEqual(await tab.requests(), ['getToken']);
-  assert.deepEqual(await tab.page.evaluate(() => shop.violations), []);
+  const violations = await tab.page.evaluate(() => shop.violations);
+  // Firefox asks for it by itself, sometimes before this, and reports it like what the page does.
+  const ofFirefox = `img-src ${shop.origin}/favicon.ico`;
+  assert.deepEqual(violations.filter((violation) => violation !== ofFirefox), []);
 });
 
 test('two devices of one user are one customer, and a fresh token of one tab is every tab\'s', async () => {
@@ -78,10 +84,7 @@ test('with sessionStorage, the next page of the tab costs nothing', async () => 
   const user = newUser();
   const tab = await open(await newDevice(), user, { cache: 'session', user });
   const { value } = await tab.call('getToken');
-  const session = await tab.page.evaluate(() => shop.session);
-  await tab.page.reload();
-  await tab.page.evaluate((token) => { shop.session = token; }, session);
-  await tab.page.evaluate((given) => shop.provide(given), { baseUrl: local.api, token: true, cache: 'session', user });
+  await tab.reload();
   assert.deepEqual((await tab.call('getToken')).value, value);
   assert.deepEqual(await tab.requests(), []);
 });

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { startShop } from './helpers/shop.mjs';
-import { within } from './helpers/within.mjs';
+import { eventually, within } from './helpers/within.mjs';
 import { newUser } from './helpers/world.mjs';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const world = await startShop(['--auth', 'jwt', '--guests']);
 const { local, sandbox, shop } = world;
+const { session } = local;
 const IDENTITY = 'SSO_IDENTITY_EXCEPTION';
 const OAUTH = 'SSO_OAUTH_EXCEPTION';
 
@@ -19,13 +20,6 @@ afterEach(async () => {
   assert.deepEqual(world.takeSurprises(), [], 'requests to other hosts, or unexpected frames');
 });
 after(() => world.stop());
-
-/** The session token that the shop's own login would give this user. */
-async function session(user) {
-  const response = await fetch(`${local.api}/dev/credentials?user=${encodeURIComponent(user)}`);
-  const { headers } = await response.json();
-  return headers.Authorization.replace('Bearer ', '');
-}
 
 /** A page whose user is logged in. */
 async function openAs(user, device, options = {}) {
@@ -51,14 +45,6 @@ async function holdBack(tab, operation) {
     await route.fulfill({ response }).catch(() => {});
   }, { times: 1 });
   return { release, answered: () => within(5_000, answered, () => `an answer to ${operation}`) };
-}
-
-async function eventually(holds, what) {
-  const end = Date.now() + 5_000;
-  while (!await holds()) {
-    assert.ok(Date.now() < end, `not within 5 s: ${what}`);
-    await new Promise((next) => { setTimeout(next, 20); });
-  }
 }
 
 // ---- what it costs

@@ -58,7 +58,12 @@ export async function startLocal(options = [], settings = {}) {
     await within(30_000, ready, () => `the addresses of API, DynamoDB and LiveChat in:\n${output}`);
     const config = await getJson(`${addresses.API}/config.json`);
     assert.equal(config.livechat, 'sandbox', 'these tests are for the sandbox only');
-    return { api: addresses.API, config, sandbox: sandboxAt(addresses.LiveChat), output: () => output, stop };
+    /** The session token that a site's own login would give this user, with `--auth jwt`. */
+    const session = async (user) => {
+      const { headers } = await getJson(`${addresses.API}/dev/credentials?user=${encodeURIComponent(user)}`);
+      return headers.Authorization.replace('Bearer ', '');
+    };
+    return { api: addresses.API, config, sandbox: sandboxAt(addresses.LiveChat), session, output: () => output, stop };
   } catch (error) {
     await stop();
     throw error;

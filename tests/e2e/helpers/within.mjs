@@ -1,3 +1,14 @@
+import assert from 'node:assert/strict';
+
+/** Waits until `holds`, which may be asynchronous, for 5 s at most. */
+export async function eventually(holds, what) {
+  const end = Date.now() + 5_000;
+  while (!await holds()) {
+    assert.ok(Date.now() < end, `not within 5 s: ${what}`);
+    await new Promise((next) => { setTimeout(next, 20); });
+  }
+}
+
 /** Settles like `promise`, or rejects after `ms` with what `describe` says at that moment. */
 export async function within(ms, promise, describe) {
   let timer;
