@@ -55,7 +55,10 @@ class World {
     context.setDefaultTimeout(TIMEOUT_MS);
     context.on('weberror', (error) => this.#surprises.push(`script error: ${error.error()}`));
     context.on('request', (request) => this.#recordings.push(
-      this.#record(request).catch((error) => this.#surprises.push(`no whole answer from ${request.url()}: ${error}`)),
+      this.#record(request).catch((error) => {
+        // A document that gave way to the next one read nothing more.
+        if (!/navigated away/.test(error.message)) this.#surprises.push(`no whole answer from ${request.url()}: ${error}`);
+      }),
     ));
     await context.route('**/*', async (route) => {
       const url = new URL(route.request().url());
