@@ -70,7 +70,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
 fn report(sandbox: &Sandbox) -> Json<Value> {
     let state = sandbox.state();
     Json(json!({
-        "customers": state.customers.made(), "calls": state.calls, "mostWaiting": state.waiting.most,
+        "customers": state.kept.customers.made(), "calls": state.calls, "mostWaiting": state.waiting.most,
         "settings": state.settings, "faults": state.faults.list(), "share": state.faults.share(),
         "faultsHit": state.faults.hits(),
     }))

@@ -27,7 +27,7 @@ use axum::{
     routing::get,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
 const LONGEST_TEXT: usize = 1000;
@@ -36,7 +36,7 @@ const MOST_MESSAGES: usize = 200;
 /// What a customer wrote.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Message {
+struct Message {
     id: String,
     text: String,
     /// Unix time in ms.
@@ -46,7 +46,7 @@ pub(super) struct Message {
 /// A customer's messages, the oldest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Chat(VecDeque<Message>);
+struct Chat(VecDeque<Message>);
 
 impl Chat {
     fn add(&mut self, text: String, sent_at: u64) {
@@ -54,6 +54,18 @@ impl Chat {
             self.0.pop_front();
         }
         self.0.push_back(Message { id: Uuid::new_v4().to_string(), text, sent_at });
+    }
+}
+
+/// All chats, by entity id.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Chats(HashMap<String, Chat>);
+
+impl Chats {
+    /// Forgets what a customer wrote.
+    pub(super) fn forget(&mut self, entity_id: &str) {
+        self.0.remove(entity_id);
     }
 }
 
@@ -80,7 +92,7 @@ async fn write(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) 
         Err(bad) => return bad.into_response(),
     };
     let now_ms = sandbox.now_ms();
-    sandbox.state().customers.chat_mut(&entity_id).add(text, now_ms);
+    sandbox.state().kept.chats.0.entry(entity_id.clone()).or_default().add(text, now_ms);
     sandbox.keep();
     chat(&sandbox, &entity_id)
 }
@@ -99,11 +111,11 @@ fn check(Written { text }: Written) -> Result<String, BadRequest> {
 fn customer(sandbox: &Sandbox, headers: &HeaderMap) -> Option<String> {
     let now_ms = sandbox.now_ms();
     let state = sandbox.state();
-    state.customers.details(token::bearer(headers)?, now_ms).map(|details| details.entity_id.clone())
+    state.kept.customers.details(token::bearer(headers)?, now_ms).map(|details| details.entity_id.clone())
 }
 
 fn chat(sandbox: &Sandbox, entity_id: &str) -> Response {
-    Json(sandbox.state().customers.chat(entity_id)).into_response()
+    Json(sandbox.state().kept.chats.0.get(entity_id).cloned().unwrap_or_default()).into_response()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-//! The sandbox's customers, their cookies, their tokens and their chats.
+//! The sandbox's customers, their cookies and their tokens.
 
-use super::chat::Chat;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -73,16 +72,13 @@ pub(super) struct Issued {
     pub(super) cst: String,
 }
 
-/// All customers, tokens and chats.
+/// All customers and tokens.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Customers {
     /// By realm and `__lc_cid`.
     known: HashMap<String, Customer>,
     tokens: HashMap<String, TokenDetails>,
     made: u64,
-    /// By entity id. Older files have none.
-    #[serde(default)]
-    chats: HashMap<String, Chat>,
     /// Whose every `__lc_cst` was or is; for the journal only.
     #[serde(skip)]
     secrets: HashMap<String, String>,
@@ -144,20 +140,9 @@ impl Customers {
         self.tokens.remove(access_token).is_some()
     }
 
-    /// What a customer wrote.
-    pub(super) fn chat(&self, entity_id: &str) -> Chat {
-        self.chats.get(entity_id).cloned().unwrap_or_default()
-    }
-
-    /// What a customer wrote, to write more.
-    pub(super) fn chat_mut(&mut self, entity_id: &str) -> &mut Chat {
-        self.chats.entry(entity_id.to_owned()).or_default()
-    }
-
-    /// Forgets a customer, and what they wrote.
+    /// Forgets a customer. What their cookies claim is still known.
     pub(super) fn forget(&mut self, entity_id: &str) {
         self.known.retain(|_, customer| customer.entity_id != entity_id);
-        self.chats.remove(entity_id);
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod admin;
 mod chat;
+mod cookies;
 mod customers;
 mod fault;
 mod journal;
@@ -21,7 +22,9 @@ use axum::{
     Router,
     routing::{get, post},
 };
+use chat::Chats;
 use cip::time::now_ms;
+use cookie::time::OffsetDateTime;
 use customers::Customers;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -113,11 +116,21 @@ pub struct Calls {
 #[derive(Debug, Default)]
 struct State {
     settings: Settings,
-    customers: Customers,
+    kept: Kept,
     calls: Calls,
     faults: fault::Pending,
     journal: Vec<Granted>,
     waiting: Waiting,
+}
+
+/// What outlives the process, if there is a file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    customers: Customers,
+    /// Older files have none.
+    #[serde(default)]
+    chats: Chats,
 }
 
 /// Callers of the token endpoint who wait for its answer.
@@ -145,7 +158,7 @@ impl Sandbox {
     pub fn start(listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
         let mut state = State::default();
         if let Some(kept) = file.filter(|file| file.exists()) {
-            state.customers = serde_json::from_slice(&std::fs::read(kept)?)?;
+            state.kept = serde_json::from_slice(&std::fs::read(kept)?)?;
         }
         let sandbox = Self {
             app: Arc::new(app),
@@ -224,7 +237,7 @@ impl Sandbox {
 
     /// How many customers it has made.
     pub fn customers(&self) -> u64 {
-        self.state().customers.made()
+        self.state().kept.customers.made()
     }
 
     /// How often it was called.
@@ -232,9 +245,13 @@ impl Sandbox {
         self.state().calls
     }
 
-    /// Forgets a customer, as LiveChat may: its cookies get a new one from then on.
+    /// Forgets a customer and what they wrote, as LiveChat may: its cookies get a new one from then on.
     pub fn forget(&self, entity_id: &str) {
-        self.state().customers.forget(entity_id);
+        {
+            let Kept { customers, chats } = &mut self.state().kept;
+            customers.forget(entity_id);
+            chats.forget(entity_id);
+        }
         self.keep();
     }
 
@@ -253,11 +270,14 @@ impl Sandbox {
         now_ms().saturating_add_signed(self.state().settings.clock_skew_ms)
     }
 
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + Duration::from_millis(self.now_ms())
+    }
+
     fn keep(&self) {
         let Some(file) = &self.file else { return };
         let state = self.state();
-        let kept =
-            serde_json::to_vec(&state.customers).map_err(Into::into).and_then(|kept| std::fs::write(&**file, kept));
+        let kept = serde_json::to_vec(&state.kept).map_err(Into::into).and_then(|kept| std::fs::write(&**file, kept));
         if let Err(error) = kept {
             eprintln!("the sandbox cannot keep its customers in {}: {error}", file.display());
         }

@@ -1,7 +1,7 @@
 //! The sandbox's half of the Customer Accounts API.
 
 use super::{
-    Fault, Granted, Sandbox, Settings,
+    Fault, Granted, Sandbox, Settings, cookies,
     customers::{Issued, Realm},
 };
 use axum::{
@@ -10,11 +10,10 @@ use axum::{
     extract::{Path, State},
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, DATE, ORIGIN, SET_COOKIE},
+        header::{AUTHORIZATION, CONTENT_TYPE, DATE, ORIGIN, SET_COOKIE},
     },
     response::{IntoResponse, Response},
 };
-use cookie::{Cookie, SameSite, time::OffsetDateTime};
 use serde_json::{Value, json};
 use std::{
     convert::Infallible,
@@ -22,7 +21,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-const TWO_YEARS: cookie::time::Duration = cookie::time::Duration::days(730);
 const THOUSAND_YEARS_S: u64 = 31_536_000_000;
 /// More than 64 KiB, which no token answer can have.
 const PADDING: usize = 100_000;
@@ -66,7 +64,7 @@ async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) 
         if let Err(refused) = check(&sandbox, realm, &headers, &body) {
             return *refused;
         }
-        let cookies = read_cookies(&headers);
+        let cookies = cookies::read(&headers);
         let (issued, settings) = issue(&sandbox, realm, cookies.as_ref(), fault, came);
         sandbox.keep();
         answer(&sandbox, realm, &issued, settings, fault).await
@@ -86,11 +84,11 @@ fn issue(
     let mut state = sandbox.state();
     let settings = state.settings;
     let presented = cookies.map(|(cid, cst)| (cid.as_str(), cst.as_str()));
-    let claimed = presented.and_then(|cookies| state.customers.claimed(cookies)).map(str::to_owned);
-    let valid = presented.and_then(|cookies| state.customers.proven(realm, cookies)).map(str::to_owned);
+    let claimed = presented.and_then(|cookies| state.kept.customers.claimed(cookies)).map(str::to_owned);
+    let valid = presented.and_then(|cookies| state.kept.customers.proven(realm, cookies)).map(str::to_owned);
     let slipped = valid.is_some() && fault == Some(Fault::OtherEntity);
     let recognised = presented.filter(|_| !slipped);
-    let issued = state.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
+    let issued = state.kept.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
     let took_effect = Instant::now();
     state.journal.push(Granted {
         came,
@@ -161,7 +159,7 @@ async fn answer(
     }
     let body = if fault == Some(Fault::SlowBody) { trickle(text) } else { Body::from(text) };
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
-    for cookie in cookies(realm, issued, sandbox.now_ms(), fault) {
+    for cookie in cookies::set(realm, issued, sandbox.now(), fault) {
         let cookie = HeaderValue::from_str(&cookie.to_string()).expect("the sandbox's own values fit a header");
         response.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -190,36 +188,9 @@ fn cut() -> Response {
     resume_unwind(Box::new("the connection is cut, as asked for"))
 }
 
-/// What an answer sets.
-fn cookies<'a>(realm: Realm, issued: &'a Issued, now_ms: u64, fault: Option<Fault>) -> Vec<Cookie<'a>> {
-    let ours = |name: &'a str, value: &'a str| {
-        let path = if realm == Realm::V1 { "/customer" } else { "/v2/customer" };
-        let mut cookie =
-            Cookie::build((name, value)).path(path).http_only(true).secure(true).same_site(SameSite::None).build();
-        if fault == Some(Fault::ExpiresOnly) {
-            cookie.set_expires(date_time(now_ms) + TWO_YEARS);
-        } else {
-            cookie.set_max_age(TWO_YEARS);
-        }
-        cookie
-    };
-    let other = |name: &'a str| Cookie::build((name, "1")).path("/").build();
-    let (cid, cst) = (ours("__lc_cid", &issued.cid), ours("__lc_cst", &issued.cst));
-    match fault {
-        Some(Fault::NoCookies) => vec![],
-        Some(Fault::OneCookie) => vec![cid],
-        Some(Fault::ExtraCookies) => vec![other("__cf_bm"), cid, other("__lc_cst_old"), cst, other("cid")],
-        _ => vec![cid, cst],
-    }
-}
-
-fn date_time(unix_ms: u64) -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Duration::from_millis(unix_ms)
-}
-
 /// Every answer's `Date` is the sandbox's own.
 pub(super) async fn date(State(sandbox): State<Sandbox>, mut response: Response) -> Response {
-    let now = date_time(sandbox.now_ms());
+    let now = sandbox.now();
     let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
     let (hour, minute, second) = now.to_hms();
     let date = format!(
@@ -231,22 +202,6 @@ pub(super) async fn date(State(sandbox): State<Sandbox>, mut response: Response)
     );
     response.headers_mut().insert(DATE, HeaderValue::from_str(&date).expect("a date fits a header"));
     response
-}
-
-/// Both cookies, or none. Attributes among them are the mark of a client that sends `Set-Cookie` back as it came.
-fn read_cookies(headers: &HeaderMap) -> Option<(String, String)> {
-    let (mut cid, mut cst) = (None, None);
-    for line in headers.get_all(COOKIE) {
-        for cookie in Cookie::split_parse(line.to_str().ok()?.to_owned()) {
-            let cookie = cookie.ok()?;
-            match cookie.name() {
-                "__lc_cid" => cid = Some(cookie.value().to_owned()),
-                "__lc_cst" => cst = Some(cookie.value().to_owned()),
-                _ => return None,
-            }
-        }
-    }
-    cid.zip(cst)
 }
 
 fn check(sandbox: &Sandbox, realm: Realm, headers: &HeaderMap, body: &[u8]) -> Result<(), Box<Response>> {
@@ -294,7 +249,7 @@ pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
     sandbox.take_time().await;
     let Some(token) = bearer(&headers) else { return unauthorized() };
     let now_ms = sandbox.now_ms();
-    let Some(found) = sandbox.state().customers.details(token, now_ms).cloned() else { return unauthorized() };
+    let Some(found) = sandbox.state().kept.customers.details(token, now_ms).cloned() else { return unauthorized() };
     let left = found.ends_ms.saturating_sub(now_ms) / 1000;
     Json(details(&sandbox, found.realm, &found.entity_id, token, left)).into_response()
 }
@@ -303,7 +258,7 @@ pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -
     sandbox.state().calls.revoke += 1;
     sandbox.take_time().await;
     match bearer(&headers) {
-        Some(token) if sandbox.state().customers.revoke(token) => {
+        Some(token) if sandbox.state().kept.customers.revoke(token) => {
             sandbox.keep();
             Json(json!({})).into_response()
         }
@@ -356,36 +311,6 @@ mod tests {
             "",
         ] {
             assert!(!whitelisted(&list, bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn cookies_are_set_as_asked_for() {
-        let issued = Issued { access_token: "t".into(), entity_id: "e".into(), cid: "c".into(), cst: "s".into() };
-        let set = |fault| cookies(Realm::V2, &issued, 0, fault).iter().map(ToString::to_string).collect::<Vec<_>>();
-        let names = |fault| {
-            let all = cookies(Realm::V2, &issued, 0, fault);
-            all.iter().map(|cookie| cookie.name().to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(set(None)[0], "__lc_cid=c; HttpOnly; SameSite=None; Secure; Path=/v2/customer; Max-Age=63072000");
-        assert_eq!(
-            set(Some(Fault::ExpiresOnly))[1],
-            "__lc_cst=s; HttpOnly; SameSite=None; Secure; Path=/v2/customer; Expires=Sat, 01 Jan 1972 00:00:00 GMT"
-        );
-        assert_eq!(names(Some(Fault::ExtraCookies)), ["__cf_bm", "__lc_cid", "__lc_cst_old", "__lc_cst", "cid"]);
-        assert_eq!(names(Some(Fault::OneCookie)), ["__lc_cid"]);
-        assert!(names(Some(Fault::NoCookies)).is_empty());
-    }
-
-    fn cookie_header(line: &str) -> HeaderMap {
-        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(line).expect("a header"))])
-    }
-
-    #[test]
-    fn cookies_count_only_as_a_pair_and_without_attributes() {
-        assert_eq!(read_cookies(&cookie_header("__lc_cid=a; __lc_cst=b")), Some(("a".into(), "b".into())));
-        for bad in ["__lc_cid=a", "__lc_cst=b", "__lc_cid=a; Path=/customer; __lc_cst=b", "x"] {
-            assert_eq!(read_cookies(&cookie_header(bad)), None, "{bad}");
         }
     }
 }
