@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `getToken` | answers the stored token while it is usable, else *renews* | one read | – |
 //! | `getFreshToken` | answers a token that was issued after the call came | *renewal* | |
-//! | *renewal* | one call at a time for each subject | two writes | one call |
+//! | *renewal* | one call at a time for each subject | three writes, a group's four | one call |
 //! | `hasToken` | whether a live token is stored | one read | – |
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
 //! | `invalidate`, as a logout | the same, then revokes the token | one write | one call |

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod gate;
+mod groups;
 mod item;
 
 pub use adoption::Adopted;

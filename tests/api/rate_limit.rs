@@ -77,6 +77,42 @@ async fn each_identity_of_a_user_has_a_limit_of_its_own() {
     assert_eq!(world.call_group(GetFreshToken, "alice", "3").await.status(), 429);
 }
 
+#[tokio::test]
+async fn going_through_the_groups_is_a_loop_too() {
+    let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
+    // The minute may change on the way.
+    let mut refused = 0;
+    for group in 1..=6 {
+        let answer = world.call_group(GetFreshToken, "alice", &group.to_string()).await;
+        if answer.status() == 429 {
+            let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
+            assert!((1..=60).contains(&seconds), "{seconds}");
+            assert_eq!(answer.problem(), (429, "rate_limited".into()));
+            assert!(!world.item_at("alice", &format!("group#{group}")).await.contains_key("leaseUntil"));
+            refused += 1;
+        } else {
+            answer.token();
+        }
+    }
+    assert!((2..=4).contains(&refused), "{refused}");
+    assert_eq!(world.sandbox.calls().token, 6 - refused);
+    // Neither the user's own identity nor anybody else's group has a share in that.
+    world.call(GetFreshToken, "alice").await.token();
+    world.call_group(GetFreshToken, "bob", "1").await.token();
+}
+
+#[tokio::test]
+async fn a_group_whose_renewals_are_spent_has_its_stored_token_still() {
+    let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
+    let token = world.call_group(GetToken, "alice", "1").await.access_token();
+    let mut group = 2;
+    while world.call_group(GetToken, "alice", &group.to_string()).await.status() != 429 {
+        group += 1;
+        assert!(group < 8, "no limit");
+    }
+    assert_eq!(world.call_group(GetToken, "alice", "1").await.access_token(), token);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_another_calls_result_is_not_counted() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");

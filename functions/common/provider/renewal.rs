@@ -15,8 +15,8 @@
 //! A failed renewal leaves word of it under its number too, so that those who waited fail with it, and do not queue up
 //! for a LiveChat that is down.
 //!
-//! Two things say no before LiveChat is asked: the subject's [quota](Quota), which is part of taking the lease, and the
-//! [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then makes do with the
+//! Two things say no before LiveChat is asked: the subject's [quota](Quota), which is part of taking the lease (and for a group
+//! one more, `store/groups.rs`), and the [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then makes do with the
 //! stored token for as long as it lives.
 
 use super::{Provider, adoption::Adoption, need::Need};
@@ -92,6 +92,10 @@ impl Provider {
         let running = record.running_quota(began_ms);
         // The lease has been counted by its number. What LiveChat was not asked for is given back.
         let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+        if let Err(error) = self.count_in_groups(subject, deadline).await {
+            self.give_up(subject, lease, None, uncounted, deadline).await;
+            return Err(error);
+        }
         if record.identity.is_none()
             && let Some(guest) = &call.was_guest
         {
@@ -163,6 +167,14 @@ impl Provider {
             }
             Stored::LeaseLost => Ok(None),
         }
+    }
+
+    /// A group that a caller names can be made up, so all groups of one caller have a quota together, beside that of each.
+    async fn count_in_groups(&self, subject: &Subject, deadline: Deadline) -> Result<(), Error> {
+        if subject.group.is_none() {
+            return Ok(());
+        }
+        self.store.count_in_groups(&subject.principal, self.renewals.0, deadline).await?.map_err(rate_limited)
     }
 
     /// Ends the lease without a result, and leaves word of `failure` for those who wait. If that fails too, the lease lapses
@@ -243,8 +255,7 @@ impl Provider {
             }
             if holder.is_none() {
                 if let Some(left_ms) = record.spent_for_ms(now_ms) {
-                    let retry_after_s = u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1);
-                    return Err(Error::RateLimited { retry_after_s });
+                    return Err(rate_limited(left_ms));
                 }
                 if let Some(token) = &record.token {
                     need.pass_over(token.seq);
@@ -266,6 +277,11 @@ impl Provider {
 /// What a call is told that came while LiveChat was known to be down.
 pub(super) fn down() -> Error {
     Breaker::down().into()
+}
+
+/// The quota is spent for so long.
+fn rate_limited(left_ms: u64) -> Error {
+    Error::RateLimited { retry_after_s: u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1) }
 }
 
 /// What `record` has for a call with this `need`: a token, or the failure that it waited for.

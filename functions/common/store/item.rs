@@ -18,6 +18,8 @@
 //! | `quotaLastSeq` | N | the highest number that a lease may have in that minute |
 //! | `adoptedAt` | N | Unix time in ms: when the guest became a user, whose item has the identity since |
 //!
+//! Two more kinds of item have a form of their own: `store/gate.rs` and `store/groups.rs`.
+//!
 //! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so has the number
 //! of former identities: no item gets larger than 20 KB.
 

@@ -1,0 +1,50 @@
+//! How many renewals a user or guest has had in a minute in all groups together. A caller can name any group, and each has an
+//! item and so a quota of its own: who goes through them one by one has to meet a limit too.
+//!
+//! One item for each minute, at the principal's `pk` and `sk` = `renewals#<minutes since 1970>`, which DynamoDB deletes a day later
+//! (TTL). A clock that is wrong counts in another minute, and harms nobody else's.
+
+use super::{Store, Update, item, number};
+use crate::{
+    error::Error,
+    identity::Principal,
+    time::{Deadline, now_ms},
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+const RENEWALS: &str = "renewals";
+const MINUTE_MS: u64 = 60_000;
+/// How long the item of a minute is kept, in s.
+const KEPT_FOR_S: u64 = 86_400;
+
+impl Store {
+    /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in this minute. Else answers how
+    /// long the minute still lasts, in ms. One `UpdateItem`. A try of the SDK's that got through and whose answer was lost
+    /// counts twice.
+    pub async fn count_in_groups(
+        &self,
+        principal: &Principal,
+        most: u32,
+        deadline: Deadline,
+    ) -> Result<Result<(), u64>, Error> {
+        let now_ms = now_ms();
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(item::PK, AttributeValue::S(principal.key()))
+            .key(item::SK, AttributeValue::S(format!("renewals#{}", now_ms / MINUTE_MS)))
+            .update_expression("SET #renewals = if_not_exists(#renewals, :zero) + :one, #expires = :expires")
+            .condition_expression("attribute_not_exists(#renewals) OR #renewals < :most")
+            .expression_attribute_names("#renewals", RENEWALS)
+            .expression_attribute_names("#expires", item::EXPIRES_AT_S)
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(most.into()))
+            .expression_attribute_values(":expires", number(now_ms / 1000 + KEPT_FOR_S));
+        Ok(match self.send(request, deadline).await? {
+            Update::Done(_) => Ok(()),
+            Update::Refused(_) => Err(MINUTE_MS - now_ms % MINUTE_MS),
+        })
+    }
+}
