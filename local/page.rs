@@ -59,7 +59,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const DEVICE: &str = "/device.html";
 
 /// Path, type and text.
-const FILES: [(&str, &str, &str); 18] = [
+const FILES: [(&str, &str, &str); 19] = [
     ("/", HTML, include_str!("page/index.html")),
     (DEVICE, HTML, include_str!("page/device.html")),
     ("/theme.css", CSS, include_str!("page/theme.css")),
@@ -72,6 +72,7 @@ const FILES: [(&str, &str, &str); 18] = [
     ("/story.js", JAVASCRIPT, include_str!("page/story.js")),
     ("/verdict.js", JAVASCRIPT, include_str!("page/verdict.js")),
     ("/device.js", JAVASCRIPT, include_str!("page/device.js")),
+    ("/hood.js", JAVASCRIPT, include_str!("page/hood.js")),
     ("/chat.js", JAVASCRIPT, include_str!("page/chat.js")),
     ("/widget.js", JAVASCRIPT, include_str!("page/widget.js")),
     ("/observe.js", JAVASCRIPT, include_str!("page/observe.js")),

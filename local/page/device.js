@@ -2,19 +2,13 @@
 // under the hood. The page around it is told of every call.
 
 import { Chat } from '/chat.js';
-import { $, element, picture, readConfig, terms } from '/dom.js';
+import { $, readConfig } from '/dom.js';
+import { outcome, say, showCaller, showToken } from '/hood.js';
 import { createIdentityProvider } from '/livechat-cip.js';
 import { NOBODY, canLogIn, optionsOf } from '/login.js';
 import { isToken, observe } from '/observe.js';
 import { Widget } from '/widget.js';
 
-const SOURCES = {
-  store: 'from the store',
-  livechat: 'from LiveChat',
-  waited: 'waited for another call',
-  'store-livechat-down': 'from the store (LiveChat down)',
-};
-const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const { user: userField, group: groupField } = $('#login').elements;
 
 class Device {
@@ -29,7 +23,7 @@ class Device {
     this.place = `chat-begun:${name}`;
     this.chat = config.sandboxUrl
       ? new Chat($('#chat'), config.sandboxUrl, () => this.beginChat())
-      : new Widget(config, (trouble) => this.say(trouble, true));
+      : new Widget(config, (trouble) => say(trouble, true));
     observe((headers, url) => this.#callerOf(headers, url), (call) => this.#answered(call));
 
     const actions = { logout: () => this.logOut(), stranger: () => this.tryStranger() };
@@ -42,7 +36,6 @@ class Device {
       if (this.user === undefined) this.logIn(userField.value);
     });
     groupField.addEventListener('change', () => this.#take(this.user, this.options));
-    setInterval(() => this.#tick(), 1_000);
     this.#take(undefined, NOBODY);
   }
 
@@ -64,7 +57,7 @@ class Device {
     this.isDropped = false;
     this.chat.close(this.#why(), guests && user === undefined);
     this.provider = this.makeProvider();
-    this.say('');
+    say('');
     this.show();
     if (opensChat && (user !== undefined || (guests && this.hasBegun))) this.beginChat();
   }
@@ -89,7 +82,7 @@ class Device {
       return true;
     } catch (error) {
       if (this.user === user) this.#take(undefined, NOBODY);
-      this.say(`Not logged in: ${error.message}`, true);
+      say(`Not logged in: ${error.message}`, true);
       return false;
     } finally {
       $('#login button').disabled = false;
@@ -98,7 +91,7 @@ class Device {
 
   async logOut() {
     const isTold = await this.provider.logout();
-    this.say(isTold ? 'Logged out: the token is dropped, and LiveChat was told.' : 'Logged out, but the backend could not be told.', !isTold);
+    say(isTold ? 'Logged out: the token is dropped, and LiveChat was told.' : 'Logged out, but the backend could not be told.', !isTold);
   }
 
   #leave() {
@@ -138,12 +131,12 @@ class Device {
     try {
       const value = await provider()[operation]();
       if (provider !== this.provider) return;
-      if (calls === this.#calls) this.say(operation === 'hasToken' ? `hasToken: ${value}, and no request was made` : `${operation}: the one at hand, and no request was made`);
+      if (calls === this.#calls) say(operation === 'hasToken' ? `hasToken: ${value}, and no request was made` : `${operation}: the one at hand, and no request was made`);
       if (isToken(value) && this.config.sandboxUrl && !this.chat.isOpen) this.beginChat();
     } catch (error) {
       if (provider !== this.provider || calls !== this.#calls) return;
       const isWaiting = error.message === 'temporarily_unavailable';
-      this.say(`${operation}: ${error.detail ?? error.message}${isWaiting ? ' After a failure, no request is made for some seconds.' : ''}`, true);
+      say(`${operation}: ${error.detail ?? error.message}${isWaiting ? ' After a failure, no request is made for some seconds.' : ''}`, true);
     }
   }
 
@@ -179,49 +172,18 @@ class Device {
     if (call.caller.key === this.caller.key && call.group === groupField.value) {
       if (!call.problem && isToken(call.value)) this.token = call.value;
       if (!call.problem && call.operation !== 'hasToken') this.isDropped = call.operation === 'invalidate';
-      this.say(outcome(call), Boolean(call.problem));
+      say(outcome(call), Boolean(call.problem));
       this.show();
     }
     this.#tell({ type: 'call', call });
   }
 
-  // ---- what is seen
-
-  say(text, isTrouble = false) {
-    const state = $('#state');
-    state.textContent = text;
-    state.dataset.failed = isTrouble;
-  }
+  // ---- what is seen, here and by the page around it
 
   show() {
-    const { token, user, caller, config } = this;
-    const isUser = user !== undefined;
-    $('#who').textContent = isUser ? `Logged in as “${user}”` : `Not logged in${config.guests ? `: ${caller.name}` : ''}`;
-    $('#login .name').hidden = $('#login button').hidden = isUser || !canLogIn(config);
-    $('[data-action=logout]').hidden = !isUser;
-    $('[data-action=stranger]').hidden = config.auth === 'none';
-
-    const id = token?.entityId ?? '';
-    $('#customer').dataset.known = Boolean(token);
-    $('#customer .mark').replaceChildren(...(token ? [picture(id)] : []));
-    $('#customer .short').textContent = token ? `Customer ${id.slice(0, 8)}` : 'No customer yet';
-    const entity = $('[data-entity-id]');
-    entity.textContent = entity.dataset.entityId = id;
-    $('#details').hidden = !token;
-    if (token) {
-      const accessToken = element('span', { className: 'token' }, shorten(token.accessToken));
-      $('#details dl').replaceChildren(...terms([
-        ['accessToken', this.isDropped ? element('span', {}, element('s', {}, accessToken), ' dropped') : accessToken],
-        ['expires', element('time', { dateTime: new Date(endOf(token)).toISOString() }, localTime.format(endOf(token)))],
-        ['time left', element('span', { className: 'left' })],
-      ]));
-      this.#tick();
-    }
+    showCaller(this.config, this.user, this.caller);
+    showToken(this.token, this.isDropped);
     this.tellState();
-  }
-
-  #tick() {
-    if (this.token) $('#details .left').textContent = timeLeft(endOf(this.token) - Date.now());
   }
 
   tellState() {
@@ -230,23 +192,6 @@ class Device {
   }
 
   #tell(message) { window.parent.postMessage(message, location.origin); }
-}
-
-function outcome({ operation, problem, isLogout, value, source, ms }) {
-  if (problem) return `${operation}: ${problem.code}. ${problem.detail}`;
-  if (isLogout) return `Logged out: the token is dropped, and LiveChat was told, ${ms} ms`;
-  const answer = { hasToken: `: ${value}`, invalidate: ': the token is dropped, the customer stays' }[operation] ?? '';
-  return `${operation}${answer}${SOURCES[source] ? `: ${SOURCES[source]}` : ''}, ${ms} ms`;
-}
-
-const endOf = ({ creationDate, expiresIn }) => creationDate + expiresIn;
-
-const shorten = (secret) => (secret.length > 20 ? `${secret.slice(0, 10)}…${secret.slice(-4)}` : `${secret.slice(0, 4)}…`);
-
-function timeLeft(ms) {
-  const s = Math.floor(ms / 1000);
-  const two = (n) => String(n % 60).padStart(2, '0');
-  return s < 0 ? 'expired' : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60))}:${two(s)}`;
 }
 
 // A browser that keeps nothing for pages shows a guest's chat only until a reload.

@@ -1,0 +1,74 @@
+// What a device shows of itself: who is here, their customer and token, and what the latest call came to.
+
+import { $, element, picture, terms } from '/dom.js';
+import { canLogIn } from '/login.js';
+
+const SOURCES = {
+  store: 'from the store',
+  livechat: 'from LiveChat',
+  waited: 'waited for another call',
+  'store-livechat-down': 'from the store (LiveChat down)',
+};
+const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** A line about what just happened. */
+export function say(text, isTrouble = false) {
+  const state = $('#state');
+  state.textContent = text;
+  state.dataset.failed = isTrouble;
+}
+
+/** `user` is undefined while nobody is logged in. */
+export function showCaller(config, user, caller) {
+  const isUser = user !== undefined;
+  $('#who').textContent = isUser ? `Logged in as “${user}”` : `Not logged in${config.guests ? `: ${caller.name}` : ''}`;
+  $('#login .name').hidden = $('#login button').hidden = isUser || !canLogIn(config);
+  $('[data-action=logout]').hidden = !isUser;
+  $('[data-action=stranger]').hidden = config.auth === 'none';
+}
+
+/** The token that is shown. */
+let shown;
+
+/** The token at hand, if there is one; whether it was dropped since. */
+export function showToken(token, isDropped) {
+  shown = token;
+  const id = token?.entityId ?? '';
+  $('#customer').dataset.known = Boolean(token);
+  $('#customer .mark').replaceChildren(...(token ? [picture(id)] : []));
+  $('#customer .short').textContent = token ? `Customer ${id.slice(0, 8)}` : 'No customer yet';
+  const entity = $('[data-entity-id]');
+  entity.textContent = entity.dataset.entityId = id;
+  $('#details').hidden = !token;
+  if (!token) return;
+  const accessToken = element('span', { className: 'token' }, shorten(token.accessToken));
+  $('#details dl').replaceChildren(...terms([
+    ['accessToken', isDropped ? element('span', {}, element('s', {}, accessToken), ' dropped') : accessToken],
+    ['expires', element('time', { dateTime: new Date(endOf(token)).toISOString() }, localTime.format(endOf(token)))],
+    ['time left', element('span', { className: 'left' })],
+  ]));
+  showTimeLeft();
+}
+
+function showTimeLeft() {
+  if (shown) $('#details .left').textContent = timeLeft(endOf(shown) - Date.now());
+}
+setInterval(showTimeLeft, 1_000);
+
+/** What a call came to, in a line. */
+export function outcome({ operation, problem, isLogout, value, source, ms }) {
+  if (problem) return `${operation}: ${problem.code}. ${problem.detail}`;
+  if (isLogout) return `Logged out: the token is dropped, and LiveChat was told, ${ms} ms`;
+  const answer = { hasToken: `: ${value}`, invalidate: ': the token is dropped, the customer stays' }[operation] ?? '';
+  return `${operation}${answer}${SOURCES[source] ? `: ${SOURCES[source]}` : ''}, ${ms} ms`;
+}
+
+const endOf = ({ creationDate, expiresIn }) => creationDate + expiresIn;
+
+const shorten = (secret) => (secret.length > 20 ? `${secret.slice(0, 10)}…${secret.slice(-4)}` : `${secret.slice(0, 4)}…`);
+
+function timeLeft(ms) {
+  const s = Math.floor(ms / 1000);
+  const two = (n) => String(n % 60).padStart(2, '0');
+  return s < 0 ? 'expired' : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60))}:${two(s)}`;
+}
