@@ -54,8 +54,9 @@ async fn the_latest_call_was_sent(world: &World, at_ms: u64) {
 async fn while_livechat_is_down_calls_fail_at_once() {
     let world = World::new().await;
     livechat_goes_down(&world).await;
-    let calls = world.sandbox.calls().token;
     let other_process = world.spawn(GetFreshToken).await;
+    the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
+    let (calls, began_ms) = (world.sandbox.calls().token, now_ms());
     assert_eq!(other_process.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
     assert_eq!(other_process.call(GetFreshToken, "later").await.problem(), (DOWN.0, DOWN.1.into()));
     assert!(world.item("later").await.is_empty(), "what a process knows costs no request");
@@ -63,7 +64,9 @@ async fn while_livechat_is_down_calls_fail_at_once() {
         assert_eq!(world.call(GetToken, &format!("late-{n}")).await.problem(), (DOWN.0, DOWN.1.into()));
         assert_eq!(other_process.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
     }
-    assert_eq!(world.sandbox.calls().token, calls);
+    // None, but for each time that it takes this machine so long that a probe is due.
+    let due = (now_ms() - began_ms + Gate::SILENCE_MS) / Gate::PROBE_EVERY_MS;
+    assert!(world.sandbox.calls().token - calls <= due);
 }
 
 #[tokio::test]
@@ -71,6 +74,7 @@ async fn what_is_stored_is_answered_and_not_tried_to_renew() {
     let world = World::new().await;
     let token = world.call(GetToken, "alice").await.access_token();
     world.age_token("alice", Duration::from_hours(7)).await;
+    let new_process = world.spawn(GetToken).await;
     livechat_goes_down(&world).await;
     let version = world.item("alice").await["version"].clone();
     let calls = world.sandbox.calls().token;
@@ -81,7 +85,7 @@ async fn what_is_stored_is_answered_and_not_tried_to_renew() {
     assert_eq!(world.sandbox.calls().token, calls);
     assert_eq!(world.item("alice").await["version"], version, "nothing was written either");
     // A process that knows of nothing yet looks once, and gives the lease back.
-    let new_process = world.spawn(GetToken).await;
+    the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
     assert_eq!(new_process.call(GetToken, "alice").await.source(), "hit; detail=livechat-unavailable");
     assert!(!world.item("alice").await.contains_key("leaseUntil"));
     assert_eq!(world.sandbox.calls().token, calls);
@@ -189,6 +193,8 @@ async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
     livechat_goes_down(&world).await;
     for _ in 0..3 {
         let function = world.spawn(GetFreshToken).await;
+        // Long enough ago for silence, and as long as can be until it is time for a probe.
+        the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
         assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
     }
     world.sandbox.reset();
@@ -202,7 +208,7 @@ async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
 async fn many_new_users_at_once_are_no_outage() {
     let world = World::new().await.with("RUST_LOG", "info");
     // Long enough for all of them to be there at once, and shorter than what counts as silence.
-    world.sandbox.set(|settings| settings.latency_ms = 700);
+    world.sandbox.set(|settings| settings.latency_ms = 500);
     let mut functions = Vec::new();
     for _ in 0..2 * MOST {
         let function = world.spawn(GetToken).await;

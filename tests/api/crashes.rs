@@ -31,8 +31,9 @@ async fn a_holder_that_died_is_followed_by_whoever_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
     let world = World::new().await;
-    world.sandbox.set(|settings| settings.latency_ms = 2_500);
+    world.sandbox.set(|settings| settings.latency_ms = 2_000);
     let late = world.spawn(GetToken).await;
+    let quick = world.spawn(GetToken).await;
     let request = http_api(GetToken, "alice", "");
     let late = tokio::spawn(async move { late.send(&request).await });
     world.until_livechat_is_asked(1).await;
@@ -40,7 +41,7 @@ async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
     let long_ago = AttributeValue::N((now_ms() - 60_000).to_string());
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], long_ago).await;
     world.sandbox.set(|settings| settings.latency_ms = 0);
-    let quick = world.call(GetToken, "alice").await;
+    let quick = quick.call(GetToken, "alice").await;
     let late = late.await.expect("an answer");
     assert_eq!(late.token(), quick.token());
     assert_eq!(world.sandbox.customers(), 2, "the late one's customer was made, and never answered");
@@ -61,8 +62,8 @@ async fn who_cannot_wait_for_the_holder_is_told_when_to_come_back() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.call(Invalidate, "alice").await.body();
-    somebody_holds_the_lease(&world, now_ms() + 10_000).await;
     let function = world.spawn(GetToken).await;
+    somebody_holds_the_lease(&world, now_ms() + 15_000).await;
     let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
     assert_eq!(answer.problem(), (503, "busy".into()));
 }

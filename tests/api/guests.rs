@@ -274,8 +274,9 @@ async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_th
     let world = world().await;
     world.sandbox.set(|settings| settings.cst = CstMode::Strict);
     let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
+    let fresh = world.spawn(GetFreshToken).await;
     let (login, go) = login_before_the_move(&world).await;
-    assert_eq!(world.send(GetFreshToken, &as_guest(GetFreshToken, GUEST)).await.entity(), entity);
+    assert_eq!(fresh.send(&as_guest(GetFreshToken, GUEST)).await.entity(), entity);
     go.add_permits(10);
     assert_eq!(login.await.expect("an answer").entity(), entity);
     // With the cookies of the guest's last renewal: LiveChat takes no older ones.
@@ -320,7 +321,7 @@ async fn a_guest_whose_renewal_hangs_keeps_the_user_waiting_for_two_seconds_only
 async fn a_guest_who_woke_up_after_the_adoption_stores_nothing() {
     let world = world().await;
     let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
-    world.sandbox.set(|settings| settings.latency_ms = 2_500);
+    world.sandbox.set(|settings| settings.latency_ms = 2_000);
     let late = world.spawn(GetFreshToken).await;
     let late = tokio::spawn(async move { late.send(&as_guest(GetFreshToken, GUEST)).await });
     world.until_livechat_is_asked(2).await;

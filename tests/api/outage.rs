@@ -124,7 +124,7 @@ async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
 
     livechat.set(Mode::Pass);
     let back = Instant::now();
-    let recovered = tokio::time::timeout(Duration::from_secs(30), async {
+    let recovered = tokio::time::timeout(Duration::from_mins(5), async {
         while fleet.call(&user(0)).await.0.source() != "fwd=stale" {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -5,22 +5,6 @@ use local::sandbox::Fault;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The lines of the calls so far, of which there are this many.
-async fn lines(world: &World, number: usize) -> Vec<Value> {
-    let read = async {
-        loop {
-            let lines = world.call_lines(0);
-            if lines.len() >= number {
-                return lines;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let lines = tokio::time::timeout(Duration::from_secs(10), read).await.expect("a line for each call");
-    assert_eq!(lines.len(), number, "one line for each call");
-    lines
-}
-
 /// What a line counts, without what every call has and without times.
 fn counts(line: &Value) -> Value {
     let mut counts = line.as_object().expect("an object").clone();
@@ -36,7 +20,7 @@ async fn each_call_is_one_line_that_names_no_user() {
     let world = World::new().await.with("RUST_LOG", "info");
     let answer = world.call(GetToken, "alice").await;
     world.call(GetToken, "alice").await.token();
-    let lines = lines(&world, 2).await;
+    let lines = world.lines_of_calls(2).await;
     let words = |line: &Value| ["operation", "outcome", "source", "level"].map(|name| line[name].clone());
     assert_eq!(words(&lines[0]), ["getToken", "ok", "fwd=miss", "INFO"].map(Value::from));
     assert_eq!(words(&lines[1]), ["getToken", "ok", "hit", "INFO"].map(Value::from));
@@ -56,7 +40,7 @@ async fn it_counts_what_a_call_brought_about() {
     world.send(GetToken, &request(GetToken, None, &[("x-guest-id", GUEST)])).await.token();
     world.send(GetToken, &request(GetToken, Some("bob"), &[("x-guest-id", GUEST)])).await.token();
     world.call(HasToken, "alice").await.body();
-    let counted: Vec<_> = lines(&world, 7).await.iter().map(counts).collect();
+    let counted: Vec<_> = world.lines_of_calls(7).await.iter().map(counts).collect();
     let expected = [
         json!({"Renewals": 1, "IdentitiesMade": 1, "LiveChatCalls": 1}),
         json!({}),
@@ -84,7 +68,7 @@ async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
     assert_eq!(world.call(GetToken, "").await.status(), 400);
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
     assert_eq!(world.call_group(GetToken, "alice", "7").await.status(), 502);
-    let lines = lines(&world, 6).await;
+    let lines = world.lines_of_calls(6).await;
     assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 1, "LiveChatRejections": 1}));
     assert_eq!(counts(&lines[2]), json!({"LiveChatCalls": 2, "LiveChatFailures": 1, "Renewals": 1}));
     assert_eq!(counts(&lines[3]), json!({"LiveChatCalls": 1, "LiveChatFailures": 1, "Errors": 1}));
@@ -100,21 +84,25 @@ async fn a_change_that_the_site_refuses_counts_too() {
     let former = world.call(GetToken, "alice").await.entity();
     world.sandbox.forget(&former);
     assert_eq!(world.call(GetFreshToken, "alice").await.status(), 409);
-    let lines = lines(&world, 2).await;
+    let lines = world.lines_of_calls(2).await;
     assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 2, "IdentitiesChanged": 1, "Refusals": 1}));
 }
 
 #[tokio::test]
 async fn it_tells_where_the_time_went_and_who_waited_for_whom() {
     let world = World::new().await;
-    world.sandbox.set(|settings| settings.latency_ms = 300);
+    world.sandbox.set(|settings| settings.latency_ms = 1_500);
     let (first, second) = (world.spawn(GetToken).await, world.spawn(GetToken).await);
-    let (first, second) = tokio::join!(first.call(GetToken, "alice"), second.call(GetToken, "alice"));
+    let later = async {
+        world.until_livechat_is_asked(1).await;
+        second.call(GetToken, "alice").await
+    };
+    let (first, second) = tokio::join!(first.call(GetToken, "alice"), later);
     assert_eq!(first.entity(), second.entity());
     let (asked, waited): (Vec<_>, Vec<_>) =
-        lines(&world, 2).await.into_iter().partition(|line| line["source"] == "fwd=miss");
+        world.lines_of_calls(2).await.into_iter().partition(|line| line["source"] == "fwd=miss");
     let ms = |line: &Value, name: &str| line[name].as_f64().unwrap_or(0.0);
-    assert!(ms(&asked[0], "LiveChatTime") >= 300.0, "{asked:?}");
+    assert!(ms(&asked[0], "LiveChatTime") >= 1_500.0, "{asked:?}");
     assert!(ms(&asked[0], "Duration") >= ms(&asked[0], "LiveChatTime"));
     assert_eq!(asked[0].get("LeaseWaits"), None);
     assert_eq!((waited[0].get("LiveChatTime"), &waited[0]["LeaseWaits"]), (None, &json!(1)));
@@ -128,7 +116,7 @@ async fn with_a_key_a_users_lines_are_found_by_a_hash() {
     world.call(GetToken, "alice").await.token();
     world.call_group(HasToken, "alice", "7").await.body();
     world.call(HasToken, "bob").await.body();
-    let lines = lines(&world, 3).await;
+    let lines = world.lines_of_calls(3).await;
     // printf %s 'user#alice' | openssl dgst -sha256 -hmac 'a key of this stack'
     assert_eq!(lines[0]["subject"], "851ea3bba9279c26");
     assert_eq!(lines[1]["subject"], lines[0]["subject"]);

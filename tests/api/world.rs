@@ -5,7 +5,7 @@ use cip::{
     identity::{Group, GuestId, Principal, Subject, UserId},
     store::Store,
 };
-use lambda_simulator::{InvocationBuilder, InvocationStatus, Simulator};
+use lambda_simulator::{InvocationBuilder, InvocationStatus, Simulator, SimulatorPhase};
 use local::{
     database,
     sandbox::{App, Sandbox},
@@ -15,7 +15,7 @@ use std::{
     collections::HashMap,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -28,6 +28,9 @@ const REDIRECT_URI: &str = "https://shop.example/";
 
 /// What a guest's browser keeps.
 pub(crate) const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
+
+/// How long this machine may take for what takes others a moment. It is none of the product's times.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a binary is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,7 +167,8 @@ impl World {
         self.spawn_with(binary, &[]).await
     }
 
-    /// The same, with settings that others do not have.
+    /// The same, with settings that others do not have. It is there, and waits for events: how long a machine takes to start a process is
+    /// no function's fault.
     pub(crate) async fn spawn_with(&self, binary: Binary, settings: &[(&str, String)]) -> Function {
         let lambda = Simulator::builder().function_name(binary.operation()).build().await.expect("a runtime API");
         let mut process = command(binary);
@@ -172,7 +176,9 @@ impl World {
         let mut process = process.spawn().expect("the binary starts");
         listen(process.stdout.take(), &self.said);
         listen(process.stderr.take(), &self.said);
-        Function { lambda, process: Mutex::new(process), said: self.said.clone() }
+        let function = Function { lambda, process: Mutex::new(process), said: self.said.clone() };
+        function.is_ready().await;
+        function
     }
 
     /// Starts a binary that is expected to end at once; what it said.
@@ -272,6 +278,20 @@ impl World {
         lines.filter(|line| line["message"] == "call").collect()
     }
 
+    /// The same of all calls so far, once there are so many.
+    pub(crate) async fn lines_of_calls(&self, number: usize) -> Vec<Value> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let lines = self.call_lines(0);
+            if lines.len() >= number {
+                assert_eq!(lines.len(), number, "one line for each call");
+                return lines;
+            }
+            assert!(Instant::now() < end, "a line for each of {number} calls, and not for {} only", lines.len());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Everything that functions logged and answered so far.
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -322,10 +342,19 @@ impl Function {
         self.send_within(event, Duration::from_secs(15)).await
     }
 
-    /// Sends an event with this time-out: no answer by then is a failed test.
+    async fn is_ready(&self) {
+        let end = Instant::now() + PATIENCE;
+        // In short steps, as below.
+        while self.lambda.wait_for_phase(SimulatorPhase::Ready, Duration::from_millis(20)).await.is_err() {
+            assert!(Instant::now() < end && self.pid().is_some(), "the function does not start");
+        }
+    }
+
+    /// Sends an event with this time-out, which the function is told of. Whether it kept to it is in its call's line; how long this
+    /// machine took to let it is another matter.
     pub(crate) async fn send_within(&self, event: &Value, timeout: Duration) -> Answer {
         let request_id = self.start(event, timeout).await;
-        self.answer(&request_id, timeout).await.expect("an answer in time")
+        self.answer(&request_id, timeout + PATIENCE).await.expect("an answer")
     }
 
     /// Waits for the answer to an event that was sent; `None` if there is none by then.
@@ -333,7 +362,7 @@ impl Function {
         let ended = tokio::time::timeout(timeout, async {
             loop {
                 // The simulator misses a change that comes between its look and its wait, so it is asked to look often.
-                let look = self.lambda.wait_for_invocation_complete(request_id, Duration::from_millis(5)).await;
+                let look = self.lambda.wait_for_invocation_complete(request_id, Duration::from_millis(20)).await;
                 if let Ok(state) = look {
                     return state;
                 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     proxy::{Mode, Proxy},
-    world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, World, http_api, request},
+    world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, PATIENCE, World, http_api, request},
 };
 use cip::{
     accounts::Accounts,
@@ -39,7 +39,7 @@ pub(crate) const PLACES: usize = 16;
 /// How many ask for everybody's token at the end.
 const HELPERS: usize = 6;
 /// How much longer than Lambda would an answer is waited for.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = PATIENCE;
 /// More than a process is ever stopped for.
 const LONGEST_STOP: Duration = Duration::from_mins(1);
 
