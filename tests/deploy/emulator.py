@@ -64,7 +64,7 @@ class Emulator:
             s3.put_object(Bucket=CODE_BUCKET, Key=f"{name}.zip", Body=_zipped(binary))
 
     def _wait_for(self, port):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             try:
                 return socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -75,7 +75,7 @@ class Emulator:
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def client(self, service):
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
@@ -93,7 +93,7 @@ class Emulator:
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("_IN_PROGRESS"):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"The stack {name} is still in {stack['StackStatus']}.")

@@ -8,6 +8,7 @@ SITE = {
 }
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 REPLICA_KEY = KEY.replace("eu-central-1", "eu-west-1")
+SECRETS_KEY = KEY.replace("5555", "6666")
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:{}-AbCdEf".format
 ISSUER = "https://login.example.com/"
 
@@ -32,6 +33,7 @@ EVERYTHING = SITE | {
     "AlarmEmail": "operations@example.com",
     "Deployment": "Linear10PercentEvery1Minute",
     "KmsKeyArn": KEY,
+    "SecretsKmsKeyArn": SECRETS_KEY,
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
 }
 
@@ -58,6 +60,12 @@ REFUSED = {
     "no-audience": (JWT | {"JwtAudience": ""}, "needs JwtAudience"),
     "no-key": (SITE | {"Auth": "jwt"}, "one of JwtJwksUrl, JwtPublicKey and JwtSecretArn"),
     "plain-http-keys": (JWT | {"JwtJwksUrl": "http://login.example.com/"}, "JwtJwksUrl"),
+    "two-keys": (JWT | {"JwtPublicKey": "-----BEGIN PUBLIC KEY-----"}, "JwtJwksUrl or JwtPublicKey"),
+    "a-key-set-and-a-secret": (JWT | {"JwtSecretArn": SECRET("jwt")}, "JwtJwksUrl or JwtSecretArn"),
+    "a-key-and-a-secret": (EVERYTHING | {"JwtPublicKey": "-----BEGIN PUBLIC KEY-----"}, "JwtPublicKey or JwtSecretArn"),
+    "only-the-secret-before": (JWT | {"JwtSecretPreviousArn": SECRET("jwt")}, "beside JwtSecretArn"),
+    "only-the-hmac-secret-before": (JWT | {"HmacSecretPreviousArn": SECRET("hmac")}, "beside HmacSecretArn"),
+    "plain-http-livechat": (JWT | {"LiveChatAccountsUrl": "http://accounts.livechat.com"}, "LiveChatAccountsUrl"),
     "no-hmac-secret": (SITE | {"Auth": "hmac"}, "needs HmacSecretArn"),
     "a-secret-itself": (HMAC | {"HmacSecretArn": "0123456789abcdef0123456789abcdef"}, "HmacSecretArn"),
     "authorizer-for-jwt": (JWT | {"AuthorizerIssuer": ISSUER, "AuthorizerAudience": "x"}, "for Auth=authorizer"),

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY
+from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY, SECRETS_KEY
 from template import FUNCTIONS, ROOT, of_type, source, statements, transformed
 
 # What AWS measures, of which we look at.
@@ -65,6 +65,9 @@ def test_a_key_of_the_owners_is_used_everywhere_and_for_nothing_else(resolve):
     (key,) = [one for one in statements(stack, "HasTokenRole") if one["Sid"] == "Key"]
     assert (key["Action"], key["Resource"]) == (["kms:Decrypt"], KEY)
     assert all(service.endswith(".eu-central-1.amazonaws.com") for service in key["Condition"]["StringEquals"]["kms:ViaService"])
+    (of_secrets,) = [one for one in statements(stack, "HasTokenRole") if one["Sid"] == "SecretsKey"]
+    assert (of_secrets["Action"], of_secrets["Resource"]) == (["kms:Decrypt"], SECRETS_KEY)
+    assert of_secrets["Condition"] == {"StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}}
     assert {group["KmsKeyId"] for group in of_type(stack, "Logs::LogGroup").values()} == {KEY}
     assert {function["KmsKeyArn"] for function in of_type(stack, "Lambda::Function").values()} == {KEY}
     table = of_type(stack, "DynamoDB::GlobalTable")["Table"]
@@ -260,9 +263,10 @@ def test_the_outputs_are_what_a_page_and_an_operator_need(resolve):
     assert own["BaseUrl"] == "https://cip.example.com" and own["DomainTarget"]
     assert "baseUrl: 'https://cip.example.com', credentials: 'include'" in own["PageSnippet"]
     assert "userHash" in resolve(ACCEPTED["hmac"])["Outputs"]["PageSnippet"]["Value"]
+    assert "yourSessionToken(), guest: true })" in resolve(JWT | {"Guests": "true"})["Outputs"]["PageSnippet"]["Value"]
     aws = {name: output["Value"] for name, output in resolve(JWT)["Outputs"].items()}
     assert aws["BaseUrl"] == "https://Api.execute-api.eu-central-1.amazonaws.com" and "DomainTarget" not in aws
-    assert {"TableName", "LogGroup", "DashboardUrl"} <= set(aws)
+    assert {"TableName", "LogGroup", "AccessLogGroup", "DashboardUrl"} <= set(aws)
 
 
 def test_the_console_shows_every_parameter_once_in_a_group_and_says_what_it_is():
