@@ -80,14 +80,13 @@ export function createIdentityProvider(options) {
   }
 
   /** 32 random bytes in base64url. Two tabs of a first visit make one guest. */
-  const makeGuest = () => locked(guestPlace, () => {
-    if (!recallGuest()) {
-      const bytes = crypto.getRandomValues(new Uint8Array(32));
-      guestId = btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace('=', '');
-      keep('localStorage', guestPlace, guestId);
-    }
-    return guestId;
-  });
+  const makeGuest = () => locked(guestPlace, () => recallGuest() ?? new Promise((done) => {
+    const bytes = crypto.getRandomValues(new Uint8Array(32));
+    guestId = btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace('=', '');
+    keep('localStorage', guestPlace, guestId);
+    // Before the next tab may look: browsers take a moment to bring what is kept from one process to the other.
+    setTimeout(done, 50, guestId);
+  }));
 
   /** @param {string | undefined} secret another tab may have made a new one since: that stays */
   function forgetGuest(secret) {

@@ -36,8 +36,8 @@ invoke_in_emulator() {
         "$emulator" --runtime-interface-emulator-address "127.0.0.1:$port" --runtime-api-address "127.0.0.1:$api_port" "$(binary "$1")" \
         >"$work/function.log" 2>&1 &
     pid=$!
-    wait_until 10 bash -c ": >/dev/tcp/127.0.0.1/$port" || true
-    curl -sS --max-time 20 --data-binary "@$2" "http://127.0.0.1:$port/2015-03-31/functions/function/invocations" || status=$?
+    wait_until 60 bash -c ": >/dev/tcp/127.0.0.1/$port" || true
+    curl -sS --max-time 60 --data-binary "@$2" "http://127.0.0.1:$port/2015-03-31/functions/function/invocations" || status=$?
     kill "$pid"
     wait "$pid" 2>/dev/null || true
     return "$status"
@@ -141,5 +141,5 @@ test_sdk_on_start_api() {
     ports="--port ${local_api##*:} --dynamodb-port ${local_dynamodb##*:} --sandbox-port ${local_livechat##*:} --also-on $docker_host_address"
     stop_local
     (cd tests/e2e && LOCAL_BIN=$local_bin CHROMIUM=$(command -v chromium) LOCAL_PORTS=$ports API_URL=$api \
-        node --test --test-timeout=300000 --test-reporter=spec sdk.test.mjs)
+        node --test --test-timeout=1800000 --test-reporter=spec sdk.test.mjs)
 }

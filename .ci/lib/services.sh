@@ -25,7 +25,7 @@ start_dynamodb_local() {
         >"$work/dynamodb-local.log" 2>&1 &
     started+=($!)
     # It answers 400 to a request that is none of DynamoDB's, which is an answer.
-    wait_until 30 curl -sS "$dynamodb_local_url" || { cat "$work/dynamodb-local.log" >&2; die "DynamoDB Local did not start."; }
+    wait_until 120 curl -sS "$dynamodb_local_url" || { cat "$work/dynamodb-local.log" >&2; die "DynamoDB Local did not start."; }
     echo "DynamoDB Local: $dynamodb_local_url"
 }
 
@@ -44,7 +44,7 @@ start_local() {
     (cd "$work" && exec "$local_bin" --memory --port 0 "$@") >"$work/local.out" 2>"$work/local.log" &
     local_pid=$!
     started+=("$local_pid")
-    wait_until 30 grep -q '^Real one' "$work/local.out" || { cat "$work"/local.{out,log} >&2; die "cargo local did not start."; }
+    wait_until 120 grep -q '^Real one' "$work/local.out" || { cat "$work"/local.{out,log} >&2; die "cargo local did not start."; }
     cat "$work/local.out"
     local_api=$(awk '$1 == "API" { print $2 }' "$work/local.out")
     local_dynamodb=$(awk '$1 == "DynamoDB" { print $2 }' "$work/local.out")
@@ -60,7 +60,7 @@ start_api() {
     sam local start-api --config-env local --port "$port" --env-vars "$work/env.json" --invoke-image "$bookworm" --skip-pull-image \
         >"$work/start-api.log" 2>&1 &
     started+=($!)
-    wait_until 60 curl -fsS --max-time 10 "$api/hasToken/anna" || { tail -n 50 "$work/start-api.log" >&2; die "sam local start-api did not start."; }
+    wait_until 300 curl -fsS --max-time 60 "$api/hasToken/anna" || { tail -n 50 "$work/start-api.log" >&2; die "sam local start-api did not start."; }
     echo "sam local start-api: $api"
 }
 
@@ -77,7 +77,7 @@ start_dockerd() {
         --host "unix://$work/docker.sock" --group "$(id -gn)" --iptables=false --ip6tables=false --ip-forward=false \
         >"$work/dockerd.log" 2>&1 &
     export DOCKER_HOST=unix://$work/docker.sock
-    wait_until 60 docker info || { tail -n 20 "$work/dockerd.log" >&2; die "dockerd did not start."; }
+    wait_until 180 docker info || { tail -n 20 "$work/dockerd.log" >&2; die "dockerd did not start."; }
     echo "dockerd: started for this run"
 }
 
@@ -85,7 +85,7 @@ stop_dockerd() {
     local pid
     pid=$(cat "$work/docker.pid" 2>/dev/null) || return 0
     "${sudo[@]}" kill "$pid" 2>/dev/null || true
-    wait_until 30 test ! -e "$work/docker.pid" || true
+    wait_until 120 test ! -e "$work/docker.pid" || true
     [[ -z ${own_bridge:-} ]] || "${sudo[@]}" ip link delete "$own_bridge" || true
 }
 
@@ -103,7 +103,7 @@ stop_everything() {
     trap - EXIT
     stop_services
     stop_dockerd
-    "${sudo[@]}" rm -rf "$work"
+    "${sudo[@]}" rm -rf "$work" || true
     ((status == 0)) || printf '\nerror: failed in layer %s\n' "${layer:-none}" >&2
     exit "$status"
 }

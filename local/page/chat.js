@@ -91,7 +91,7 @@ export class Chat {
   async #ask(run, method, text) {
     run.token ??= await run.functions.getToken();
     let response = await this.#send(run.token, method, text);
-    if (response.status === 401) {
+    if (response.status === 401 && run === this.#run) {
       run.token = await run.functions.getFreshToken();
       response = await this.#send(run.token, method, text);
     }

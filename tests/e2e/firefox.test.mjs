@@ -12,7 +12,7 @@ const executablePath = process.env.FIREFOX || '/usr/bin/firefox-esr';
 assert.ok(existsSync(executablePath), `${executablePath} does not exist: install Firefox, or set FIREFOX to it`);
 const world = await startShop(['--auth', 'jwt', '--guests']);
 const { local, sandbox, shop } = world;
-const firefox = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true });
+const firefox = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true, timeout: 180_000 });
 const devices = [];
 
 beforeEach(() => sandbox.reset());
@@ -41,7 +41,7 @@ async function open(device, user, { path = '/', ...options } = {}) {
   await provide();
   return {
     page,
-    call: (operation) => within(15_000, page.evaluate((name) => shop.call(name), operation), () => `an answer of ${operation}`),
+    call: (operation) => within(60_000, page.evaluate((name) => shop.call(name), operation), () => `an answer of ${operation}`),
     /** The operations that were asked of our API. */
     requests: () => page.evaluate((api) => performance.getEntriesByType('resource')
       .filter(({ name }) => name.startsWith(api)).map(({ name }) => new URL(name).pathname.slice(1)), local.api),

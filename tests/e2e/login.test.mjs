@@ -1,7 +1,7 @@
 // The page of `cargo local --auth jwt --guests`: guests, logins and logouts on two devices.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { newUser, startWorld } from './helpers/world.mjs';
+import { devicesAreThere, newUser, startWorld } from './helpers/world.mjs';
 
 const world = await startWorld(['--auth', 'jwt', '--guests']);
 const { local, sandbox } = world;
@@ -26,6 +26,7 @@ async function openPage(browser) {
     requests.push({ path: new URL(request.url()).pathname, authorization, guest, content: request.postData() });
   });
   await page.goto(local.api);
+  await devicesAreThere(page);
   await page.locator('#callers', { hasText: 'AUTH=jwt, guests' }).waitFor();
   return {
     page, requests, rows: page.locator('#log tbody tr[data-source]'), a: device(page, 'Laptop'), b: device(page, 'Phone'),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { assertNothingLeaked } from './helpers/leaks.mjs';
-import { newUser, startWorld } from './helpers/world.mjs';
+import { devicesAreThere, newUser, startWorld } from './helpers/world.mjs';
 
 const world = await startWorld();
 const { sandbox } = world;
@@ -20,6 +20,7 @@ async function openPage({ viewport, colorScheme } = {}) {
   if (viewport) await page.setViewportSize(viewport);
   await page.emulateMedia({ colorScheme });
   await page.goto(world.local.api);
+  await devicesAreThere(page);
   const rows = page.locator('#log tbody tr[data-source]');
   const device = (title) => {
     const root = page.frameLocator(`iframe[title=${title}]`);
@@ -96,6 +97,7 @@ test('what is written on one device shows on the other (guards against: two chat
   await b.shows('from the laptop');
   await b.write('from the phone');
   await a.shows('from the phone');
+  await b.shows('from the phone');
   assert.deepEqual(await a.messages(), ['from the laptop', 'from the phone']);
   assert.deepEqual(await b.messages(), ['from the laptop', 'from the phone']);
 });
@@ -136,8 +138,9 @@ test('each operation has a button, and renewal keeps the entity', async () => {
   const user = newUser();
   await a.begin(user);
   assert.match(await a.press('hasToken'), /true/);
+  const logged = await rows.count();
   assert.match(await a.press('invalidate'), /the token is dropped, the customer stays/);
-  assert.match(await rows.first().innerText(), /\b200\b.*\bnull\b/s);
+  assert.match((await a.row(logged)).text, /\b200\b.*\bnull\b/s);
   assert.match(await a.press('hasToken'), /false/);
   await b.begin(user);
   const before = await rows.count();

@@ -60,7 +60,7 @@ export class LiveChatSocket {
 
     const info = await fetch(`${this.sandboxUrl}/v2/customer/info`, {
       headers: { authorization },
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(30_000),
     });
     if (!info.ok) return null;
     const { entity_id, organization_id } = await info.json();

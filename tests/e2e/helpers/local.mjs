@@ -48,7 +48,7 @@ export async function startLocal(options = [], settings = {}) {
   async function stop() {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM');
-      await within(5_000, exited, () => '`local` did not stop on SIGTERM').finally(kill);
+      await within(30_000, exited, () => '`local` did not stop on SIGTERM').finally(kill);
     }
     process.off('exit', kill);
     rmSync(directory, { recursive: true, force: true });
@@ -84,7 +84,7 @@ function sandboxAt(url) {
 }
 
 async function getJson(url, init) {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(30_000) });
   const text = await response.text();
   assert.ok(response.ok, `${url}: ${response.status} ${text}`);
   return text === '' ? null : JSON.parse(text);

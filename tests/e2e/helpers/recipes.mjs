@@ -27,6 +27,23 @@ const bundle = async (entry, options = {}) => {
   return text;
 };
 
+/**
+ * A page with the lines that the README has for it, as they are. LiveChat's script comes right behind them and waits for nothing, as it
+ * does at its earliest: out of the browser's cache.
+ */
+async function readmePage() {
+  const [lines] = (await readFile(path('../../../README.md'), 'utf8')).match(/<script src="\/livechat-cip\.min\.js">[^`]+<\/script>/);
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>The README's lines</title>
+<script>const yourSessionToken = async () => (await fetch('/session')).text();</script>
+${lines}
+<script>
+  window.__lc = window.__lc || {};
+  window.__lc.organizationId = '11111111-1111-4111-8111-111111111111';
+  window.LiveChatWidget = { _q: [] };
+</script>
+<script src="https://cdn.livechatinc.com/tracking.js"></script></html>`;
+}
+
 /** The pages of all recipes by path, for `startShop`: nothing in them is of this world yet. */
 export async function bundleRecipes() {
   const withWidget = { 'script-src': ['https://cdn.livechatinc.com'], 'connect-src': ["'self'"] };
@@ -41,10 +58,12 @@ export async function bundleRecipes() {
     'customer-sdk': [await html('customer-sdk'), await bundle(`${RECIPES}/customer-sdk/page.js`), withoutWidget],
     webview: [await html('webview'), await bundle(`${RECIPES}/webview/page.js`), withWidget],
   };
-  return Object.fromEntries(Object.entries(recipes).flatMap(([name, [page, script, policy]]) => [
+  const pages = Object.fromEntries(Object.entries(recipes).flatMap(([name, [page, script, policy]]) => [
     [`/${name}/`, { type: 'html', text: page, policy }],
     [`/${name}/page.js`, { type: 'javascript', text: script }],
   ]));
+  const withInline = { ...withWidget, 'script-src': ["'unsafe-inline'", ...withWidget['script-src']] };
+  return { ...pages, '/readme/': { type: 'html', text: await readmePage(), policy: withInline } };
 }
 
 /** Puts this world's addresses and account where the recipes have examples. */

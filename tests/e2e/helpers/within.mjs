@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 
-/** Waits until `holds`, which may be asynchronous, for 5 s at most. */
+/** Waits until `holds`, which may be asynchronous, for 30 s at most. */
 export async function eventually(holds, what) {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!await holds()) {
-    assert.ok(Date.now() < end, `not within 5 s: ${what}`);
+    assert.ok(Date.now() < end, `not within 30 s: ${what}`);
     await new Promise((next) => { setTimeout(next, 20); });
   }
 }

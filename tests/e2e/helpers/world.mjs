@@ -9,8 +9,8 @@ import { within } from './within.mjs';
 
 /** Another API over the same database and sandbox, such as `sam local start-api`, in place of that of `cargo local`. */
 const { API_URL } = process.env;
-// `sam local` has one container for each function, which takes one call at a time.
-const TIMEOUT_MS = API_URL ? 30_000 : 10_000;
+// None of the product's times. `sam local` has one container for each function, which takes one call at a time.
+const TIMEOUT_MS = API_URL ? 180_000 : 60_000;
 const OPERATION = /^\/(getToken|getFreshToken|hasToken|invalidate)(\/|$)/;
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 const SITE = {
@@ -32,6 +32,11 @@ export async function startWorld(options = [], settings = {}, origins = []) {
 
 /** A user whom nobody has seen before. */
 export const newUser = (name = 'user') => `${name}-${randomUUID()}`;
+
+/** Waits until both devices on the page of `cargo local` heed what is done on them. */
+export async function devicesAreThere(page) {
+  for (const title of ['Laptop', 'Phone']) await page.frameLocator(`iframe[title=${title}]`).locator('#who:not(:empty)').waitFor();
+}
 
 class World {
   /** All that `cargo local` sent to the browsers: `{ url, status, text }`, the text with the headers. */
@@ -64,7 +69,8 @@ class World {
       const url = new URL(route.request().url());
       if (url.origin === this.local.api && SITE[url.pathname]) return route.fulfill({ path: SITE[url.pathname] });
       if (API_URL && url.origin === this.local.api && OPERATION.test(url.pathname)) {
-        return route.fulfill({ response: await route.fetch({ url: API_URL + url.pathname + url.search }) });
+        const response = await route.fetch({ url: API_URL + url.pathname + url.search }).catch(() => undefined);
+        return response ? route.fulfill({ response }) : route.abort();
       }
       if (this.origins.has(url.origin)) return route.continue();
       this.#surprises.push(`request to ${url.href}`);
@@ -117,6 +123,8 @@ class World {
     if (![this.local.api, this.sandbox.url].includes(url.origin) || SITE[url.pathname]) return;
     const response = await request.response();
     if (response === null) return;
+    await response.finished();
+    if (request.failure()?.errorText === 'net::ERR_ABORTED') return;
     const headers = (await response.headersArray()).map(({ name, value }) => `${name}: ${value}`);
     this.received.push({ url: url.href, status: response.status(), text: `${headers.join('\n')}\n\n${await response.text()}` });
   }
