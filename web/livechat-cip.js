@@ -109,7 +109,10 @@ export function createIdentityProvider(options) {
     let secret = guest ? recallGuest() : undefined;
     const bearer = typeof token === 'function' ? await token() : token;
     const unknown = !bearer && user === undefined;
-    if (unknown && guest && !content && !secret) secret = await makeGuest();
+    if (unknown && guest && !content && !secret) {
+      secret = await makeGuest();
+      if (ended) throw loggedOut();
+    }
     if (unknown && !secret && !credentials && 'token' in options) throw failure(true, 'unauthenticated', 'Nobody is logged in.');
 
     const headers = {

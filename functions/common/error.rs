@@ -148,9 +148,9 @@ impl Error {
             Self::IdentityChanged => "LiveChat answered for another customer than the one on record for this user. \
                                       The record was left alone, as ON_IDENTITY_CHANGE=reject asks for."
                 .into(),
-            Self::RateLimited { .. } => "New tokens were asked for more often than RENEWALS_PER_MINUTE allows for one user. \
-                                         Look for a page that calls getFreshToken or invalidate in a loop, and try again \
-                                         after the time in Retry-After."
+            Self::RateLimited { .. } => "New tokens were asked for more often than RENEWALS_PER_MINUTE allows for one user, \
+                                         or for a user's groups. Look for a page that calls getFreshToken or invalidate in \
+                                         a loop, and try again after the time in Retry-After."
                 .into(),
             Self::LiveChatRejected { exception, description } => {
                 format!("LiveChat answered {exception}: {description}. {}", remedy(exception))

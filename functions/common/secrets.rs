@@ -49,7 +49,9 @@ fn why<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &'static str {
     match error {
         SdkError::ServiceError(answer) => match answer.err().code().unwrap_or_default() {
             "ResourceNotFoundException" => "there is no such secret in this account and region",
-            "AccessDeniedException" => "the function's role lacks secretsmanager:GetSecretValue for it",
+            "AccessDeniedException" => {
+                "the function's role lacks secretsmanager:GetSecretValue for it, or kms:Decrypt for its key"
+            }
             "DecryptionFailure" => "the function's role lacks kms:Decrypt for its key",
             _ => "AWS Secrets Manager refused",
         },

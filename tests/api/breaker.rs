@@ -143,9 +143,7 @@ async fn a_probe_in_vain_keeps_the_others_waiting() {
     livechat_goes_down(&world).await;
     let mut functions = Vec::new();
     for _ in 0..3 {
-        let function = world.spawn(GetToken).await;
-        assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
-        functions.push(function);
+        functions.push(world.spawn(GetToken).await);
     }
     the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
     let (calls, began_ms) = (world.sandbox.calls().token, now_ms());
@@ -204,6 +202,24 @@ async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
     assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (429, "rate_limited".into()));
 }
 
+#[tokio::test]
+async fn nor_as_one_of_a_users_groups() {
+    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
+    let minute = now_ms() / 60_000;
+    world.call_group(GetFreshToken, "alice", "3").await.token();
+    livechat_goes_down(&world).await;
+    for _ in 0..3 {
+        let function = world.spawn(GetFreshToken).await;
+        the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
+        let answer = function.send(&http_api(GetFreshToken, "alice", "group=3")).await;
+        assert_eq!(answer.problem(), (DOWN.0, DOWN.1.into()));
+    }
+    assert_eq!(world.renewals_in_groups("alice", minute).await, 1);
+    world.sandbox.reset();
+    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
+    world.spawn(GetFreshToken).await.send(&http_api(GetFreshToken, "alice", "group=4")).await.token();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_new_users_at_once_are_no_outage() {
     let world = World::new().await.with("RUST_LOG", "info");
@@ -211,9 +227,7 @@ async fn many_new_users_at_once_are_no_outage() {
     world.sandbox.set(|settings| settings.latency_ms = 500);
     let mut functions = Vec::new();
     for _ in 0..2 * MOST {
-        let function = world.spawn(GetToken).await;
-        assert_eq!(function.send(&serde_json::json!({})).await.status(), 400);
-        functions.push(function);
+        functions.push(world.spawn(GetToken).await);
     }
     let mut calls = JoinSet::new();
     for (n, function) in functions.into_iter().enumerate() {

@@ -200,3 +200,30 @@ async fn an_item_of_another_form_is_an_error_and_stays_as_it_is() {
     assert_eq!(world.call(GetToken, "alice").await.problem(), (500, "internal".into()));
     assert_eq!(world.item("alice").await["cookies"], AttributeValue::S("secret".into()));
 }
+
+#[tokio::test]
+async fn renewals_in_groups_are_counted_by_the_minute_and_forgotten_after_a_day() {
+    let world = World::new().await;
+    let store = world.store();
+    let principal = |name: &str| subject(name, None).principal;
+    let began_ms = cip::time::now_ms();
+    let (minute, mut counted) = (began_ms / 60_000, 0);
+    for _ in 0..3 {
+        match store.count_in_groups(&principal("alice"), 2, soon()).await.expect("an answer") {
+            Ok(()) => counted += 1,
+            Err(left_ms) => assert!((1..=60_000).contains(&left_ms), "{left_ms}"),
+        }
+    }
+    let ended_ms = cip::time::now_ms();
+    // Unless the minute has turned meanwhile, two of the three.
+    assert!(counted == 2 || ended_ms / 60_000 > minute, "{counted}");
+    assert_eq!(world.renewals_in_groups("alice", minute).await, counted);
+    let item = world.item_at("alice", &format!("renewals#{minute}")).await;
+    let expires_at_s: u64 = item["expiresAt"].as_n().expect("a number").parse().expect("a number");
+    assert!((began_ms / 1000 + 86_400..=ended_ms / 1000 + 86_400).contains(&expires_at_s), "{expires_at_s}");
+
+    store.uncount_in_groups(&principal("alice"), soon()).await.expect("an answer");
+    assert!((counted - 1..=counted).contains(&world.renewals_in_groups("alice", minute).await));
+    store.uncount_in_groups(&principal("bob"), soon()).await.expect("an answer");
+    assert_eq!(world.renewals_in_groups("bob", minute).await, 0, "nothing is taken back that was not counted");
+}

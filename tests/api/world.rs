@@ -227,35 +227,57 @@ impl World {
 
     /// Makes the user's stored token older, as if time had passed.
     pub(crate) async fn age_token(&self, user: &str, by: Duration) {
-        let token = self.item(user).await["token"].as_m().expect("a map").clone();
+        self.age_token_at(user, "identity", by).await;
+    }
+
+    /// The same, at this sort key.
+    pub(crate) async fn age_token_at(&self, user: &str, sk: &str, by: Duration) {
+        let token = self.item_at(user, sk).await["token"].as_m().expect("a map").clone();
         let created: i64 = token["created"].as_n().expect("a number").parse().expect("a number");
         let by = i64::try_from(by.as_millis()).expect("a short time");
-        self.change_item(
-            user,
-            "SET #token.#created = :created",
-            &["token", "created"],
-            AttributeValue::N((created - by).to_string()),
-        )
-        .await;
+        let created = AttributeValue::N((created - by).to_string());
+        let (pk, set) = (format!("user#{user}"), "SET #token.#created = :created");
+        self.change(pk, sk, set, &["token", "created"], created).await;
+    }
+
+    /// Spends the renewals of the user's groups, in this minute and the next one.
+    pub(crate) async fn spend_renewals_in_groups(&self, user: &str) {
+        let minute = cip::time::now_ms() / 60_000;
+        for minute in [minute, minute + 1] {
+            let many = AttributeValue::N("1000".into());
+            let (pk, sk) = (format!("user#{user}"), format!("renewals#{minute}"));
+            self.change(pk, &sk, "SET #renewals = :renewals", &["renewals"], many).await;
+        }
+    }
+
+    /// How many renewals of the user's groups were counted since the minute `since` (since 1970).
+    pub(crate) async fn renewals_in_groups(&self, user: &str, since: u64) -> u64 {
+        let mut sum = 0;
+        for minute in since..=cip::time::now_ms() / 60_000 {
+            let item = self.item_at(user, &format!("renewals#{minute}")).await;
+            let counted = item.get("renewals").map(|renewals| renewals.as_n().expect("a number").parse::<u64>());
+            sum += counted.map_or(0, |counted| counted.expect("a number"));
+        }
+        sum
     }
 
     /// Changes the user's stored item. The expression names attributes as `#name` and the value as `:` and the last name.
     pub(crate) async fn change_item(&self, user: &str, expression: &str, names: &[&str], value: AttributeValue) {
-        self.change(format!("user#{user}"), expression, names, value).await;
+        self.change(format!("user#{user}"), "identity", expression, names, value).await;
     }
 
     /// The same of the item of the guest with this secret.
     pub(crate) async fn change_guest(&self, secret: &str, expression: &str, names: &[&str], value: AttributeValue) {
-        self.change(guest_key(secret), expression, names, value).await;
+        self.change(guest_key(secret), "identity", expression, names, value).await;
     }
 
-    async fn change(&self, pk: String, expression: &str, names: &[&str], value: AttributeValue) {
+    async fn change(&self, pk: String, sk: &str, expression: &str, names: &[&str], value: AttributeValue) {
         let mut request = self
             .dynamodb
             .update_item()
             .table_name(&self.table)
             .key("pk", AttributeValue::S(pk))
-            .key("sk", AttributeValue::S("identity".into()))
+            .key("sk", AttributeValue::S(sk.into()))
             .update_expression(expression);
         for name in names {
             request = request.expression_attribute_names(format!("#{name}"), *name);
@@ -346,15 +368,34 @@ impl Function {
         let end = Instant::now() + PATIENCE;
         // In short steps, as below.
         while self.lambda.wait_for_phase(SimulatorPhase::Ready, Duration::from_millis(20)).await.is_err() {
-            assert!(Instant::now() < end && self.pid().is_some(), "the function does not start");
+            let ended = self.process.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+            assert!(Instant::now() < end && matches!(ended, Ok(None)), "the function does not start: {ended:?}");
         }
     }
 
-    /// Sends an event with this time-out, which the function is told of. Whether it kept to it is in its call's line; how long this
-    /// machine took to let it is another matter.
+    /// Sends an event with this time-out, and sees that the function kept to it by its own account: how long this machine took to let
+    /// it is another matter.
     pub(crate) async fn send_within(&self, event: &Value, timeout: Duration) -> Answer {
         let request_id = self.start(event, timeout).await;
-        self.answer(&request_id, timeout + PATIENCE).await.expect("an answer")
+        let answer = self.answer(&request_id, timeout + PATIENCE).await.expect("an answer");
+        let took_ms = self.duration_ms(&request_id).await;
+        assert!(Duration::from_secs_f64(took_ms / 1000.0) < timeout, "{took_ms} ms, of {timeout:?}");
+        answer
+    }
+
+    /// How long the call took, as its line says, which comes a moment later than the answer.
+    async fn duration_ms(&self, request_id: &str) -> f64 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let of_this_call = |line: &Value| line["message"] == "call" && line["request_id"] == request_id;
+            let mut lines = said.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(line) = lines.find(of_this_call) {
+                return line["Duration"].as_f64().expect("ms");
+            }
+            assert!(Instant::now() < end, "no line of the call");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Waits for the answer to an event that was sent; `None` if there is none by then.

@@ -92,6 +92,10 @@ impl Provider {
         let running = record.running_quota(began_ms);
         // The lease has been counted by its number. What LiveChat was not asked for is given back.
         let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+        let call_off = async |failure: Option<&Failure>| {
+            let give_up = self.give_up(subject, lease, failure, uncounted, deadline);
+            tokio::join!(give_up, self.uncount_in_groups(subject, deadline));
+        };
         if let Err(error) = self.count_in_groups(subject, deadline).await {
             self.give_up(subject, lease, None, uncounted, deadline).await;
             return Err(error);
@@ -104,7 +108,7 @@ impl Provider {
                 Ok(Adoption::Done(identity)) => record.identity = Some(identity),
                 Ok(Adoption::Needless) => {}
                 Err(error) => {
-                    self.give_up(subject, lease, None, uncounted, deadline).await;
+                    call_off(None).await;
                     return Err(error);
                 }
             }
@@ -112,7 +116,7 @@ impl Provider {
         let permit = match self.breaker.admit(patience, deadline).await {
             Ok(permit) => permit,
             Err(failure) => {
-                self.give_up(subject, lease, Some(&failure), uncounted, deadline).await;
+                call_off(Some(&failure)).await;
                 return Err(failure.into());
             }
         };
@@ -120,7 +124,7 @@ impl Provider {
         let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
         let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
         if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
-            self.give_up(subject, lease, None, uncounted, deadline).await;
+            call_off(None).await;
             return Err(Error::Busy);
         }
         let quota = match running {
@@ -175,6 +179,14 @@ impl Provider {
             return Ok(());
         }
         self.store.count_in_groups(&subject.principal, self.renewals.0, deadline).await?.map_err(rate_limited)
+    }
+
+    async fn uncount_in_groups(&self, subject: &Subject, deadline: Deadline) {
+        if subject.group.is_some()
+            && let Err(error) = self.store.uncount_in_groups(&subject.principal, deadline).await
+        {
+            tracing::warn!(cause = %error, "a renewal that LiveChat was not asked for counts until the minute is over");
+        }
     }
 
     /// Ends the lease without a result, and leaves word of `failure` for those who wait. If that fails too, the lease lapses

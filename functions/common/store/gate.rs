@@ -1,4 +1,4 @@
-//! The one item that is no subject's: the gate of the [circuit breaker](crate::breaker), at `pk` = `livechat`,
+//! The one item that is nobody's: the gate of the [circuit breaker](crate::breaker), at `pk` = `livechat`,
 //! `sk` = `gate`.
 
 use super::{Store, Update, answer, failed, item, number};

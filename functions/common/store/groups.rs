@@ -10,7 +10,7 @@ use crate::{
     identity::Principal,
     time::{Deadline, now_ms},
 };
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue};
 
 const RENEWALS: &str = "renewals";
 const MINUTE_MS: u64 = 60_000;
@@ -29,22 +29,35 @@ impl Store {
     ) -> Result<Result<(), u64>, Error> {
         let now_ms = now_ms();
         let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(item::PK, AttributeValue::S(principal.key()))
-            .key(item::SK, AttributeValue::S(format!("renewals#{}", now_ms / MINUTE_MS)))
+            .update_minute(principal, now_ms)
             .update_expression("SET #renewals = if_not_exists(#renewals, :zero) + :one, #expires = :expires")
             .condition_expression("attribute_not_exists(#renewals) OR #renewals < :most")
-            .expression_attribute_names("#renewals", RENEWALS)
             .expression_attribute_names("#expires", item::EXPIRES_AT_S)
-            .expression_attribute_values(":zero", number(0))
-            .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":most", number(most.into()))
             .expression_attribute_values(":expires", number(now_ms / 1000 + KEPT_FOR_S));
         Ok(match self.send(request, deadline).await? {
             Update::Done(_) => Ok(()),
             Update::Refused(_) => Err(MINUTE_MS - now_ms % MINUTE_MS),
         })
+    }
+
+    /// Takes one back that was counted a moment ago. One `UpdateItem`, which does nothing if the minute has turned since.
+    pub async fn uncount_in_groups(&self, principal: &Principal, deadline: Deadline) -> Result<(), Error> {
+        let request = self
+            .update_minute(principal, now_ms())
+            .update_expression("SET #renewals = #renewals - :one")
+            .condition_expression("#renewals > :zero");
+        self.send(request, deadline).await.map(|_| ())
+    }
+
+    fn update_minute(&self, principal: &Principal, now_ms: u64) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(item::PK, AttributeValue::S(principal.key()))
+            .key(item::SK, AttributeValue::S(format!("renewals#{}", now_ms / MINUTE_MS)))
+            .expression_attribute_names("#renewals", RENEWALS)
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":one", number(1))
     }
 }
