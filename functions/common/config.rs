@@ -163,8 +163,7 @@ impl OnIdentityChange {
 }
 
 /// How many renewals of one user's token may reach LiveChat in a minute, and how many of all the user's groups' together:
-/// `RENEWALS_PER_MINUTE`. Ten by default, which no
-/// person's browsing comes near to.
+/// `RENEWALS_PER_MINUTE`. Ten by default, which no person's browsing comes near to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RenewalsPerMinute(pub u32);
 

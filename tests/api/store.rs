@@ -206,28 +206,29 @@ async fn renewals_in_groups_are_counted_by_the_minute_and_forgotten_after_a_day(
     let world = World::new().await;
     let store = world.store();
     let principal = |name: &str| subject(name, None).principal;
-    let began_ms = cip::time::now_ms();
-    let (minute, mut counted) = (began_ms / 60_000, 0);
-    for _ in 0..3 {
-        let before_ms = cip::time::now_ms();
-        match store.count_in_groups(&principal("alice"), 2, soon()).await.expect("an answer") {
-            Ok(()) => counted += 1,
-            Err(left_ms) => {
-                let (from_ms, to_ms) = (before_ms + left_ms, cip::time::now_ms() + left_ms);
-                assert!(to_ms / 60_000 > (from_ms - 1) / 60_000, "the minute is over then: {left_ms}");
-            }
-        }
+    let count = async |name, at_ms| store.count_in_groups(&principal(name), at_ms, 2, soon()).await.expect("an answer");
+    let uncount =
+        async |name, at_ms| store.uncount_in_groups(&principal(name), at_ms, soon()).await.expect("an answer");
+    let counted = async |minute| {
+        let item = world.item_at("alice", &format!("renewals#{minute}")).await;
+        ["renewals", "expiresAt"].map(|name| item.get(name).map(|value| value.as_n().expect("a number").clone()))
+    };
+    let minute = 30_000_000;
+    let at_ms = minute * 60_000 + 12_345;
+    for expected in [Ok(()), Ok(()), Err(47_655), Err(47_655)] {
+        assert_eq!(count("alice", at_ms).await, expected);
     }
-    let ended_ms = cip::time::now_ms();
-    // Unless the minute has turned meanwhile, two of the three.
-    assert!(counted == 2 || ended_ms / 60_000 > minute, "{counted}");
-    assert_eq!(world.renewals_in_groups("alice", minute).await, counted);
-    let item = world.item_at("alice", &format!("renewals#{minute}")).await;
-    let expires_at_s: u64 = item["expiresAt"].as_n().expect("a number").parse().expect("a number");
-    assert!((began_ms / 1000 + 86_400..=ended_ms / 1000 + 86_400).contains(&expires_at_s), "{expires_at_s}");
+    assert_eq!(counted(minute).await, [Some("2".into()), Some("1800086412".into())]);
+    assert_eq!(count("bob", at_ms).await, Ok(()));
+    assert_eq!(count("alice", (minute + 1) * 60_000).await, Ok(()));
 
-    store.uncount_in_groups(&principal("alice"), soon()).await.expect("an answer");
-    assert!((counted - 1..=counted).contains(&world.renewals_in_groups("alice", minute).await));
-    store.uncount_in_groups(&principal("bob"), soon()).await.expect("an answer");
-    assert_eq!(world.renewals_in_groups("bob", minute).await, 0, "nothing is taken back that was not counted");
+    uncount("alice", at_ms).await;
+    assert_eq!(counted(minute + 1).await[0], Some("1".into()));
+    assert_eq!(count("alice", at_ms).await, Ok(()));
+    for _ in 0..3 {
+        uncount("alice", at_ms).await;
+    }
+    assert_eq!(counted(minute).await[0], Some("0".into()));
+    uncount("carol", at_ms).await;
+    assert!(world.item_at("carol", &format!("renewals#{minute}")).await.is_empty(), "nothing was counted");
 }

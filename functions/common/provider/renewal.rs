@@ -15,9 +15,9 @@
 //! A failed renewal leaves word of it under its number too, so that those who waited fail with it, and do not queue up
 //! for a LiveChat that is down.
 //!
-//! Two things say no before LiveChat is asked: the subject's [quota](Quota), which is part of taking the lease (and for a group
-//! one more, `store/groups.rs`), and the [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then makes do with the
-//! stored token for as long as it lives.
+//! Two things say no before LiveChat is asked: the subject's [quota](Quota), which is part of taking the lease (for a group there
+//! is one more, in `store/groups.rs`), and the [breaker](crate::breaker), which knows from all other calls that LiveChat is down.
+//! `getToken` then makes do with the stored token for as long as it lives.
 
 use super::{Provider, adoption::Adoption, need::Need};
 use crate::{
@@ -94,9 +94,9 @@ impl Provider {
         let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
         let call_off = async |failure: Option<&Failure>| {
             let give_up = self.give_up(subject, lease, failure, uncounted, deadline);
-            tokio::join!(give_up, self.uncount_in_groups(subject, deadline));
+            tokio::join!(give_up, self.uncount_in_groups(subject, began_ms, deadline));
         };
-        if let Err(error) = self.count_in_groups(subject, deadline).await {
+        if let Err(error) = self.count_in_groups(subject, began_ms, deadline).await {
             self.give_up(subject, lease, None, uncounted, deadline).await;
             return Err(error);
         }
@@ -174,16 +174,16 @@ impl Provider {
     }
 
     /// A group that a caller names can be made up, so all groups of one caller have a quota together, beside that of each.
-    async fn count_in_groups(&self, subject: &Subject, deadline: Deadline) -> Result<(), Error> {
+    async fn count_in_groups(&self, subject: &Subject, at_ms: u64, deadline: Deadline) -> Result<(), Error> {
         if subject.group.is_none() {
             return Ok(());
         }
-        self.store.count_in_groups(&subject.principal, self.renewals.0, deadline).await?.map_err(rate_limited)
+        self.store.count_in_groups(&subject.principal, at_ms, self.renewals.0, deadline).await?.map_err(rate_limited)
     }
 
-    async fn uncount_in_groups(&self, subject: &Subject, deadline: Deadline) {
+    async fn uncount_in_groups(&self, subject: &Subject, at_ms: u64, deadline: Deadline) {
         if subject.group.is_some()
-            && let Err(error) = self.store.uncount_in_groups(&subject.principal, deadline).await
+            && let Err(error) = self.store.uncount_in_groups(&subject.principal, at_ms, deadline).await
         {
             tracing::warn!(cause = %error, "a renewal that LiveChat was not asked for counts until the minute is over");
         }
