@@ -295,9 +295,7 @@ impl World {
 
     /// The lines of calls that functions wrote, from line `from` of all that was said.
     pub(crate) fn call_lines(&self, from: usize) -> Vec<Value> {
-        let said = self.said();
-        let lines = said.lines().skip(from).filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| line["message"] == "call").collect()
+        self.said().lines().skip(from).filter_map(line_of_a_call).collect()
     }
 
     /// The same of all calls so far, once there are so many.
@@ -387,10 +385,11 @@ impl Function {
     async fn duration_ms(&self, request_id: &str) -> f64 {
         let end = Instant::now() + PATIENCE;
         loop {
-            let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let of_this_call = |line: &Value| line["message"] == "call" && line["request_id"] == request_id;
-            let mut lines = said.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(line) = lines.find(of_this_call) {
+            let line = {
+                let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+                said.lines().rev().filter_map(line_of_a_call).find(|line| line["request_id"] == request_id)
+            };
+            if let Some(line) = line {
                 return line["Duration"].as_f64().expect("ms");
             }
             assert!(Instant::now() < end, "no line of the call");
@@ -441,6 +440,11 @@ impl Function {
     pub(crate) fn pid(&self) -> Option<u32> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).id()
     }
+}
+
+/// What a function says of a call, if that is what it says here.
+fn line_of_a_call(line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok().filter(|line: &Value| line["message"] == "call")
 }
 
 fn note(said: &Said, line: &str) {

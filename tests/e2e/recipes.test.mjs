@@ -192,8 +192,7 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
     await within(30_000, held, () => 'a call of getToken');
     visitor.nextUser = newUser();
     await visitor.does.logIn(tab, visitor);
-    await within(30_000, (async () => { while (visitor.user === undefined) await tab.page.waitForTimeout(10); })(), () => 'a login');
-    // The next document is there; the former one gets no answer any more.
+    // After the login, the next document is there; the former one gets no answer any more.
     await tab.page.waitForFunction(() => !window.isSamePage);
     release();
     const customer = await visitor.chat(tab);

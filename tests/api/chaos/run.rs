@@ -38,8 +38,6 @@ use tokio::{task::JoinSet, time::sleep};
 pub(crate) const PLACES: usize = 16;
 /// How many ask for everybody's token at the end.
 const HELPERS: usize = 6;
-/// How much longer than Lambda would an answer is waited for.
-const GRACE: Duration = PATIENCE;
 /// More than a process is ever stopped for.
 const LONGEST_STOP: Duration = Duration::from_mins(1);
 
@@ -251,7 +249,7 @@ impl Run {
         let (start_us, starved_before_us) = (self.now_us(), self.starved.us());
         let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
         let outcome = tokio::select! {
-            answer = worker.function.answer(&request_id, time + GRACE) => {
+            answer = worker.function.answer(&request_id, time + PATIENCE) => {
                 answer.map_or(Outcome::Unanswered, |answer| outcome(worker.binary, &answer))
             }
             () = meet(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
