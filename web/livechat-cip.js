@@ -80,13 +80,22 @@ export function createIdentityProvider(options) {
   }
 
   /** 32 random bytes in base64url. Two tabs of a first visit make one guest. */
-  const makeGuest = () => locked(guestPlace, () => recallGuest() ?? new Promise((done) => {
-    const bytes = crypto.getRandomValues(new Uint8Array(32));
-    guestId = btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace('=', '');
-    keep('localStorage', guestPlace, guestId);
-    // Before the next tab may look: browsers take a moment to bring what is kept from one process to the other.
-    setTimeout(done, 50, guestId);
-  }));
+  const makeGuest = () =>
+    locked(
+      guestPlace,
+      () =>
+        recallGuest() ??
+        new Promise((done) => {
+          const bytes = crypto.getRandomValues(new Uint8Array(32));
+          guestId = btoa(String.fromCharCode(...bytes))
+            .replace(/\+/g, '-')
+            .replace(/\//g, '_')
+            .replace('=', '');
+          keep('localStorage', guestPlace, guestId);
+          // Before the next tab may look: browsers take a moment to bring what is kept from one process to the other.
+          setTimeout(done, 50, guestId);
+        }),
+    );
 
   /** @param {string | undefined} secret another tab may have made a new one since: that stays */
   function forgetGuest(secret) {
@@ -124,7 +133,11 @@ export function createIdentityProvider(options) {
     };
     const path = user === undefined ? operation : `${operation}/${encodeURIComponent(user)}`;
     const response = await fetch(`${base}/${path}${group === undefined ? '' : `?group=${group}`}`, {
-      method: 'POST', headers, credentials, body: content && JSON.stringify(content), signal,
+      method: 'POST',
+      headers,
+      credentials,
+      body: content && JSON.stringify(content),
+      signal,
       // Often, another page follows a logout.
       keepalive: Boolean(content),
     });
@@ -152,13 +165,21 @@ export function createIdentityProvider(options) {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     try {
-      const answer = await Promise.race([send(operation, controller.signal, content), new Promise((_, reject) => {
-        timer = setTimeout(() => reject(failure(false, TEMPORARY, `No answer came within ${timeout} ms.`)), timeout);
-      })]);
+      const answer = await Promise.race([
+        send(operation, controller.signal, content),
+        new Promise((_, reject) => {
+          timer = setTimeout(() => reject(failure(false, TEMPORARY, `No answer came within ${timeout} ms.`)), timeout);
+        }),
+      ]);
       failures = pauseEnds = 0;
       return answer;
     } catch (/** @type {any} */ error) {
-      throw note(operation, error?.code === IDENTITY || error?.code === OAUTH ? error : failure(false, TEMPORARY, `The request failed: ${error?.message ?? error}.`));
+      throw note(
+        operation,
+        error?.code === IDENTITY || error?.code === OAUTH
+          ? error
+          : failure(false, TEMPORARY, `The request failed: ${error?.message ?? error}.`),
+      );
     } finally {
       clearTimeout(timer);
       controller.abort();
@@ -209,7 +230,9 @@ export function createIdentityProvider(options) {
    */
   function once(operation, work) {
     if (!running[operation]) {
-      running[operation] = work().finally(() => { running[operation] = undefined; });
+      running[operation] = work().finally(() => {
+        running[operation] = undefined;
+      });
       // The SDK does not look at what becomes of some of its calls. Each failure has had its warning.
       running[operation].catch(() => {});
     }
@@ -229,13 +252,14 @@ export function createIdentityProvider(options) {
     },
     getFreshToken: () => once('getFreshToken', () => obtain('getFreshToken')),
     hasToken: () => Promise.resolve(Boolean(usable())),
-    invalidate: () => once('invalidate', async () => {
-      if (ended) return;
-      replace();
-      await call('invalidate');
-      // Nor is it kept what the backend answered meanwhile.
-      replace();
-    }),
+    invalidate: () =>
+      once('invalidate', async () => {
+        if (ended) return;
+        replace();
+        await call('invalidate');
+        // Nor is it kept what the backend answered meanwhile.
+        replace();
+      }),
   };
 
   // ---- all tabs
@@ -282,13 +306,19 @@ export function createIdentityProvider(options) {
     } finally {
       await told.catch(() => {});
     }
-    return told.then(() => true, (error) => error.status === undefined && error.message === 'unauthenticated');
+    return told.then(
+      () => true,
+      (error) => error.status === undefined && error.message === 'unauthenticated',
+    );
   }
 
-  return Object.assign(() => {
-    join();
-    return functions;
-  }, { logout });
+  return Object.assign(
+    () => {
+      join();
+      return functions;
+    },
+    { logout },
+  );
 }
 
 /**
@@ -343,9 +373,16 @@ function refusal({ headers, ok, status }, problem) {
   const { code, detail = 'The answer is not the backend’s. Is baseUrl right?', requestId, livechatCode } = problem ?? {};
   const isIdentity = [401, 403, 409, 410].includes(status);
   const isTemporary = ok || status === 429 || (status >= 500 && !livechatCode);
-  return failure(isIdentity, isTemporary ? TEMPORARY : livechatCode ?? code ?? (isIdentity ? 'unauthenticated' : 'invalid_request'), detail, {
-    requestId, status, waitMs: 1_000 * Number(headers.get('Retry-After')) || 0,
-  });
+  return failure(
+    isIdentity,
+    isTemporary ? TEMPORARY : (livechatCode ?? code ?? (isIdentity ? 'unauthenticated' : 'invalid_request')),
+    detail,
+    {
+      requestId,
+      status,
+      waitMs: 1_000 * Number(headers.get('Retry-After')) || 0,
+    },
+  );
 }
 
 /**
@@ -356,7 +393,11 @@ function refusal({ headers, ok, status }, problem) {
  * @returns {IdentityError}
  */
 const failure = (isIdentity, message, detail, more) =>
-  Object.assign(new Error(message), /** @type {Pick<IdentityError, 'code' | 'detail'>} */ ({ code: isIdentity ? IDENTITY : OAUTH, detail }), more);
+  Object.assign(
+    new Error(message),
+    /** @type {Pick<IdentityError, 'code' | 'detail'>} */ ({ code: isIdentity ? IDENTITY : OAUTH, detail }),
+    more,
+  );
 
 const loggedOut = () => failure(true, 'logged_out', 'The user has logged out.');
 
@@ -401,7 +442,9 @@ function keep(storage, place, value) {
   try {
     if (value === undefined) globalThis[storage].removeItem(place);
     else globalThis[storage].setItem(place, JSON.stringify(value));
-  } catch { /* see above */ }
+  } catch {
+    /* see above */
+  }
 }
 
 /**

@@ -6,7 +6,10 @@ import { $, element, excerpt, parseJson } from '/dom.js';
 const EVERY_MS = 1_000;
 const PATIENCE_MS = 5_000;
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const pause = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 export class Chat {
   /** Another one for each chat that is opened: what is left of a former one must not show. */
@@ -48,11 +51,13 @@ export class Chat {
     this.#poll(run);
   }
 
-  get isOpen() { return this.#run !== undefined; }
+  get isOpen() {
+    return this.#run !== undefined;
+  }
 
   async #poll(run) {
     while (run === this.#run) {
-      if (!await this.#try(run, 'GET')) return;
+      if (!(await this.#try(run, 'GET'))) return;
       await pause(EVERY_MS);
     }
   }
@@ -102,7 +107,9 @@ export class Chat {
 
   #send({ accessToken }, method, text) {
     return fetch(this.url, {
-      method, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS),
+      method,
+      cache: 'no-store',
+      signal: AbortSignal.timeout(PATIENCE_MS),
       headers: { Authorization: `Bearer ${accessToken}`, ...(text !== undefined && { 'Content-Type': 'application/json' }) },
       body: text === undefined ? undefined : JSON.stringify({ text }),
     });
@@ -124,7 +131,11 @@ export class Chat {
     if (added.length) list.parentElement.scrollTop = list.parentElement.scrollHeight;
   }
 
-  #explain(why) { $('.why', this.root).textContent = why; }
+  #explain(why) {
+    $('.why', this.root).textContent = why;
+  }
 
-  #say(trouble) { $('.trouble', this.root).textContent = trouble; }
+  #say(trouble) {
+    $('.trouble', this.root).textContent = trouble;
+  }
 }

@@ -24,7 +24,10 @@ class Device {
     this.chat = config.sandboxUrl
       ? new Chat($('#chat'), config.sandboxUrl, () => this.beginChat())
       : new Widget(config, (trouble) => say(trouble, true));
-    observe((headers, url) => this.#callerOf(headers, url), (call) => this.#answered(call));
+    observe(
+      (headers, url) => this.#callerOf(headers, url),
+      (call) => this.#answered(call),
+    );
 
     const actions = { logout: () => this.logOut(), stranger: () => this.tryStranger() };
     for (const button of document.querySelectorAll('[data-action]')) button.addEventListener('click', actions[button.dataset.action]);
@@ -39,7 +42,9 @@ class Device {
     this.#take(undefined, NOBODY);
   }
 
-  get group() { return groupField.value === '' ? undefined : groupField.valueAsNumber; }
+  get group() {
+    return groupField.value === '' ? undefined : groupField.valueAsNumber;
+  }
 
   // ---- who is here
 
@@ -50,9 +55,10 @@ class Device {
     this.user = user;
     this.options = options;
     this.#turns += 1;
-    this.caller = user === undefined
-      ? { name: guests ? 'a guest' : 'nobody', key: `${this.name} ${this.#turns}`, isUser: false }
-      : { name: user, key: `user ${user}`, isUser: true };
+    this.caller =
+      user === undefined
+        ? { name: guests ? 'a guest' : 'nobody', key: `${this.name} ${this.#turns}`, isUser: false }
+        : { name: user, key: `user ${user}`, isUser: true };
     this.token = undefined;
     this.isDropped = false;
     this.chat.close(this.#why(), guests && user === undefined);
@@ -65,9 +71,15 @@ class Device {
   makeProvider(more = {}) {
     const { config, group, name, options } = this;
     const provider = createIdentityProvider({
-      baseUrl: location.origin, guest: config.guests, scope: name, group, ...options,
+      baseUrl: location.origin,
+      guest: config.guests,
+      scope: name,
+      group,
+      ...options,
       // Also if it was in another tab. Providers of those who were here before have nothing to say.
-      onLogout: () => { if (provider === this.provider) this.#leave(); },
+      onLogout: () => {
+        if (provider === this.provider) this.#leave();
+      },
       ...more,
     });
     return provider;
@@ -109,7 +121,9 @@ class Device {
   }
 
   /** LiveChat's widget comes with the page; its stand-in leaves visitors alone until they write. */
-  get hasBegun() { return !this.config.sandboxUrl || recall(this.place) !== undefined; }
+  get hasBegun() {
+    return !this.config.sandboxUrl || recall(this.place) !== undefined;
+  }
 
   beginChat() {
     if (this.user === undefined) keep(this.place, 'yes');
@@ -131,12 +145,20 @@ class Device {
     try {
       const value = await provider()[operation]();
       if (provider !== this.provider) return;
-      if (calls === this.#calls) say(operation === 'hasToken' ? `hasToken: ${value}, and no request was made` : `${operation}: the one at hand, and no request was made`);
+      if (calls === this.#calls)
+        say(
+          operation === 'hasToken'
+            ? `hasToken: ${value}, and no request was made`
+            : `${operation}: the one at hand, and no request was made`,
+        );
       if (isToken(value) && this.config.sandboxUrl && !this.chat.isOpen) this.beginChat();
     } catch (error) {
       if (provider !== this.provider || calls !== this.#calls) return;
       const isWaiting = error.message === 'temporarily_unavailable';
-      say(`${operation}: ${error.detail ?? error.message}${isWaiting ? ' After a failure, no request is made for some seconds.' : ''}`, true);
+      say(
+        `${operation}: ${error.detail ?? error.message}${isWaiting ? ' After a failure, no request is made for some seconds.' : ''}`,
+        true,
+      );
     }
   }
 
@@ -144,7 +166,9 @@ class Device {
   async tryStranger() {
     const provider = this.makeProvider({ user: this.user === 'bob' ? 'alice' : 'bob', ...this.#apart('stranger') });
     // The call itself is observed, whatever comes of it.
-    await provider().getToken().catch(() => {});
+    await provider()
+      .getToken()
+      .catch(() => {});
   }
 
   /** As if that many tabs were opened at the same moment: each has a provider of its own, and the first is this page's. */
@@ -157,7 +181,9 @@ class Device {
   }
 
   /** For a provider beside the page's own: a page has one of each scope. */
-  #apart(what) { return { scope: `${this.name}, ${what}`, guest: false, onLogout: () => {} }; }
+  #apart(what) {
+    return { scope: `${this.name}, ${what}`, guest: false, onLogout: () => {} };
+  }
 
   /** Whoever logs out is still the caller of what that needs. */
   #callerOf(headers, url) {
@@ -191,7 +217,9 @@ class Device {
     this.#tell({ type: 'state', state: { caller, group: groupField.value, entityId: token?.entityId } });
   }
 
-  #tell(message) { window.parent.postMessage(message, location.origin); }
+  #tell(message) {
+    window.parent.postMessage(message, location.origin);
+  }
 }
 
 // A browser that keeps nothing for pages shows a guest's chat only until a reload.
@@ -208,7 +236,9 @@ function keep(place, value) {
   try {
     if (value === undefined) localStorage.removeItem(place);
     else localStorage.setItem(place, value);
-  } catch { /* see above */ }
+  } catch {
+    /* see above */
+  }
 }
 
 // ---- what the page around it may ask for

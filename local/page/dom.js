@@ -34,15 +34,18 @@ export async function readConfig() {
 export function picture(id) {
   // FNV-1a: ids that differ in one character look different.
   const hash = [...id].reduce((sum, char) => Math.imul(sum ^ char.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5);
-  const cells = Array.from({ length: 15 }, (_, i) => [i % 3, Math.floor(i / 3)]).filter((_, i) => hash >>> i & 1);
+  const cells = Array.from({ length: 15 }, (_, i) => [i % 3, Math.floor(i / 3)]).filter((_, i) => (hash >>> i) & 1);
   const draw = (tag, attributes) => {
     const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
     return node;
   };
   const svg = draw('svg', { class: 'picture', viewBox: '0 0 5 5', 'aria-hidden': 'true' });
-  svg.append(draw('path', {
-    d: cells.map(([x, y]) => `M${x} ${y}h1v1h-1zM${4 - x} ${y}h1v1h-1z`).join(''), fill: `hsl(${hash % 360} 55% 50%)`,
-  }));
+  svg.append(
+    draw('path', {
+      d: cells.map(([x, y]) => `M${x} ${y}h1v1h-1zM${4 - x} ${y}h1v1h-1z`).join(''),
+      fill: `hsl(${hash % 360} 55% 50%)`,
+    }),
+  );
   return svg;
 }

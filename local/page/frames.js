@@ -10,7 +10,9 @@ export class Frame {
   }
 
   /** Whether the device has said who uses it. */
-  get isReady() { return this.state !== undefined; }
+  get isReady() {
+    return this.state !== undefined;
+  }
 
   /** What the device answers. See the end of device.js. */
   ask(command, details = {}) {

@@ -42,11 +42,13 @@ export function showToken(token, isDropped) {
   $('#details').hidden = !token;
   if (!token) return;
   const accessToken = element('span', { className: 'token' }, shorten(token.accessToken));
-  $('#details dl').replaceChildren(...terms([
-    ['accessToken', isDropped ? element('span', {}, element('s', {}, accessToken), ' dropped') : accessToken],
-    ['expires', element('time', { dateTime: new Date(endOf(token)).toISOString() }, localTime.format(endOf(token)))],
-    ['time left', element('span', { className: 'left' })],
-  ]));
+  $('#details dl').replaceChildren(
+    ...terms([
+      ['accessToken', isDropped ? element('span', {}, element('s', {}, accessToken), ' dropped') : accessToken],
+      ['expires', element('time', { dateTime: new Date(endOf(token)).toISOString() }, localTime.format(endOf(token)))],
+      ['time left', element('span', { className: 'left' })],
+    ]),
+  );
   showTimeLeft();
 }
 

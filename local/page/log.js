@@ -14,12 +14,15 @@ const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digi
 
 export function log(device, call) {
   const { caller, group, isLogout, method, operation, problem, status, url } = call;
-  const row = element('tr', {},
+  const row = element(
+    'tr',
+    {},
     element('td', {}, time.format()),
     element('td', {}, device, element('small', {}, element('bdi', {}, caller.name), group && `, group ${group}`)),
     element('td', {}, isLogout ? `${operation}, logout` : operation, element('code', { title: url }, `${method} ${url}`)),
     element('td', {}, element('span', { className: problem ? 'problem' : '' }, String(status)), element('small', {}, `${call.ms} ms`)),
-    element('td', {}, ...answer(call)));
+    element('td', {}, ...answer(call)),
+  );
   row.dataset.source = call.source;
   $('#log tbody').prepend(row);
   if ($('#log tbody').rows.length > MOST_ROWS) $('#log tbody').deleteRow(-1);
@@ -46,5 +49,8 @@ function show() {
   $('#clear-log').disabled = isEmpty;
 }
 
-$('#clear-log').addEventListener('click', () => { $('#log tbody').replaceChildren(); show(); });
+$('#clear-log').addEventListener('click', () => {
+  $('#log tbody').replaceChildren();
+  show();
+});
 show();

@@ -8,7 +8,10 @@ export const canLogIn = ({ auth, developmentLogin }) => auth === 'none' || devel
 /** What a request for `user` must carry, `{ headers, userInPath }`. Rejects with words for people. */
 export async function credentialsOf(user, { auth }) {
   if (auth === 'none') return { headers: {}, userInPath: true };
-  const response = await fetch(`/dev/credentials?user=${encodeURIComponent(user)}`, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
+  const response = await fetch(`/dev/credentials?user=${encodeURIComponent(user)}`, {
+    cache: 'no-store',
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
   if (!response.ok) throw new Error(`/dev/credentials answered ${response.status}: ${await response.text()}`);
   return response.json();
 }

@@ -6,8 +6,18 @@ const PATIENCE_MS = 5_000;
 const FAULTS = {
   'LiveChat is down': ['http_503', 'http_500', 'http_429', 'hang', 'hang_after', 'slow_body', 'reset_before', 'reset_after'],
   'LiveChat refuses': ['oauth_server_error', 'oauth_invalid_request', 'oauth_in_200', 'identity_exception'],
-  'LiveChat answers nonsense': ['html', 'empty', 'truncated', 'huge', 'missing_fields', 'no_cookies', 'one_cookie',
-    'expires_zero', 'expires_negative', 'expires_absurd'],
+  'LiveChat answers nonsense': [
+    'html',
+    'empty',
+    'truncated',
+    'huge',
+    'missing_fields',
+    'no_cookies',
+    'one_cookie',
+    'expires_zero',
+    'expires_negative',
+    'expires_absurd',
+  ],
   'LiveChat is odd, which does no harm': ['extra_cookies', 'expires_only'],
   'LiveChat forgets': ['other_entity'],
 };
@@ -16,8 +26,11 @@ export class Mood {
   constructor(url) {
     this.url = url;
     $('#mood').hidden = false;
-    $('#fault select').append(...Object.entries(FAULTS).map(([label, names]) => element('optgroup', { label },
-      ...names.map((value) => element('option', { value }, value.replaceAll('_', ' '))))));
+    $('#fault select').append(
+      ...Object.entries(FAULTS).map(([label, names]) =>
+        element('optgroup', { label }, ...names.map((value) => element('option', { value }, value.replaceAll('_', ' ')))),
+      ),
+    );
     $('#latency').addEventListener('input', () => this.showLatency());
     $('#latency').addEventListener('change', () => this.act('PATCH', '/sandbox/settings', { latencyMs: $('#latency').valueAsNumber }));
     $('#fault').addEventListener('submit', (event) => {
@@ -66,5 +79,7 @@ export class Mood {
     return parseJson(text);
   }
 
-  showLatency() { $('#latency-shown').textContent = `${$('#latency').value} ms`; }
+  showLatency() {
+    $('#latency-shown').textContent = `${$('#latency').value} ms`;
+  }
 }

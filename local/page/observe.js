@@ -7,8 +7,10 @@ const ROUTE = /^\/(getToken|getFreshToken|hasToken|invalidate)(\/|$)/;
 const REASONS = { miss: 'no token stored', stale: 'stored token too old', request: 'a fresh one was asked for' };
 
 export const isToken = (value) =>
-  typeof value?.entityId === 'string' && typeof value.accessToken === 'string' &&
-  typeof value.creationDate === 'number' && !Number.isNaN(new Date(value.creationDate + value.expiresIn).getTime());
+  typeof value?.entityId === 'string' &&
+  typeof value.accessToken === 'string' &&
+  typeof value.creationDate === 'number' &&
+  !Number.isNaN(new Date(value.creationDate + value.expiresIn).getTime());
 
 const ACCEPTS = {
   getToken: isToken,
@@ -26,14 +28,26 @@ export function observe(begin, done) {
     if (!operation) return fetch(resource, init);
 
     const { method = 'GET', headers = {}, body } = init;
-    const call = { ...begin(headers, url), operation, method, url: url.pathname + url.search, isLogout: Boolean(body), status: '–', source: 'none' };
+    const call = {
+      ...begin(headers, url),
+      operation,
+      method,
+      url: url.pathname + url.search,
+      isLogout: Boolean(body),
+      status: '–',
+      source: 'none',
+    };
     const start = performance.now();
     try {
       const response = await fetch(resource, init);
       read(call, response, await response.clone().text());
       return response;
     } catch (error) {
-      call.problem = { code: 'no answer', detail: error.name === 'AbortError' ? 'It took too long.' : `The connection failed (${error.message}). Is cargo local still running?` };
+      call.problem = {
+        code: 'no answer',
+        detail:
+          error.name === 'AbortError' ? 'It took too long.' : `The connection failed (${error.message}). Is cargo local still running?`,
+      };
       throw error;
     } finally {
       call.ms = Math.round(performance.now() - start);

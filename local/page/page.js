@@ -57,13 +57,17 @@ function explainCallers(config) {
   $('#callers').hidden = false;
   $('#callers-note').textContent = [
     CALLERS[auth],
-    guests && 'Whoever is not logged in is a guest, with a customer of their own. When they log in, it becomes the user’s, unless the user has one.',
+    guests &&
+      'Whoever is not logged in is a guest, with a customer of their own. When they log in, it becomes the user’s, unless the user has one.',
     !canLogIn(config) && 'This page cannot log anybody in, as the key or secret is yours: call the routes with curl.',
-  ].filter(Boolean).join(' ');
-  $('#path-note').textContent = {
-    none: 'The name in the path is the identity, unverified; without one, a guest calls.',
-    hmac: 'The name in the path is the identity, and must come with its hash.',
-  }[auth] ?? 'The token says who calls: /{user} may be left out, or must be the same user.';
+  ]
+    .filter(Boolean)
+    .join(' ');
+  $('#path-note').textContent =
+    {
+      none: 'The name in the path is the identity, unverified; without one, a guest calls.',
+      hmac: 'The name in the path is the identity, and must come with its hash.',
+    }[auth] ?? 'The token says who calls: /{user} may be left out, or must be the same user.';
   if (auth !== 'none') showCurl(config);
 }
 
@@ -71,7 +75,9 @@ async function showCurl(config) {
   const placeholder = config.auth === 'hmac' ? { 'X-User-Hash': '…' } : { Authorization: 'Bearer …' };
   const unknown = { headers: placeholder, userInPath: config.auth === 'hmac' };
   const { headers, userInPath } = canLogIn(config) ? await credentialsOf('alice', config).catch(() => unknown) : unknown;
-  const carried = Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}' `).join('');
+  const carried = Object.entries(headers)
+    .map(([name, value]) => `-H '${name}: ${value}' `)
+    .join('');
   $('#curl').textContent = `curl -i ${carried}${location.origin}/getToken${userInPath ? '/alice' : ''}`;
 }
 
@@ -84,7 +90,9 @@ async function copyCurl() {
     getSelection().selectAllChildren($('#curl'));
     $('#copy').textContent = 'Selected';
   }
-  setTimeout(() => { $('#copy').textContent = 'Copy'; }, 2_000);
+  setTimeout(() => {
+    $('#copy').textContent = 'Copy';
+  }, 2_000);
 }
 
 function update() {

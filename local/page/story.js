@@ -22,12 +22,18 @@ export async function tryIt(frames, mood) {
   const failed = calls.length - answered.length;
   const entities = new Set(answered).size;
   const made = before && after ? after.customers - before.customers : undefined;
-  const result = element('dl', { className: 'result' }, ...terms([
-    [`answers in ${ms} ms`, answered.length],
-    failed && ['failed, see the log', failed],
-    [entities === 1 ? 'entityId' : 'entityIds', entities],
-    made !== undefined && [made === 1 ? 'customer made' : 'customers made', made],
-  ].filter(Boolean)));
+  const result = element(
+    'dl',
+    { className: 'result' },
+    ...terms(
+      [
+        [`answers in ${ms} ms`, answered.length],
+        failed && ['failed, see the log', failed],
+        [entities === 1 ? 'entityId' : 'entityIds', entities],
+        made !== undefined && [made === 1 ? 'customer made' : 'customers made', made],
+      ].filter(Boolean),
+    ),
+  );
   const isGood = failed === 0 && entities === 1 && (made ?? 1) === 1;
   result.dataset.ok = isGood;
   $('#try-result').replaceChildren(result);

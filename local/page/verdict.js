@@ -20,7 +20,11 @@ function verdict(a, b, isSandbox) {
   const [here, there] = a.state?.entityId ? [a, b] : [b, a];
   if (!here.state?.entityId) return ['none', 'Nobody has a chat yet', 'Log in as the same person on both devices, or press Try it.'];
   if (!there.state?.entityId) {
-    return ['none', `${Who(here)} has a customer on the ${here.name.toLowerCase()}`, `Now the ${there.name.toLowerCase()}: log in as the same person.`];
+    return [
+      'none',
+      `${Who(here)} has a customer on the ${here.name.toLowerCase()}`,
+      `Now the ${there.name.toLowerCase()}: log in as the same person.`,
+    ];
   }
   const isSame = a.state.entityId === b.state.entityId;
   if (a.state.caller.key !== b.state.caller.key) {
@@ -33,6 +37,9 @@ function verdict(a, b, isSandbox) {
     return ['two', `One user, two groups, ${isSame ? 'one customer' : 'two customers'}`, 'Each group has an identity of its own.'];
   }
   if (isSame) return ['same', 'Same customer on both devices', `${who(a)} is one customer, with one chat.`];
-  return ['wrong', `Two different customers for ${who(a)}`,
-    `The chat history is split. ${isSandbox ? 'If the sandbox was told to forget, press getFreshToken on both; if not, this' : 'This'} is a fault.`];
+  return [
+    'wrong',
+    `Two different customers for ${who(a)}`,
+    `The chat history is split. ${isSandbox ? 'If the sandbox was told to forget, press getFreshToken on both; if not, this' : 'This'} is a fault.`,
+  ];
 }

@@ -19,17 +19,20 @@ export class Widget {
     this.isOpen = true;
     const { organizationId, licenseId } = this.#config;
     const account = organizationId ? { organizationId } : { license: licenseId };
-    this.#settled = this.#settled.then(() => new Promise((resolve) => {
-      window.__lc = { ...account, ...(group !== undefined && { group }), custom_identity_provider: provider };
-      window.LC_API = { on_after_load: resolve };
-      window.LiveChatWidget ??= queue();
-      const script = Object.assign(document.createElement('script'), { async: true, src: SCRIPT });
-      script.addEventListener('error', () => {
-        this.#say(`LiveChat’s widget cannot be loaded from ${SCRIPT}.`);
-        resolve();
-      });
-      document.head.append(script);
-    }));
+    this.#settled = this.#settled.then(
+      () =>
+        new Promise((resolve) => {
+          window.__lc = { ...account, ...(group !== undefined && { group }), custom_identity_provider: provider };
+          window.LC_API = { on_after_load: resolve };
+          window.LiveChatWidget ??= queue();
+          const script = Object.assign(document.createElement('script'), { async: true, src: SCRIPT });
+          script.addEventListener('error', () => {
+            this.#say(`LiveChat’s widget cannot be loaded from ${SCRIPT}.`);
+            resolve();
+          });
+          document.head.append(script);
+        }),
+    );
   }
 
   close() {

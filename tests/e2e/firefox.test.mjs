@@ -31,20 +31,34 @@ async function newDevice() {
 /** The shop in a new tab, as `user`, or as a guest. */
 async function open(device, user, { path = '/', ...options } = {}) {
   const page = await device.newPage();
-  const session = user && await local.session(user);
+  const session = user && (await local.session(user));
   const given = { baseUrl: local.api, ...(path === '/' && { token: true }), ...options };
   const provide = async () => {
-    await page.evaluate((token) => { shop.session = token; }, session);
+    await page.evaluate((token) => {
+      shop.session = token;
+    }, session);
     await page.evaluate((all) => shop.provide(all), given);
   };
   await page.goto(shop.origin + path);
   await provide();
   return {
     page,
-    call: (operation) => within(60_000, page.evaluate((name) => shop.call(name), operation), () => `an answer of ${operation}`),
+    call: (operation) =>
+      within(
+        60_000,
+        page.evaluate((name) => shop.call(name), operation),
+        () => `an answer of ${operation}`,
+      ),
     /** The operations that were asked of our API. */
-    requests: () => page.evaluate((api) => performance.getEntriesByType('resource')
-      .filter(({ name }) => name.startsWith(api)).map(({ name }) => new URL(name).pathname.slice(1)), local.api),
+    requests: () =>
+      page.evaluate(
+        (api) =>
+          performance
+            .getEntriesByType('resource')
+            .filter(({ name }) => name.startsWith(api))
+            .map(({ name }) => new URL(name).pathname.slice(1)),
+        local.api,
+      ),
     reload: async () => {
       await page.reload();
       await provide();
@@ -62,10 +76,13 @@ test('a page costs one call, and nothing that the script does is against its pol
   const violations = await tab.page.evaluate(() => shop.violations);
   // Firefox asks for it by itself, sometimes before this, and reports it like what the page does.
   const ofFirefox = `img-src ${shop.origin}/favicon.ico`;
-  assert.deepEqual(violations.filter((violation) => violation !== ofFirefox), []);
+  assert.deepEqual(
+    violations.filter((violation) => violation !== ofFirefox),
+    [],
+  );
 });
 
-test('two devices of one user are one customer, and a fresh token of one tab is every tab\'s', async () => {
+test("two devices of one user are one customer, and a fresh token of one tab is every tab's", async () => {
   const user = newUser();
   const laptop = await newDevice();
   const tabs = [await open(laptop, user), await open(laptop, user)];
@@ -105,7 +122,7 @@ test('a guest goes on as the user who logs in, and a logout ends it in all tabs'
   assert.notEqual((await next.call('getToken')).value.entityId, guest, 'whoever comes next is somebody else');
 });
 
-test('errors are those that LiveChat\'s clients understand', async () => {
+test("errors are those that LiveChat's clients understand", async () => {
   const tab = await open(await newDevice(), newUser());
   await sandbox.fail('http_503', 10);
   const { error } = await tab.call('getToken');

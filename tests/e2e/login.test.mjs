@@ -17,7 +17,7 @@ after(() => world.stop());
 
 /** The page, with what a person sees and does on it. `requests` are its calls of the four routes. */
 async function openPage(browser) {
-  const page = await (browser ?? await world.newDevice()).newPage();
+  const page = await (browser ?? (await world.newDevice())).newPage();
   const requests = [];
   page.on('request', (request) => {
     if (!/^\/(get(Fresh)?Token|hasToken|invalidate)\b/.test(new URL(request.url()).pathname)) return;
@@ -29,7 +29,11 @@ async function openPage(browser) {
   await devicesAreThere(page);
   await page.locator('#callers', { hasText: 'AUTH=jwt, guests' }).waitFor();
   return {
-    page, requests, rows: page.locator('#log tbody tr[data-source]'), a: device(page, 'Laptop'), b: device(page, 'Phone'),
+    page,
+    requests,
+    rows: page.locator('#log tbody tr[data-source]'),
+    a: device(page, 'Laptop'),
+    b: device(page, 'Phone'),
     verdict: (kind) => page.locator(`#verdict[data-verdict=${kind}]`).waitFor(),
   };
 }

@@ -17,7 +17,11 @@ async function startProvider() {
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const client = (client_id, alg) => ({
-    client_id, client_secret: SECRET, grant_types: ['client_credentials'], response_types: [], redirect_uris: [],
+    client_id,
+    client_secret: SECRET,
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
     id_token_signed_response_alg: alg,
   });
   const oidc = new Provider(issuer, {
@@ -45,14 +49,21 @@ async function startProvider() {
       assert.ok(token, JSON.stringify(rest));
       return token;
     },
-    stop: () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); }),
+    stop: () =>
+      new Promise((closed) => {
+        server.closeAllConnections();
+        server.close(closed);
+      }),
   };
 }
 
 before(async () => {
   provider = await startProvider();
   local = await startLocal([], {
-    AUTH: 'jwt', JWT_JWKS_URL: await provider.jwks(), JWT_ISSUER: provider.issuer, JWT_AUDIENCE: `urn:${AUDIENCE}`,
+    AUTH: 'jwt',
+    JWT_JWKS_URL: await provider.jwks(),
+    JWT_ISSUER: provider.issuer,
+    JWT_AUDIENCE: `urn:${AUDIENCE}`,
   });
 });
 after(async () => {

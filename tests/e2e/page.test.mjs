@@ -44,7 +44,7 @@ async function openPage({ viewport, colorScheme } = {}) {
         return { source: await row.getAttribute('data-source'), text: await row.innerText() };
       },
       async openHood() {
-        if (!await root.locator('#hood').evaluate((hood) => hood.open)) await root.locator('summary').click();
+        if (!(await root.locator('#hood').evaluate((hood) => hood.open))) await root.locator('summary').click();
       },
       /** Presses the operation's button; resolves with what the device then says of it. */
       async press(operation) {

@@ -23,7 +23,7 @@ after(() => world.stop());
 
 /** A page whose user is logged in. */
 async function openAs(user, device, options = {}) {
-  const tab = await shop.open(device ?? await world.newDevice());
+  const tab = await shop.open(device ?? (await world.newDevice()));
   await tab.setSession(await session(user));
   await tab.provide({ token: true, ...options });
   return tab;
@@ -34,22 +34,30 @@ const liveChatCalls = async () => (await sandbox.state()).calls.token;
 /** Holds the answer to the next call of an operation back: `answered` once the backend has given it, and until `release`. */
 async function holdBack(tab, operation) {
   let release;
-  const released = new Promise((resolve) => { release = resolve; });
+  const released = new Promise((resolve) => {
+    release = resolve;
+  });
   let answer;
-  const answered = new Promise((resolve) => { answer = resolve; });
-  await tab.page.route(`**/${operation}`, async (route) => {
-    const response = await route.fetch();
-    answer();
-    await released;
-    // Nobody waits for it any more, if the page has given up.
-    await route.fulfill({ response }).catch(() => {});
-  }, { times: 1 });
+  const answered = new Promise((resolve) => {
+    answer = resolve;
+  });
+  await tab.page.route(
+    `**/${operation}`,
+    async (route) => {
+      const response = await route.fetch();
+      answer();
+      await released;
+      // Nobody waits for it any more, if the page has given up.
+      await route.fulfill({ response }).catch(() => {});
+    },
+    { times: 1 },
+  );
   return { release, answered: () => within(7_000, answered, () => `an answer to ${operation}`) };
 }
 
 // ---- what it costs
 
-test('a new user\'s page costs one call, and one to LiveChat; a returning user\'s one and none', async (t) => {
+test("a new user's page costs one call, and one to LiveChat; a returning user's one and none", async (t) => {
   const user = newUser();
   const first = await openAs(user);
   const customer = await first.connect();
@@ -76,7 +84,7 @@ test('with sessionStorage, the next page of the tab costs nothing', async () => 
   assert.deepEqual([tab.requests, await liveChatCalls()], [[], 1]);
 });
 
-test('what one user left in sessionStorage is not the next user\'s', async () => {
+test("what one user left in sessionStorage is not the next user's", async () => {
   const [ann, ben] = [newUser('ann'), newUser('ben')];
   const tab = await openAs(ann, undefined, { user: ann, cache: 'session' });
   const anns = await tab.token();
@@ -99,7 +107,7 @@ test('any number of calls at once are one', async () => {
   assert.deepEqual(tab.requests, ['getToken', 'getFreshToken']);
 });
 
-test('the session\'s token is asked for anew with each request', async () => {
+test("the session's token is asked for anew with each request", async () => {
   const tab = await openAs(newUser());
   await tab.token();
   await tab.setSession('expired');
@@ -108,15 +116,17 @@ test('the session\'s token is asked for anew with each request', async () => {
 
 // ---- the four functions
 
-test('each function gives a promise, of what LiveChat\'s clients expect', async () => {
+test("each function gives a promise, of what LiveChat's clients expect", async () => {
   const tab = await openAs(newUser());
   const promises = await tab.page.evaluate(async () => {
     const functions = shop.provider();
-    return Promise.all(['hasToken', 'getToken', 'getFreshToken', 'invalidate'].map(async (name) => {
-      const given = functions[name]();
-      await given;
-      return given instanceof Promise;
-    }));
+    return Promise.all(
+      ['hasToken', 'getToken', 'getFreshToken', 'invalidate'].map(async (name) => {
+        const given = functions[name]();
+        await given;
+        return given instanceof Promise;
+      }),
+    );
   });
   assert.deepEqual(promises, [true, true, true, true]);
   const token = await tab.token();
@@ -182,13 +192,18 @@ test('an answer that a newer token has overtaken is not given', async () => {
 
 test('a token that nears its end is not kept: 65 minutes, or a quarter of a short life', async () => {
   for (const [lifetimeMs, ageMs, calls] of [
-    [8 * HOUR, 6 * HOUR + 54 * MINUTE, 1], [8 * HOUR, 6 * HOUR + 56 * MINUTE, 2], [HOUR, 44 * MINUTE, 1], [HOUR, 46 * MINUTE, 2],
+    [8 * HOUR, 6 * HOUR + 54 * MINUTE, 1],
+    [8 * HOUR, 6 * HOUR + 56 * MINUTE, 2],
+    [HOUR, 44 * MINUTE, 1],
+    [HOUR, 46 * MINUTE, 2],
   ]) {
     const tab = await openAs(newUser());
-    await tab.page.route('**/getToken', (route) => route.fulfill({
-      json: { accessToken: 'a', entityId: 'e', expiresIn: lifetimeMs, tokenType: 'Bearer', creationDate: Date.now() - ageMs },
-      headers: { 'Access-Control-Allow-Origin': shop.origin, 'Access-Control-Expose-Headers': 'date', Date: new Date().toUTCString() },
-    }));
+    await tab.page.route('**/getToken', (route) =>
+      route.fulfill({
+        json: { accessToken: 'a', entityId: 'e', expiresIn: lifetimeMs, tokenType: 'Bearer', creationDate: Date.now() - ageMs },
+        headers: { 'Access-Control-Allow-Origin': shop.origin, 'Access-Control-Expose-Headers': 'date', Date: new Date().toUTCString() },
+      }),
+    );
     await tab.token();
     await tab.token();
     assert.equal(tab.requests.length, calls, `a token of ${lifetimeMs / MINUTE} min that is ${ageMs / MINUTE} min old`);
@@ -221,7 +236,11 @@ for (const aheadHours of [-5, 9]) {
 
 // ---- errors
 
-const problem = (status, code, more = {}) => ({ status, contentType: 'application/problem+json', body: JSON.stringify({ title: 't', status, code, detail: `what to do about ${code}`, requestId: 'r-1', ...more }) });
+const problem = (status, code, more = {}) => ({
+  status,
+  contentType: 'application/problem+json',
+  body: JSON.stringify({ title: 't', status, code, detail: `what to do about ${code}`, requestId: 'r-1', ...more }),
+});
 
 for (const [answer, code, message] of [
   [problem(401, 'unauthenticated'), IDENTITY, 'unauthenticated'],
@@ -243,7 +262,12 @@ for (const [answer, code, message] of [
 ]) {
   test(`${answer.status} ${answer.body ?? JSON.stringify(answer.json)} is ${code} ${message}`, async () => {
     const tab = await openAs(newUser());
-    await tab.page.route('**/getToken', (route) => route.fulfill({ ...answer, headers: { 'Content-Type': answer.contentType ?? 'text/html', 'Access-Control-Allow-Origin': shop.origin } }));
+    await tab.page.route('**/getToken', (route) =>
+      route.fulfill({
+        ...answer,
+        headers: { 'Content-Type': answer.contentType ?? 'text/html', 'Access-Control-Allow-Origin': shop.origin },
+      }),
+    );
     const error = await tab.error();
     assert.deepEqual([error.code, error.message, error.status], [code, message, answer.status]);
     assert.match(error.detail, /\S/);
@@ -257,7 +281,7 @@ for (const [answer, code, message] of [
   });
 }
 
-test('LiveChat\'s own refusal comes through, with what to do', async () => {
+test("LiveChat's own refusal comes through, with what to do", async () => {
   await sandbox.fail('oauth_invalid_request', 10);
   const error = await (await openAs(newUser())).error();
   assert.deepEqual([error.code, error.message, error.status], [OAUTH, 'invalid_request', 502]);
@@ -281,7 +305,9 @@ test('a backend that answers nothing, and a session that never comes: after the 
   await answered();
   release();
 
-  await slow.page.evaluate(() => { shop.session = new Promise(() => {}); });
+  await slow.page.evaluate(() => {
+    shop.session = new Promise(() => {});
+  });
   await slow.provide({ token: true, timeout: 300 });
   const other = await within(7_000, slow.error(), () => 'an error');
   assert.equal(other.message, 'temporarily_unavailable');
@@ -290,22 +316,31 @@ test('a backend that answers nothing, and a session that never comes: after the 
 
 test('while the backend fails, calls become rare, and stop in the time that Retry-After names', async () => {
   const tab = await openAs(newUser());
-  await tab.page.route('**/getToken', (route) => route.fulfill({ ...problem(503, 'busy'), headers: { 'Access-Control-Allow-Origin': shop.origin } }));
+  await tab.page.route('**/getToken', (route) =>
+    route.fulfill({ ...problem(503, 'busy'), headers: { 'Access-Control-Allow-Origin': shop.origin } }),
+  );
   await tab.page.evaluate(async () => {
     const end = Date.now() + 4_000;
     while (Date.now() < end) {
-      await shop.provider().getToken().catch(() => {});
-      await new Promise((next) => { setTimeout(next, 5); });
+      await shop
+        .provider()
+        .getToken()
+        .catch(() => {});
+      await new Promise((next) => {
+        setTimeout(next, 5);
+      });
     }
   });
   assert.ok(tab.requests.length >= 2 && tab.requests.length <= 6, `${tab.requests.length} calls in 4 s`);
   assert.equal(tab.console.filter((line) => line.startsWith('livechat-cip: ')).length, tab.requests.length);
 
   const asked = await openAs(newUser());
-  await asked.page.route('**/getToken', (route) => route.fulfill({
-    ...problem(429, 'rate_limited'),
-    headers: { 'Access-Control-Allow-Origin': shop.origin, 'Access-Control-Expose-Headers': 'retry-after', 'Retry-After': '30' },
-  }));
+  await asked.page.route('**/getToken', (route) =>
+    route.fulfill({
+      ...problem(429, 'rate_limited'),
+      headers: { 'Access-Control-Allow-Origin': shop.origin, 'Access-Control-Expose-Headers': 'retry-after', 'Retry-After': '30' },
+    }),
+  );
   for (let i = 0; i < 5; i += 1) assert.equal((await asked.error()).detail, 'what to do about rate_limited');
   assert.equal(asked.requests.length, 1);
 });
@@ -331,8 +366,12 @@ test('nobody is logged in and there are no guests: no call, no word, and the SDK
 test('options that make no sense are refused in words', async () => {
   const tab = await shop.open(await world.newDevice());
   for (const [options, words] of [
-    [{ baseUrl: '' }, /baseUrl/], [{ user: '' }, /user/], [{ user: '..' }, /user/], [{ userHash: 'a' }, /userHash.*user/],
-    [{ cache: 'session', token: 'x' }, /cache.*user/], [{ cache: 'session' }, /cache.*user/],
+    [{ baseUrl: '' }, /baseUrl/],
+    [{ user: '' }, /user/],
+    [{ user: '..' }, /user/],
+    [{ userHash: 'a' }, /userHash.*user/],
+    [{ cache: 'session', token: 'x' }, /cache.*user/],
+    [{ cache: 'session' }, /cache.*user/],
   ]) {
     await assert.rejects(tab.provide(options), (error) => words.test(error.message) && error.message.includes('createIdentityProvider'));
   }
@@ -360,10 +399,12 @@ test('a guest is the same guest on the next page, and becomes the user who logs 
 test('two tabs of a first visit are one guest', async () => {
   const device = await world.newDevice();
   const tabs = await Promise.all([1, 2, 3].map(() => shop.open(device)));
-  const tokens = await Promise.all(tabs.map(async (tab) => {
-    await tab.provide({ token: true, guest: true });
-    return tab.token();
-  }));
+  const tokens = await Promise.all(
+    tabs.map(async (tab) => {
+      await tab.provide({ token: true, guest: true });
+      return tab.token();
+    }),
+  );
   assert.equal(new Set(tokens.map(({ entityId }) => entityId)).size, 1);
   assert.equal((await sandbox.state()).customers, 1);
 });
@@ -437,7 +478,7 @@ test('a logout in the pause after failures is told to the backend', async () => 
   assert.equal(await tab.logout(), true);
 });
 
-test('an answer that comes after the logout is nobody\'s', async () => {
+test("an answer that comes after the logout is nobody's", async () => {
   const tab = await openAs(newUser());
   const { release, answered } = await holdBack(tab, 'getToken');
   const late = tab.error();
@@ -469,7 +510,9 @@ test('a call that is under way while another provider takes over is answered, an
   const { release, answered } = await holdBack(tab, 'getToken');
   const early = tab.token();
   await answered();
-  await tab.page.evaluate(() => { shop.former = shop.provider; });
+  await tab.page.evaluate(() => {
+    shop.former = shop.provider;
+  });
   await tab.provide({ token: true });
   await tab.call('hasToken');
   release();
@@ -482,7 +525,9 @@ test('a call that is under way while another provider takes over is answered, an
 
 test('a backend that takes every guest for gone is asked twice, not for ever', async () => {
   const tab = await shop.open(await world.newDevice());
-  await tab.page.route('**/getToken', (route) => route.fulfill({ ...problem(410, 'guest_gone'), headers: { 'Access-Control-Allow-Origin': shop.origin } }));
+  await tab.page.route('**/getToken', (route) =>
+    route.fulfill({ ...problem(410, 'guest_gone'), headers: { 'Access-Control-Allow-Origin': shop.origin } }),
+  );
   await tab.provide({ token: true, guest: true });
   const error = await tab.error();
   assert.deepEqual([error.code, error.message, tab.requests.length], [IDENTITY, 'guest_gone', 2]);
@@ -501,7 +546,7 @@ test('scopes of one origin have guests and logouts of their own', async () => {
 
 // ---- tabs
 
-test('a fresh token of one tab is every tab\'s', async () => {
+test("a fresh token of one tab is every tab's", async () => {
   const device = await world.newDevice();
   const user = newUser();
   const [one, two, stranger] = [await openAs(user, device), await openAs(user, device), await openAs(newUser(), device)];
@@ -512,7 +557,7 @@ test('a fresh token of one tab is every tab\'s', async () => {
   const fresh = await one.token('getFreshToken');
   await eventually(async () => (await two.token()).accessToken === fresh.accessToken, 'the fresh token in the other tab');
   assert.deepEqual(two.requests, ['getToken']);
-  assert.equal((await stranger.token()).accessToken, other.accessToken, 'another user\'s tab');
+  assert.equal((await stranger.token()).accessToken, other.accessToken, "another user's tab");
 });
 
 // ---- the page

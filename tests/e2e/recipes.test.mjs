@@ -21,7 +21,9 @@ afterEach(async () => {
 after(() => world.stop());
 
 const PHONE = {
-  viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true,
+  viewport: { width: 390, height: 844 },
+  isMobile: true,
+  hasTouch: true,
   userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148',
 };
 /** What the visitor does; in an app, the app does it. */
@@ -63,16 +65,28 @@ class Visitor {
       await route.fulfill({ body: '' });
     };
     await device.route(`${shop.origin}/session`, async (route) => route.fulfill({ body: await visitor.session() }));
-    await device.route(`${shop.origin}/login`, change(() => visitor.nextUser));
-    await device.route(`${shop.origin}/logout`, change(() => undefined));
-    await device.route('https://cdn.livechatinc.com/tracking.js', (route) => route.fulfill({ body: tracking, contentType: 'text/javascript' }));
+    await device.route(
+      `${shop.origin}/login`,
+      change(() => visitor.nextUser),
+    );
+    await device.route(
+      `${shop.origin}/logout`,
+      change(() => undefined),
+    );
+    await device.route('https://cdn.livechatinc.com/tracking.js', (route) =>
+      route.fulfill({ body: tracking, contentType: 'text/javascript' }),
+    );
     if (name === 'webview') {
       await device.exposeFunction('nativeBridge', () => visitor.session());
-      await device.addInitScript(() => { window.webkit = { messageHandlers: { session: { postMessage: () => window.nativeBridge() } } }; });
+      await device.addInitScript(() => {
+        window.webkit = { messageHandlers: { session: { postMessage: () => window.nativeBridge() } } };
+      });
     }
     await device.addInitScript(() => {
       window.violations = [];
-      addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) => violations.push(`${violatedDirective} ${blockedURI}`));
+      addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) =>
+        violations.push(`${violatedDirective} ${blockedURI}`),
+      );
       // Whose chat was on the page, and null when there was none.
       window.shown = [];
       new MutationObserver(() => {
@@ -94,9 +108,14 @@ class Visitor {
 
   /** Whose chat the page shows, once it shows one. `changes`: how often that has changed by then. */
   async chat(tab, changes = 1) {
-    const handle = await tab.page.waitForFunction((n) => shown.length >= n && shown.at(-1), changes).catch(async (error) => {
-      throw new Error(`no chat: ${JSON.stringify(await tab.page.evaluate(() => ({ shown, violations })))} ${tab.requests} ${tab.console}`, { cause: error });
-    });
+    const handle = await tab.page
+      .waitForFunction((n) => shown.length >= n && shown.at(-1), changes)
+      .catch(async (error) => {
+        throw new Error(
+          `no chat: ${JSON.stringify(await tab.page.evaluate(() => ({ shown, violations })))} ${tab.requests} ${tab.console}`,
+          { cause: error },
+        );
+      });
     return handle.jsonValue();
   }
 }
@@ -104,7 +123,10 @@ class Visitor {
 const shown = ({ page }) => page.evaluate(() => window.shown);
 const assertClean = async (tab) => assert.deepEqual([await tab.page.evaluate(() => violations), tab.console], [[], []]);
 /** Sees to it that the page stays. */
-const mark = ({ page }) => page.evaluate(() => { window.isSamePage = true; });
+const mark = ({ page }) =>
+  page.evaluate(() => {
+    window.isSamePage = true;
+  });
 const isMarked = ({ page }) => page.evaluate(() => window.isSamePage === true);
 
 for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 'webview']) {
@@ -148,7 +170,10 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
     await tab.page.waitForTimeout(500);
     assert.deepEqual(await shown(tab), [ann, null, ben]);
     assert.deepEqual(tab.requests, ['getToken', 'invalidate', 'getToken']);
-    assert.deepEqual(tab.logins.map(({ customerId }) => customerId), [ann, ben]);
+    assert.deepEqual(
+      tab.logins.map(({ customerId }) => customerId),
+      [ann, ben],
+    );
     assert.ok(await isMarked(tab), 'without a page load');
     await assertClean(tab);
 
@@ -168,7 +193,9 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
 
     visitor.nextUser = newUser('ben');
     await visitor.does.logIn(two, visitor);
-    const ben = await two.page.waitForFunction((before) => shown.at(-1) !== before && shown.at(-1), ann).then((handle) => handle.jsonValue());
+    const ben = await two.page
+      .waitForFunction((before) => shown.at(-1) !== before && shown.at(-1), ann)
+      .then((handle) => handle.jsonValue());
     const elsewhere = await Visitor.arrive(name, visitor.user);
     assert.equal(await elsewhere.chat(await elsewhere.open()), ben);
     await assertClean(two);
@@ -178,14 +205,20 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
   test(`${name}: a login while the guest's widget starts is not lost (guards against: LiveChat's script keeps the first identity)`, async () => {
     const visitor = await Visitor.arrive(name);
     let release;
-    const released = new Promise((resolve) => { release = resolve; });
+    const released = new Promise((resolve) => {
+      release = resolve;
+    });
     const held = new Promise((resolve) => {
-      visitor.device.route(`${local.api}/getToken`, async (route) => {
-        resolve();
-        await released;
-        // Nobody waits for it any more, if there is another page.
-        await route.fallback().catch(() => {});
-      }, { times: 1 });
+      visitor.device.route(
+        `${local.api}/getToken`,
+        async (route) => {
+          resolve();
+          await released;
+          // Nobody waits for it any more, if there is another page.
+          await route.fallback().catch(() => {});
+        },
+        { times: 1 },
+      );
     });
     const tab = await visitor.open();
     await mark(tab);
@@ -203,7 +236,7 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
   });
 }
 
-test('the README\'s lines are in time for LiveChat\'s script (guards against: it starts without an identity provider)', async () => {
+test("the README's lines are in time for LiveChat's script (guards against: it starts without an identity provider)", async () => {
   const user = newUser();
   const visitor = await Visitor.arrive('readme', user);
   const tab = await visitor.open();

@@ -42,7 +42,10 @@ try {
   const verdict = await page.locator('#verdict').boundingBox();
   const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(verdict.y + verdict.height + 8) };
   await page.evaluate(() => document.activeElement.blur());
-  for (const [name, colorScheme] of [['page', 'light'], ['page-dark', 'dark']]) {
+  for (const [name, colorScheme] of [
+    ['page', 'light'],
+    ['page-dark', 'dark'],
+  ]) {
     await page.emulateMedia({ colorScheme });
     await page.screenshot({ path: `${FOLDER}${name}.png`, clip, animations: 'disabled', caret: 'hide' });
   }

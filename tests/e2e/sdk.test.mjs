@@ -31,7 +31,7 @@ test('two devices of one user log in as one customer (guards against: an identit
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('two users on one device log in as two customers (guards against: another user\'s token)', async () => {
+test("two users on one device log in as two customers (guards against: another user's token)", async () => {
   const device = await world.newDevice();
   const ann = await (await world.visit(device, newUser('ann'))).login();
   const ben = await (await world.visit(device, newUser('ben'))).login();
@@ -79,7 +79,7 @@ test('a token lives 28800000 ms from now, so the next page load keeps it (guards
 });
 
 test('a token with under an hour left is renewed for the same customer (guards against: an invalidate that forgets the identity)', async () => {
-  await sandbox.set({ expiresIn: 50 * MINUTE / SECOND });
+  await sandbox.set({ expiresIn: (50 * MINUTE) / SECOND });
   const user = newUser();
   const device = await world.newDevice();
   const old = await (await world.visit(device, user)).call('getToken');
@@ -138,7 +138,7 @@ test('a login that LiveChat refuses is repeated once, with a newer token (guards
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('a returning user logs in while LiveChat\'s account service is down (guards against: needless token calls)', async () => {
+test("a returning user logs in while LiveChat's account service is down (guards against: needless token calls)", async () => {
   const user = newUser();
   const device = await world.newDevice();
   const customer = await (await world.visit(device, user)).login();

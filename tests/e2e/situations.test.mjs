@@ -16,17 +16,21 @@ afterEach(async () => {
 after(() => world.stop());
 
 async function openAs(user, options = {}, device = undefined) {
-  const tab = await shop.open(device ?? await world.newDevice());
+  const tab = await shop.open(device ?? (await world.newDevice()));
   await tab.provide({ user, ...options });
   return tab;
 }
 
-const connections = (tab, times) => tab.page.waitForFunction(
-  (n) => shop.events.filter(([name]) => name === 'connected').length >= n, times);
+const connections = (tab, times) =>
+  tab.page.waitForFunction((n) => shop.events.filter(([name]) => name === 'connected').length >= n, times);
 /** Why the SDK gave up; after the reasons here, it comes back by itself. */
-const end = (tab) => tab.page.waitForFunction(
-  (passing) => shop.events.find(([name, reason]) => name === 'disconnected' && !passing.includes(reason))?.[1],
-  ['connection_lost', 'access_token_expired', 'access_token_revoked']).then((reason) => reason.jsonValue());
+const end = (tab) =>
+  tab.page
+    .waitForFunction(
+      (passing) => shop.events.find(([name, reason]) => name === 'disconnected' && !passing.includes(reason))?.[1],
+      ['connection_lost', 'access_token_expired', 'access_token_revoked'],
+    )
+    .then((reason) => reason.jsonValue());
 
 test('page load: getToken once', async () => {
   const tab = await openAs(newUser());
@@ -40,7 +44,14 @@ test('a kept token with under an hour left: invalidate, getFreshToken, the same 
   const old = await tab.token();
   const customer = await tab.connect();
   assert.equal(customer, old.entityId);
-  await tab.page.waitForFunction((token) => shop.provider().getToken().then(({ accessToken }) => accessToken !== token), old.accessToken);
+  await tab.page.waitForFunction(
+    (token) =>
+      shop
+        .provider()
+        .getToken()
+        .then(({ accessToken }) => accessToken !== token),
+    old.accessToken,
+  );
   assert.deepEqual(tab.requests, ['getToken', 'invalidate', 'getFreshToken']);
   assert.equal((await sandbox.state()).customers, 1);
 });
@@ -61,7 +72,10 @@ test('push access_token_expired: getFreshToken, and a login with that', async ()
   await connections(tab, 2);
   assert.deepEqual(tab.requests, ['getToken', 'getFreshToken']);
   assert.notEqual(tab.logins[1].accessToken, tab.logins[0].accessToken);
-  assert.deepEqual(tab.logins.map(({ customerId }) => customerId), [customer, customer]);
+  assert.deepEqual(
+    tab.logins.map(({ customerId }) => customerId),
+    [customer, customer],
+  );
 });
 
 test('push access_token_revoked, and the user may still call: one more login, with a fresh token', async () => {
@@ -73,17 +87,24 @@ test('push access_token_revoked, and the user may still call: one more login, wi
   await livechat.disconnect('access_token_revoked');
   await connections(tab, 2);
   assert.deepEqual(tab.requests, ['getToken', 'getFreshToken']);
-  assert.deepEqual(tab.logins.map(({ customerId }) => customerId), [customer, null, customer]);
+  assert.deepEqual(
+    tab.logins.map(({ customerId }) => customerId),
+    [customer, null, customer],
+  );
 });
 
-test('push access_token_revoked, and the user\'s session is over: the SDK stops, and calls no more', async () => {
+test("push access_token_revoked, and the user's session is over: the SDK stops, and calls no more", async () => {
   const tab = await openAs(newUser());
   await tab.connect();
   const { accessToken } = await tab.token();
-  await tab.page.route(/get(Fresh)?Token/, (route) => route.fulfill({
-    status: 401, contentType: 'application/problem+json', headers: { 'Access-Control-Allow-Origin': shop.origin },
-    body: JSON.stringify({ code: 'unauthenticated', detail: 'log in', requestId: 'r' }),
-  }));
+  await tab.page.route(/get(Fresh)?Token/, (route) =>
+    route.fulfill({
+      status: 401,
+      contentType: 'application/problem+json',
+      headers: { 'Access-Control-Allow-Origin': shop.origin },
+      body: JSON.stringify({ code: 'unauthenticated', detail: 'log in', requestId: 'r' }),
+    }),
+  );
   await fetch(`${sandbox.url}/v2/customer/token`, { method: 'DELETE', headers: { authorization: `Bearer ${accessToken}` } });
   await livechat.disconnect('access_token_revoked');
   assert.equal(await end(tab), 'unauthenticated');
@@ -103,14 +124,14 @@ test('the backend is down: the SDK tries again, and is in as soon as it is back'
   assert.ok(tab.requests.length <= 3, String(tab.requests));
 });
 
-test('LiveChat refuses the backend\'s settings: the SDK stops, with LiveChat\'s own word', async () => {
+test("LiveChat refuses the backend's settings: the SDK stops, with LiveChat's own word", async () => {
   await sandbox.fail('oauth_invalid_request', 1_000);
   const tab = await openAs(newUser());
   assert.deepEqual(await tab.connect(), { reason: 'invalid_request' });
   assert.deepEqual(tab.requests, ['getToken']);
 });
 
-test('LiveChat has forgotten the customer: this page ends, and the next one is the new customer\'s', async () => {
+test("LiveChat has forgotten the customer: this page ends, and the next one is the new customer's", async () => {
   const user = newUser();
   const tab = await openAs(user);
   const former = await tab.connect();
@@ -142,7 +163,9 @@ test('a file is uploaded while the backend is gone: with the token at hand (the 
     authorization = await route.request().headerValue('authorization');
     await route.fulfill({ json: { url: 'https://cdn.livechat-files.com/a.txt' }, headers: { 'Access-Control-Allow-Origin': shop.origin } });
   });
-  const uploaded = await tab.page.evaluate(() => shop.sdk.uploadFile({ file: new File(['hello'], 'a.txt', { type: 'text/plain' }) }).promise);
+  const uploaded = await tab.page.evaluate(
+    () => shop.sdk.uploadFile({ file: new File(['hello'], 'a.txt', { type: 'text/plain' }) }).promise,
+  );
   assert.equal(uploaded.url, 'https://cdn.livechat-files.com/a.txt');
   assert.deepEqual([authorization, tab.requests], [`Bearer ${accessToken}`, ['getToken']]);
 });

@@ -2,7 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ConsoleLogger, createCompilerHost, formatDiagnostics, LogLevel, NodeJSFileSystem, performCompilation } from '@angular/compiler-cli';
+import {
+  ConsoleLogger,
+  createCompilerHost,
+  formatDiagnostics,
+  LogLevel,
+  NodeJSFileSystem,
+  performCompilation,
+} from '@angular/compiler-cli';
 import { createEs2015LinkerPlugin } from '@angular/compiler-cli/linker/babel';
 import { transformAsync } from '@babel/core';
 import ts from 'typescript';
@@ -17,7 +24,11 @@ export function angular(main) {
   return {
     name: 'angular',
     setup(build) {
-      build.onLoad({ filter: /\.ts$/ }, ({ path: file }) => ({ contents: sources.get(file.replace(/\.ts$/, '.js')), loader: 'js', resolveDir: dirname(file) }));
+      build.onLoad({ filter: /\.ts$/ }, ({ path: file }) => ({
+        contents: sources.get(file.replace(/\.ts$/, '.js')),
+        loader: 'js',
+        resolveDir: dirname(file),
+      }));
       build.onLoad({ filter: /@angular\/.*\.mjs$/ }, async ({ path: file }) => ({ contents: await link(file), loader: 'js' }));
     },
   };
@@ -50,7 +61,9 @@ async function link(file) {
   const source = await readFile(file, 'utf8');
   if (!source.includes('ɵɵngDeclare')) return source;
   const plugin = createEs2015LinkerPlugin({
-    fileSystem: new NodeJSFileSystem(), logger: new ConsoleLogger(LogLevel.warn), linkerJitMode: false,
+    fileSystem: new NodeJSFileSystem(),
+    logger: new ConsoleLogger(LogLevel.warn),
+    linkerJitMode: false,
   });
   const { code } = await transformAsync(source, { filename: file, plugins: [plugin], babelrc: false, configFile: false, compact: false });
   return code;

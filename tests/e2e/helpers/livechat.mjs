@@ -72,7 +72,12 @@ const authenticationError = { error: { type: 'authentication', message: 'Invalid
 
 function loginAnswer(customerId) {
   const statistics = {
-    chats_count: 0, threads_count: 0, visits_count: 1, page_views_count: 1, greetings_shown_count: 0, greetings_accepted_count: 0,
+    chats_count: 0,
+    threads_count: 0,
+    visits_count: 1,
+    page_views_count: 1,
+    greetings_shown_count: 0,
+    greetings_accepted_count: 0,
   };
   return {
     customer_id: customerId,

@@ -8,7 +8,9 @@ const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 const RECIPES = path('../../../web/recipes');
 
 const bundle = async (entry, options = {}) => {
-  const { outputFiles: [{ text }] } = await build({
+  const {
+    outputFiles: [{ text }],
+  } = await build({
     entryPoints: [entry],
     bundle: true,
     write: false,
@@ -20,8 +22,13 @@ const bundle = async (entry, options = {}) => {
     logLevel: 'warning',
     ...options,
     define: {
-      'process.env.NODE_ENV': '"production"', ngDevMode: 'false', ngJitMode: 'false', ...options.define,
-      __VUE_OPTIONS_API__: 'true', __VUE_PROD_DEVTOOLS__: 'false', __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+      'process.env.NODE_ENV': '"production"',
+      ngDevMode: 'false',
+      ngJitMode: 'false',
+      ...options.define,
+      __VUE_OPTIONS_API__: 'true',
+      __VUE_PROD_DEVTOOLS__: 'false',
+      __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
     },
   });
   return text;
@@ -48,7 +55,8 @@ ${lines}
 export async function bundleRecipes() {
   const withWidget = { 'script-src': ['https://cdn.livechatinc.com'], 'connect-src': ["'self'"] };
   const withoutWidget = { 'connect-src': ["'self'"] };
-  const index = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A recipe</title><body><div id="app"></div><app-root></app-root><script src="page.js"></script></body></html>';
+  const index =
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>A recipe</title><body><div id="app"></div><app-root></app-root><script src="page.js"></script></body></html>';
   const html = (name) => readFile(`${RECIPES}/${name}/index.html`, 'utf8');
   const recipes = {
     'tracking-code': [await html('tracking-code'), await bundle(`${RECIPES}/tracking-code/page.js`), withWidget],
@@ -58,10 +66,12 @@ export async function bundleRecipes() {
     'customer-sdk': [await html('customer-sdk'), await bundle(`${RECIPES}/customer-sdk/page.js`), withoutWidget],
     webview: [await html('webview'), await bundle(`${RECIPES}/webview/page.js`), withWidget],
   };
-  const pages = Object.fromEntries(Object.entries(recipes).flatMap(([name, [page, script, policy]]) => [
-    [`/${name}/`, { type: 'html', text: page, policy }],
-    [`/${name}/page.js`, { type: 'javascript', text: script }],
-  ]));
+  const pages = Object.fromEntries(
+    Object.entries(recipes).flatMap(([name, [page, script, policy]]) => [
+      [`/${name}/`, { type: 'html', text: page, policy }],
+      [`/${name}/page.js`, { type: 'javascript', text: script }],
+    ]),
+  );
   const withInline = { ...withWidget, 'script-src': ["'unsafe-inline'", ...withWidget['script-src']] };
   return { ...pages, '/readme/': { type: 'html', text: await readmePage(), policy: withInline } };
 }
@@ -69,10 +79,14 @@ export async function bundleRecipes() {
 /** Puts this world's addresses and account where the recipes have examples. */
 export function fillIn(pages, { api, config }) {
   for (const page of Object.values(pages)) {
-    page.text = page.text.replaceAll('https://cip.example.com', api).replaceAll('your-client-id', config.clientId)
+    page.text = page.text
+      .replaceAll('https://cip.example.com', api)
+      .replaceAll('your-client-id', config.clientId)
       .replaceAll('11111111-1111-4111-8111-111111111111', config.organizationId);
   }
 }
 
 export const bundleTracking = ({ organizationId, clientId, licenseId }) =>
-  bundle(path('../site/tracking.js'), { define: { ACCOUNT: JSON.stringify({ organizationId, clientId, licenseId: licenseId ?? 100_000_001 }) } });
+  bundle(path('../site/tracking.js'), {
+    define: { ACCOUNT: JSON.stringify({ organizationId, clientId, licenseId: licenseId ?? 100_000_001 }) },
+  });

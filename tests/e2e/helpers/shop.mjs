@@ -53,7 +53,9 @@ export async function startShop(options = [], { pages = {} } = {}) {
 let policy;
 
 const header = (more = {}) =>
-  Object.entries(policy).map(([directive, sources]) => [directive, ...sources, ...(more[directive] ?? [])].join(' ')).join('; ');
+  Object.entries(policy)
+    .map(([directive, sources]) => [directive, ...sources, ...(more[directive] ?? [])].join(' '))
+    .join('; ');
 
 async function serve(pages, request, response) {
   const file = FILES[request.url];
@@ -63,16 +65,21 @@ async function serve(pages, request, response) {
     return;
   }
   response.writeHead(200, {
-    'Content-Type': `text/${found.type}; charset=utf-8`, 'Content-Security-Policy': header(found.policy), 'Cache-Control': 'no-store',
+    'Content-Type': `text/${found.type}; charset=utf-8`,
+    'Content-Security-Policy': header(found.policy),
+    'Cache-Control': 'no-store',
   });
-  response.end(found.text ?? await readFile(file));
+  response.end(found.text ?? (await readFile(file)));
 }
 
 /** Opens a page of the shop in a new tab of `device`. */
 async function openShop(world, device, url) {
   const page = await device.newPage();
   const tab = new Tab(page, world);
-  await page.routeWebSocket((to) => to.href === world.livechat.url, (socket) => world.livechat.serve(socket, tab.logins));
+  await page.routeWebSocket(
+    (to) => to.href === world.livechat.url,
+    (socket) => world.livechat.serve(socket, tab.logins),
+  );
   await page.goto(url);
   return tab;
 }
@@ -104,7 +111,9 @@ class Tab {
 
   /** Sets the session's token; undefined while nobody is logged in. */
   setSession(token) {
-    return this.page.evaluate((value) => { shop.session = value; }, token);
+    return this.page.evaluate((value) => {
+      shop.session = value;
+    }, token);
   }
 
   /** Calls one of the four functions: `{ value }`, or `{ error: { code, message, detail, status, requestId } }`. */

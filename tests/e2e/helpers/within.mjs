@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 /** Waits until `holds`, which may be asynchronous, for 30 s at most. */
 export async function eventually(holds, what) {
   const end = Date.now() + 30_000;
-  while (!await holds()) {
+  while (!(await holds())) {
     assert.ok(Date.now() < end, `not within 30 s: ${what}`);
-    await new Promise((next) => { setTimeout(next, 20); });
+    await new Promise((next) => {
+      setTimeout(next, 20);
+    });
   }
 }
 

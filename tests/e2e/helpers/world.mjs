@@ -59,12 +59,14 @@ class World {
     this.#devices.push(context);
     context.setDefaultTimeout(TIMEOUT_MS);
     context.on('weberror', (error) => this.#surprises.push(`script error: ${error.error()}`));
-    context.on('request', (request) => this.#recordings.push(
-      this.#record(request).catch((error) => {
-        // A document that gave way to the next one read nothing more.
-        if (!/navigated away/.test(error.message)) this.#surprises.push(`no whole answer from ${request.url()}: ${error}`);
-      }),
-    ));
+    context.on('request', (request) =>
+      this.#recordings.push(
+        this.#record(request).catch((error) => {
+          // A document that gave way to the next one read nothing more.
+          if (!/navigated away/.test(error.message)) this.#surprises.push(`no whole answer from ${request.url()}: ${error}`);
+        }),
+      ),
+    );
     await context.route('**/*', async (route) => {
       const url = new URL(route.request().url());
       if (url.origin === this.local.api && SITE[url.pathname]) return route.fulfill({ path: SITE[url.pathname] });
@@ -87,7 +89,10 @@ class World {
   async visit(device, user) {
     const page = await device.newPage();
     const logins = [];
-    await page.routeWebSocket((url) => url.href === this.livechat.url, (socket) => this.livechat.serve(socket, logins));
+    await page.routeWebSocket(
+      (url) => url.href === this.livechat.url,
+      (socket) => this.livechat.serve(socket, logins),
+    );
     await page.goto(`${this.local.api}/e2e/?user=${encodeURIComponent(user)}`);
     return new Visit(page, logins, this.local.config);
   }
@@ -101,10 +106,12 @@ class World {
     } finally {
       // Nobody waits for what a page with a timer sends from now on.
       for (const context of this.#devices) context.removeAllListeners('request');
-      await Promise.all(this.#devices.splice(0).map(async (context) => {
-        this.received.push({ url: 'the cookie jar', status: 200, text: JSON.stringify(await context.cookies()) });
-        await context.close();
-      }));
+      await Promise.all(
+        this.#devices.splice(0).map(async (context) => {
+          this.received.push({ url: 'the cookie jar', status: 200, text: JSON.stringify(await context.cookies()) });
+          await context.close();
+        }),
+      );
     }
   }
 
@@ -158,12 +165,18 @@ class Visit {
   /** Waits until the page has had `times` answers to `operation`, good or bad. */
   async answered(operation, times = 1) {
     await this.page.waitForFunction(
-      ([name, n]) => site.calls.filter((call) => call.operation === name && 'status' in call).length >= n, [operation, times]);
+      ([name, n]) => site.calls.filter((call) => call.operation === name && 'status' in call).length >= n,
+      [operation, times],
+    );
   }
 
   /** Calls one function of the identity provider. */
   call(operation) {
-    return within(TIMEOUT_MS, this.page.evaluate((name) => site.call(name), operation), () => `an answer of ${operation}`);
+    return within(
+      TIMEOUT_MS,
+      this.page.evaluate((name) => site.call(name), operation),
+      () => `an answer of ${operation}`,
+    );
   }
 }
 
@@ -172,7 +185,14 @@ function launchChromium() {
   if (!existsSync(executablePath)) throw new Error(`${executablePath} does not exist: install Chromium, or set CHROMIUM to it`);
   return chromium.launch({
     executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   });
 }

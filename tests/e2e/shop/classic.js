@@ -1,5 +1,11 @@
 // The same, for a page that has no modules.
 globalThis.shop = {
-  provide: (options) => { shop.provider = livechatCip.createIdentityProvider(options); },
-  call: (operation) => shop.provider()[operation]().then((value) => ({ value })),
+  provide: (options) => {
+    shop.provider = livechatCip.createIdentityProvider(options);
+  },
+  call: (operation) =>
+    shop
+      .provider()
+      [operation]()
+      .then((value) => ({ value })),
 };

@@ -33,6 +33,8 @@ function connect({ organizationId, clientId }) {
   }
   return new Promise((resolve) => {
     shop.sdk.on('connected', ({ customer }) => resolve(customer.id));
-    shop.sdk.on('disconnected', ({ reason }) => { if (reason !== 'connection_lost') resolve({ reason }); });
+    shop.sdk.on('disconnected', ({ reason }) => {
+      if (reason !== 'connection_lost') resolve({ reason });
+    });
   });
 }

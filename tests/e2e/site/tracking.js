@@ -12,7 +12,8 @@ if (!window.__lc_inited) {
 }
 
 function start({ organizationId, license, custom_identity_provider: identityProvider }) {
-  if (organizationId ? organizationId !== ACCOUNT.organizationId : license !== ACCOUNT.licenseId) throw new Error('LiveChat does not know this account');
+  if (organizationId ? organizationId !== ACCOUNT.organizationId : license !== ACCOUNT.licenseId)
+    throw new Error('LiveChat does not know this account');
   const listeners = [];
   const element = document.createElement('div');
   element.id = 'livechat';

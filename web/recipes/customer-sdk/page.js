@@ -10,7 +10,9 @@ let identityProvider;
 function start() {
   identityProvider = createIdentityProvider({ baseUrl: 'https://cip.example.com', token: session, guest: true, onLogout: stop });
   sdk = init({ organizationId: '11111111-1111-4111-8111-111111111111', clientId: 'your-client-id', identityProvider });
-  sdk.on('connected', ({ customer }) => { chat.textContent = customer.id; });
+  sdk.on('connected', ({ customer }) => {
+    chat.textContent = customer.id;
+  });
 }
 
 /** The identity has ended, here or in another tab, or another one begins. */

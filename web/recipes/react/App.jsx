@@ -37,9 +37,15 @@ export function App() {
 
   return (
     <>
-      <button type="button" onClick={() => change(logIn)}>Log in</button>
-      <button type="button" onClick={() => change(() => endUser().then(logIn))}>Switch user</button>
-      <button type="button" onClick={() => change(endUser)}>Log out</button>
+      <button type="button" onClick={() => change(logIn)}>
+        Log in
+      </button>
+      <button type="button" onClick={() => change(() => endUser().then(logIn))}>
+        Switch user
+      </button>
+      <button type="button" onClick={() => change(endUser)}>
+        Log out
+      </button>
       {chat && (
         // A new key mounts the widget anew: it looks at its provider once.
         <LiveChatWidget

@@ -12,10 +12,24 @@ function start() {
   window.__lc = { organizationId: '11111111-1111-4111-8111-111111111111', custom_identity_provider: identityProvider };
 
   // LiveChat's tracking code, as far as it is needed: `destroy` has taken away what there was.
-  const queue = (method) => (...args) => (widget._h ? widget._h(method, args) : widget._q.push([method, args]));
-  const widget = { _q: [], _h: null, _v: '2.0', on: queue('on'), once: queue('once'), off: queue('off'), get: queue('get'), call: queue('call') };
+  const queue =
+    (method) =>
+    (...args) =>
+      widget._h ? widget._h(method, args) : widget._q.push([method, args]);
+  const widget = {
+    _q: [],
+    _h: null,
+    _v: '2.0',
+    on: queue('on'),
+    once: queue('once'),
+    off: queue('off'),
+    get: queue('get'),
+    call: queue('call'),
+  };
   window.LiveChatWidget = widget;
-  widget.once('ready', () => { isReady = true; });
+  widget.once('ready', () => {
+    isReady = true;
+  });
   const script = document.createElement('script');
   script.src = 'https://cdn.livechatinc.com/tracking.js';
   script.async = true;

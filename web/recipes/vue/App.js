@@ -16,7 +16,9 @@ export const App = {
         token: session,
         guest: true,
         // The identity has ended, here or in another tab. The component takes the widget away itself, and fails if that is done already.
-        onLogout: () => { chat.value = undefined; },
+        onLogout: () => {
+          chat.value = undefined;
+        },
       });
       chats += 1;
       return { key: chats, identityProvider };
@@ -42,11 +44,12 @@ export const App = {
       h('button', { onClick: () => change(() => endUser().then(logIn)) }, 'Switch user'),
       h('button', { onClick: () => change(endUser) }, 'Log out'),
       // A new key mounts the widget anew: it looks at its provider once.
-      chat.value && h(LiveChatWidget, {
-        key: chat.value.key,
-        organizationId: '11111111-1111-4111-8111-111111111111',
-        customIdentityProvider: chat.value.identityProvider,
-      }),
+      chat.value &&
+        h(LiveChatWidget, {
+          key: chat.value.key,
+          organizationId: '11111111-1111-4111-8111-111111111111',
+          customIdentityProvider: chat.value.identityProvider,
+        }),
     ];
   },
 };
