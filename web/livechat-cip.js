@@ -1,458 +1,496 @@
-// The browser half of livechat-cip: what LiveChat's widget or SDK needs to take its customer from the backend.
-// Options, answers and errors are described in livechat-cip.d.ts.
+// src/errors.js
+var IDENTITY = "SSO_IDENTITY_EXCEPTION";
+var OAUTH = "SSO_OAUTH_EXCEPTION";
+var TEMPORARY = "temporarily_unavailable";
+var NOT_OURS = "Another server responded. Is baseUrl right?";
+var failure = (isIdentity, message, detail, more) => Object.assign(
+  new Error(message),
+  /** @type {Pick<IdentityError, 'code' | 'detail'>} */
+  { code: isIdentity ? IDENTITY : OAUTH, detail },
+  more
+);
+var loggedOut = () => failure(true, "logged_out", "Logged out.");
 
-/** @typedef {import('./livechat-cip.d.ts').Token} Token */
-/** @typedef {import('./livechat-cip.d.ts').IdentityError} IdentityError */
-/** @typedef {{ token: Token, issued: number }} Held `issued`: the creation date by LiveChat's clock, to tell which token is newer. */
-
-const MINUTE_MS = 60_000;
-/** LiveChat's SDK renews a token that has less than an hour left. */
-const RENEW_BEFORE_MS = 65 * MINUTE_MS;
-const LONGEST_PAUSE_MS = 5 * MINUTE_MS;
-/** The SDK tries again after an error with this message, and stops for good after most others. */
-const TEMPORARY = 'temporarily_unavailable';
-const IDENTITY = 'SSO_IDENTITY_EXCEPTION';
-const OAUTH = 'SSO_OAUTH_EXCEPTION';
-
-/** @type {typeof import('./livechat-cip.d.ts').createIdentityProvider} */
-export function createIdentityProvider(options) {
-  const { cache, credentials, group, guest, onLogout = destroyWidget, scope = '', timeout = 8_000, token } = options;
-  const user = options.user ?? undefined;
-  check(options.baseUrl, 'baseUrl', 'where is the backend?');
-  // URL parsers take dots for steps in the path, even percent-encoded.
-  check(user === undefined || !/^\.{0,2}$/.test(user), 'user', 'this cannot stand in a path; leave it out if nobody is logged in');
-  check(!options.userHash || user !== undefined, 'userHash', 'it needs user');
-  check(cache !== 'session' || user !== undefined || (guest && !token && !credentials), 'cache', "'session' needs user");
-
-  const base = String(options.baseUrl).replace(/\/$/, '');
-  const guestPlace = `livechat-cip:${scope}`;
-  const tokenPlace = `${guestPlace}:${base}:${group ?? ''}`;
-  let joined = false;
-  /** @type {BroadcastChannel | undefined} */
-  let tabs;
-
-  /** @type {Held | undefined} */
-  let held;
-  /** @type {string | undefined} */
-  let guestId;
-  let ended = false;
-  /** Grows when the token is dropped or replaced by a fresh one: what was asked for before that is not kept. */
-  let changes = 0;
-  /** Failures in a row that may pass by themselves. */
-  let failures = 0;
-  let pauseEnds = 0;
-  /** @type {IdentityError | undefined} */
-  let lastFailure;
-  /** @type {Record<string, Promise<any> | undefined>} */
-  const running = {};
-
-  // ---- the token at hand
-
-  const owner = () => user ?? recallGuest();
-
-  function usable() {
-    if (!held && !ended && cache === 'session') {
-      const kept = recall('sessionStorage', tokenPlace);
-      if (kept && kept.owner === owner()) held = kept.held;
-    }
-    const left = held ? held.token.creationDate + held.token.expiresIn - Date.now() : 0;
-    return held && left > Math.min(RENEW_BEFORE_MS, held.token.expiresIn / 4) ? held.token : undefined;
+// src/storage.js
+var ofThisPage = /* @__PURE__ */ new Map();
+function recall(storage, place) {
+  let kept;
+  try {
+    kept = JSON.parse(globalThis[storage].getItem(place) ?? "null");
+  } catch {
   }
-
-  /** @param {Held | undefined} next */
-  function hold(next) {
-    held = next;
-    if (cache === 'session') keep('sessionStorage', tokenPlace, next && { owner: owner(), held });
+  return kept ?? ofThisPage.get(storage + place);
+}
+function keep(storage, place, value) {
+  ofThisPage.delete(storage + place);
+  try {
+    if (value === void 0) globalThis[storage].removeItem(place);
+    else globalThis[storage].setItem(place, JSON.stringify(value));
+  } catch {
+    if (value !== void 0) ofThisPage.set(storage + place, value);
   }
-
-  /** @param {Held} [next] */
-  function replace(next) {
-    changes += 1;
-    hold(next);
+}
+async function locked(name, work) {
+  try {
+    return await navigator.locks.request(name, work);
+  } catch {
+    return work();
   }
+}
 
-  // ---- the guest's secret
-
-  function recallGuest() {
-    const kept = guestId ?? recall('localStorage', guestPlace);
-    guestId = /^[\w-]{43}$/.test(kept) ? kept : undefined;
-    return guestId;
-  }
-
-  /** 32 random bytes in base64url. Two tabs of a first visit make one guest. */
-  const makeGuest = () =>
-    locked(
-      guestPlace,
-      () =>
-        recallGuest() ??
-        new Promise((done) => {
-          const bytes = crypto.getRandomValues(new Uint8Array(32));
-          guestId = btoa(String.fromCharCode(...bytes))
-            .replace(/\+/g, '-')
-            .replace(/\//g, '_')
-            .replace('=', '');
-          keep('localStorage', guestPlace, guestId);
-          // Before the next tab may look: browsers take a moment to bring what is kept from one process to the other.
-          setTimeout(done, 50, guestId);
-        }),
-    );
-
-  /** @param {string | undefined} secret another tab may have made a new one since: that stays */
-  function forgetGuest(secret) {
-    if (recall('localStorage', guestPlace) === secret) keep('localStorage', guestPlace);
-    if (guestId === secret) guestId = undefined;
-  }
-
-  // ---- calls
-
-  /**
-   * One request. What it says of the caller is read before anything is waited for: at a logout, that is forgotten at once.
-   *
-   * @param {string} operation
-   * @param {AbortSignal} signal
-   * @param {object} [content]
-   * @param {boolean} [again]
-   * @returns {Promise<any>}
-   */
-  async function send(operation, signal, content, again = true) {
-    let secret = guest ? recallGuest() : undefined;
-    const bearer = typeof token === 'function' ? await token() : token;
-    const unknown = !bearer && user === undefined;
-    if (unknown && guest && !content && !secret) {
-      secret = await makeGuest();
-      if (ended) throw loggedOut();
-    }
-    if (unknown && !secret && !credentials && 'token' in options) throw failure(true, 'unauthenticated', 'Nobody is logged in.');
-
-    const headers = {
-      ...(bearer && { Authorization: `Bearer ${bearer}` }),
-      ...(options.userHash && { 'X-User-Hash': options.userHash }),
-      ...(options.userHashExpires && { 'X-User-Hash-Expires': String(options.userHashExpires) }),
-      ...(secret && { 'X-Guest-Id': secret }),
-      ...(content && { 'Content-Type': 'application/json' }),
-    };
-    const path = user === undefined ? operation : `${operation}/${encodeURIComponent(user)}`;
-    const response = await fetch(`${base}/${path}${group === undefined ? '' : `?group=${group}`}`, {
-      method: 'POST',
-      headers,
-      credentials,
-      body: content && JSON.stringify(content),
-      signal,
-      // Often, another page follows a logout.
-      keepalive: Boolean(content),
-    });
-    const answer = parse(await response.text());
-    if (response.ok && answer !== undefined) return operation === 'invalidate' ? answer : toHeld(answer, operation, response);
-    if (answer?.code === 'guest_gone' && unknown && again) {
-      // This guest became a user, who is not logged in any more.
-      replace();
-      forgetGuest(secret);
-      return send(operation, signal, content, false);
-    }
-    throw refusal(response, answer);
-  }
-
-  /**
-   * The same, within the time-out, and not at all in the pause that follows failures.
-   *
-   * @param {string} operation
-   * @param {object} [content]
-   */
-  async function call(operation, content) {
-    if (ended) throw loggedOut();
-    if (Date.now() < pauseEnds && !content) throw lastFailure;
-    const controller = new AbortController();
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    try {
-      const answer = await Promise.race([
-        send(operation, controller.signal, content),
-        new Promise((_, reject) => {
-          timer = setTimeout(() => reject(failure(false, TEMPORARY, `No answer came within ${timeout} ms.`)), timeout);
-        }),
-      ]);
-      failures = pauseEnds = 0;
-      return answer;
-    } catch (/** @type {any} */ error) {
-      throw note(
-        operation,
-        error?.code === IDENTITY || error?.code === OAUTH
-          ? error
-          : failure(false, TEMPORARY, `The request failed: ${error?.message ?? error}.`),
-      );
-    } finally {
-      clearTimeout(timer);
-      controller.abort();
-    }
-  }
-
-  /**
-   * @param {string} operation
-   * @param {IdentityError & { waitMs?: number }} error
-   */
-  function note(operation, error) {
-    const { code, detail, message, requestId, status, waitMs = 0 } = error;
-    // Whose session has ended has no token either: else the SDK would try with it, and ask for a fresh one, for ever.
-    if (code === IDENTITY) replace();
-    if (message === TEMPORARY && navigator.onLine) {
-      // The first one may be chance; then every second, and slower and slower. Clients themselves never give up.
-      const growing = failures ? Math.min(500 * 2 ** failures, LONGEST_PAUSE_MS) * (0.75 + Math.random() / 2) : 0;
-      failures += 1;
-      pauseEnds = Date.now() + Math.min(Math.max(waitMs, growing), LONGEST_PAUSE_MS);
-      lastFailure = error;
-    }
-    if (status !== undefined || message === TEMPORARY) {
-      console.warn(`livechat-cip: ${operation}: ${detail}${status ? ` (${status}${requestId ? `, requestId ${requestId}` : ''})` : ''}`);
-    }
-    return error;
-  }
-
-  // ---- the operations
-
-  /** @param {string} operation */
-  async function obtain(operation) {
-    const before = changes;
-    /** @type {Held} */
-    const next = await call(operation);
-    if (ended) throw loggedOut();
-    if (operation === 'getToken' && before !== changes) return (held ?? next).token;
-    if (before === changes) {
-      if (operation === 'getToken') hold(next);
-      else replace(next);
-      tabs?.postMessage({ held });
-    }
-    return next.token;
-  }
-
-  /**
-   * @param {string} operation
-   * @param {() => Promise<any>} work
-   */
-  function once(operation, work) {
-    if (!running[operation]) {
-      running[operation] = work().finally(() => {
-        running[operation] = undefined;
-      });
-      // The SDK does not look at what becomes of some of its calls. Each failure has had its warning.
-      running[operation].catch(() => {});
-    }
-    return running[operation];
-  }
-
-  /** @type {import('./livechat-cip.d.ts').IdentityProvider} */
-  const functions = {
-    getToken() {
-      // What follows an invalidate is a getFreshToken, as soon as its promise is kept.
-      if (running.invalidate) return running.invalidate.catch(() => {}).then(() => functions.getToken());
-      const fresh = running.getFreshToken;
-      // Whoever asks for a fresh one has been told that the one at hand is no good, or fears so. In an outage it is all there is.
-      if (fresh) return fresh.catch((error) => (error.message === TEMPORARY && usable()) || Promise.reject(error));
-      const token = usable();
-      return token ? Promise.resolve(token) : once('getToken', () => obtain('getToken'));
+// src/token.js
+var MINUTE_MS = 6e4;
+var RENEW_BEFORE_MS = 65 * MINUTE_MS;
+function createTokenStore(place, owner) {
+  const store = {
+    /** @type {Held | undefined} */
+    held: void 0,
+    /** Grows when the token is dropped or replaced by a fresh one: what was requested before that is not kept. */
+    changes: 0,
+    /** Whether this page ever had one. */
+    wasHeld: false,
+    /** The token, if it has more than the given time left, in ms; by default, if it need not be renewed. */
+    usable(marginMs = RENEW_BEFORE_MS) {
+      if (!store.held && place) {
+        const kept = recall("sessionStorage", place);
+        if (kept?.owner === owner()) store.hold(kept?.held);
+      }
+      const token = store.held?.token;
+      return token && token.creationDate + token.expiresIn - Date.now() > Math.min(marginMs, token.expiresIn / 4) ? token : void 0;
     },
-    getFreshToken: () => once('getFreshToken', () => obtain('getFreshToken')),
-    hasToken: () => Promise.resolve(Boolean(usable())),
-    invalidate: () =>
-      once('invalidate', async () => {
-        if (ended) return;
-        replace();
-        await call('invalidate');
-        // Nor is it kept what the backend answered meanwhile.
-        replace();
-      }),
+    /** @param {Held | undefined} next */
+    hold(next) {
+      store.held = next;
+      if (next) store.wasHeld = true;
+      if (place) keep("sessionStorage", place, next && { owner: owner(), held: next });
+    },
+    /** @param {Held} [next] */
+    replace(next) {
+      store.changes += 1;
+      store.hold(next);
+    }
   };
-
-  // ---- all tabs
-
-  function leave() {
-    tabs?.close();
-    tabs = undefined;
-  }
-
-  function end() {
-    ended = true;
-    replace();
-    leave();
-    onLogout();
-  }
-
-  const channel = () => globalThis.BroadcastChannel && new BroadcastChannel(`${guestPlace}:${new URL(base, location.href)}`);
-
-  /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
-  function join() {
-    if (joined || ended) return;
-    joined = true;
-    tabs = channel();
-    if (tabs) {
-      tabs.onmessage = ({ data }) => {
-        if (data.logout) end();
-        else if (held && isNewer(data.held, held)) replace(data.held);
-      };
-    }
-    // The page has logged somebody in or out. What the former provider would do at the next logout is not its business any more.
-    listening.get(tokenPlace)?.();
-    listening.set(tokenPlace, leave);
-  }
-
-  async function logout() {
-    if (ended) return true;
-    const told = call('invalidate', { logout: true });
-    const others = channel();
-    others?.postMessage({ logout: true });
-    others?.close();
-    if (guest) forgetGuest(recallGuest());
-    try {
-      end();
-    } finally {
-      await told.catch(() => {});
-    }
-    return told.then(
-      () => true,
-      (error) => error.status === undefined && error.message === 'unauthenticated',
-    );
-  }
-
-  return Object.assign(
-    () => {
-      join();
-      return functions;
-    },
-    { logout },
-  );
+  return store;
 }
-
-/**
- * For each identity on this page, how its latest provider stops listening.
- *
- * @type {Map<string, () => void>}
- */
-const listening = new Map();
-
-/** By default, the widget of the tracking code and of the adapters goes. */
-function destroyWidget() {
-  /** @type {any} */ (globalThis).LiveChatWidget?.call('destroy');
-}
-
-/**
- * Whether `a` is a newer token of the same customer than `b`.
- *
- * @param {Held} a
- * @param {Held} b
- */
-const isNewer = (a, b) => a.token.entityId === b.token.entityId && a.issued > b.issued;
-
-/**
- * A token by this browser's clock. LiveChat's clients compare its dates with that, and a clock that is hours off would have them
- * renew on every page, or never.
- *
- * @param {any} token
- * @param {string} operation
- * @param {Response} response
- * @returns {Held}
- */
+var isNewer = (a, b) => a.token.entityId === b.token.entityId && a.issued > b.issued;
 function toHeld(token, operation, response) {
   const { accessToken, creationDate: issued, entityId, expiresIn } = token ?? {};
-  if (typeof accessToken !== 'string' || typeof entityId !== 'string' || !Number.isFinite(issued + expiresIn)) {
-    throw failure(false, TEMPORARY, 'The answer is no token. Is baseUrl right?', { status: response.status });
+  if (typeof accessToken !== "string" || typeof entityId !== "string" || !Number.isFinite(issued + expiresIn)) {
+    throw failure(false, TEMPORARY, NOT_OURS, { status: response.status });
   }
   const now = Date.now();
-  const date = Date.parse(response.headers.get('Date') ?? '');
-  // Where the date cannot be read, a token that was just made, or is yet to be, tells the time.
-  const theirs = date || (operation === 'getFreshToken' || issued > now ? issued : now);
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  const theirs = date || (operation === "getFreshToken" || issued > now ? issued : now);
   const aheadMs = now - theirs;
   return { token: Math.abs(aheadMs) > MINUTE_MS ? { ...token, creationDate: issued + aheadMs } : token, issued };
 }
 
-/**
- * What an HTTP error means, in the words of LiveChat's clients.
- *
- * @param {Response} response
- * @param {any} problem RFC 9457, if it is the backend's
- */
-function refusal({ headers, ok, status }, problem) {
-  const { code, detail = 'The answer is not the backend’s. Is baseUrl right?', requestId, livechatCode } = problem ?? {};
-  const isIdentity = [401, 403, 409, 410].includes(status);
-  const isTemporary = ok || status === 429 || (status >= 500 && !livechatCode);
-  return failure(
-    isIdentity,
-    isTemporary ? TEMPORARY : (livechatCode ?? code ?? (isIdentity ? 'unauthenticated' : 'invalid_request')),
-    detail,
-    {
-      requestId,
-      status,
-      waitMs: 1_000 * Number(headers.get('Retry-After')) || 0,
+// src/backend.js
+var LONGEST_WAIT_MS = 3e5;
+function createBackend(options, guest) {
+  const { base, credentials, group, needsToken, token, user, userHash, userHashExpires } = options;
+  return {
+    /**
+     * Who is calling right now. The guest is looked up before anything is waited for, as a logout forgets the guest at once.
+     *
+     * @param {boolean} mustBe whoever is nobody yet becomes a guest, or is refused
+     * @returns {Promise<Caller>}
+     */
+    async identify(mustBe) {
+      let secret = guest?.recall();
+      const bearer = (typeof token === "function" ? await token() : token) || void 0;
+      if (mustBe && !bearer && user === void 0) {
+        if (guest) secret ?? (secret = await lasting(guest.make));
+        else if (needsToken && !credentials) throw failure(true, "unauthenticated", "Nobody is logged in.");
+      }
+      return { bearer, secret };
     },
-  );
+    /**
+     * @param {string} operation
+     * @param {Caller} caller
+     * @param {AbortSignal} signal
+     * @param {boolean} [isLogout]
+     * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
+     */
+    async request(operation, { bearer, secret }, signal, isLogout) {
+      const headers = new Headers();
+      const url = await lasting(() => {
+        for (const [name, value] of [
+          ["Authorization", bearer && `Bearer ${bearer}`],
+          ["X-User-Hash", userHash],
+          ["X-User-Hash-Expires", userHashExpires],
+          ["X-Guest-Id", secret],
+          ["Content-Type", isLogout && "application/json"]
+        ]) {
+          if (value) headers.set(
+            /** @type {string} */
+            name,
+            String(value)
+          );
+        }
+        return `${base}/${operation}${user === void 0 ? "" : `/${encodeURIComponent(user)}`}${group == null ? "" : `?group=${group}`}`;
+      });
+      const init = { method: "POST", headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
+      const response = await fetch(url, init);
+      const answer = await response.json().catch(() => {
+      });
+      if (!response.ok || answer === void 0) throw refusal(response, answer);
+      return operation === "invalidate" ? answer : toHeld(answer, operation, response);
+    }
+  };
+}
+async function lasting(work) {
+  try {
+    return await work();
+  } catch ({ message }) {
+    throw failure(false, message, `No request can be made: ${message}.`);
+  }
+}
+function refusal({ headers, ok, status }, problem) {
+  const { code, detail = NOT_OURS, requestId, livechatCode } = problem ?? {};
+  const isIdentity = [401, 403, 409, 410].includes(status);
+  const isTemporary = ok || status === 429 || status >= 500 && !livechatCode;
+  const message = isTemporary ? TEMPORARY : livechatCode ?? code ?? (isIdentity ? "unauthenticated" : "invalid_request");
+  return failure(isIdentity, message, detail, {
+    requestId,
+    status,
+    waitMs: Math.min(1e3 * Number(headers.get("Retry-After")) || 0, LONGEST_WAIT_MS)
+  });
 }
 
-/**
- * @param {boolean} isIdentity
- * @param {string} message
- * @param {string} detail
- * @param {object} [more]
- * @returns {IdentityError}
- */
-const failure = (isIdentity, message, detail, more) =>
-  Object.assign(
-    new Error(message),
-    /** @type {Pick<IdentityError, 'code' | 'detail'>} */ ({ code: isIdentity ? IDENTITY : OAUTH, detail }),
-    more,
-  );
+// src/guest.js
+function createGuest(place) {
+  let secret;
+  function recallSecret() {
+    const kept = secret ?? recall("localStorage", place);
+    secret = /^[\w-]{43}$/.test(kept) ? kept : void 0;
+    return secret;
+  }
+  return {
+    recall: recallSecret,
+    /** Two tabs of a first visit make one guest. */
+    make: () => locked(place, () => {
+      const known = recallSecret();
+      if (known) return known;
+      secret = randomSecret();
+      keep("localStorage", place, secret);
+      return new Promise((done) => setTimeout(done, 50, secret));
+    }),
+    /** @param {string | undefined} former another tab may have made a new one since: that stays */
+    forget(former) {
+      if (recall("localStorage", place) === former) keep("localStorage", place);
+      if (secret === former) secret = void 0;
+    }
+  };
+}
+function randomSecret() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(43)), (byte) => (byte & 31).toString(32)).join("");
+}
 
-const loggedOut = () => failure(true, 'logged_out', 'The user has logged out.');
-
-/**
- * @param {unknown} holds
- * @param {string} option
- * @param {string} why
- */
+// src/options.js
+function readOptions(given) {
+  const { baseUrl, cache, credentials, guest, scope, timeout, token, userHash } = given;
+  const user = given.user ?? void 0;
+  const isUser = user !== void 0;
+  check(baseUrl, "baseUrl", "where is the backend?");
+  check(!isUser || !/^\.{0,2}$/.test(user), "user", "cannot be in a path; leave it out if nobody is logged in");
+  check(!userHash || isUser, "userHash", "it needs user");
+  check(cache !== "session" || isUser || guest && !token && !credentials, "cache", "'session' needs user");
+  return {
+    ...given,
+    base: String(baseUrl).replace(/\/$/, ""),
+    credentials: credentials ?? void 0,
+    scope: scope ?? "",
+    timeout: timeout ?? 8e3,
+    user,
+    /** Whether a caller without a token is nobody: it was passed, whatever its value. */
+    needsToken: "token" in given
+  };
+}
 function check(holds, option, why) {
   if (!holds) throw new TypeError(`createIdentityProvider: ${option}: ${why}`);
 }
 
-/** @param {string} text */
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+// src/quiet.js
+function quiet(promise) {
+  const { then } = promise;
+  then.call(promise, void 0, () => {
+  });
+  return Object.defineProperty(promise, "then", {
+    value: (...handlers) => quiet(then.apply(
+      promise,
+      /** @type {any} */
+      handlers
+    ))
+  });
+}
+
+// src/retry.js
+var MINUTE_MS2 = 6e4;
+var STEP_MS = 800;
+var SHORTEST_PAUSE_MS = 250;
+var LONGEST_PAUSE_MS = MINUTE_MS2;
+var LONGEST_REFUSAL_MIN = 5;
+var MOST_FRESH = 5;
+var sleepers = /* @__PURE__ */ new Set();
+var sleep = (ms) => new Promise((done) => {
+  sleepers.add(done);
+  setTimeout(() => {
+    sleepers.delete(done);
+    done();
+  }, ms);
+});
+function wake() {
+  for (const done of sleepers) done();
+  sleepers.clear();
+}
+function retryMs(nth, beganMs, waitMs) {
+  const spread = Math.random() / 4;
+  const growing = beganMs + Math.min(nth * STEP_MS, LONGEST_PAUSE_MS) * (1 - spread);
+  return Math.max(growing, Date.now() + SHORTEST_PAUSE_MS + waitMs * (1 + spread));
+}
+var refusedMs = (nth) => Math.min(2 ** nth, LONGEST_REFUSAL_MIN) * MINUTE_MS2;
+function createBrake() {
+  let emptyMs = 0;
+  return () => {
+    emptyMs = Math.max(emptyMs, Date.now()) + MINUTE_MS2;
+    return emptyMs - MOST_FRESH * MINUTE_MS2;
+  };
+}
+
+// src/tabs.js
+var listening = /* @__PURE__ */ new Map();
+function createTabs(place, base, identity, hear) {
+  let joined = false;
+  let channel;
+  const tabs = {
+    /** Whether another provider has taken this one's place on the page. */
+    isReplaced: false,
+    /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
+    join() {
+      if (joined) return;
+      joined = true;
+      channel = open();
+      if (channel) channel.onmessage = ({ data }) => hear(data);
+      listening.get(identity)?.();
+      listening.set(identity, () => {
+        tabs.isReplaced = true;
+        tabs.leave();
+      });
+    },
+    leave() {
+      joined = true;
+      channel?.close();
+      channel = void 0;
+    },
+    /** @param {Held} held */
+    share(held) {
+      channel?.postMessage({ held });
+    },
+    /** Also to providers on this page. */
+    endAll() {
+      const others = open();
+      others?.postMessage({ logout: true });
+      others?.close();
+    }
+  };
+  return tabs;
+  function open() {
+    try {
+      return new BroadcastChannel(`${place}:${new URL(base, document.baseURI)}`);
+    } catch {
+      return void 0;
+    }
   }
 }
 
-// A browser that keeps nothing for pages has another guest on each, and that is all.
-
-/**
- * @param {'localStorage' | 'sessionStorage'} storage
- * @param {string} place
- */
-function recall(storage, place) {
-  try {
-    return JSON.parse(globalThis[storage].getItem(place) ?? 'null') ?? undefined;
-  } catch {
-    return undefined;
+// src/provider.js
+var PATIENCE_MS = 2e4;
+var MOST_LOOKS = 10;
+var LOOK_EVERY_MS = 2e3;
+var MINUTE_MS3 = 6e4;
+var GUEST_GONE = "guest_gone";
+function createIdentityProvider(given) {
+  const options = readOptions(given);
+  const { base, cache, group, onLogout, scope, timeout, user } = options;
+  const place = `livechat-cip:${scope}`;
+  const identity = `${place}:${base}:${group ?? ""}`;
+  const guest = options.guest ? createGuest(place) : void 0;
+  const token = createTokenStore(cache === "session" ? identity : void 0, () => user ?? guest?.recall());
+  const { identify, request } = createBackend(options, guest);
+  const brake = createBrake();
+  const tabs = createTabs(place, base, identity, ({ logout: logout2, held }) => {
+    if (logout2) end();
+    else if (held && token.held && isNewer(held, token.held)) token.replace(held);
+  });
+  let ended = false;
+  let failures = 0;
+  let pauseEndsMs = 0;
+  let refusal2 = loggedOut();
+  let refusedAs = "";
+  let refusals = 0;
+  let refusedUntilMs = 0;
+  let looks = 0;
+  const running = {};
+  globalThis.addEventListener?.("online", () => {
+    failures = pauseEndsMs = 0;
+    wake();
+  });
+  const credentialOf = ({ bearer, secret }) => bearer ?? secret ?? "";
+  async function call(operation, isLogout) {
+    const began = Date.now();
+    const controller = new AbortController();
+    let credential = "";
+    const late = new Promise(
+      (_, reject) => setTimeout(() => {
+        reject(failure(false, TEMPORARY, `No response came within ${timeout} ms.`));
+        controller.abort();
+      }, timeout)
+    );
+    const work = async () => {
+      const caller = await identify(!isLogout && !ended);
+      credential = credentialOf(caller);
+      if (!isLogout) {
+        if (ended) throw loggedOut();
+        if (refusedAs === credential && Date.now() < refusedUntilMs) throw refusal2;
+      }
+      return request(operation, caller, controller.signal, isLogout);
+    };
+    try {
+      const result = await Promise.race([work(), late]);
+      failures = refusals = looks = pauseEndsMs = 0;
+      return result;
+    } catch (cause) {
+      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause?.message ?? cause}.`);
+      const { code, detail, message, requestId, status, waitMs = 0 } = error;
+      if (code === IDENTITY) token.replace();
+      if (message === GUEST_GONE) guest?.forget(credential);
+      if (message === TEMPORARY) {
+        failures += 1;
+        pauseEndsMs = retryMs(failures, began, waitMs);
+      } else {
+        if (error === refusal2) throw error;
+        if (refusedAs !== credential) refusals = 0;
+        refusedUntilMs = status ? Date.now() + Math.max(refusedMs(refusals), waitMs) : 0;
+        refusedAs = credential;
+        refusals += 1;
+        refusal2 = error;
+      }
+      if (status || code === OAUTH) {
+        console.warn(`livechat-cip: ${operation}: ${detail}${status ? ` (${status}${requestId ? `, requestId ${requestId}` : ""})` : ""}`);
+      }
+      throw error;
+    }
   }
-}
-
-/**
- * @param {'localStorage' | 'sessionStorage'} storage
- * @param {string} place
- * @param {unknown} [value] nothing: forget
- */
-function keep(storage, place, value) {
-  try {
-    if (value === undefined) globalThis[storage].removeItem(place);
-    else globalThis[storage].setItem(place, JSON.stringify(value));
-  } catch {
-    /* see above */
+  async function insist(operation) {
+    const isGet = operation === "getToken";
+    let mayBeNewGuest = guest;
+    if (operation === "getFreshToken") await applyBrake();
+    for (; ; ) {
+      const atHand = isGet && token.usable(failures ? MINUTE_MS3 : void 0);
+      if (atHand) return atHand;
+      await until(() => pauseEndsMs);
+      const before = token.changes;
+      try {
+        const next = await call(operation);
+        if (!ended) return operation === "invalidate" ? token.replace() : keep2(next, isGet, before);
+      } catch (error) {
+        const { code, message } = error;
+        if (message === GUEST_GONE && mayBeNewGuest) mayBeNewGuest = void 0;
+        else if (tabs.isReplaced || message !== TEMPORARY && (code !== IDENTITY || message === GUEST_GONE || !await isSessionRenewed()))
+          throw error;
+      }
+    }
   }
+  function keep2(next, isGet, before) {
+    if (before !== token.changes) return (isGet && token.held || next).token;
+    if (isGet) token.hold(next);
+    else token.replace(next);
+    tabs.share(next);
+    return next.token;
+  }
+  async function isSessionRenewed() {
+    while (token.wasHeld && looks < MOST_LOOKS && !ended && !tabs.isReplaced) {
+      const now = identify(false).catch(() => {
+      });
+      await sleep(LOOK_EVERY_MS);
+      looks += 1;
+      const caller = await Promise.race([now, void 0]);
+      if (caller && credentialOf(caller) !== refusedAs) return true;
+      if (looks === MOST_LOOKS / 2 && !options.needsToken) {
+        refusedUntilMs = 0;
+        return true;
+      }
+    }
+    if (token.wasHeld) setTimeout(() => ended || tabs.isReplaced || leavePage());
+    token.wasHeld = false;
+    return false;
+  }
+  async function until(endsMs) {
+    while (!ended && Date.now() < endsMs()) await sleep(endsMs() - Date.now());
+  }
+  async function applyBrake() {
+    const endsMs = brake();
+    if (Date.now() < endsMs) console.warn("livechat-cip: LiveChat refuses every token. Waiting.");
+    await until(() => endsMs);
+  }
+  const once = (operation) => running[operation] ?? (running[operation] = quiet(
+    insist(operation).finally(() => {
+      running[operation] = void 0;
+    })
+  ));
+  const functions = {
+    getToken() {
+      if (running.invalidate) return running.invalidate.catch(() => {
+      }).then(functions.getToken);
+      if (running.getFreshToken) return orAtHand(running.getFreshToken);
+      const atHand = token.usable();
+      return atHand ? Promise.resolve(atHand) : once("getToken");
+    },
+    getFreshToken: () => once("getFreshToken"),
+    hasToken: async () => !!token.usable(),
+    invalidate() {
+      token.replace();
+      return ended ? Promise.resolve() : once("invalidate");
+    }
+  };
+  const orAtHand = (fresh) => quiet(Promise.race([fresh, new Promise((done) => setTimeout(done, PATIENCE_MS)).then(() => token.usable(MINUTE_MS3) ?? fresh)]));
+  function leavePage() {
+    try {
+      (onLogout ?? (() => (
+        /** @type {any} */
+        globalThis.LiveChatWidget?.call("destroy")
+      )))();
+    } catch (error) {
+      console.error(error);
+    }
+  }
+  function end() {
+    ended = true;
+    token.replace();
+    tabs.leave();
+    wake();
+    leavePage();
+  }
+  async function logout() {
+    if (ended) return true;
+    const told = call("invalidate", true);
+    tabs.endAll();
+    guest?.forget(guest.recall());
+    end();
+    return told.then(
+      () => true,
+      (error) => !error.status && error.message === "unauthenticated"
+    );
+  }
+  return Object.assign(
+    () => {
+      tabs.join();
+      return functions;
+    },
+    { logout }
+  );
 }
-
-/**
- * Only one tab at a time; on a page without https each for itself.
- *
- * @template T
- * @param {string} name
- * @param {() => T} work
- * @returns {Promise<T>}
- */
-const locked = async (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
+export {
+  createIdentityProvider
+};

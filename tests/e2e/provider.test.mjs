@@ -2,7 +2,7 @@
 // the API, under a strict Content-Security-Policy.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { startShop } from './helpers/shop.mjs';
+import { problem, startShop } from './helpers/shop.mjs';
 import { eventually, within } from './helpers/within.mjs';
 import { newUser } from './helpers/world.mjs';
 
@@ -235,12 +235,6 @@ for (const aheadHours of [-5, 9]) {
 }
 
 // ---- errors
-
-const problem = (status, code, more = {}) => ({
-  status,
-  contentType: 'application/problem+json',
-  body: JSON.stringify({ title: 't', status, code, detail: `what to do about ${code}`, requestId: 'r-1', ...more }),
-});
 
 for (const [answer, code, message] of [
   [problem(401, 'unauthenticated'), IDENTITY, 'unauthenticated'],

@@ -2,7 +2,7 @@
 // the real Customer SDK; what shows on the page is whose chat it is.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { bundleRecipes, bundleTracking, fillIn } from './helpers/recipes.mjs';
+import { bundleRecipes, fillIn } from './helpers/recipes.mjs';
 import { startShop } from './helpers/shop.mjs';
 import { within } from './helpers/within.mjs';
 import { newUser } from './helpers/world.mjs';
@@ -11,7 +11,6 @@ const pages = await bundleRecipes();
 const world = await startShop(['--auth', 'jwt', '--guests'], { pages });
 const { local, sandbox, shop } = world;
 fillIn(pages, local);
-const tracking = await bundleTracking(local.config);
 
 beforeEach(() => sandbox.reset());
 afterEach(async () => {
@@ -72,9 +71,6 @@ class Visitor {
     await device.route(
       `${shop.origin}/logout`,
       change(() => undefined),
-    );
-    await device.route('https://cdn.livechatinc.com/tracking.js', (route) =>
-      route.fulfill({ body: tracking, contentType: 'text/javascript' }),
     );
     if (name === 'webview') {
       await device.exposeFunction('nativeBridge', () => visitor.session());

@@ -3,6 +3,10 @@
 
 export class LiveChatSocket {
   #tokensToRefuse = 0;
+  /** How long a socket may be open without a login, in ms: 30 s at LiveChat. `Infinity`: it is never closed. */
+  loginLimitMs = 30_000;
+  /** Whether every token is a bad one. */
+  refusesAll = false;
   #refused = new Set();
   #sockets = new Set();
 
@@ -10,6 +14,7 @@ export class LiveChatSocket {
     this.sandboxUrl = sandboxUrl;
     this.organizationId = config.organizationId;
     this.url = `wss://api.livechatinc.com/v3.5/customer/rtm/ws?organization_id=${config.organizationId}`;
+    this.euUrl = this.url.replace('//api.', '//api-fra.');
     /** What no client was expected to send. */
     this.surprises = [];
   }
@@ -31,20 +36,40 @@ export class LiveChatSocket {
     }
   }
 
-  /** Answers one connection (Playwright's `WebSocketRoute`); adds each login to `logins`. */
-  serve(socket, logins) {
+  /** As at the start. */
+  reset() {
+    Object.assign(this, { loginLimitMs: 30_000, refusesAll: false });
+    this.#tokensToRefuse = 0;
+  }
+
+  /** Plays LiveChat for a page (Playwright's); adds each login to `logins`. */
+  async route(page, logins) {
+    await page.routeWebSocket(
+      ({ href }) => href === this.url || href === this.euUrl,
+      (socket) => this.#serve(socket, logins),
+    );
+  }
+
+  #serve(socket, logins) {
     this.#sockets.add(socket);
+    let hasLoggedIn = false;
+    if (this.loginLimitMs < Infinity) {
+      setTimeout(() => hasLoggedIn || socket.close().catch(() => {}), this.loginLimitMs).unref();
+    }
     socket.onMessage((data) => {
       this.#answer(JSON.parse(data), logins)
-        .then((answer) => socket.send(JSON.stringify(answer)))
+        .then((answer) => {
+          hasLoggedIn ||= answer.success;
+          socket.send(JSON.stringify(answer));
+        })
         .catch((error) => this.surprises.push(String(error)));
     });
   }
 
   async #answer({ request_id, action, payload }, logins) {
     if (action !== 'login') throw new Error(`LiveChat's stand-in got the unexpected frame ${action}`);
-    const customerId = await this.#customerOf(payload.token);
-    logins.push({ accessToken: payload.token.replace(/^Bearer /, ''), customerId });
+    const customerId = this.refusesAll ? null : await this.#customerOf(payload.token);
+    logins.push({ accessToken: payload.token.replace(/^Bearer /, ''), customerId, atMs: Date.now() });
     const answer = { request_id, action, type: 'response' };
     return customerId === null
       ? { ...answer, success: false, payload: authenticationError }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { angular } from './angular.mjs';
+import { SDK_POLICY, WIDGET_POLICY } from './widget.mjs';
 
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 const RECIPES = path('../../../web/recipes');
@@ -53,8 +54,8 @@ ${lines}
 
 /** The pages of all recipes by path, for `startShop`: nothing in them is of this world yet. */
 export async function bundleRecipes() {
-  const withWidget = { 'script-src': ['https://cdn.livechatinc.com'], 'connect-src': ["'self'"] };
-  const withoutWidget = { 'connect-src': ["'self'"] };
+  const withWidget = { ...WIDGET_POLICY, 'connect-src': ["'self'"] };
+  const withoutWidget = { 'connect-src': ["'self'", ...SDK_POLICY['connect-src']] };
   const index =
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>A recipe</title><body><div id="app"></div><app-root></app-root><script src="page.js"></script></body></html>';
   const html = (name) => readFile(`${RECIPES}/${name}/index.html`, 'utf8');
@@ -85,8 +86,3 @@ export function fillIn(pages, { api, config }) {
       .replaceAll('11111111-1111-4111-8111-111111111111', config.organizationId);
   }
 }
-
-export const bundleTracking = ({ organizationId, clientId, licenseId }) =>
-  bundle(path('../site/tracking.js'), {
-    define: { ACCOUNT: JSON.stringify({ organizationId, clientId, licenseId: licenseId ?? 100_000_001 }) },
-  });

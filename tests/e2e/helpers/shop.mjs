@@ -3,11 +3,24 @@
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { bundleWidget, SDK_POLICY, WIDGET_POLICY } from './widget.mjs';
 import { startWorld } from './world.mjs';
 
 const file = (path) => new URL(path, import.meta.url);
+/** The same where LiveChat keeps the account in the EU. */
+const inTheEu = (policy) =>
+  Object.fromEntries(
+    Object.entries(policy).map(([directive, sources]) => [
+      directive,
+      sources.flatMap((source) => (/cdn/.test(source) ? source : [source, source.replace('.livechatinc', '-fra.livechatinc')])),
+    ]),
+  );
+const POLICIES = { '/': SDK_POLICY, '/widget': WIDGET_POLICY, '/eu': inTheEu(SDK_POLICY), '/eu/widget': inTheEu(WIDGET_POLICY) };
 const FILES = {
   '/': file('../shop/index.html'),
+  '/widget': file('../shop/index.html'),
+  '/eu': file('../shop/index.html'),
+  '/eu/widget': file('../shop/index.html'),
   '/classic': file('../shop/classic.html'),
   '/classic.js': file('../shop/classic.js'),
   '/shop.js': file('../shop/shop.js'),
@@ -38,13 +51,20 @@ export async function startShop(options = [], { pages = {} } = {}) {
   policy = {
     'default-src': ["'none'"],
     'script-src': ["'self'"],
-    'connect-src': [world.local.api, 'https://api.livechatinc.com', 'wss://api.livechatinc.com'],
+    'connect-src': [world.local.api],
   };
+  const serveWidget = await bundleWidget(world.local.config);
   const stop = world.stop.bind(world);
   world.stop = async () => {
     server.closeAllConnections();
     server.close();
     await stop();
+  };
+  const newDevice = world.newDevice.bind(world);
+  world.newDevice = async ({ region, ...given } = {}) => {
+    const device = await newDevice(given);
+    await serveWidget(device, region);
+    return device;
   };
   world.shop = { origin, open: (device, path = '/') => openShop(world, device, origin + path) };
   return world;
@@ -53,8 +73,8 @@ export async function startShop(options = [], { pages = {} } = {}) {
 let policy;
 
 const header = (more = {}) =>
-  Object.entries(policy)
-    .map(([directive, sources]) => [directive, ...sources, ...(more[directive] ?? [])].join(' '))
+  [...new Set([...Object.keys(policy), ...Object.keys(more)])]
+    .map((directive) => [directive, ...(policy[directive] ?? []), ...(more[directive] ?? [])].join(' '))
     .join('; ');
 
 async function serve(pages, request, response) {
@@ -66,7 +86,7 @@ async function serve(pages, request, response) {
   }
   response.writeHead(200, {
     'Content-Type': `text/${found.type}; charset=utf-8`,
-    'Content-Security-Policy': header(found.policy),
+    'Content-Security-Policy': header(found.policy ?? POLICIES[request.url]),
     'Cache-Control': 'no-store',
   });
   response.end(found.text ?? (await readFile(file)));
@@ -76,10 +96,7 @@ async function serve(pages, request, response) {
 async function openShop(world, device, url) {
   const page = await device.newPage();
   const tab = new Tab(page, world);
-  await page.routeWebSocket(
-    (to) => to.href === world.livechat.url,
-    (socket) => world.livechat.serve(socket, tab.logins),
-  );
+  await world.livechat.route(page, tab.logins);
   await page.goto(url);
   return tab;
 }
@@ -140,8 +157,19 @@ class Tab {
   }
 
   /** Starts LiveChat's SDK; resolves with the customer's id once it is connected, or with what it gave up for: `{ reason }`. */
-  connect() {
-    return this.page.evaluate((config) => shop.connect(config), this.local.config);
+  connect(options = {}) {
+    return this.page.evaluate((config) => shop.connect(config), { ...this.local.config, ...options });
+  }
+
+  /** Starts LiveChat's widget. */
+  embed() {
+    return this.page.evaluate((config) => shop.embed(config), this.local.config);
+  }
+
+  /** Whose chat the widget shows, once it shows one. */
+  async chat() {
+    const handle = await this.page.waitForFunction(() => document.querySelector('#livechat')?.textContent);
+    return handle.jsonValue();
   }
 
   /** What the SDK has said since, by name. */
@@ -154,3 +182,10 @@ class Tab {
     return this.page.reload();
   }
 }
+
+/** A response as our API has it when something is wrong. */
+export const problem = (status, code, more = {}) => ({
+  status,
+  contentType: 'application/problem+json',
+  body: JSON.stringify({ title: 't', status, code, detail: `what to do about ${code}`, requestId: 'r-1', ...more }),
+});

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 
-/** Waits until `holds`, which may be asynchronous, for 30 s at most. */
+/** Waits until `holds`, which may be asynchronous, for 30 s at most. `what` may be a function that tells how things stand then. */
 export async function eventually(holds, what) {
   const end = Date.now() + 30_000;
   while (!(await holds())) {
-    assert.ok(Date.now() < end, `not within 30 s: ${what}`);
+    if (Date.now() > end) assert.fail(`not within 30 s: ${typeof what === 'function' ? what() : what}`);
     await new Promise((next) => {
       setTimeout(next, 20);
     });

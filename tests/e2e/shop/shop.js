@@ -1,11 +1,15 @@
 // What a site's page does with the script, and a record for the tests.
 import { createIdentityProvider } from '/livechat-cip.js';
 
-globalThis.shop = { session: undefined, logouts: 0, events: [], violations: [], provide, call, connect };
+globalThis.shop = { session: undefined, logouts: 0, events: [], violations: [], unhandled: [], provide, call, connect, embed };
 
 addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) => {
   shop.violations.push(`${violatedDirective} ${blockedURI}`);
 });
+
+// What LiveChat's widget has said since.
+addEventListener('livechat', ({ detail }) => shop.events.push(detail));
+addEventListener('unhandledrejection', ({ reason }) => shop.unhandled.push(String(reason)));
 
 function provide({ token, ...options }) {
   shop.provider = createIdentityProvider({
@@ -14,6 +18,7 @@ function provide({ token, ...options }) {
     onLogout() {
       shop.logouts += 1;
       shop.sdk?.destroy();
+      window.LiveChatWidget?.call('destroy');
     },
   });
 }
@@ -26,8 +31,8 @@ async function call(operation) {
   }
 }
 
-function connect({ organizationId, clientId }) {
-  shop.sdk = CustomerSDK.init({ organizationId, clientId, identityProvider: shop.provider });
+function connect({ organizationId, clientId, region = null }) {
+  shop.sdk = CustomerSDK.init({ organizationId, clientId, region, identityProvider: shop.provider });
   for (const name of ['connected', 'disconnected', 'connection_restored']) {
     shop.sdk.on(name, (payload) => shop.events.push([name, payload?.reason ?? payload?.customer?.id]));
   }
@@ -37,4 +42,17 @@ function connect({ organizationId, clientId }) {
       if (reason !== 'connection_lost') resolve({ reason });
     });
   });
+}
+
+function embed({ organizationId }) {
+  window.__lc = { organizationId, custom_identity_provider: shop.provider };
+  const queue =
+    (method) =>
+    (...args) =>
+      widget._h ? widget._h(method, args) : widget._q.push([method, args]);
+  const widget = { _q: [], _h: null, call: queue('call'), on: queue('on') };
+  window.LiveChatWidget = widget;
+  const script = document.createElement('script');
+  script.src = 'https://cdn.livechatinc.com/tracking.js';
+  document.head.append(script);
 }
