@@ -309,6 +309,7 @@ var PATIENCE_MS = 2e4;
 var MOST_LOOKS = 10;
 var LOOK_EVERY_MS = 2e3;
 var MINUTE_MS3 = 6e4;
+var MESSAGE_MS = 100;
 var GUEST_GONE = "guest_gone";
 function createIdentityProvider(given) {
   const options = readOptions(given);
@@ -341,12 +342,13 @@ function createIdentityProvider(given) {
     const began = Date.now();
     const controller = new AbortController();
     let credential = "";
-    const late = new Promise(
-      (_, reject) => setTimeout(() => {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
         reject(failure(false, TEMPORARY, `No response came within ${timeout} ms.`));
         controller.abort();
-      }, timeout)
-    );
+      }, timeout);
+    });
     const work = async () => {
       const caller = await identify(!isLogout && !ended);
       credential = credentialOf(caller);
@@ -357,7 +359,7 @@ function createIdentityProvider(given) {
       return request(operation, caller, controller.signal, isLogout);
     };
     try {
-      const result = await Promise.race([work(), late]);
+      const result = await Promise.race([work(), late]).finally(() => clearTimeout(timer));
       failures = refusals = looks = pauseEndsMs = 0;
       return result;
     } catch (cause) {
@@ -442,7 +444,7 @@ function createIdentityProvider(given) {
   const functions = {
     getToken() {
       if (running.invalidate) return running.invalidate.catch(() => {
-      }).then(functions.getToken);
+      }).then(() => sleep(MESSAGE_MS).then(functions.getToken));
       if (running.getFreshToken) return orAtHand(running.getFreshToken);
       const atHand = token.usable();
       return atHand ? Promise.resolve(atHand) : once("getToken");

@@ -154,11 +154,7 @@ class Device {
       if (isToken(value) && this.config.sandboxUrl && !this.chat.isOpen) this.beginChat();
     } catch (error) {
       if (provider !== this.provider || calls !== this.#calls) return;
-      const isWaiting = error.message === 'temporarily_unavailable';
-      say(
-        `${operation}: ${error.detail ?? error.message}${isWaiting ? ' After a failure, no request is made for some seconds.' : ''}`,
-        true,
-      );
+      say(`${operation}: ${error.detail ?? error.message} No request was made: it was refused a moment ago.`, true);
     }
   }
 
@@ -187,7 +183,9 @@ class Device {
 
   /** Whoever logs out is still the caller of what that needs. */
   #callerOf(headers, url) {
-    const isUser = Boolean(headers.Authorization ?? headers['X-User-Hash'] ?? (this.config.auth === 'none' && url.pathname.split('/')[2]));
+    const isUser = Boolean(
+      headers.get('Authorization') ?? headers.get('X-User-Hash') ?? (this.config.auth === 'none' && url.pathname.split('/')[2]),
+    );
     const caller = isUser && !this.caller.isUser && this.former ? this.former : this.caller;
     return { caller, group: groupField.value };
   }

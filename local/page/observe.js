@@ -27,9 +27,9 @@ export function observe(begin, done) {
     const operation = url.origin === location.origin ? ROUTE.exec(url.pathname)?.[1] : undefined;
     if (!operation) return fetch(resource, init);
 
-    const { method = 'GET', headers = {}, body } = init;
+    const { method = 'GET', body } = init;
     const call = {
-      ...begin(headers, url),
+      ...begin(new Headers(init.headers), url),
       operation,
       method,
       url: url.pathname + url.search,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { bundleRecipes, fillIn } from './helpers/recipes.mjs';
 import { startShop } from './helpers/shop.mjs';
-import { within } from './helpers/within.mjs';
+import { eventually, within } from './helpers/within.mjs';
 import { newUser } from './helpers/world.mjs';
 
 const pages = await bundleRecipes();
@@ -242,6 +242,52 @@ test("the README's lines are in time for LiveChat's script (guards against: it s
 
   const elsewhere = await Visitor.arrive('tracking-code', user);
   assert.equal(await elsewhere.chat(await elsewhere.open()), customer);
+});
+
+/** Serves something else in place of our script. */
+const serveScript = (visitor, answer) => visitor.device.route(`${shop.origin}/livechat-cip.min.js`, answer);
+const withScript = (body) => (route) => route.fulfill({ body, contentType: 'text/javascript' });
+const FOUR = '{ getToken: async () => 1, getFreshToken: async () => 1, hasToken: async () => true, invalidate: async () => {} }';
+
+for (const [what, answer] of [
+  ['is blocked', (route) => route.abort()],
+  ['has a syntax error', withScript('var livechatCip = {')],
+  ['throws', withScript('throw new Error("broken")')],
+  ['refuses its options', withScript('var livechatCip = { createIdentityProvider() { throw new Error("broken"); } }')],
+  ['gives a function that throws', withScript('var livechatCip = { createIdentityProvider: () => () => { throw new Error("broken"); } }')],
+  ['gives an async function', withScript(`var livechatCip = { createIdentityProvider: () => async () => (${FOUR}) }`)],
+  [
+    'gives three functions',
+    withScript('var livechatCip = { createIdentityProvider: () => () => ({ getToken() {}, getFreshToken() {}, hasToken() {} }) }'),
+  ],
+  ['gives nothing', withScript('var livechatCip = { createIdentityProvider: () => () => undefined }')],
+]) {
+  test(`the README's lines, if our script ${what}: no chat, and one line in the console (guards against: a chat as somebody else)`, async () => {
+    const visitor = await Visitor.arrive('readme', newUser());
+    await serveScript(visitor, answer);
+    const tab = await visitor.open();
+    const said = () => tab.console.filter((line) => line.startsWith('No LiveChat on this page'));
+    await eventually(
+      () => said().length > 0,
+      () => `a line: ${tab.console}`,
+    );
+    await tab.page.waitForTimeout(700);
+    assert.equal(said().length, 1);
+    assert.deepEqual([await shown(tab), tab.logins, tab.requests], [[], [], []]);
+    assert.equal(await tab.page.evaluate(() => identityProvider.logout?.() ?? false), false);
+    // What the browser itself says of a broken script.
+    assert.deepEqual(
+      world.takeSurprises().filter((surprise) => !/broken|Unexpected end of input/.test(surprise)),
+      [],
+    );
+  });
+}
+
+test('without these lines the visitor would be somebody else: LiveChat starts its own identity', async () => {
+  const visitor = await Visitor.arrive('bare');
+  const tab = await visitor.open();
+  assert.equal(await visitor.chat(tab), 'anonymous');
+  assert.equal(tab.console.length, 1);
 });
 
 test('webview: on Android, the app gives the session at once', async () => {

@@ -16,6 +16,7 @@ const MOST_LOOKS = 10;
 const LOOK_EVERY_MS = 2_000;
 /** A token with so little left is as good as expired. */
 const MINUTE_MS = 60_000;
+const MESSAGE_MS = 100;
 const GUEST_GONE = 'guest_gone';
 
 /** @typedef {import('./token.js').Held} Held */
@@ -71,12 +72,14 @@ export function createIdentityProvider(given) {
     const began = Date.now();
     const controller = new AbortController();
     let credential = '';
-    const late = new Promise((_, reject) =>
-      setTimeout(() => {
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
         reject(failure(false, TEMPORARY, `No response came within ${timeout} ms.`));
         controller.abort();
-      }, timeout),
-    );
+      }, timeout);
+    });
     const work = async () => {
       const caller = await identify(!isLogout && !ended);
       credential = credentialOf(caller);
@@ -87,7 +90,7 @@ export function createIdentityProvider(given) {
       return request(operation, caller, controller.signal, isLogout);
     };
     try {
-      const result = await Promise.race([work(), late]);
+      const result = await Promise.race([work(), late]).finally(() => clearTimeout(timer));
       failures = refusals = looks = pauseEndsMs = 0;
       return result;
     } catch (/** @type {any} */ cause) {
@@ -206,8 +209,8 @@ export function createIdentityProvider(given) {
   /** @type {import('../livechat-cip.d.ts').IdentityProvider} */
   const functions = {
     getToken() {
-      // What follows an invalidate is a getFreshToken, as soon as its promise is kept.
-      if (running.invalidate) return running.invalidate.catch(() => {}).then(functions.getToken);
+      // What follows an invalidate is a getFreshToken, which takes the widget a message there and back.
+      if (running.invalidate) return running.invalidate.catch(() => {}).then(() => sleep(MESSAGE_MS).then(functions.getToken));
       // Whoever requests a fresh one has been told that the one at hand is no good, or fears so. In an outage it is all there is.
       if (running.getFreshToken) return orAtHand(running.getFreshToken);
       const atHand = token.usable();

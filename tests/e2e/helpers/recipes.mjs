@@ -35,21 +35,21 @@ const bundle = async (entry, options = {}) => {
   return text;
 };
 
-/**
- * A page with the lines that the README has for it, as they are. LiveChat's script comes right behind them and waits for nothing, as it
- * does at its earliest: out of the browser's cache.
- */
-async function readmePage() {
-  const [lines] = (await readFile(path('../../../README.md'), 'utf8')).match(/<script src="\/livechat-cip\.min\.js">[^`]+<\/script>/);
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>The README's lines</title>
+/** A page with LiveChat's tracking code, which comes right behind these lines and waits for nothing: out of the browser's cache. */
+const page = (lines) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>A page with LiveChat</title>
 <script>const yourSessionToken = async () => (await fetch('/session')).text();</script>
-${lines}
+${lines.startsWith('<') ? lines : `<script>${lines}</script>`}
 <script>
   window.__lc = window.__lc || {};
   window.__lc.organizationId = '11111111-1111-4111-8111-111111111111';
   window.LiveChatWidget = { _q: [] };
 </script>
-<script src="https://cdn.livechatinc.com/tracking.js"></script></html>`;
+<body><script src="https://cdn.livechatinc.com/tracking.js"></script></body></html>`;
+
+/** The lines that the README has for a page, as they are. */
+async function readmePage() {
+  const [lines] = (await readFile(path('../../../README.md'), 'utf8')).match(/<script src="\/livechat-cip\.min\.js">[^`]+<\/script>/);
+  return page(lines);
 }
 
 /** The pages of all recipes by path, for `startShop`: nothing in them is of this world yet. */
@@ -74,7 +74,11 @@ export async function bundleRecipes() {
     ]),
   );
   const withInline = { ...withWidget, 'script-src': ["'unsafe-inline'", ...withWidget['script-src']] };
-  return { ...pages, '/readme/': { type: 'html', text: await readmePage(), policy: withInline } };
+  return {
+    ...pages,
+    '/readme/': { type: 'html', text: await readmePage(), policy: withInline },
+    '/bare/': { type: 'html', text: page('window.__lc = { custom_identity_provider: async () => ({}) };'), policy: withInline },
+  };
 }
 
 /** Puts this world's addresses and account where the recipes have examples. */

@@ -19,6 +19,16 @@ const SITE = {
   '/e2e/customer-sdk.js': file('../node_modules/@livechat/customer-sdk/dist/customer-sdk.js'),
 };
 
+export const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
 /** `options` and `settings`: those of `cargo local`, beside what every test has. `origins`: those that pages may be on, beside its own. */
 export async function startWorld(options = [], settings = {}, origins = []) {
   const local = await startLocal(options, settings);
@@ -196,14 +206,6 @@ function launchChromium() {
   if (!existsSync(executablePath)) throw new Error(`${executablePath} does not exist: install Chromium, or set CHROMIUM to it`);
   return chromium.launch({
     executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
+    args: CHROMIUM_FLAGS,
   });
 }
