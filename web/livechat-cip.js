@@ -308,6 +308,7 @@ function createTabs(place, base, identity, hear) {
 var PATIENCE_MS = 2e4;
 var MOST_LOOKS = 10;
 var LOOK_EVERY_MS = 2e3;
+var MOST_SESSIONS = 3;
 var MINUTE_MS3 = 6e4;
 var MESSAGE_MS = 100;
 var GUEST_GONE = "guest_gone";
@@ -354,7 +355,7 @@ function createIdentityProvider(given) {
       credential = credentialOf(caller);
       if (!isLogout) {
         if (ended) throw loggedOut();
-        if (refusedAs === credential && Date.now() < refusedUntilMs) throw refusal2;
+        if ((refusedAs === credential || refusals > MOST_SESSIONS) && Date.now() < refusedUntilMs) throw refusal2;
       }
       return request(operation, caller, controller.signal, isLogout);
     };
@@ -372,7 +373,6 @@ function createIdentityProvider(given) {
         pauseEndsMs = retryMs(failures, began, waitMs);
       } else {
         if (error === refusal2) throw error;
-        if (refusedAs !== credential) refusals = 0;
         refusedUntilMs = status ? Date.now() + Math.max(refusedMs(refusals), waitMs) : 0;
         refusedAs = credential;
         refusals += 1;

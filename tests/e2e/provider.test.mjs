@@ -299,6 +299,16 @@ test('a refusal is remembered, each time for longer, and not for another session
   assert.match((await tab.token()).entityId, /\S/);
 });
 
+test('a page that has another token for each request is not tried for ever', async () => {
+  const tab = await openAs(newUser());
+  await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(401, 'unauthenticated'))));
+  for (let i = 0; i < 10; i++) {
+    await tab.setSession(`another-${i}`);
+    assert.equal((await tab.error()).message, 'unauthenticated');
+  }
+  assert.equal(tab.requests.length, 4);
+});
+
 for (const [what, options, words] of [
   ['a user id that is no Unicode', { user: '\ud800' }, /URI/],
   ['a token that fits no header', { token: 'a\nb' }, /./],

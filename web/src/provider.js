@@ -14,6 +14,8 @@ const PATIENCE_MS = 20_000;
 /** After a refusal, how often it is looked whether the page has a new session. */
 const MOST_LOOKS = 10;
 const LOOK_EVERY_MS = 2_000;
+/** How many sessions in a row are tried at once after a refusal. */
+const MOST_SESSIONS = 3;
 /** A token with so little left is as good as expired. */
 const MINUTE_MS = 60_000;
 const MESSAGE_MS = 100;
@@ -85,7 +87,8 @@ export function createIdentityProvider(given) {
       credential = credentialOf(caller);
       if (!isLogout) {
         if (ended) throw loggedOut();
-        if (refusedAs === credential && Date.now() < refusedUntilMs) throw refusal;
+        // A new session is tried at once; but some pages have a new token for each request.
+        if ((refusedAs === credential || refusals > MOST_SESSIONS) && Date.now() < refusedUntilMs) throw refusal;
       }
       return request(operation, caller, controller.signal, isLogout);
     };
@@ -105,7 +108,6 @@ export function createIdentityProvider(given) {
         pauseEndsMs = retryMs(failures, began, waitMs);
       } else {
         if (error === refusal) throw error;
-        if (refusedAs !== credential) refusals = 0;
         refusedUntilMs = status ? Date.now() + Math.max(refusedMs(refusals), waitMs) : 0;
         refusedAs = credential;
         refusals += 1;
