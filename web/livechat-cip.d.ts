@@ -1,4 +1,7 @@
-/** What a page has to say to get its user's LiveChat identity from a livechat-cip backend. */
+/**
+ * What a page has to say to get its user's LiveChat identity from a livechat-cip backend. `null` for an option is as if it were left out,
+ * but for `token`: with that, nobody is logged in.
+ */
 export interface Options {
   /** Where the backend is: the base URL of its API, absolute or relative to the page. `/getToken` and so on come behind it. */
   baseUrl: string | URL;
@@ -9,35 +12,36 @@ export interface Options {
    */
   token?: MaybeText | (() => MaybeText | Promise<MaybeText>);
   /** Your id of the user, for the path; needed with `AUTH=hmac` and `AUTH=none`. With other modes it must be the verified user. */
-  user?: string;
+  user?: string | null;
   /** For `AUTH=hmac`: the hash of `user`, in hex, that your server made. */
-  userHash?: string;
+  userHash?: string | null;
   /** For `AUTH=hmac`: the end of `userHash`, Unix time in s, if it was made with one. */
-  userHashExpires?: number | string;
+  userHashExpires?: number | string | null;
   /**
    * Whether visitors who are not logged in have an identity (`GUESTS=true`). The secret that stands for the guest is kept in
    * `localStorage`, is sent along at login, so that the guest's chat becomes the user's, and is replaced at logout.
    */
-  guest?: boolean;
+  guest?: boolean | null;
   /** The LiveChat group whose identity is meant. */
-  group?: number;
+  group?: number | null;
   /** Of `fetch`: `include` sends the session cookie of `JWT_COOKIE` to a backend on another origin. */
-  credentials?: RequestCredentials;
-  /** How long anything may take, in ms; 8000 unless said otherwise. */
-  timeout?: number;
+  credentials?: RequestCredentials | null;
+  /** How long one request may take, with `token`, in ms, before it is tried again; 8000 unless said otherwise. */
+  timeout?: number | null;
   /**
    * Where the token is kept: for the page, or in `sessionStorage`, so that the next page of this tab makes no request. The latter
    * needs `user`, or a page of guests only: else nobody could tell whose token it is that lies there.
    */
-  cache?: 'page' | 'session';
+  cache?: 'page' | 'session' | null;
   /** Keeps apart what would be shared by pages of one origin, such as two shops: guests, tokens, logouts. */
-  scope?: string;
+  scope?: string | null;
   /**
-   * Called once when the identity ends, in this tab or another; it must take the user's chat off the page. By default that is
+   * Called once when the identity ends: at a logout, in this tab or another, or when the backend refuses a page that had a token, and the
+   * page has no other session within 20 s. It must take the user's chat off the page. By default that is
    * `LiveChatWidget.call('destroy')`, where there is a widget. With LiveChat's components for React, Vue and Angular unmount the
    * component, which does that itself; with the Customer SDK call its `destroy()`.
    */
-  onLogout?: () => void;
+  onLogout?: (() => void) | null;
 }
 
 type MaybeText = string | null | undefined;
@@ -57,11 +61,15 @@ export interface Token {
   organizationId?: string;
 }
 
-/** The four functions that LiveChat's widget and SDK call. */
+/**
+ * The four functions that LiveChat's widget and SDK call. In an outage their promises stay pending, and the request is made again until it
+ * succeeds: LiveChat's widget is not told of rejections. They reject with an `IdentityError` when trying again would not help, and that
+ * counts as no unhandled rejection.
+ */
 export interface IdentityProvider {
-  /** The token at hand, or else the backend's, which makes one if need be. */
+  /** The token at hand, or else the backend's, which gets one from LiveChat if need be. While a fresh one is awaited, that; for 20 s. */
   getToken(): Promise<Token>;
-  /** A newly issued token of the same customer. */
+  /** A newly issued token of the same customer. After five in a row, one a minute. */
   getFreshToken(): Promise<Token>;
   /** Whether there is a token at hand. No request is made. */
   hasToken(): Promise<boolean>;
@@ -70,14 +78,17 @@ export interface IdentityProvider {
 }
 
 /**
- * What `getToken`, `getFreshToken` and `invalidate` reject with, in the words that LiveChat's clients know.
+ * What `getToken`, `getFreshToken` and `invalidate` reject with. LiveChat's Customer SDK knows these codes, and stops for good; its widget is
+ * not told. The same caller gets the same error without a request for 1 minute, then for 2, 4 and 5; another session is tried at once.
  *
- * | `code` | `message` | when | the SDK |
- * |---|---|---|---|
- * | `SSO_IDENTITY_EXCEPTION` | the backend's code, such as `unauthenticated` | 401, 403, 409, 410, after a logout, nobody logged in | stops |
- * | `SSO_OAUTH_EXCEPTION` | LiveChat's code, such as `invalid_request` | 502: LiveChat refuses the backend's settings | stops |
- * | `SSO_OAUTH_EXCEPTION` | the backend's code | other 4xx: the page calls what is not there | stops |
- * | `SSO_OAUTH_EXCEPTION` | `temporarily_unavailable` | 429, 5xx, no connection, no answer in time, nonsense | tries again |
+ * | `code` | `message` | when |
+ * |---|---|---|
+ * | `SSO_IDENTITY_EXCEPTION` | the backend's code, such as `unauthenticated` | 401, 403, 409, 410, after a logout, nobody logged in |
+ * | `SSO_OAUTH_EXCEPTION` | LiveChat's code, such as `invalid_request` | 502: LiveChat refuses the backend's settings |
+ * | `SSO_OAUTH_EXCEPTION` | the backend's code | other 4xx: the page calls what is not there |
+ * | `SSO_OAUTH_EXCEPTION` | the browser's message | no request can be made: the user id is no Unicode, there is no `crypto` for a guest |
+ *
+ * 429, 5xx, a lost connection, no response in time and one that is not the backend's are no errors: the request is made again.
  */
 export interface IdentityError extends Error {
   code: 'SSO_IDENTITY_EXCEPTION' | 'SSO_OAUTH_EXCEPTION';
@@ -85,7 +96,7 @@ export interface IdentityError extends Error {
   detail: string;
   /** Finds the call in the backend's log. */
   requestId?: string;
-  /** The HTTP status, if there was an answer. */
+  /** The HTTP status, if there was a response. */
   status?: number;
 }
 

@@ -7,6 +7,7 @@ const identityProvider = createIdentityProvider({ baseUrl: '/cip', token: async 
 createWidget({ organizationId: 'organization', customIdentityProvider: identityProvider });
 const forSdk: Config = { organizationId: 'organization', clientId: 'client', identityProvider };
 void forSdk;
+createIdentityProvider({ baseUrl: '/cip', cache: null, credentials: null, group: null, timeout: null, token: () => null, user: null });
 const told: Promise<boolean> = identityProvider.logout();
 void told;
 

@@ -4,7 +4,7 @@
 
 export const IDENTITY = 'SSO_IDENTITY_EXCEPTION';
 export const OAUTH = 'SSO_OAUTH_EXCEPTION';
-/** The message of a failure that passes: LiveChat's SDK tries again after it, and stops for good after most others. */
+/** The message of a failure that passes. It is tried again here; if a client should ever see it, LiveChat's SDK tries again too. */
 export const TEMPORARY = 'temporarily_unavailable';
 
 export const NOT_OURS = 'Another server responded. Is baseUrl right?';
