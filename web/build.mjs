@@ -6,19 +6,27 @@ import { minify } from 'terser';
 
 /** Names that only `src` knows: none is in an option, a result, a message to other tabs or in storage. */
 const INTERNAL = [
+  'base',
+  'bearer',
+  'call',
   'changes',
   'endAll',
+  'isEnded',
   'forget',
   'hold',
   'identify',
+  'insist',
   'isReplaced',
   'join',
   'leave',
   'make',
   'needsToken',
   'recall',
+  'secret',
+  'send',
   'share',
   'usable',
+  'waitMs',
   'wasHeld',
 ];
 const path = (name) => new URL(name, import.meta.url);

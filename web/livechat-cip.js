@@ -112,7 +112,7 @@ function createBackend(options, guest) {
      * @param {boolean} [isLogout]
      * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
      */
-    async request(operation, { bearer, secret }, signal, isLogout) {
+    async send(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
       const url = await lasting(() => {
         for (const [name, value] of [
@@ -158,6 +158,159 @@ function refusal({ headers, ok, status }, problem) {
   });
 }
 
+// src/retry.js
+var MINUTE_MS2 = 6e4;
+var STEP_MS = 800;
+var SHORTEST_PAUSE_MS = 250;
+var LONGEST_PAUSE_MS = MINUTE_MS2;
+var LONGEST_REFUSAL_MIN = 5;
+var MOST_FRESH = 5;
+var sleepers = /* @__PURE__ */ new Set();
+var sleep = (ms) => new Promise((done) => {
+  sleepers.add(done);
+  setTimeout(() => {
+    sleepers.delete(done);
+    done();
+  }, ms);
+});
+function wake() {
+  for (const done of sleepers) done();
+  sleepers.clear();
+}
+function retryMs(nth, beganMs, waitMs) {
+  const spread = Math.random() / 4;
+  const growing = beganMs + Math.min(nth * STEP_MS, LONGEST_PAUSE_MS) * (1 - spread);
+  return Math.max(growing, Date.now() + SHORTEST_PAUSE_MS + waitMs * (1 + spread));
+}
+var refusedMs = (nth) => Math.min(2 ** nth, LONGEST_REFUSAL_MIN) * MINUTE_MS2;
+function createBrake() {
+  let emptyMs = 0;
+  return () => {
+    emptyMs = Math.max(emptyMs, Date.now()) + MINUTE_MS2;
+    return emptyMs - MOST_FRESH * MINUTE_MS2;
+  };
+}
+
+// src/calls.js
+var MOST_LOOKS = 10;
+var LOOK_EVERY_MS = 2e3;
+var MOST_SESSIONS = 3;
+var MINUTE_MS3 = 6e4;
+var GUEST_GONE = "guest_gone";
+function createCalls({ needsToken, timeout }, { identify, send }, guest, token, tabs, leavePage) {
+  const brake = createBrake();
+  let failures = 0;
+  let pauseEndsMs = 0;
+  let refusal2 = loggedOut();
+  let refusedAs = "";
+  let refusals = 0;
+  let refusedUntilMs = 0;
+  let looks = 0;
+  globalThis.addEventListener?.("online", () => {
+    failures = pauseEndsMs = 0;
+    wake();
+  });
+  const credentialOf = ({ bearer, secret }) => bearer ?? secret ?? "";
+  return { call, insist };
+  async function call(operation, isLogout) {
+    const began = Date.now();
+    const controller = new AbortController();
+    let credential = "";
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        reject(failure(false, TEMPORARY, `No response within ${timeout} ms.`));
+        controller.abort();
+      }, timeout);
+    });
+    const work = async () => {
+      const caller = await identify(!isLogout && !tabs.isEnded);
+      credential = credentialOf(caller);
+      if (!isLogout) {
+        if (tabs.isEnded) throw loggedOut();
+        if ((refusedAs === credential || refusals > MOST_SESSIONS) && Date.now() < refusedUntilMs) throw refusal2;
+      }
+      return send(operation, caller, controller.signal, isLogout);
+    };
+    try {
+      const result = await Promise.race([work(), late]).finally(() => clearTimeout(timer));
+      failures = refusals = looks = pauseEndsMs = 0;
+      return result;
+    } catch (cause) {
+      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause?.message ?? cause}.`);
+      const { code, detail, message, requestId, status, waitMs = 0 } = error;
+      if (code === IDENTITY) token.replace();
+      if (message === GUEST_GONE) guest?.forget(credential);
+      if (message === TEMPORARY) {
+        failures += 1;
+        pauseEndsMs = retryMs(failures, began, waitMs);
+      } else {
+        if (error === refusal2) throw error;
+        refusedUntilMs = status ? Date.now() + Math.max(refusedMs(refusals), waitMs) : 0;
+        refusedAs = credential;
+        refusals += 1;
+        refusal2 = error;
+      }
+      if (status || code === OAUTH) {
+        console.warn(`livechat-cip: ${operation}: ${detail}${status ? ` (${status}${requestId ? `, requestId ${requestId}` : ""})` : ""}`);
+      }
+      throw error;
+    }
+  }
+  async function insist(operation) {
+    const isGet = operation === "getToken";
+    let mayBeNewGuest = guest;
+    if (operation === "getFreshToken") await applyBrake();
+    for (; ; ) {
+      const atHand = isGet && token.usable(failures ? MINUTE_MS3 : void 0);
+      if (atHand) return atHand;
+      await until(() => pauseEndsMs);
+      const before = token.changes;
+      try {
+        const next = await call(operation);
+        if (!tabs.isEnded) return operation === "invalidate" ? token.replace() : keep2(next, isGet, before);
+      } catch (error) {
+        const { code, message } = error;
+        if (message === GUEST_GONE && mayBeNewGuest) mayBeNewGuest = void 0;
+        else if (tabs.isReplaced || message !== TEMPORARY && (code !== IDENTITY || message === GUEST_GONE || !await isSessionRenewed()))
+          throw error;
+      }
+    }
+  }
+  function keep2(next, isGet, before) {
+    if (before !== token.changes) return (isGet && token.held || next).token;
+    if (isGet) token.hold(next);
+    else token.replace(next);
+    tabs.share(next);
+    return next.token;
+  }
+  async function isSessionRenewed() {
+    while (token.wasHeld && looks < MOST_LOOKS && !tabs.isEnded && !tabs.isReplaced) {
+      const now = identify(false).catch(() => {
+      });
+      await sleep(LOOK_EVERY_MS);
+      looks += 1;
+      const caller = await Promise.race([now, void 0]);
+      if (caller && credentialOf(caller) !== refusedAs) return true;
+      if (looks === MOST_LOOKS / 2 && !needsToken) {
+        refusedUntilMs = 0;
+        return true;
+      }
+    }
+    if (token.wasHeld) setTimeout(() => tabs.isEnded || tabs.isReplaced || leavePage());
+    token.wasHeld = false;
+    return false;
+  }
+  async function until(endsMs) {
+    while (!tabs.isEnded && Date.now() < endsMs()) await sleep(endsMs() - Date.now());
+  }
+  async function applyBrake() {
+    const endsMs = brake();
+    if (Date.now() < endsMs) console.warn("livechat-cip: LiveChat refuses every token.");
+    await until(() => endsMs);
+  }
+}
+
 // src/guest.js
 function createGuest(place) {
   let secret;
@@ -192,7 +345,7 @@ function readOptions(given) {
   const { baseUrl, cache, credentials, guest, scope, timeout, token, userHash } = given;
   const user = given.user ?? void 0;
   const isUser = user !== void 0;
-  check(baseUrl, "baseUrl", "where is the backend?");
+  check(baseUrl, "baseUrl", "is missing");
   check(!isUser || !/^\.{0,2}$/.test(user), "user", "cannot be in a path; leave it out if nobody is logged in");
   check(!userHash || isUser, "userHash", "it needs user");
   check(cache !== "session" || isUser || guest && !token && !credentials, "cache", "'session' needs user");
@@ -225,45 +378,14 @@ function quiet(promise) {
   });
 }
 
-// src/retry.js
-var MINUTE_MS2 = 6e4;
-var STEP_MS = 800;
-var SHORTEST_PAUSE_MS = 250;
-var LONGEST_PAUSE_MS = MINUTE_MS2;
-var LONGEST_REFUSAL_MIN = 5;
-var MOST_FRESH = 5;
-var sleepers = /* @__PURE__ */ new Set();
-var sleep = (ms) => new Promise((done) => {
-  sleepers.add(done);
-  setTimeout(() => {
-    sleepers.delete(done);
-    done();
-  }, ms);
-});
-function wake() {
-  for (const done of sleepers) done();
-  sleepers.clear();
-}
-function retryMs(nth, beganMs, waitMs) {
-  const spread = Math.random() / 4;
-  const growing = beganMs + Math.min(nth * STEP_MS, LONGEST_PAUSE_MS) * (1 - spread);
-  return Math.max(growing, Date.now() + SHORTEST_PAUSE_MS + waitMs * (1 + spread));
-}
-var refusedMs = (nth) => Math.min(2 ** nth, LONGEST_REFUSAL_MIN) * MINUTE_MS2;
-function createBrake() {
-  let emptyMs = 0;
-  return () => {
-    emptyMs = Math.max(emptyMs, Date.now()) + MINUTE_MS2;
-    return emptyMs - MOST_FRESH * MINUTE_MS2;
-  };
-}
-
 // src/tabs.js
 var listening = /* @__PURE__ */ new Map();
 function createTabs(place, base, identity, hear) {
   let joined = false;
   let channel;
   const tabs = {
+    /** Whether the user has logged out, here or in another tab. */
+    isEnded: false,
     /** Whether another provider has taken this one's place on the page. */
     isReplaced: false,
     /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
@@ -306,136 +428,20 @@ function createTabs(place, base, identity, hear) {
 
 // src/provider.js
 var PATIENCE_MS = 2e4;
-var MOST_LOOKS = 10;
-var LOOK_EVERY_MS = 2e3;
-var MOST_SESSIONS = 3;
-var MINUTE_MS3 = 6e4;
 var MESSAGE_MS = 100;
-var GUEST_GONE = "guest_gone";
 function createIdentityProvider(given) {
   const options = readOptions(given);
-  const { base, cache, group, onLogout, scope, timeout, user } = options;
+  const { base, cache, group, onLogout, scope, user } = options;
   const place = `livechat-cip:${scope}`;
   const identity = `${place}:${base}:${group ?? ""}`;
   const guest = options.guest ? createGuest(place) : void 0;
   const token = createTokenStore(cache === "session" ? identity : void 0, () => user ?? guest?.recall());
-  const { identify, request } = createBackend(options, guest);
-  const brake = createBrake();
   const tabs = createTabs(place, base, identity, ({ logout: logout2, held }) => {
     if (logout2) end();
     else if (held && token.held && isNewer(held, token.held)) token.replace(held);
   });
-  let ended = false;
-  let failures = 0;
-  let pauseEndsMs = 0;
-  let refusal2 = loggedOut();
-  let refusedAs = "";
-  let refusals = 0;
-  let refusedUntilMs = 0;
-  let looks = 0;
+  const { call, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
   const running = {};
-  globalThis.addEventListener?.("online", () => {
-    failures = pauseEndsMs = 0;
-    wake();
-  });
-  const credentialOf = ({ bearer, secret }) => bearer ?? secret ?? "";
-  async function call(operation, isLogout) {
-    const began = Date.now();
-    const controller = new AbortController();
-    let credential = "";
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => {
-        reject(failure(false, TEMPORARY, `No response came within ${timeout} ms.`));
-        controller.abort();
-      }, timeout);
-    });
-    const work = async () => {
-      const caller = await identify(!isLogout && !ended);
-      credential = credentialOf(caller);
-      if (!isLogout) {
-        if (ended) throw loggedOut();
-        if ((refusedAs === credential || refusals > MOST_SESSIONS) && Date.now() < refusedUntilMs) throw refusal2;
-      }
-      return request(operation, caller, controller.signal, isLogout);
-    };
-    try {
-      const result = await Promise.race([work(), late]).finally(() => clearTimeout(timer));
-      failures = refusals = looks = pauseEndsMs = 0;
-      return result;
-    } catch (cause) {
-      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause?.message ?? cause}.`);
-      const { code, detail, message, requestId, status, waitMs = 0 } = error;
-      if (code === IDENTITY) token.replace();
-      if (message === GUEST_GONE) guest?.forget(credential);
-      if (message === TEMPORARY) {
-        failures += 1;
-        pauseEndsMs = retryMs(failures, began, waitMs);
-      } else {
-        if (error === refusal2) throw error;
-        refusedUntilMs = status ? Date.now() + Math.max(refusedMs(refusals), waitMs) : 0;
-        refusedAs = credential;
-        refusals += 1;
-        refusal2 = error;
-      }
-      if (status || code === OAUTH) {
-        console.warn(`livechat-cip: ${operation}: ${detail}${status ? ` (${status}${requestId ? `, requestId ${requestId}` : ""})` : ""}`);
-      }
-      throw error;
-    }
-  }
-  async function insist(operation) {
-    const isGet = operation === "getToken";
-    let mayBeNewGuest = guest;
-    if (operation === "getFreshToken") await applyBrake();
-    for (; ; ) {
-      const atHand = isGet && token.usable(failures ? MINUTE_MS3 : void 0);
-      if (atHand) return atHand;
-      await until(() => pauseEndsMs);
-      const before = token.changes;
-      try {
-        const next = await call(operation);
-        if (!ended) return operation === "invalidate" ? token.replace() : keep2(next, isGet, before);
-      } catch (error) {
-        const { code, message } = error;
-        if (message === GUEST_GONE && mayBeNewGuest) mayBeNewGuest = void 0;
-        else if (tabs.isReplaced || message !== TEMPORARY && (code !== IDENTITY || message === GUEST_GONE || !await isSessionRenewed()))
-          throw error;
-      }
-    }
-  }
-  function keep2(next, isGet, before) {
-    if (before !== token.changes) return (isGet && token.held || next).token;
-    if (isGet) token.hold(next);
-    else token.replace(next);
-    tabs.share(next);
-    return next.token;
-  }
-  async function isSessionRenewed() {
-    while (token.wasHeld && looks < MOST_LOOKS && !ended && !tabs.isReplaced) {
-      const now = identify(false).catch(() => {
-      });
-      await sleep(LOOK_EVERY_MS);
-      looks += 1;
-      const caller = await Promise.race([now, void 0]);
-      if (caller && credentialOf(caller) !== refusedAs) return true;
-      if (looks === MOST_LOOKS / 2 && !options.needsToken) {
-        refusedUntilMs = 0;
-        return true;
-      }
-    }
-    if (token.wasHeld) setTimeout(() => ended || tabs.isReplaced || leavePage());
-    token.wasHeld = false;
-    return false;
-  }
-  async function until(endsMs) {
-    while (!ended && Date.now() < endsMs()) await sleep(endsMs() - Date.now());
-  }
-  async function applyBrake() {
-    const endsMs = brake();
-    if (Date.now() < endsMs) console.warn("livechat-cip: LiveChat refuses every token. Waiting.");
-    await until(() => endsMs);
-  }
   const once = (operation) => running[operation] ?? (running[operation] = quiet(
     insist(operation).finally(() => {
       running[operation] = void 0;
@@ -453,7 +459,7 @@ function createIdentityProvider(given) {
     hasToken: async () => !!token.usable(),
     invalidate() {
       token.replace();
-      return ended ? Promise.resolve() : once("invalidate");
+      return tabs.isEnded ? Promise.resolve() : once("invalidate");
     }
   };
   const orAtHand = (fresh) => quiet(Promise.race([fresh, new Promise((done) => setTimeout(done, PATIENCE_MS)).then(() => token.usable(MINUTE_MS3) ?? fresh)]));
@@ -468,14 +474,14 @@ function createIdentityProvider(given) {
     }
   }
   function end() {
-    ended = true;
+    tabs.isEnded = true;
     token.replace();
     tabs.leave();
     wake();
     leavePage();
   }
   async function logout() {
-    if (ended) return true;
+    if (tabs.isEnded) return true;
     const told = call("invalidate", true);
     tabs.endAll();
     guest?.forget(guest.recall());

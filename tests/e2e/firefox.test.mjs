@@ -122,12 +122,16 @@ test('a guest goes on as the user who logs in, and a logout ends it in all tabs'
   assert.notEqual((await next.call('getToken')).value.entityId, guest, 'whoever comes next is somebody else');
 });
 
-test("errors are those that LiveChat's clients understand", async () => {
+test('an outage is waited for, and a refusal is an error that the Customer SDK understands', async () => {
   const tab = await open(await newDevice(), newUser());
-  await sandbox.fail('http_503', 10);
-  const { error } = await tab.call('getToken');
-  assert.deepEqual([error.code, error.message, error.status], ['SSO_OAUTH_EXCEPTION', 'temporarily_unavailable', 503]);
+  await sandbox.fail('http_503', 2);
+  assert.match((await tab.call('getToken')).value.entityId, /\S/);
+  assert.deepEqual(await tab.requests(), ['getToken', 'getToken', 'getToken']);
   const stranger = await open(await newDevice(), undefined, { token: 'nobody.knows.it' });
+  const { error: refused } = await stranger.call('getToken');
+  assert.deepEqual([refused.code, refused.status], ['SSO_IDENTITY_EXCEPTION', 401]);
+  assert.deepEqual(await stranger.page.evaluate(() => shop.unhandled), []);
+});
   const { error: refused } = await stranger.call('getToken');
   assert.deepEqual([refused.code, refused.status], ['SSO_IDENTITY_EXCEPTION', 401]);
 });

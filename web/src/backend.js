@@ -39,7 +39,7 @@ export function createBackend(options, guest) {
      * @param {boolean} [isLogout]
      * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
      */
-    async request(operation, { bearer, secret }, signal, isLogout) {
+    async send(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
       const url = await lasting(() => {
         for (const [name, value] of [

@@ -8,7 +8,7 @@ export function readOptions(given) {
   const { baseUrl, cache, credentials, guest, scope, timeout, token, userHash } = given;
   const user = given.user ?? undefined;
   const isUser = user !== undefined;
-  check(baseUrl, 'baseUrl', 'where is the backend?');
+  check(baseUrl, 'baseUrl', 'is missing');
   // URL parsers take dots for steps in the path, even percent-encoded.
   check(!isUser || !/^\.{0,2}$/.test(user), 'user', 'cannot be in a path; leave it out if nobody is logged in');
   check(!userHash || isUser, 'userHash', 'it needs user');

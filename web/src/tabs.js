@@ -22,6 +22,8 @@ export function createTabs(place, base, identity, hear) {
   let channel;
 
   const tabs = {
+    /** Whether the user has logged out, here or in another tab. */
+    isEnded: false,
     /** Whether another provider has taken this one's place on the page. */
     isReplaced: false,
 
