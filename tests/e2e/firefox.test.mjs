@@ -132,9 +132,6 @@ test('an outage is waited for, and a refusal is an error that the Customer SDK u
   assert.deepEqual([refused.code, refused.status], ['SSO_IDENTITY_EXCEPTION', 401]);
   assert.deepEqual(await stranger.page.evaluate(() => shop.unhandled), []);
 });
-  const { error: refused } = await stranger.call('getToken');
-  assert.deepEqual([refused.code, refused.status], ['SSO_IDENTITY_EXCEPTION', 401]);
-});
 
 test('the build for pages without modules is the same', async () => {
   const tab = await open(await newDevice(), undefined, { path: '/classic', guest: true });
