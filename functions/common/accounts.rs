@@ -29,6 +29,7 @@ pub struct Accounts {
     http: Client,
     /// Shared, as each call works on a clone.
     settings: Arc<LiveChat>,
+    fingerprint: Arc<str>,
 }
 
 impl Accounts {
@@ -51,12 +52,17 @@ impl Accounts {
     /// None that a site could cause: only if the TLS library does not support its own defaults.
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
         let http = https::client().pool_idle_timeout(Self::IDLE_CONNECTION).build()?;
-        Ok(Self { http, settings: Arc::new(settings) })
+        Ok(Self { http, fingerprint: settings.fingerprint().into(), settings: Arc::new(settings) })
     }
 
     /// The site's settings for LiveChat.
     pub fn settings(&self) -> &LiveChat {
         &self.settings
+    }
+
+    /// What tells these settings from others: [`LiveChat::fingerprint`].
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Whether tokens for this group can be asked for at all.
@@ -81,25 +87,23 @@ impl Accounts {
     /// lost answer takes it along; then no second attempt and no later one can get the customer back.)
     ///
     /// # Errors
-    /// A [`Failure`]. After any but [`Failure::Rejected`] LiveChat may have issued a token all the same, and changed the
-    /// cookies.
+    /// A [`Miss`]. After any but [`Miss::Rejected`] and [`Miss::IdentityLost`] LiveChat may have issued a token all the same,
+    /// and changed the cookies.
     pub async fn token(
         &self,
         group: Option<Group>,
         known: Option<&Identity>,
         deadline: Deadline,
-    ) -> Result<Grant, Failure> {
-        let miss = match self.attempt(group, known, deadline).await {
-            Ok(grant) => return Ok(grant),
-            Err(miss) => miss,
+    ) -> Result<Grant, Miss> {
+        let miss = match self.token_at_once(group, known, deadline).await {
+            Err(miss) if miss.may_try_again(known.is_some()) => miss,
+            answer => return answer,
         };
-        if miss.may_try_again(known.is_some()) {
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(50..150))).await;
-            if deadline.left() >= Self::SHORTEST_ATTEMPT {
-                return self.token_at_once(group, known, deadline).await;
-            }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(50..150))).await;
+        if deadline.left() < Self::SHORTEST_ATTEMPT {
+            return Err(miss);
         }
-        Err(miss.into())
+        self.token_at_once(group, known, deadline).await
     }
 
     /// The same, in one attempt.
@@ -111,8 +115,18 @@ impl Accounts {
         group: Option<Group>,
         known: Option<&Identity>,
         deadline: Deadline,
-    ) -> Result<Grant, Failure> {
-        self.attempt(group, known, deadline).await.map_err(Into::into)
+    ) -> Result<Grant, Miss> {
+        let result = tally::timed(|tally| &mut tally.livechat, self.ask(group, known, deadline)).await;
+        tally::count(|tally| {
+            tally.livechat_calls += 1;
+            match result {
+                Ok(_) | Err(Miss::CutShort | Miss::IdentityLost) => {}
+                // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
+                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(group.is_none()),
+                Err(_) => tally.livechat_failures += 1,
+            }
+        });
+        result
     }
 
     /// Takes a token back, so that whoever uses it is logged out. Once, and if LiveChat does not do it that is only logged: the
@@ -137,20 +151,6 @@ impl Accounts {
             Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
         };
         tracing::warn!(cause, "LiveChat did not take a token back, after a logout or login; it ends by itself");
-    }
-
-    async fn attempt(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {
-        let result = tally::timed(|tally| &mut tally.livechat, self.ask(group, known, deadline)).await;
-        tally::count(|tally| {
-            tally.livechat_calls += 1;
-            match result {
-                Ok(_) | Err(Miss::CutShort) => {}
-                // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
-                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(group.is_none()),
-                Err(_) => tally.livechat_failures += 1,
-            }
-        });
-        result
     }
 
     async fn ask(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {

@@ -5,6 +5,8 @@ pub(crate) mod source;
 
 use crate::caller::Auth;
 use reqwest::Url;
+use ring::digest::{SHA256, digest};
+use serde_json::json;
 use source::safe_url;
 
 pub use source::{ConfigError, SHORTEST_SECRET, Source};
@@ -54,6 +56,18 @@ impl LiveChat {
             Tenant::License(_) => None,
         };
         Account { license_id: self.license_id, organization_id }
+    }
+
+    /// Tells these settings from others that LiveChat may answer otherwise: the beginning of a hash of everything that its answer
+    /// depends on, in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let Account { license_id, organization_id } = self.account();
+        // JSON, so that no two values can pass for two others.
+        let settings =
+            json!([self.client_id, organization_id, license_id, self.redirect_uri, self.accounts_url.as_str()]);
+        let mut hash = hex::encode(digest(&SHA256, settings.to_string().as_bytes()));
+        hash.truncate(16);
+        hash
     }
 }
 
@@ -211,6 +225,27 @@ mod tests {
             .expect("good settings");
         assert_eq!(v2.account().organization_id.as_deref(), Some("390e44e6-f1e6-4368-8b6d-2b74614508c2"));
         assert_eq!(v2.account().license_id, Some(12_345_678));
+    }
+
+    #[test]
+    fn settings_that_livechat_may_answer_otherwise_have_another_fingerprint() {
+        const ORGANIZATION: (&str, &str) = ("LIVECHAT_ORGANIZATION_ID", "390e44e6-f1e6-4368-8b6d-2b74614508c2");
+        let fingerprint =
+            |changes: &[(&str, &str)]| LiveChat::read(&with(changes)).expect("good settings").fingerprint();
+        // printf %s '["bb9e5b2f1ab480e4a715977b7b1b4279",null,12345678,"https://shop.example:8443/chat/","https://accounts.livechat.com/"]' |
+        // sha256sum | cut -c 1-16
+        assert_eq!(fingerprint(&[]), "92b656c873d0c77a");
+        let all = [
+            fingerprint(&[]),
+            fingerprint(&[("LIVECHAT_CLIENT_ID", "another")]),
+            fingerprint(&[("LIVECHAT_LICENSE_ID", "1")]),
+            fingerprint(&[ORGANIZATION]),
+            fingerprint(&[ORGANIZATION, ("LIVECHAT_LICENSE_ID", "1")]),
+            fingerprint(&[("LIVECHAT_REDIRECT_URI", "https://shop.example:8443/")]),
+            fingerprint(&[("LIVECHAT_ACCOUNTS_URL", "http://127.0.0.1:3002")]),
+        ];
+        assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), all.len(), "{all:?}");
+        assert_eq!(fingerprint(&[("ON_IDENTITY_CHANGE", "reject")]), all[0]);
     }
 
     #[test]

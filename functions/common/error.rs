@@ -1,5 +1,6 @@
 //! Everything that can go wrong, and for each: what the caller is told, and how loudly we log it.
 
+use crate::identity::Refusal;
 use lambda_http::http::StatusCode;
 use tracing::Level;
 
@@ -32,7 +33,7 @@ pub enum Error {
     /// The operations take GET and POST.
     #[error("no such method")]
     MethodNotAllowed,
-    /// LiveChat answered for another customer, and the site chose to refuse that.
+    /// LiveChat answered for another customer, or that it lost the one on record, and the site chose to refuse that.
     #[error("LiveChat no longer knows the customer on record")]
     IdentityChanged,
     /// This user's token was renewed more often than the site allows.
@@ -48,6 +49,8 @@ pub enum Error {
         exception: String,
         /// LiveChat's words.
         description: String,
+        /// Until when this is the answer to all calls for this subject, in s from now.
+        retry_after_s: u32,
     },
     /// LiveChat is down, slow or talks nonsense.
     #[error("LiveChat unavailable: {0}")]
@@ -145,15 +148,19 @@ impl Error {
                                /{user}, the user id percent-encoded."
                 .into(),
             Self::MethodNotAllowed => "Use GET or POST.".into(),
-            Self::IdentityChanged => "LiveChat answered for another customer than the one on record for this user. \
-                                      The record was left alone, as ON_IDENTITY_CHANGE=reject asks for."
+            Self::IdentityChanged => "LiveChat no longer knows the customer on record for this user, or answered for another \
+                                      one. The record was left alone, as ON_IDENTITY_CHANGE=reject asks for."
                 .into(),
             Self::RateLimited { .. } => "New tokens were asked for more often than RENEWALS_PER_MINUTE allows for one user, \
                                          or for a user's groups. Look for a page that calls getFreshToken or invalidate in \
                                          a loop, and try again after the time in Retry-After."
                 .into(),
-            Self::LiveChatRejected { exception, description } => {
-                format!("LiveChat answered {exception}: {description}. {}", remedy(exception))
+            Self::LiveChatRejected { exception, description, .. } => {
+                format!(
+                    "LiveChat answered {exception}: {description}. {} LiveChat is called again after the time in Retry-After, or \
+                     at once with other LIVECHAT_* settings.",
+                    remedy(exception)
+                )
             }
             Self::LiveChatUnavailable(_) => "LiveChat gave no usable answer. Try again after the time in \
                                              Retry-After; nothing was lost."
@@ -172,9 +179,8 @@ impl Error {
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::Busy => Some(1),
-            Self::RateLimited { retry_after_s } => Some(*retry_after_s),
-            Self::StoreUnavailable(_) | Self::KeysUnavailable(_) => Some(2),
-            Self::LiveChatUnavailable(_) => Some(5),
+            Self::RateLimited { retry_after_s } | Self::LiveChatRejected { retry_after_s, .. } => Some(*retry_after_s),
+            Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::KeysUnavailable(_) => Some(2),
             _ => None,
         }
     }
@@ -232,7 +238,7 @@ impl Credential {
 /// Why LiveChat gave no token that we could use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It does not accept our settings or request; trying again changes nothing.
+    /// It does not accept our settings or request; trying again soon changes nothing.
     Rejected {
         /// LiveChat's code, such as `invalid_client`.
         exception: String,
@@ -246,7 +252,7 @@ pub enum Failure {
     },
     /// There was no answer in the little time that this caller had. Says nothing about LiveChat.
     OutOfTime,
-    /// It answered for another customer than the one on record, and the site's settings refuse that.
+    /// It answered for another customer than the one on record, or that it lost that one, and the site's settings refuse that.
     IdentityChanged,
 }
 
@@ -260,7 +266,9 @@ impl Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Rejected { exception, description } => Self::LiveChatRejected { exception, description },
+            Failure::Rejected { exception, description } => {
+                Self::LiveChatRejected { exception, description, retry_after_s: Refusal::FIRST_PAUSE_S }
+            }
             Failure::Unavailable { cause } => Self::LiveChatUnavailable(cause),
             Failure::OutOfTime => Self::LiveChatUnavailable("no answer in the time that this call had".into()),
             Failure::IdentityChanged => Self::IdentityChanged,
@@ -305,17 +313,20 @@ mod tests {
     }
 
     #[test]
-    fn every_503_says_when_to_come_back() {
+    fn every_error_that_time_can_mend_says_when_to_come_back() {
         let because = String::new;
-        for error in [
-            Error::Busy,
-            Error::LiveChatUnavailable(because()),
-            Error::StoreUnavailable(because()),
-            Error::KeysUnavailable(because()),
+        let rejected = Failure::Rejected { exception: because(), description: because() };
+        for (error, status, seconds) in [
+            (Error::Busy, 503, 1),
+            (Error::LiveChatUnavailable(because()), 503, 2),
+            (Error::StoreUnavailable(because()), 503, 2),
+            (Error::KeysUnavailable(because()), 503, 2),
+            (Error::RateLimited { retry_after_s: 7 }, 429, 7),
+            (rejected.into(), 502, 60),
         ] {
-            assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
-            assert!(error.retry_after_s().is_some());
+            assert_eq!((error.status().as_u16(), error.retry_after_s()), (status, Some(seconds)), "{error:?}");
         }
+        assert_eq!(Error::IdentityChanged.retry_after_s(), None);
     }
 
     #[test]
@@ -323,6 +334,7 @@ mod tests {
         let error = Error::LiveChatRejected {
             exception: "invalid_request".into(),
             description: "redirect URI mismatch".into(),
+            retry_after_s: 60,
         };
         let detail = error.detail();
         assert!(detail.contains("invalid_request: redirect URI mismatch") && detail.contains("LIVECHAT_REDIRECT_URI"));

@@ -6,15 +6,18 @@
 //! | `identity/customer.rs` | cookies, identity, former identity |
 //! | `identity/token.rs` | token, lifetime, issued |
 //! | `identity/lease.rs` | lease, quota, failed renewal |
+//! | `identity/refusal.rs` | refusal |
 //! | here | record: all of it that is stored for one subject |
 
 mod customer;
 mod lease;
+mod refusal;
 mod subject;
 mod token;
 
 pub use customer::{Cookies, FormerIdentity, Identity};
 pub use lease::{FailedRenewal, Lease, Quota};
+pub use refusal::Refusal;
 pub use subject::{Group, GuestId, Principal, Subject, UserId};
 pub use token::{Issued, Lifetime, Token};
 
@@ -29,6 +32,8 @@ pub struct Record {
     pub lease: Option<Lease>,
     /// The latest failed renewal since the latest good one.
     pub failed: Option<FailedRenewal>,
+    /// LiveChat's latest refusal since the latest good renewal.
+    pub refusal: Option<Refusal>,
     /// The number of the latest lease, also when it is over; 0 if there never was one.
     pub lease_seq: u64,
     /// What is left of this minute's renewals, or was left of an earlier minute's.
@@ -54,6 +59,11 @@ impl Record {
     /// The quota of the minute that is not over.
     pub fn running_quota(&self, now_ms: u64) -> Option<Quota> {
         self.quota.filter(|quota| quota.is_running(now_ms))
+    }
+
+    /// LiveChat's refusal, if it is the answer to a call with these `settings`.
+    pub fn refusal_of(&self, settings: &str, now_ms: u64) -> Option<&Refusal> {
+        self.refusal.as_ref().filter(|refusal| refusal.applies_to(settings, now_ms))
     }
 
     /// How long until the subject may renew again, in ms, if it has spent this minute's renewals.

@@ -9,6 +9,9 @@
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
 //! | `invalidate`, as a logout | the same, then revokes the token | one write | one call |
 //!
+//! While LiveChat's [refusal](crate::identity::Refusal) applies, `getToken` reads it with the token and `getFreshToken` meets it in its
+//! first write; neither calls LiveChat.
+//!
 //! Renewal is in `provider/renewal.rs`, and how a guest becomes a user in `provider/adoption.rs`.
 
 mod adoption;
@@ -90,18 +93,27 @@ impl Provider {
     pub async fn get_token(&self, call: &Call) -> Result<Reply, Error> {
         self.accounts.check_group(call.subject.group)?;
         let record = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
+        let now_ms = now_ms();
+        let refusal = record.refusal_of(self.accounts.fingerprint(), now_ms);
+        let refused = refusal.map(|refusal| renewal::refused(refusal, now_ms));
         let Some(stored) = issued(&record)? else {
-            return self.renew(call, Need::usable(None), Why::Miss, Breaker::PATIENCE).await;
+            return match refused {
+                Some(error) => Err(error),
+                None => self.renew(call, Need::usable(None), Why::Miss, Breaker::PATIENCE).await,
+            };
         };
-        let (lifetime, now_ms) = (stored.token.lifetime, now_ms());
+        let lifetime = stored.token.lifetime;
         if lifetime.is_usable(now_ms) {
             return Ok(Reply::Token { issued: stored, source: Source::Stored });
         }
-        // Who has a token that lives waits for nobody.
-        let patience = if lifetime.is_live(now_ms) { Duration::ZERO } else { Breaker::PATIENCE };
-        if patience.is_zero() && self.breaker.knows_no_room() {
-            return Ok(Reply::Token { issued: stored, source: Source::StoredDespite(renewal::down().code()) });
+        let is_live = lifetime.is_live(now_ms);
+        let in_vain = refused.or_else(|| (is_live && self.breaker.knows_no_room()).then(renewal::down));
+        if let Some(error) = in_vain {
+            let despite = Source::StoredDespite(error.code());
+            return if is_live { Ok(Reply::Token { issued: stored, source: despite }) } else { Err(error) };
         }
+        // Who has a token that lives waits for nobody.
+        let patience = if is_live { Duration::ZERO } else { Breaker::PATIENCE };
         match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, patience).await {
             Err(error @ (Error::IdentityChanged | Error::GuestGone)) => Err(error),
             Err(error) => self.stored_despite(call, stored, error).await,

@@ -14,7 +14,7 @@ pub use gate::Admission;
 use crate::{
     aws,
     error::Error,
-    identity::{FailedRenewal, Identity, Lease, Lifetime, Quota, Record, Subject, Token},
+    identity::{FailedRenewal, Identity, Lease, Lifetime, Quota, Record, Refusal, Subject, Token},
     telemetry::tally,
     time::{Deadline, now_ms},
 };
@@ -40,8 +40,8 @@ pub struct Store {
 pub enum Taken {
     /// It is ours; this is what is stored.
     Ours(Lease, Record),
-    /// Somebody else has it, there is a token that makes it needless, the subject has spent this minute's renewals, or is a
-    /// guest no longer; this is what is stored.
+    /// Somebody else has it, there is a token that makes it needless, the subject has spent this minute's renewals, LiveChat
+    /// refused a call with the same settings a short time ago, or the subject is a guest no longer; this is what is stored.
     Refused(Record),
 }
 
@@ -102,15 +102,43 @@ impl Store {
     }
 
     /// Tries to take the subject's lease as `owner`, a value that is used for nothing else: if nobody holds it, unless
-    /// there is a token with a higher sequence number than `unless_newer_than`, and while the subject's quota lasts. One
-    /// `UpdateItem`, which makes the item if there is none.
+    /// there is a token with a higher sequence number than `unless_newer_than`, while the subject's quota lasts, and unless
+    /// LiveChat's refusal of these `settings` applies. One `UpdateItem`, which makes the item if there is none.
     pub async fn take_lease(
         &self,
         subject: &Subject,
         owner: &str,
         unless_newer_than: Option<u64>,
+        settings: &str,
         deadline: Deadline,
     ) -> Result<Taken, Error> {
+        let mut heeded = Some(settings);
+        loop {
+            let update = self.try_lease(subject, owner, unless_newer_than, heeded, deadline).await?;
+            let (Update::Done(item) | Update::Refused(item)) = update;
+            let has_refusal = item.as_ref().is_some_and(|item| item.has(item::REFUSED));
+            let record = item.map(Item::into_record).transpose()?.unwrap_or_default();
+            // Also when it was refused: then an earlier try of the SDK's got through, and its answer was lost.
+            if let Some(lease) = record.lease.clone().filter(|lease| lease.owner == owner) {
+                return Ok(Taken::Ours(lease, record));
+            }
+            // A refusal that cannot be read, such as another version's, must keep nobody out.
+            let is_unreadable = has_refusal && record.refusal.is_none();
+            if heeded.take().is_none() || !is_unreadable {
+                return Ok(Taken::Refused(record));
+            }
+        }
+    }
+
+    /// One such write. Without `settings` it heeds no refusal.
+    async fn try_lease(
+        &self,
+        subject: &Subject,
+        owner: &str,
+        unless_newer_than: Option<u64>,
+        settings: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Update, Error> {
         let now_ms = now_ms();
         let (until_ms, latest_ms) = Lease::bounds_ms(now_ms);
         let (earliest_ms, ahead_ms) = Quota::bounds_ms(now_ms);
@@ -155,14 +183,21 @@ impl Store {
                 .expression_attribute_names("#tseq", item::SEQ)
                 .expression_attribute_values(":seen", number(seq));
         }
-        let record = match self.send(request.condition_expression(condition), deadline).await? {
-            Update::Done(item) | Update::Refused(item) => item.map(Item::into_record).transpose()?.unwrap_or_default(),
-        };
-        // Also when it was refused: then an earlier try of the SDK's got through, and its answer was lost.
-        match record.lease.clone().filter(|lease| lease.owner == owner) {
-            Some(lease) => Ok(Taken::Ours(lease, record)),
-            None => Ok(Taken::Refused(record)),
+        if let Some(settings) = settings {
+            let (earliest_end_ms, latest_end_ms) = Refusal::bounds_ms(now_ms);
+            condition.push_str(
+                " AND (attribute_not_exists(#refused.#end) \
+                  OR NOT (#refused.#settings = :settings AND #refused.#end BETWEEN :soonest AND :furthest))",
+            );
+            request = request
+                .expression_attribute_names("#refused", item::REFUSED)
+                .expression_attribute_names("#settings", item::SETTINGS)
+                .expression_attribute_names("#end", item::UNTIL_MS)
+                .expression_attribute_values(":settings", AttributeValue::S(settings.into()))
+                .expression_attribute_values(":soonest", number(earliest_end_ms))
+                .expression_attribute_values(":furthest", number(latest_end_ms));
         }
+        self.send(request.condition_expression(condition), deadline).await
     }
 
     /// Stores what the owner of `lease` got, and ends the lease: if it is still the owner's. One `UpdateItem`.
@@ -176,8 +211,9 @@ impl Store {
         deadline: Deadline,
     ) -> Result<Stored, Error> {
         let request = self
-            .update_under(subject, lease, quota, &format!("{SET_IDENTITY} #t = :token,"), ", #failed")
+            .update_under(subject, lease, quota, &format!("{SET_IDENTITY} #t = :token,"), ", #failed, #refused")
             .expression_attribute_names("#t", item::TOKEN)
+            .expression_attribute_names("#refused", item::REFUSED)
             .expression_attribute_values(":token", item::of_token(token));
         let request = with_identity(request, identity);
         Ok(match self.send(request, deadline).await? {
@@ -193,22 +229,29 @@ impl Store {
         })
     }
 
-    /// Ends `lease` without a result, if it is still the owner's, and leaves word why, if there is `failed`. One
-    /// `UpdateItem`.
+    /// Ends `lease` without a result, if it is still the owner's, and leaves word why, if there is `failed`; remembers
+    /// LiveChat's `refusal`, if that is why. One `UpdateItem`.
     pub async fn give_up(
         &self,
         subject: &Subject,
         lease: &Lease,
         failed: Option<&FailedRenewal>,
+        refusal: Option<&Refusal>,
         quota: Option<Quota>,
         deadline: Deadline,
     ) -> Result<(), Error> {
-        let request = match failed {
+        let set_refused = if refusal.is_some() { "#refused = :refused," } else { "" };
+        let mut request = match failed {
             Some(failed) => self
-                .update_under(subject, lease, quota, "#failed = :failed,", "")
+                .update_under(subject, lease, quota, &format!("#failed = :failed, {set_refused}"), "")
                 .expression_attribute_values(":failed", item::of_failed(failed)),
-            None => self.update_under(subject, lease, quota, "", ", #failed"),
+            None => self.update_under(subject, lease, quota, set_refused, ", #failed"),
         };
+        if let Some(refusal) = refusal {
+            request = request
+                .expression_attribute_names("#refused", item::REFUSED)
+                .expression_attribute_values(":refused", item::of_refusal(refusal));
+        }
         self.send(request, deadline).await.map(|_| ())
     }
 

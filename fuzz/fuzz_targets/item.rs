@@ -4,7 +4,7 @@
 
 use cip::{
     error::Error,
-    identity::{Cookies, Lease, Quota, Record},
+    identity::{Cookies, Lease, Quota, Record, Refusal},
 };
 use fuzz::items::{FORM, Form, Item, NOW_MS, is_whole, item, number_at, text_at};
 use libfuzzer_sys::{
@@ -12,6 +12,9 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use secrecy::ExposeSecret;
+
+/// How long LiveChat's refusal is remembered at most.
+const LONGEST_PAUSE_MS: u64 = 300_000;
 
 #[derive(Debug)]
 struct Stored(Item);
@@ -94,6 +97,15 @@ fn check_same(record: &Record, item: &Item) {
     if let Some(failed) = &record.failed {
         assert_eq!(Some(failed.seq), number_at(item, &["failedRenewal", "seq"]));
     }
+    if let Some(refusal) = &record.refusal {
+        let numbers = ["until", "times"].map(|name| number_at(item, &["refused", name]));
+        assert_eq!([refusal.until_ms, refusal.times].map(Some), numbers);
+        let texts = ["settings", "exception", "description"].map(|name| text_at(item, &["refused", name]));
+        assert_eq!(
+            [&refusal.settings, &refusal.exception, &refusal.description].map(|text| Some(text.as_str())),
+            texts
+        );
+    }
 }
 
 /// The cookies, if there is something in them.
@@ -111,5 +123,19 @@ fn check_use(record: &Record, now_ms: u64) {
         assert!(lease.safe_for_ms(now_ms) < 2 * Lease::LENGTH_MS, "a lease for ever");
     }
     assert!(record.spent_for_ms(now_ms).is_none_or(|left| left <= 2 * Quota::WINDOW_MS), "a quota for ever");
+    if let Some(refusal) = &record.refusal {
+        let (settings, exception) = (refusal.settings.as_str(), "invalid_client");
+        assert!(!refusal.applies_to(&format!("other than {settings}"), now_ms), "other settings are kept out");
+        if refusal.applies_to(settings, now_ms) {
+            assert!(record.refusal_of(settings, now_ms).is_some());
+            assert!(
+                refusal.until_ms > now_ms && refusal.until_ms - now_ms <= 2 * LONGEST_PAUSE_MS,
+                "a refusal for ever"
+            );
+        }
+        let next = Refusal::after(Some(refusal), settings, exception, "", now_ms);
+        assert!(next.times >= 1 && next.applies_to(settings, now_ms));
+        assert!(next.until_ms - now_ms <= LONGEST_PAUSE_MS);
+    }
     assert_eq!(record.issued().is_some(), record.identity.is_some() && record.token.is_some());
 }

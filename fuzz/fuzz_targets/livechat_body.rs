@@ -38,6 +38,9 @@ fuzz_target!(|data: &[u8]| {
                     Some("server_error" | "temporarily_unavailable") => {
                         assert!(matches!(miss, Miss::Down(_)), "{miss:?}");
                     }
+                    Some("identity_lost") if known.is_some() && is_identity_exception(&said) => {
+                        assert_eq!(miss, Miss::IdentityLost);
+                    }
                     Some(_) => assert!(matches!(miss, Miss::Rejected { .. }), "{miss:?}"),
                     None => {}
                 }
@@ -65,6 +68,10 @@ fn token_in(status: StatusCode, body: &Value) -> Option<(String, String, u64)> {
 /// LiveChat's word for why there is no token. It counts in every status and beside everything else.
 fn exception_in(body: &Value) -> Option<&str> {
     ["oauth_exception", "identity_exception"].into_iter().find_map(|name| body.get(name)?.as_str())
+}
+
+fn is_identity_exception(body: &Value) -> bool {
+    body.get("oauth_exception").and_then(Value::as_str).is_none()
 }
 
 /// What is said of a refusal is short, of one line, and quotes no cookie: it gets into logs, and into an answer.

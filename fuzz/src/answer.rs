@@ -89,7 +89,7 @@ fn check_problem(status: u64, answer: &Value, body: &Value) -> String {
     assert!(["title", "detail"].iter().all(|name| body[name].as_str().is_some_and(|text| !text.is_empty())));
     assert!(!answer.to_string().contains(INSIDE), "what is for the log is in the answer");
     let retry_after_s = header(answer, "retry-after").map(|seconds| seconds.parse::<u32>().expect("seconds"));
-    assert_eq!(retry_after_s.is_some_and(|seconds| seconds > 0), matches!(status, 429 | 503));
+    assert_eq!(retry_after_s.is_some_and(|seconds| seconds > 0), matches!(status, 429 | 502 | 503));
     assert_eq!(header(answer, "allow"), (status == 405).then_some("GET, POST"));
     code.to_owned()
 }

@@ -85,6 +85,7 @@ impl Outcome {
             Self::LiveChatRejected => Error::LiveChatRejected {
                 exception: "invalid_request".into(),
                 description: "redirect_uri \"mismatch\"".into(),
+                retry_after_s: 60,
             },
             Self::LiveChatUnavailable => Error::LiveChatUnavailable(INSIDE.into()),
             Self::StoreUnavailable => Error::StoreUnavailable(INSIDE.into()),

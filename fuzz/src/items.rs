@@ -34,6 +34,10 @@ pub const FORM: &[(&str, Form)] = &[
     ("leaseOwner", Text),
     ("leaseUntil", Number),
     ("failedRenewal", Map(&[("seq", Number), ("kind", OneOf(KINDS)), ("exception", Text), ("description", Text)])),
+    (
+        "refused",
+        Map(&[("until", Number), ("times", Number), ("settings", Text), ("exception", Text), ("description", Text)]),
+    ),
     ("quotaSince", Number),
     ("quotaLastSeq", Number),
     ("adoptedAt", Number),
@@ -46,6 +50,8 @@ const TOGETHER: &[&[&str]] = &[
     &["leaseUntil", "leaseOwner", "leaseSeq"],
     &["quotaSince", "quotaLastSeq"],
 ];
+/// Attributes that are hints, and read as none if they have another form.
+const HINTS: &[&str] = &["failedRenewal", "refused"];
 /// A point in time that items are read at; Unix time in ms.
 pub const NOW_MS: u64 = 1_700_000_000_123;
 const DEEPEST: usize = 3;
@@ -53,8 +59,7 @@ const DEEPEST: usize = 3;
 /// Whether an item must be readable: all that it has is of the right form.
 pub fn is_whole(item: &Item) -> bool {
     let fits = |(name, form): &(&str, Form)| item.get(*name).is_none_or(|value| fits(*form, value));
-    // A failed renewal is a hint, and read as none if it has another form.
-    FORM.iter().filter(|(name, _)| *name != "failedRenewal").all(fits)
+    FORM.iter().filter(|(name, _)| !HINTS.contains(name)).all(fits)
         && TOGETHER
             .iter()
             .all(|names| !item.contains_key(names[0]) || names.iter().all(|name| item.contains_key(*name)))

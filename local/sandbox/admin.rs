@@ -3,10 +3,10 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /sandbox` | what was counted, the settings, the faults that are still to come |
-//! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict"}`, any of [`Settings`] |
+//! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls go wrong |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share does |
-//! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten: its cookies get a new one, with 200 |
+//! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten: its cookies get a new one, with 200, or what the setting `forgotten` says |
 //! | `POST /sandbox/reset` | everything as at the start |
 //!
 //! What each fault does is said at [`Fault`](super::Fault). They hit calls of the token endpoint: first those that are

@@ -20,6 +20,17 @@ pub enum CstMode {
     Strict,
 }
 
+/// What the cookies of a customer get that LiveChat forgot, or that it never knew. Nobody outside LiveChat knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forgotten {
+    /// A new customer, as if there were none.
+    #[default]
+    NewCustomer,
+    /// The identity error `identity_lost`, and nothing else.
+    IdentityLost,
+}
+
 /// Whose customers they are: cookies of one realm are worth nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Realm {

@@ -55,7 +55,7 @@ pub enum Fault {
     OauthIn200,
     /// An identity error.
     IdentityException,
-    /// The cookies are not recognised: a new customer.
+    /// The cookies are not recognised: they get what a forgotten customer's do, which is a new customer unless it is set otherwise.
     OtherEntity,
     /// The connection is cut before the call took effect.
     ResetBefore,

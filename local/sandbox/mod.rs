@@ -2,7 +2,8 @@
 //!
 //! It knows the token, info and revoke endpoints of both versions of the Customer Accounts API
 //! (<https://platform.text.com/docs/authorization/customer-authorization>), and is strict where LiveChat may be: cookies
-//! of another version or group, one cookie of the two, or a secret that it does not know make a *new customer, with 200*.
+//! of another version or group, one cookie of the two, or a secret that it does not know make a *new customer, with 200*; or,
+//! if it is set so, whole cookies that prove nobody get the error `identity_lost`.
 //! What it does about things that nobody outside LiveChat knows can be chosen, and it misbehaves on request:
 //! see [`Settings`], [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own.
 
@@ -14,7 +15,7 @@ mod fault;
 mod journal;
 mod token;
 
-pub use customers::CstMode;
+pub use customers::{CstMode, Forgotten};
 pub use fault::{Fault, Share};
 pub use journal::Granted;
 
@@ -74,6 +75,8 @@ pub struct Settings {
     pub expires_in: u64,
     /// What becomes of `__lc_cst`.
     pub cst: CstMode,
+    /// What cookies get that prove no customer: because it was forgotten, because the secret is dead, or because they never did.
+    pub forgotten: Forgotten,
     /// How far the sandbox's clock is ahead, in ms; negative if it is behind. The ends of tokens, the header `Date` and
     /// `Expires` of cookies follow it.
     pub clock_skew_ms: i64,
@@ -98,7 +101,14 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { latency_ms: 0, jitter_ms: 0, expires_in: 28_800, cst: CstMode::default(), clock_skew_ms: 0 }
+        Self {
+            latency_ms: 0,
+            jitter_ms: 0,
+            expires_in: 28_800,
+            cst: CstMode::default(),
+            forgotten: Forgotten::default(),
+            clock_skew_ms: 0,
+        }
     }
 }
 
@@ -245,7 +255,7 @@ impl Sandbox {
         self.state().calls
     }
 
-    /// Forgets a customer and what they wrote, as LiveChat may: its cookies get a new one from then on.
+    /// Forgets a customer and what they wrote, as LiveChat may: from then on its cookies get what [`Settings::forgotten`] says.
     pub fn forget(&self, entity_id: &str) {
         {
             let Kept { customers, chats } = &mut self.state().kept;

@@ -1,7 +1,7 @@
 //! The sandbox's half of the Customer Accounts API.
 
 use super::{
-    Fault, Granted, Sandbox, Settings, cookies,
+    Fault, Forgotten, Granted, Sandbox, Settings, cookies,
     customers::{Issued, Realm},
 };
 use axum::{
@@ -67,19 +67,22 @@ async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) 
         let cookies = cookies::read(&headers);
         let (issued, settings) = issue(&sandbox, realm, cookies.as_ref(), fault, came);
         sandbox.keep();
-        answer(&sandbox, realm, &issued, settings, fault).await
+        if let Some(response) = instead(fault).await {
+            return response;
+        }
+        issued.map_or_else(lost, |issued| answer(&sandbox, realm, &issued, settings, fault))
     });
     call.await.unwrap_or_else(|ended| ended.try_into_panic().map_or_else(|_| cut(), |panic| resume_unwind(panic)))
 }
 
-/// The moment at which a call takes effect.
+/// The moment at which a call takes effect. It has none if its cookies prove nobody and [`Forgotten::IdentityLost`] is set.
 fn issue(
     sandbox: &Sandbox,
     realm: Realm,
     cookies: Option<&(String, String)>,
     fault: Option<Fault>,
     came: Instant,
-) -> (Issued, Settings) {
+) -> (Option<Issued>, Settings) {
     let now_ms = sandbox.now_ms();
     let mut state = sandbox.state();
     let settings = state.settings;
@@ -87,6 +90,10 @@ fn issue(
     let claimed = presented.and_then(|cookies| state.kept.customers.claimed(cookies)).map(str::to_owned);
     let valid = presented.and_then(|cookies| state.kept.customers.proven(realm, cookies)).map(str::to_owned);
     let slipped = valid.is_some() && fault == Some(Fault::OtherEntity);
+    let is_lost = presented.is_some() && (valid.is_none() || slipped);
+    if is_lost && settings.forgotten == Forgotten::IdentityLost {
+        return (None, settings);
+    }
     let recognised = presented.filter(|_| !slipped);
     let issued = state.kept.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
     let took_effect = Instant::now();
@@ -100,7 +107,7 @@ fn issue(
         access_token: issued.access_token.clone(),
         ends: took_effect + Duration::from_secs(settings.expires_in),
     });
-    (issued, settings)
+    (Some(issued), settings)
 }
 
 /// Faults that keep a call from taking effect.
@@ -128,18 +135,20 @@ async fn hang() -> Response {
     StatusCode::GATEWAY_TIMEOUT.into_response()
 }
 
-async fn answer(
-    sandbox: &Sandbox,
-    realm: Realm,
-    issued: &Issued,
-    settings: Settings,
-    fault: Option<Fault>,
-) -> Response {
-    match fault {
-        Some(Fault::ResetAfter) => return cut(),
-        Some(Fault::HangAfter) => return hang().await,
-        _ => {}
+/// What comes in place of the answer to a call that took effect.
+async fn instead(fault: Option<Fault>) -> Option<Response> {
+    match fault? {
+        Fault::ResetAfter => Some(cut()),
+        Fault::HangAfter => Some(hang().await),
+        _ => None,
     }
+}
+
+fn lost() -> Response {
+    Json(json!({"identity_exception": "identity_lost"})).into_response()
+}
+
+fn answer(sandbox: &Sandbox, realm: Realm, issued: &Issued, settings: Settings, fault: Option<Fault>) -> Response {
     let mut body = details(sandbox, realm, &issued.entity_id, &issued.access_token, settings.expires_in);
     match fault {
         Some(Fault::MissingFields) => {

@@ -17,6 +17,7 @@ mod operations;
 mod outage;
 mod proxy;
 mod rate_limit;
+mod refusals;
 mod sample_faults;
 mod sandbox;
 mod start;

@@ -102,6 +102,11 @@ impl Proxy {
         self.weather.send_modify(|weather| weather.loses_next = true);
     }
 
+    /// Whether that is still to come.
+    pub(crate) fn loses_next(&self) -> bool {
+        self.weather.borrow().loses_next
+    }
+
     /// Connections that are open.
     pub(crate) fn open(&self) -> usize {
         self.open.now.load(SeqCst)

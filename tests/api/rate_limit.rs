@@ -136,6 +136,7 @@ async fn a_renewal_that_failed_is_counted() {
     world.sandbox.fail(Fault::OauthInvalidRequest, 2);
     for _ in 0..2 {
         assert_eq!(world.call(GetFreshToken, "alice").await.status(), 502);
+        world.refusal_ends("alice").await;
     }
     assert_eq!(world.call(GetFreshToken, "alice").await.status(), 429);
     assert_eq!(world.sandbox.calls().token, 2);

@@ -1,7 +1,7 @@
 //! The sandbox itself, asked as LiveChat and as a test would: the other tests are worth no more than it is.
 
 use crate::world::http_client;
-use local::sandbox::{App, CstMode, Fault, Granted, Sandbox};
+use local::sandbox::{App, CstMode, Fault, Forgotten, Granted, Sandbox};
 use reqwest::{Client, Method, RequestBuilder, header};
 use serde_json::{Value, json};
 use std::{
@@ -99,6 +99,12 @@ async fn what_makes_no_sense_is_refused_in_a_sentence_and_changes_nothing() {
         (Method::PATCH, "/sandbox/settings", r#"{"expiresIn": 63072001}"#, "63072000 is the most"),
         (Method::PATCH, "/sandbox/settings", r#"{"clockSkewMs": -31536000001}"#, "31536000000 is the most"),
         (Method::PATCH, "/sandbox/settings", r#"{"cst": "other"}"#, "unknown variant `other`, expected one of"),
+        (
+            Method::PATCH,
+            "/sandbox/settings",
+            r#"{"forgotten": "other"}"#,
+            "unknown variant `other`, expected `new_customer`",
+        ),
         (Method::POST, "/sandbox/faults", "", "The body is not what is asked for here"),
         (Method::POST, "/sandbox/faults", r#"{"fault": "flood"}"#, "unknown variant `flood`, expected one of"),
         (Method::POST, "/sandbox/faults", r#"{"times": 2}"#, "missing field `fault`"),
@@ -117,7 +123,9 @@ async fn what_makes_no_sense_is_refused_in_a_sentence_and_changes_nothing() {
 #[tokio::test]
 async fn a_test_can_set_everything_and_see_it() {
     let lab = Lab::new().await;
-    let settings = json!({"latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "clockSkewMs": -4});
+    let settings = json!({
+        "latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "forgotten": "identity_lost", "clockSkewMs": -4
+    });
     assert_eq!(lab.admin(Method::PATCH, "/sandbox/settings", &settings.to_string()).await.0, 200);
     let share = json!({"anyOf": ["http_503"], "perMille": 1000, "seed": 7});
     assert_eq!(lab.admin(Method::POST, "/sandbox/faults", &share.to_string()).await.0, 200);
@@ -187,6 +195,33 @@ async fn the_journal_tells_what_cookies_proved_and_claimed() {
     assert!(!lab.latest().slipped);
     lab.token(Some("__lc_cid=a; __lc_cst=b")).await;
     assert_eq!((lab.latest().proved, lab.latest().claimed), (None, None), "nobody's");
+}
+
+#[tokio::test]
+async fn cookies_that_prove_nobody_are_lost_if_it_is_set_so_and_make_no_customer() {
+    let lab = Lab::new().await;
+    lab.sandbox.set(|settings| (settings.cst, settings.forgotten) = (CstMode::Strict, Forgotten::IdentityLost));
+    let lost = async |cookies: &str| {
+        let issued = lab.sandbox.journal().len();
+        let answer = lab.token_request(Some(cookies)).send().await.expect("an answer");
+        let has_cookies = answer.headers().contains_key(header::SET_COOKIE);
+        let body: Value = serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
+        assert_eq!(lab.sandbox.journal().len() - issued, usize::from(body["entity_id"].is_string()));
+        assert_eq!(has_cookies, body["entity_id"].is_string());
+        body == json!({"identity_exception": "identity_lost"})
+    };
+    let dead = lab.token(None).await;
+    let cookies = lab.token(Some(&dead)).await;
+    assert!(lost(&dead).await && lost("__lc_cid=a; __lc_cst=b").await);
+    lab.sandbox.fail(Fault::OtherEntity, 1);
+    assert!(lost(&cookies).await, "not recognised, this once");
+    let good = lab.token(Some(&cookies)).await;
+    assert!(!lost("__lc_cid=a").await, "one cookie of the two is none");
+    lab.sandbox.forget(&lab.sandbox.journal()[0].entity_id);
+    assert!(lost(&good).await);
+    assert_eq!(lab.sandbox.customers(), 2);
+    lab.sandbox.fail(Fault::ResetAfter, 1);
+    assert!(lab.token_request(Some(&good)).send().await.is_err(), "the answer to a lost one can be lost too");
 }
 
 #[tokio::test]

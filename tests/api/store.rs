@@ -4,12 +4,15 @@ use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
     error::{Error, Failure},
-    identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Subject, Token},
+    identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Refusal, Subject, Token},
     store::{Store, Stored, Taken},
     time::Deadline,
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
+
+/// What tells the settings for LiveChat from others.
+const SETTINGS: &str = "0123456789abcdef";
 
 fn soon() -> Deadline {
     Deadline::after(Duration::from_secs(5))
@@ -33,7 +36,7 @@ fn ours(taken: Taken) -> Lease {
 }
 
 async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
-    ours(store.take_lease(subject, owner, None, soon()).await.expect("an answer"))
+    ours(store.take_lease(subject, owner, None, SETTINGS, soon()).await.expect("an answer"))
 }
 
 #[tokio::test]
@@ -41,9 +44,9 @@ async fn a_lease_is_one_callers_until_it_ends() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     assert!(store.read(&alice, soon()).await.expect("an answer").is_none());
-    let lease = ours(store.take_lease(&alice, "a", Some(0), soon()).await.expect("an answer"));
+    let lease = ours(store.take_lease(&alice, "a", Some(0), SETTINGS, soon()).await.expect("an answer"));
     assert_eq!(lease.seq, 1);
-    match store.take_lease(&alice, "b", Some(0), soon()).await.expect("an answer") {
+    match store.take_lease(&alice, "b", Some(0), SETTINGS, soon()).await.expect("an answer") {
         Taken::Refused(record) => assert_eq!(record.lease, Some(lease.clone())),
         Taken::Ours(..) => panic!("taken twice"),
     }
@@ -53,7 +56,7 @@ async fn a_lease_is_one_callers_until_it_ends() {
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
-    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), soon()).await.expect("an answer")).seq, 2);
+    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), SETTINGS, soon()).await.expect("an answer")).seq, 2);
 }
 
 #[tokio::test]
@@ -64,7 +67,7 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
     let before = world.item("alice").await;
     // The lease is over, and its owner's first write comes once more.
-    let taken = store.take_lease(&alice, "a", None, soon()).await.expect("an answer");
+    let taken = store.take_lease(&alice, "a", None, SETTINGS, soon()).await.expect("an answer");
     assert!(matches!(taken, Taken::Refused(_)), "{taken:?}");
     assert_eq!(before, world.item("alice").await);
     // The token is gone, and its owner's second write comes once more.
@@ -96,7 +99,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.give_up(&alice, &lease, None, None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, None, None, None, soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
@@ -128,11 +131,11 @@ async fn a_newer_token_makes_a_lease_needless() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
-    match store.take_lease(&alice, "b", Some(0), soon()).await.expect("an answer") {
+    match store.take_lease(&alice, "b", Some(0), SETTINGS, soon()).await.expect("an answer") {
         Taken::Refused(record) => assert_eq!(record.token.expect("a token").seq, 1),
         Taken::Ours(..) => panic!("there is a token"),
     }
-    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), soon()).await.expect("an answer")).seq, 2);
+    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), SETTINGS, soon()).await.expect("an answer")).seq, 2);
 }
 
 #[tokio::test]
@@ -147,7 +150,7 @@ async fn who_lost_the_lease_changes_nothing() {
     let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), None, soon()).await.expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
     let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
-    store.give_up(&alice, &lost, Some(&failed), None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lost, Some(&failed), None, None, soon()).await.expect("an answer");
     assert_eq!(before, world.item("alice").await);
     let same_owner_other_number = Lease { seq: 1, ..lease };
     let stored = store.finish(&alice, &same_owner_other_number, &identity("x"), &token(1), None, soon()).await;
@@ -160,7 +163,7 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
-    store.give_up(&alice, &lease, Some(&failed), None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, Some(&failed), None, None, soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
@@ -172,6 +175,82 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     assert_eq!(record.failed, None);
     let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert_eq!(kept_until, 2_000_000_000 + 30 * 86_400);
+}
+
+fn refusal() -> Refusal {
+    Refusal::after(None, SETTINGS, "invalid_client", "no such app", cip::time::now_ms())
+}
+
+async fn refused(store: &Store, subject: &Subject) -> Refusal {
+    let (lease, refusal) = (take(store, subject, "refused").await, refusal());
+    let failure = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
+    let failed = FailedRenewal { seq: lease.seq, failure };
+    store.give_up(subject, &lease, Some(&failed), Some(&refusal), None, soon()).await.expect("an answer");
+    refusal
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_success_takes_it_away() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let refusal = refused(&store, &alice).await;
+    let before = world.item("alice").await;
+    match store.take_lease(&alice, "a", None, SETTINGS, soon()).await.expect("an answer") {
+        Taken::Refused(record) => assert_eq!((record.refusal, record.lease), (Some(refusal), None)),
+        Taken::Ours(..) => panic!("LiveChat would refuse again"),
+    }
+    assert_eq!(before, world.item("alice").await);
+    let lease = ours(store.take_lease(&alice, "b", None, "other settings", soon()).await.expect("an answer"));
+    assert_eq!(lease.seq, 2, "and that cost no number");
+    // What the SDK does when the first answer was lost.
+    let again = ours(store.take_lease(&alice, "b", None, "other settings", soon()).await.expect("an answer"));
+    assert_eq!(again, lease);
+    store.finish(&alice, &lease, &identity("e"), &token(2), None, soon()).await.expect("an answer");
+    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    assert_eq!((record.refusal, record.failed), (None, None));
+    assert_eq!(take(&store, &alice, "c").await.seq, 3);
+}
+
+#[tokio::test]
+async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let refusal = refused(&store, &alice).await;
+    for (owner, failed) in [("a", None), ("b", Some(Failure::Unavailable { cause: "status 503".into() }))] {
+        let lease = ours(store.take_lease(&alice, owner, None, "other settings", soon()).await.expect("an answer"));
+        let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
+        store.give_up(&alice, &lease, failed.as_ref(), None, None, soon()).await.expect("an answer");
+        let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+        assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_was_taken_past_an_unreadable_refusal_is_recognised() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    refused(&store, &alice).await;
+    world
+        .change_item("alice", "SET #refused.#times = :times", &["refused", "times"], AttributeValue::S("x".into()))
+        .await;
+    let lease = take(&store, &alice, "a").await;
+    assert_eq!(take(&store, &alice, "a").await, lease, "as after a lost answer");
+    match store.take_lease(&alice, "b", None, SETTINGS, soon()).await.expect("an answer") {
+        Taken::Refused(record) => assert_eq!(record.lease, Some(lease)),
+        Taken::Ours(..) => panic!("taken twice"),
+    }
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_remembers_no_refusal() {
+    let (world, alice) = (World::new().await, subject("alice", None));
+    let store = world.store();
+    let lost = take(&store, &alice, "a").await;
+    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
+    take(&store, &alice, "b").await;
+    let before = world.item("alice").await;
+    store.give_up(&alice, &lost, None, Some(&refusal()), None, soon()).await.expect("an answer");
+    assert_eq!(before, world.item("alice").await);
 }
 
 #[tokio::test]

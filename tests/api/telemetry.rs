@@ -1,7 +1,7 @@
 //! What a function writes of each call: a line that people read, and that CloudWatch takes the metrics from.
 
 use crate::world::*;
-use local::sandbox::Fault;
+use local::sandbox::{Fault, Forgotten};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
     world.age_token("alice", Duration::from_hours(7)).await;
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
     assert_eq!(world.call(GetToken, "alice").await.source(), "hit; detail=livechat-rejected");
+    world.refusal_ends("alice").await;
     world.sandbox.fail(Fault::Http500, 1);
     world.call(GetFreshToken, "alice").await.token();
     world.sandbox.fail(Fault::Html, 1);
@@ -80,12 +81,26 @@ async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
 
 #[tokio::test]
 async fn a_change_that_the_site_refuses_counts_too() {
-    let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
+    for forgotten in [Forgotten::NewCustomer, Forgotten::IdentityLost] {
+        let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
+        world.sandbox.set(|settings| settings.forgotten = forgotten);
+        let former = world.call(GetToken, "alice").await.entity();
+        world.sandbox.forget(&former);
+        assert_eq!(world.call(GetFreshToken, "alice").await.status(), 409);
+        let lines = world.lines_of_calls(2).await;
+        assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 2, "IdentitiesChanged": 1, "Refusals": 1}));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_customer_counts_as_a_change_and_as_no_fault_of_the_sites_settings() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.forgotten = Forgotten::IdentityLost);
     let former = world.call(GetToken, "alice").await.entity();
     world.sandbox.forget(&former);
-    assert_eq!(world.call(GetFreshToken, "alice").await.status(), 409);
+    world.call(GetFreshToken, "alice").await.token();
     let lines = world.lines_of_calls(2).await;
-    assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 2, "IdentitiesChanged": 1, "Refusals": 1}));
+    assert_eq!(counts(&lines[1]), json!({"Renewals": 1, "IdentitiesChanged": 1, "LiveChatCalls": 3}));
 }
 
 #[tokio::test]

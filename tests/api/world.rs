@@ -261,6 +261,17 @@ impl World {
         sum
     }
 
+    /// LiveChat's refusal of the user is over, as if time had passed.
+    pub(crate) async fn refusal_ends(&self, user: &str) {
+        self.refusal_ends_at(user, cip::time::now_ms()).await;
+    }
+
+    /// It ends then, in Unix time in ms.
+    pub(crate) async fn refusal_ends_at(&self, user: &str, at_ms: u64) {
+        let until = AttributeValue::N(at_ms.to_string());
+        self.change_item(user, "SET #refused.#until = :until", &["refused", "until"], until).await;
+    }
+
     /// Changes the user's stored item. The expression names attributes as `#name` and the value as `:` and the last name.
     pub(crate) async fn change_item(&self, user: &str, expression: &str, names: &[&str], value: AttributeValue) {
         self.change(format!("user#{user}"), "identity", expression, names, value).await;
@@ -510,7 +521,7 @@ impl Answer {
             assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {body}");
         }
         assert_eq!(body["livechatCode"].is_string(), self.status() == 502, "{body}");
-        if self.status() == 503 {
+        if [429, 502, 503].contains(&self.status()) {
             assert!(self.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0), "{}", self.0);
         }
         (self.status(), body["code"].as_str().expect("a code").to_owned())

@@ -73,7 +73,7 @@ fn read(protocol: &Protocol, state: &mut State, caller: usize) {
     }
 }
 
-/// `Provider::get_token` where `Breaker::knows_it_is_down`.
+/// `Provider::get_token` where `Breaker::knows_no_room`, or LiveChat's refusal applies.
 fn read_while_down(protocol: &Protocol, state: &mut State, caller: usize) -> Option<()> {
     arrive(protocol, state, caller);
     let (known, token) = state.item.issued().filter(|(_, token)| token.life == Life::Stale)?;

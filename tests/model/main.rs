@@ -19,17 +19,18 @@
 //! | step ([`Action`]) | in the code | what decides there |
 //! |---|---|---|
 //! | `Read` | `Provider::get_token`: `Store::read` | `lifetime.is_usable(now_ms)`, else `Need::usable(Some(stored.token.seq))` or `Need::usable(None)` |
-//! | `ReadWhileDown` | the same | `patience.is_zero() && self.breaker.knows_it_is_down()` |
+//! | `ReadWhileDown` | the same | `is_live`, and `record.refusal_of(…)` or `self.breaker.knows_no_room()` |
 //! | `Send` | `Store::take_lease`, its first lines | `now_ms()`, `Lease::bounds_ms(now_ms)` |
 //! | `Take` | `Provider::renew`: `Store::take_lease` | `NOT #until BETWEEN :now AND :latest`, `#owner <> :owner`, `#t.#tseq <= :seen` |
 //! | – its answer was lost, and it is sent again | the SDK's retries; `Store::take_lease`, its last lines | `lease.owner == owner` |
 //! | `Look`, and the end of a `Take` that was refused | `Provider::wait`, `met_by` | `record.held(now_ms)`, `need.found_taken(seq)`, `need.takes_token(…)`, `need.takes_failure(…)`, `need.pass_over(…)` |
 //! | `Admit` | `Provider::ask`, after `Breaker::admit` | `lease.safe_for_ms(now_ms())` less `Store::LONGEST_WRITE`, `Accounts::LONGEST`; `ask_by.left() < Accounts::SHORTEST_ATTEMPT` |
-//! | `Ask` | `Provider::grant`: `Accounts::token`, `token_at_once` | `known.entity_id != grant.entity_id`; `OnIdentityChange::Reject` |
+//! | `Ask` | `Provider::grant`: `Accounts::token`, `token_at_once` | `grant.entity_id == known.entity_id`; `OnIdentityChange::Reject` |
 //! | – its answer is lost | `Accounts::token` | `miss.may_try_again(known.is_some())` |
+//! | – for a new customer in place of a lost one | `Provider::grant`: `Err(Miss::IdentityLost)`, twice | `deadline.left() < Accounts::SHORTEST_ATTEMPT` |
 //! | `Finish` | `Provider::keep`: `Store::finish` | `#owner = :owner AND #seq = :seq AND attribute_exists(#until)`; if refused, `stored.seq == token.seq` and the same token |
 //! | – refused | `Provider::renew` | `need.found_taken(lease.seq)` |
-//! | `GiveUp` | `Provider::give_up`: `Store::give_up` | the same condition; word of it unless `failure == Failure::OutOfTime` |
+//! | `GiveUp` | `Provider::give_up`: `Store::give_up` | the same condition; word of it unless `failure == Failure::OutOfTime`; with `Failure::Rejected` the refusal too |
 //! | `Drop` | `invalidate`: `Store::drop_token` | `attribute_exists(#t)` |
 //! | `Despite`, and `Read` after it | `Provider::stored_despite` | `error != Error::IdentityChanged`, `is_live(now_ms())` |
 //! | `LateWrite` | the SDK's retries: a first copy that was held up | the condition of that write, with the time that it carries |
@@ -41,7 +42,11 @@
 //!
 //! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others is as if it were slow for ever;
 //!   one that holds the lease is `Crash` or `Answer::TooLate`; a `getToken` that found a token is `Despite`.
-//! - *Quota and breaker* only refuse. Before the lease that is the same as a deadline; under it, `Answer::Down`.
+//! - *Quota, breaker and LiveChat's refusal that is remembered* only refuse. Before the lease that is the same as a deadline, or
+//!   `ReadWhileDown` for a `getToken` whose token lives; under it, `Answer::Down`. What is remembered of a refusal, and the condition
+//!   about it in `take_lease`, so decide nothing about identities or tokens, and are not in the item here.
+//! - *`identity_lost`.* LiveChat does nothing then, and neither does its caller but ask again, so these answers are no steps. The
+//!   request for a new customer that follows the second is the `Ask` after `Answer::Other`: its cookies prove nobody, either way.
 //! - *Life times.* A token is usable, stale or dead from the start to the end of a run: seconds, as against hours.
 //! - *Arriving and answering.* A call arrives with the effect of its first operation, and is answered with that of its last. In
 //!   truth it arrives earlier and is answered later; that only widens what it may be answered, and what comes after it.

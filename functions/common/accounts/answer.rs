@@ -67,7 +67,12 @@ pub fn read(
     // What the parser says of a body could quote it, token and all.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     // LiveChat's own client ignores the status and looks for these two, so they count in every answer.
-    if let Some(exception) = body["oauth_exception"].as_str().or(body["identity_exception"].as_str()) {
+    let (oauth, identity) = (body["oauth_exception"].as_str(), body["identity_exception"].as_str());
+    if let Some(exception) = oauth.or(identity) {
+        // To a request for a new customer it is a refusal as any other.
+        if oauth.is_none() && exception == IDENTITY_LOST && known.is_some() {
+            return Err(Miss::IdentityLost);
+        }
         return Err(of_exception(exception, body["exception_description"].as_str().unwrap_or_default(), known));
     }
     match status {
@@ -92,7 +97,9 @@ fn of_status(status: StatusCode) -> String {
     format!("status {}", status.as_u16())
 }
 
-const UNEXPLAINED: &str = "without an explanation";
+/// The `identity_exception` of a customer that LiveChat no longer knows.
+pub(super) const IDENTITY_LOST: &str = "identity_lost";
+pub(super) const UNEXPLAINED: &str = "without an explanation";
 
 fn of_exception(exception: &str, description: &str, known: Option<&Identity>) -> Miss {
     let known_form =

@@ -1,5 +1,6 @@
 //! The ways in which asking LiveChat can fail, and which of them may be tried again.
 
+use super::answer::{IDENTITY_LOST, UNEXPLAINED};
 use crate::error::Failure;
 
 /// Why an attempt gave no token.
@@ -24,6 +25,8 @@ pub enum Miss {
         /// LiveChat's words.
         description: String,
     },
+    /// LiveChat no longer knows the customer whose cookies it was sent.
+    IdentityLost,
     /// The answer is not one of LiveChat's documented ones.
     Nonsense(String),
 }
@@ -49,7 +52,12 @@ impl Miss {
         match self {
             Self::Unsent(_) => true,
             Self::Lost(_) | Self::Down(_) => names_a_customer,
-            Self::TimedOut | Self::CutShort | Self::Throttled | Self::Rejected { .. } | Self::Nonsense(_) => false,
+            Self::TimedOut
+            | Self::CutShort
+            | Self::Throttled
+            | Self::Rejected { .. }
+            | Self::IdentityLost
+            | Self::Nonsense(_) => false,
         }
     }
 }
@@ -58,6 +66,7 @@ impl From<Miss> for Failure {
     fn from(miss: Miss) -> Self {
         match miss {
             Miss::Rejected { exception, description } => Self::Rejected { exception, description },
+            Miss::IdentityLost => Self::Rejected { exception: IDENTITY_LOST.into(), description: UNEXPLAINED.into() },
             Miss::TimedOut => Self::Unavailable { cause: "no answer in time".into() },
             Miss::CutShort => Self::OutOfTime,
             Miss::Throttled => Self::Unavailable { cause: "status 429".into() },
@@ -82,6 +91,7 @@ mod tests {
             (Miss::CutShort, false, false),
             (Miss::Throttled, false, false),
             (Miss::Nonsense(String::new()), false, false),
+            (Miss::IdentityLost, false, false),
             (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
         ];
         for (miss, new, known) in misses {

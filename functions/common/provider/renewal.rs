@@ -15,17 +15,20 @@
 //! A failed renewal leaves word of it under its number too, so that those who waited fail with it, and do not queue up
 //! for a LiveChat that is down.
 //!
-//! Two things say no before LiveChat is asked: the subject's [quota](Quota), which is part of taking the lease (for a group there
-//! is one more, in `store/groups.rs`), and the [breaker](crate::breaker), which knows from all other calls that LiveChat is down.
-//! `getToken` then makes do with the stored token for as long as it lives.
+//! Three things say no before LiveChat is asked: the subject's [quota](Quota) and LiveChat's last [refusal](Refusal), both of which
+//! are part of taking the lease (for a group there is one more quota, in `store/groups.rs`), and the [breaker](crate::breaker),
+//! which knows from all other calls that LiveChat is down. `getToken` then makes do with the stored token for as long as it lives.
+//!
+//! A refusal is stored by the write that ends the lease, and applies for one minute, after further ones for up to five. It is of the
+//! settings that LiveChat was called with: a deployment with others calls LiveChat at once.
 
 use super::{Provider, adoption::Adoption, need::Need};
 use crate::{
-    accounts::{Accounts, Grant},
+    accounts::{Accounts, Grant, Miss},
     breaker::Breaker,
     config::OnIdentityChange,
     error::{Error, Failure},
-    identity::{FailedRenewal, Identity, Issued, Lease, Quota, Record, Subject, Token},
+    identity::{FailedRenewal, Identity, Issued, Lease, Quota, Record, Refusal, Subject, Token},
     operation::{Call, Reply, Source, Why},
     store::{Store, Stored, Taken},
     telemetry::tally,
@@ -59,7 +62,8 @@ impl Provider {
             }
             // Made anew for each try, so that a write of this try can never pass for one of another.
             let owner = uuid::Uuid::new_v4().to_string();
-            match self.store.take_lease(subject, &owner, need.unless_newer_than(), deadline).await? {
+            let settings = self.accounts.fingerprint();
+            match self.store.take_lease(subject, &owner, need.unless_newer_than(), settings, deadline).await? {
                 Taken::Ours(lease, record) => {
                     // On the heap: it is large, and most calls never come here.
                     let asked = Box::pin(self.ask(call, &lease, record, patience));
@@ -93,11 +97,11 @@ impl Provider {
         // The lease has been counted by its number. What LiveChat was not asked for is given back.
         let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
         let call_off = async |failure: Option<&Failure>| {
-            let give_up = self.give_up(subject, lease, failure, uncounted, deadline);
+            let give_up = self.give_up(subject, lease, failure, None, uncounted, deadline);
             tokio::join!(give_up, self.uncount_in_groups(subject, began_ms, deadline));
         };
         if let Err(error) = self.count_in_groups(subject, began_ms, deadline).await {
-            self.give_up(subject, lease, None, uncounted, deadline).await;
+            self.give_up(subject, lease, None, None, uncounted, deadline).await;
             return Err(error);
         }
         if record.identity.is_none()
@@ -134,13 +138,15 @@ impl Provider {
         let grant = match self.grant(subject, record.identity.as_ref(), ask_by).await {
             Ok(grant) => grant,
             Err(failure) => {
-                let give_up = self.give_up(subject, lease, Some(&failure), quota, deadline);
+                let now_ms = now_ms();
+                let refusal = self.refusal(&failure, &record, now_ms);
+                let give_up = self.give_up(subject, lease, Some(&failure), refusal.as_ref(), quota, deadline);
                 if failure.is_an_answer() {
                     tokio::join!(give_up, self.breaker.answered(permit, deadline));
                 } else {
                     give_up.await;
                 }
-                return Err(failure.into());
+                return Err(refusal.map_or_else(|| failure.into(), |refusal| refused(&refusal, now_ms)));
             }
         };
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq };
@@ -189,13 +195,21 @@ impl Provider {
         }
     }
 
-    /// Ends the lease without a result, and leaves word of `failure` for those who wait. If that fails too, the lease lapses
-    /// by itself.
+    /// What is remembered of `failure`, if LiveChat refused.
+    fn refusal(&self, failure: &Failure, record: &Record, now_ms: u64) -> Option<Refusal> {
+        let Failure::Rejected { exception, description } = failure else { return None };
+        let (before, settings) = (record.refusal.as_ref(), self.accounts.fingerprint());
+        Some(Refusal::after(before, settings, exception, description, now_ms))
+    }
+
+    /// Ends the lease without a result, and leaves word of `failure` for those who wait, and LiveChat's `refusal` for those who
+    /// come later too. If that fails, the lease lapses by itself.
     async fn give_up(
         &self,
         subject: &Subject,
         lease: &Lease,
         failure: Option<&Failure>,
+        refusal: Option<&Refusal>,
         quota: Option<Quota>,
         deadline: Deadline,
     ) {
@@ -203,7 +217,7 @@ impl Provider {
         let word = failure
             .filter(|failure| **failure != Failure::OutOfTime)
             .map(|failure| FailedRenewal { seq: lease.seq, failure: failure.clone() });
-        if let Err(error) = self.store.give_up(subject, lease, word.as_ref(), quota, deadline).await {
+        if let Err(error) = self.store.give_up(subject, lease, word.as_ref(), refusal, quota, deadline).await {
             tracing::warn!(cause = %error, "the lease could not be given back and will lapse");
         }
     }
@@ -229,18 +243,34 @@ impl Provider {
         }
     }
 
-    /// A token from LiveChat for the customer on record. When it answers for another one, it is asked once more; if
-    /// it stays with that, the site's settings decide.
+    /// A token from LiveChat for the customer on record, or for a new one if there is none. When LiveChat answers for another one,
+    /// or that it lost the one on record, it is called once more; if it stays with that, the site's settings decide.
     async fn grant(&self, subject: &Subject, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Failure> {
-        let grant = self.accounts.token(subject.group, known, deadline).await?;
-        let Some(known) = known.filter(|known| known.entity_id != grant.entity_id) else { return Ok(grant) };
-        tracing::warn!("LiveChat answered for another customer than the one on record; asking once more");
-        let again = self.accounts.token_at_once(subject.group, Some(known), deadline).await?;
-        if again.entity_id != known.entity_id && self.on_identity_change == OnIdentityChange::Reject {
+        let (accounts, group) = (&self.accounts, subject.group);
+        let is_settled = |answer: &Result<Grant, Miss>| match (answer, known) {
+            (Ok(grant), Some(known)) => grant.entity_id == known.entity_id,
+            (Err(Miss::IdentityLost), Some(_)) => false,
+            _ => true,
+        };
+        let first = accounts.token(group, known, deadline).await;
+        if is_settled(&first) {
+            return Ok(first?);
+        }
+        tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
+        let again = accounts.token_at_once(group, known, deadline).await;
+        if is_settled(&again) {
+            return Ok(again?);
+        }
+        if self.on_identity_change == OnIdentityChange::Reject {
             tally::count(|tally| tally.identities_changed += 1);
             return Err(Failure::IdentityChanged);
         }
-        Ok(again)
+        match again.or(first) {
+            Ok(another) => Ok(another),
+            // Twice it has issued none: the new customer takes a request of its own.
+            Err(_) if deadline.left() < Accounts::SHORTEST_ATTEMPT => Err(Failure::OutOfTime),
+            Err(_) => Ok(accounts.token_at_once(group, None, deadline).await?),
+        }
     }
 
     /// Waits until the lease's holder has a result that meets `need`, which may be an error. `None` when the lease is
@@ -262,12 +292,16 @@ impl Provider {
             if let Some(seq) = holder {
                 need.found_taken(seq);
             }
-            if let Some(result) = met_by(need, &record, now_ms) {
+            let settings = self.accounts.fingerprint();
+            if let Some(result) = met_by(need, &record, settings, now_ms) {
                 return Ok(Some(result));
             }
             if holder.is_none() {
                 if let Some(left_ms) = record.spent_for_ms(now_ms) {
                     return Err(rate_limited(left_ms));
+                }
+                if let Some(refusal) = record.refusal_of(settings, now_ms) {
+                    return Err(refused(refusal, now_ms));
                 }
                 if let Some(token) = &record.token {
                     need.pass_over(token.seq);
@@ -293,15 +327,42 @@ pub(super) fn down() -> Error {
 
 /// The quota is spent for so long.
 fn rate_limited(left_ms: u64) -> Error {
-    Error::RateLimited { retry_after_s: u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1) }
+    Error::RateLimited { retry_after_s: seconds(left_ms) }
 }
 
-/// What `record` has for a call with this `need`: a token, or the failure that it waited for.
-fn met_by(need: &Need, record: &Record, now_ms: u64) -> Option<Result<Issued, Error>> {
+/// What a call is told while `refusal` applies.
+pub(super) fn refused(refusal: &Refusal, now_ms: u64) -> Error {
+    Error::LiveChatRejected {
+        exception: refusal.exception.clone(),
+        description: refusal.description.clone(),
+        retry_after_s: seconds(refusal.until_ms.saturating_sub(now_ms)),
+    }
+}
+
+/// For `Retry-After`.
+fn seconds(left_ms: u64) -> u32 {
+    u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}
+
+/// What `record` has for a call with this `need` and these `settings`: a token, or the failure that it waited for.
+fn met_by(need: &Need, record: &Record, settings: &str, now_ms: u64) -> Option<Result<Issued, Error>> {
     let issued =
         record.issued().filter(|issued| need.takes_token(issued.token.seq) && issued.token.lifetime.is_live(now_ms));
-    let failed = record.failed.as_ref().filter(|failed| need.takes_failure(failed.seq));
-    issued.map(Ok).or_else(|| failed.map(|failed| Err(failed.failure.clone().into())))
+    issued.map(Ok).or_else(|| failure_for(need, record, settings, now_ms).map(Err))
+}
+
+/// The failure that a call waited for. If LiveChat refused other settings than the call's, that is not its own.
+fn failure_for(need: &Need, record: &Record, settings: &str, now_ms: u64) -> Option<Error> {
+    let failed = record.failed.as_ref().filter(|failed| need.takes_failure(failed.seq))?;
+    if matches!(failed.failure, Failure::Rejected { .. }) {
+        if record.refusal.as_ref().is_some_and(|refusal| refusal.settings != settings) {
+            return None;
+        }
+        if let Some(refusal) = record.refusal_of(settings, now_ms) {
+            return Some(refused(refusal, now_ms));
+        }
+    }
+    Some(failed.failure.clone().into())
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Store {
         self.update(guest)
             .update_expression(
                 "SET #adopted = :now, #version = #version + :one \
-                 REMOVE #entity, #cookies, #lapse, #former, #t, #until, #failed",
+                 REMOVE #entity, #cookies, #lapse, #former, #t, #until, #failed, #refused",
             )
             .condition_expression("#version = :version AND attribute_exists(#entity)")
             .expression_attribute_names("#adopted", item::ADOPTED_AT_MS)
@@ -82,6 +82,7 @@ impl Store {
             .expression_attribute_names("#t", item::TOKEN)
             .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
             .expression_attribute_names("#failed", item::FAILED)
+            .expression_attribute_names("#refused", item::REFUSED)
             .expression_attribute_values(":now", number(now_ms()))
             .expression_attribute_values(":version", number(guest_version))
     }

@@ -14,6 +14,7 @@
 //! | `leaseOwner` | S | who took the latest lease |
 //! | `leaseUntil` | N | Unix time in ms; only while there is a lease |
 //! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
+//! | `refused` | M | LiveChat's latest refusal: `until` (Unix time in ms), `times`, `settings`, `exception`, `description` |
 //! | `quotaSince` | N | Unix time in ms: when the minute began in which renewals are counted |
 //! | `quotaLastSeq` | N | the highest number that a lease may have in that minute |
 //! | `adoptedAt` | N | Unix time in ms: when the guest became a user, whose item has the identity since |
@@ -26,7 +27,8 @@
 use crate::{
     error::{Error, Failure},
     identity::{
-        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Quota, Record, Subject, Token,
+        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Quota, Record, Refusal, Subject,
+        Token,
     },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -49,13 +51,16 @@ pub(super) const LEASE_SEQ: &str = "leaseSeq";
 pub(super) const LEASE_OWNER: &str = "leaseOwner";
 pub(super) const LEASE_UNTIL_MS: &str = "leaseUntil";
 pub(super) const FAILED: &str = "failedRenewal";
+pub(super) const REFUSED: &str = "refused";
+pub(super) const SETTINGS: &str = "settings";
 pub(super) const QUOTA_SINCE_MS: &str = "quotaSince";
 pub(super) const QUOTA_LAST_SEQ: &str = "quotaLastSeq";
 pub(super) const ADOPTED_AT_MS: &str = "adoptedAt";
 const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
-const UNTIL_MS: &str = "until";
+pub(super) const UNTIL_MS: &str = "until";
+const TIMES: &str = "times";
 const KIND: &str = "kind";
 const EXCEPTION: &str = "exception";
 const DESCRIPTION: &str = "description";
@@ -116,6 +121,17 @@ pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
     }
 }
 
+pub(super) fn of_refusal(refusal: &Refusal) -> AttributeValue {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    map([
+        (UNTIL_MS, number(refusal.until_ms)),
+        (TIMES, number(refusal.times)),
+        (SETTINGS, text(&refusal.settings)),
+        (EXCEPTION, text(&refusal.exception)),
+        (DESCRIPTION, text(&refusal.description)),
+    ])
+}
+
 /// A stored item, or a map inside one, that is being read. What does not have the form above is an error, never a
 /// guess: a guessed identity would be somebody else's.
 pub(super) struct Item(HashMap<String, AttributeValue>);
@@ -137,13 +153,14 @@ impl Item {
         let identity = if self.has(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
-        // Only a hint to those who waited: one that cannot be read, such as another version's, must keep nobody out.
+        // Only hints: one that cannot be read, such as another version's, must keep nobody out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
+        let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
         let lease_seq = if self.has(LEASE_SEQ) { self.number(LEASE_SEQ)? } else { 0 };
         let quota = if self.has(QUOTA_SINCE_MS) { Some(self.quota()?) } else { None };
         let version = if self.has(VERSION) { self.number(VERSION)? } else { 0 };
         let is_adopted = self.has(ADOPTED_AT_MS);
-        Ok(Record { identity, token, lease, failed, lease_seq, quota, is_adopted, version })
+        Ok(Record { identity, token, lease, failed, refusal, lease_seq, quota, is_adopted, version })
     }
 
     /// The token's age and life, from an item of which only that was asked for.
@@ -221,6 +238,16 @@ impl Item {
         Ok(FailedRenewal { seq: self.number(SEQ)?, failure })
     }
 
+    fn refusal(mut self) -> Result<Refusal, Error> {
+        Ok(Refusal {
+            until_ms: self.number(UNTIL_MS)?,
+            times: self.number(TIMES)?,
+            settings: self.string(SETTINGS)?,
+            exception: self.string(EXCEPTION)?,
+            description: self.text(DESCRIPTION)?,
+        })
+    }
+
     fn cookies(&mut self) -> Result<Cookies, Error> {
         Ok(Cookies { cid: self.string(CID)?.into(), cst: self.string(CST)?.into() })
     }
@@ -287,6 +314,11 @@ mod tests {
         assert_ne!(keys(&as_guest), keys(&subject(guest.as_str(), None)));
     }
 
+    fn refusal() -> Refusal {
+        let settings = "0123456789abcdef".into();
+        Refusal { until_ms: 14, times: 15, settings, exception: "invalid_client".into(), description: String::new() }
+    }
+
     fn full() -> HashMap<String, AttributeValue> {
         let cookies = Cookies { cid: "c".into(), cst: "s".into() };
         let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until_ms: 5 };
@@ -302,6 +334,7 @@ mod tests {
             (LEASE_OWNER.into(), AttributeValue::S("o".into())),
             (LEASE_UNTIL_MS.into(), number(9)),
             (FAILED.into(), of_failed(&failed)),
+            (REFUSED.into(), of_refusal(&refusal())),
             (QUOTA_SINCE_MS.into(), number(10)),
             (QUOTA_LAST_SEQ.into(), number(11)),
             (VERSION.into(), number(12)),
@@ -320,6 +353,7 @@ mod tests {
         assert_eq!((token.access_token.expose_secret(), token.seq), ("t", 3));
         assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until_ms: 9 }));
         assert_eq!(record.failed.expect("a failure").failure, Failure::Unavailable { cause: "status 503".into() });
+        assert_eq!(record.refusal, Some(refusal()));
         assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since_ms: 10, last_seq: 11 })));
         assert_eq!((record.version, record.is_adopted), (12, true));
     }
@@ -350,6 +384,7 @@ mod tests {
     fn an_empty_item_is_an_empty_record() {
         let record = Item::new(HashMap::new()).into_record().expect("a record");
         assert!(record.identity.is_none() && record.token.is_none() && record.lease.is_none());
+        assert!(record.failed.is_none() && record.refusal.is_none());
         assert_eq!((record.lease_seq, record.quota, record.version, record.is_adopted), (0, None, 0, false));
     }
 
@@ -361,6 +396,25 @@ mod tests {
             item.insert(FAILED.into(), odd);
             let record = Item::new(item).into_record().expect("a record");
             assert!(record.failed.is_none() && record.token.is_some());
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_another_form_is_as_good_as_none() {
+        let odd = AttributeValue::Ss(vec!["odd".into()]);
+        let mut forms = vec![odd.clone(), number(1), map([])];
+        for name in [UNTIL_MS, TIMES, SETTINGS, EXCEPTION, DESCRIPTION] {
+            let AttributeValue::M(mut fields) = of_refusal(&refusal()) else { panic!("a map") };
+            fields.remove(name);
+            forms.push(AttributeValue::M(fields.clone()));
+            fields.insert(name.into(), odd.clone());
+            forms.push(AttributeValue::M(fields));
+        }
+        for form in forms {
+            let mut item = full();
+            item.insert(REFUSED.into(), form.clone());
+            let record = Item::new(item).into_record().expect("a record");
+            assert!(record.refusal.is_none() && record.token.is_some(), "{form:?}");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     proxy::{Mode, Proxy},
     world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, PATIENCE, World, http_api, request},
 };
+use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use cip::{
     accounts::Accounts,
     config::{LiveChat, Source},
@@ -22,7 +23,7 @@ use local::sandbox::{CstMode, Granted, Sandbox, Share};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     ops::Range,
     process::Command,
@@ -328,8 +329,28 @@ impl Run {
         let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
         let access_token = record.token.map(|token| token.access_token.expose_secret().to_owned());
         let is_adopted = record.is_adopted;
+        if record.refusal.is_some() {
+            self.end_refusal(&who).await;
+        }
         self.history().looks.push(Look { who, start_us, end_us, entity, access_token, is_adopted });
         record.identity
+    }
+
+    /// As if LiveChat's refusal of somebody had been long ago: it lasts longer than most runs, and would keep them from all else.
+    async fn end_refusal(&self, who: &Who) {
+        let request = self.world.dynamodb.update_item().table_name(&self.world.table).set_key(Some(key(&subject(who))));
+        let request = request
+            .update_expression("SET refused.#until = :long_ago")
+            .condition_expression("attribute_exists(refused)")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":long_ago", AttributeValue::N("1".into()));
+        if let Err(error) = request.send().await {
+            use UpdateItemError::{ConditionalCheckFailedException, TransactionConflictException};
+            let kind = error.as_service_error();
+            let is_busy_or_gone =
+                matches!(kind, Some(ConditionalCheckFailedException(_) | TransactionConflictException(_)));
+            assert!(is_busy_or_gone, "{error:?}");
+        }
     }
 
     fn everybody(&self) -> BTreeSet<Who> {
@@ -369,6 +390,10 @@ impl Run {
     async fn recover(&self, worker: &Worker, who: Who) {
         for _ in 0..MOST_TRIES {
             let comes_back = match self.call(worker, who.clone(), None, false, Duration::from_secs(15), None).await {
+                Outcome::Problem { status: 502, .. } => {
+                    self.end_refusal(&who).await;
+                    continue;
+                }
                 Outcome::Problem { status, retry_after, .. } if status != 410 => retry_after.unwrap_or_default(),
                 _ => return,
             };
@@ -452,6 +477,13 @@ fn subject(who: &Who) -> Subject {
         Name::Guest(secret) => Principal::Guest(GuestId::of_secret(secret.as_bytes()).expect("a good secret")),
     };
     Subject { principal, group: who.group.map(Group) }
+}
+
+fn key(subject: &Subject) -> HashMap<String, AttributeValue> {
+    let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
+    [("pk", subject.principal.key()), ("sk", sk)]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        .into()
 }
 
 /// Ends when the fate has been met, which is never without one.

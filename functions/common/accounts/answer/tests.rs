@@ -84,6 +84,27 @@ fn an_exception_counts_in_every_status() {
 }
 
 #[test]
+fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
+    let lost = br#"{"identity_exception":"identity_lost","exception_description":"no such customer"}"#;
+    let oauth = br#"{"oauth_exception":"identity_lost"}"#;
+    let both = br#"{"oauth_exception":"invalid_request","identity_exception":"identity_lost"}"#;
+    for status in [200, 400, 401, 404, 500] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let known = known("e1");
+        let miss = |body: &[u8], known| super::read(status, &HeaderMap::new(), body, known, ASKED_AT_MS).err();
+        assert_eq!(miss(lost, Some(&known)), Some(Miss::IdentityLost), "{status}");
+        for (body, known, code) in [
+            (&lost[..], None, "identity_lost"),
+            (oauth, Some(&known), "identity_lost"),
+            (both, Some(&known), "invalid_request"),
+        ] {
+            let miss = miss(body, known);
+            assert!(matches!(&miss, Some(Miss::Rejected { exception, .. }) if exception == code), "{status}: {miss:?}");
+        }
+    }
+}
+
+#[test]
 fn livechats_own_trouble_is_not_our_fault() {
     for exception in ["server_error", "temporarily_unavailable"] {
         let body = format!(r#"{{"oauth_exception":"{exception}"}}"#);

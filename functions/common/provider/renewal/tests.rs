@@ -20,12 +20,15 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
         is_adopted: false,
         version: 1,
         failed: failed_seq.map(|seq| FailedRenewal { seq, failure: Failure::Unavailable { cause: "down".into() } }),
+        refusal: None,
     }
 }
 
+const SETTINGS: &str = "0123456789abcdef";
+
 /// The number of the token that the need takes, or the error.
 fn met(need: &Need, record: &Record) -> Option<Result<u64, Error>> {
-    met_by(need, record, NOW_MS).map(|result| result.map(|issued| issued.token.seq))
+    met_by(need, record, SETTINGS, NOW_MS).map(|result| result.map(|issued| issued.token.seq))
 }
 
 #[test]
@@ -68,6 +71,42 @@ fn a_failure_is_shared_by_those_who_waited_for_it_and_nobody_else() {
 }
 
 #[test]
+fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
+    let rejected = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
+    let of = |settings: &str, until_ms| Refusal {
+        until_ms,
+        ..Refusal::after(None, settings, "invalid_client", "no such app", NOW_MS)
+    };
+    let told = |retry_after_s| {
+        let (exception, description) = ("invalid_client".into(), "no such app".into());
+        Some(Err(Error::LiveChatRejected { exception, description, retry_after_s }))
+    };
+    let mut need = Need::usable(None);
+    need.found_taken(7);
+    for (refusal, expected) in [
+        (Some(of(SETTINGS, NOW_MS + 119_001)), told(120)),
+        (Some(of("other settings", NOW_MS + 60_000)), None),
+        // Of an older version there is word without a time, and of a wrong clock a time that means nothing.
+        (None, told(60)),
+        (Some(of(SETTINGS, u64::MAX)), told(60)),
+        (Some(of(SETTINGS, NOW_MS)), told(60)),
+    ] {
+        let failed = Some(FailedRenewal { seq: 7, failure: rejected.clone() });
+        let record = Record { refusal: refusal.clone(), failed, ..record(None, Some(7)) };
+        assert_eq!(met(&need, &record), expected, "{refusal:?}");
+    }
+    let record = Record { refusal: Some(of("other settings", NOW_MS + 60_000)), ..record(None, Some(7)) };
+    assert_eq!(met(&need, &record), Some(Err(Error::LiveChatUnavailable("down".into()))), "an outage is everybody's");
+}
+
+#[test]
+fn a_call_is_told_when_to_come_back_in_whole_seconds() {
+    for (left_ms, expected) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (59_001, 60), (u64::MAX, u32::MAX)] {
+        assert_eq!(seconds(left_ms), expected, "{left_ms}");
+    }
+}
+
+#[test]
 fn a_token_is_better_than_a_failure() {
     let mut need = Need::usable(None);
     need.found_taken(7);
@@ -78,7 +117,7 @@ fn a_token_is_better_than_a_failure() {
 fn a_dead_token_neither_serves_nor_blocks() {
     let mut need = Need::usable(None);
     let record = record(Some(7), None);
-    assert!(met_by(&need, &record, NOW_MS + 1000).is_none());
+    assert!(met_by(&need, &record, SETTINGS, NOW_MS + 1000).is_none());
     need.pass_over(7);
     assert_eq!(need.unless_newer_than(), Some(7));
 }
