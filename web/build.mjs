@@ -31,7 +31,7 @@ const INTERNAL = [
 ];
 const path = (name) => new URL(name, import.meta.url);
 
-async function bundle(entry, format) {
+async function bundle(entry, format, banner = '') {
   const { outputFiles } = await build({
     entryPoints: [path(`src/${entry}`).pathname],
     bundle: true,
@@ -40,13 +40,17 @@ async function bundle(entry, format) {
     target: 'es2020',
     charset: 'utf8',
     tsconfigRaw: {},
+    banner: { js: banner },
   });
   return outputFiles[0].text;
 }
 
 /** The files by name, as they should be. */
 export async function buildAll() {
-  const [module, classic] = await Promise.all([bundle('provider.js', 'esm'), bundle('classic.js', 'iife')]);
+  const [module, classic] = await Promise.all([
+    bundle('provider.js', 'esm', '// livechat-cip: built from web/src, where it is easier to read. What it does is in livechat-cip.d.ts.'),
+    bundle('classic.js', 'iife'),
+  ]);
   const { code } = await minify(classic, {
     ecma: 2020,
     compress: { passes: 4, unsafe_arrows: true, keep_fargs: false },

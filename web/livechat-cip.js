@@ -1,3 +1,5 @@
+// livechat-cip: built from web/src, where it is easier to read. What it does is in livechat-cip.d.ts.
+
 // src/errors.js
 var IDENTITY = "SSO_IDENTITY_EXCEPTION";
 var OAUTH = "SSO_OAUTH_EXCEPTION";
@@ -93,15 +95,15 @@ function createBackend(options, guest) {
     /**
      * Who is calling right now. The guest is looked up before anything is waited for, as a logout forgets the guest at once.
      *
-     * @param {boolean} mustBe whoever is nobody yet becomes a guest, or is refused
+     * @param {boolean} mayBeNewGuest whoever is nobody yet becomes a guest
      * @returns {Promise<Caller>}
      */
-    async identify(mustBe) {
+    async identify(mayBeNewGuest) {
       let secret = guest?.recall();
       const bearer = (typeof token === "function" ? await token() : token) || void 0;
-      if (mustBe && !bearer && user === void 0) {
-        if (guest) secret ?? (secret = await lasting(guest.make));
-        else if (needsToken && !credentials) throw failure(true, "unauthenticated", "Nobody is logged in.");
+      if (!bearer && user === void 0) {
+        if (guest && mayBeNewGuest) secret ?? (secret = await lasting(guest.make));
+        if (!secret && needsToken && !credentials) throw failure(true, "unauthenticated", "Nobody is logged in.");
       }
       return { bearer, secret };
     },

@@ -51,6 +51,11 @@ export class Chat {
     this.#poll(run);
   }
 
+  /** Why the identity provider has no token yet. It tries again by itself, and its promise is pending meanwhile. */
+  waitFor(trouble) {
+    if (this.isOpen) this.#say(`${trouble} It is tried again.`);
+  }
+
   get isOpen() {
     return this.#run !== undefined;
   }
@@ -85,7 +90,7 @@ export class Chat {
       return 'done';
     } catch (error) {
       if (run !== this.#run) return undefined;
-      const isPassing = error.message === 'temporarily_unavailable' || error.code === undefined;
+      const isPassing = error.code === undefined;
       this.#say(`${error.detail ?? `The sandbox: ${error.message}.`}${isPassing ? ' It is tried again.' : ''}`);
       if (!isPassing) this.#run = undefined;
       return isPassing ? 'later' : undefined;

@@ -197,6 +197,7 @@ class Device {
       if (!call.problem && isToken(call.value)) this.token = call.value;
       if (!call.problem && call.operation !== 'hasToken') this.isDropped = call.operation === 'invalidate';
       say(outcome(call), Boolean(call.problem));
+      if (call.problem?.isPassing) this.chat.waitFor?.(call.problem.detail);
       this.show();
     }
     this.#tell({ type: 'call', call });

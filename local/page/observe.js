@@ -47,6 +47,7 @@ export function observe(begin, done) {
         code: 'no answer',
         detail:
           error.name === 'AbortError' ? 'It took too long.' : `The connection failed (${error.message}). Is cargo local still running?`,
+        isPassing: true,
       };
       throw error;
     } finally {
@@ -62,11 +63,14 @@ function read(call, response, text) {
   call.value = parseJson(text);
   if (!response.ok) {
     const { code = `status ${response.status}`, detail = `The answer: ${excerpt(text)}`, requestId } = call.value ?? {};
-    call.problem = { code, detail, requestId };
+    call.problem = { code, detail, requestId, isPassing: isPassing(response.status, code) };
   } else if (!ACCEPTS[call.operation](call.value)) {
     call.problem = { code: call.value === undefined ? 'not JSON' : 'unexpected answer', detail: `The answer: ${excerpt(text)}` };
   }
 }
+
+/** Whether the identity provider makes the request again. */
+const isPassing = (status, code) => status === 429 || (status >= 500 && code !== 'livechat_rejected');
 
 /** Where the answer came from, and why. */
 function sourceOf(headers) {

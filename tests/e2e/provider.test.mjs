@@ -575,6 +575,15 @@ test('nobody is logged in and there are no guests: no call, no word, and the SDK
   assert.deepEqual([tab.requests, tab.console.filter((line) => line.startsWith('livechat-cip'))], [[], []]);
 });
 
+test('a logout of nobody is no request, and all is well', async () => {
+  const tab = await shop.open(await world.newDevice());
+  for (const options of [{ token: true }, { token: true, guest: true }]) {
+    await tab.provide(options);
+    assert.equal(await tab.logout(), true);
+  }
+  assert.deepEqual(tab.requests, []);
+});
+
 test('options that make no sense are refused in words', async () => {
   const tab = await shop.open(await world.newDevice());
   for (const [options, words] of [

@@ -19,15 +19,15 @@ export function createBackend(options, guest) {
     /**
      * Who is calling right now. The guest is looked up before anything is waited for, as a logout forgets the guest at once.
      *
-     * @param {boolean} mustBe whoever is nobody yet becomes a guest, or is refused
+     * @param {boolean} mayBeNewGuest whoever is nobody yet becomes a guest
      * @returns {Promise<Caller>}
      */
-    async identify(mustBe) {
+    async identify(mayBeNewGuest) {
       let secret = guest?.recall();
       const bearer = (typeof token === 'function' ? await token() : token) || undefined;
-      if (mustBe && !bearer && user === undefined) {
-        if (guest) secret ??= await lasting(guest.make);
-        else if (needsToken && !credentials) throw failure(true, 'unauthenticated', 'Nobody is logged in.');
+      if (!bearer && user === undefined) {
+        if (guest && mayBeNewGuest) secret ??= await lasting(guest.make);
+        if (!secret && needsToken && !credentials) throw failure(true, 'unauthenticated', 'Nobody is logged in.');
       }
       return { bearer, secret };
     },
