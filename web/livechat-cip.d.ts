@@ -7,8 +7,8 @@ export interface Options {
   baseUrl: string | URL;
   /**
    * The user's session token, sent as `Authorization: Bearer`; for `AUTH=jwt` and `AUTH=authorizer`. A function is called for each
-   * request, so that tokens may live for minutes. While there is none (`null`, `undefined` or an empty text), nobody is logged in:
-   * a guest calls, or if there are no guests, nobody does and no request is made.
+   * request, so that tokens may live for minutes. While there is none (`null`, `undefined` or an empty string) and no `user`, nobody is
+   * logged in: a guest calls, or if there are no guests, no request is made.
    */
   token?: MaybeText | (() => MaybeText | Promise<MaybeText>);
   /** Your id of the user, for the path; needed with `AUTH=hmac` and `AUTH=none`. With other modes it must be the verified user. */
@@ -26,7 +26,7 @@ export interface Options {
   group?: number | null;
   /** Of `fetch`: `include` sends the session cookie of `JWT_COOKIE` to a backend on another origin. */
   credentials?: RequestCredentials | null;
-  /** How long one request may take, with `token`, in ms, before it is tried again; 8000 unless said otherwise. */
+  /** How long calling `token` and the request may take together, in ms, before both are tried again; 8000 unless said otherwise. */
   timeout?: number | null;
   /**
    * Where the token is kept: for the page, or in `sessionStorage`, so that the next page of this tab makes no request. The latter
@@ -36,8 +36,8 @@ export interface Options {
   /** Keeps apart what would be shared by pages of one origin, such as two shops: guests, tokens, logouts. */
   scope?: string | null;
   /**
-   * Called once when the identity ends: at a logout, in this tab or another, or when the backend refuses a page that had a token, and the
-   * page has no other session within 20 s. It must take the user's chat off the page. By default that is
+   * Called when the identity ends: at a logout, in this tab or another, or when the backend refuses a page that had a token, and the page
+   * has no other session within 20 s. It may be called again at a later logout. It must take the user's chat off the page. By default that is
    * `LiveChatWidget.call('destroy')`, where there is a widget. With LiveChat's components for React, Vue and Angular unmount the
    * component, which does that itself; with the Customer SDK call its `destroy()`.
    */
@@ -88,7 +88,8 @@ export interface IdentityProvider {
  * | `SSO_OAUTH_EXCEPTION` | the backend's code | other 4xx: the page calls what is not there |
  * | `SSO_OAUTH_EXCEPTION` | the browser's message | no request can be made: the user id is no Unicode, there is no `crypto` for a guest |
  *
- * 429, 5xx, a lost connection, no response in time and one that is not the backend's are no errors: the request is made again.
+ * 429, 5xx, a lost connection, no response in time and one that is not the backend's are no errors: the request is made again. Only a
+ * provider that a later one has replaced on its page gives up then, with `SSO_OAUTH_EXCEPTION`, `temporarily_unavailable`.
  */
 export interface IdentityError extends Error {
   code: 'SSO_IDENTITY_EXCEPTION' | 'SSO_OAUTH_EXCEPTION';
@@ -105,7 +106,8 @@ export interface ProviderFunction {
   (): IdentityProvider;
   /**
    * Ends the identity in all tabs of this browser, takes the chat off their pages, and lets LiveChat revoke the token. Call it while
-   * the user's session still stands, then end that. Never rejects: `false` says that the backend could not be told.
+   * the user's session still stands, then end that. Never rejects: `false` says that the backend could not be told, for instance as the
+   * session had ended before.
    */
   logout(): Promise<boolean>;
 }

@@ -67,7 +67,7 @@ function createTokenStore(place, owner) {
       if (place) keep("sessionStorage", place, next && { owner: owner(), held: next });
     },
     /** @param {Held} [next] */
-    replace(next) {
+    replaceToken(next) {
       store.changes += 1;
       store.hold(next);
     }
@@ -100,7 +100,7 @@ function createBackend(options, guest) {
      */
     async identify(mayBeNewGuest) {
       let secret = guest?.recall();
-      const bearer = (typeof token === "function" ? await token() : token) || void 0;
+      const bearer = typeof token === "function" ? await token() : token;
       if (!bearer && user === void 0) {
         if (guest && mayBeNewGuest) secret ?? (secret = await lasting(guest.make));
         if (!secret && needsToken && !credentials) throw failure(true, "unauthenticated", "Nobody is logged in.");
@@ -114,21 +114,21 @@ function createBackend(options, guest) {
      * @param {boolean} [isLogout]
      * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
      */
-    async send(operation, { bearer, secret }, signal, isLogout) {
+    async sendRequest(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
       const url = await lasting(() => {
-        for (const [name, value] of [
-          ["Authorization", bearer && `Bearer ${bearer}`],
-          ["X-User-Hash", userHash],
-          ["X-User-Hash-Expires", userHashExpires],
-          ["X-Guest-Id", secret],
-          ["Content-Type", isLogout && "application/json"]
-        ]) {
-          if (value) headers.set(
-            /** @type {string} */
-            name,
-            String(value)
-          );
+        for (
+          const [name, value] of
+          /** @type {[string, any][]} */
+          [
+            ["Authorization", bearer && `Bearer ${bearer}`],
+            ["X-User-Hash", userHash],
+            ["X-User-Hash-Expires", userHashExpires],
+            ["X-Guest-Id", secret],
+            ["Content-Type", isLogout && "application/json"]
+          ]
+        ) {
+          if (value) headers.set(name, value);
         }
         return `${base}/${operation}${user === void 0 ? "" : `/${encodeURIComponent(user)}`}${group == null ? "" : `?group=${group}`}`;
       });
@@ -145,7 +145,7 @@ async function lasting(work) {
   try {
     return await work();
   } catch ({ message }) {
-    throw failure(false, message, `No request can be made: ${message}.`);
+    throw failure(false, message, `No request: ${message}.`);
   }
 }
 function refusal({ headers, ok, status }, problem) {
@@ -167,8 +167,22 @@ var SHORTEST_PAUSE_MS = 250;
 var LONGEST_PAUSE_MS = MINUTE_MS2;
 var LONGEST_REFUSAL_MIN = 5;
 var MOST_FRESH = 5;
+var LONGEST_MS = 4e5;
 var sleepers = /* @__PURE__ */ new Set();
+var restarts = 0;
+var listens = false;
+function isAhead(ms) {
+  const leftMs = ms - Date.now();
+  return leftMs > 0 && leftMs < LONGEST_MS;
+}
 var sleep = (ms) => new Promise((done) => {
+  if (!listens) {
+    listens = true;
+    globalThis.addEventListener?.("online", () => {
+      restarts += 1;
+      wake();
+    });
+  }
   sleepers.add(done);
   setTimeout(() => {
     sleepers.delete(done);
@@ -194,67 +208,69 @@ function createBrake() {
 }
 
 // src/calls.js
-var MOST_LOOKS = 10;
+var PATIENCE_MS = 2e4;
 var LOOK_EVERY_MS = 2e3;
 var MOST_SESSIONS = 3;
 var MINUTE_MS3 = 6e4;
 var GUEST_GONE = "guest_gone";
-function createCalls({ needsToken, timeout }, { identify, send }, guest, token, tabs, leavePage) {
+function createCalls({ needsToken, timeout }, { identify, sendRequest }, guest, token, tabs, leavePage) {
   const brake = createBrake();
   let failures = 0;
   let pauseEndsMs = 0;
+  let seen = 0;
   let refusal2 = loggedOut();
   let refusedAs = "";
-  let refusals = 0;
   let refusedUntilMs = 0;
-  let looks = 0;
-  globalThis.addEventListener?.("online", () => {
-    failures = pauseEndsMs = 0;
-    wake();
-  });
-  const credentialOf = ({ bearer, secret }) => bearer ?? secret ?? "";
-  return { call, insist };
-  async function call(operation, isLogout) {
+  let refusals = 0;
+  let sessions = 0;
+  let graceEndsMs = 0;
+  const credentialOf = ({ bearer, secret }) => bearer || secret || "";
+  return { callOnce, insist };
+  async function callOnce(operation, isLogout) {
     const began = Date.now();
     const controller = new AbortController();
     let credential = "";
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => {
+    const late = new Promise(
+      (_, reject) => setTimeout(() => {
         reject(failure(false, TEMPORARY, `No response within ${timeout} ms.`));
         controller.abort();
-      }, timeout);
-    });
+      }, timeout)
+    );
     const work = async () => {
       const caller = await identify(!isLogout && !tabs.isEnded);
       credential = credentialOf(caller);
       if (!isLogout) {
         if (tabs.isEnded) throw loggedOut();
-        if ((refusedAs === credential || refusals > MOST_SESSIONS) && Date.now() < refusedUntilMs) throw refusal2;
+        if ((refusedAs === credential || sessions > MOST_SESSIONS) && isAhead(refusedUntilMs)) throw refusal2;
       }
-      return send(operation, caller, controller.signal, isLogout);
+      return sendRequest(operation, caller, controller.signal, isLogout);
     };
     try {
-      const result = await Promise.race([work(), late]).finally(() => clearTimeout(timer));
-      failures = refusals = looks = pauseEndsMs = 0;
+      const result = await Promise.race([work(), late]);
+      failures = pauseEndsMs = refusals = sessions = graceEndsMs = 0;
       return result;
     } catch (cause) {
-      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause?.message ?? cause}.`);
+      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause}.`);
       const { code, detail, message, requestId, status, waitMs = 0 } = error;
-      if (code === IDENTITY) token.replace();
-      if (message === GUEST_GONE) guest?.forget(credential);
+      if (code === IDENTITY) token.replaceToken();
+      if (message === GUEST_GONE) guest?.forgetSecret(credential);
       if (message === TEMPORARY) {
-        failures += 1;
+        failures = seen === restarts ? failures + 1 : 1;
+        seen = restarts;
         pauseEndsMs = retryMs(failures, began, waitMs);
       } else {
         if (error === refusal2) throw error;
-        refusedUntilMs = status ? Date.now() + Math.max(refusedMs(refusals), waitMs) : 0;
+        refusedUntilMs = 0;
+        if (status) {
+          refusedUntilMs = Date.now() + Math.max(refusedMs(refusals), waitMs);
+          refusals += 1;
+          if (refusedAs !== credential) sessions += 1;
+        }
         refusedAs = credential;
-        refusals += 1;
         refusal2 = error;
       }
       if (status || code === OAUTH) {
-        console.warn(`livechat-cip: ${operation}: ${detail}${status ? ` (${status}${requestId ? `, requestId ${requestId}` : ""})` : ""}`);
+        console.warn(["livechat-cip", operation, detail, status, requestId].filter(Boolean).join(": "));
       }
       throw error;
     }
@@ -262,39 +278,50 @@ function createCalls({ needsToken, timeout }, { identify, send }, guest, token, 
   async function insist(operation) {
     const isGet = operation === "getToken";
     let mayBeNewGuest = guest;
-    if (operation === "getFreshToken") await applyBrake();
+    let error;
+    if (operation === "getFreshToken") {
+      const endsMs = brake();
+      await until(() => endsMs);
+    }
     for (; ; ) {
       const atHand = isGet && token.usable(failures ? MINUTE_MS3 : void 0);
       if (atHand) return atHand;
-      await until(() => pauseEndsMs);
+      await until(() => seen === restarts ? pauseEndsMs : 0);
+      if (tabs.isEnded) throw loggedOut();
+      if (error && tabs.isReplaced) throw error;
       const before = token.changes;
       try {
-        const next = await call(operation);
-        if (!tabs.isEnded) return operation === "invalidate" ? token.replace() : keep2(next, isGet, before);
-      } catch (error) {
+        const next = await callOnce(operation);
+        if (!tabs.isEnded) return operation === "invalidate" ? token.replaceToken() : keep2(next, isGet, before);
+      } catch (cause) {
+        error = cause;
         const { code, message } = error;
-        if (message === GUEST_GONE && mayBeNewGuest) mayBeNewGuest = void 0;
-        else if (tabs.isReplaced || message !== TEMPORARY && (code !== IDENTITY || message === GUEST_GONE || !await isSessionRenewed()))
-          throw error;
+        if (message === GUEST_GONE) {
+          if (!mayBeNewGuest) throw error;
+          mayBeNewGuest = void 0;
+        } else if (message !== TEMPORARY && (code !== IDENTITY || !await isSessionRenewed())) throw error;
       }
     }
   }
   function keep2(next, isGet, before) {
     if (before !== token.changes) return (isGet && token.held || next).token;
     if (isGet) token.hold(next);
-    else token.replace(next);
-    tabs.share(next);
+    else token.replaceToken(next);
+    tabs.shareToken(next);
     return next.token;
   }
   async function isSessionRenewed() {
-    while (token.wasHeld && looks < MOST_LOOKS && !tabs.isEnded && !tabs.isReplaced) {
-      const now = identify(false).catch(() => {
-      });
-      await sleep(LOOK_EVERY_MS);
-      looks += 1;
-      const caller = await Promise.race([now, void 0]);
-      if (caller && credentialOf(caller) !== refusedAs) return true;
-      if (looks === MOST_LOOKS / 2 && !needsToken) {
+    graceEndsMs || (graceEndsMs = Date.now() + PATIENCE_MS);
+    while (token.wasHeld && isAhead(graceEndsMs)) {
+      const look = identify(false).then(credentialOf, () => refusedAs);
+      const nextMs = Date.now() + LOOK_EVERY_MS;
+      const halfMs = graceEndsMs - PATIENCE_MS / 2;
+      const isFirstHalf = isAhead(halfMs);
+      await until(() => nextMs);
+      const credential = await Promise.race([look, until(() => graceEndsMs)]);
+      if (tabs.isEnded || tabs.isReplaced) return false;
+      if ((credential ?? refusedAs) !== refusedAs) return true;
+      if (!needsToken && isFirstHalf && !isAhead(halfMs)) {
         refusedUntilMs = 0;
         return true;
       }
@@ -304,12 +331,7 @@ function createCalls({ needsToken, timeout }, { identify, send }, guest, token, 
     return false;
   }
   async function until(endsMs) {
-    while (!tabs.isEnded && Date.now() < endsMs()) await sleep(endsMs() - Date.now());
-  }
-  async function applyBrake() {
-    const endsMs = brake();
-    if (Date.now() < endsMs) console.warn("livechat-cip: LiveChat refuses every token.");
-    await until(() => endsMs);
+    while (!tabs.isEnded && !tabs.isReplaced && isAhead(endsMs())) await sleep(endsMs() - Date.now());
   }
 }
 
@@ -331,10 +353,10 @@ function createGuest(place) {
       keep("localStorage", place, secret);
       return new Promise((done) => setTimeout(done, 50, secret));
     }),
-    /** @param {string | undefined} former another tab may have made a new one since: that stays */
-    forget(former) {
-      if (recall("localStorage", place) === former) keep("localStorage", place);
-      if (secret === former) secret = void 0;
+    /** @param {string} [former] only that one: another tab may have made a new one since */
+    forgetSecret(former) {
+      if (!former || recall("localStorage", place) === former) keep("localStorage", place);
+      if (!former || secret === former) secret = void 0;
     }
   };
 }
@@ -348,8 +370,8 @@ function readOptions(given) {
   const user = given.user ?? void 0;
   const isUser = user !== void 0;
   check(baseUrl, "baseUrl", "is missing");
-  check(!isUser || !/^\.{0,2}$/.test(user), "user", "cannot be in a path; leave it out if nobody is logged in");
-  check(!userHash || isUser, "userHash", "it needs user");
+  check(!isUser || !/^\.{0,2}$/.test(user), "user", "cannot be in a path");
+  check(!userHash || isUser, "userHash", "needs user");
   check(cache !== "session" || isUser || guest && !token && !credentials, "cache", "'session' needs user");
   return {
     ...given,
@@ -391,7 +413,7 @@ function createTabs(place, base, identity, hear) {
     /** Whether another provider has taken this one's place on the page. */
     isReplaced: false,
     /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
-    join() {
+    joinTabs() {
       if (joined) return;
       joined = true;
       channel = open();
@@ -400,6 +422,7 @@ function createTabs(place, base, identity, hear) {
       listening.set(identity, () => {
         tabs.isReplaced = true;
         tabs.leave();
+        wake();
       });
     },
     leave() {
@@ -408,7 +431,7 @@ function createTabs(place, base, identity, hear) {
       channel = void 0;
     },
     /** @param {Held} held */
-    share(held) {
+    shareToken(held) {
       channel?.postMessage({ held });
     },
     /** Also to providers on this page. */
@@ -429,7 +452,6 @@ function createTabs(place, base, identity, hear) {
 }
 
 // src/provider.js
-var PATIENCE_MS = 2e4;
 var MESSAGE_MS = 100;
 function createIdentityProvider(given) {
   const options = readOptions(given);
@@ -440,9 +462,9 @@ function createIdentityProvider(given) {
   const token = createTokenStore(cache === "session" ? identity : void 0, () => user ?? guest?.recall());
   const tabs = createTabs(place, base, identity, ({ logout: logout2, held }) => {
     if (logout2) end();
-    else if (held && token.held && isNewer(held, token.held)) token.replace(held);
+    else if (held && token.held && isNewer(held, token.held)) token.replaceToken(held);
   });
-  const { call, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
+  const { callOnce, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
   const running = {};
   const once = (operation) => running[operation] ?? (running[operation] = quiet(
     insist(operation).finally(() => {
@@ -460,7 +482,7 @@ function createIdentityProvider(given) {
     getFreshToken: () => once("getFreshToken"),
     hasToken: async () => !!token.usable(),
     invalidate() {
-      token.replace();
+      token.replaceToken();
       return tabs.isEnded ? Promise.resolve() : once("invalidate");
     }
   };
@@ -477,25 +499,27 @@ function createIdentityProvider(given) {
   }
   function end() {
     tabs.isEnded = true;
-    token.replace();
+    token.replaceToken();
     tabs.leave();
     wake();
     leavePage();
   }
+  let isTold = true;
   async function logout() {
-    if (tabs.isEnded) return true;
-    const told = call("invalidate", true);
-    tabs.endAll();
-    guest?.forget(guest.recall());
-    end();
-    return told.then(
+    if (tabs.isEnded) return isTold;
+    isTold = callOnce("invalidate", true).then(
       () => true,
-      (error) => !error.status && error.message === "unauthenticated"
+      // Of somebody who was nobody here there is nothing to tell.
+      (error) => !token.wasHeld && !error.status && error.message === "unauthenticated"
     );
+    tabs.endAll();
+    guest?.forgetSecret();
+    end();
+    return isTold;
   }
   return Object.assign(
     () => {
-      tabs.join();
+      tabs.joinTabs();
       return functions;
     },
     { logout }

@@ -299,6 +299,24 @@ test('a refusal is remembered, each time for longer, and not for another session
   assert.match((await tab.token()).entityId, /\S/);
 });
 
+test('a new session is tried at once, however often the former one was refused', async () => {
+  const tab = await openAs(newUser(), await world.newDevice({ speed: 120 }));
+  await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(401, 'unauthenticated'))));
+  for (const [calls, minutes] of [
+    [1, 1],
+    [2, 2],
+    [3, 4],
+    [4, 0],
+  ]) {
+    await tab.error();
+    assert.equal(tab.requests.length, calls);
+    await tab.page.waitForTimeout((minutes * MINUTE) / 120 + 50);
+  }
+  await tab.page.unroute('**/getToken');
+  await tab.setSession(await session(newUser()));
+  assert.match((await tab.token()).entityId, /\S/);
+});
+
 test('a page that has another token for each request is not tried for ever', async () => {
   const tab = await openAs(newUser());
   await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(401, 'unauthenticated'))));
@@ -502,14 +520,40 @@ test('a logout ends what is waited for in an outage', async () => {
 
 test('a provider that another one has replaced does not go on trying', async () => {
   const tab = await openAs(newUser());
-  await tab.page.route('**/getToken', (route) => route.abort(), { times: 2 });
+  await tab.page.route('**/getToken', (route) =>
+    route.fulfill(respond(problem(503, 'busy'), { 'Access-Control-Expose-Headers': 'retry-after', 'Retry-After': '60' })),
+  );
   const former = tab.error();
   await eventually(() => ours(tab).length >= 1, 'a failure');
   await tab.setSession(await session(newUser()));
   await tab.provide({ token: true });
   await tab.call('hasToken');
   assert.equal((await former).message, 'temporarily_unavailable');
+  assert.deepEqual(tab.requests, ['getToken']);
 });
+
+for (const what of ['throws', 'rejects', 'never answers']) {
+  test(`after a logout nobody calls a token function that ${what}`, async () => {
+    const tab = await openAs(newUser());
+    await tab.token();
+    await tab.page.route('**/getFreshToken', (route) => route.abort());
+    const waiting = tab.error('getFreshToken');
+    await eventually(() => ours(tab).length >= 2, 'failures');
+    await tab.page.evaluate((kind) => {
+      shop.asked = 0;
+      shop.ask = () => {
+        shop.asked += 1;
+        if (kind === 'throws') throw new Error('no session');
+        return kind === 'rejects' ? Promise.reject(new Error('no session')) : new Promise(() => {});
+      };
+    }, what);
+    tab.page.evaluate(() => void shop.provider.logout());
+    assert.equal((await waiting).message, 'logged_out');
+    const asked = await tab.page.evaluate(() => shop.asked);
+    for (const operation of ['getToken', 'getFreshToken']) assert.equal((await tab.error(operation)).message, 'logged_out');
+    assert.equal(await tab.page.evaluate(() => shop.asked), asked);
+  });
+}
 
 // ---- the end of a session
 
@@ -544,6 +588,24 @@ test('a session cookie cannot be seen, so it is tried once more', async () => {
   await tab.page.waitForFunction(() => shop.logouts === 1);
 });
 
+test('a page that takes long to say who is logged in is heard all the same', async () => {
+  const user = newUser();
+  const tab = await openAs(user, await world.newDevice({ speed: 5 }));
+  const { entityId } = await tab.token();
+  await tab.setSession('expired');
+  const fresh = tab.token('getFreshToken');
+  await eventually(() => ours(tab).length === 1, 'the refusal');
+  await tab.page.evaluate(() => {
+    shop.ask = async () => {
+      await new Promise((done) => setTimeout(done, 3_500));
+      return shop.session;
+    };
+  });
+  await tab.setSession(await session(user));
+  assert.equal((await fresh).entityId, entityId);
+  assert.equal(await tab.page.evaluate(() => shop.logouts), 0);
+});
+
 test('a page that never had a token is told of the refusal at once, and keeps what it shows', async () => {
   const tab = await openAs(newUser());
   await tab.setSession('wrong');
@@ -573,6 +635,27 @@ test('nobody is logged in and there are no guests: no call, no word, and the SDK
   assert.deepEqual([error.code, error.message], [IDENTITY, 'unauthenticated']);
   assert.deepEqual(await tab.connect(), { reason: 'unauthenticated' });
   assert.deepEqual([tab.requests, tab.console.filter((line) => line.startsWith('livechat-cip'))], [[], []]);
+});
+
+test('a logout leaves no guest behind, also not one that another tab made since', async () => {
+  const device = await world.newDevice();
+  const visitor = await shop.open(device);
+  await visitor.provide({ token: true, guest: true });
+  await visitor.token();
+  const user = await openAs(newUser(), device, { guest: true });
+  await user.token();
+  const other = await visitor.token('getFreshToken');
+  assert.equal(await user.logout(), true);
+  const next = await shop.open(device);
+  await next.provide({ token: true, guest: true });
+  assert.notEqual((await next.token()).entityId, other.entityId);
+});
+
+test('a logout that comes after the end of the session says that the backend was not told, each time', async () => {
+  const tab = await openAs(newUser());
+  await tab.token();
+  await tab.setSession(undefined);
+  assert.deepEqual(await tab.page.evaluate(() => Promise.all([shop.provider.logout(), shop.provider.logout()])), [false, false]);
 });
 
 test('a logout of nobody is no request, and all is well', async () => {

@@ -6,7 +6,7 @@ import { toHeld } from './token.js';
 /** The longest that a `Retry-After` is heeded. */
 const LONGEST_WAIT_MS = 300_000;
 
-/** @typedef {{ bearer?: string, secret?: string }} Caller the session's token, and the guest's secret */
+/** @typedef {{ bearer?: string | null, secret?: string }} Caller the session's token, and the guest's secret */
 
 /**
  * @param {ReturnType<typeof import('./options.js').readOptions>} options
@@ -24,7 +24,7 @@ export function createBackend(options, guest) {
      */
     async identify(mayBeNewGuest) {
       let secret = guest?.recall();
-      const bearer = (typeof token === 'function' ? await token() : token) || undefined;
+      const bearer = typeof token === 'function' ? await token() : token;
       if (!bearer && user === undefined) {
         if (guest && mayBeNewGuest) secret ??= await lasting(guest.make);
         if (!secret && needsToken && !credentials) throw failure(true, 'unauthenticated', 'Nobody is logged in.');
@@ -39,17 +39,17 @@ export function createBackend(options, guest) {
      * @param {boolean} [isLogout]
      * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
      */
-    async send(operation, { bearer, secret }, signal, isLogout) {
+    async sendRequest(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
       const url = await lasting(() => {
-        for (const [name, value] of [
+        for (const [name, value] of /** @type {[string, any][]} */ ([
           ['Authorization', bearer && `Bearer ${bearer}`],
           ['X-User-Hash', userHash],
           ['X-User-Hash-Expires', userHashExpires],
           ['X-Guest-Id', secret],
           ['Content-Type', isLogout && 'application/json'],
-        ]) {
-          if (value) headers.set(/** @type {string} */ (name), String(value));
+        ])) {
+          if (value) headers.set(name, value);
         }
         return `${base}/${operation}${user === undefined ? '' : `/${encodeURIComponent(user)}`}${group == null ? '' : `?group=${group}`}`;
       });
@@ -73,7 +73,7 @@ async function lasting(work) {
   try {
     return await work();
   } catch (/** @type {any} */ { message }) {
-    throw failure(false, message, `No request can be made: ${message}.`);
+    throw failure(false, message, `No request: ${message}.`);
   }
 }
 

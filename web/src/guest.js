@@ -27,10 +27,10 @@ export function createGuest(place) {
         return new Promise((/** @type {(secret: any) => void} */ done) => setTimeout(done, 50, secret));
       }),
 
-    /** @param {string | undefined} former another tab may have made a new one since: that stays */
-    forget(former) {
-      if (recall('localStorage', place) === former) keep('localStorage', place);
-      if (secret === former) secret = undefined;
+    /** @param {string} [former] only that one: another tab may have made a new one since */
+    forgetSecret(former) {
+      if (!former || recall('localStorage', place) === former) keep('localStorage', place);
+      if (!former || secret === former) secret = undefined;
     },
   };
 }

@@ -10,8 +10,8 @@ export function readOptions(given) {
   const isUser = user !== undefined;
   check(baseUrl, 'baseUrl', 'is missing');
   // URL parsers take dots for steps in the path, even percent-encoded.
-  check(!isUser || !/^\.{0,2}$/.test(user), 'user', 'cannot be in a path; leave it out if nobody is logged in');
-  check(!userHash || isUser, 'userHash', 'it needs user');
+  check(!isUser || !/^\.{0,2}$/.test(user), 'user', 'cannot be in a path');
+  check(!userHash || isUser, 'userHash', 'needs user');
   check(cache !== 'session' || isUser || (guest && !token && !credentials), 'cache', "'session' needs user");
   return {
     ...given,

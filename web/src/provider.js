@@ -1,7 +1,7 @@
 // The four functions that LiveChat's widget and SDK call. Options, results and errors are described in livechat-cip.d.ts.
 
 import { createBackend } from './backend.js';
-import { createCalls, MINUTE_MS } from './calls.js';
+import { createCalls, MINUTE_MS, PATIENCE_MS } from './calls.js';
 import { createGuest } from './guest.js';
 import { readOptions } from './options.js';
 import { quiet } from './quiet.js';
@@ -9,8 +9,6 @@ import { sleep, wake } from './retry.js';
 import { createTabs } from './tabs.js';
 import { createTokenStore, isNewer } from './token.js';
 
-/** How long a client waits for a fresh token before it is given the one at hand. */
-const PATIENCE_MS = 20_000;
 /** How long a message takes to the widget's frame and back. */
 const MESSAGE_MS = 100;
 
@@ -24,10 +22,10 @@ export function createIdentityProvider(given) {
   const token = createTokenStore(cache === 'session' ? identity : undefined, () => user ?? guest?.recall());
   const tabs = createTabs(place, base, identity, ({ logout, held }) => {
     if (logout) end();
-    else if (held && token.held && isNewer(held, token.held)) token.replace(held);
+    else if (held && token.held && isNewer(held, token.held)) token.replaceToken(held);
   });
 
-  const { call, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
+  const { callOnce, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
   /** @type {Record<string, Promise<any> | undefined>} */
   const running = {};
 
@@ -59,7 +57,7 @@ export function createIdentityProvider(given) {
     getFreshToken: () => once('getFreshToken'),
     hasToken: async () => !!token.usable(),
     invalidate() {
-      token.replace();
+      token.replaceToken();
       return tabs.isEnded ? Promise.resolve() : once('invalidate');
     },
   };
@@ -81,27 +79,30 @@ export function createIdentityProvider(given) {
 
   function end() {
     tabs.isEnded = true;
-    token.replace();
+    token.replaceToken();
     tabs.leave();
     wake();
     leavePage();
   }
 
+  /** @type {Promise<boolean> | boolean} */
+  let isTold = true;
   async function logout() {
-    if (tabs.isEnded) return true;
-    const told = call('invalidate', true);
-    tabs.endAll();
-    guest?.forget(guest.recall());
-    end();
-    return told.then(
+    if (tabs.isEnded) return isTold;
+    isTold = callOnce('invalidate', true).then(
       () => true,
-      (error) => !error.status && error.message === 'unauthenticated',
+      // Of somebody who was nobody here there is nothing to tell.
+      (error) => !token.wasHeld && !error.status && error.message === 'unauthenticated',
     );
+    tabs.endAll();
+    guest?.forgetSecret();
+    end();
+    return isTold;
   }
 
   return Object.assign(
     () => {
-      tabs.join();
+      tabs.joinTabs();
       return functions;
     },
     { logout },

@@ -9,8 +9,24 @@ const LONGEST_REFUSAL_MIN = 5;
 /** Fresh tokens that there may be at once. After these, one a minute. */
 const MOST_FRESH = 5;
 
+/** Nothing here waits longer, in ms: what seems to be further away is the work of a clock that was set back. */
+const LONGEST_MS = 400_000;
+
 /** @type {Set<() => void>} */
 const sleepers = new Set();
+/** How often the browser has come back online. Pauses from before that have ended. */
+export let restarts = 0;
+let listens = false;
+
+/**
+ * Whether a time is yet to come.
+ *
+ * @param {number} ms Unix time in ms
+ */
+export function isAhead(ms) {
+  const leftMs = ms - Date.now();
+  return leftMs > 0 && leftMs < LONGEST_MS;
+}
 
 /**
  * Ends early by `wake`: whoever sleeps looks why.
@@ -20,6 +36,13 @@ const sleepers = new Set();
  */
 export const sleep = (ms) =>
   new Promise((done) => {
+    if (!listens) {
+      listens = true;
+      globalThis.addEventListener?.('online', () => {
+        restarts += 1;
+        wake();
+      });
+    }
     sleepers.add(done);
     setTimeout(() => {
       sleepers.delete(done);

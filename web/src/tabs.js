@@ -1,5 +1,7 @@
 // What the tabs of one browser tell each other: a newer token, and that the user has logged out.
 
+import { wake } from './retry.js';
+
 /** @typedef {import('./token.js').Held} Held */
 /** @typedef {{ logout?: true, held?: Held }} Message */
 
@@ -28,7 +30,7 @@ export function createTabs(place, base, identity, hear) {
     isReplaced: false,
 
     /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
-    join() {
+    joinTabs() {
       if (joined) return;
       joined = true;
       channel = open();
@@ -38,6 +40,7 @@ export function createTabs(place, base, identity, hear) {
       listening.set(identity, () => {
         tabs.isReplaced = true;
         tabs.leave();
+        wake();
       });
     },
 
@@ -48,7 +51,7 @@ export function createTabs(place, base, identity, hear) {
     },
 
     /** @param {Held} held */
-    share(held) {
+    shareToken(held) {
       channel?.postMessage({ held });
     },
 

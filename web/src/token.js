@@ -41,7 +41,7 @@ export function createTokenStore(place, owner) {
     },
 
     /** @param {Held} [next] */
-    replace(next) {
+    replaceToken(next) {
       store.changes += 1;
       store.hold(next);
     },

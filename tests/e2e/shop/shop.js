@@ -1,7 +1,18 @@
 // What a site's page does with the script, and a record for the tests.
 import { createIdentityProvider } from '/livechat-cip.js';
 
-globalThis.shop = { session: undefined, logouts: 0, events: [], violations: [], unhandled: [], provide, call, connect, embed };
+globalThis.shop = {
+  session: undefined,
+  ask: async () => shop.session,
+  logouts: 0,
+  events: [],
+  violations: [],
+  unhandled: [],
+  provide,
+  call,
+  connect,
+  embed,
+};
 
 addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) => {
   shop.violations.push(`${violatedDirective} ${blockedURI}`);
@@ -14,7 +25,7 @@ addEventListener('unhandledrejection', ({ reason }) => shop.unhandled.push(Strin
 function provide({ token, ...options }) {
   shop.provider = createIdentityProvider({
     ...options,
-    ...(token === true ? { token: async () => shop.session } : token !== undefined && { token }),
+    ...(token === true ? { token: () => shop.ask() } : token !== undefined && { token }),
     onLogout() {
       shop.logouts += 1;
       shop.sdk?.destroy();
