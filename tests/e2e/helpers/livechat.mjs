@@ -7,6 +7,8 @@ export class LiveChatSocket {
   loginLimitMs = 30_000;
   /** Whether every token is a bad one. */
   refusesAll = false;
+  /** When the first login since `reset` succeeded; Unix time in ms. */
+  firstLoginMs = undefined;
   #refused = new Set();
   #sockets = new Set();
 
@@ -38,7 +40,7 @@ export class LiveChatSocket {
 
   /** As at the start. */
   reset() {
-    Object.assign(this, { loginLimitMs: 30_000, refusesAll: false });
+    Object.assign(this, { loginLimitMs: 30_000, refusesAll: false, firstLoginMs: undefined });
     this.#tokensToRefuse = 0;
   }
 
@@ -69,7 +71,8 @@ export class LiveChatSocket {
   async #answer({ request_id, action, payload }, logins) {
     if (action !== 'login') throw new Error(`LiveChat's stand-in got the unexpected frame ${action}`);
     const customerId = this.refusesAll ? null : await this.#customerOf(payload.token);
-    logins.push({ accessToken: payload.token.replace(/^Bearer /, ''), customerId, atMs: Date.now() });
+    logins.push({ accessToken: payload.token.replace(/^Bearer /, ''), customerId });
+    if (customerId !== null) this.firstLoginMs ??= Date.now();
     const answer = { request_id, action, type: 'response' };
     return customerId === null
       ? { ...answer, success: false, payload: authenticationError }
