@@ -15,9 +15,10 @@
 //! A failed renewal leaves word of it under its number too, so that those who waited fail with it, and do not queue up
 //! for a LiveChat that is down.
 //!
-//! Three things say no before LiveChat is asked: the subject's [quota](Quota) and LiveChat's last [refusal](Refusal), both of which
-//! are part of taking the lease (for a group there is one more quota, in `store/groups.rs`), and the [breaker](crate::breaker),
-//! which knows from all other calls that LiveChat is down. `getToken` then makes do with the stored token for as long as it lives.
+//! Three checks can stop a renewal before LiveChat is called: the subject's [quota](Quota) and LiveChat's last [refusal](Refusal),
+//! both of which are part of taking the lease (for a group there is one more quota, in `store/groups.rs`), and the
+//! [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then returns the stored token for
+//! as long as it lives.
 //!
 //! A refusal is stored by the write that ends the lease, and applies for one minute, after further ones for up to five. It is of the
 //! settings that LiveChat was called with: a deployment with others calls LiveChat at once.
@@ -202,8 +203,8 @@ impl Provider {
         Some(Refusal::after(before, settings, exception, description, now_ms))
     }
 
-    /// Ends the lease without a result, and leaves word of `failure` for those who wait, and LiveChat's `refusal` for those who
-    /// come later too. If that fails, the lease lapses by itself.
+    /// Ends the lease without a result, and records the reason: `failure` for the calls that waited, LiveChat's `refusal` for later
+    /// calls too. If that fails, the lease lapses by itself.
     async fn give_up(
         &self,
         subject: &Subject,
