@@ -162,7 +162,7 @@ function refusal({ headers, ok, status }, problem) {
 
 // src/retry.js
 var MINUTE_MS2 = 6e4;
-var STEP_MS = 800;
+var STEP_MS = 700;
 var SHORTEST_PAUSE_MS = 250;
 var LONGEST_PAUSE_MS = MINUTE_MS2;
 var LONGEST_REFUSAL_MIN = 5;

@@ -67,9 +67,9 @@ const down = (route) => route.fulfill({ status: 503, headers: { 'Access-Control-
 for (const client of CLIENTS) {
   for (const [what, downMs, speed, limitMs] of [
     ['5 s', 5 * SECOND, 1, 4 * SECOND],
-    ['40 s', 40 * SECOND, 5, 15 * SECOND],
-    ['2 min', 2 * MINUTE, 10, 25 * SECOND],
-    ['12 min', 12 * MINUTE, 40, 70 * SECOND],
+    ['40 s', 40 * SECOND, 3, 15 * SECOND],
+    ['2 min', 2 * MINUTE, 5, 25 * SECOND],
+    ['12 min', 12 * MINUTE, 20, 70 * SECOND],
   ]) {
     test(`${client}: our API is down for ${what}`, async (t) => {
       const scene = await Scene.open(client, speed);

@@ -2,7 +2,7 @@
 
 const MINUTE_MS = 60_000;
 /** The pause after the nth failure in a row is n times this: soon after a short outage, and slower and slower in a long one. */
-const STEP_MS = 800;
+const STEP_MS = 700;
 const SHORTEST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = MINUTE_MS;
 const LONGEST_REFUSAL_MIN = 5;
