@@ -237,7 +237,7 @@ function createCalls({ needsToken, timeout }, { identify, sendRequest }, guest, 
       }, timeout)
     );
     const work = async () => {
-      const caller = await identify(!isLogout && !tabs.isEnded);
+      const caller = await identify(!isLogout);
       credential = credentialOf(caller);
       if (!isLogout) {
         if (tabs.isEnded) throw loggedOut();
@@ -509,7 +509,7 @@ function createIdentityProvider(given) {
     if (tabs.isEnded) return isTold;
     isTold = callOnce("invalidate", true).then(
       () => true,
-      // Of somebody who was nobody here there is nothing to tell.
+      // If the page never had a token, there is nothing to revoke.
       (error) => !token.wasHeld && !error.status && error.message === "unauthenticated"
     );
     tabs.endAll();

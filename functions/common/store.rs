@@ -229,7 +229,7 @@ impl Store {
         })
     }
 
-    /// Ends `lease` without a result, if it is still the owner's, and leaves word why, if there is `failed`; remembers
+    /// Ends `lease` without a result, if it is still the owner's, and records the reason, if there is `failed`; remembers
     /// LiveChat's `refusal`, if that is why. One `UpdateItem`.
     pub async fn give_up(
         &self,

@@ -130,7 +130,7 @@ fn check_use(record: &Record, now_ms: u64) {
             assert!(record.refusal_of(settings, now_ms).is_some());
             assert!(
                 refusal.until_ms > now_ms && refusal.until_ms - now_ms <= 2 * LONGEST_PAUSE_MS,
-                "a refusal for ever"
+                "a refusal that never ends"
             );
         }
         let next = Refusal::after(Some(refusal), settings, exception, "", now_ms);

@@ -64,7 +64,7 @@ export function createCalls({ needsToken, timeout }, { identify, sendRequest }, 
       }, timeout),
     );
     const work = async () => {
-      const caller = await identify(!isLogout && !tabs.isEnded);
+      const caller = await identify(!isLogout);
       credential = credentialOf(caller);
       if (!isLogout) {
         if (tabs.isEnded) throw loggedOut();
@@ -126,12 +126,12 @@ export function createCalls({ needsToken, timeout }, { identify, sendRequest }, 
       if (atHand) return atHand;
       await until(() => (seen === restarts ? pauseEndsMs : 0));
       if (tabs.isEnded) throw loggedOut();
-      // It does not go on trying.
+      // A provider that was replaced does not try again.
       if (error && tabs.isReplaced) throw error;
       const before = token.changes;
       try {
         const next = await callOnce(operation);
-        // Nor is it kept what the backend returned meanwhile.
+        // After an invalidate, what the backend returned meanwhile is not kept either.
         if (!tabs.isEnded) return operation === 'invalidate' ? token.replaceToken() : keep(next, isGet, before);
       } catch (cause) {
         error = cause;

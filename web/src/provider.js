@@ -30,7 +30,7 @@ export function createIdentityProvider(given) {
   const running = {};
 
   /**
-   * Whoever asks again while it runs, waits for the same.
+   * A call that comes while another one is running gets the same promise.
    *
    * @param {string} operation
    * @returns {Promise<any>}
@@ -91,7 +91,7 @@ export function createIdentityProvider(given) {
     if (tabs.isEnded) return isTold;
     isTold = callOnce('invalidate', true).then(
       () => true,
-      // Of somebody who was nobody here there is nothing to tell.
+      // If the page never had a token, there is nothing to revoke.
       (error) => !token.wasHeld && !error.status && error.message === 'unauthenticated',
     );
     tabs.endAll();

@@ -1,39 +1,12 @@
 // The recipes as a site's build would make them, and LiveChat's script as its CDN would serve it.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { angular } from './angular.mjs';
+import { bundle } from './bundle.mjs';
 import { SDK_POLICY, WIDGET_POLICY } from './widget.mjs';
 
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 const RECIPES = path('../../../web/recipes');
-
-const bundle = async (entry, options = {}) => {
-  const {
-    outputFiles: [{ text }],
-  } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    target: 'es2020',
-    jsx: 'automatic',
-    alias: { 'livechat-cip': path('../../../web/livechat-cip.js') },
-    nodePaths: [path('../node_modules')],
-    logLevel: 'warning',
-    ...options,
-    define: {
-      'process.env.NODE_ENV': '"production"',
-      ngDevMode: 'false',
-      ngJitMode: 'false',
-      ...options.define,
-      __VUE_OPTIONS_API__: 'true',
-      __VUE_PROD_DEVTOOLS__: 'false',
-      __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
-    },
-  });
-  return text;
-};
 
 /** A page with LiveChat's tracking code, which comes right behind these lines and waits for nothing: out of the browser's cache. */
 const page = (lines) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>A page with LiveChat</title>

@@ -1,22 +1,8 @@
 // LiveChat's side of its chat widget: the script of its CDN, its configuration, and the frame with the chat.
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundle } from './bundle.mjs';
 
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
-
-async function bundle(name, define) {
-  const { outputFiles } = await build({
-    entryPoints: [path(`../widget/${name}.js`)],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    target: 'es2020',
-    nodePaths: [path('../node_modules')],
-    define: { 'process.env.NODE_ENV': '"production"', ...define },
-    logLevel: 'warning',
-  });
-  return outputFiles[0].text;
-}
 
 /** What a page may load for the widget, and connect to in its frame: by Content-Security-Policy, as web/README.md has it. */
 export const WIDGET_POLICY = {
@@ -30,7 +16,7 @@ export const SDK_POLICY = { 'connect-src': ['https://api.livechatinc.com', 'wss:
 /** `config`: that of `cargo local`. Returns what makes LiveChat answer a browser (Playwright's context); `region`: such as `fra`. */
 export async function bundleWidget({ organizationId, clientId, licenseId }) {
   const define = { ACCOUNT: JSON.stringify({ organizationId, clientId, licenseId: licenseId ?? 100_000_001 }) };
-  const [tracking, frame] = await Promise.all([bundle('tracking', define), bundle('frame', define)]);
+  const [tracking, frame] = await Promise.all(['tracking', 'frame'].map((name) => bundle(path(`../widget/${name}.js`), { define })));
   const javascript = (body) => ({ body, contentType: 'text/javascript' });
   return async (device, region = '') => {
     const host = `https://secure${region ? `-${region}` : ''}.livechatinc.com`;
