@@ -11,7 +11,7 @@ use axum::{
 use cip::{
     accounts::Accounts,
     caller::Auth,
-    config::Account,
+    config::{Account, Common, Groups},
     event,
     http::{Route, handle},
     operation::{Call, Operation},
@@ -34,6 +34,7 @@ const LONGEST_BODY: usize = 10 * 1024 * 1024;
 pub struct Gateway {
     authorizer: Option<Arc<Authorizer>>,
     auth: Auth,
+    groups: Groups,
     account: Arc<Account>,
     provider: Provider,
     store: Store,
@@ -42,8 +43,9 @@ pub struct Gateway {
 
 impl Gateway {
     /// The functions, over this provider, its store and its LiveChat account.
-    pub fn new(auth: Auth, provider: Provider, store: Store, accounts: Accounts) -> Self {
-        Self { authorizer: None, auth, account: Arc::new(provider.account()), provider, store, accounts }
+    pub fn new(common: Common, provider: Provider, store: Store, accounts: Accounts) -> Self {
+        let Common { auth, groups, .. } = common;
+        Self { authorizer: None, auth, groups, account: Arc::new(provider.account()), provider, store, accounts }
     }
 
     /// The same, with an authorizer before all routes.
@@ -75,7 +77,8 @@ impl Gateway {
     }
 
     async fn invoke(&self, operation: Operation, event: Value) -> Value {
-        let route = Route { operation, auth: self.auth.clone(), account: self.account.clone() };
+        let route =
+            Route { operation, auth: self.auth.clone(), account: self.account.clone(), groups: self.groups.clone() };
         let (provider, store, accounts) = (self.provider.clone(), self.store.clone(), self.accounts.clone());
         let act = move |call: Call| {
             let (provider, store, accounts) = (provider.clone(), store.clone(), accounts.clone());

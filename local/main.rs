@@ -168,8 +168,9 @@ async fn everything(arguments: &All) -> Result<()> {
         accounts.clone(),
         OnIdentityChange::read(&source)?,
         RenewalsPerMinute::read(&source)?,
+        common.groups.clone(),
     );
-    let gateway = Gateway::new(common.auth, provider, store, accounts).with_authorizer(authorizer);
+    let gateway = Gateway::new(common, provider, store, accounts).with_authorizer(authorizer);
 
     println!(
         "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /"

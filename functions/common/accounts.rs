@@ -16,7 +16,7 @@ use crate::{
 pub use answer::Grant;
 pub use miss::Miss;
 use reqwest::{
-    Client,
+    Client, StatusCode,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -37,8 +37,6 @@ impl Accounts {
     const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
     /// An attempt with less time than this is not worth the customer that it might leave behind.
     pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
-    /// The longest that a user who logs out waits for LiveChat.
-    const LONGEST_REVOCATION: Duration = Duration::from_secs(2);
     /// The longest answer, in bytes.
     const LONGEST_BODY: usize = 65_536;
     /// A frozen function's connections die without a word, so only young ones are used again.
@@ -123,20 +121,20 @@ impl Accounts {
                 Ok(_) | Err(Miss::CutShort | Miss::IdentityLost) => {}
                 // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
                 Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(group.is_none()),
-                Err(_) => tally.livechat_failures += 1,
+                Err(_) => tally.livechat_failures += u64::from(!tally.is_unproven_group),
             }
         });
         result
     }
 
-    /// Takes a token back, so that whoever uses it is logged out. Once, and if LiveChat does not do it that is only logged: the
-    /// token is out of the store already, and ends by itself.
-    pub async fn revoke(&self, token: &SecretString, deadline: Deadline) {
-        // A group's token too is taken back where tokens without one are given.
+    /// Tells LiveChat to revoke a token, once. Returns whether the token is known not to work any more: LiveChat revoked it, or did
+    /// not know it.
+    pub async fn revoke(&self, token: &SecretString, deadline: Deadline) -> bool {
+        // A group's token too is revoked where tokens without a group are issued.
         let request = self
             .http
             .delete(self.url(None))
-            .timeout(deadline.left().min(Self::LONGEST_REVOCATION))
+            .timeout(deadline.left().min(Self::ATTEMPT_TIMEOUT))
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
         let answer = tally::timed(|tally| &mut tally.livechat, request.send()).await;
@@ -146,11 +144,13 @@ impl Accounts {
             tally.livechat_failures += u64::from(is_failure);
         });
         let cause = match answer {
-            Ok(answer) if answer.status().is_success() => return,
+            Ok(answer) if answer.status().is_success() => return true,
+            Ok(answer) if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => return true,
             Ok(answer) => format!("status {}", answer.status().as_u16()),
             Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
         };
-        tracing::warn!(cause, "LiveChat did not take a token back, after a logout or login; it ends by itself");
+        tracing::warn!(cause, "LiveChat could not be told to revoke a token");
+        false
     }
 
     async fn ask(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {

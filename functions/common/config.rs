@@ -1,6 +1,7 @@
 //! Environment variables to typed settings: read once, at init, each function only what it uses. A missing or bad value
 //! ends init with one line that names it.
 
+mod groups;
 pub(crate) mod source;
 
 use crate::caller::Auth;
@@ -9,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 use source::safe_url;
 
+pub use groups::Groups;
 pub use source::{ConfigError, SHORTEST_SECRET, Source};
 
 /// What all four functions read.
@@ -18,6 +20,8 @@ pub struct Common {
     pub table_name: String,
     /// `AUTH`.
     pub auth: Auth,
+    /// `GROUPS`.
+    pub groups: Groups,
 }
 
 impl Common {
@@ -27,6 +31,7 @@ impl Common {
         Ok(Self {
             table_name: source.required("TABLE_NAME", "the name of the DynamoDB table")?,
             auth: Auth::read(source).await?,
+            groups: Groups::read(source)?,
         })
     }
 }

@@ -27,6 +27,12 @@ pub enum Error {
     /// The keys that callers are verified with cannot be had.
     #[error("keys unavailable: {0}")]
     KeysUnavailable(String),
+    /// LiveChat refuses the group that the request names, or the site does not list it.
+    #[error("unknown group: {}", refusal.as_deref().unwrap_or("not in GROUPS"))]
+    UnknownGroup {
+        /// LiveChat's code and words, if it refused.
+        refusal: Option<String>,
+    },
     /// No operation of this function has that path.
     #[error("no such path")]
     NotFound,
@@ -61,6 +67,9 @@ pub enum Error {
     /// Another call is renewing this token, and did not end in time.
     #[error("another renewal did not end in time")]
     Busy,
+    /// The user logged out while a token was being renewed for this call.
+    #[error("the user logged out meanwhile")]
+    LoggedOut,
     /// A bug of ours.
     #[error("bug: {0}")]
     Internal(String),
@@ -74,14 +83,16 @@ impl Error {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::UserMismatch => StatusCode::FORBIDDEN,
             Self::GuestGone => StatusCode::GONE,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownGroup { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::IdentityChanged => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::LiveChatRejected { .. } => StatusCode::BAD_GATEWAY,
-            Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::KeysUnavailable(_) | Self::Busy => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::LiveChatUnavailable(_)
+            | Self::StoreUnavailable(_)
+            | Self::KeysUnavailable(_)
+            | Self::Busy
+            | Self::LoggedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -94,6 +105,7 @@ impl Error {
             Self::UserMismatch => "user_mismatch",
             Self::GuestGone => "guest_gone",
             Self::KeysUnavailable(_) => "keys_unavailable",
+            Self::UnknownGroup { .. } => "unknown_group",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdentityChanged => "identity_changed",
@@ -101,7 +113,7 @@ impl Error {
             Self::LiveChatRejected { .. } => "livechat_rejected",
             Self::LiveChatUnavailable(_) => "livechat_unavailable",
             Self::StoreUnavailable(_) => "store_unavailable",
-            Self::Busy => "busy",
+            Self::Busy | Self::LoggedOut => "busy",
             Self::Internal(_) => "internal",
         }
     }
@@ -122,6 +134,7 @@ impl Error {
             Self::UserMismatch => "This is another user's path",
             Self::GuestGone => "This guest has become a user",
             Self::KeysUnavailable(_) => "The keys to verify callers are not available",
+            Self::UnknownGroup { .. } => "There is no such group",
             Self::NotFound => "There is no such operation",
             Self::MethodNotAllowed => "This method is not allowed",
             Self::IdentityChanged => "LiveChat no longer knows this customer",
@@ -129,7 +142,7 @@ impl Error {
             Self::LiveChatRejected { .. } => "LiveChat refuses this site's settings",
             Self::LiveChatUnavailable(_) => "LiveChat is not available",
             Self::StoreUnavailable(_) => "The token store is not available",
-            Self::Busy => "A renewal is under way",
+            Self::Busy | Self::LoggedOut => "A renewal is under way",
             Self::Internal(_) => "Something is wrong on our side",
         }
     }
@@ -144,6 +157,11 @@ impl Error {
             Self::KeysUnavailable(_) => "The identity provider gave no keys to verify callers with. Try again after the time \
                                          in Retry-After."
                 .into(),
+            Self::UnknownGroup { refusal: None } => "The site does not list this `group` in GROUPS.".into(),
+            Self::UnknownGroup { refusal: Some(refusal) } => format!(
+                "LiveChat gives no token for this `group` ({refusal}). Check its number, and that the licence keeps chats between \
+                 groups apart. If the group exists, list it in GROUPS, and check the LIVECHAT_* settings."
+            ),
             Self::NotFound => "The paths are /getToken, /getFreshToken, /hasToken and /invalidate, each also with \
                                /{user}, the user id percent-encoded."
                 .into(),
@@ -171,6 +189,9 @@ impl Error {
             Self::Busy => "Another call is getting a token for this user, or was until too little time was left. Try \
                            again after the time in Retry-After."
                 .into(),
+            Self::LoggedOut => "The user logged out while a token was being renewed for this call, so it got none. If the user is \
+                                logged in again, try again after the time in Retry-After."
+                .into(),
             Self::Internal(_) => "The requestId finds the reason in the function's log.".into(),
         }
     }
@@ -178,7 +199,7 @@ impl Error {
     /// For `Retry-After`, in s, where trying again can help.
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::Busy => Some(1),
+            Self::Busy | Self::LoggedOut => Some(1),
             Self::RateLimited { retry_after_s } | Self::LiveChatRejected { retry_after_s, .. } => Some(*retry_after_s),
             Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::KeysUnavailable(_) => Some(2),
             _ => None,
@@ -190,7 +211,11 @@ impl Error {
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,
-            Self::Unauthenticated { .. } | Self::UserMismatch | Self::GuestGone => Level::INFO,
+            Self::Unauthenticated { .. }
+            | Self::UserMismatch
+            | Self::GuestGone
+            | Self::UnknownGroup { .. }
+            | Self::LoggedOut => Level::INFO,
             Self::IdentityChanged | Self::RateLimited { .. } | Self::LiveChatUnavailable(_) | Self::Busy => Level::WARN,
             Self::LiveChatRejected { .. }
             | Self::StoreUnavailable(_)

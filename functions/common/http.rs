@@ -2,7 +2,7 @@
 
 use crate::{
     caller::Auth,
-    config::Account,
+    config::{Account, Common, Groups},
     error::Error,
     event::{self, Content, NotAnHttpEvent, RawEvent},
     identity::{Group, Subject, UserId},
@@ -36,14 +36,18 @@ use std::{
 ///
 /// # Errors
 /// When Lambda's runtime API cannot be reached.
-pub async fn run<A, F>(operation: Operation, auth: Auth, account: Account, act: A) -> Result<(), lambda_http::Error>
+pub async fn run<A, F>(operation: Operation, common: Common, account: Account, act: A) -> Result<(), lambda_http::Error>
 where
     A: Fn(Call) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
-    let route = Route { operation, auth, account: Arc::new(account) };
+    let Common { auth, groups, .. } = common;
+    let route = Route { operation, auth, groups, account: Arc::new(account) };
     lambda_runtime::run(service_fn(move |event| handle(route.clone(), act.clone(), event))).await
 }
+
+/// Says whether LiveChat has revoked all tokens of a user who logged out (`complete`), or will be told by a later call (`pending`).
+const LOGOUT_HEADER: &str = "x-logout";
 
 /// What a function knows of itself.
 #[derive(Clone, Debug)]
@@ -52,6 +56,8 @@ pub struct Route {
     pub operation: Operation,
     /// How it verifies callers.
     pub auth: Auth,
+    /// Which groups callers may name.
+    pub groups: Groups,
     /// Whose tokens it answers.
     pub account: Arc<Account>,
 }
@@ -137,6 +143,7 @@ async fn read_call(route: &Route, request: &Request, deadline: Deadline) -> Resu
         Some(_) => return Err(Error::InvalidRequest("`group` must be given once.".into())),
     };
     let caller = route.auth.caller(request, user, deadline).await?;
+    route.groups.check(group)?;
     let logout = route.operation == Operation::Invalidate && read_logout(request)?;
     Ok(Call { subject: Subject { principal: caller.principal, group }, was_guest: caller.was_guest, logout, deadline })
 }
@@ -212,6 +219,12 @@ fn answer(reply: &Reply, account: &Account) -> Response<Body> {
         }
         Reply::HasToken(has) => json(has, "application/json"),
         Reply::Invalidated => json(&(), "application/json"),
+        Reply::LoggedOut { is_complete } => {
+            let mut response = json(&(), "application/json");
+            let state = if *is_complete { "complete" } else { "pending" };
+            response.headers_mut().insert(LOGOUT_HEADER, HeaderValue::from_static(state));
+            response
+        }
     }
 }
 

@@ -6,17 +6,20 @@
 //! | `identity/customer.rs` | cookies, identity, former identity |
 //! | `identity/token.rs` | token, lifetime, issued |
 //! | `identity/lease.rs` | lease, quota, failed renewal |
+//! | `identity/outstanding.rs` | tokens that may still work at LiveChat |
 //! | `identity/refusal.rs` | refusal |
 //! | here | record: all of it that is stored for one subject |
 
 mod customer;
 mod lease;
+mod outstanding;
 mod refusal;
 mod subject;
 mod token;
 
 pub use customer::{Cookies, FormerIdentity, Identity};
 pub use lease::{FailedRenewal, Lease, Quota};
+pub use outstanding::{Outstanding, OutstandingToken};
 pub use refusal::Refusal;
 pub use subject::{Group, GuestId, Principal, Subject, UserId};
 pub use token::{Issued, Lifetime, Token};
@@ -26,8 +29,16 @@ pub use token::{Issued, Lifetime, Token};
 pub struct Record {
     /// The customer, once LiveChat has made one.
     pub identity: Option<Identity>,
-    /// The newest token, unless it was invalidated.
+    /// The newest token, unless it was invalidated. After a logout it may be one that must not be returned: [`issued`](Self::issued)
+    /// knows.
     pub token: Option<Token>,
+    /// All tokens that were issued and may still work at LiveChat, this one included.
+    pub outstanding: Outstanding,
+    /// The number of the latest lease at the latest logout: no token with this number or a lower one may be returned. 0 if there was
+    /// no logout.
+    pub logged_out_seq: u64,
+    /// When LiveChat is told again to revoke tokens, after it could not be told; Unix time in ms, 0 for at once.
+    pub revoke_again_ms: u64,
     /// Who is renewing the token right now, or was when they died.
     pub lease: Option<Lease>,
     /// The latest failed renewal since the latest good one.
@@ -45,10 +56,20 @@ pub struct Record {
 }
 
 impl Record {
-    /// The token with its customer; there is none without the other.
+    /// How long LiveChat is not told again to revoke tokens after it could not be told, in ms.
+    pub const REVOKE_AGAIN_MS: u64 = 60_000;
+
+    /// The token with its customer; there is none without the other, and none that was issued before a logout.
     pub fn issued(&self) -> Option<Issued> {
-        let (identity, token) = (self.identity.as_ref()?, self.token.as_ref()?);
+        let token = self.token.as_ref().filter(|token| token.seq > self.logged_out_seq)?;
+        let identity = self.identity.as_ref()?;
         Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone() })
+    }
+
+    /// The tokens that LiveChat is to be told about now: it must revoke them, and has not just failed to.
+    pub fn due_revocations(&self, now_ms: u64) -> Vec<OutstandingToken> {
+        let may_be_told = !(now_ms + 1..=now_ms + Self::REVOKE_AGAIN_MS).contains(&self.revoke_again_ms);
+        if may_be_told { self.outstanding.to_revoke(self.logged_out_seq, now_ms) } else { Vec::new() }
     }
 
     /// The lease that nobody else may take over yet.
@@ -114,7 +135,19 @@ mod tests {
     fn nothing_secret_can_be_printed() {
         let cookies = Cookies { cid: "cid-value".into(), cst: "cst-value".into() };
         let record = Record {
-            identity: Some(Identity { entity_id: "e".into(), cookies, cookies_lapse_at_s: 0, former: vec![] }),
+            identity: Some(Identity {
+                entity_id: "e".into(),
+                cookies,
+                cookies_lapse_at_s: 0,
+                former: vec![],
+                is_unproven: false,
+            }),
+            outstanding: Outstanding(vec![OutstandingToken {
+                key: "1".into(),
+                access_token: "token-value".into(),
+                ends_ms: 1,
+                seq: 1,
+            }]),
             token: Some(Token {
                 access_token: "token-value".into(),
                 lifetime: Lifetime { created_ms: 0, expires_in_ms: 1 },

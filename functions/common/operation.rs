@@ -61,6 +61,11 @@ pub enum Reply {
     HasToken(bool),
     /// `invalidate`.
     Invalidated,
+    /// `invalidate`, as a logout.
+    LoggedOut {
+        /// LiveChat has revoked every token that the user was given. If not, the next call that can reach LiveChat tells it.
+        is_complete: bool,
+    },
 }
 
 impl Reply {
@@ -68,7 +73,7 @@ impl Reply {
     pub fn source(&self) -> Option<&Source> {
         match self {
             Self::Token { source, .. } => Some(source),
-            Self::HasToken(_) | Self::Invalidated => None,
+            Self::HasToken(_) | Self::Invalidated | Self::LoggedOut { .. } => None,
         }
     }
 }

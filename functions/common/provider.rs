@@ -7,23 +7,25 @@
 //! | *renewal* | one call at a time for each subject | three writes, a group's four | one call |
 //! | `hasToken` | whether a live token is stored | one read | – |
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
-//! | `invalidate`, as a logout | the same, then revokes the token | one write | one call |
+//! | `invalidate`, as a logout | the same with all groups, then revokes all tokens | one query; two writes for each group | one call for each token |
 //!
 //! While LiveChat's [refusal](crate::identity::Refusal) applies, `getToken` reads it with the token and `getFreshToken` meets it in its
 //! first write; neither calls LiveChat.
 //!
-//! Renewal is in `provider/renewal.rs`, and how a guest becomes a user in `provider/adoption.rs`.
+//! Renewal is in `provider/renewal.rs`, how a guest becomes a user in `provider/adoption.rs`, and how tokens are revoked in
+//! `provider/revocation.rs`. As long as LiveChat has to be told about tokens, each call but `hasToken` tells it.
 
 mod adoption;
 pub mod need;
 mod renewal;
+mod revocation;
 
 use crate::{
     accounts::Accounts,
     breaker::Breaker,
-    config::{self, Account, Common, LiveChat, OnIdentityChange, RenewalsPerMinute},
+    config::{self, Account, Common, Groups, LiveChat, OnIdentityChange, RenewalsPerMinute},
     error::Error,
-    identity::{Issued, Record},
+    identity::{Issued, Record, Subject},
     operation::{Call, Reply, Source, Why},
     store::Store,
     telemetry,
@@ -40,15 +42,33 @@ pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
 
 /// `invalidate`: drops the token. Not erasure: the identity stays, and `getFreshToken` follows.
 ///
-/// Of a logout LiveChat is told too, so that open tabs end. Otherwise it is not: the widget invalidates a token for its routine
-/// renewal, and other devices go on with it meanwhile.
+/// A logout also revokes every token that the user was given, with all groups unless the call names one. Otherwise LiveChat is not
+/// told: the widget invalidates a token for its routine renewal, and other devices go on with it meanwhile.
 pub async fn invalidate(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
-    // In this order: a token that LiveChat takes back must not be answered any more.
-    let dropped = store.drop_token(&call.subject, call.deadline).await?;
-    if let Some(token) = dropped.filter(|token| call.logout && token.lifetime.is_live(now_ms())) {
-        accounts.revoke(&token.access_token, call.deadline).await;
+    let (subject, deadline) = (&call.subject, call.deadline);
+    if !call.logout {
+        let record = store.drop_token(subject, deadline).await?;
+        let due = record.due_revocations(now_ms());
+        revocation::tell(store, accounts, subject, &due, revocation::LONGEST, deadline).await;
+        return Ok(Reply::Invalidated);
     }
-    Ok(Reply::Invalidated)
+    let mut subjects = vec![subject.clone()];
+    if subject.group.is_none() {
+        let groups = store.groups(&subject.principal, deadline).await?;
+        subjects.extend(groups.into_iter().map(|group| Subject { group: Some(group), ..subject.clone() }));
+    }
+    // All of them are logged out before LiveChat is told about any: while LiveChat is down, no token is returned either.
+    let mut due = Vec::new();
+    for subject in subjects {
+        let record = store.log_out(&subject, deadline).await?;
+        due.push((record.outstanding.to_revoke(record.logged_out_seq, now_ms()), subject));
+    }
+    let end = deadline.within(revocation::LONGEST_AT_LOGOUT + Store::LONGEST_WRITE);
+    let mut is_complete = true;
+    for (due, subject) in due {
+        is_complete &= revocation::tell(store, accounts, &subject, &due, revocation::LONGEST_AT_LOGOUT, end).await;
+    }
+    Ok(Reply::LoggedOut { is_complete })
 }
 
 /// `getToken` and `getFreshToken`.
@@ -59,6 +79,7 @@ pub struct Provider {
     breaker: Breaker,
     on_identity_change: OnIdentityChange,
     renewals: RenewalsPerMinute,
+    groups: Groups,
 }
 
 impl Provider {
@@ -70,7 +91,13 @@ impl Provider {
         let on_identity_change = OnIdentityChange::read(settings)?;
         let renewals = RenewalsPerMinute::read(settings)?;
         let accounts = Accounts::new(LiveChat::read(settings)?)?;
-        Ok(Self::new(Store::connect(&common.table_name).await, accounts, on_identity_change, renewals))
+        Ok(Self::new(
+            Store::connect(&common.table_name).await,
+            accounts,
+            on_identity_change,
+            renewals,
+            common.groups.clone(),
+        ))
     }
 
     /// Whose tokens these are.
@@ -84,13 +111,18 @@ impl Provider {
         accounts: Accounts,
         on_identity_change: OnIdentityChange,
         renewals: RenewalsPerMinute,
+        groups: Groups,
     ) -> Self {
-        Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals }
+        Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals, groups }
     }
 
     /// `getToken`: the stored token if it can be used, otherwise a new one. While none can be had, the stored token
     /// for as long as it lives.
     pub async fn get_token(&self, call: &Call) -> Result<Reply, Error> {
+        self.usable_token(call).await.map_err(|error| self.for_group(call, error))
+    }
+
+    async fn usable_token(&self, call: &Call) -> Result<Reply, Error> {
         self.accounts.check_group(call.subject.group)?;
         let record = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
         let now_ms = now_ms();
@@ -99,11 +131,12 @@ impl Provider {
         let Some(stored) = issued(&record)? else {
             return match refused {
                 Some(error) => Err(error),
-                None => self.renew(call, Need::usable(None), Why::Miss, Breaker::PATIENCE).await,
+                None => self.renew(call, Need::usable(None), Why::Miss, Breaker::PATIENCE, Some(&record)).await,
             };
         };
         let lifetime = stored.token.lifetime;
         if lifetime.is_usable(now_ms) {
+            self.tell_what_is_due(call, &record, now_ms).await;
             return Ok(Reply::Token { issued: stored, source: Source::Stored });
         }
         let is_live = lifetime.is_live(now_ms);
@@ -114,8 +147,8 @@ impl Provider {
         }
         // Who has a token that lives waits for nobody.
         let patience = if is_live { Duration::ZERO } else { Breaker::PATIENCE };
-        match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, patience).await {
-            Err(error @ (Error::IdentityChanged | Error::GuestGone)) => Err(error),
+        match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, patience, Some(&record)).await {
+            Err(error @ (Error::IdentityChanged | Error::GuestGone | Error::LoggedOut)) => Err(error),
             Err(error) => self.stored_despite(call, stored, error).await,
             renewed => renewed,
         }
@@ -140,8 +173,36 @@ impl Provider {
     /// `getFreshToken`: a token that LiveChat issued after this call came, for the same customer.
     pub async fn get_fresh_token(&self, call: &Call) -> Result<Reply, Error> {
         self.accounts.check_group(call.subject.group)?;
-        self.renew(call, Need::fresh(), Why::Request, Breaker::PATIENCE).await
+        let renewed = self.renew(call, Need::fresh(), Why::Request, Breaker::PATIENCE, None).await;
+        renewed.map_err(|error| self.for_group(call, error))
     }
+
+    /// A group that LiveChat refuses is the caller's mistake: anybody can make up a number. Only of a group that the site lists LiveChat
+    /// can refuse the settings.
+    fn for_group(&self, call: &Call, error: Error) -> Error {
+        match (error, call.subject.group) {
+            (Error::LiveChatRejected { exception, description, .. }, Some(group))
+                if !(self.groups.lists(group) && is_about_settings(&exception)) =>
+            {
+                Error::UnknownGroup { refusal: Some(format!("{exception}: {description}")) }
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// Tells LiveChat about tokens that it could not be told about before, unless a renewal is about to.
+    async fn tell_what_is_due(&self, call: &Call, record: &Record, now_ms: u64) {
+        let due = record.due_revocations(now_ms);
+        if !due.is_empty() && record.held(now_ms).is_none() && !self.breaker.knows_it_is_down() {
+            let longest = revocation::LONGEST;
+            revocation::tell(&self.store, &self.accounts, &call.subject, &due, longest, call.deadline).await;
+        }
+    }
+}
+
+/// Whether LiveChat's code is about the app, and about no group.
+fn is_about_settings(exception: &str) -> bool {
+    matches!(exception, "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_grant")
 }
 
 /// The token that a record has, if any.

@@ -7,6 +7,7 @@ mod adoption;
 mod gate;
 mod groups;
 mod item;
+mod revocation;
 
 pub use adoption::Adopted;
 pub use gate::Admission;
@@ -26,7 +27,7 @@ use aws_sdk_dynamodb::{
 };
 use item::{Item, number};
 use secrecy::ExposeSecret;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 /// The table.
 #[derive(Clone, Debug)]
@@ -45,11 +46,24 @@ pub enum Taken {
     Refused(Record),
 }
 
+/// What the end of a lease writes beside its result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bookkeeping {
+    /// The quota, if it is another one than before.
+    pub quota: Option<Quota>,
+    /// Keys of outstanding tokens that LiveChat has revoked, or that have expired.
+    pub forget: Vec<String>,
+    /// When LiveChat is told again about those that it could not be told about; Unix time in ms.
+    pub revoke_again_ms: Option<u64>,
+}
+
 /// What became of the result that a lease's owner wanted to store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
     /// It is stored, and the lease is over.
     Yes,
+    /// The same, but the user had logged out since the lease was taken: the token must not be returned, and is to be revoked.
+    LoggedOut,
     /// The lease was no longer ours: nothing was changed.
     LeaseLost,
 }
@@ -81,7 +95,8 @@ impl Store {
 
     /// The age and life of the subject's token, if it has one; one `GetItem` that answers nothing else.
     pub async fn read_lifetime(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Lifetime>, Error> {
-        let wanted = format!("#t.{}, #t.{}", item::CREATED_MS, item::EXPIRES_IN_MS);
+        let wanted =
+            format!("{}, #t.{}, #t.{}, #t.{}", item::LOGGED_OUT_SEQ, item::CREATED_MS, item::EXPIRES_IN_MS, item::SEQ);
         self.get(subject, Some(wanted), deadline).await?.map_or(Ok(None), Item::lifetime)
     }
 
@@ -153,8 +168,11 @@ impl Store {
             .update(subject)
             .update_expression(
                 "SET #owner = :owner, #until = :until, #expires = if_not_exists(#lapse, :abandoned) + :kept, \
-                 #seq = if_not_exists(#seq, :zero) + :one, #version = if_not_exists(#version, :zero) + :one",
+                 #seq = if_not_exists(#seq, :zero) + :one, #version = if_not_exists(#version, :zero) + :one, \
+                 #outstanding = if_not_exists(#outstanding, :none)",
             )
+            .expression_attribute_names("#outstanding", item::OUTSTANDING)
+            .expression_attribute_values(":none", AttributeValue::M(HashMap::new()))
             .expression_attribute_names("#owner", item::LEASE_OWNER)
             .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
             .expression_attribute_names("#seq", item::LEASE_SEQ)
@@ -201,31 +219,42 @@ impl Store {
     }
 
     /// Stores what the owner of `lease` got, and ends the lease: if it is still the owner's. One `UpdateItem`.
+    ///
+    /// The token is stored as outstanding too, so that a logout can revoke it when it is no longer the latest.
     pub async fn finish(
         &self,
         subject: &Subject,
         lease: &Lease,
         identity: &Identity,
         token: &Token,
-        quota: Option<Quota>,
+        bookkeeping: &Bookkeeping,
         deadline: Deadline,
     ) -> Result<Stored, Error> {
+        let outstanding = token.outstanding();
+        let set = format!("{SET_IDENTITY} #t = :token, #outstanding.#new = :outstanding,");
         let request = self
-            .update_under(subject, lease, quota, &format!("{SET_IDENTITY} #t = :token,"), ", #failed, #refused")
+            .update_under(subject, lease, bookkeeping, &set, ", #failed, #refused, #unproven")
             .expression_attribute_names("#t", item::TOKEN)
             .expression_attribute_names("#refused", item::REFUSED)
-            .expression_attribute_values(":token", item::of_token(token));
+            .expression_attribute_names("#unproven", item::UNPROVEN)
+            .expression_attribute_names("#outstanding", item::OUTSTANDING)
+            .expression_attribute_names("#new", &outstanding.key)
+            .expression_attribute_values(":token", item::of_token(token))
+            .expression_attribute_values(":outstanding", item::of_outstanding(&outstanding))
+            .return_values(ReturnValue::AllNew);
         let request = with_identity(request, identity);
-        Ok(match self.send(request, deadline).await? {
-            Update::Done(_) => Stored::Yes,
-            Update::Refused(item) => {
-                let record = item.map(Item::into_record).transpose()?.unwrap_or_default();
-                // An earlier try of the SDK's got through, and its answer was lost.
-                let ours = record.token.is_some_and(|stored| {
-                    stored.seq == token.seq && stored.access_token.expose_secret() == token.access_token.expose_secret()
-                });
-                if ours { Stored::Yes } else { Stored::LeaseLost }
+        let (Update::Done(item) | Update::Refused(item)) = self.send(request, deadline).await?;
+        let record = item.map(Item::into_record).transpose()?.unwrap_or_default();
+        // Also when it was refused: then an earlier try of the SDK's may have got through, and its answer was lost. A logout since then
+        // has removed the token, but not from those that are outstanding.
+        let access_token = token.access_token.expose_secret();
+        let is_stored = record.outstanding.0.iter().any(|stored| stored.access_token.expose_secret() == access_token);
+        Ok(match is_stored {
+            true if record.logged_out_seq >= token.seq => Stored::LoggedOut,
+            true if record.token.is_some_and(|stored| stored.access_token.expose_secret() == access_token) => {
+                Stored::Yes
             }
+            _ => Stored::LeaseLost,
         })
     }
 
@@ -237,15 +266,15 @@ impl Store {
         lease: &Lease,
         failed: Option<&FailedRenewal>,
         refusal: Option<&Refusal>,
-        quota: Option<Quota>,
+        bookkeeping: &Bookkeeping,
         deadline: Deadline,
     ) -> Result<(), Error> {
         let set_refused = if refusal.is_some() { "#refused = :refused," } else { "" };
         let mut request = match failed {
             Some(failed) => self
-                .update_under(subject, lease, quota, &format!("#failed = :failed, {set_refused}"), "")
+                .update_under(subject, lease, bookkeeping, &format!("#failed = :failed, {set_refused}"), "")
                 .expression_attribute_values(":failed", item::of_failed(failed)),
-            None => self.update_under(subject, lease, quota, set_refused, ", #failed"),
+            None => self.update_under(subject, lease, bookkeeping, set_refused, ", #failed"),
         };
         if let Some(refusal) = refusal {
             request = request
@@ -255,19 +284,17 @@ impl Store {
         self.send(request, deadline).await.map(|_| ())
     }
 
-    /// Drops the subject's token, and keeps everything else; answers the token, if there was one. One `UpdateItem`, which
-    /// makes no item where none is.
-    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Token>, Error> {
+    /// Drops the subject's token, and keeps everything else; returns what was stored before. One `UpdateItem`, which makes no item where
+    /// none is.
+    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<Record, Error> {
         let request = self
             .update(subject)
             .update_expression("SET #version = #version + :one REMOVE #t")
             .condition_expression("attribute_exists(#t)")
             .expression_attribute_names("#t", item::TOKEN)
-            .return_values(ReturnValue::UpdatedOld);
-        match self.send(request, deadline).await? {
-            Update::Done(Some(item)) => item.into_token(),
-            Update::Done(None) | Update::Refused(_) => Ok(None),
-        }
+            .return_values(ReturnValue::AllOld);
+        let (Update::Done(item) | Update::Refused(item)) = self.send(request, deadline).await?;
+        Ok(item.map(Item::into_record).transpose()?.unwrap_or_default())
     }
 
     fn update(&self, subject: &Subject) -> UpdateItemFluentBuilder {
@@ -293,19 +320,23 @@ impl Store {
             .expression_attribute_values(":seq", number(lease.seq))
     }
 
-    /// The end of `lease`, fenced. Sets and removes what `set` and `remove` say, and the quota if there is a new one.
+    /// The end of `lease`, fenced. Sets and removes what `set`, `remove` and `bookkeeping` say.
     fn update_under(
         &self,
         subject: &Subject,
         lease: &Lease,
-        quota: Option<Quota>,
+        bookkeeping: &Bookkeeping,
         set: &str,
         remove: &str,
     ) -> UpdateItemFluentBuilder {
+        let quota = bookkeeping.quota;
         let set_quota = if quota.is_some() { "#since = :since, #last = :last," } else { "" };
-        let mut request = self
-            .update_fenced(subject, lease)
-            .update_expression(format!("SET {set} {set_quota} #version = #version + :one REMOVE #until{remove}"))
+        let (request, revocations) = revocation::with(self.update_fenced(subject, lease), bookkeeping);
+        let (set_again, forget) = (revocations.set, revocations.remove);
+        let mut request = request
+            .update_expression(format!(
+                "SET {set} {set_quota} {set_again} #version = #version + :one REMOVE #until{remove}{forget}"
+            ))
             .expression_attribute_names("#failed", item::FAILED);
         if let Some(quota) = quota {
             request = request

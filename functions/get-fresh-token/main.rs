@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let source = Source::environment();
     let common = Common::read(&source).await?;
     let provider = Provider::connect(&source, &common).await?;
-    http::run(Operation::GetFreshToken, common.auth, provider.account(), move |call| {
+    http::run(Operation::GetFreshToken, common, provider.account(), move |call| {
         let provider = provider.clone();
         async move { provider.get_fresh_token(&call).await }
     })

@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
     let common = Common::read(&Source::environment()).await?;
     let store = Store::connect(&common.table_name).await;
-    http::run(Operation::HasToken, common.auth, Account::default(), move |call| {
+    http::run(Operation::HasToken, common, Account::default(), move |call| {
         let store = store.clone();
         async move { provider::has_token(&store, &call).await }
     })

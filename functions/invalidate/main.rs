@@ -17,7 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let common = Common::read(&source).await?;
     let accounts = Accounts::new(LiveChat::read(&source)?)?;
     let store = Store::connect(&common.table_name).await;
-    http::run(Operation::Invalidate, common.auth, Account::default(), move |call| {
+    http::run(Operation::Invalidate, common, Account::default(), move |call| {
         let (store, accounts) = (store.clone(), accounts.clone());
         async move { provider::invalidate(&store, &accounts, &call).await }
     })

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /sandbox` | what was counted, the settings, the faults that are still to come |
 //! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
+//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; with `"customer"`, each revocation ends all of the customer's |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls go wrong |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share does |
 //! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten: its cookies get a new one, with 200, or what the setting `forgotten` says |

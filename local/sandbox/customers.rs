@@ -31,6 +31,20 @@ pub enum Forgotten {
     IdentityLost,
 }
 
+/// What revoking a token does. Nobody outside LiveChat knows whether the customer's other tokens go on working.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// It ends this token.
+    #[default]
+    Token,
+    /// It ends all tokens of the customer.
+    Customer,
+    /// Status 500, and nothing else.
+    #[serde(rename = "http_500")]
+    Http500,
+}
+
 /// Whose customers they are: cookies of one realm are worth nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Realm {
@@ -151,6 +165,13 @@ impl Customers {
         self.tokens.remove(access_token).is_some()
     }
 
+    /// Ends all tokens of a token's customer. Whether there was such a token.
+    pub(super) fn revoke_all(&mut self, access_token: &str) -> bool {
+        let Some(TokenDetails { entity_id, .. }) = self.tokens.get(access_token).cloned() else { return false };
+        self.tokens.retain(|_, token| token.entity_id != entity_id);
+        true
+    }
+
     /// Forgets a customer. What their cookies claim is still known.
     pub(super) fn forget(&mut self, entity_id: &str) {
         self.known.retain(|_, customer| customer.entity_id != entity_id);
@@ -238,5 +259,16 @@ mod tests {
         assert!(customers.details(&token, END_MS - 1).is_some());
         assert!(customers.revoke(&token));
         assert!(customers.details(&token, END_MS - 1).is_none());
+        assert!(!customers.revoke(&token) && !customers.revoke_all(&token));
+    }
+
+    #[test]
+    fn all_tokens_of_a_customer_can_end_at_once() {
+        let mut customers = Customers::default();
+        let other = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS).access_token;
+        let first = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS);
+        let second = customers.issue(Realm::V2, Some(cookies(&first)), CstMode::Rotating, END_MS);
+        assert!(customers.revoke_all(&first.access_token));
+        assert!(customers.details(&second.access_token, 0).is_none() && customers.details(&other, 0).is_some());
     }
 }

@@ -15,7 +15,7 @@ mod fault;
 mod journal;
 mod token;
 
-pub use customers::{CstMode, Forgotten};
+pub use customers::{CstMode, Forgotten, Revocation};
 pub use fault::{Fault, Share};
 pub use journal::Granted;
 
@@ -77,6 +77,8 @@ pub struct Settings {
     pub cst: CstMode,
     /// What cookies get that prove no customer: because it was forgotten, because the secret is dead, or because they never did.
     pub forgotten: Forgotten,
+    /// What revoking a token does.
+    pub revocation: Revocation,
     /// How far the sandbox's clock is ahead, in ms; negative if it is behind. The ends of tokens, the header `Date` and
     /// `Expires` of cookies follow it.
     pub clock_skew_ms: i64,
@@ -107,6 +109,7 @@ impl Default for Settings {
             expires_in: 28_800,
             cst: CstMode::default(),
             forgotten: Forgotten::default(),
+            revocation: Revocation::default(),
             clock_skew_ms: 0,
         }
     }
@@ -273,6 +276,12 @@ impl Sandbox {
             *state = State { waiting: Waiting { now, most: now }, ..State::default() };
         }
         self.keep();
+    }
+
+    /// Whether a token works: it was issued, has not expired and was not revoked.
+    pub fn works(&self, access_token: &str) -> bool {
+        let now_ms = self.now_ms();
+        self.state().kept.customers.details(access_token, now_ms).is_some()
     }
 
     /// By its own clock; Unix time in ms.

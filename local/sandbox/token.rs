@@ -1,7 +1,7 @@
 //! The sandbox's half of the Customer Accounts API.
 
 use super::{
-    Fault, Forgotten, Granted, Sandbox, Settings, cookies,
+    Fault, Forgotten, Granted, Revocation, Sandbox, Settings, cookies,
     customers::{Issued, Realm},
 };
 use axum::{
@@ -266,13 +266,20 @@ pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
 pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     sandbox.state().calls.revoke += 1;
     sandbox.take_time().await;
-    match bearer(&headers) {
-        Some(token) if sandbox.state().kept.customers.revoke(token) => {
-            sandbox.keep();
-            Json(json!({})).into_response()
+    let Some(token) = bearer(&headers) else { return unauthorized() };
+    let was_there = {
+        let mut state = sandbox.state();
+        match state.settings.revocation {
+            Revocation::Token => state.kept.customers.revoke(token),
+            Revocation::Customer => state.kept.customers.revoke_all(token),
+            Revocation::Http500 => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
-        _ => unauthorized(),
+    };
+    if !was_there {
+        return unauthorized();
     }
+    sandbox.keep();
+    Json(json!({})).into_response()
 }
 
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {

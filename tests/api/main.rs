@@ -18,6 +18,7 @@ mod outage;
 mod proxy;
 mod rate_limit;
 mod refusals;
+mod revocation;
 mod sample_faults;
 mod sandbox;
 mod start;

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
     error::{Error, Failure},
     identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Refusal, Subject, Token},
-    store::{Store, Stored, Taken},
+    store::{Bookkeeping, Store, Stored, Taken},
     time::Deadline,
 };
 use secrecy::ExposeSecret;
@@ -20,7 +20,13 @@ fn soon() -> Deadline {
 
 fn identity(entity_id: &str) -> Identity {
     let cookies = Cookies { cid: entity_id.into(), cst: "a-secret".into() };
-    Identity { entity_id: entity_id.into(), cookies, cookies_lapse_at_s: 2_000_000_000, former: vec![] }
+    Identity {
+        entity_id: entity_id.into(),
+        cookies,
+        cookies_lapse_at_s: 2_000_000_000,
+        former: vec![],
+        is_unproven: false,
+    }
 }
 
 fn token(seq: u64) -> Token {
@@ -50,7 +56,10 @@ async fn a_lease_is_one_callers_until_it_ends() {
         Taken::Refused(record) => assert_eq!(record.lease, Some(lease.clone())),
         Taken::Ours(..) => panic!("taken twice"),
     }
-    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+    let stored = store
+        .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+        .await
+        .expect("an answer");
     assert_eq!(stored, Stored::Yes);
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.lease, None);
@@ -64,7 +73,7 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon()).await.expect("an answer");
     let before = world.item("alice").await;
     // The lease is over, and its owner's first write comes once more.
     let taken = store.take_lease(&alice, "a", None, SETTINGS, soon()).await.expect("an answer");
@@ -72,7 +81,10 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     assert_eq!(before, world.item("alice").await);
     // The token is gone, and its owner's second write comes once more.
     store.drop_token(&alice, soon()).await.expect("an answer");
-    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+    let stored = store
+        .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+        .await
+        .expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
     assert!(store.read(&alice, soon()).await.expect("an answer").expect("a record").token.is_none());
 }
@@ -89,8 +101,14 @@ async fn another_writers_token_is_not_taken_for_ones_own() {
     let other = take(&store, &alice, "b").await;
     assert_eq!(other.seq, lease.seq);
     let others_token = Token { access_token: "another".into(), ..token(1) };
-    store.finish(&alice, &other, &identity("other"), &others_token, None, soon()).await.expect("an answer");
-    let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+    store
+        .finish(&alice, &other, &identity("other"), &others_token, &Bookkeeping::default(), soon())
+        .await
+        .expect("an answer");
+    let stored = store
+        .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+        .await
+        .expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
 }
 
@@ -99,7 +117,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.give_up(&alice, &lease, None, None, None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, None, None, &Bookkeeping::default(), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
@@ -120,7 +138,10 @@ async fn storing_again_is_no_loss() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     for _ in 0..2 {
-        let stored = store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+        let stored = store
+            .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+            .await
+            .expect("an answer");
         assert_eq!(stored, Stored::Yes);
     }
 }
@@ -130,7 +151,7 @@ async fn a_newer_token_makes_a_lease_needless() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon()).await.expect("an answer");
     match store.take_lease(&alice, "b", Some(0), SETTINGS, soon()).await.expect("an answer") {
         Taken::Refused(record) => assert_eq!(record.token.expect("a token").seq, 1),
         Taken::Ours(..) => panic!("there is a token"),
@@ -147,13 +168,18 @@ async fn who_lost_the_lease_changes_nothing() {
     let lease = take(&store, &alice, "b").await;
     assert_eq!(lease.seq, 2);
     let before = world.item("alice").await;
-    let stored = store.finish(&alice, &lost, &identity("lost"), &token(1), None, soon()).await.expect("an answer");
+    let stored = store
+        .finish(&alice, &lost, &identity("lost"), &token(1), &Bookkeeping::default(), soon())
+        .await
+        .expect("an answer");
     assert_eq!(stored, Stored::LeaseLost);
     let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
-    store.give_up(&alice, &lost, Some(&failed), None, None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lost, Some(&failed), None, &Bookkeeping::default(), soon()).await.expect("an answer");
     assert_eq!(before, world.item("alice").await);
     let same_owner_other_number = Lease { seq: 1, ..lease };
-    let stored = store.finish(&alice, &same_owner_other_number, &identity("x"), &token(1), None, soon()).await;
+    let stored = store
+        .finish(&alice, &same_owner_other_number, &identity("x"), &token(1), &Bookkeeping::default(), soon())
+        .await;
     assert_eq!(stored.expect("an answer"), Stored::LeaseLost);
 }
 
@@ -163,14 +189,14 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
-    store.give_up(&alice, &lease, Some(&failed), None, None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lease, Some(&failed), None, &Bookkeeping::default(), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
     let lease = take(&store, &alice, "b").await;
-    store.finish(&alice, &lease, &identity("e"), &token(2), None, soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(2), &Bookkeeping::default(), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);
     let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
@@ -185,7 +211,10 @@ async fn refused(store: &Store, subject: &Subject) -> Refusal {
     let (lease, refusal) = (take(store, subject, "refused").await, refusal());
     let failure = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
     let failed = FailedRenewal { seq: lease.seq, failure };
-    store.give_up(subject, &lease, Some(&failed), Some(&refusal), None, soon()).await.expect("an answer");
+    store
+        .give_up(subject, &lease, Some(&failed), Some(&refusal), &Bookkeeping::default(), soon())
+        .await
+        .expect("an answer");
     refusal
 }
 
@@ -205,7 +234,7 @@ async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_succe
     // What the SDK does when the first answer was lost.
     let again = ours(store.take_lease(&alice, "b", None, "other settings", soon()).await.expect("an answer"));
     assert_eq!(again, lease);
-    store.finish(&alice, &lease, &identity("e"), &token(2), None, soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(2), &Bookkeeping::default(), soon()).await.expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.refusal, record.failed), (None, None));
     assert_eq!(take(&store, &alice, "c").await.seq, 3);
@@ -219,7 +248,7 @@ async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
     for (owner, failed) in [("a", None), ("b", Some(Failure::Unavailable { cause: "status 503".into() }))] {
         let lease = ours(store.take_lease(&alice, owner, None, "other settings", soon()).await.expect("an answer"));
         let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
-        store.give_up(&alice, &lease, failed.as_ref(), None, None, soon()).await.expect("an answer");
+        store.give_up(&alice, &lease, failed.as_ref(), None, &Bookkeeping::default(), soon()).await.expect("an answer");
         let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
         assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
     }
@@ -249,7 +278,7 @@ async fn who_lost_the_lease_remembers_no_refusal() {
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
     take(&store, &alice, "b").await;
     let before = world.item("alice").await;
-    store.give_up(&alice, &lost, None, Some(&refusal()), None, soon()).await.expect("an answer");
+    store.give_up(&alice, &lost, None, Some(&refusal()), &Bookkeeping::default(), soon()).await.expect("an answer");
     assert_eq!(before, world.item("alice").await);
 }
 
@@ -260,7 +289,7 @@ async fn dropping_a_token_drops_only_that() {
     store.drop_token(&alice, soon()).await.expect("an answer");
     assert!(world.item_at("alice", "group#7").await.is_empty());
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), None, soon()).await.expect("an answer");
+    store.finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon()).await.expect("an answer");
     let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
     store.drop_token(&alice, soon()).await.expect("an answer");

@@ -12,6 +12,7 @@ const DEADLINE_MS: u64 = 0;
 /// Sends an event to a `getToken` that answers with the subject it understood, as the entity id.
 async fn call(event: &Value) -> Value {
     let route = Route {
+        groups: Groups::default(),
         operation: Operation::GetToken,
         auth: Auth::NONE,
         account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),

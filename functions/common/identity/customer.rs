@@ -23,11 +23,19 @@ pub struct Identity {
     pub cookies_lapse_at_s: u64,
     /// Customers that this subject had before and that LiveChat no longer knew, oldest first.
     pub former: Vec<FormerIdentity>,
+    /// It was a guest's, and LiveChat has not issued a token for it to the user yet. If LiveChat does not know it any more, the user
+    /// loses nothing.
+    pub is_unproven: bool,
 }
 
 impl Identity {
     /// How many former identities are kept; the oldest go first.
     const MOST_FORMER: usize = 5;
+
+    /// The cookies have lapsed by their own date, so that LiveChat need not know the customer any more.
+    pub fn has_lapsed(&self, now_ms: u64) -> bool {
+        self.cookies_lapse_at_s <= now_ms / 1000
+    }
 
     /// The former identities of the one that follows this one: this one is the latest of them, if the next one `is_another`
     /// customer.
@@ -65,6 +73,7 @@ mod tests {
             cookies: cookies(),
             cookies_lapse_at_s: 0,
             former,
+            is_unproven: false,
         };
         let mut latest = identity(0, vec![]);
         for n in 1..=12 {

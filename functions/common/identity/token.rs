@@ -1,5 +1,6 @@
 //! What LiveChat issues, and for how long it can be used.
 
+use super::OutstandingToken;
 use secrecy::SecretString;
 
 /// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
@@ -28,11 +29,16 @@ impl Lifetime {
         self.left_ms(now_ms) > Self::MARGIN_MS.min(self.expires_in_ms / 4)
     }
 
+    /// When it expires; Unix time in ms.
+    pub fn ends_ms(self) -> u64 {
+        self.created_ms.saturating_add(self.expires_in_ms)
+    }
+
     fn left_ms(self, now_ms: u64) -> u64 {
         if self.created_ms > now_ms.saturating_add(Self::SKEW_MS) {
             return 0;
         }
-        self.created_ms.saturating_add(self.expires_in_ms).saturating_sub(now_ms)
+        self.ends_ms().saturating_sub(now_ms)
     }
 }
 
@@ -45,6 +51,18 @@ pub struct Token {
     pub lifetime: Lifetime,
     /// The sequence number of the lease under which LiveChat issued it: a higher number is a newer token.
     pub seq: u64,
+}
+
+impl Token {
+    /// The same, as one that may still work at LiveChat.
+    pub fn outstanding(&self) -> OutstandingToken {
+        OutstandingToken {
+            key: self.seq.to_string(),
+            access_token: self.access_token.clone(),
+            ends_ms: self.lifetime.ends_ms(),
+            seq: self.seq,
+        }
+    }
 }
 
 /// A token and the customer whom it stands for: what a caller gets.

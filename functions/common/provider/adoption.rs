@@ -7,13 +7,16 @@
 //! begins after the item was read makes the transaction fail and the adoption look again. Once adopted, a guest can take
 //! no lease, so nobody who knows the guest's secret ever sees anything of the user's.
 //!
-//! Only the identity moves. The user's first token is asked for as ever, and the guest's is taken back: it stands for the same
-//! customer, and whoever has it could read on.
+//! With the identity moves the list of the guest's tokens that may still work. They belong to the same customer, and whoever has one
+//! could go on reading the chat, so LiveChat is told to revoke each of them before it is called for the user's first token.
+//!
+//! LiveChat may have forgotten the guest's customer. An identity that is known to be dead is not adopted; and until LiveChat has issued
+//! the user's first token for it, it can be replaced even with `ON_IDENTITY_CHANGE=reject`, as the user never had it.
 
 use super::Provider;
 use crate::{
-    error::Error,
-    identity::{GuestId, Identity, Lease, Principal, Subject},
+    error::{Error, Failure},
+    identity::{GuestId, Identity, Lease, Outstanding, Principal, Record, Subject},
     operation::Call,
     store::Adopted,
     telemetry::tally,
@@ -24,8 +27,8 @@ use std::time::Duration;
 /// What became of an adoption.
 #[derive(Debug)]
 pub(super) enum Adoption {
-    /// The user has this identity now.
-    Done(Identity),
+    /// The user has this identity now, and these tokens, which are to be revoked.
+    Done(Identity, Outstanding),
     /// The guest has none that could be taken over.
     Needless,
     /// The user's lease is no longer ours.
@@ -35,8 +38,6 @@ pub(super) enum Adoption {
 impl Provider {
     /// How long an adoption waits for the guest's own renewal: as long as leaves time to ask LiveChat under the same lease.
     const LONGEST_ADOPTION: Duration = Duration::from_secs(2);
-    /// How long the user waits for LiveChat to take the guest's token back: the new one is asked for under the same lease.
-    const LONGEST_REVOCATION: Duration = Duration::from_secs(1);
     /// How often it looks, in ms.
     const ADOPTION_POLL_MS: std::ops::Range<u64> = 40..80;
 
@@ -52,20 +53,22 @@ impl Provider {
                 // can bring it to them any more.
                 let user = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
                 tally::count(|tally| tally.identities_adopted += u64::from(user.identity.is_some()));
-                return Ok(user.identity.map_or(Adoption::Needless, Adoption::Done));
+                let outstanding = user.outstanding;
+                return Ok(user.identity.map_or(Adoption::Needless, |identity| Adoption::Done(identity, outstanding)));
             }
             if record.held(now_ms()).is_none() {
+                if is_dead(&record) {
+                    return Ok(Adoption::Needless);
+                }
                 let Some(identity) = record.identity else { return Ok(Adoption::Needless) };
-                let moved =
-                    self.store.adopt(&call.subject, lease, &guest, record.version, &identity, call.deadline).await?;
-                match moved {
+                let identity = Identity { is_unproven: true, ..identity };
+                let tokens = record.outstanding.into_adopted(now_ms());
+                let version = record.version;
+                match self.store.adopt(&call.subject, lease, &guest, version, &identity, &tokens, call.deadline).await?
+                {
                     Adopted::Yes => {
                         tally::count(|tally| tally.identities_adopted += 1);
-                        if let Some(token) = record.token.filter(|token| token.lifetime.is_live(now_ms())) {
-                            let deadline = call.deadline.within(Self::LONGEST_REVOCATION);
-                            self.accounts.revoke(&token.access_token, deadline).await;
-                        }
-                        return Ok(Adoption::Done(identity));
+                        return Ok(Adoption::Done(identity, tokens));
                     }
                     Adopted::LeaseLost => return Ok(Adoption::LeaseLost),
                     Adopted::GuestChanged => has_tried = true,
@@ -78,4 +81,9 @@ impl Provider {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(Self::ADOPTION_POLL_MS))).await;
         }
     }
+}
+
+/// LiveChat said at the guest's latest renewal that it does not know the customer any more, and the site's settings refused another one.
+fn is_dead(record: &Record) -> bool {
+    record.failed.as_ref().is_some_and(|failed| failed.failure == Failure::IdentityChanged)
 }

@@ -23,15 +23,15 @@
 //! A refusal is stored by the write that ends the lease, and applies for one minute, after further ones for up to five. It is of the
 //! settings that LiveChat was called with: a deployment with others calls LiveChat at once.
 
-use super::{Provider, adoption::Adoption, need::Need};
+use super::{Provider, adoption::Adoption, need::Need, revocation};
 use crate::{
     accounts::{Accounts, Grant, Miss},
     breaker::Breaker,
     config::OnIdentityChange,
     error::{Error, Failure},
-    identity::{FailedRenewal, Identity, Issued, Lease, Quota, Record, Refusal, Subject, Token},
+    identity::{FailedRenewal, Group, Identity, Issued, Lease, Quota, Record, Refusal, Subject, Token},
     operation::{Call, Reply, Source, Why},
-    store::{Store, Stored, Taken},
+    store::{Bookkeeping, Store, Stored, Taken},
     telemetry::tally,
     time::{Deadline, now_ms},
 };
@@ -45,15 +45,18 @@ impl Provider {
     /// What is kept back from asking LiveChat, for storing what it answers.
     const STORE_RESERVE: Duration = Duration::from_millis(500);
 
-    /// A token that meets `need`. If the breaker's gate is full, waits no longer than `patience` for room.
+    /// A token that meets `need`. If the breaker's gate is full, waits no longer than `patience` for room. `seen` is the record that the
+    /// call has read, if it has: a logout since then ends the call.
     pub(super) async fn renew(
         &self,
         call: &Call,
         mut need: Need,
         why: Why,
         patience: Duration,
+        seen: Option<&Record>,
     ) -> Result<Reply, Error> {
         let (subject, deadline) = (&call.subject, call.deadline);
+        let mut logged_out_seq = seen.map(|record| record.logged_out_seq);
         loop {
             if self.breaker.knows_it_is_down() {
                 return Err(down());
@@ -66,6 +69,10 @@ impl Provider {
             let settings = self.accounts.fingerprint();
             match self.store.take_lease(subject, &owner, need.unless_newer_than(), settings, deadline).await? {
                 Taken::Ours(lease, record) => {
+                    if record.logged_out_seq > *logged_out_seq.get_or_insert(record.logged_out_seq) {
+                        self.give_up(subject, &lease, None, None, &uncounted(&record, now_ms()), deadline).await;
+                        return Err(Error::LoggedOut);
+                    }
                     // On the heap: it is large, and most calls never come here.
                     let asked = Box::pin(self.ask(call, &lease, record, patience));
                     if let Some(issued) = asked.await? {
@@ -75,7 +82,8 @@ impl Provider {
                     need.found_taken(lease.seq);
                 }
                 Taken::Refused(record) => {
-                    if let Some(result) = self.wait(subject, &mut need, record, deadline).await? {
+                    let since = *logged_out_seq.get_or_insert(record.logged_out_seq);
+                    if let Some(result) = self.wait(subject, &mut need, record, since, deadline).await? {
                         let issued = result?;
                         return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: true } });
                     }
@@ -94,15 +102,13 @@ impl Provider {
     ) -> Result<Option<Issued>, Error> {
         let (subject, deadline) = (&call.subject, call.deadline);
         let began_ms = now_ms();
-        let running = record.running_quota(began_ms);
-        // The lease has been counted by its number. What LiveChat was not asked for is given back.
-        let uncounted = running.map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
-        let call_off = async |failure: Option<&Failure>| {
-            let give_up = self.give_up(subject, lease, failure, None, uncounted, deadline);
+        let mut bookkeeping = uncounted(&record, began_ms);
+        let call_off = async |failure: Option<&Failure>, bookkeeping: &Bookkeeping| {
+            let give_up = self.give_up(subject, lease, failure, None, bookkeeping, deadline);
             tokio::join!(give_up, self.uncount_in_groups(subject, began_ms, deadline));
         };
         if let Err(error) = self.count_in_groups(subject, began_ms, deadline).await {
-            self.give_up(subject, lease, None, None, uncounted, deadline).await;
+            self.give_up(subject, lease, None, None, &bookkeeping, deadline).await;
             return Err(error);
         }
         if record.identity.is_none()
@@ -110,10 +116,13 @@ impl Provider {
         {
             match self.adopt(call, lease, guest).await {
                 Ok(Adoption::LeaseLost) => return Ok(None),
-                Ok(Adoption::Done(identity)) => record.identity = Some(identity),
+                Ok(Adoption::Done(identity, outstanding)) => {
+                    record.identity = Some(identity);
+                    record.outstanding = outstanding;
+                }
                 Ok(Adoption::Needless) => {}
                 Err(error) => {
-                    call_off(None).await;
+                    call_off(None, &bookkeeping).await;
                     return Err(error);
                 }
             }
@@ -121,27 +130,35 @@ impl Provider {
         let permit = match self.breaker.admit(patience, deadline).await {
             Ok(permit) => permit,
             Err(failure) => {
-                call_off(Some(&failure)).await;
+                call_off(Some(&failure), &bookkeeping).await;
                 return Err(failure.into());
             }
         };
+        // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
+        if let Err(failure) = self.revoke_old_tokens(&record, &mut bookkeeping, deadline).await {
+            call_off(Some(&failure), &bookkeeping).await;
+            return Err(failure.into());
+        }
         // So that the result can be stored in time, and while the lease is certainly still ours.
         let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
         let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
         if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
-            call_off(None).await;
+            call_off(None, &bookkeeping).await;
             return Err(Error::Busy);
         }
-        let quota = match running {
+        bookkeeping.quota = match record.running_quota(began_ms) {
             Some(_) => None,
             None => Some(Quota::beginning_with(lease, began_ms, self.renewals.0)),
         };
+        let is_unproven_group =
+            subject.group.is_some_and(|group| record.identity.is_none() && !self.groups.lists(group));
+        tally::count(|tally| tally.is_unproven_group = is_unproven_group);
         let grant = match self.grant(subject, record.identity.as_ref(), ask_by).await {
             Ok(grant) => grant,
             Err(failure) => {
                 let now_ms = now_ms();
                 let refusal = self.refusal(&failure, &record, now_ms);
-                let give_up = self.give_up(subject, lease, Some(&failure), refusal.as_ref(), quota, deadline);
+                let give_up = self.give_up(subject, lease, Some(&failure), refusal.as_ref(), &bookkeeping, deadline);
                 if failure.is_an_answer() {
                     tokio::join!(give_up, self.breaker.answered(permit, deadline));
                 } else {
@@ -152,32 +169,62 @@ impl Provider {
         };
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq };
         let is_new = record.identity.is_none();
-        let is_another = record.identity.as_ref().is_some_and(|known| known.entity_id != grant.entity_id);
+        let another = record.identity.as_ref().filter(|known| known.entity_id != grant.entity_id);
+        let (is_another, has_lapsed) = (another.is_some(), another.is_some_and(|known| known.has_lapsed(began_ms)));
         let identity = Identity {
             entity_id: grant.entity_id,
             cookies: grant.cookies,
             cookies_lapse_at_s: grant.cookies_lapse_at_s,
             former: record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, now_ms())),
+            is_unproven: false,
         };
-        let keep = self.keep(subject, lease, &identity, &token, quota, deadline);
-        match tokio::join!(keep, self.breaker.answered(permit, deadline)).0? {
-            Stored::Yes => {
-                tally::count(|tally| {
-                    tally.renewals += 1;
-                    tally.identities_made += u64::from(is_new);
-                    tally.identities_changed += u64::from(is_another);
-                });
-                if is_another {
-                    let on_record = identity.former.len();
-                    tracing::error!(
-                        on_record,
-                        "LiveChat no longer knows a customer: replaced, the former one is on record"
-                    );
-                }
-                Ok(Some(Issued { entity_id: identity.entity_id, token }))
-            }
-            Stored::LeaseLost => Ok(None),
+        let keep = self.keep(subject, lease, &identity, &token, &bookkeeping, deadline);
+        let stored = tokio::join!(keep, self.breaker.answered(permit, deadline)).0?;
+        if stored == Stored::LeaseLost {
+            return Ok(None);
         }
+        tally::count(|tally| {
+            tally.renewals += 1;
+            tally.identities_made += u64::from(is_new);
+            tally.identities_changed += u64::from(is_another && !has_lapsed);
+            tally.identities_lapsed += u64::from(has_lapsed);
+        });
+        let on_record = identity.former.len();
+        if has_lapsed {
+            tracing::warn!(on_record, "a customer's cookies had lapsed: a new customer, the former one is on record");
+        } else if is_another {
+            tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
+        }
+        if stored == Stored::LoggedOut {
+            let (own, longest) = ([token.outstanding()], revocation::LONGEST);
+            revocation::tell(&self.store, &self.accounts, subject, &own, longest, deadline).await;
+            return Err(Error::LoggedOut);
+        }
+        Ok(Some(Issued { entity_id: identity.entity_id, token }))
+    }
+
+    /// Tells LiveChat to revoke what a logout or an adoption has left to be revoked, and the oldest tokens if there are too many.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] if there is no room for one more, as LiveChat has not revoked any of them.
+    async fn revoke_old_tokens(
+        &self,
+        record: &Record,
+        bookkeeping: &mut Bookkeeping,
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
+        let now_ms = now_ms();
+        let mut due = record.due_revocations(now_ms);
+        due.extend(record.outstanding.surplus(record.logged_out_seq, now_ms));
+        if !due.is_empty() {
+            let revoked = revocation::revoke(&self.accounts, &due, deadline.within(revocation::LONGEST)).await;
+            *bookkeeping = Bookkeeping { quota: bookkeeping.quota, ..revocation::bookkeeping(&due, revoked) };
+        }
+        if !record.outstanding.has_room(&bookkeeping.forget, now_ms) {
+            return Err(Failure::Unavailable { cause: "it does not revoke the tokens that must make room".into() });
+        }
+        bookkeeping.forget.extend(record.outstanding.expired(now_ms).map(str::to_owned));
+        Ok(())
     }
 
     /// A group that a caller names can be made up, so all groups of one caller have a quota together, beside that of each.
@@ -211,14 +258,14 @@ impl Provider {
         lease: &Lease,
         failure: Option<&Failure>,
         refusal: Option<&Refusal>,
-        quota: Option<Quota>,
+        bookkeeping: &Bookkeeping,
         deadline: Deadline,
     ) {
         // That this call had too little time is nobody else's failure.
         let word = failure
             .filter(|failure| **failure != Failure::OutOfTime)
             .map(|failure| FailedRenewal { seq: lease.seq, failure: failure.clone() });
-        if let Err(error) = self.store.give_up(subject, lease, word.as_ref(), refusal, quota, deadline).await {
+        if let Err(error) = self.store.give_up(subject, lease, word.as_ref(), refusal, bookkeeping, deadline).await {
             tracing::warn!(cause = %error, "the lease could not be given back and will lapse");
         }
     }
@@ -230,11 +277,11 @@ impl Provider {
         lease: &Lease,
         identity: &Identity,
         token: &Token,
-        quota: Option<Quota>,
+        bookkeeping: &Bookkeeping,
         deadline: Deadline,
     ) -> Result<Stored, Error> {
         loop {
-            match self.store.finish(subject, lease, identity, token, quota, deadline).await {
+            match self.store.finish(subject, lease, identity, token, bookkeeping, deadline).await {
                 Err(Error::StoreUnavailable(cause)) if deadline.left() > Self::STORE_RESERVE => {
                     tracing::warn!(cause, "a new token is not stored yet; trying again");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -245,11 +292,13 @@ impl Provider {
     }
 
     /// A token from LiveChat for the customer on record, or for a new one if there is none. When LiveChat answers for another one,
-    /// or that it lost the one on record, it is called once more; if it stays with that, the site's settings decide.
+    /// or that it lost the one on record, it is called once more; if it stays with that, the site's settings decide. They do not
+    /// matter to a user who loses nothing: the cookies have lapsed by their own date, or no token of this customer was ever theirs.
     async fn grant(&self, subject: &Subject, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Failure> {
         let (accounts, group) = (&self.accounts, subject.group);
+        let has_lapsed = known.is_some_and(|known| known.has_lapsed(now_ms()));
         let is_settled = |answer: &Result<Grant, Miss>| match (answer, known) {
-            (Ok(grant), Some(known)) => grant.entity_id == known.entity_id,
+            (Ok(grant), Some(known)) => has_lapsed || grant.entity_id == known.entity_id,
             (Err(Miss::IdentityLost), Some(_)) => false,
             _ => true,
         };
@@ -257,36 +306,43 @@ impl Provider {
         if is_settled(&first) {
             return Ok(first?);
         }
+        if has_lapsed {
+            return new_customer(accounts, group, deadline).await;
+        }
         tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
         let again = accounts.token_at_once(group, known, deadline).await;
         if is_settled(&again) {
             return Ok(again?);
         }
-        if self.on_identity_change == OnIdentityChange::Reject {
+        let loses_nothing = known.is_some_and(|known| known.is_unproven);
+        if self.on_identity_change == OnIdentityChange::Reject && !loses_nothing {
             tally::count(|tally| tally.identities_changed += 1);
             return Err(Failure::IdentityChanged);
         }
         match again.or(first) {
             Ok(another) => Ok(another),
-            // Twice it has issued none: the new customer takes a request of its own.
-            Err(_) if deadline.left() < Accounts::SHORTEST_ATTEMPT => Err(Failure::OutOfTime),
-            Err(_) => Ok(accounts.token_at_once(group, None, deadline).await?),
+            // Twice it has issued none.
+            Err(_) => new_customer(accounts, group, deadline).await,
         }
     }
 
     /// Waits until the lease's holder has a result that meets `need`, which may be an error. `None` when the lease is
-    /// free, so that this call can try to take it.
+    /// free, so that this call can try to take it. `logged_out_seq` is the record's when the call came.
     async fn wait(
         &self,
         subject: &Subject,
         need: &mut Need,
         mut record: Record,
+        logged_out_seq: u64,
         deadline: Deadline,
     ) -> Result<Option<Result<Issued, Error>>, Error> {
         let mut pause = 1.0;
         loop {
             if record.is_adopted {
                 return Err(Error::GuestGone);
+            }
+            if record.logged_out_seq > logged_out_seq {
+                return Err(Error::LoggedOut);
             }
             let now_ms = now_ms();
             let holder = record.held(now_ms).map(|lease| lease.seq);
@@ -319,6 +375,20 @@ impl Provider {
             record = self.store.read(subject, deadline).await?.unwrap_or_default();
         }
     }
+}
+
+/// A token for a new customer, in place of one that LiveChat lost. It takes a request of its own.
+async fn new_customer(accounts: &Accounts, group: Option<Group>, deadline: Deadline) -> Result<Grant, Failure> {
+    if deadline.left() < Accounts::SHORTEST_ATTEMPT {
+        return Err(Failure::OutOfTime);
+    }
+    Ok(accounts.token_at_once(group, None, deadline).await?)
+}
+
+/// What the end of a lease writes under which LiveChat was not called: it was counted by its number, and the quota gets it back.
+fn uncounted(record: &Record, now_ms: u64) -> Bookkeeping {
+    let quota = record.running_quota(now_ms).map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+    Bookkeeping { quota, ..Bookkeeping::default() }
 }
 
 /// What a call is told that came while LiveChat was known to be down.

@@ -3,12 +3,12 @@
 use super::{FENCE, SET_IDENTITY, Store, answer, failed, item, number, with_identity};
 use crate::{
     error::Error,
-    identity::{Identity, Lease, Subject},
+    identity::{Identity, Lease, Outstanding, Subject},
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::{
     operation::{transact_write_items::TransactWriteItemsError, update_item::builders::UpdateItemFluentBuilder},
-    types::{TransactWriteItem, Update},
+    types::{AttributeValue, TransactWriteItem, Update},
 };
 
 /// What became of a try to move a guest's identity.
@@ -23,9 +23,10 @@ pub enum Adopted {
 }
 
 impl Store {
-    /// Moves `identity`, which is the guest's as of `guest_version`, to the user, who must have none, under the user's
-    /// `lease`, which goes on. From then on the guest can have no lease and so no identity again. One `TransactWriteItems` of
-    /// two items.
+    /// Moves `identity` and the `outstanding` tokens, which are the guest's as of `guest_version`, to the user, who must have none,
+    /// under the user's `lease`, which goes on. From then on the guest can have no lease and so no identity again. One
+    /// `TransactWriteItems` of two items.
+    #[expect(clippy::too_many_arguments, reason = "both sides of the move, and what moves")]
     pub async fn adopt(
         &self,
         user: &Subject,
@@ -33,12 +34,13 @@ impl Store {
         guest: &Subject,
         guest_version: u64,
         identity: &Identity,
+        outstanding: &Outstanding,
         deadline: Deadline,
     ) -> Result<Adopted, Error> {
         let request = self
             .client
             .transact_write_items()
-            .transact_items(part(&self.move_in(user, lease, identity))?)
+            .transact_items(part(&self.move_in(user, lease, identity, outstanding))?)
             .transact_items(part(&self.move_out(guest, guest_version))?);
         let Err(error) = answer(request.send(), deadline).await? else {
             return Ok(Adopted::Yes);
@@ -60,10 +62,22 @@ impl Store {
         }
     }
 
-    fn move_in(&self, user: &Subject, lease: &Lease, identity: &Identity) -> UpdateItemFluentBuilder {
+    fn move_in(
+        &self,
+        user: &Subject,
+        lease: &Lease,
+        identity: &Identity,
+        outstanding: &Outstanding,
+    ) -> UpdateItemFluentBuilder {
         with_identity(self.update_fenced(user, lease), identity)
-            .update_expression(format!("SET {SET_IDENTITY} #version = #version + :one"))
+            .update_expression(format!(
+                "SET {SET_IDENTITY} #outstanding = :outstanding, #unproven = :yes, #version = #version + :one"
+            ))
             .condition_expression(format!("{FENCE} AND attribute_not_exists(#entity)"))
+            .expression_attribute_names("#outstanding", item::OUTSTANDING)
+            .expression_attribute_names("#unproven", item::UNPROVEN)
+            .expression_attribute_values(":outstanding", item::of_all_outstanding(outstanding))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
     }
 
     /// The end of a lease goes too, so that a holder who was presumed dead stores nothing.
@@ -71,7 +85,7 @@ impl Store {
         self.update(guest)
             .update_expression(
                 "SET #adopted = :now, #version = #version + :one \
-                 REMOVE #entity, #cookies, #lapse, #former, #t, #until, #failed, #refused",
+                 REMOVE #entity, #cookies, #lapse, #former, #t, #outstanding, #until, #failed, #refused",
             )
             .condition_expression("#version = :version AND attribute_exists(#entity)")
             .expression_attribute_names("#adopted", item::ADOPTED_AT_MS)
@@ -80,6 +94,7 @@ impl Store {
             .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
             .expression_attribute_names("#former", item::FORMER)
             .expression_attribute_names("#t", item::TOKEN)
+            .expression_attribute_names("#outstanding", item::OUTSTANDING)
             .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
             .expression_attribute_names("#failed", item::FAILED)
             .expression_attribute_names("#refused", item::REFUSED)

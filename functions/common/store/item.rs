@@ -10,6 +10,10 @@
 //! | `cookiesLapseAt` | N | Unix time in s |
 //! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
+//! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` |
+//! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
+//! | `revokeAgain` | N | Unix time in ms: when LiveChat is told again to revoke tokens, after it could not be told |
+//! | `unproven` | BOOL | the identity was a guest's, and LiveChat has not issued a token for it to the user yet |
 //! | `leaseSeq` | N | counts the leases |
 //! | `leaseOwner` | S | who took the latest lease |
 //! | `leaseUntil` | N | Unix time in ms; only while there is a lease |
@@ -21,14 +25,15 @@
 //!
 //! Two more kinds of item have a form of their own: `store/gate.rs` and `store/groups.rs`.
 //!
-//! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so has the number
-//! of former identities: no item gets larger than 20 KB.
+//! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so have the numbers
+//! of former identities and outstanding tokens: no item gets larger than 200 KB, half of what DynamoDB takes, and none with tokens of
+//! the usual length (under 100 bytes) larger than 16 KB.
 
 use crate::{
     error::{Error, Failure},
     identity::{
-        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Quota, Record, Refusal, Subject,
-        Token,
+        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Outstanding, OutstandingToken, Quota,
+        Record, Refusal, Subject, Token,
     },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -47,6 +52,10 @@ pub(super) const TOKEN: &str = "token";
 pub(super) const CREATED_MS: &str = "created";
 pub(super) const EXPIRES_IN_MS: &str = "expiresIn";
 pub(super) const SEQ: &str = "seq";
+pub(super) const OUTSTANDING: &str = "outstanding";
+pub(super) const LOGGED_OUT_SEQ: &str = "loggedOutSeq";
+pub(super) const REVOKE_AGAIN_MS: &str = "revokeAgain";
+pub(super) const UNPROVEN: &str = "unproven";
 pub(super) const LEASE_SEQ: &str = "leaseSeq";
 pub(super) const LEASE_OWNER: &str = "leaseOwner";
 pub(super) const LEASE_UNTIL_MS: &str = "leaseUntil";
@@ -59,6 +68,7 @@ pub(super) const ADOPTED_AT_MS: &str = "adoptedAt";
 const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
+const ENDS_MS: &str = "ends";
 pub(super) const UNTIL_MS: &str = "until";
 const TIMES: &str = "times";
 const KIND: &str = "kind";
@@ -106,6 +116,14 @@ pub(super) fn of_token(token: &Token) -> AttributeValue {
         (EXPIRES_IN_MS, number(token.lifetime.expires_in_ms)),
         (SEQ, number(token.seq)),
     ])
+}
+
+pub(super) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
+    map([(ACCESS_TOKEN, secret(&token.access_token)), (ENDS_MS, number(token.ends_ms)), (SEQ, number(token.seq))])
+}
+
+pub(super) fn of_all_outstanding(tokens: &Outstanding) -> AttributeValue {
+    AttributeValue::M(tokens.0.iter().map(|token| (token.key.clone(), of_outstanding(token))).collect())
 }
 
 pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
@@ -156,21 +174,56 @@ impl Item {
         // Only hints: one that cannot be read, such as another version's, must keep nobody out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
-        let lease_seq = if self.has(LEASE_SEQ) { self.number(LEASE_SEQ)? } else { 0 };
+        let lease_seq = self.number_or_0(LEASE_SEQ)?;
         let quota = if self.has(QUOTA_SINCE_MS) { Some(self.quota()?) } else { None };
-        let version = if self.has(VERSION) { self.number(VERSION)? } else { 0 };
+        let version = self.number_or_0(VERSION)?;
         let is_adopted = self.has(ADOPTED_AT_MS);
-        Ok(Record { identity, token, lease, failed, refusal, lease_seq, quota, is_adopted, version })
+        let logged_out_seq = self.number_or_0(LOGGED_OUT_SEQ)?;
+        let revoke_again_ms = self.number_or_0(REVOKE_AGAIN_MS)?;
+        let mut outstanding = self.outstanding()?;
+        // An earlier version stored the token alone.
+        let is_listed = |token: &Token| outstanding.0.iter().any(|listed| listed.seq == token.seq);
+        let unlisted = token.as_ref().filter(|token| token.seq > logged_out_seq && !is_listed(token));
+        outstanding.0.extend(unlisted.map(Token::outstanding));
+        Ok(Record {
+            identity,
+            token,
+            outstanding,
+            logged_out_seq,
+            revoke_again_ms,
+            lease,
+            failed,
+            refusal,
+            lease_seq,
+            quota,
+            is_adopted,
+            version,
+        })
     }
 
-    /// The token's age and life, from an item of which only that was asked for.
+    /// The age and life of a token that may be returned, from an item of which only that was read.
     pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, Error> {
-        self.take_map(TOKEN)?.map(|mut token| token.token_lifetime()).transpose()
+        let logged_out_seq = self.number_or_0(LOGGED_OUT_SEQ)?;
+        let Some(mut token) = self.take_map(TOKEN)? else { return Ok(None) };
+        let lifetime = token.token_lifetime()?;
+        Ok((token.number(SEQ)? > logged_out_seq).then_some(lifetime))
     }
 
-    /// The token, from an item of which only that was asked for.
-    pub(super) fn into_token(mut self) -> Result<Option<Token>, Error> {
-        self.take_map(TOKEN)?.map(Self::token).transpose()
+    fn outstanding(&mut self) -> Result<Outstanding, Error> {
+        let Some(tokens) = self.take_map(OUTSTANDING)? else { return Ok(Outstanding::default()) };
+        let one = |(key, value)| match value {
+            AttributeValue::M(fields) => {
+                let mut fields = Self(fields);
+                Ok(OutstandingToken {
+                    key,
+                    access_token: fields.string(ACCESS_TOKEN)?.into(),
+                    ends_ms: fields.number(ENDS_MS)?,
+                    seq: fields.number(SEQ)?,
+                })
+            }
+            _ => Err(misshapen(OUTSTANDING)),
+        };
+        tokens.0.into_iter().map(one).collect::<Result<_, _>>().map(Outstanding)
     }
 
     fn lease(&mut self) -> Result<Lease, Error> {
@@ -192,6 +245,7 @@ impl Item {
             cookies: cookies.cookies()?,
             cookies_lapse_at_s: self.number(COOKIES_LAPSE_AT_S)?,
             former: self.former()?,
+            is_unproven: self.has(UNPROVEN),
         })
     }
 
@@ -265,7 +319,7 @@ impl Item {
         self.text(name).and_then(|text| if text.is_empty() { Err(misshapen(name)) } else { Ok(text) })
     }
 
-    fn text(&mut self, name: &str) -> Result<String, Error> {
+    pub(super) fn text(&mut self, name: &str) -> Result<String, Error> {
         match self.0.remove(name) {
             Some(AttributeValue::S(text)) => Ok(text),
             _ => Err(misshapen(name)),
@@ -281,6 +335,10 @@ impl Item {
             Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| misshapen(name)),
             _ => Err(misshapen(name)),
         }
+    }
+
+    fn number_or_0(&mut self, name: &str) -> Result<u64, Error> {
+        if self.has(name) { self.number(name) } else { Ok(0) }
     }
 }
 
@@ -319,6 +377,10 @@ mod tests {
         Refusal { until_ms: 14, times: 15, settings, exception: "invalid_client".into(), description: String::new() }
     }
 
+    fn outstanding() -> OutstandingToken {
+        OutstandingToken { key: "guest-7".into(), access_token: "g".into(), ends_ms: 17, seq: 0 }
+    }
+
     fn full() -> HashMap<String, AttributeValue> {
         let cookies = Cookies { cid: "c".into(), cst: "s".into() };
         let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until_ms: 5 };
@@ -330,6 +392,10 @@ mod tests {
             (COOKIES_LAPSE_AT_S.into(), number(7)),
             (FORMER.into(), of_former(&[former])),
             (TOKEN.into(), of_token(&token)),
+            (OUTSTANDING.into(), of_all_outstanding(&Outstanding(vec![token.outstanding(), outstanding()]))),
+            (LOGGED_OUT_SEQ.into(), number(2)),
+            (REVOKE_AGAIN_MS.into(), number(16)),
+            (UNPROVEN.into(), AttributeValue::Bool(true)),
             (LEASE_SEQ.into(), number(4)),
             (LEASE_OWNER.into(), AttributeValue::S("o".into())),
             (LEASE_UNTIL_MS.into(), number(9)),
@@ -356,6 +422,33 @@ mod tests {
         assert_eq!(record.refusal, Some(refusal()));
         assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since_ms: 10, last_seq: 11 })));
         assert_eq!((record.version, record.is_adopted), (12, true));
+        assert_eq!((record.logged_out_seq, record.revoke_again_ms, identity.is_unproven), (2, 16, true));
+        let mut tokens: Vec<_> = record
+            .outstanding
+            .0
+            .iter()
+            .map(|t| (t.key.as_str(), t.access_token.expose_secret(), t.ends_ms, t.seq))
+            .collect();
+        tokens.sort_unstable();
+        assert_eq!(tokens, [("3", "t", 3, 3), ("guest-7", "g", 17, 0)]);
+    }
+
+    #[test]
+    fn a_token_of_an_earlier_version_is_outstanding_too() {
+        let mut item = full();
+        item.remove(OUTSTANDING);
+        let record = Item::new(item).into_record().expect("a record");
+        assert_eq!(record.outstanding.0.iter().map(|token| token.seq).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_token_that_was_issued_before_a_logout_is_none() {
+        for (logged_out_seq, is_there) in [(2, true), (3, false), (4, false)] {
+            let mut item = full();
+            item.insert(LOGGED_OUT_SEQ.into(), number(logged_out_seq));
+            assert_eq!(Item::new(item.clone()).lifetime().expect("a form").is_some(), is_there);
+            assert_eq!(Item::new(item).into_record().expect("a record").issued().is_some(), is_there);
+        }
     }
 
     #[test]
@@ -432,6 +525,9 @@ mod tests {
             QUOTA_SINCE_MS,
             QUOTA_LAST_SEQ,
             VERSION,
+            OUTSTANDING,
+            LOGGED_OUT_SEQ,
+            REVOKE_AGAIN_MS,
         ] {
             let mut item = full();
             item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));

@@ -33,6 +33,10 @@ pub(crate) struct Tally {
     pub(crate) identities_adopted: u64,
     /// Subjects for whom LiveChat answered with another customer, twice.
     pub(crate) identities_changed: u64,
+    /// Subjects who got a new customer because their cookies had lapsed by their own date.
+    pub(crate) identities_lapsed: u64,
+    /// The call named a group that may be made up, so what LiveChat makes of it says nothing about LiveChat or the site.
+    pub(crate) is_unproven_group: bool,
     /// 1 if the call waited for another one's renewal.
     pub(crate) lease_waits: u64,
 }

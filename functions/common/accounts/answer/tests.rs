@@ -32,7 +32,7 @@ fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, Miss> {
 
 fn known(entity_id: &str) -> Identity {
     let cookies = Cookies { cid: "c0".into(), cst: "s0".into() };
-    Identity { entity_id: entity_id.into(), cookies, cookies_lapse_at_s: 0, former: vec![] }
+    Identity { entity_id: entity_id.into(), cookies, cookies_lapse_at_s: 0, former: vec![], is_unproven: false }
 }
 
 #[test]

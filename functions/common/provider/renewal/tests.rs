@@ -1,19 +1,28 @@
 //! Which results a waiting call takes. What happens between processes is tested in `tests/api`.
 
 use super::*;
-use crate::identity::{Cookies, Lifetime};
+use crate::identity::{Cookies, Lifetime, Outstanding};
 
 const NOW_MS: u64 = 1_700_000_000_000;
 
 fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
     let cookies = Cookies { cid: "c".into(), cst: "s".into() };
     Record {
-        identity: Some(Identity { entity_id: "e".into(), cookies, cookies_lapse_at_s: 0, former: vec![] }),
+        identity: Some(Identity {
+            entity_id: "e".into(),
+            cookies,
+            cookies_lapse_at_s: 0,
+            former: vec![],
+            is_unproven: false,
+        }),
         token: token_seq.map(|seq| Token {
             access_token: "t".into(),
             lifetime: Lifetime { created_ms: NOW_MS, expires_in_ms: 1000 },
             seq,
         }),
+        outstanding: Outstanding::default(),
+        logged_out_seq: 0,
+        revoke_again_ms: 0,
         lease: None,
         lease_seq: token_seq.max(failed_seq).unwrap_or(0),
         quota: None,
@@ -130,4 +139,12 @@ fn a_lease_outlives_what_is_done_under_it() {
     let lease = Lease { owner: "o".into(), seq: 1, until_ms: NOW_MS + 10_000 };
     assert_eq!(lease.safe_for_ms(NOW_MS), 8_000);
     assert_eq!(lease.safe_for_ms(NOW_MS + 9_000), 0);
+}
+
+#[test]
+fn a_token_that_was_issued_before_a_logout_meets_no_need() {
+    let need = Need::usable(None);
+    let before = Record { logged_out_seq: 4, ..record(Some(4), None) };
+    assert_eq!(met(&need, &before), None);
+    assert_eq!(met(&need, &Record { logged_out_seq: 3, ..before }), Some(Ok(4)));
 }

@@ -1,0 +1,115 @@
+//! The tokens that were issued for a subject and may still work at LiveChat.
+
+use secrecy::SecretString;
+
+/// A token that LiveChat issued, and that works until it expires or LiveChat is told to revoke it.
+#[derive(Clone, Debug)]
+pub struct OutstandingToken {
+    /// Its name in the record: the number of its lease, after `guest-` if it was a guest's before an adoption.
+    pub key: String,
+    /// What LiveChat revokes it by.
+    pub access_token: SecretString,
+    /// When it expires; Unix time in ms.
+    pub ends_ms: u64,
+    /// The number of the lease that it was issued under; 0 for a token that was a guest's, as it must be revoked whatever happens.
+    pub seq: u64,
+}
+
+/// All of them, so that a logout or an adoption can revoke each, and not only the latest one.
+#[derive(Clone, Debug, Default)]
+pub struct Outstanding(pub Vec<OutstandingToken>);
+
+impl Outstanding {
+    /// The number of tokens that may work at a time. Before another one is issued, LiveChat is told to revoke the oldest.
+    pub const MOST: usize = 20;
+    /// The number that is never exceeded. It is reached only while LiveChat issues tokens and does not revoke any.
+    pub const LIMIT: usize = 40;
+    /// Clocks differ. An expired token is kept for this long, so that none is forgotten early; in ms.
+    const SKEW_MS: u64 = 60_000;
+
+    /// Those that may still work.
+    fn live(&self, now_ms: u64) -> impl Iterator<Item = &OutstandingToken> {
+        self.0.iter().filter(move |token| !token.is_expired(now_ms))
+    }
+
+    /// Those that LiveChat must be told to revoke: every one that was issued up to the logout, whose lease number is
+    /// `logged_out_seq`, and every one that was a guest's.
+    pub fn to_revoke(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
+        self.live(now_ms).filter(|token| token.seq <= logged_out_seq).cloned().collect()
+    }
+
+    /// The oldest of those that nobody asked to revoke, as far as they are too many for one more to be issued.
+    pub fn surplus(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
+        let mut rest: Vec<_> = self.live(now_ms).filter(|token| token.seq > logged_out_seq).collect();
+        rest.sort_unstable_by_key(|token| token.seq);
+        rest.truncate((self.live(now_ms).count() + 1).saturating_sub(Self::MOST));
+        rest.into_iter().cloned().collect()
+    }
+
+    /// Whether there is room for one more token, without those whose keys are in `revoked`.
+    pub fn has_room(&self, revoked: &[String], now_ms: u64) -> bool {
+        self.live(now_ms).filter(|token| !revoked.contains(&token.key)).count() < Self::LIMIT
+    }
+
+    /// The keys of those that have expired, and can be forgotten.
+    pub fn expired(&self, now_ms: u64) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |token| token.is_expired(now_ms)).map(|token| token.key.as_str())
+    }
+
+    /// A guest's tokens as the user's, who adopts the guest's identity: all of them are to be revoked.
+    #[must_use]
+    pub fn into_adopted(self, now_ms: u64) -> Self {
+        let adopt = |token: OutstandingToken| OutstandingToken { key: format!("guest-{}", token.key), seq: 0, ..token };
+        Self(self.0.into_iter().filter(|token| !token.is_expired(now_ms)).map(adopt).collect())
+    }
+}
+
+impl OutstandingToken {
+    fn is_expired(&self, now_ms: u64) -> bool {
+        self.ends_ms.saturating_add(Outstanding::SKEW_MS) <= now_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn token(seq: u64, ends_ms: u64) -> OutstandingToken {
+        OutstandingToken { key: seq.to_string(), access_token: format!("t{seq}").into(), ends_ms, seq }
+    }
+
+    fn keys(tokens: &[OutstandingToken]) -> Vec<&str> {
+        tokens.iter().map(|token| token.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_logout_revokes_what_was_issued_before_it_and_has_not_expired() {
+        let expired_ms = NOW_MS - Outstanding::SKEW_MS;
+        let tokens = [token(1, expired_ms), token(2, expired_ms + 1), token(3, NOW_MS + 1), token(4, NOW_MS + 1)];
+        let outstanding = Outstanding(tokens.to_vec());
+        assert_eq!(keys(&outstanding.to_revoke(3, NOW_MS)), ["2", "3"]);
+        assert!(outstanding.to_revoke(0, NOW_MS).is_empty());
+        assert_eq!(outstanding.expired(NOW_MS).collect::<Vec<_>>(), ["1"]);
+    }
+
+    #[test]
+    fn every_token_that_was_a_guests_is_to_be_revoked() {
+        let guests = Outstanding(vec![token(1, 0), token(2, NOW_MS), token(3, NOW_MS)]).into_adopted(NOW_MS);
+        assert_eq!(keys(&guests.to_revoke(0, NOW_MS)), ["guest-2", "guest-3"]);
+    }
+
+    #[test]
+    fn the_oldest_tokens_make_room_for_a_new_one() {
+        let of = |number: usize| Outstanding((1..=number as u64).rev().map(|seq| token(seq, NOW_MS)).collect());
+        assert!(of(Outstanding::MOST - 1).surplus(0, NOW_MS).is_empty());
+        assert_eq!(keys(&of(Outstanding::MOST).surplus(0, NOW_MS)), ["1"]);
+        assert_eq!(keys(&of(Outstanding::MOST + 2).surplus(0, NOW_MS)), ["1", "2", "3"]);
+        // Those that a logout revokes anyway are not named twice.
+        assert_eq!(keys(&of(Outstanding::MOST).surplus(5, NOW_MS)), ["6"]);
+        assert!(of(Outstanding::LIMIT - 1).has_room(&[], NOW_MS));
+        assert!(!of(Outstanding::LIMIT).has_room(&[], NOW_MS));
+        assert!(of(Outstanding::LIMIT).has_room(&["7".into()], NOW_MS));
+    }
+}

@@ -1,0 +1,65 @@
+//! Revocation: LiveChat is told that tokens must not work any more, after a logout or an adoption.
+//!
+//! Which tokens these are is stored before LiveChat is told, and until it has been told: a logout stores its lease's number, and every
+//! token that was issued under that number or a lower one must be revoked; an adoption stores the guest's tokens with the user's
+//! identity. If LiveChat cannot be reached, or the process dies, the next call for the same subject that can reach LiveChat tells it.
+
+use crate::{
+    accounts::Accounts,
+    identity::{OutstandingToken, Record, Subject},
+    store::{Bookkeeping, Store},
+    time::{Deadline, now_ms},
+};
+use futures_util::future::join_all;
+use std::time::Duration;
+
+/// The longest that a logout waits for LiveChat.
+pub(super) const LONGEST_AT_LOGOUT: Duration = Duration::from_secs(4);
+/// The longest that any other call waits for LiveChat to revoke tokens.
+pub(super) const LONGEST: Duration = Duration::from_millis(1_500);
+/// The number of tokens that LiveChat is told about at a time.
+const AT_A_TIME: usize = 8;
+
+/// Tells LiveChat to revoke `tokens`; returns the keys of those that are known not to work any more.
+pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], deadline: Deadline) -> Vec<String> {
+    let mut revoked = Vec::new();
+    for some in tokens.chunks(AT_A_TIME) {
+        if deadline.left().is_zero() {
+            break;
+        }
+        let told = join_all(
+            some.iter()
+                .map(async |token| accounts.revoke(&token.access_token, deadline).await.then(|| token.key.clone())),
+        );
+        revoked.extend(told.await.into_iter().flatten());
+    }
+    revoked
+}
+
+/// What is stored after LiveChat was told about `due`, and revoked those in `revoked`.
+pub(super) fn bookkeeping(due: &[OutstandingToken], revoked: Vec<String>) -> Bookkeeping {
+    let is_complete = revoked.len() == due.len();
+    let revoke_again_ms = (!is_complete).then(|| now_ms() + Record::REVOKE_AGAIN_MS);
+    Bookkeeping { forget: revoked, revoke_again_ms, quota: None }
+}
+
+/// Tells LiveChat to revoke `due`, and records what became of it; returns whether all of them are revoked.
+pub(super) async fn tell(
+    store: &Store,
+    accounts: &Accounts,
+    subject: &Subject,
+    due: &[OutstandingToken],
+    longest: Duration,
+    deadline: Deadline,
+) -> bool {
+    if due.is_empty() {
+        return true;
+    }
+    let revoked = revoke(accounts, due, deadline.minus(Store::LONGEST_WRITE).within(longest)).await;
+    let outcome = bookkeeping(due, revoked);
+    if let Err(error) = store.record_revocations(subject, &outcome, deadline).await {
+        // LiveChat is told once more by the next call, which does no harm.
+        tracing::warn!(cause = %error, "that tokens are revoked could not be recorded");
+    }
+    outcome.revoke_again_ms.is_none()
+}

@@ -1,0 +1,362 @@
+//! After a logout or an adoption no token that was given before works, whatever gets lost, is late or dies on the way.
+
+use crate::{
+    proxy::{Mode, Proxy},
+    world::*,
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::{
+    Router,
+    body::to_bytes,
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use cip::identity::Outstanding;
+use local::sandbox::{CstMode, Revocation};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The same event as a logout.
+fn as_logout(mut event: Value) -> Value {
+    event["requestContext"]["http"]["method"] = json!("POST");
+    event["headers"]["content-type"] = json!("application/json");
+    event["body"] = json!("{\"logout\":true}");
+    event
+}
+
+fn logout(user: &str) -> Value {
+    as_logout(http_api(Invalidate, user, ""))
+}
+
+/// What the answer to a logout says, after checking that it is one.
+fn told(answer: &Answer) -> &str {
+    assert_eq!((answer.status(), answer.body()), (200, Value::Null));
+    answer.header("x-logout")
+}
+
+/// Those of all tokens that LiveChat ever issued that still work.
+fn working(world: &World) -> BTreeSet<String> {
+    let issued = world.sandbox.journal().into_iter().map(|granted| granted.access_token);
+    issued.filter(|token| world.sandbox.works(token)).collect()
+}
+
+async fn set(world: &World, name: &str, value: u64) {
+    let value = AttributeValue::N(value.to_string());
+    world.change_item("alice", &format!("SET #{name} = :{name}"), &[name], value).await;
+}
+
+fn outstanding(item: &std::collections::HashMap<String, AttributeValue>) -> usize {
+    item["outstanding"].as_m().expect("a map").len()
+}
+
+/// A DynamoDB that does what it is asked, and loses its first answer to an update that names `attribute`.
+async fn loses_an_answer(world: &World, attribute: &'static str) -> String {
+    let upstream = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("an endpoint");
+    let (http, is_lost) = (http_client(), Arc::new(AtomicBool::new(false)));
+    let forward = move |request: Request| {
+        let (http, upstream, is_lost) = (http.clone(), upstream.clone(), is_lost.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = to_bytes(body, 1_000_000).await.expect("a body");
+            let is_it = String::from_utf8_lossy(&body).contains(attribute)
+                && parts.headers["x-amz-target"].to_str().is_ok_and(|target| target.ends_with("UpdateItem"));
+            let answer = http.post(&upstream).headers(parts.headers).body(body).send().await.expect("an answer");
+            if is_it && !is_lost.swap(true, Ordering::SeqCst) {
+                return Response::from_parts(
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response().into_parts().0,
+                    "".into(),
+                );
+            }
+            (answer.status(), answer.headers().clone(), answer.bytes().await.expect("a body")).into_response()
+        }
+    };
+    serve(Router::new().fallback(forward)).await
+}
+
+#[tokio::test]
+async fn a_logout_revokes_every_token_that_was_given() {
+    for revocation in [Revocation::Token, Revocation::Customer] {
+        let world = World::new().await;
+        world.sandbox.set(|settings| settings.revocation = revocation);
+        let mut given = BTreeSet::from([world.call(GetToken, "alice").await.access_token()]);
+        for _ in 0..3 {
+            given.insert(world.call(GetFreshToken, "alice").await.access_token());
+        }
+        // The widget's routine renewal, half of it.
+        assert_eq!(world.call(Invalidate, "alice").await.body(), Value::Null);
+        assert_eq!(working(&world), given, "until then all of them work");
+        assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+        assert_eq!(working(&world), BTreeSet::new());
+        assert_eq!(outstanding(&world.item("alice").await), 0, "and they are not kept");
+        let again = world.call(GetToken, "alice").await.access_token();
+        assert_eq!(working(&world), BTreeSet::from([again]));
+        assert_eq!(world.sandbox.customers(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_logout_ends_all_groups_of_the_user_and_one_that_names_a_group_ends_that_one() {
+    let world = World::new().await;
+    let common = world.call(GetToken, "alice").await.access_token();
+    let mut groups = Vec::new();
+    for group in ["3", "7"] {
+        groups.push(world.call_group(GetToken, "alice", group).await.access_token());
+    }
+    let bobs = world.call(GetToken, "bob").await.access_token();
+    let of_group = as_logout(http_api(Invalidate, "alice", "group=7"));
+    assert_eq!(told(&world.send(Invalidate, &of_group).await), "complete");
+    assert_eq!(working(&world), BTreeSet::from([common, groups[0].clone(), bobs.clone()]));
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::from([bobs]));
+    assert_eq!(world.send(HasToken, &http_api(HasToken, "alice", "group=3")).await.body(), false);
+}
+
+#[tokio::test]
+async fn a_logout_whose_write_lost_its_answer_revokes() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    let url = loses_an_answer(&world, "loggedOutSeq").await;
+    let function = world.spawn_with(Invalidate, &[("AWS_ENDPOINT_URL_DYNAMODB", url)]).await;
+    assert_eq!(told(&function.send(&logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_a_logout_overtakes_gives_nobody_a_token() {
+    for cst in [CstMode::Rotating, CstMode::Strict] {
+        let world = World::new().await;
+        world.sandbox.set(|settings| settings.cst = cst);
+        let entity = world.call(GetToken, "alice").await.entity();
+        world.call(Invalidate, "alice").await;
+        let (renews, waits) = (world.spawn(GetFreshToken).await, world.spawn(GetToken).await);
+        world.sandbox.set(|settings| settings.latency_ms = 1_000);
+        let renewal = renews.start(&http_api(GetFreshToken, "alice", ""), TIMEOUT).await;
+        world.until_livechat_is_asked(2).await;
+        let waiter = waits.start(&http_api(GetToken, "alice", ""), TIMEOUT).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+        for (function, request) in [(&renews, renewal), (&waits, waiter)] {
+            let answer = function.answer(&request, PATIENCE).await.expect("an answer");
+            assert_eq!(answer.problem(), (503, "busy".into()), "{cst:?}");
+        }
+        assert_eq!(working(&world), BTreeSet::new(), "nor does the one work that was issued meanwhile");
+        world.sandbox.set(|settings| settings.latency_ms = 0);
+        assert_eq!(world.call(HasToken, "alice").await.body(), false);
+        // The cookies that came with it are kept.
+        assert_eq!(world.call(GetToken, "alice").await.entity(), entity, "{cst:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_before_it_revokes_leaves_it_to_the_next_call() {
+    for next in [GetToken, GetFreshToken, Invalidate] {
+        let world = World::new().await;
+        world.call(GetToken, "alice").await.token();
+        world.call(GetFreshToken, "alice").await.token();
+        world.sandbox.set(|settings| settings.latency_ms = 5_000);
+        let dies = world.spawn(Invalidate).await;
+        dies.start(&logout("alice"), TIMEOUT).await;
+        while world.sandbox.calls().revoke == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        dies.kill();
+        world.sandbox.set(|settings| settings.latency_ms = 0);
+        assert_eq!(world.call(HasToken, "alice").await.body(), false);
+        let answer = world.call(next, "alice").await;
+        let given: BTreeSet<_> = (next != Invalidate).then(|| answer.access_token()).into_iter().collect();
+        assert_eq!(working(&world), given, "{next:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_livechat_is_down_a_logout_is_pending_and_a_later_call_completes_it() {
+    let world = World::new().await;
+    let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
+    for (mode, later) in [(Mode::Refuse, GetToken), (Mode::BlackHole, GetFreshToken), (Mode::Refuse, Invalidate)] {
+        world.call(GetToken, "alice").await.token();
+        world.call(GetFreshToken, "alice").await.token();
+        let function = world.spawn_with(Invalidate, &[("LIVECHAT_ACCOUNTS_URL", livechat.url())]).await;
+        livechat.set(mode);
+        assert_eq!(told(&function.send(&logout("alice")).await), "pending");
+        assert_eq!(world.call(HasToken, "alice").await.body(), false);
+        livechat.set(Mode::Pass);
+        // For a minute LiveChat is not told again, unless it is another logout.
+        if later == Invalidate {
+            assert_eq!(told(&function.send(&logout("alice")).await), "complete");
+            assert_eq!(working(&world), BTreeSet::new());
+            continue;
+        }
+        set(&world, "revokeAgain", 0).await;
+        let token = world.call(later, "alice").await.access_token();
+        assert_eq!(working(&world), BTreeSet::from([token]), "{later:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stored_token_is_returned_while_older_ones_are_still_to_be_revoked() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
+    let old = world.call(GetToken, "alice").await.access_token();
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "pending");
+    let token = world.call(GetToken, "alice").await.access_token();
+    let told_times = world.sandbox.calls().revoke;
+    assert_eq!(world.call(GetToken, "alice").await.access_token(), token);
+    assert_eq!(world.sandbox.calls().revoke, told_times, "LiveChat is not told again with each call");
+    assert_eq!(working(&world), BTreeSet::from([old, token.clone()]));
+    world.sandbox.set(|settings| settings.revocation = Revocation::Token);
+    set(&world, "revokeAgain", cip::time::now_ms() - 1).await;
+    assert_eq!(world.call(GetToken, "alice").await.access_token(), token);
+    assert_eq!(working(&world), BTreeSet::from([token]));
+    assert_eq!(outstanding(&world.item("alice").await), 1);
+}
+
+#[tokio::test]
+async fn a_user_has_a_limited_number_of_tokens_that_work() {
+    let world = World::new().await;
+    let mut latest = String::new();
+    for _ in 0..Outstanding::MOST + 3 {
+        latest = world.call(GetFreshToken, "alice").await.access_token();
+    }
+    let working_now = working(&world);
+    assert!(working_now.len() == Outstanding::MOST && working_now.contains(&latest), "{}", working_now.len());
+    assert_eq!(world.sandbox.calls().revoke, 3);
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn no_token_is_forgotten_while_livechat_revokes_none() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
+    for _ in 0..Outstanding::LIMIT {
+        world.call(GetFreshToken, "alice").await.token();
+    }
+    assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(working(&world).len(), Outstanding::LIMIT);
+    world.sandbox.set(|settings| settings.revocation = Revocation::Token);
+    world.call(GetFreshToken, "alice").await.token();
+    assert_eq!(working(&world).len(), Outstanding::MOST);
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_forgotten_by_the_next_renewal() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    world.call(GetFreshToken, "alice").await.token();
+    let long_ago = AttributeValue::N("1".into());
+    world.change_item("alice", "SET #outstanding.#1.#ends = :ends", &["outstanding", "1", "ends"], long_ago).await;
+    world.call(GetFreshToken, "alice").await.token();
+    let item = world.item("alice").await;
+    let keys: BTreeSet<_> = item["outstanding"].as_m().expect("a map").keys().map(String::as_str).collect();
+    assert_eq!(keys, BTreeSet::from(["2", "3"]));
+    assert_eq!(world.sandbox.calls().revoke, 0);
+}
+
+#[tokio::test]
+async fn a_token_that_an_earlier_version_stored_is_revoked() {
+    let world = World::new().await;
+    world.call(GetToken, "alice").await.token();
+    let remove = world.dynamodb.update_item().table_name(&world.table);
+    let remove = remove
+        .key("pk", AttributeValue::S("user#alice".into()))
+        .key("sk", AttributeValue::S("identity".into()))
+        .update_expression("REMOVE outstanding");
+    remove.clone().send().await.expect("a change");
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+    // Also if it was renewed before the logout.
+    world.call(GetToken, "alice").await.token();
+    remove.send().await.expect("a change");
+    world.call(GetFreshToken, "alice").await.token();
+    world.send(Invalidate, &logout("alice")).await;
+    assert_eq!(world.call(HasToken, "alice").await.body(), false);
+}
+
+#[tokio::test]
+async fn a_guest_who_logs_out_keeps_no_token() {
+    let world = World::new().await.with("GUESTS", "true");
+    let guest = [("x-guest-id", GUEST)];
+    for _ in 0..2 {
+        world.send(GetFreshToken, &request(GetFreshToken, None, &guest)).await.token();
+    }
+    let event = as_logout(request(Invalidate, None, &guest));
+    assert_eq!(told(&world.send(Invalidate, &event).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+}
+
+/// A guest who has taken tokens in every way, and what they took.
+async fn guest_with_tokens(group: &str) -> (World, BTreeSet<String>) {
+    let world = World::new().await.with("GUESTS", "true");
+    let mut given = BTreeSet::new();
+    for binary in [GetToken, GetFreshToken, GetFreshToken, Invalidate, GetToken] {
+        let answer = world.send(binary, &for_guest(binary, None, group)).await;
+        given.extend((binary != Invalidate).then(|| answer.access_token()));
+    }
+    assert_eq!((working(&world), given.len()), (given.clone(), 4));
+    (world, given)
+}
+
+fn for_guest(binary: Binary, user: Option<&str>, query: &str) -> Value {
+    let mut event = request(binary, user, &[("x-guest-id", GUEST)]);
+    event["rawQueryString"] = json!(query);
+    event
+}
+
+#[tokio::test]
+async fn an_adoption_revokes_every_token_that_the_guest_was_given() {
+    for (group, binary) in [("", GetToken), ("", GetFreshToken), ("group=3", GetToken)] {
+        let (world, _) = guest_with_tokens(group).await;
+        // The user has a customer of their own where they have been before.
+        if !group.is_empty() {
+            world.call(GetToken, "alice").await.token();
+            world.call(Invalidate, "alice").await;
+            world.send(Invalidate, &logout("alice")).await;
+        }
+        let user = world.send(binary, &for_guest(binary, Some("alice"), group)).await;
+        assert_eq!(working(&world), BTreeSet::from([user.access_token()]), "{group}");
+        assert_eq!(world.sandbox.calls().token, 5 + u64::from(!group.is_empty()));
+        world.send(Invalidate, &as_logout(http_api(Invalidate, "alice", group))).await;
+        assert_eq!(working(&world), BTreeSet::new());
+    }
+}
+
+#[tokio::test]
+async fn an_adoption_that_could_not_tell_livechat_is_completed_by_a_later_call() {
+    let (world, mut given) = guest_with_tokens("").await;
+    world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
+    let user = world.send(GetToken, &for_guest(GetToken, Some("alice"), "")).await.access_token();
+    given.insert(user.clone());
+    assert_eq!(working(&world), given);
+    world.sandbox.set(|settings| settings.revocation = Revocation::Token);
+    set(&world, "revokeAgain", 0).await;
+    assert_eq!(world.call(GetToken, "alice").await.access_token(), user);
+    assert_eq!(working(&world), BTreeSet::from([user]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_whose_process_dies_is_completed_by_the_next_call() {
+    let (world, _) = guest_with_tokens("").await;
+    world.sandbox.set(|settings| settings.latency_ms = 5_000);
+    let dies = world.spawn(GetToken).await;
+    dies.start(&for_guest(GetToken, Some("alice"), ""), TIMEOUT).await;
+    while world.sandbox.calls().revoke == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    dies.kill();
+    world.sandbox.set(|settings| settings.latency_ms = 0);
+    let user = world.call(GetToken, "alice").await;
+    assert_eq!(working(&world), BTreeSet::from([user.access_token()]));
+    assert_eq!(world.sandbox.customers(), 1);
+}
