@@ -37,7 +37,7 @@ pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
             HeaderName::from_static("x-user-hash-expires"),
             HeaderName::from_static("x-guest-id"),
         ])
-        .expose_headers([RETRY_AFTER, DATE])
+        .expose_headers([RETRY_AFTER, DATE, HeaderName::from_static("x-logout")])
         .max_age(MAX_AGE)
         .allow_credentials(true);
     Ok(Some(layer))
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(header(&answer, "access-control-max-age"), Some("7200"));
         assert_eq!(header(&answer, "access-control-allow-credentials"), Some("true"));
         let answer = ask(&[ORIGINS], Method::GET, "https://shop.example").await;
-        assert_eq!(header(&answer, "access-control-expose-headers"), Some("retry-after,date"));
+        assert_eq!(header(&answer, "access-control-expose-headers"), Some("retry-after,date,x-logout"));
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! LiveChat answers for another customer than the one on record, or that it lost the one on record.
 
 use crate::world::*;
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{
     Router,
     extract::Request,
@@ -234,4 +235,60 @@ async fn a_site_that_refuses_another_customer_is_told_with_a_token_at_hand_too()
     world.age_token("alice", Duration::from_hours(7)).await;
     world.sandbox.forget(&former);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (409, "identity_changed".into()));
+}
+
+#[tokio::test]
+async fn a_site_that_refuses_another_customer_locks_out_no_new_user_because_of_a_guest() {
+    // Whether or not the guest came back after LiveChat had forgotten their customer.
+    for (forgotten, is_known) in WAYS.iter().flat_map(|way| [true, false].map(|is_known| (*way, is_known))) {
+        let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", "reject").with("GUESTS", "true");
+        let guest = [("x-guest-id", GUEST)];
+        let as_guest = request(GetFreshToken, None, &guest);
+        let dead = world.send(GetFreshToken, &as_guest).await.entity();
+        world.sandbox.forget(&dead);
+        if is_known {
+            assert_eq!(world.send(GetFreshToken, &as_guest).await.problem(), (409, "identity_changed".into()));
+        }
+        let alice = world.send(GetToken, &request(GetToken, Some("alice"), &guest)).await.entity();
+        assert_ne!(alice, dead);
+        for binary in [GetToken, GetFreshToken] {
+            assert_eq!(world.call(binary, "alice").await.entity(), alice, "{forgotten:?}, {is_known}");
+        }
+        let is_on_record = world.item("alice").await["formerIdentities"].as_l().expect("a list").len() == 1;
+        assert_eq!(is_on_record, !is_known, "a customer that is known to be dead is not even adopted");
+        // From then on she has something to lose.
+        world.sandbox.forget(&alice);
+        assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (409, "identity_changed".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_comes_back_after_the_cookies_have_lapsed_gets_a_new_customer() {
+    for (forgotten, setting) in WAYS.iter().flat_map(|way| ["replace", "reject"].map(|setting| (*way, setting))) {
+        let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", setting).with("RUST_LOG", "info");
+        let former = world.call(GetToken, "alice").await.entity();
+        let a_day_ago = AttributeValue::N((cip::time::now_ms() / 1000 - 86_400).to_string());
+        world.change_item("alice", "SET #cookiesLapseAt = :cookiesLapseAt", &["cookiesLapseAt"], a_day_ago).await;
+        world.sandbox.forget(&former);
+        let next = world.call(GetFreshToken, "alice").await.entity();
+        assert_ne!(next, former);
+        // One call, or one more if LiveChat issues no token for a lost customer: it is not called again to make sure.
+        assert_eq!(world.sandbox.customers(), 2, "{forgotten:?}, {setting}");
+        let item = world.item("alice").await;
+        let on_record = item["formerIdentities"].as_l().expect("a list")[0].as_m().expect("a map");
+        assert_eq!(on_record["entityId"].as_s().ok(), Some(&former));
+        assert_eq!(world.call(GetFreshToken, "alice").await.entity(), next);
+        let lines = world.lines_of_calls(3).await;
+        assert_eq!((&lines[1]["IdentitiesLapsed"], &lines[1]["IdentitiesChanged"]), (&json!(1), &json!(null)));
+    }
+}
+
+#[tokio::test]
+async fn a_customer_whose_cookies_have_lapsed_stays_if_livechat_still_knows_it() {
+    let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
+    let entity = world.call(GetToken, "alice").await.entity();
+    let long_ago = AttributeValue::N("1".into());
+    world.change_item("alice", "SET #cookiesLapseAt = :cookiesLapseAt", &["cookiesLapseAt"], long_ago).await;
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), entity);
+    assert!(world.item("alice").await["formerIdentities"].as_l().expect("a list").is_empty());
 }

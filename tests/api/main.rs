@@ -9,6 +9,7 @@ mod concurrency;
 mod crashes;
 mod dynamodb;
 mod gateways;
+mod groups;
 mod guests;
 mod identity_change;
 mod livechat_down;

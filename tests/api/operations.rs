@@ -166,6 +166,7 @@ async fn what_is_stored_is_what_the_documentation_says() {
             "formerIdentities",
             "leaseOwner",
             "leaseSeq",
+            "outstanding",
             "pk",
             "quotaLastSeq",
             "quotaSince",

@@ -214,7 +214,7 @@ async fn and_those_of_the_users_groups() {
     for _ in 0..3 {
         for binary in [GetToken, GetFreshToken] {
             let answer = world.call_group(binary, "alice", "3").await;
-            assert_eq!(answer.problem(), (REFUSED.0, REFUSED.1.into()));
+            assert_eq!(answer.problem(), (404, "unknown_group".into()));
         }
     }
     assert_eq!(world.renewals_in_groups("alice", minute).await, 1);

@@ -124,7 +124,8 @@ async fn what_makes_no_sense_is_refused_in_a_sentence_and_changes_nothing() {
 async fn a_test_can_set_everything_and_see_it() {
     let lab = Lab::new().await;
     let settings = json!({
-        "latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "forgotten": "identity_lost", "clockSkewMs": -4
+        "latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "forgotten": "identity_lost",
+        "revocation": "customer", "clockSkewMs": -4
     });
     assert_eq!(lab.admin(Method::PATCH, "/sandbox/settings", &settings.to_string()).await.0, 200);
     let share = json!({"anyOf": ["http_503"], "perMille": 1000, "seed": 7});

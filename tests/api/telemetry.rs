@@ -68,7 +68,7 @@ async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
     assert_eq!(world.call(GetFreshToken, "alice").await.status(), 503);
     assert_eq!(world.call(GetToken, "").await.status(), 400);
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
-    assert_eq!(world.call_group(GetToken, "alice", "7").await.status(), 502);
+    assert_eq!(world.call_group(GetToken, "alice", "7").await.status(), 404);
     let lines = world.lines_of_calls(6).await;
     assert_eq!(counts(&lines[1]), json!({"LiveChatCalls": 1, "LiveChatRejections": 1}));
     assert_eq!(counts(&lines[2]), json!({"LiveChatCalls": 2, "LiveChatFailures": 1, "Renewals": 1}));
@@ -76,7 +76,7 @@ async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
     assert_eq!(lines[3]["outcome"], "livechat_unavailable");
     assert!(lines[3]["cause"].as_str().is_some_and(|cause| !cause.is_empty()));
     assert_eq!((counts(&lines[4]), &lines[4]["outcome"]), (json!({"Refusals": 1}), &json!("invalid_request")));
-    assert_eq!(counts(&lines[5]), json!({"LiveChatCalls": 1, "Errors": 1}), "anybody can make up a group");
+    assert_eq!(counts(&lines[5]), json!({"LiveChatCalls": 1, "Refusals": 1}), "anybody can make up a group");
 }
 
 #[tokio::test]

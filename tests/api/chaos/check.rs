@@ -23,6 +23,8 @@ pub(crate) enum Rule {
     Fresh,
     /// A token that was known before an invalidation is not answered after it.
     Invalidated,
+    /// After a logout that LiveChat was told about, no token works that was answered before it; and LiveChat is told, if it can be.
+    Revoked,
     /// A token that is answered lives, and does not claim to live longer than it does.
     NeverExpired,
     /// `hasToken` says what is stored.
@@ -73,7 +75,16 @@ pub(crate) fn check(history: &History, journal: &Journal) -> Vec<Violation> {
     }
     for call in &history.calls {
         answered(&facts, call, &mut found);
+        revoked(&facts, call, &mut found);
     }
+    found.extend(history.left_working.iter().map(|token| {
+        let what = format!("{} still works after everybody has logged out", short(token));
+        let answers = history
+            .calls
+            .iter()
+            .filter(|call| matches!(&call.outcome, Outcome::Token(known) if known.access_token == *token));
+        violation(Rule::Revoked, what, &answers.map(|call| -> &dyn fmt::Display { call }).collect::<Vec<_>>())
+    }));
     found
 }
 
@@ -356,6 +367,11 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
         });
         if let (false, Some((before, _))) = (has, stored)
             && !subject.calls.iter().copied().any(|other| invalidated(&other))
+            && !facts
+                .history
+                .calls
+                .iter()
+                .any(|other| other.logout.is_some() && other.who.name == call.who.name && invalidated(&other))
             && !has_heir(facts, call)
         {
             found.push(violation(Rule::HasToken, "a token was stored, and lived", &[before, call]));
@@ -428,6 +444,7 @@ fn answered(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
         Outcome::Problem { status, code, .. } => match (status, code.as_str()) {
             (503, "livechat_unavailable" | "store_unavailable" | "busy") | (429, "rate_limited") => Ok(()),
             (502, "livechat_rejected") if facts.history.rejections => Ok(()),
+            (404, "unknown_group") if facts.history.rejections && call.who.group.is_some() => Ok(()),
             (410, "guest_gone") if has_heir(facts, call) => Ok(()),
             _ => Err(format!("nobody should be told {status} {code}")),
         },
@@ -438,6 +455,16 @@ fn answered(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
     }
 }
 
+fn revoked(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
+    let Some(logout) = &call.logout else { return };
+    for token in &logout.still_working {
+        found.push(violation(Rule::Revoked, format!("{} still works", short(token)), &[call]));
+    }
+    if !logout.is_complete && call.start_us >= facts.history.calm_us {
+        found.push(violation(Rule::Revoked, "LiveChat was well, and was not told", &[call]));
+    }
+}
+
 /// Whether a guest can have become a user before this call ended.
 fn has_heir(facts: &Facts<'_>, call: &Call) -> bool {
     let heirs = facts.heirs.get(&call.who).into_iter().flat_map(BTreeMap::values);
@@ -445,7 +472,12 @@ fn has_heir(facts: &Facts<'_>, call: &Call) -> bool {
 }
 
 fn recovered(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
-    let mut tries: Vec<_> = subject.calls.iter().filter(|call| call.start_us >= facts.history.calm_us).collect();
+    let is_try = |call: &&&Call| call.start_us >= facts.history.calm_us && call.logout.is_none();
+    let mut tries: Vec<_> = subject.calls.iter().filter(is_try).collect();
+    // Somebody who only ever called for a group logs out of all of them.
+    if tries.is_empty() && subject.calls.iter().all(|call| call.logout.is_some()) {
+        return;
+    }
     tries.sort_by_key(|call| call.start_us);
     let is_settled = |outcome: &Outcome| matches!(outcome, Outcome::Token(_) | Outcome::Problem { status: 410, .. });
     let needed = tries.iter().position(|call| is_settled(&call.outcome));

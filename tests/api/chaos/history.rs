@@ -39,6 +39,17 @@ pub(crate) struct Call {
     /// After its answer was there, or the wait for it was over.
     pub(crate) end_us: u64,
     pub(crate) outcome: Outcome,
+    /// It is a logout.
+    pub(crate) logout: Option<Logout>,
+}
+
+/// A logout, and what LiveChat made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Logout {
+    /// Its answer says that LiveChat has revoked all tokens.
+    pub(crate) is_complete: bool,
+    /// Those tokens that had been answered before and still worked right after the answer.
+    pub(crate) still_working: Vec<String>,
 }
 
 /// What came of a call.
@@ -115,6 +126,8 @@ pub(crate) struct History {
     pub(crate) probes: Vec<Probe>,
     /// Customers that LiveChat was made to forget.
     pub(crate) forgotten: BTreeSet<String>,
+    /// Tokens that were answered and still worked after everybody had logged out.
+    pub(crate) left_working: Vec<String>,
 }
 
 /// A token that LiveChat issued.

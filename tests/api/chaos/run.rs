@@ -3,7 +3,7 @@
 
 use super::{
     check::MOST_TRIES,
-    history::{Call, Grant, History, Journal, Look, Name, Outcome, Probe, TokenObject, Who},
+    history::{Call, Grant, History, Journal, Logout, Look, Name, Outcome, Probe, TokenObject, Who},
     plan::{Burst, Fate, MOST_OFF_MS, Plan},
 };
 use crate::{
@@ -140,6 +140,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
     });
     run.clone().chaos().await;
     run.clone().recovery().await;
+    run.farewell().await;
     run.last_looks().await;
     Arc::into_inner(run).expect("all tasks have ended").record()
 }
@@ -249,8 +250,10 @@ impl Run {
         let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
         let (start_us, starved_before_us) = (self.now_us(), self.starved.us());
         let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
+        let mut is_complete = false;
         let outcome = tokio::select! {
             answer = worker.function.answer(&request_id, time + PATIENCE) => {
+                is_complete = answer.as_ref().is_some_and(|answer| answer.header("x-logout") == "complete");
                 answer.map_or(Outcome::Unanswered, |answer| outcome(worker.binary, &answer))
             }
             () = meet(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
@@ -260,9 +263,32 @@ impl Run {
         let starved_us = self.starved.us() - starved_before_us;
         let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX) + starved_us;
         let (operation, outcome_seen) = (worker.binary, outcome.clone());
-        let call = Call { who, was_guest, operation, start_us, deadline_us, end_us, outcome: outcome_seen };
+        let logout = (logout && worker.binary == Invalidate).then(|| Logout {
+            is_complete,
+            still_working: if is_complete { self.still_working(&who, start_us) } else { Vec::new() },
+        });
+        let call = Call { who, was_guest, operation, start_us, deadline_us, end_us, outcome: outcome_seen, logout };
         self.history().calls.push(call);
         outcome
+    }
+
+    /// The tokens that had been answered to somebody before `start_us`, and still work. Without a group, they are those of all groups.
+    fn still_working(&self, who: &Who, start_us: u64) -> Vec<String> {
+        let is_theirs = |call: &&Call| {
+            call.end_us < start_us && call.who.name == who.name && (who.group.is_none() || call.who.group == who.group)
+        };
+        self.working(|call| is_theirs(&call))
+    }
+
+    /// The tokens that were answered to these calls, and still work.
+    fn working(&self, is_meant: impl Fn(&Call) -> bool) -> Vec<String> {
+        let history = self.history();
+        let answered = history.calls.iter().filter_map(|call| match &call.outcome {
+            Outcome::Token(token) if is_meant(call) => Some(&token.access_token),
+            _ => None,
+        });
+        let working: BTreeSet<_> = answered.filter(|token| self.sandbox().works(token)).cloned().collect();
+        working.into_iter().collect()
     }
 
     /// Fine, foul, and fine again.
@@ -327,7 +353,7 @@ impl Run {
         let record = record.expect("the database itself is well").unwrap_or_default();
         let end_us = self.now_us();
         let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
-        let access_token = record.token.map(|token| token.access_token.expose_secret().to_owned());
+        let access_token = record.issued().map(|issued| issued.token.access_token.expose_secret().to_owned());
         let is_adopted = record.is_adopted;
         if record.refusal.is_some() {
             self.end_refusal(&who).await;
@@ -390,7 +416,7 @@ impl Run {
     async fn recover(&self, worker: &Worker, who: Who) {
         for _ in 0..MOST_TRIES {
             let comes_back = match self.call(worker, who.clone(), None, false, Duration::from_secs(15), None).await {
-                Outcome::Problem { status: 502, .. } => {
+                Outcome::Problem { status: 502 | 404, .. } => {
                     self.end_refusal(&who).await;
                     continue;
                 }
@@ -399,6 +425,18 @@ impl Run {
             };
             sleep(Duration::from_secs(comes_back)).await;
         }
+    }
+
+    /// Everybody logs out, with all groups. After that no token works that anybody was ever answered.
+    async fn farewell(&self) {
+        let worker = self.start(Invalidate, &mut self.plan.dice("farewell")).await;
+        let names: BTreeSet<_> = self.everybody().into_iter().map(|who| who.name).collect();
+        for name in names {
+            self.call(&worker, Who { name, group: None }, None, true, Duration::from_secs(15), None).await;
+        }
+        worker.function.end().await;
+        let left = self.working(|_| true);
+        self.history().left_working = left;
     }
 
     /// Shows LiveChat what is stored.

@@ -1,7 +1,7 @@
 //! For each rule a history that keeps it, and one that breaks it, as small as can be.
 
 use super::{
-    super::history::{Name, Probe},
+    super::history::{Logout, Name, Probe},
     *,
 };
 use crate::world::{Binary, GetToken, HasToken};
@@ -40,7 +40,16 @@ impl Story {
             deadline_us: ms.start * 1000 + 15_000_000,
             end_us: ms.end * 1000,
             outcome,
+            logout: None,
         });
+        self
+    }
+
+    /// Alice logs out.
+    fn logout(mut self, ms: std::ops::Range<u64>, is_complete: bool, still_working: &[&str]) -> Self {
+        self = self.invalidate(ms);
+        let still_working = still_working.iter().map(ToString::to_string).collect();
+        self.history.calls.last_mut().expect("a call").logout = Some(Logout { is_complete, still_working });
         self
     }
 
@@ -298,6 +307,20 @@ fn no_older_token_comes_back() {
     assert_eq!(fresh().token(GetToken, 50..60, "t1", "e1").broken(), []);
     assert_eq!(fresh().token(GetToken, 51..60, "t1", "e1").broken(), [Rule::Fresh]);
     assert_eq!(fresh().look(51..60, Some("e1"), Some("t1")).broken(), [Rule::Fresh], "it is stored again");
+}
+
+#[test]
+fn after_a_logout_no_token_works() {
+    assert_eq!(first_visit().logout(30..40, true, &[]).broken(), []);
+    assert_eq!(first_visit().logout(30..40, true, &["t1"]).broken(), [Rule::Revoked]);
+    let calm_from = |ms: u64| move |history: &mut History| history.calm_us = ms * 1000;
+    let left = |history: &mut History| history.left_working.push("t1".into());
+    assert_eq!(first_visit().change(left).broken(), [Rule::Revoked]);
+    let incomplete = |calm_ms| {
+        first_visit().logout(30..40, false, &[]).token(GetToken, 50..60, "t1", "e1").change(calm_from(calm_ms)).broken()
+    };
+    assert!(incomplete(30).contains(&Rule::Revoked));
+    assert!(!incomplete(31).contains(&Rule::Revoked));
 }
 
 #[test]
