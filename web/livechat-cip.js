@@ -4,7 +4,7 @@
 var IDENTITY = "SSO_IDENTITY_EXCEPTION";
 var OAUTH = "SSO_OAUTH_EXCEPTION";
 var TEMPORARY = "temporarily_unavailable";
-var NOT_OURS = "Another server responded. Is baseUrl right?";
+var NOT_OURS = "Wrong baseUrl?";
 var failure = (isIdentity, message, detail, more) => Object.assign(
   new Error(message),
   /** @type {Pick<IdentityError, 'code' | 'detail'>} */
@@ -112,7 +112,7 @@ function createBackend(options, guest) {
      * @param {Caller} caller
      * @param {AbortSignal} signal
      * @param {boolean} [isLogout]
-     * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
+     * @returns {Promise<any>} a `Held` token; of `invalidate` whether LiveChat has been told, if it had to be
      */
     async sendRequest(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
@@ -130,14 +130,14 @@ function createBackend(options, guest) {
         ) {
           if (value) headers.set(name, value);
         }
-        return `${base}/${operation}${user === void 0 ? "" : `/${encodeURIComponent(user)}`}${group == null ? "" : `?group=${group}`}`;
+        return `${base}/${operation}${user === void 0 ? "" : `/${encodeURIComponent(user)}`}${isLogout || group == null ? "" : `?group=${group}`}`;
       });
       const init = { method: "POST", headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
       const response = await fetch(url, init);
       const answer = await response.json().catch(() => {
       });
       if (!response.ok || answer === void 0) throw refusal(response, answer);
-      return operation === "invalidate" ? answer : toHeld(answer, operation, response);
+      return operation === "invalidate" ? response.headers.get("X-Logout") !== "pending" : toHeld(answer, operation, response);
     }
   };
 }
@@ -232,7 +232,7 @@ function createCalls({ needsToken, timeout }, { identify, sendRequest }, guest, 
     let credential = "";
     const late = new Promise(
       (_, reject) => setTimeout(() => {
-        reject(failure(false, TEMPORARY, `No response within ${timeout} ms.`));
+        reject(failure(false, TEMPORARY, `No response in ${timeout} ms.`));
         controller.abort();
       }, timeout)
     );
@@ -250,7 +250,7 @@ function createCalls({ needsToken, timeout }, { identify, sendRequest }, guest, 
       failures = pauseEndsMs = refusals = sessions = graceEndsMs = 0;
       return result;
     } catch (cause) {
-      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause}.`);
+      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `Request failed: ${cause}.`);
       const { code, detail, message, requestId, status, waitMs = 0 } = error;
       if (code === IDENTITY) token.replaceToken();
       if (message === GUEST_GONE) guest?.forgetSecret(credential);
@@ -506,15 +506,16 @@ function createIdentityProvider(given) {
   }
   let isTold = true;
   async function logout() {
-    if (tabs.isEnded) return isTold;
-    isTold = callOnce("invalidate", true).then(
-      () => true,
+    if (tabs.isEnded && await isTold) return true;
+    isTold = callOnce("invalidate", true).catch(
       // If the page never had a token, there is nothing to revoke.
       (error) => !token.wasHeld && !error.status && error.message === "unauthenticated"
     );
-    tabs.endAll();
-    guest?.forgetSecret();
-    end();
+    if (!tabs.isEnded) {
+      tabs.endAll();
+      guest?.forgetSecret();
+      end();
+    }
     return isTold;
   }
   return Object.assign(

@@ -765,6 +765,30 @@ test('a logout ends the identity in all tabs, revokes the token, and whoever com
   assert.equal((await (await openAs(user)).token()).entityId, customer, 'the user, elsewhere');
 });
 
+test('a logout says whether LiveChat has revoked the tokens, and tells it when it is called again', async () => {
+  const works = async ({ accessToken }) =>
+    (await fetch(`${sandbox.url}/v2/customer/info`, { headers: { authorization: `Bearer ${accessToken}` } })).ok;
+  const user = newUser();
+  const tokens = [];
+  for (const group of [null, 3]) {
+    const tab = await openAs(user, undefined, { group });
+    tokens.push(await tab.token('getFreshToken'), await tab.token('getFreshToken'));
+  }
+  // A page of one group logs the user out, with all groups.
+  const tab = await openAs(user, undefined, { group: 3 });
+  await tab.token();
+  await sandbox.set({ revocation: 'http_500' });
+  assert.equal(await tab.logout(), false);
+  assert.deepEqual(await Promise.all(tokens.map(works)), [true, true, true, true]);
+  await sandbox.set({ revocation: 'token' });
+  assert.equal(await tab.logout(), true);
+  assert.deepEqual(await Promise.all(tokens.map(works)), [false, false, false, false]);
+  const before = tab.requests.length;
+  assert.equal(await tab.logout(), true);
+  assert.equal(tab.requests.length, before, 'there is nothing to tell any more');
+  assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
+});
+
 test('a logout that the backend does not hear of ends everything here all the same', async () => {
   const tab = await openAs(newUser());
   await tab.token();

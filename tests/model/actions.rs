@@ -25,8 +25,10 @@ pub(crate) enum Action {
     Finish { caller: usize, write: Write },
     /// `Store::give_up`.
     GiveUp { caller: usize, write: Write },
-    /// `Store::drop_token`.
+    /// `Store::drop_token`, or `Store::log_out`.
     Drop { caller: usize, write: Write },
+    /// `revocation::tell`: LiveChat revokes, and that is recorded; or it cannot be told.
+    Tell { caller: usize, told: bool },
     /// A write arrives a second time.
     LateWrite { index: usize, lease: Seen },
     /// LiveChat gets a request that nobody waits for any more.
@@ -157,7 +159,11 @@ impl Protocol {
         }
         if let Stored::Token(life) = stored {
             item.token = Some(Token { request: 0, life, seq: 1 });
-            history.note_stored(0, calls.contains(&Operation::Invalidate));
+            history.note_stored(0, calls.iter().any(|operation| operation.ends_tokens()));
+            if calls.contains(&Operation::Logout) {
+                item.outstanding.push((0, 1));
+                history.given.add(0);
+            }
         }
         let callers = calls.iter().zip(clocks).map(|(&operation, &clock)| Caller {
             operation,
@@ -195,7 +201,8 @@ impl Protocol {
         let write = Write::Once;
         match now.phase {
             Phase::Start if now.operation == Operation::GetToken => actions.push(Action::Read(caller)),
-            Phase::Start if now.operation == Operation::Invalidate => actions.push(Action::Drop { caller, write }),
+            Phase::Start if now.operation.ends_tokens() => actions.push(Action::Drop { caller, write }),
+            Phase::Telling(_) => actions.push(Action::Tell { caller, told: true }),
             Phase::Start | Phase::Renew { .. } if self.is_timed() => actions.push(Action::Send(caller)),
             Phase::Start | Phase::Renew { .. } | Phase::TakeSent { .. } | Phase::TakeAgain { .. } => {
                 actions.extend(self.seen(state, caller).iter().map(|&lease| Action::Take { caller, lease, write }));
@@ -242,7 +249,10 @@ impl Protocol {
             Phase::Start if now.operation == Operation::GetToken => {
                 actions.extend((left.downs > 0).then_some(Action::ReadWhileDown(caller)));
             }
-            Phase::Start if now.operation == Operation::Invalidate => {
+            Phase::Telling(_) => {
+                actions.extend((left.downs > 0).then_some(Action::Tell { caller, told: false }));
+            }
+            Phase::Start if now.operation.ends_tokens() => {
                 actions.extend([answer_lost, twice].into_iter().flatten().map(|write| Action::Drop { caller, write }));
             }
             Phase::Start | Phase::Renew { .. } if self.is_timed() => {}
@@ -314,7 +324,8 @@ impl Protocol {
 fn ends_of(state: &State, caller: usize, actions: &mut Vec<Action>) {
     let (now, left) = (&state.callers[caller], state.left);
     // Who holds nothing and dies is as one that never goes on.
-    let holds = matches!(now.phase, Phase::Holding(_) | Phase::TakeSent { .. } | Phase::TakeAgain { .. });
+    let holds =
+        matches!(now.phase, Phase::Holding(_) | Phase::TakeSent { .. } | Phase::TakeAgain { .. } | Phase::Telling(_));
     if left.crashes > 0 {
         actions.extend(holds.then_some(Action::Crash(caller)));
         actions.extend(now.found_token().then_some(Action::Despite(caller)));
@@ -335,6 +346,8 @@ fn seen_by_late_write(state: &State, write: &LateWrite) -> Option<Seen> {
             (!state.has_live_holder() || state.left.lapses > 0).then_some(Seen::Lapsed)
         }
         // These do not look.
-        (LateWrite::Finish(..) | LateWrite::GiveUp(..) | LateWrite::DropToken, _) => Some(Seen::Held),
+        (LateWrite::Finish(..) | LateWrite::GiveUp(..) | LateWrite::DropToken | LateWrite::LogOut, _) => {
+            Some(Seen::Held)
+        }
     }
 }

@@ -47,4 +47,12 @@ pub(crate) enum Broken {
     LeaseNotWatched,
     /// A holder takes its own clock for everybody's.
     SkewIgnored,
+    /// `Store::finish` lists the new token as one that may work, and drops the others from the list.
+    OnlyTheLatestIsListed,
+    /// `Store::log_out` removes the tokens from the list, before LiveChat has been told.
+    ForgottenBeforeRevoked,
+    /// `Store::log_out` does not count the lease that is held as taken before it.
+    LogoutOverlooksTheRenewal,
+    /// A renewal answers its token, and a waiting call goes on, although the user has logged out since.
+    LogoutNotNoticed,
 }

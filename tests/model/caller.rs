@@ -21,6 +21,7 @@ pub(crate) fn act(protocol: &Protocol, state: &mut State, action: Action) -> Opt
         Action::Finish { caller, write } => finish(protocol, state, caller, write)?,
         Action::GiveUp { caller, write } => give_up(protocol, state, caller, write)?,
         Action::Drop { caller, write } => invalidate(protocol, state, caller, write)?,
+        Action::Tell { caller, told } => tell(state, caller, told)?,
         Action::LateWrite { index, lease } => {
             item::late_write(protocol, state, index, lease).then_some(())?;
         }
@@ -128,6 +129,13 @@ fn take(protocol: &Protocol, state: &mut State, index: usize, lease: Seen, write
             note_lease(protocol, state, index, need);
         }
         hold(protocol, state, index, need, fallback, own?);
+        let arrival = state.callers[index].arrival.expect("it has arrived");
+        if state.item.logged_out > arrival.logged_out
+            && let Phase::Holding(holding) = &mut state.callers[index].phase
+        {
+            // `Error::LoggedOut`, which no stored token can take the place of.
+            (holding.step, holding.fallback, holding.due) = (Step::GiveUp(None), false, Tokens::default());
+        }
         return Some(());
     }
     look(protocol, state, index, need, fallback, lease);
@@ -140,6 +148,7 @@ fn take(protocol: &Protocol, state: &mut State, index: usize, lease: Seen, write
 /// The beginning of `Provider::ask`.
 fn hold(protocol: &Protocol, state: &mut State, index: usize, need: Need, fallback: bool, owner: Owner) {
     let Item { lease_seq: seq, identity: known, former, .. } = state.item;
+    let due = state.item.due();
     let (step, limit) = match Clock::of(protocol) {
         Some(clock) => (Step::Admit, clock.longest_admission()),
         None => (Step::Ask(Attempt::First), 0),
@@ -147,7 +156,7 @@ fn hold(protocol: &Protocol, state: &mut State, index: usize, need: Need, fallba
     let caller = &mut state.callers[index];
     caller.paused = false;
     let until = state.item.lease_until.unwrap_or_default();
-    caller.phase = Phase::Holding(Holding { need, fallback, seq, owner, until, known, former, step, limit });
+    caller.phase = Phase::Holding(Holding { need, fallback, seq, owner, until, known, former, due, step, limit });
 }
 
 /// `Provider::ask` between `Breaker::admit` and `grant`.
@@ -183,6 +192,10 @@ fn look(protocol: &Protocol, state: &mut State, caller: usize, mut need: Need, f
         if let Some(arrival) = callers[caller].arrival.as_mut().filter(|_| !is_fresh && protocol.is_calm_but_down()) {
             arrival.found_taken.get_or_insert(item.lease_seq);
         }
+    }
+    let arrival = callers[caller].arrival.expect("who looks has arrived");
+    if item.logged_out > arrival.logged_out && !protocol.is(Broken::LogoutNotNoticed) {
+        return end(state, caller, Phase::Answered);
     }
     let met = item.issued().filter(|&(_, token)| need.takes_token(token.seq) && item::is_live(token));
     let failed = match protocol.broken {
@@ -225,6 +238,14 @@ fn ask(protocol: &Protocol, state: &mut State, caller: usize, received: Answer) 
         Answer::LostThenRetry | Answer::Lost | Answer::LostOutOfTime => left.lost_answers -= 1,
         Answer::Late => left.late_requests -= 1,
     }
+    // LiveChat was told before, if it could be.
+    if !matches!(received, Answer::Down | Answer::TooLate) {
+        state.livechat.revoked = state.livechat.revoked.and(holding.due);
+    }
+    let holding = match received {
+        Answer::Down | Answer::TooLate => Holding { due: Tokens::default(), ..holding },
+        _ => holding,
+    };
     let grant = match received {
         Answer::Down | Answer::TooLate => None,
         Answer::Late => {
@@ -291,7 +312,14 @@ fn finish(protocol: &Protocol, state: &mut State, caller: usize, write: Write) -
     }
     let is_ours = |token: Token| (token.seq, token.request) == (holding.seq, grant.request);
     let was_stored = state.item.token.is_some_and(is_ours) && !protocol.is(Broken::OwnResultNotRecognised);
-    if stored || was_stored {
+    let is_listed = state.item.outstanding.contains(&(grant.request, holding.seq));
+    if (stored || is_listed) && state.item.logged_out >= holding.seq && !protocol.is(Broken::LogoutNotNoticed) {
+        // `Stored::LoggedOut`.
+        let mut own = Tokens::default();
+        own.add(grant.request);
+        state.callers[caller].paused = false;
+        state.callers[caller].phase = Phase::Telling(own);
+    } else if stored || was_stored {
         answer(state, caller, grant.cookies, grant.request);
     } else {
         let Holding { mut need, fallback, .. } = holding;
@@ -327,7 +355,10 @@ fn give_up(protocol: &Protocol, state: &mut State, caller: usize, write: Write) 
 /// `provider::invalidate`.
 fn invalidate(protocol: &Protocol, state: &mut State, caller: usize, write: Write) -> Option<()> {
     arrive(protocol, state, caller);
-    let dropped = item::drop_token(protocol, state);
+    let is_logout = state.callers[caller].operation == Operation::Logout;
+    let had_token = state.item.token.is_some();
+    let due = if is_logout { item::log_out(protocol, state) } else { Tokens::default() };
+    let dropped = if is_logout { had_token } else { item::drop_token(protocol, state) };
     match write {
         Write::Once => {}
         Write::AnswerLost => {
@@ -337,12 +368,37 @@ fn invalidate(protocol: &Protocol, state: &mut State, caller: usize, write: Writ
         }
         Write::Twice => {
             state.left.late_writes -= 1;
-            state.late_writes.push(LateWrite::DropToken);
+            state.late_writes.push(if is_logout { LateWrite::LogOut } else { LateWrite::DropToken });
         }
         Write::Last | Write::Never => return None,
     }
+    if is_logout {
+        state.callers[caller].phase = Phase::Telling(due);
+        return Some(());
+    }
     let promised = state.callers[caller].arrival?.gone;
     state.history.gone = state.history.gone.and(promised);
+    end(state, caller, Phase::Answered);
+    Some(())
+}
+
+/// `revocation::tell`, of a logout, or of a renewal that a logout overtook.
+fn tell(state: &mut State, caller: usize, told: bool) -> Option<()> {
+    let Phase::Telling(due) = state.callers[caller].phase else { return None };
+    if told {
+        state.livechat.revoked = state.livechat.revoked.and(due);
+        state.item.forget(due);
+    } else {
+        state.left.downs -= 1;
+    }
+    if state.callers[caller].operation == Operation::Logout {
+        let promised = state.callers[caller].arrival?.gone;
+        state.history.gone = state.history.gone.and(promised);
+        let given_before = state.callers[caller].arrival?.given;
+        if told && !given_before.are_among(state.livechat.revoked) {
+            state.history.breaches.add(Breach::NotRevoked);
+        }
+    }
     end(state, caller, Phase::Answered);
     Some(())
 }
@@ -355,13 +411,23 @@ fn arrive(protocol: &Protocol, state: &mut State, index: usize) {
         return;
     }
     let entities = history.answered.len();
-    let anyhow = Arrival { oldest: 0, gone: Tokens::default(), entities, leases: 0, failures: 0, found_taken: None };
+    let anyhow = Arrival {
+        oldest: 0,
+        gone: Tokens::default(),
+        entities,
+        leases: 0,
+        failures: 0,
+        found_taken: None,
+        logged_out: item.logged_out,
+        given: Tokens::default(),
+    };
     caller.arrival = Some(match caller.operation {
         Operation::GetToken => {
             Arrival { oldest: history.freshest, gone: history.gone, failures: history.failures, ..anyhow }
         }
         Operation::GetFreshToken => Arrival { oldest: livechat.requests + 1, leases: item.lease_seq, ..anyhow },
         Operation::Invalidate => Arrival { gone: history.stored, ..anyhow },
+        Operation::Logout => Arrival { gone: history.stored, given: history.given, ..anyhow },
     });
     let leases = item.lease_seq - history.leases_before;
     history.latecomers |= protocol.is_calm() && (leases > 1 || (leases == 1 && item.lease_until.is_none()));
@@ -411,8 +477,13 @@ fn answer(state: &mut State, index: usize, cookies: Cookies, request: u8) {
     if arrival.gone.has(request) {
         history.breaches.add(Breach::Invalidated);
     }
-    if item.issued().is_none_or(|(known, token)| (known, token.request) != (cookies, request)) {
+    if item.token.is_some_and(|token| token.request == request && token.seq <= history.ended) {
+        history.breaches.add(Breach::LoggedOut);
+    } else if item.issued().is_none_or(|(known, token)| (known, token.request) != (cookies, request)) {
         history.breaches.add(Breach::NotStored);
+    }
+    if callers.iter().any(|caller| caller.operation == Operation::Logout) {
+        history.given.add(request);
     }
     match history.answered.iter().position(|&other| other == cookies.entity) {
         None => history.answered.push(cookies.entity),

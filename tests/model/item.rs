@@ -2,7 +2,7 @@
 
 use crate::{
     actions::Seen,
-    state::{Broken, Grant, Holding, LateWrite, Life, Operation, Owner, Protocol, Secrets, State, Token, Word},
+    state::{Broken, Grant, Holding, LateWrite, Life, Operation, Owner, Protocol, Secrets, State, Token, Tokens, Word},
 };
 
 /// `Store::take_lease`. `own` is the owner that the write names, unless no write has taken a lease under its name yet;
@@ -73,7 +73,15 @@ pub(crate) fn finish(protocol: &Protocol, state: &mut State, holding: &Holding, 
     }
     item.token = Some(Token { request: grant.request, life: grant.life, seq: holding.seq });
     item.failed = None;
-    let invalidates = state.callers.iter().any(|caller| caller.operation == Operation::Invalidate);
+    if state.callers.iter().any(|caller| caller.operation == Operation::Logout) {
+        item.forget(holding.due);
+        if protocol.is(Broken::OnlyTheLatestIsListed) {
+            item.outstanding.clear();
+        }
+        item.outstanding.push((grant.request, holding.seq));
+        item.outstanding.sort_unstable();
+    }
+    let invalidates = state.callers.iter().any(|caller| caller.operation.ends_tokens());
     state.history.note_stored(grant.request, invalidates);
     end_lease(protocol, state);
     true
@@ -85,6 +93,7 @@ pub(crate) fn give_up(protocol: &Protocol, state: &mut State, holding: &Holding,
     if !is_under(protocol, state, holding) && !anybodys {
         return false;
     }
+    state.item.forget(holding.due);
     state.item.failed = word.map(|word| Word { nth: state.history.failures, ..word });
     state.history.failures += u8::from(word.is_some());
     end_lease(protocol, state);
@@ -100,6 +109,26 @@ pub(crate) fn drop_token(protocol: &Protocol, state: &mut State) -> bool {
     dropped
 }
 
+/// `Store::log_out`, and what is to be revoked then. Nothing where no item is.
+pub(crate) fn log_out(protocol: &Protocol, state: &mut State) -> Tokens {
+    let item = &mut state.item;
+    if item.lease_seq == 0 {
+        return Tokens::default();
+    }
+    item.token = None;
+    state.history.ended = item.lease_seq;
+    if !protocol.is(Broken::LogoutOverlooksTheRenewal) || item.lease_until.is_none() {
+        item.logged_out = item.lease_seq;
+    } else {
+        item.logged_out = item.lease_seq - 1;
+    }
+    let due = item.due();
+    if protocol.is(Broken::ForgottenBeforeRevoked) {
+        item.forget(due);
+    }
+    due
+}
+
 /// A write that arrives a second time.
 pub(crate) fn late_write(protocol: &Protocol, state: &mut State, index: usize, lease: Seen) -> bool {
     match state.late_writes.remove(index) {
@@ -107,6 +136,10 @@ pub(crate) fn late_write(protocol: &Protocol, state: &mut State, index: usize, l
         LateWrite::Finish(holding, grant) => finish(protocol, state, &holding, grant),
         LateWrite::GiveUp(holding, word) => give_up(protocol, state, &holding, word),
         LateWrite::DropToken => drop_token(protocol, state),
+        LateWrite::LogOut => {
+            log_out(protocol, state);
+            true
+        }
     }
 }
 

@@ -34,6 +34,13 @@ pub(crate) const ONE_REQUEST_AT_A_TIME: &str = "one request at a time";
 pub(crate) const CALLS_SHARE: &str = "calls share";
 /// While nobody dies, a lease is somebody's who will end it.
 pub(crate) const NO_STRAY_LEASE: &str = "no stray lease";
+/// No token is answered that was issued before a logout, not even by a renewal that the logout overtook.
+pub(crate) const LOGGED_OUT_MEANS_OVER: &str = "logged out means over";
+/// When a logout says that LiveChat was told, no token works that had been answered before.
+pub(crate) const TOLD_MEANS_REVOKED: &str = "told means revoked";
+/// A token that was answered is on the list of those that may work, until LiveChat has revoked it; so a later logout finds it, and so
+/// does the next call after a logout that could not tell LiveChat.
+pub(crate) const NO_TOKEN_FORGOTTEN: &str = "no token is forgotten";
 
 /// The limit of `NO_STRAY_LEASE`.
 pub(crate) const STRAY_LEASE: &str = "a lease that is nobody's, though nobody died";
@@ -56,6 +63,15 @@ pub(crate) fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
         Property::always(STALE_IS_RENEWED, |_, state: &State| !state.history.breaches.has(Breach::Stale)),
         Property::always(NEW_CUSTOMER_ONCE, |_, state: &State| !state.history.breaches.has(Breach::NewCustomerTwice)),
     ];
+    if protocol.logs_out() {
+        all.push(Property::always(LOGGED_OUT_MEANS_OVER, |_, state: &State| {
+            !state.history.breaches.has(Breach::LoggedOut)
+        }));
+        all.push(Property::always(TOLD_MEANS_REVOKED, |_, state: &State| {
+            !state.history.breaches.has(Breach::NotRevoked)
+        }));
+        all.push(Property::always(NO_TOKEN_FORGOTTEN, no_token_is_forgotten));
+    }
     if protocol.is_timed() {
         all.push(Property::always(ONE_REQUEST_AT_A_TIME, |_, state: &State| requests_in_time(state) <= 1));
     }
@@ -86,6 +102,14 @@ fn nothing_is_lost(_: &Protocol, state: &State) -> bool {
     !breaches.has(Breach::NotStored) && answered.iter().all(|&entity| on_record(entity))
 }
 
+fn no_token_is_forgotten(_: &Protocol, state: &State) -> bool {
+    let mut known = state.livechat.revoked;
+    for &(request, _) in &state.item.outstanding {
+        known.add(request);
+    }
+    state.history.given.are_among(known)
+}
+
 fn everybody_is_answered(protocol: &Protocol, state: &State) -> bool {
     if state.callers.iter().all(|caller| caller.is_over() || caller.paused) {
         return true;
@@ -113,7 +137,7 @@ fn requests_in_time(state: &State) -> usize {
 
 fn calls_share(_: &Protocol, state: &State) -> bool {
     let is = |operation| state.callers.iter().filter(|caller| caller.operation == operation).count();
-    if is(Operation::Invalidate) > 0 {
+    if is(Operation::Invalidate) + is(Operation::Logout) > 0 {
         return true;
     }
     let most = if is(Operation::GetFreshToken) > 0 { 2 } else { 1 }.min(state.callers.len());
@@ -127,7 +151,7 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let renews = |operation: Operation| match operation {
         Operation::GetToken => protocol.stored != [Stored::Token(Life::Usable)],
         Operation::GetFreshToken => true,
-        Operation::Invalidate => false,
+        Operation::Invalidate | Operation::Logout => false,
     };
     let several_renew = protocol.calls.iter().any(|calls| calls.iter().filter(|&&one| renews(one)).count() > 1);
     let mut all = vec![Property::sometimes("all are answered", |_, state: &State| {
@@ -159,6 +183,16 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     if late_writes > 0 && several_renew {
         all.push(Property::sometimes("a late write takes effect", |protocol: &Protocol, state: &State| {
             usize::from(state.left.late_writes) + state.late_writes.len() < usize::from(protocol.faults.late_writes)
+        }));
+    }
+    if protocol.logs_out() && protocol.calls.iter().any(|calls| calls.len() > 2) {
+        all.push(Property::sometimes("a logout overtakes a renewal", |_, state: &State| {
+            let finishes =
+                |holding: &Holding| matches!(holding.step, Step::Finish(_)) && holding.seq <= state.item.logged_out;
+            state.callers.iter().filter_map(Caller::holding).any(finishes)
+        }));
+        all.push(Property::sometimes("several tokens are revoked", |_, state: &State| {
+            state.livechat.revoked.count() > 1
         }));
     }
     if forgets > 0 && !protocol.rejects {

@@ -2,7 +2,7 @@
 //! it is, and then with the fault, and prints the shortest way to what the fault breaks.
 
 use crate::{explore, properties::*, shortest, state::*, words};
-use Operation::{GetFreshToken, GetToken, Invalidate};
+use Operation::{GetFreshToken, GetToken, Invalidate, Logout};
 use std::time::Duration;
 
 /// The fault breaks the property.
@@ -159,4 +159,28 @@ fn a_holder_that_does_not_watch_its_lease() {
 #[test]
 fn a_holder_that_takes_its_clock_for_everybodys() {
     breaks(Broken::SkewIgnored, ONE_IDENTITY, &timed(&[GetFreshToken; 2]));
+}
+
+#[test]
+fn a_list_of_the_latest_token_alone() {
+    let protocol = calm(&[GetFreshToken, Logout], Stored::Token(Life::Usable));
+    breaks(Broken::OnlyTheLatestIsListed, NO_TOKEN_FORGOTTEN, &protocol);
+    breaks(Broken::OnlyTheLatestIsListed, TOLD_MEANS_REVOKED, &protocol);
+}
+
+#[test]
+fn tokens_that_are_forgotten_before_livechat_is_told() {
+    let protocol = calm(&[GetToken, Logout], Stored::Token(Life::Usable));
+    breaks(Broken::ForgottenBeforeRevoked, NO_TOKEN_FORGOTTEN, &protocol);
+}
+
+#[test]
+fn a_logout_that_overlooks_the_renewal_under_way() {
+    let protocol = calm(&[GetFreshToken, Logout], Stored::NoToken);
+    breaks(Broken::LogoutOverlooksTheRenewal, LOGGED_OUT_MEANS_OVER, &protocol);
+}
+
+#[test]
+fn a_renewal_that_does_not_notice_a_logout() {
+    breaks(Broken::LogoutNotNoticed, LOGGED_OUT_MEANS_OVER, &calm(&[GetFreshToken, Logout], Stored::NoToken));
 }

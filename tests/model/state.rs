@@ -49,9 +49,14 @@ impl Protocol {
         self.clocks != Clocks::Untimed
     }
 
+    /// Somebody logs out.
+    pub(crate) fn logs_out(&self) -> bool {
+        self.calls.iter().flatten().any(|&operation| operation == Operation::Logout)
+    }
+
     /// All that goes wrong is that LiveChat is down.
     pub(crate) fn is_calm_but_down(&self) -> bool {
-        let invalidates = self.calls.iter().flatten().any(|&operation| operation == Operation::Invalidate);
+        let invalidates = self.calls.iter().flatten().any(|operation| operation.ends_tokens());
         self.faults == Faults { downs: self.faults.downs, ..Faults::default() } && !self.is_timed() && !invalidates
     }
 
@@ -67,6 +72,8 @@ pub(crate) enum Operation {
     GetToken,
     GetFreshToken,
     Invalidate,
+    /// `invalidate`, as a logout.
+    Logout,
 }
 
 impl fmt::Display for Operation {
@@ -75,17 +82,32 @@ impl fmt::Display for Operation {
             Self::GetToken => "getToken",
             Self::GetFreshToken => "getFreshToken",
             Self::Invalidate => "invalidate",
+            Self::Logout => "logout",
         })
     }
 }
 
 impl Operation {
-    /// All ways in which so many can call: who is who makes no difference.
+    /// Tokens that were stored before must not be answered after it.
+    pub(crate) fn ends_tokens(self) -> bool {
+        matches!(self, Self::Invalidate | Self::Logout)
+    }
+
+    /// All ways in which so many can call: who is who makes no difference. Nobody logs out.
     pub(crate) fn combinations(callers: usize) -> Vec<Vec<Self>> {
-        let all = [Self::GetToken, Self::GetFreshToken, Self::Invalidate];
+        Self::combinations_of(&[Self::GetToken, Self::GetFreshToken, Self::Invalidate], callers)
+    }
+
+    /// The same with at least one logout.
+    pub(crate) fn combinations_with_logout(callers: usize) -> Vec<Vec<Self>> {
+        let all = [Self::GetToken, Self::GetFreshToken, Self::Invalidate, Self::Logout];
+        Self::combinations_of(&all, callers).into_iter().filter(|calls| calls.contains(&Self::Logout)).collect()
+    }
+
+    fn combinations_of(all: &[Self], callers: usize) -> Vec<Vec<Self>> {
         (0..callers).fold(vec![vec![]], |shorter, _| {
             let longer = |some: &Vec<Self>| {
-                let next = all.into_iter().filter(|next| some.last().is_none_or(|last| last <= next));
+                let next = all.iter().copied().filter(|next| some.last().is_none_or(|last| last <= next));
                 next.map(|next| [some.as_slice(), &[next]].concat()).collect::<Vec<_>>()
             };
             shorter.iter().flat_map(longer).collect()
@@ -191,6 +213,10 @@ pub(crate) struct Item {
     pub(crate) identity: Option<Cookies>,
     pub(crate) former: Entities,
     pub(crate) token: Option<Token>,
+    /// Tokens that may still work, by request and lease number, in that order. Only where somebody logs out.
+    pub(crate) outstanding: Vec<(u8, u64)>,
+    /// The number of the latest lease at the latest logout.
+    pub(crate) logged_out: u64,
     pub(crate) lease_seq: u64,
     pub(crate) lease_owner: Option<Owner>,
     /// In ticks from now, by the owner's clock. Untimed: only whether it is there.
@@ -253,6 +279,10 @@ impl Few {
     pub(crate) fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
+
+    pub(crate) fn are_among(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
 }
 
 /// LiveChat.
@@ -264,6 +294,8 @@ pub(crate) struct LiveChat {
     pub(crate) secrets: Vec<Cookies>,
     /// Customers that it no longer knows.
     pub(crate) forgotten: Entities,
+    /// Tokens that it was told to revoke.
+    pub(crate) revoked: Tokens,
     /// Requests that are under way and that nobody waits for.
     pub(crate) late_requests: Vec<Cookies>,
 }
@@ -304,6 +336,10 @@ pub(crate) struct Arrival {
     pub(crate) failures: u8,
     /// The first lease that it found taken, for a `getToken`.
     pub(crate) found_taken: Option<u64>,
+    /// `Record::logged_out_seq`.
+    pub(crate) logged_out: u64,
+    /// The tokens that had been answered, for a logout.
+    pub(crate) given: Tokens,
 }
 
 /// Where a call is. `fallback`: it is a `getToken` that found a token on record, which it may still answer in place of an error.
@@ -337,6 +373,8 @@ pub(crate) enum Phase {
     Holding(Holding),
     /// `invalidate` whose answer was lost; the SDK is about to send the write again.
     DropAgain,
+    /// A logout that is stored, and whose caller is about to tell LiveChat to revoke these tokens, and then to forget them.
+    Telling(Tokens),
     /// In `Provider::stored_despite`: about to read.
     Despite,
     /// Answered: with a token or an error.
@@ -358,6 +396,8 @@ pub(crate) struct Holding {
     /// The identity in the record that came with the lease.
     pub(crate) known: Option<Cookies>,
     pub(crate) former: Entities,
+    /// Tokens that LiveChat is told to revoke before it is asked for another.
+    pub(crate) due: Tokens,
     pub(crate) step: Step,
     /// How long this step may still take, in ticks. (Timed.)
     pub(crate) limit: i16,
@@ -393,6 +433,7 @@ pub(crate) enum LateWrite {
     Finish(Holding, Grant),
     GiveUp(Holding, Option<Word>),
     DropToken,
+    LogOut,
 }
 
 /// What the properties have to remember.
@@ -404,6 +445,10 @@ pub(crate) struct History {
     pub(crate) stored: Tokens,
     /// Those of them that nobody who comes now may be answered.
     pub(crate) gone: Tokens,
+    /// The tokens that were answered. Only where somebody logs out.
+    pub(crate) given: Tokens,
+    /// The number of the latest lease when somebody logged out last.
+    pub(crate) ended: u64,
     /// The newest token that a `getFreshToken` answered.
     pub(crate) freshest: u8,
     /// How many times word of a failure was left.
@@ -443,6 +488,10 @@ pub(crate) enum Breach {
     NewCustomerTwice,
     /// A call that had found a lease taken and got a later one did not get the next.
     LeaseSkipped,
+    /// A token was answered that was issued before a logout.
+    LoggedOut,
+    /// A logout was answered that LiveChat was told, and a token works that was answered before.
+    NotRevoked,
 }
 
 /// The set of them.
@@ -462,7 +511,23 @@ impl Breaches {
 impl Item {
     /// `Record::issued`.
     pub(crate) fn issued(&self) -> Option<(Cookies, Token)> {
-        self.identity.zip(self.token)
+        self.identity.zip(self.token.filter(|token| token.seq > self.logged_out))
+    }
+
+    /// `Record::due_revocations`, as if it were always time to tell LiveChat again.
+    pub(crate) fn due(&self) -> Tokens {
+        let mut due = Tokens::default();
+        for &(request, seq) in &self.outstanding {
+            if seq <= self.logged_out {
+                due.add(request);
+            }
+        }
+        due
+    }
+
+    /// LiveChat has revoked these.
+    pub(crate) fn forget(&mut self, revoked: Tokens) {
+        self.outstanding.retain(|&(request, _)| !revoked.has(request));
     }
 }
 

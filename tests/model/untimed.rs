@@ -104,10 +104,33 @@ fn livechat_may_kill_secrets() {
     }
 }
 
+/// All combinations of so many callers with a logout, from every starting point.
+fn with_logout(numbers: impl IntoIterator<Item = usize>) -> Protocol {
+    Protocol::of(numbers.into_iter().flat_map(Operation::combinations_with_logout).collect(), &Stored::ALL)
+}
+
+#[test]
+fn a_user_may_log_out() {
+    explore("logouts, 2 and 3 callers", &with_logout([2, 3]), 4_000);
+    let faults = Faults { crashes: 1, lapses: 1, downs: 1, ..Faults::default() };
+    explore(
+        "1 crash, 1 lapse, LiveChat is down, logouts, 3 callers",
+        &Protocol { faults, ..with_logout([3]) },
+        100_000,
+    );
+    let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_writes: 1, downs: 1, ..Faults::default() };
+    explore("the same with 1 lost and 1 late write, 2 callers", &Protocol { faults, ..with_logout([2]) }, 4_000);
+    if is_deep() {
+        explore("logouts, 4 callers", &with_logout([4]), 100_000);
+        explore("everything goes wrong once, logouts, 3 callers", &Protocol { faults, ..with_logout([3]) }, 1_000_000);
+    }
+}
+
 #[test]
 fn no_way_leads_back() {
     let faults = Faults { crashes: 1, lapses: 1, downs: 1, dead_tokens: 1, ..Faults::default() };
     is_acyclic("1 crash, 1 lapse, LiveChat fails, 2 callers", &Protocol { faults, ..callers([2]) });
     let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_writes: 1, ..Faults::default() };
     is_acyclic("1 crash, 1 lapse, 1 lost and 1 late write, 2 callers", &Protocol { faults, ..callers([2]) });
+    is_acyclic("the same with logouts", &Protocol { faults, ..with_logout([2]) });
 }

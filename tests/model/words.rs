@@ -64,6 +64,13 @@ fn step(before: &State, action: Action, after: &State) -> String {
             let ended = if freed { format!("ends lease {}", before.item.lease_seq) } else { "ends no lease".into() };
             format!("{} {ended}{}, {}", who(caller), write_words(write), outcome(before, after, caller))
         }
+        Action::Drop { caller, write } if before.callers[caller].operation == Operation::Logout => {
+            format!("{} logs out{}, {}", who(caller), write_words(write), outcome(before, after, caller))
+        }
+        Action::Tell { caller, told } => {
+            let told = if told { "tells LiveChat to revoke" } else { "cannot tell LiveChat to revoke" };
+            format!("{} {told}, {}", who(caller), outcome(before, after, caller))
+        }
         Action::Drop { caller, write } => {
             format!("{} drops the token{}, {}", who(caller), write_words(write), outcome(before, after, caller))
         }
@@ -73,6 +80,7 @@ fn step(before: &State, action: Action, after: &State) -> String {
                 LateWrite::Finish(..) => "stores its token again".into(),
                 LateWrite::GiveUp(..) => format!("ends lease {}", before.item.lease_seq),
                 LateWrite::DropToken => "drops the token".into(),
+                LateWrite::LogOut => "logs out".into(),
             };
             format!("a write that was held up arrives, and {what}")
         }
@@ -120,6 +128,7 @@ fn outcome(before: &State, after: &State, caller: usize) -> String {
         Phase::TakeSent { .. } => "waits for the write".into(),
         Phase::TakeAgain { .. } | Phase::DropAgain => "will send it again".into(),
         Phase::Waiting { .. } => format!("waits for lease {}", after.item.lease_seq),
+        Phase::Telling(due) => format!("will tell LiveChat to revoke {} tokens", due.count()),
         Phase::Despite => "will look whether the stored token lives".into(),
         Phase::Gone => "is gone".into(),
         Phase::Holding(Holding { seq, known, step, .. }) => match step {
@@ -136,7 +145,7 @@ fn outcome(before: &State, after: &State, caller: usize) -> String {
             }
             (Phase::Holding(Holding { step: Step::Ask(_), .. }), _) => "is answered it".into(),
             (Phase::Holding(_), _) => "is answered an error".into(),
-            _ if before.callers[caller].operation == Operation::Invalidate => "is answered".into(),
+            _ if before.callers[caller].operation.ends_tokens() => "is answered".into(),
             (Phase::Start | Phase::Despite, Some((known, token))) => {
                 format!("is answered token {} of {}", token.request, customer(Some(known)))
             }

@@ -37,10 +37,11 @@ export function createBackend(options, guest) {
      * @param {Caller} caller
      * @param {AbortSignal} signal
      * @param {boolean} [isLogout]
-     * @returns {Promise<any>} a `Held` token; of `invalidate` nothing of interest
+     * @returns {Promise<any>} a `Held` token; of `invalidate` whether LiveChat has been told, if it had to be
      */
     async sendRequest(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
+      // A logout ends all groups.
       const url = await lasting(() => {
         for (const [name, value] of /** @type {[string, any][]} */ ([
           ['Authorization', bearer && `Bearer ${bearer}`],
@@ -51,14 +52,15 @@ export function createBackend(options, guest) {
         ])) {
           if (value) headers.set(name, value);
         }
-        return `${base}/${operation}${user === undefined ? '' : `/${encodeURIComponent(user)}`}${group == null ? '' : `?group=${group}`}`;
+        return `${base}/${operation}${user === undefined ? '' : `/${encodeURIComponent(user)}`}${isLogout || group == null ? '' : `?group=${group}`}`;
       });
       // Often, another page follows a logout.
       const init = { method: 'POST', headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
       const response = await fetch(url, init);
       const answer = await response.json().catch(() => {});
       if (!response.ok || answer === undefined) throw refusal(response, answer);
-      return operation === 'invalidate' ? answer : toHeld(answer, operation, response);
+      // After a logout, LiveChat may still have to be told: `pending`.
+      return operation === 'invalidate' ? response.headers.get('X-Logout') !== 'pending' : toHeld(answer, operation, response);
     },
   };
 }

@@ -59,7 +59,7 @@ export function createCalls({ needsToken, timeout }, { identify, sendRequest }, 
     let credential = '';
     const late = new Promise((_, reject) =>
       setTimeout(() => {
-        reject(failure(false, TEMPORARY, `No response within ${timeout} ms.`));
+        reject(failure(false, TEMPORARY, `No response in ${timeout} ms.`));
         controller.abort();
       }, timeout),
     );
@@ -78,7 +78,7 @@ export function createCalls({ needsToken, timeout }, { identify, sendRequest }, 
       failures = pauseEndsMs = refusals = sessions = graceEndsMs = 0;
       return result;
     } catch (/** @type {any} */ cause) {
-      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `The request failed: ${cause}.`);
+      const error = /^SSO_/.test(cause?.code) ? cause : failure(false, TEMPORARY, `Request failed: ${cause}.`);
       const { code, detail, message, requestId, status, waitMs = 0 } = error;
       // If the session has ended, the token has too: else the SDK would try with it, and request a fresh one, without end.
       if (code === IDENTITY) token.replaceToken();

@@ -7,7 +7,8 @@ export const OAUTH = 'SSO_OAUTH_EXCEPTION';
 /** The message of a failure that passes. It is tried again here; if a client should ever see it, LiveChat's SDK tries again too. */
 export const TEMPORARY = 'temporarily_unavailable';
 
-export const NOT_OURS = 'Another server responded. Is baseUrl right?';
+/** The response is not the backend's. */
+export const NOT_OURS = 'Wrong baseUrl?';
 
 /**
  * @param {boolean} isIdentity whether it is about who is calling

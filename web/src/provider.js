@@ -88,15 +88,16 @@ export function createIdentityProvider(given) {
   /** @type {Promise<boolean> | boolean} */
   let isTold = true;
   async function logout() {
-    if (tabs.isEnded) return isTold;
-    isTold = callOnce('invalidate', true).then(
-      () => true,
+    if (tabs.isEnded && (await isTold)) return true;
+    isTold = callOnce('invalidate', true).catch(
       // If the page never had a token, there is nothing to revoke.
       (error) => !token.wasHeld && !error.status && error.message === 'unauthenticated',
     );
-    tabs.endAll();
-    guest?.forgetSecret();
-    end();
+    if (!tabs.isEnded) {
+      tabs.endAll();
+      guest?.forgetSecret();
+      end();
+    }
     return isTold;
   }
 
