@@ -6,6 +6,7 @@ pub mod answer;
 mod miss;
 
 use crate::{
+    breaker::{Sign, Watch},
     config::{LiveChat, Tenant},
     error::{Error, Failure},
     https,
@@ -34,7 +35,7 @@ pub struct Accounts {
 
 impl Accounts {
     /// One attempt, from connecting to the last byte of the answer.
-    const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
     /// An attempt with less time than this is not worth the customer that it might leave behind.
     pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
     /// The longest answer, in bytes.
@@ -82,7 +83,7 @@ impl Accounts {
     ///
     /// Tries again once if the request never reached LiveChat, or if it names a customer: a new customer is not asked for
     /// again when the first answer is lost, as each time could make one. (If LiveChat kills the secret with each call, a
-    /// lost answer takes it along; then no second attempt and no later one can get the customer back.)
+    /// lost answer takes it along; then no second attempt and no later one can get the customer back.) `watch` sees each attempt.
     ///
     /// # Errors
     /// A [`Miss`]. After any but [`Miss::Rejected`] and [`Miss::IdentityLost`] LiveChat may have issued a token all the same,
@@ -92,8 +93,9 @@ impl Accounts {
         group: Option<Group>,
         known: Option<&Identity>,
         deadline: Deadline,
+        watch: &mut Watch,
     ) -> Result<Grant, Miss> {
-        let miss = match self.token_at_once(group, known, deadline).await {
+        let miss = match self.token_at_once(group, known, deadline, watch).await {
             Err(miss) if miss.may_try_again(known.is_some()) => miss,
             answer => return answer,
         };
@@ -101,7 +103,7 @@ impl Accounts {
         if deadline.left() < Self::SHORTEST_ATTEMPT {
             return Err(miss);
         }
-        self.token_at_once(group, known, deadline).await
+        self.token_at_once(group, known, deadline, watch).await
     }
 
     /// The same, in one attempt.
@@ -113,8 +115,11 @@ impl Accounts {
         group: Option<Group>,
         known: Option<&Identity>,
         deadline: Deadline,
+        watch: &mut Watch,
     ) -> Result<Grant, Miss> {
-        let result = tally::timed(|tally| &mut tally.livechat, self.ask(group, known, deadline)).await;
+        let sign = |result: &Result<Grant, Miss>| result.as_ref().map_or_else(Miss::sign, |_| Sign::Token);
+        let attempt = watch.over(self.ask(group, known, deadline), sign);
+        let result = tally::timed(|tally| &mut tally.livechat, attempt).await;
         tally::count(|tally| {
             tally.livechat_calls += 1;
             match result {

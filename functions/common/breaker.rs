@@ -1,81 +1,44 @@
 //! A circuit breaker before LiveChat, for all functions together: while LiveChat does not answer, only a handful of calls
-//! wait for it, and all others fail at once or make do with the token that is stored.
+//! wait for it, and all others fail at once or answer the token that is stored.
 //!
 //! A function serves one call at a time, so what it sees of LiveChat alone is next to nothing. What counts is kept in the
-//! table, in one [`Gate`] for all: how many calls were sent since LiveChat answered last. It is counted *before* a call
-//! is sent, so that a LiveChat that swallows every call without a word has no more than [`Gate::MOST_UNANSWERED`] of them
-//! to swallow.
+//! table, in one [`Gate`] for all. While LiveChat answers in its usual time nothing is written there. A call that gets no answer
+//! in [that time](Latency) is *late*: it counts itself in the gate, and goes on waiting. From then on, calls are counted before
+//! they are sent, until an answer empties the gate. So a LiveChat that swallows every call has no more of them to swallow than
+//! come in that short time, and [`Gate::MOST_UNANSWERED`].
 //!
-//! | the gate | a call |
-//! |---|---|
-//! | has room | is sent |
-//! | is full since a moment ago | waits for room: many may have come at once, and the answers are on their way |
-//! | is full, and nothing was sent for [`Gate::SILENCE_MS`] | fails: LiveChat is down |
-//! | is full, and nothing was sent for [`Gate::PROBE_EVERY_MS`] | is sent, as the one that finds out whether LiveChat is back |
+//! | circuit | the gate | a call without a live token | a call with one |
+//! |---|---|---|---|
+//! | closed | is empty | is sent | is sent |
+//! | closed | has room | is counted and sent | answers the stored token, or is sent if no other was for [`Gate::PROBE_EVERY_MS`] |
+//! | closed | is full | waits for room | answers the stored token |
+//! | open | is full, and the latest call in it has had its [time-out](Gate::TIME_OUT_MS) | fails | answers the stored token |
+//! | half-open | the same, and no probe was sent for [`Gate::PROBE_EVERY_MS`] | is sent, as a probe | the same |
 //!
-//! An answer empties the gate. What a function has seen of a full one it remembers for as long as that is likely to last, so
-//! that an outage costs no requests to the table either: until the next probe once LiveChat counts as down, and before that
-//! only for calls that can do with the token that is stored. The breaker spares LiveChat and waiting users; no promise about
-//! identities rests on it, so when the table does not answer in time, the call is simply sent.
+//! Only calls without an answer count. An error that comes at once costs nobody time, so it is as good as any answer here; and a
+//! slow LiveChat is none that is down. Any answer closes the circuit for all.
+//!
+//! The breaker spares LiveChat and waiting users; no promise about identities rests on it, so when the table does not answer in
+//! time, the call is simply sent. What a function has seen of a gate without room it remembers until a call may be due to be sent,
+//! so that an outage costs few requests to the table.
+
+pub mod gate;
+pub mod latency;
+
+pub use gate::{Decision, Gate, Urgency};
 
 use crate::{
     error::{Error, Failure},
     store::{Admission, Store},
     time::{Deadline, now_ms},
 };
+use latency::Latency;
 use std::{
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
-
-/// What all functions know together of how LiveChat is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gate {
-    /// How many calls were sent since LiveChat answered last; roughly, as an answer to one of the first few is not noted.
-    pub unanswered: u64,
-    /// When the latest call was sent; Unix time in ms, by its sender's clock.
-    pub last_sent_ms: u64,
-}
-
-/// What a gate has to say to one more call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
-    /// There is room, or it is time to find out.
-    Go,
-    /// There may be room in a moment; if there is none in so many ms, LiveChat is down.
-    Wait(u64),
-    /// LiveChat is down; worth looking again after so many ms.
-    Down(u64),
-}
-
-impl Gate {
-    /// So many calls may be without an answer before LiveChat counts as down.
-    pub const MOST_UNANSWERED: u64 = 6;
-    /// An answer to a call is noted if at least so many were without one: most calls then need one write less.
-    const WORTH_NOTING: u64 = 3;
-    /// A full gate that nobody passed for so long is full because LiveChat is silent, in ms.
-    pub const SILENCE_MS: u64 = 1_500;
-    /// While LiveChat is down, one call is sent so often, in ms: the time that it has for its answer.
-    pub const PROBE_EVERY_MS: u64 = 3_000;
-
-    /// The times between which a latest call lies that is too young for a probe; Unix time in ms. One that is later than
-    /// that is the work of a clock that is wrong.
-    pub fn no_probe_between_ms(now_ms: u64) -> (u64, u64) {
-        ((now_ms + 1).saturating_sub(Self::PROBE_EVERY_MS), now_ms + Self::PROBE_EVERY_MS)
-    }
-
-    fn word(self, now_ms: u64) -> Word {
-        let (earliest, latest) = Self::no_probe_between_ms(now_ms);
-        if self.unanswered < Self::MOST_UNANSWERED || !(earliest..=latest).contains(&self.last_sent_ms) {
-            return Word::Go;
-        }
-        match now_ms.saturating_sub(self.last_sent_ms) {
-            age_ms if age_ms < Self::SILENCE_MS => Word::Wait(Self::SILENCE_MS - age_ms),
-            age_ms => Word::Down(Self::PROBE_EVERY_MS - age_ms),
-        }
-    }
-}
+use tokio::time::{Instant, sleep};
 
 /// The breaker, as one function sees it.
 #[derive(Clone, Debug)]
@@ -85,91 +48,173 @@ pub struct Breaker {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// What this function has seen of a full gate.
+/// What this function has seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Memory {
-    /// Until when it is too early to look whether LiveChat is back.
+    /// Until when LiveChat is down and no probe is due.
     down_until: Option<Instant>,
-    /// Until when there may be room, but none is worth waiting for to who has something else.
-    full_until: Option<Instant>,
+    /// Until when a call that has a token to answer need not look.
+    no_room_until: Option<Instant>,
+    latency: Latency,
 }
 
 /// The right to send one call to LiveChat.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Permit {
-    unanswered: u64,
+pub enum Permit {
+    /// The gate was empty, or could not be read.
+    Free,
+    /// The call is counted in the gate.
+    Counted,
+    /// The call is a probe.
+    Probe,
+}
+
+/// Why a call may not be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// There is no room.
+    NoRoom,
+    /// LiveChat is down.
+    Down,
+}
+
+impl TurnedAway {
+    /// The failure of all calls that wait for this one's result, if it is theirs too.
+    pub fn failure(self) -> Option<Failure> {
+        (self == Self::Down).then(Breaker::down)
+    }
+}
+
+/// What an attempt to get an answer from LiveChat says about LiveChat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// It gave a token.
+    Token,
+    /// It gave another answer, be it an error.
+    Answer,
+    /// It gave no answer in all the time that it is due.
+    Silence,
+    /// Nothing: there was no connection, or too little time.
+    None,
 }
 
 impl Breaker {
-    /// The longest that a call waits for room.
-    pub const PATIENCE: Duration = Duration::from_secs(2);
-    /// How long the table may take to say how LiveChat is doing.
-    const LONGEST_LOOK: Duration = Duration::from_millis(500);
-    /// How often a waiting call looks, in ms.
+    /// The longest that a call waits for room: a slow LiveChat may need all of its time-out to make some.
+    pub const PATIENCE: Duration = Duration::from_secs(6);
+    /// How long the table may take to say how LiveChat is doing, or to count a call.
+    pub const LONGEST_LOOK: Duration = Duration::from_millis(500);
+    /// How often a waiting call looks, in ms: at first.
     const POLL_MS: std::ops::Range<u64> = 40..80;
+    /// How many times longer its pauses get at most.
+    const SLOWEST_POLL: f64 = 4.0;
+    /// How often a call tries to be counted, as the gate may change between a look and a write.
+    const MOST_TRIES: usize = 3;
 
     /// The breaker whose gate is in `store`.
     pub fn new(store: Store) -> Self {
         Self { store, memory: Arc::default() }
     }
 
-    /// This function has seen that LiveChat is down, and it is too early to look again.
+    /// This function has seen that LiveChat is down, and no probe is due.
     pub fn knows_it_is_down(&self) -> bool {
         is_ahead(self.memory().down_until)
     }
 
-    /// The same, or the gate was full a moment ago: who can do without LiveChat need not ask.
+    /// The same, or there was no room a moment ago: a call that has a token to answer need not ask.
     pub fn knows_no_room(&self) -> bool {
-        let Memory { down_until, full_until } = *self.memory();
-        is_ahead(down_until) || is_ahead(full_until)
+        let Memory { down_until, no_room_until, .. } = *self.memory();
+        is_ahead(down_until) || is_ahead(no_room_until)
     }
 
-    /// Waits for the right to send a call, no longer than `patience`.
+    /// How the gate stands; an empty one if the table does not say. Reads, and writes nothing.
+    pub async fn look(&self, deadline: Deadline) -> Gate {
+        match self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await {
+            Ok(gate) => gate,
+            Err(error) => unguarded(&error),
+        }
+    }
+
+    /// Asks for the right to send a call, to a gate that was `seen` a moment ago. Does not wait for room. While the gate is
+    /// empty, this costs no request.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] while LiveChat is down, and [`Failure::OutOfTime`] if there is no room and it is too early to
-    /// tell.
-    pub async fn admit(&self, patience: Duration, deadline: Deadline) -> Result<Permit, Failure> {
-        let wait_until = deadline.within(patience);
-        let mut seen = None;
-        loop {
-            let word = match seen {
-                None => Word::Go,
-                Some(gate) => Gate::word(gate, now_ms()),
+    /// [`TurnedAway`], if the call may not be sent now.
+    pub async fn enter(&self, mut seen: Gate, urgency: Urgency, deadline: Deadline) -> Result<Permit, TurnedAway> {
+        let within = deadline.within(Self::LONGEST_LOOK);
+        for _ in 0..Self::MOST_TRIES {
+            let (permit, admission) = match seen.decide(urgency, now_ms()) {
+                Decision::Send => return Ok(Permit::Free),
+                Decision::Count => (Permit::Counted, self.store.count_call(within).await),
+                Decision::Probe => (Permit::Probe, self.store.note_probe(within).await),
+                Decision::Wait(left_ms) => return Err(self.no_room_for(left_ms)),
+                Decision::Fail(left_ms) => return Err(self.down_for(left_ms)),
             };
-            match word {
-                Word::Go => match self.store.enter_gate(deadline.within(Self::LONGEST_LOOK)).await {
-                    Ok(Admission::Granted { unanswered }) => return Ok(Permit { unanswered }),
-                    Ok(Admission::Refused(gate)) => seen = Some(gate),
-                    Err(error) => return Ok(unguarded(&error)),
-                },
-                Word::Down(left_ms) => {
-                    self.memory().down_until = Some(Instant::now() + Duration::from_millis(left_ms));
-                    return Err(Self::down());
+            match admission {
+                Ok(Admission::Granted) => return Ok(permit),
+                Ok(Admission::Refused(gate)) => seen = gate,
+                Err(error) => {
+                    unguarded(&error);
+                    return Ok(Permit::Free);
                 }
-                Word::Wait(left_ms) if wait_until.left().is_zero() => {
-                    self.memory().full_until = Some(Instant::now() + Duration::from_millis(left_ms));
-                    return Err(Failure::OutOfTime);
-                }
-                Word::Wait(_) => {
-                    tokio::time::sleep(Duration::from_millis(fastrand::u64(Self::POLL_MS))).await;
-                    match self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await {
-                        Ok(gate) => seen = Some(gate),
-                        Err(error) => return Ok(unguarded(&error)),
-                    }
-                }
+            }
+        }
+        Err(TurnedAway::NoRoom)
+    }
+
+    /// Whether a gate that was `seen` a moment ago turns a call away. Costs no request, and gives no right to send it.
+    pub fn turns_away(&self, seen: Gate, urgency: Urgency) -> Option<TurnedAway> {
+        match seen.decide(urgency, now_ms()) {
+            Decision::Send | Decision::Count | Decision::Probe => None,
+            Decision::Wait(left_ms) => Some(self.no_room_for(left_ms)),
+            Decision::Fail(left_ms) => Some(self.down_for(left_ms)),
+        }
+    }
+
+    fn no_room_for(&self, left_ms: u64) -> TurnedAway {
+        self.memory().no_room_until = Some(Instant::now() + Duration::from_millis(left_ms));
+        TurnedAway::NoRoom
+    }
+
+    fn down_for(&self, left_ms: u64) -> TurnedAway {
+        self.memory().down_until = Some(Instant::now() + Duration::from_millis(left_ms));
+        TurnedAway::Down
+    }
+
+    /// Waits for room until `wait_until`, and takes it. The caller should hold no lease meanwhile.
+    ///
+    /// # Errors
+    /// [`Failure::Unavailable`] once LiveChat is down, or if there was no room in time.
+    pub async fn wait_for_room(&self, wait_until: Deadline, deadline: Deadline) -> Result<Permit, Failure> {
+        let mut pause = 1.0;
+        loop {
+            let poll = Duration::from_millis(fastrand::u64(Self::POLL_MS)).mul_f64(pause);
+            if wait_until.left() < poll {
+                return Err(Self::no_room());
+            }
+            sleep(poll).await;
+            pause = f64::min(pause * 1.2, Self::SLOWEST_POLL);
+            match self.enter(self.look(deadline).await, Urgency::Required, deadline).await {
+                Ok(permit) => return Ok(permit),
+                Err(TurnedAway::NoRoom) => {}
+                Err(TurnedAway::Down) => return Err(Self::down()),
             }
         }
     }
 
-    /// LiveChat answered the call that `permit` was for.
-    pub async fn answered(&self, permit: Permit, deadline: Deadline) {
-        if permit.unanswered >= Gate::WORTH_NOTING
-            && let Err(error) = self.store.empty_gate(deadline.within(Self::LONGEST_LOOK)).await
+    /// The call that `permit` was for is not sent.
+    pub async fn release(&self, permit: Permit, deadline: Deadline) {
+        if permit == Permit::Counted
+            && let Err(error) = self.store.uncount_call(deadline.within(Self::LONGEST_LOOK)).await
         {
-            tracing::warn!(cause = %error, "that LiveChat answers again could not be noted; the next answer will be");
+            tracing::warn!(cause = %error, "a call that was not sent counts until the next answer");
         }
+    }
+
+    /// Watches over what is sent with `permit`. What a caller can make up is no `evidence`: that LiveChat does not answer it does not
+    /// count.
+    pub fn watch(&self, permit: Permit, evidence: bool) -> Watch {
+        Watch { breaker: self.clone(), permit, evidence, is_late: false, report: None, sign: Sign::None }
     }
 
     /// The failure of a call that was not sent.
@@ -177,8 +222,100 @@ impl Breaker {
         Failure::Unavailable { cause: "not asked, as it does not answer".into() }
     }
 
+    /// The same, if LiveChat was slow to answer others.
+    pub fn no_room() -> Failure {
+        Failure::Unavailable { cause: "not asked, as too many calls are without an answer".into() }
+    }
+
+    /// Counts a call that is late, and says whether it is counted.
+    async fn report(self) -> bool {
+        let counted = self.store.count_late_call(Deadline::after(Self::LONGEST_LOOK)).await;
+        counted.unwrap_or_else(|error| {
+            tracing::warn!(cause = %error, "that LiveChat is late could not be noted");
+            false
+        })
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches over the attempts of one renewal at LiveChat, which follow one another.
+#[must_use]
+pub struct Watch {
+    breaker: Breaker,
+    permit: Permit,
+    evidence: bool,
+    /// An attempt was late, so that an answer is news to others.
+    is_late: bool,
+    /// A report that was still on its way when the attempt ended.
+    report: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+    /// Of the latest attempt.
+    sign: Sign,
+}
+
+impl Watch {
+    /// One attempt. Reports it when it is late, while it goes on: neither waits for the other.
+    pub async fn over<T>(&mut self, attempt: impl Future<Output = T>, sign: impl FnOnce(&T) -> Sign) -> T {
+        let began = Instant::now();
+        let mut attempt = pin!(attempt);
+        let late_after = self.breaker.memory().latency.late_after();
+        let answer = tokio::select! {
+            biased;
+            answer = &mut attempt => answer,
+            () = sleep(late_after), if !self.is_late => {
+                self.is_late = true;
+                // One that was counted before it was sent is not counted again.
+                if self.evidence && self.permit == Permit::Free {
+                    let mut report: Pin<Box<dyn Future<Output = bool> + Send>> = Box::pin(self.breaker.clone().report());
+                    tokio::select! {
+                        biased;
+                        answer = &mut attempt => {
+                            self.report = Some(report);
+                            answer
+                        }
+                        counted = &mut report => {
+                            self.reported(counted);
+                            attempt.await
+                        }
+                    }
+                } else {
+                    attempt.await
+                }
+            }
+        };
+        self.sign = sign(&answer);
+        if self.sign == Sign::Token {
+            self.breaker.memory().latency.note(began.elapsed());
+        }
+        answer
+    }
+
+    fn reported(&mut self, counted: bool) {
+        if counted {
+            self.permit = Permit::Counted;
+        }
+    }
+
+    /// After the last attempt: tells the others what it showed, if that is news. Usually it is none, and this does nothing.
+    pub async fn settle(mut self, deadline: Deadline) {
+        if let Some(report) = self.report.take() {
+            let counted = report.await;
+            self.reported(counted);
+        }
+        match self.sign {
+            Sign::Token | Sign::Answer => {
+                let is_news = self.permit != Permit::Free || (self.is_late && self.evidence);
+                if is_news
+                    && let Err(error) = self.breaker.store.empty_gate(deadline.within(Breaker::LONGEST_LOOK)).await
+                {
+                    tracing::warn!(cause = %error, "that LiveChat answers could not be noted; the next answer will be");
+                }
+            }
+            Sign::Silence if self.evidence => {}
+            Sign::Silence | Sign::None => self.breaker.release(self.permit, deadline).await,
+        }
     }
 }
 
@@ -186,46 +323,7 @@ fn is_ahead(until: Option<Instant>) -> bool {
     until.is_some_and(|until| Instant::now() < until)
 }
 
-fn unguarded(error: &Error) -> Permit {
+fn unguarded(error: &Error) -> Gate {
     tracing::warn!(cause = %error, "how LiveChat is doing could not be looked up; asking it all the same");
-    Permit { unanswered: 0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW_MS: u64 = 1_700_000_000_000;
-
-    fn full(age_ms: i64) -> Gate {
-        Gate { unanswered: Gate::MOST_UNANSWERED, last_sent_ms: NOW_MS.saturating_add_signed(-age_ms) }
-    }
-
-    #[test]
-    fn a_gate_with_room_lets_every_call_pass() {
-        let nearly = Gate { unanswered: Gate::MOST_UNANSWERED - 1, last_sent_ms: NOW_MS };
-        assert_eq!(nearly.word(NOW_MS), Word::Go);
-        assert_eq!(Gate::default().word(NOW_MS), Word::Go);
-    }
-
-    #[test]
-    fn a_full_gate_is_waited_at_until_it_is_plain_that_livechat_is_silent() {
-        assert_eq!(full(0).word(NOW_MS), Word::Wait(1_500));
-        assert_eq!(full(1_499).word(NOW_MS), Word::Wait(1));
-        assert_eq!(full(1_500).word(NOW_MS), Word::Down(1_500));
-        assert_eq!(full(2_999).word(NOW_MS), Word::Down(1));
-        assert_eq!(full(3_000).word(NOW_MS), Word::Go, "the probe");
-    }
-
-    #[test]
-    fn a_clock_that_is_ahead_keeps_nobody_out_for_long() {
-        assert_eq!(full(-2_000).word(NOW_MS), Word::Wait(1_500));
-        assert_eq!(full(-3_000).word(NOW_MS), Word::Wait(1_500));
-        assert_eq!(full(-3_001).word(NOW_MS), Word::Go);
-    }
-
-    #[test]
-    fn a_full_gate_is_always_worth_noting() {
-        const { assert!(Gate::WORTH_NOTING <= Gate::MOST_UNANSWERED) };
-    }
+    Gate::default()
 }

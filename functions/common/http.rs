@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use lambda_http::{
     Adapter, Body, LambdaEvent, Request, RequestExt, Response, Service,
     http::{
-        HeaderValue, Method,
+        HeaderValue, Method, StatusCode,
         header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     request::LambdaRequest,
@@ -269,7 +269,7 @@ fn problem(error: &Error, request_id: &str) -> Response<Body> {
     let mut response = json(&details, "application/problem+json");
     *response.status_mut() = status;
     if let Some(seconds) = error.retry_after_s() {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        response.headers_mut().insert(RETRY_AFTER, spread(status, seconds).into());
     }
     match error {
         Error::MethodNotAllowed => {
@@ -281,6 +281,15 @@ fn problem(error: &Error, request_id: &str) -> Response<Body> {
         _ => {}
     }
     response
+}
+
+/// The pages that were sent away in one second should not all come back in one: `Retry-After` is up to two seconds later than the
+/// earliest time that helps, by chance. LiveChat's refusal of one user ends when it says.
+fn spread(status: StatusCode, seconds: u32) -> u32 {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seconds.saturating_add(fastrand::u32(0..=2)),
+        _ => seconds,
+    }
 }
 
 fn json(body: &impl Serialize, content_type: &'static str) -> Response<Body> {

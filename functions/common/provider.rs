@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `getToken` | answers the stored token while it is usable, else *renews* | one read | – |
 //! | `getFreshToken` | answers a token that was issued after the call came | *renewal* | |
-//! | *renewal* | one call at a time for each subject | three writes, a group's four | one call |
+//! | *renewal* | one call at a time for each subject | two writes and a read, a group's three | one call |
 //! | `hasToken` | whether a live token is stored | one read | – |
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
 //! | `invalidate`, as a logout | the same with all groups, then revokes all tokens | one query; two writes for each group | one call for each token |
@@ -22,7 +22,7 @@ mod revocation;
 
 use crate::{
     accounts::Accounts,
-    breaker::Breaker,
+    breaker::{Breaker, Urgency},
     config::{self, Account, Common, Groups, LiveChat, OnIdentityChange, RenewalsPerMinute},
     error::Error,
     identity::{Issued, Record, Subject},
@@ -32,7 +32,6 @@ use crate::{
     time::now_ms,
 };
 use need::Need;
-use std::time::Duration;
 
 /// `hasToken`: whether a token has been acquired that is still alive.
 pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
@@ -131,7 +130,7 @@ impl Provider {
         let Some(stored) = issued(&record)? else {
             return match refused {
                 Some(error) => Err(error),
-                None => self.renew(call, Need::usable(None), Why::Miss, Breaker::PATIENCE, Some(&record)).await,
+                None => self.renew(call, Need::usable(None), Why::Miss, Urgency::Required, Some(&record)).await,
             };
         };
         let lifetime = stored.token.lifetime;
@@ -145,9 +144,8 @@ impl Provider {
             let despite = Source::StoredDespite(error.code());
             return if is_live { Ok(Reply::Token { issued: stored, source: despite }) } else { Err(error) };
         }
-        // Who has a token that lives waits for nobody.
-        let patience = if is_live { Duration::ZERO } else { Breaker::PATIENCE };
-        match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, patience, Some(&record)).await {
+        let urgency = if is_live { Urgency::Optional } else { Urgency::Required };
+        match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, urgency, Some(&record)).await {
             Err(error @ (Error::IdentityChanged | Error::GuestGone | Error::LoggedOut)) => Err(error),
             Err(error) => self.stored_despite(call, stored, error).await,
             renewed => renewed,
@@ -173,7 +171,7 @@ impl Provider {
     /// `getFreshToken`: a token that LiveChat issued after this call came, for the same customer.
     pub async fn get_fresh_token(&self, call: &Call) -> Result<Reply, Error> {
         self.accounts.check_group(call.subject.group)?;
-        let renewed = self.renew(call, Need::fresh(), Why::Request, Breaker::PATIENCE, None).await;
+        let renewed = self.renew(call, Need::fresh(), Why::Request, Urgency::Required, None).await;
         renewed.map_err(|error| self.for_group(call, error))
     }
 

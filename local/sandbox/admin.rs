@@ -6,6 +6,7 @@
 //! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
 //! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; with `"customer"`, each revocation ends all of the customer's |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls go wrong |
+//! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 does |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share does |
 //! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten: its cookies get a new one, with 200, or what the setting `forgotten` says |
 //! | `POST /sandbox/reset` | everything as at the start |
@@ -106,7 +107,7 @@ async fn plan(State(sandbox): State<Sandbox>, body: Bytes) -> Answer {
         sandbox.fail_share(share);
     } else {
         let planned: Planned = read(&body)?;
-        sandbox.fail(planned.fault, planned.times);
+        sandbox.state().faults.add(planned);
     }
     Ok(report(&sandbox))
 }

@@ -105,6 +105,9 @@ pub(super) struct Planned {
     pub(super) fault: Fault,
     #[serde(default = "once")]
     pub(super) times: u32,
+    /// It hits calls for this group only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<u64>,
 }
 
 fn once() -> u32 {
@@ -133,9 +136,9 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn add(&mut self, fault: Fault, times: u32) {
-        if times > 0 {
-            self.planned.push_back(Planned { fault, times });
+    pub(super) fn add(&mut self, planned: Planned) {
+        if planned.times > 0 {
+            self.planned.push_back(planned);
         }
     }
 
@@ -145,19 +148,21 @@ impl Pending {
         self.share = Some((share, rng)).filter(|(share, _)| share.per_mille > 0);
     }
 
-    /// The fault of the next call.
-    pub(super) fn next(&mut self) -> Option<Fault> {
-        let fault = self.next_planned().or_else(|| self.by_chance())?;
+    /// The fault of the next call, which is for this group.
+    pub(super) fn next(&mut self, group: Option<u64>) -> Option<Fault> {
+        let fault = self.next_planned(group).or_else(|| self.by_chance())?;
         *self.hits.entry(fault).or_default() += 1;
         Some(fault)
     }
 
-    fn next_planned(&mut self) -> Option<Fault> {
-        let planned = self.planned.front_mut()?;
+    fn next_planned(&mut self, group: Option<u64>) -> Option<Fault> {
+        let is_meant = |planned: &Planned| planned.group.is_none() || planned.group == group;
+        let at = self.planned.iter().position(is_meant)?;
+        let planned = self.planned.get_mut(at)?;
         let fault = planned.fault;
         planned.times -= 1;
         if planned.times == 0 {
-            self.planned.pop_front();
+            self.planned.remove(at);
         }
         Some(fault)
     }
@@ -185,14 +190,27 @@ impl Pending {
 mod tests {
     use super::*;
 
+    fn all(fault: Fault, times: u32) -> Planned {
+        Planned { fault, times, group: None }
+    }
+
     #[test]
     fn faults_come_in_order_and_end() {
         let mut pending = Pending::default();
-        pending.add(Fault::Html, 2);
-        pending.add(Fault::Empty, 0);
-        pending.add(Fault::Hang, 1);
-        let all: Vec<_> = std::iter::from_fn(|| pending.next()).collect();
+        pending.add(all(Fault::Html, 2));
+        pending.add(all(Fault::Empty, 0));
+        pending.add(all(Fault::Hang, 1));
+        let all: Vec<_> = std::iter::from_fn(|| pending.next(None)).collect();
         assert_eq!(all, [Fault::Html, Fault::Html, Fault::Hang]);
+    }
+
+    #[test]
+    fn a_fault_of_one_group_hits_no_other_call() {
+        let mut pending = Pending::default();
+        pending.add(Planned { group: Some(7), ..all(Fault::Html, 1) });
+        pending.add(all(Fault::Empty, 1));
+        assert_eq!([pending.next(Some(8)), pending.next(None)], [Some(Fault::Empty), None]);
+        assert_eq!([pending.next(Some(7)), pending.next(Some(7))], [Some(Fault::Html), None]);
     }
 
     #[test]
@@ -200,7 +218,7 @@ mod tests {
         let faults = |seed| {
             let mut pending = Pending::default();
             pending.set_share(Share { any_of: vec![Fault::Html, Fault::Empty], per_mille: 200, seed });
-            (0..1000).map(|_| pending.next()).collect::<Vec<_>>()
+            (0..1000).map(|_| pending.next(None)).collect::<Vec<_>>()
         };
         assert_eq!(faults(7), faults(7));
         assert_ne!(faults(7), faults(8));
@@ -214,10 +232,10 @@ mod tests {
     fn what_is_planned_comes_before_the_share_and_both_are_counted() {
         let mut pending = Pending::default();
         pending.set_share(Share { any_of: vec![Fault::Html], per_mille: 1000, seed: 0 });
-        pending.add(Fault::Hang, 1);
-        assert_eq!([pending.next(), pending.next()], [Some(Fault::Hang), Some(Fault::Html)]);
+        pending.add(all(Fault::Hang, 1));
+        assert_eq!([pending.next(None), pending.next(None)], [Some(Fault::Hang), Some(Fault::Html)]);
         pending.set_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
-        assert_eq!(pending.next(), None);
+        assert_eq!(pending.next(None), None);
         assert_eq!(pending.hits(), &HashMap::from([(Fault::Hang, 1), (Fault::Html, 1)]));
     }
 

@@ -27,6 +27,7 @@ use chat::Chats;
 use cip::time::now_ms;
 use cookie::time::OffsetDateTime;
 use customers::Customers;
+use fault::Planned;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -225,7 +226,12 @@ impl Sandbox {
 
     /// Makes the next `times` calls of the token endpoint go wrong in this way.
     pub fn fail(&self, fault: Fault, times: u32) {
-        self.state().faults.add(fault, times);
+        self.state().faults.add(Planned { fault, times, group: None });
+    }
+
+    /// The same of the next `times` calls for this group.
+    pub fn fail_group(&self, fault: Fault, times: u32, group: u64) {
+        self.state().faults.add(Planned { fault, times, group: Some(group) });
     }
 
     /// Makes a share of the calls of the token endpoint go wrong at random, from now on and in place of the share before.

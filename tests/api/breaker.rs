@@ -1,94 +1,280 @@
-//! LiveChat is down for everybody: who asks it, and who is spared.
+//! What a call does while the gate stands in each of its ways, and what LiveChat's answers do to the gate.
 
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cip::{breaker::Gate, time::now_ms};
+use cip::{
+    breaker::{Breaker, Gate, Urgency},
+    time::{Deadline, now_ms},
+};
 use local::sandbox::Fault;
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 const MOST: u64 = Gate::MOST_UNANSWERED;
 const DOWN: (u64, &str) = (503, "livechat_unavailable");
 
-/// New users until the breaker opens, and one more.
-async fn livechat_goes_down(world: &World) {
-    world.sandbox.fail(Fault::Http503, 1_000);
-    let calls = world.sandbox.calls().token;
-    for n in 0..=MOST {
-        assert_eq!(world.call(GetToken, &format!("victim-{n}")).await.problem(), (DOWN.0, DOWN.1.into()));
+impl World {
+    /// As if so many calls were without an answer, the latest of them counted `counted_ms_ago`. No probe is due for a
+    /// while, however slow this machine is: the latest one was sent as far ahead as a clock may be.
+    async fn calls_are_unanswered(&self, unanswered: u64, counted_ms_ago: u64) {
+        self.set_gate(unanswered, now_ms() + Gate::SKEW_MS - 100, now_ms() - counted_ms_ago).await;
     }
-    // An answer to one of the first two calls before may not have been noted.
-    let sent = world.sandbox.calls().token - calls;
-    assert!((MOST - 2..=MOST).contains(&sent), "{sent} were sent");
+
+    /// LiveChat swallows every call, and all functions could know.
+    async fn livechat_is_down(&self) {
+        self.sandbox.fail(Fault::Hang, 1_000);
+        self.calls_are_unanswered(MOST, Gate::TIME_OUT_MS).await;
+    }
+
+    /// The same, and it is time to find out whether it is back.
+    async fn a_probe_is_due(&self) {
+        self.set_gate(MOST, now_ms() - Gate::PROBE_EVERY_MS, now_ms() - Gate::TIME_OUT_MS).await;
+    }
+
+    async fn set_gate(&self, unanswered: u64, last_sent_ms: u64, last_counted_ms: u64) {
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let item = HashMap::from([
+            ("pk".to_owned(), AttributeValue::S("livechat".into())),
+            ("sk".to_owned(), AttributeValue::S("gate".into())),
+            ("unanswered".to_owned(), number(unanswered)),
+            ("lastSent".to_owned(), number(last_sent_ms)),
+            ("lastCounted".to_owned(), number(last_counted_ms)),
+        ]);
+        self.dynamodb.put_item().table_name(&self.table).set_item(Some(item)).send().await.expect("a change");
+    }
+
+    /// The gate's item; empty if there is none.
+    pub(crate) async fn gate(&self) -> HashMap<String, AttributeValue> {
+        let text = |text: &str| AttributeValue::S(text.into());
+        let request =
+            self.dynamodb.get_item().table_name(&self.table).key("pk", text("livechat")).key("sk", text("gate"));
+        request.consistent_read(true).send().await.expect("an answer of DynamoDB").item.unwrap_or_default()
+    }
+
+    /// How many calls are counted there.
+    pub(crate) async fn unanswered(&self) -> u64 {
+        let unanswered = self.gate().await.get("unanswered").and_then(|number| number.as_n().ok().cloned());
+        unanswered.map_or(0, |number| number.parse().expect("a number"))
+    }
+
+    /// Waits until so many are.
+    async fn until_unanswered(&self, calls: u64) {
+        let waits = async {
+            while self.unanswered().await != calls {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits).await.expect("it comes about");
+    }
+
+    /// Whether LiveChat took longer for a call than any that is not late, by the functions' own account.
+    fn was_ever_late(&self) -> bool {
+        self.call_lines(0).iter().any(|line| line["LiveChatTime"].as_f64().is_some_and(|ms| ms >= 100.0))
+    }
 }
 
-async fn gate(world: &World) -> HashMap<String, AttributeValue> {
-    let text = |text: &str| AttributeValue::S(text.into());
-    let answer = world
-        .dynamodb
-        .get_item()
-        .table_name(&world.table)
-        .key("pk", text("livechat"))
-        .key("sk", text("gate"))
-        .consistent_read(true)
-        .send()
-        .await;
-    answer.expect("an answer of DynamoDB").item.unwrap_or_default()
+#[tokio::test]
+async fn while_livechat_answers_as_usual_nothing_is_written() {
+    for _ in 0..10 {
+        let world = World::new().await;
+        for n in 0..10 {
+            for binary in [GetToken, GetFreshToken] {
+                world.call(binary, &format!("user-{n}")).await.token();
+            }
+        }
+        let gate = world.gate().await;
+        if !world.was_ever_late() {
+            assert_eq!(gate, HashMap::new());
+            return;
+        }
+    }
+    panic!("this machine is too slow to tell");
 }
 
-/// As if the latest call had been sent `at_ms`.
-async fn the_latest_call_was_sent(world: &World, at_ms: u64) {
-    let text = |text: &str| AttributeValue::S(text.into());
-    let change = world
-        .dynamodb
-        .update_item()
-        .table_name(&world.table)
-        .key("pk", text("livechat"))
-        .key("sk", text("gate"))
-        .update_expression("SET lastSent = :at")
-        .expression_attribute_values(":at", AttributeValue::N(at_ms.to_string()));
-    change.send().await.expect("a change");
+#[tokio::test]
+async fn nor_for_errors_that_come_at_once() {
+    let fast = [Fault::Http500, Fault::Http429, Fault::Html, Fault::OauthInvalidRequest, Fault::ResetBefore];
+    for _ in 0..10 {
+        let world = World::new().await;
+        for (n, fault) in fast.into_iter().enumerate() {
+            world.sandbox.fail(fault, 2);
+            for call in 0..2 {
+                assert!([502, 503].contains(&world.call(GetToken, &format!("user-{n}-{call}")).await.status()));
+            }
+        }
+        let gate = world.gate().await;
+        if !world.was_ever_late() {
+            assert_eq!((gate, world.sandbox.calls().token), (HashMap::new(), 10));
+            return;
+        }
+    }
+    panic!("this machine is too slow to tell");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_late_is_counted_until_it_is_answered() {
+    let world = World::new().await;
+    // None that a call takes as usual, and no time-out.
+    world.sandbox.set(|settings| settings.latency_ms = 2_000);
+    let function = world.spawn(GetToken).await;
+    let call = tokio::spawn(async move { function.call(GetToken, "alice").await });
+    world.until_unanswered(1).await;
+    assert_eq!(world.sandbox.customers(), 0, "it still waits");
+    call.await.expect("an answer").token();
+    assert_eq!(world.unanswered().await, 0);
+    assert_eq!(world.sandbox.calls().token, 1);
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_stays_counted() {
+    let world = World::new().await;
+    world.sandbox.fail(Fault::Hang, 1);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.unanswered().await, 1);
+    // Others are counted before they are sent, and any answer will do.
+    world.sandbox.fail(Fault::Http503, 1);
+    assert_eq!(world.call(GetToken, "bob").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.unanswered().await, 0);
+}
+
+#[tokio::test]
+async fn what_a_caller_can_make_up_is_no_evidence() {
+    let world = World::new().await;
+    world.sandbox.fail_group(Fault::Hang, 2, 7);
+    assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.gate().await, HashMap::new());
+    // It is counted with the others while they are, and not any longer.
+    world.calls_are_unanswered(2, 0).await;
+    assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.unanswered().await, 2);
+    world.call_group(GetToken, "alice", "7").await.token();
+    assert_eq!(world.unanswered().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_known_in_its_group_is() {
+    let world = World::new().await;
+    world.call_group(GetToken, "alice", "7").await.token();
+    world.sandbox.fail_group(Fault::Hang, 1, 7);
+    assert_eq!(world.call_group(GetFreshToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.unanswered().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_gate_is_waited_at_without_the_lease() {
+    let world = Arc::new(World::new().await.with("RENEWALS_PER_MINUTE", "1"));
+    world.calls_are_unanswered(MOST, 0).await;
+    let function = world.spawn(GetToken).await;
+    let call = tokio::spawn(async move { function.call(GetToken, "alice").await });
+    while !world.item("alice").await.contains_key("leaseOwner") || world.item("alice").await.contains_key("leaseUntil")
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.sandbox.calls().token, 0);
+    assert!(!world.item("alice").await.contains_key("failedRenewal"));
+    world.set_gate(MOST - 1, now_ms(), now_ms()).await;
+    assert_eq!(call.await.expect("an answer").source(), "fwd=miss");
+    assert_eq!(world.unanswered().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_it_turns_out_that_livechat_is_down_nobody_waits_any_longer() {
+    let world = World::new().await;
+    world.sandbox.fail(Fault::Hang, 1_000);
+    world.calls_are_unanswered(MOST, 0).await;
+    let function = world.spawn(GetToken).await;
+    assert_eq!(function.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    // One may have found a probe due.
+    assert!(world.sandbox.calls().token <= 1);
+}
+
+#[tokio::test]
+async fn what_was_given_room_and_is_not_sent_makes_room_for_another() {
+    let world = World::new().await;
+    let store = world.store();
+    let deadline = || Deadline::after(Duration::from_secs(5));
+    world.calls_are_unanswered(2, 0).await;
+    let breaker = Breaker::new(store);
+    let gate = breaker.look(deadline()).await;
+    let permit = breaker.enter(gate, Urgency::Required, deadline()).await.expect("there is room");
+    assert_eq!(world.unanswered().await, 3);
+    breaker.release(permit, deadline()).await;
+    assert_eq!(world.unanswered().await, 2);
+}
+
+#[tokio::test]
+async fn the_last_place_is_given_once() {
+    let world = World::new().await;
+    world.calls_are_unanswered(MOST - 1, 0).await;
+    assert_eq!(tries_that_pass(&world, Urgency::Required).await, 1);
+    world.a_probe_is_due().await;
+    assert_eq!(tries_that_pass(&world, Urgency::Optional).await, 1);
+}
+
+/// How many of ten at once may be sent.
+async fn tries_that_pass(world: &World, urgency: Urgency) -> usize {
+    let deadline = Deadline::after(Duration::from_secs(20));
+    let mut tries = JoinSet::new();
+    for _ in 0..10 {
+        let breaker = Breaker::new(world.store());
+        let gate = breaker.look(deadline).await;
+        tries.spawn(async move { breaker.enter(gate, urgency, deadline).await.is_ok() });
+    }
+    tries.join_all().await.into_iter().filter(|passes| *passes).count()
 }
 
 #[tokio::test]
 async fn while_livechat_is_down_calls_fail_at_once() {
     let world = World::new().await;
-    livechat_goes_down(&world).await;
-    let other_process = world.spawn(GetFreshToken).await;
-    the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
-    let (calls, began_ms) = (world.sandbox.calls().token, now_ms());
-    assert_eq!(other_process.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
-    assert_eq!(other_process.call(GetFreshToken, "later").await.problem(), (DOWN.0, DOWN.1.into()));
-    assert!(world.item("later").await.is_empty(), "what a process knows costs no request");
+    world.livechat_is_down().await;
+    let function = world.spawn(GetFreshToken).await;
+    let began_ms = now_ms();
+    assert_eq!(function.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert!(!world.item("late").await.contains_key("leaseUntil"), "the lease is given back");
+    assert!(world.item("late").await.contains_key("failedRenewal"), "and those who wait are told");
+    assert_eq!(function.call(GetFreshToken, "later").await.problem(), (DOWN.0, DOWN.1.into()));
+    if now_ms() - began_ms < Gate::PROBE_EVERY_MS {
+        assert!(world.item("later").await.is_empty(), "what a process knows costs no request");
+    }
     for n in 0..5 {
         assert_eq!(world.call(GetToken, &format!("late-{n}")).await.problem(), (DOWN.0, DOWN.1.into()));
-        assert_eq!(other_process.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
     }
     // None, but for each time that it takes this machine so long that a probe is due.
-    let due = (now_ms() - began_ms + Gate::SILENCE_MS) / Gate::PROBE_EVERY_MS;
-    assert!(world.sandbox.calls().token - calls <= due);
+    assert!(world.sandbox.calls().token <= (now_ms() - began_ms) / Gate::PROBE_EVERY_MS);
 }
 
 #[tokio::test]
 async fn what_is_stored_is_answered_and_not_tried_to_renew() {
-    let world = World::new().await;
-    let token = world.call(GetToken, "alice").await.access_token();
-    world.age_token("alice", Duration::from_hours(7)).await;
-    let new_process = world.spawn(GetToken).await;
-    livechat_goes_down(&world).await;
-    let version = world.item("alice").await["version"].clone();
-    let calls = world.sandbox.calls().token;
-    for _ in 0..5 {
-        let stored = world.call(GetToken, "alice").await;
-        assert_eq!((stored.access_token(), stored.source()), (token.clone(), "hit; detail=livechat-unavailable"));
+    for unanswered in [1, MOST] {
+        let world = World::new().await;
+        let mut tokens = HashMap::new();
+        for user in ["alice", "bob"] {
+            tokens.insert(user, world.call(GetToken, user).await.access_token());
+            world.age_token(user, Duration::from_hours(7)).await;
+        }
+        let function = world.spawn(GetToken).await;
+        let calls = world.sandbox.calls().token;
+        world.calls_are_unanswered(unanswered, Gate::TIME_OUT_MS).await;
+        let began_ms = now_ms();
+        // A process that knows of nothing yet looks once, and gives the lease back.
+        let stored = function.call(GetToken, "alice").await;
+        assert_eq!(
+            (stored.access_token(), stored.source()),
+            (tokens["alice"].clone(), "hit; detail=livechat-unavailable")
+        );
+        let item = world.item("alice").await;
+        assert!(!item.contains_key("leaseUntil"));
+        let version = world.item("bob").await["version"].clone();
+        let stored = function.call(GetToken, "bob").await;
+        if now_ms() - began_ms < Gate::PROBE_EVERY_MS {
+            assert_eq!(
+                (stored.access_token(), stored.source()),
+                (tokens["bob"].clone(), "hit; detail=livechat-unavailable")
+            );
+            assert_eq!(world.item("bob").await["version"], version, "one look was enough");
+            assert_eq!(world.sandbox.calls().token, calls);
+        }
     }
-    assert_eq!(world.sandbox.calls().token, calls);
-    assert_eq!(world.item("alice").await["version"], version, "nothing was written either");
-    // A process that knows of nothing yet looks once, and gives the lease back.
-    the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
-    assert_eq!(new_process.call(GetToken, "alice").await.source(), "hit; detail=livechat-unavailable");
-    assert!(!world.item("alice").await.contains_key("leaseUntil"));
-    assert_eq!(world.sandbox.calls().token, calls);
 }
 
 #[tokio::test]
@@ -96,72 +282,140 @@ async fn a_token_that_is_over_is_not_answered_for_want_of_another() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.age_token("alice", Duration::from_hours(8)).await;
-    livechat_goes_down(&world).await;
+    world.livechat_is_down().await;
     assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
 }
 
 #[tokio::test]
-async fn while_it_is_not_yet_plain_who_has_a_token_is_not_kept_and_tries_once() {
-    let world = World::new().await;
-    for user in ["alice", "bob"] {
-        world.call(GetToken, user).await.token();
-        world.age_token(user, Duration::from_hours(7)).await;
-    }
-    livechat_goes_down(&world).await;
-    // Far ahead within what a clock may be: full since a moment ago, however slow this machine is.
-    let a_moment_ago = || the_latest_call_was_sent(&world, now_ms() + 2_000);
-    let function = world.spawn(GetToken).await;
-    a_moment_ago().await;
-    assert_eq!(function.call(GetToken, "alice").await.source(), "hit; detail=livechat-unavailable");
-    let version = world.item("bob").await["version"].clone();
-    assert_eq!(function.call(GetToken, "bob").await.source(), "hit; detail=livechat-unavailable");
-    assert_eq!(world.item("bob").await["version"], version, "one look was enough");
-    // It is not known to be down, though: who has nothing else still tries.
-    world.sandbox.reset();
-    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
-    function.call(GetToken, "carol").await.token();
-}
-
-#[tokio::test]
 async fn one_call_finds_out_that_livechat_is_back_and_then_all_go() {
-    let world = World::new().await;
-    livechat_goes_down(&world).await;
-    world.sandbox.reset();
-    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
-    let probe = world.spawn(GetToken).await;
-    probe.call(GetToken, "alice").await.token();
-    assert!(!gate(&world).await.contains_key("unanswered"));
-    let other = world.spawn(GetToken).await;
-    for n in 0..=MOST {
-        other.call(GetToken, &format!("victim-{n}")).await.token();
+    for who in ["somebody new", "somebody known"] {
+        let world = World::new().await;
+        world.call(GetToken, "somebody known").await.token();
+        world.age_token("somebody known", Duration::from_hours(7)).await;
+        world.a_probe_is_due().await;
+        world.spawn(GetToken).await.call(GetToken, who).await.token();
+        assert_eq!(world.unanswered().await, 0, "{who}");
+        let other = world.spawn(GetToken).await;
+        for n in 0..=MOST {
+            other.call(GetToken, &format!("victim-{n}")).await.token();
+        }
     }
 }
 
 #[tokio::test]
 async fn a_probe_in_vain_keeps_the_others_waiting() {
     let world = World::new().await;
-    livechat_goes_down(&world).await;
+    world.sandbox.fail(Fault::Hang, 1_000);
     let mut functions = Vec::new();
     for _ in 0..3 {
         functions.push(world.spawn(GetToken).await);
     }
-    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
-    let (calls, began_ms) = (world.sandbox.calls().token, now_ms());
-    for function in functions {
-        assert_eq!(function.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    world.a_probe_is_due().await;
+    let began_ms = now_ms();
+    let mut calls = JoinSet::new();
+    for (n, function) in functions.into_iter().enumerate() {
+        calls.spawn(async move { function.call(GetToken, &format!("user-{n}")).await });
+    }
+    for answer in calls.join_all().await {
+        assert_eq!(answer.problem(), (DOWN.0, DOWN.1.into()));
     }
     // One, and one more for each time that it takes this machine so long that another one is due.
     let due = 1 + (now_ms() - began_ms) / Gate::PROBE_EVERY_MS;
-    assert!((1..=due).contains(&(world.sandbox.calls().token - calls)));
+    assert!((1..=due).contains(&world.sandbox.calls().token));
+    assert_eq!(world.unanswered().await, MOST, "a probe adds nothing");
 }
 
 #[tokio::test]
 async fn a_gate_of_a_clock_that_was_wrong_keeps_nobody_out() {
     let world = World::new().await;
-    livechat_goes_down(&world).await;
+    let year_ms = 31_536_000_000;
+    for (at_ms, user) in [(now_ms() + year_ms, "alice"), (now_ms() - year_ms, "bob")] {
+        world.set_gate(MOST, at_ms, at_ms).await;
+        world.spawn(GetToken).await.call(GetToken, user).await.token();
+    }
+    // And a call that is late begins anew.
+    world.sandbox.fail(Fault::Hang, 1);
+    assert_eq!(world.call(GetToken, "carol").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.unanswered().await, 1);
+}
+
+#[tokio::test]
+async fn a_gate_of_the_version_before_keeps_nobody_out() {
+    let world = World::new().await;
+    let text = |text: &str| AttributeValue::S(text.into());
+    let change =
+        world.dynamodb.update_item().table_name(&world.table).key("pk", text("livechat")).key("sk", text("gate"));
+    let change = change.update_expression("SET unanswered = :most, lastSent = :at");
+    let change = change.expression_attribute_values(":most", AttributeValue::N(MOST.to_string()));
+    let at_ms = now_ms() - Gate::TIME_OUT_MS;
+    change.expression_attribute_values(":at", AttributeValue::N(at_ms.to_string())).send().await.expect("a change");
+    world.call(GetToken, "alice").await.token();
+    assert_eq!(world.unanswered().await, 0);
+}
+
+#[tokio::test]
+async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
+    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
+    world.call(GetFreshToken, "alice").await.token();
+    for _ in 0..3 {
+        let function = world.spawn(GetFreshToken).await;
+        world.livechat_is_down().await;
+        assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    }
     world.sandbox.reset();
-    the_latest_call_was_sent(&world, now_ms() + 31_536_000_000).await;
-    world.spawn(GetToken).await.call(GetToken, "alice").await.token();
+    world.a_probe_is_due().await;
+    let function = world.spawn(GetFreshToken).await;
+    function.call(GetFreshToken, "alice").await.token();
+    assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (429, "rate_limited".into()));
+}
+
+#[tokio::test]
+async fn nor_as_one_of_a_users_groups() {
+    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
+    let minute = now_ms() / 60_000;
+    world.call_group(GetFreshToken, "alice", "3").await.token();
+    for _ in 0..3 {
+        let function = world.spawn(GetFreshToken).await;
+        world.livechat_is_down().await;
+        let answer = function.send(&http_api(GetFreshToken, "alice", "group=3")).await;
+        assert_eq!(answer.problem(), (DOWN.0, DOWN.1.into()));
+    }
+    assert_eq!(world.renewals_in_groups("alice", minute).await, 1);
+    world.sandbox.reset();
+    world.a_probe_is_due().await;
+    world.spawn(GetFreshToken).await.send(&http_api(GetFreshToken, "alice", "group=4")).await.token();
+}
+
+/// One caller's requests for a group, which LiveChat meets with `fault`, beside 30 first visits.
+async fn one_caller_beside_others(fault: Fault) {
+    const OTHERS: usize = 30;
+    const GROUP: u64 = 4_000_000_000;
+    let world = World::new().await.with("RENEWALS_PER_MINUTE", "10").with("RUST_LOG", "info");
+    world.sandbox.fail_group(fault, 1_000, GROUP);
+    let mut odd = Vec::new();
+    for _ in 0..4 {
+        odd.push(world.spawn(GetToken).await);
+    }
+    let function = world.spawn(GetToken).await;
+    let mut callers = JoinSet::new();
+    for odd in odd {
+        callers.spawn(async move {
+            for _ in 0..10 {
+                odd.send(&http_api(GetToken, "odd", &format!("group={GROUP}"))).await;
+            }
+        });
+    }
+    for n in 0..OTHERS {
+        function.call(GetToken, &format!("user-{n}")).await.token();
+    }
+    callers.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_callers_odd_requests_are_no_outage_for_others() {
+    for fault in [Fault::Http503, Fault::Html, Fault::Hang] {
+        one_caller_beside_others(fault).await;
+    }
 }
 
 #[tokio::test]
@@ -184,46 +438,10 @@ async fn failures_among_good_answers_are_no_outage() {
     }
 }
 
-#[tokio::test]
-async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
-    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
-    world.call(GetFreshToken, "alice").await.token();
-    livechat_goes_down(&world).await;
-    for _ in 0..3 {
-        let function = world.spawn(GetFreshToken).await;
-        // Long enough ago for silence, and as long as can be until it is time for a probe.
-        the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
-        assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
-    }
-    world.sandbox.reset();
-    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
-    let function = world.spawn(GetFreshToken).await;
-    function.call(GetFreshToken, "alice").await.token();
-    assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (429, "rate_limited".into()));
-}
-
-#[tokio::test]
-async fn nor_as_one_of_a_users_groups() {
-    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
-    let minute = now_ms() / 60_000;
-    world.call_group(GetFreshToken, "alice", "3").await.token();
-    livechat_goes_down(&world).await;
-    for _ in 0..3 {
-        let function = world.spawn(GetFreshToken).await;
-        the_latest_call_was_sent(&world, now_ms() - Gate::SILENCE_MS).await;
-        let answer = function.send(&http_api(GetFreshToken, "alice", "group=3")).await;
-        assert_eq!(answer.problem(), (DOWN.0, DOWN.1.into()));
-    }
-    assert_eq!(world.renewals_in_groups("alice", minute).await, 1);
-    world.sandbox.reset();
-    the_latest_call_was_sent(&world, now_ms() - Gate::PROBE_EVERY_MS).await;
-    world.spawn(GetFreshToken).await.send(&http_api(GetFreshToken, "alice", "group=4")).await.token();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn many_new_users_at_once_are_no_outage() {
     let world = World::new().await.with("RUST_LOG", "info");
-    // Long enough for all of them to be there at once, and shorter than what counts as silence.
+    // Long enough for all of them to be there at once, and to be late.
     world.sandbox.set(|settings| settings.latency_ms = 500);
     let mut functions = Vec::new();
     for _ in 0..2 * MOST {

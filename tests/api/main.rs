@@ -22,6 +22,7 @@ mod refusals;
 mod revocation;
 mod sample_faults;
 mod sandbox;
+mod slow;
 mod start;
 mod store;
 mod store_down;

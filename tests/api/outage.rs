@@ -20,7 +20,7 @@ const LARGEST_FLEET: usize = 32;
 
 /// Functions as Lambda keeps them: an idle process takes the call, or else a new one is started for it.
 #[derive(Clone)]
-struct Fleet {
+pub(crate) struct Fleet {
     world: Arc<World>,
     binary: Binary,
     idle: Arc<Mutex<Vec<Function>>>,
@@ -29,8 +29,9 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn new(world: &Arc<World>, binary: Binary, warm: usize) -> Self {
-        let room = Arc::new(Semaphore::new(LARGEST_FLEET));
+    /// At most `largest` processes, of which so many are `warm`.
+    pub(crate) async fn new(world: &Arc<World>, binary: Binary, warm: usize, largest: usize) -> Self {
+        let room = Arc::new(Semaphore::new(largest));
         let fleet = Self { world: world.clone(), binary, idle: Arc::default(), room };
         for _ in 0..warm {
             fleet.idle.lock().await.push(world.spawn(binary).await);
@@ -38,7 +39,7 @@ impl Fleet {
         fleet
     }
 
-    async fn call(&self, user: &str) -> (Answer, Duration) {
+    pub(crate) async fn call(&self, user: &str) -> (Answer, Duration) {
         let started = Instant::now();
         let _room = self.room.acquire().await.expect("it is never closed");
         let idle = self.idle.lock().await.pop();
@@ -52,32 +53,32 @@ impl Fleet {
         (answer, took)
     }
 
-    /// Calls for one user after the other at a steady rate, whatever became of the calls before.
-    async fn load(&self, calls: u32, every: Duration) -> Vec<(Answer, Duration)> {
+    /// Calls for one of so many `users` after the other at a steady rate, whatever became of the calls before.
+    pub(crate) async fn load(&self, users: usize, calls: u32, every: Duration) -> Vec<(Answer, Duration)> {
         let mut beat = interval(every);
         let mut running = JoinSet::new();
         for n in 0..calls {
             beat.tick().await;
             let fleet = self.clone();
-            running.spawn(async move { fleet.call(&user(n as usize % USERS)).await });
+            running.spawn(async move { fleet.call(&user(n as usize % users)).await });
         }
         running.join_all().await
     }
 }
 
-fn user(n: usize) -> String {
+pub(crate) fn user(n: usize) -> String {
     format!("user-{n}")
 }
 
 /// The median, and the longest of the best nine in ten.
-fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
+pub(crate) fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
     times.sort_unstable_by(|a, b| a.partial_cmp(b).expect("times are numbers"));
     (times[times.len() / 2], times[times.len() * 9 / 10])
 }
 
 /// How long the functions took by their own account for what they logged from line `from` on, in ms: without the wait for
 /// a free one, which is the test's own, as all of Lambda and DynamoDB is on this machine.
-fn durations_ms(world: &World, from: usize) -> Vec<f64> {
+pub(crate) fn durations_ms(world: &World, from: usize) -> Vec<f64> {
     world.call_lines(from).iter().filter_map(|line| line["Duration"].as_f64()).collect()
 }
 
@@ -91,7 +92,7 @@ async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
     let world = World::new().await.with("RUST_LOG", "info");
     let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
     let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
-    let fleet = Fleet::new(&world, GetToken, 8).await;
+    let fleet = Fleet::new(&world, GetToken, 8, LARGEST_FLEET).await;
     for n in 0..USERS {
         fleet.call(&user(n)).await.0.token();
         // Every token is due to be renewed, and lives for an hour yet: the worst case.
@@ -102,7 +103,7 @@ async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
     let logged = world.said().lines().count();
     livechat.set(Mode::BlackHole);
     livechat.forget_most();
-    let during = fleet.load(seconds * per_second, every).await;
+    let during = fleet.load(USERS, seconds * per_second, every).await;
     let most_waiting = livechat.most_waiting();
     let processes = fleet.idle.lock().await.len();
     assert_eq!(world.sandbox.calls().token, asked);

@@ -159,7 +159,7 @@ fn hold(protocol: &Protocol, state: &mut State, index: usize, need: Need, fallba
     caller.phase = Phase::Holding(Holding { need, fallback, seq, owner, until, known, former, due, step, limit });
 }
 
-/// `Provider::ask` between `Breaker::admit` and `grant`.
+/// `Provider::ask` between `Breaker::enter` and `grant`.
 fn admit(protocol: &Protocol, state: &mut State, index: usize) -> Option<()> {
     let clock = Clock::of(protocol)?;
     let caller = &mut state.callers[index];

@@ -8,8 +8,6 @@ use std::time::Duration;
 const NOW_MS: u64 = 1_000_000;
 /// From this age on it makes no difference how much longer a write was held up.
 const OLDEST: Duration = Duration::from_secs(15);
-/// What the looks at the gate can add to the breaker's patience.
-const LOOKS: Duration = Duration::from_secs(1);
 
 /// How long things take, in ticks. Where a limit is no whole number of ticks, the next longer one.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +38,9 @@ impl Clock {
         self.ticks(Store::LONGEST_WRITE)
     }
 
-    /// The longest that a holder waits for the breaker.
+    /// The longest that a holder waits for the breaker: for room it waits without the lease.
     pub(crate) fn longest_admission(self) -> i16 {
-        self.ticks(Breaker::PATIENCE + LOOKS)
+        self.ticks(Breaker::LONGEST_LOOK)
     }
 
     /// The end of a lease that is taken with a write whose time is `ahead` of the true time.

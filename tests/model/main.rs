@@ -24,7 +24,7 @@
 //! | `Take` | `Provider::renew`: `Store::take_lease` | `NOT #until BETWEEN :now AND :latest`, `#owner <> :owner`, `#t.#tseq <= :seen` |
 //! | – its answer was lost, and it is sent again | the SDK's retries; `Store::take_lease`, its last lines | `lease.owner == owner` |
 //! | `Look`, and the end of a `Take` that was refused | `Provider::wait`, `met_by` | `record.held(now_ms)`, `need.found_taken(seq)`, `need.takes_token(…)`, `need.takes_failure(…)`, `need.pass_over(…)` |
-//! | `Admit` | `Provider::ask`, after `Breaker::admit` | `lease.safe_for_ms(now_ms())` less `Store::LONGEST_WRITE`, `Accounts::LONGEST`; `ask_by.left() < Accounts::SHORTEST_ATTEMPT` |
+//! | `Admit` | `Provider::ask`, after `Breaker::enter` | `lease.safe_for_ms(now_ms())` less `Store::LONGEST_WRITE`, `Accounts::LONGEST`; `ask_by.left() < Accounts::SHORTEST_ATTEMPT` |
 //! | `Ask` | `Provider::grant`: `Accounts::token`, `token_at_once` | `grant.entity_id == known.entity_id`; `OnIdentityChange::Reject` |
 //! | – its answer is lost | `Accounts::token` | `miss.may_try_again(known.is_some())` |
 //! | – for a new customer in place of a lost one | `Provider::grant`: `Err(Miss::IdentityLost)`, twice | `deadline.left() < Accounts::SHORTEST_ATTEMPT` |

@@ -406,7 +406,7 @@ pub(crate) struct Holding {
 /// What a holder is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
-    /// In `Breaker::admit`. (Timed. Else it is a part of the time until LiveChat gets the request.)
+    /// In `Breaker::enter`. (Timed. Else it is a part of the time until LiveChat gets the request.)
     Admit,
     /// Its request is under way.
     Ask(Attempt),

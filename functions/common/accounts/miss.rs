@@ -1,7 +1,7 @@
 //! The ways in which asking LiveChat can fail, and which of them may be tried again.
 
 use super::answer::{IDENTITY_LOST, UNEXPLAINED};
-use crate::error::Failure;
+use crate::{breaker::Sign, error::Failure};
 
 /// Why an attempt gave no token.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +43,17 @@ impl Miss {
             Self::Unsent("the request cannot be built".into())
         } else {
             Self::Lost("the connection broke before the answer was complete".into())
+        }
+    }
+
+    /// What it says about LiveChat: that it is there, unless it never said so.
+    pub(super) fn sign(&self) -> Sign {
+        match self {
+            Self::TimedOut => Sign::Silence,
+            Self::Unsent(_) | Self::Lost(_) | Self::CutShort => Sign::None,
+            Self::Down(_) | Self::Throttled | Self::Rejected { .. } | Self::IdentityLost | Self::Nonsense(_) => {
+                Sign::Answer
+            }
         }
     }
 

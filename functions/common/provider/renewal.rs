@@ -18,7 +18,8 @@
 //! Three checks can stop a renewal before LiveChat is called: the subject's [quota](Quota) and LiveChat's last [refusal](Refusal),
 //! both of which are part of taking the lease (for a group there is one more quota, in `store/groups.rs`), and the
 //! [breaker](crate::breaker), which knows from all other calls that LiveChat is down. `getToken` then returns the stored token for
-//! as long as it lives.
+//! as long as it lives. While LiveChat is slow, the breaker may have no room: the call gives its lease back, waits for room, and takes
+//! the lease again.
 //!
 //! A refusal is stored by the write that ends the lease, and applies for one minute, after further ones for up to five. It is of the
 //! settings that LiveChat was called with: a deployment with others calls LiveChat at once.
@@ -26,7 +27,7 @@
 use super::{Provider, adoption::Adoption, need::Need, revocation};
 use crate::{
     accounts::{Accounts, Grant, Miss},
-    breaker::Breaker,
+    breaker::{Breaker, Gate, Permit, Urgency, Watch},
     config::OnIdentityChange,
     error::{Error, Failure},
     identity::{FailedRenewal, Group, Identity, Issued, Lease, Quota, Record, Refusal, Subject, Token},
@@ -37,6 +38,16 @@ use crate::{
 };
 use std::time::Duration;
 
+/// What came of a renewal under a lease.
+enum Asked {
+    /// LiveChat gave a token, which is stored.
+    Issued(Issued),
+    /// The lease was lost meanwhile.
+    LeaseLost,
+    /// The breaker had no room, and the lease is given back.
+    NoRoom,
+}
+
 impl Provider {
     /// How often a waiting call looks again: at first every 30 to 60 ms, later less often.
     const POLL: std::ops::Range<u64> = 30..60;
@@ -45,20 +56,39 @@ impl Provider {
     /// What is kept back from asking LiveChat, for storing what it answers.
     const STORE_RESERVE: Duration = Duration::from_millis(500);
 
-    /// A token that meets `need`. If the breaker's gate is full, waits no longer than `patience` for room. `seen` is the record that the
-    /// call has read, if it has: a logout since then ends the call.
+    /// A token that meets `need`. If the breaker has no room for the call, a [required](Urgency::Required) one waits for it. `seen` is the
+    /// record that the call has read, if it has: a logout since then ends the call.
     pub(super) async fn renew(
+        &self,
+        call: &Call,
+        need: Need,
+        why: Why,
+        urgency: Urgency,
+        seen: Option<&Record>,
+    ) -> Result<Reply, Error> {
+        // One that was waited for and is not used yet.
+        let mut permit = None;
+        let result = self.renew_with(call, need, why, urgency, seen, &mut permit).await;
+        if let Some(unused) = permit {
+            self.breaker.release(unused, call.deadline).await;
+        }
+        result
+    }
+
+    async fn renew_with(
         &self,
         call: &Call,
         mut need: Need,
         why: Why,
-        patience: Duration,
+        urgency: Urgency,
         seen: Option<&Record>,
+        permit: &mut Option<Permit>,
     ) -> Result<Reply, Error> {
         let (subject, deadline) = (&call.subject, call.deadline);
+        let wait_until = deadline.minus(Self::SHORTEST_RENEWAL).within(Breaker::PATIENCE);
         let mut logged_out_seq = seen.map(|record| record.logged_out_seq);
         loop {
-            if self.breaker.knows_it_is_down() {
+            if permit.is_none() && self.breaker.knows_it_is_down() {
                 return Err(down());
             }
             if deadline.left() < Self::SHORTEST_RENEWAL {
@@ -74,14 +104,22 @@ impl Provider {
                         return Err(Error::LoggedOut);
                     }
                     // On the heap: it is large, and most calls never come here.
-                    let asked = Box::pin(self.ask(call, &lease, record, patience));
-                    if let Some(issued) = asked.await? {
-                        return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: false } });
+                    let asked = Box::pin(self.ask(call, &lease, record, urgency, permit));
+                    match asked.await? {
+                        Asked::Issued(issued) => {
+                            return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: false } });
+                        }
+                        // The lease lapsed and somebody else took it, after this call came: their result serves.
+                        Asked::LeaseLost => need.found_taken(lease.seq),
+                        Asked::NoRoom if urgency == Urgency::Optional => return Err(Breaker::no_room().into()),
+                        // Without the lease: a wait could outlast it.
+                        Asked::NoRoom => *permit = Some(self.breaker.wait_for_room(wait_until, deadline).await?),
                     }
-                    // The lease lapsed and somebody else took it, after this call came: their result serves.
-                    need.found_taken(lease.seq);
                 }
                 Taken::Refused(record) => {
+                    if let Some(unused) = permit.take() {
+                        self.breaker.release(unused, deadline).await;
+                    }
                     let since = *logged_out_seq.get_or_insert(record.logged_out_seq);
                     if let Some(result) = self.wait(subject, &mut need, record, since, deadline).await? {
                         let issued = result?;
@@ -92,14 +130,15 @@ impl Provider {
         }
     }
 
-    /// Asks LiveChat under `lease`, and stores what it answers. `None` if the lease was lost meanwhile.
+    /// Asks LiveChat under `lease`, and stores what it answers: with the `permit`, or else with one of the breaker's.
     async fn ask(
         &self,
         call: &Call,
         lease: &Lease,
         mut record: Record,
-        patience: Duration,
-    ) -> Result<Option<Issued>, Error> {
+        urgency: Urgency,
+        permit: &mut Option<Permit>,
+    ) -> Result<Asked, Error> {
         let (subject, deadline) = (&call.subject, call.deadline);
         let began_ms = now_ms();
         let mut bookkeeping = uncounted(&record, began_ms);
@@ -107,6 +146,14 @@ impl Provider {
             let give_up = self.give_up(subject, lease, failure, None, bookkeeping, deadline);
             tokio::join!(give_up, self.uncount_in_groups(subject, began_ms, deadline));
         };
+        // First, as it is one read and the rest are writes.
+        let gate = if permit.is_none() { self.breaker.look(deadline).await } else { Gate::default() };
+        if permit.is_none()
+            && let Some(turned_away) = self.breaker.turns_away(gate, urgency)
+        {
+            self.give_up(subject, lease, turned_away.failure().as_ref(), None, &bookkeeping, deadline).await;
+            return turned_away.failure().map_or(Ok(Asked::NoRoom), |failure| Err(failure.into()));
+        }
         if let Err(error) = self.count_in_groups(subject, began_ms, deadline).await {
             self.give_up(subject, lease, None, None, &bookkeeping, deadline).await;
             return Err(error);
@@ -115,7 +162,7 @@ impl Provider {
             && let Some(guest) = &call.was_guest
         {
             match self.adopt(call, lease, guest).await {
-                Ok(Adoption::LeaseLost) => return Ok(None),
+                Ok(Adoption::LeaseLost) => return Ok(Asked::LeaseLost),
                 Ok(Adoption::Done(identity, outstanding)) => {
                     record.identity = Some(identity);
                     record.outstanding = outstanding;
@@ -127,23 +174,27 @@ impl Provider {
                 }
             }
         }
-        let permit = match self.breaker.admit(patience, deadline).await {
+        let entry = match permit.take() {
+            Some(waited_for) => Ok(waited_for),
+            None => self.breaker.enter(gate, urgency, deadline).await,
+        };
+        let permit = match entry {
             Ok(permit) => permit,
-            Err(failure) => {
-                call_off(Some(&failure), &bookkeeping).await;
-                return Err(failure.into());
+            Err(turned_away) => {
+                call_off(turned_away.failure().as_ref(), &bookkeeping).await;
+                return turned_away.failure().map_or(Ok(Asked::NoRoom), |failure| Err(failure.into()));
             }
         };
         // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
         if let Err(failure) = self.revoke_old_tokens(&record, &mut bookkeeping, deadline).await {
-            call_off(Some(&failure), &bookkeeping).await;
+            tokio::join!(call_off(Some(&failure), &bookkeeping), self.breaker.release(permit, deadline));
             return Err(failure.into());
         }
         // So that the result can be stored in time, and while the lease is certainly still ours.
         let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
         let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
         if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
-            call_off(None, &bookkeeping).await;
+            tokio::join!(call_off(None, &bookkeeping), self.breaker.release(permit, deadline));
             return Err(Error::Busy);
         }
         bookkeeping.quota = match record.running_quota(began_ms) {
@@ -153,17 +204,15 @@ impl Provider {
         let is_unproven_group =
             subject.group.is_some_and(|group| record.identity.is_none() && !self.groups.lists(group));
         tally::count(|tally| tally.is_unproven_group = is_unproven_group);
-        let grant = match self.grant(subject, record.identity.as_ref(), ask_by).await {
+        // Whoever calls can make up a group. That LiveChat does not answer for one says nothing.
+        let mut watch = self.breaker.watch(permit, !is_unproven_group);
+        let grant = match self.grant(subject, record.identity.as_ref(), ask_by, &mut watch).await {
             Ok(grant) => grant,
             Err(failure) => {
                 let now_ms = now_ms();
                 let refusal = self.refusal(&failure, &record, now_ms);
                 let give_up = self.give_up(subject, lease, Some(&failure), refusal.as_ref(), &bookkeeping, deadline);
-                if failure.is_an_answer() {
-                    tokio::join!(give_up, self.breaker.answered(permit, deadline));
-                } else {
-                    give_up.await;
-                }
+                tokio::join!(give_up, watch.settle(deadline));
                 return Err(refusal.map_or_else(|| failure.into(), |refusal| refused(&refusal, now_ms)));
             }
         };
@@ -179,9 +228,9 @@ impl Provider {
             is_unproven: false,
         };
         let keep = self.keep(subject, lease, &identity, &token, &bookkeeping, deadline);
-        let stored = tokio::join!(keep, self.breaker.answered(permit, deadline)).0?;
+        let stored = tokio::join!(keep, watch.settle(deadline)).0?;
         if stored == Stored::LeaseLost {
-            return Ok(None);
+            return Ok(Asked::LeaseLost);
         }
         tally::count(|tally| {
             tally.renewals += 1;
@@ -200,7 +249,7 @@ impl Provider {
             revocation::tell(&self.store, &self.accounts, subject, &own, longest, deadline).await;
             return Err(Error::LoggedOut);
         }
-        Ok(Some(Issued { entity_id: identity.entity_id, token }))
+        Ok(Asked::Issued(Issued { entity_id: identity.entity_id, token }))
     }
 
     /// Tells LiveChat to revoke what a logout or an adoption has left to be revoked, and the oldest tokens if there are too many.
@@ -294,7 +343,13 @@ impl Provider {
     /// A token from LiveChat for the customer on record, or for a new one if there is none. When LiveChat answers for another one,
     /// or that it lost the one on record, it is called once more; if it stays with that, the site's settings decide. They do not
     /// matter to a user who loses nothing: the cookies have lapsed by their own date, or no token of this customer was ever theirs.
-    async fn grant(&self, subject: &Subject, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Failure> {
+    async fn grant(
+        &self,
+        subject: &Subject,
+        known: Option<&Identity>,
+        deadline: Deadline,
+        watch: &mut Watch,
+    ) -> Result<Grant, Failure> {
         let (accounts, group) = (&self.accounts, subject.group);
         let has_lapsed = known.is_some_and(|known| known.has_lapsed(now_ms()));
         let is_settled = |answer: &Result<Grant, Miss>| match (answer, known) {
@@ -302,15 +357,15 @@ impl Provider {
             (Err(Miss::IdentityLost), Some(_)) => false,
             _ => true,
         };
-        let first = accounts.token(group, known, deadline).await;
+        let first = accounts.token(group, known, deadline, watch).await;
         if is_settled(&first) {
             return Ok(first?);
         }
         if has_lapsed {
-            return new_customer(accounts, group, deadline).await;
+            return new_customer(accounts, group, deadline, watch).await;
         }
         tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
-        let again = accounts.token_at_once(group, known, deadline).await;
+        let again = accounts.token_at_once(group, known, deadline, watch).await;
         if is_settled(&again) {
             return Ok(again?);
         }
@@ -322,7 +377,7 @@ impl Provider {
         match again.or(first) {
             Ok(another) => Ok(another),
             // Twice it has issued none.
-            Err(_) => new_customer(accounts, group, deadline).await,
+            Err(_) => new_customer(accounts, group, deadline, watch).await,
         }
     }
 
@@ -378,11 +433,16 @@ impl Provider {
 }
 
 /// A token for a new customer, in place of one that LiveChat lost. It takes a request of its own.
-async fn new_customer(accounts: &Accounts, group: Option<Group>, deadline: Deadline) -> Result<Grant, Failure> {
+async fn new_customer(
+    accounts: &Accounts,
+    group: Option<Group>,
+    deadline: Deadline,
+    watch: &mut Watch,
+) -> Result<Grant, Failure> {
     if deadline.left() < Accounts::SHORTEST_ATTEMPT {
         return Err(Failure::OutOfTime);
     }
-    Ok(accounts.token_at_once(group, None, deadline).await?)
+    Ok(accounts.token_at_once(group, None, deadline, watch).await?)
 }
 
 /// What the end of a lease writes under which LiveChat was not called: it was counted by its number, and the quota gets it back.

@@ -1,0 +1,67 @@
+//! How long LiveChat usually takes, as one process has seen it.
+
+use std::time::Duration;
+
+/// The usual time of an answer and how much it varies: the estimate of a TCP connection's round trip (RFC 6298).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Latency {
+    /// The mean and the mean deviation; none before the first answer.
+    usual: Option<(Duration, Duration)>,
+}
+
+impl Latency {
+    /// A call is late after this time in a process that has seen no answer yet: a first call with a TLS handshake takes less.
+    const UNKNOWN: Duration = Duration::from_millis(300);
+    /// No call is late sooner. A late call costs two writes, and a pause of the machine is no slow LiveChat.
+    const LEAST: Duration = Duration::from_millis(100);
+    /// Every call is late after this time, however slow LiveChat has been.
+    const MOST: Duration = Duration::from_secs(1);
+
+    /// LiveChat gave a token after this time.
+    pub fn note(&mut self, took: Duration) {
+        let took = took.min(Duration::from_mins(1));
+        self.usual = Some(match self.usual {
+            None => (took, took / 2),
+            Some((mean, deviation)) => ((mean * 7 + took) / 8, (deviation * 3 + mean.abs_diff(took)) / 4),
+        });
+    }
+
+    /// A call that has waited for longer is late.
+    pub fn late_after(&self) -> Duration {
+        self.usual.map_or(Self::UNKNOWN, |(mean, deviation)| (mean + deviation * 4).clamp(Self::LEAST, Self::MOST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(times_ms: impl IntoIterator<Item = u64>) -> u64 {
+        let mut latency = Latency::default();
+        for time_ms in times_ms {
+            latency.note(Duration::from_millis(time_ms));
+        }
+        u64::try_from(latency.late_after().as_millis()).expect("a short time")
+    }
+
+    #[test]
+    fn a_process_learns_what_is_usual() {
+        assert_eq!(after([]), 300);
+        assert_eq!(after([80]), 240);
+        assert!((100..=140).contains(&after([80; 8])), "{}", after([80; 8]));
+        assert!((200..=300).contains(&after([200; 20])), "{}", after([200; 20]));
+    }
+
+    #[test]
+    fn what_varies_is_late_later() {
+        assert!(after([60, 140].repeat(20)) > 200);
+        assert!(after([80; 40]) < 110);
+    }
+
+    #[test]
+    fn there_is_a_least_and_a_most() {
+        assert_eq!(after([3; 40]), 100);
+        assert_eq!(after([2_600; 40]), 1_000);
+        assert_eq!(after([u64::MAX / 2]), 1_000);
+    }
+}

@@ -1,0 +1,64 @@
+//! LiveChat answers every call, and takes its time: a slow LiveChat is none that is down, and all who come for the first time get
+//! a token. Among the other tests that is a few visits. With `SLOW_SECONDS=20` it is each case of the table in docs/reliability.md,
+//! for as long as that; `--nocapture` shows the figures.
+
+use crate::{
+    outage::{Fleet, durations_ms, typical},
+    world::*,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How visitors come.
+#[derive(Clone, Copy, Debug)]
+enum Visits {
+    /// So many at once.
+    AtOnce(u32),
+    /// So many a second.
+    PerSecond(u32),
+}
+
+/// All come for the first time, and LiveChat takes `latency_ms` for each.
+async fn first_visits(latency_ms: u64, visits: Visits, seconds: u32) {
+    let world = World::new().await.with("RUST_LOG", "info");
+    world.sandbox.set(|settings| settings.latency_ms = latency_ms);
+    let world = Arc::new(world);
+    let (calls, every, warm) = match visits {
+        Visits::AtOnce(calls) => (calls, Duration::from_micros(1), calls as usize),
+        Visits::PerSecond(calls) => (calls * seconds, Duration::from_secs(1) / calls, calls as usize * 3),
+    };
+    let fleet = Fleet::new(&world, GetToken, warm, 200).await;
+    let answers = fleet.load(calls as usize, calls, every).await;
+    let tokens = answers.iter().filter(|(answer, _)| answer.status() == 200).count();
+    let (median_ms, nine_in_ten_ms) = typical(durations_ms(&world, 0));
+    println!(
+        "{latency_ms} ms, {visits:?}: {tokens} of {calls} got a token; median {median_ms} ms, nine in ten within \
+         {nine_in_ten_ms} ms; at most {} waited at LiveChat at once",
+        world.sandbox.most_waiting()
+    );
+    assert!(tokens * 100 >= calls as usize * 99, "{tokens} of {calls}");
+    assert_eq!(world.sandbox.customers(), u64::from(calls), "one for each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_come_for_the_first_time_get_a_token() {
+    use Visits::{AtOnce, PerSecond};
+    match std::env::var("SLOW_SECONDS") {
+        Ok(seconds) => {
+            let seconds = seconds.parse().expect("a number of seconds");
+            for (latency_ms, visits) in [
+                (1_200, PerSecond(10)),
+                (1_200, AtOnce(120)),
+                (1_600, PerSecond(15)),
+                (2_000, PerSecond(10)),
+                (2_600, PerSecond(10)),
+                (2_600, PerSecond(20)),
+            ] {
+                first_visits(latency_ms, visits, seconds).await;
+            }
+        }
+        Err(_) => {
+            first_visits(1_200, AtOnce(24), 0).await;
+            first_visits(2_000, PerSecond(8), 4).await;
+        }
+    }
+}
