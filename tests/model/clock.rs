@@ -38,9 +38,10 @@ impl Clock {
         self.ticks(Store::LONGEST_WRITE)
     }
 
-    /// The longest that a holder waits for the breaker: for room it waits without the lease.
+    /// The longest that a holder takes before it asks: to count a group's renewal, and to pass the breaker. For room it waits
+    /// without the lease.
     pub(crate) fn longest_admission(self) -> i16 {
-        self.ticks(Breaker::LONGEST_LOOK)
+        self.ticks(Store::LONGEST_WRITE + Breaker::LONGEST_LOOK)
     }
 
     /// The end of a lease that is taken with a write whose time is `ahead` of the true time.

@@ -45,6 +45,8 @@
 //! - *Quota, breaker and LiveChat's refusal that is remembered* only refuse. Before the lease that is the same as a deadline, or
 //!   `ReadWhileDown` for a `getToken` whose token lives; under it, `Answer::Down`. What is remembered of a refusal, and the condition
 //!   about it in `take_lease`, so decide nothing about identities or tokens, and are not in the item here.
+//! - *A call that waits for the breaker's room* gives its lease back and takes another one later. To all others that is a caller that
+//!   ends with `GiveUp(None)`, and another one that arrives: its `Need` is the same as before, as it found nothing taken.
 //! - *`identity_lost`.* LiveChat does nothing then, and neither does its caller but ask again, so these answers are no steps. The
 //!   request for a new customer that follows the second is the `Ask` after `Answer::Other`: its cookies prove nobody, either way.
 //! - *Life times.* A token is usable, stale or dead from the start to the end of a run: seconds, as against hours.
