@@ -50,7 +50,7 @@ pub(super) async fn v2_group(
 async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) -> Response {
     let came = Instant::now();
     let _waits = sandbox.wait();
-    let group = if let Realm::Group(group) = realm { Some(group.into()) } else { None };
+    let group = if let Realm::Group(group) = realm { Some(group) } else { None };
     // A task of its own, so that a call takes effect although its caller has gone.
     let call = tokio::spawn(async move {
         let fault = {

@@ -82,12 +82,58 @@ pub(crate) fn durations_ms(world: &World, from: usize) -> Vec<f64> {
     world.call_lines(from).iter().filter_map(|line| line["Duration"].as_f64()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
-    let (seconds, per_second) = match std::env::var("OUTAGE_SECONDS") {
+/// For how many seconds, and how many calls a second.
+fn outage() -> (u32, u32) {
+    match std::env::var("OUTAGE_SECONDS") {
         Ok(seconds) => (seconds.parse().expect("a number of seconds"), 50),
         Err(_) => (4, 15),
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_livechat_swallows_every_call_few_new_users_wait_for_it() {
+    let (seconds, per_second) = outage();
+    let every = Duration::from_secs(1) / per_second;
+    let world = World::new().await.with("RUST_LOG", "info");
+    let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
+    let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
+    // Nobody is answered before a whole time-out has passed.
+    let fleet = Fleet::new(&world, GetToken, 8, per_second as usize * 4).await;
+    for n in 0..40 {
+        fleet.call(&format!("somebody-{n}")).await.0.token();
+    }
+
+    let logged = world.said().lines().count();
+    livechat.set(Mode::BlackHole);
+    livechat.forget_most();
+    let calls = seconds * per_second;
+    let during = fleet.load(calls as usize, calls, every).await;
+    let most_waiting = livechat.most_waiting();
+    for (answer, _) in &during {
+        assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
+    }
+    let (median_ms, nine_in_ten_ms) = typical(durations_ms(&world, logged));
+    println!(
+        "black hole: {calls} first visits in {seconds} s, median {median_ms} ms by the functions' account (nine in ten within \
+         {nine_in_ten_ms} ms); most waiting on LiveChat at once: {most_waiting}"
+    );
+    // A few more than of those who have a token: who comes before the first call is late, and a handful.
+    assert!(most_waiting <= 20, "{most_waiting}");
+
+    livechat.set(Mode::Pass);
+    let back = Instant::now();
+    let found = tokio::time::timeout(PATIENCE, async {
+        while fleet.call(&user(0)).await.0.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    found.await.expect("LiveChat is found to be back");
+    println!("LiveChat is back: found out after {:?}", back.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
+    let (seconds, per_second) = outage();
     let every = Duration::from_secs(1) / per_second;
     let world = World::new().await.with("RUST_LOG", "info");
     let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;

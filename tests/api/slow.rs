@@ -42,23 +42,20 @@ async fn first_visits(latency_ms: u64, visits: Visits, seconds: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_who_come_for_the_first_time_get_a_token() {
     use Visits::{AtOnce, PerSecond};
-    match std::env::var("SLOW_SECONDS") {
-        Ok(seconds) => {
-            let seconds = seconds.parse().expect("a number of seconds");
-            for (latency_ms, visits) in [
-                (1_200, PerSecond(10)),
-                (1_200, AtOnce(120)),
-                (1_600, PerSecond(15)),
-                (2_000, PerSecond(10)),
-                (2_600, PerSecond(10)),
-                (2_600, PerSecond(20)),
-            ] {
-                first_visits(latency_ms, visits, seconds).await;
-            }
-        }
-        Err(_) => {
-            first_visits(1_200, AtOnce(24), 0).await;
-            first_visits(2_000, PerSecond(8), 4).await;
-        }
+    let Ok(seconds) = std::env::var("SLOW_SECONDS") else {
+        first_visits(1_200, AtOnce(24), 0).await;
+        first_visits(2_000, PerSecond(8), 4).await;
+        return;
+    };
+    let seconds = seconds.parse().expect("a number of seconds");
+    for (latency_ms, visits) in [
+        (1_200, PerSecond(10)),
+        (1_200, AtOnce(120)),
+        (1_600, PerSecond(15)),
+        (2_000, PerSecond(10)),
+        (2_600, PerSecond(10)),
+        (2_600, PerSecond(20)),
+    ] {
+        first_visits(latency_ms, visits, seconds).await;
     }
 }

@@ -248,3 +248,23 @@ async fn a_bug_is_an_answer_too() {
     assert_eq!(body(&answer)["code"], "internal");
     assert!(!answer.to_string().contains("as this test wants"));
 }
+
+#[test]
+fn who_is_sent_away_at_once_does_not_come_back_at_once() {
+    let because = String::new;
+    let refused = Error::LiveChatRejected { exception: because(), description: because(), retry_after_s: 60 };
+    for (error, seconds) in [
+        (Error::Busy, vec![1, 2, 3]),
+        (Error::LiveChatUnavailable(because()), vec![2, 3, 4]),
+        (Error::StoreUnavailable(because()), vec![2, 3, 4]),
+        (Error::KeysUnavailable(because()), vec![2, 3, 4]),
+        (Error::RateLimited { retry_after_s: 7 }, vec![7, 8, 9]),
+        (Error::RateLimited { retry_after_s: u32::MAX }, vec![u32::MAX]),
+        (refused, vec![60]),
+    ] {
+        let seen: std::collections::BTreeSet<u32> = (0..1_000)
+            .map(|_| problem(&error, "r").headers()[RETRY_AFTER].to_str().expect("text").parse().expect("seconds"))
+            .collect();
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), seconds, "{error:?}");
+    }
+}
