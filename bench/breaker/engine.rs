@@ -131,7 +131,7 @@ pub(crate) fn run(scenario: &Scenario, mut design: Box<dyn Design>) -> Outcome {
                         }
                     }
                     Verdict::Wait if urgency == Urgency::Required && !is_over => {
-                        let slower = 1.2_f64.powi(caller.polls.min(8));
+                        let slower = f64::min(1.4_f64.powi(caller.polls), 6.0);
                         caller.polls += 1;
                         waiting += 1;
                         let poll = std::time::Duration::from_millis(rng.u64(40..80)).mul_f64(slower);

@@ -107,7 +107,7 @@ impl Breaker {
     /// How often a waiting call looks, in ms: at first.
     const POLL_MS: std::ops::Range<u64> = 40..80;
     /// How many times longer its pauses get at most.
-    const SLOWEST_POLL: f64 = 4.0;
+    const SLOWEST_POLL: f64 = 6.0;
     /// How often a call tries to be counted, as the gate may change between a look and a write.
     const MOST_TRIES: usize = 3;
 
@@ -193,7 +193,7 @@ impl Breaker {
                 return Err(Self::no_room());
             }
             sleep(poll).await;
-            pause = f64::min(pause * 1.2, Self::SLOWEST_POLL);
+            pause = f64::min(pause * 1.4, Self::SLOWEST_POLL);
             match self.enter(self.look(deadline).await, Urgency::Required, deadline).await {
                 Ok(permit) => return Ok(permit),
                 Err(TurnedAway::NoRoom) => {}

@@ -138,6 +138,15 @@ async fn a_call_without_an_answer_stays_counted() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_is_no_silence() {
+    let world = World::new().await;
+    world.calls_are_unanswered(2, 0).await;
+    world.sandbox.fail(Fault::ResetBefore, 1);
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.unanswered().await, 2);
+}
+
+#[tokio::test]
 async fn what_a_caller_can_make_up_is_no_evidence() {
     let world = World::new().await;
     world.sandbox.fail_group(Fault::Hang, 2, 7);
@@ -181,10 +190,11 @@ async fn a_full_gate_is_waited_at_without_the_lease() {
 async fn when_it_turns_out_that_livechat_is_down_nobody_waits_any_longer() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1_000);
-    world.calls_are_unanswered(MOST, 0).await;
     let function = world.spawn(GetToken).await;
+    world.calls_are_unanswered(MOST, Gate::TIME_OUT_MS - 1_500).await;
     assert_eq!(function.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
-    // One may have found a probe due.
+    assert!(world.item("alice").await.contains_key("leaseOwner"), "it had looked");
+    // On a slow machine it finds that a probe is due.
     assert!(world.sandbox.calls().token <= 1);
 }
 

@@ -97,8 +97,10 @@ async fn while_livechat_swallows_every_call_few_new_users_wait_for_it() {
     let world = World::new().await.with("RUST_LOG", "info");
     let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
     let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
-    // Nobody is answered before a whole time-out has passed.
-    let fleet = Fleet::new(&world, GetToken, 8, per_second as usize * 4).await;
+    // Nobody is answered before a whole time-out has passed. They are there before, as the test is not about how long a machine
+    // takes to start them.
+    let processes = per_second as usize * 4;
+    let fleet = Fleet::new(&world, GetToken, processes, processes).await;
     for n in 0..40 {
         fleet.call(&format!("somebody-{n}")).await.0.token();
     }

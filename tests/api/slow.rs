@@ -24,7 +24,7 @@ async fn first_visits(latency_ms: u64, visits: Visits, seconds: u32) {
     let world = Arc::new(world);
     let (calls, every, warm) = match visits {
         Visits::AtOnce(calls) => (calls, Duration::from_micros(1), calls as usize),
-        Visits::PerSecond(calls) => (calls * seconds, Duration::from_secs(1) / calls, calls as usize * 3),
+        Visits::PerSecond(calls) => (calls * seconds, Duration::from_secs(1) / calls, calls as usize * 6),
     };
     let fleet = Fleet::new(&world, GetToken, warm, 200).await;
     let answers = fleet.load(calls as usize, calls, every).await;

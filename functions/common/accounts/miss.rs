@@ -93,6 +93,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_a_whole_time_out_is_silence() {
+        let because = String::new;
+        for (miss, sign) in [
+            (Miss::TimedOut, Sign::Silence),
+            (Miss::CutShort, Sign::None),
+            (Miss::Unsent(because()), Sign::None),
+            (Miss::Lost(because()), Sign::None),
+            (Miss::Down(because()), Sign::Answer),
+            (Miss::Throttled, Sign::Answer),
+            (Miss::Nonsense(because()), Sign::Answer),
+            (Miss::IdentityLost, Sign::Answer),
+            (Miss::Rejected { exception: because(), description: because() }, Sign::Answer),
+        ] {
+            assert_eq!(miss.sign(), sign, "{miss:?}");
+        }
+    }
+
+    #[test]
     fn only_what_cannot_make_a_second_customer_is_tried_again() {
         let misses = [
             (Miss::Unsent(String::new()), true, true),
