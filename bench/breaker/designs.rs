@@ -45,6 +45,10 @@ pub(crate) trait Design {
     fn patience_ms(&self) -> u64 {
         PATIENCE_MS
     }
+    /// How many times longer the pauses of a caller that waits get at most.
+    fn slowest_poll(&self) -> f64 {
+        6.0
+    }
     /// When a call of this process is late.
     fn late_after_ms(&self, _process: usize) -> Option<u64> {
         None
@@ -94,6 +98,10 @@ impl Design for FormerGate {
 
     fn patience_ms(&self) -> u64 {
         2_000
+    }
+
+    fn slowest_poll(&self) -> f64 {
+        1.0
     }
 }
 

@@ -131,7 +131,7 @@ pub(crate) fn run(scenario: &Scenario, mut design: Box<dyn Design>) -> Outcome {
                         }
                     }
                     Verdict::Wait if urgency == Urgency::Required && !is_over => {
-                        let slower = f64::min(1.4_f64.powi(caller.polls), 6.0);
+                        let slower = f64::min(1.4_f64.powi(caller.polls), design.slowest_poll());
                         caller.polls += 1;
                         waiting += 1;
                         let poll = std::time::Duration::from_millis(rng.u64(40..80)).mul_f64(slower);

@@ -27,7 +27,7 @@
 use super::{Provider, adoption::Adoption, need::Need, revocation};
 use crate::{
     accounts::{Accounts, Grant, Miss},
-    breaker::{Breaker, Gate, Permit, Urgency, Watch},
+    breaker::{Breaker, Gate, Permit, TurnedAway, Urgency, Watch},
     config::OnIdentityChange,
     error::{Error, Failure},
     identity::{FailedRenewal, Group, Identity, Issued, Lease, Quota, Record, Refusal, Subject, Token},
@@ -46,6 +46,12 @@ enum Asked {
     LeaseLost,
     /// The breaker had no room, and the lease is given back.
     NoRoom,
+}
+
+impl Asked {
+    fn turned_away(turned_away: TurnedAway) -> Result<Self, Error> {
+        turned_away.failure().map_or(Ok(Self::NoRoom), |failure| Err(failure.into()))
+    }
 }
 
 impl Provider {
@@ -148,30 +154,20 @@ impl Provider {
         };
         // First, as it is one read and the rest are writes.
         let gate = if permit.is_none() { self.breaker.look(deadline).await } else { Gate::default() };
-        if permit.is_none()
-            && let Some(turned_away) = self.breaker.turns_away(gate, urgency)
-        {
+        if let Some(turned_away) = self.breaker.turns_away(gate, urgency) {
             self.give_up(subject, lease, turned_away.failure().as_ref(), None, &bookkeeping, deadline).await;
-            return turned_away.failure().map_or(Ok(Asked::NoRoom), |failure| Err(failure.into()));
+            return Asked::turned_away(turned_away);
         }
         if let Err(error) = self.count_in_groups(subject, began_ms, deadline).await {
             self.give_up(subject, lease, None, None, &bookkeeping, deadline).await;
             return Err(error);
         }
-        if record.identity.is_none()
-            && let Some(guest) = &call.was_guest
-        {
-            match self.adopt(call, lease, guest).await {
-                Ok(Adoption::LeaseLost) => return Ok(Asked::LeaseLost),
-                Ok(Adoption::Done(identity, outstanding)) => {
-                    record.identity = Some(identity);
-                    record.outstanding = outstanding;
-                }
-                Ok(Adoption::Needless) => {}
-                Err(error) => {
-                    call_off(None, &bookkeeping).await;
-                    return Err(error);
-                }
+        match self.adopt_if_new(call, lease, &mut record).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Asked::LeaseLost),
+            Err(error) => {
+                call_off(None, &bookkeeping).await;
+                return Err(error);
             }
         }
         let entry = match permit.take() {
@@ -182,7 +178,7 @@ impl Provider {
             Ok(permit) => permit,
             Err(turned_away) => {
                 call_off(turned_away.failure().as_ref(), &bookkeeping).await;
-                return turned_away.failure().map_or(Ok(Asked::NoRoom), |failure| Err(failure.into()));
+                return Asked::turned_away(turned_away);
             }
         };
         // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
@@ -250,6 +246,20 @@ impl Provider {
             return Err(Error::LoggedOut);
         }
         Ok(Asked::Issued(Issued { entity_id: identity.entity_id, token }))
+    }
+
+    /// Gives a user who has no identity that of the guest who they were, if any. Whether the `lease` is still ours.
+    async fn adopt_if_new(&self, call: &Call, lease: &Lease, record: &mut Record) -> Result<bool, Error> {
+        let Some(guest) = call.was_guest.as_ref().filter(|_| record.identity.is_none()) else { return Ok(true) };
+        match self.adopt(call, lease, guest).await? {
+            Adoption::LeaseLost => return Ok(false),
+            Adoption::Done(identity, outstanding) => {
+                record.identity = Some(identity);
+                record.outstanding = outstanding;
+            }
+            Adoption::Needless => {}
+        }
+        Ok(true)
     }
 
     /// Tells LiveChat to revoke what a logout or an adoption has left to be revoked, and the oldest tokens if there are too many.
