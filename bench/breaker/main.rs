@@ -70,13 +70,16 @@ fn main() {
             )
         },
     );
-    let outages =
-        [silent("stored tokens are due, 50/s", Urgency::Optional), silent("first visits, 50/s", Urgency::Required)];
+    let outages = [
+        silent("stored tokens are due, 50/s", Urgency::Optional),
+        silent("first visits, 50/s", Urgency::Required),
+        Scenario { silent_ms: Some((0, 20_000)), ..slow("first visits, 120 at once", 80, Visits::AtOnce(120)) },
+    ];
     table(
         "LiveChat swallows every call for 20 s: most in flight at LiveChat; most waiting for room; wait, 95 in 100; return found after",
         &outages,
         |outcome| {
-            let found = outcome.found_after_ms.map_or("never".into(), seconds);
+            let found = outcome.found_after_ms.map_or("–".into(), seconds);
             format!("{}; {}; {}; {found}", outcome.most_in_flight, outcome.most_waiting, seconds(outcome.waits().1))
         },
     );
