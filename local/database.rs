@@ -1,5 +1,6 @@
 //! DynamoDB on this machine: an embedded one, and our table in it or in Amazon's DynamoDB Local.
 
+use crate::{access, folder};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Config, Credentials, Region},
@@ -7,25 +8,102 @@ use aws_sdk_dynamodb::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
     },
 };
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use dynoxide::{Database, DynoxideError};
+use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, path::Path};
 use tokio::net::TcpListener;
 
+/// DynamoDB's own limit for a request, in bytes.
+const LONGEST_REQUEST: usize = 16 * 1024 * 1024;
+
 /// Serves an embedded DynamoDB in the background, kept in `file` or, without one, in memory. Answers the first
-/// listener's address.
+/// listener's address. Proxies on this machine may stand before it.
 ///
 /// # Errors
 /// If the file cannot be opened.
 pub fn start(listeners: Vec<TcpListener>, file: Option<&Path>) -> Result<String, Box<dyn Error>> {
+    start_for(listeners, file, &[access::ON_ANY_PORT.into()])
+}
+
+/// The same, for requests whose `Host` is a listener's address or one of `hosts`.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub fn start_for(listeners: Vec<TcpListener>, file: Option<&Path>, hosts: &[String]) -> Result<String, Box<dyn Error>> {
     let first = listeners.first().ok_or("a database needs a listener")?;
     let url = format!("http://{}", first.local_addr()?);
     let database = match file {
-        Some(file) => dynoxide::Database::new(&file.to_string_lossy())?,
-        None => dynoxide::Database::memory()?,
+        Some(file) => {
+            // SQLite gives the files beside it the same mode.
+            folder::create(file)?;
+            Database::new(&file.to_string_lossy())?
+        }
+        None => Database::memory()?,
     };
     for listener in listeners {
-        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let router = access::by_host(router(database.clone()), &listener, hosts)?;
+        tokio::spawn(async move { axum::serve(listener, router).await });
     }
     Ok(url)
+}
+
+/// The library's own server lets pages of all origins read, and has no way to change that.
+fn router(database: Database) -> Router {
+    let router =
+        Router::new().route("/", post(answer)).layer(DefaultBodyLimit::max(LONGEST_REQUEST)).with_state(database);
+    // Cookies are in it. No page needs it, and SDKs send no `Origin`.
+    access::by_page(router, vec![])
+}
+
+async fn answer(State(database): State<Database>, headers: HeaderMap, body: String) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let (status, body) = match run(&database, target.strip_prefix("DynamoDB_20120810.").unwrap_or_default(), &body) {
+        Ok(body) => (StatusCode::OK, body),
+        Err(error) => {
+            (StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_json())
+        }
+    };
+    (status, [(CONTENT_TYPE, "application/x-amz-json-1.0")], body).into_response()
+}
+
+/// What can be done with a table like ours, by the functions and by developers who look at it.
+fn run(database: &Database, operation: &str, body: &str) -> dynoxide::Result<String> {
+    match operation {
+        "BatchGetItem" => json(body, |request| database.batch_get_item(request)),
+        "BatchWriteItem" => json(body, |request| database.batch_write_item(request)),
+        "CreateTable" => json(body, |request| database.create_table(request)),
+        "DeleteItem" => json(body, |request| database.delete_item(request)),
+        "DeleteTable" => json(body, |request| database.delete_table(request)),
+        "DescribeTable" => json(body, |request| database.describe_table(request)),
+        "DescribeTimeToLive" => json(body, |request| database.describe_time_to_live(request)),
+        "ExecuteStatement" => json(body, |request| database.execute_statement(request)),
+        "GetItem" => json(body, |request| database.get_item(request)),
+        "ListTables" => json(body, |request| database.list_tables(request)),
+        "PutItem" => json(body, |request| database.put_item(request)),
+        "Query" => json(body, |request| database.query(request)),
+        "Scan" => json(body, |request| database.scan(request)),
+        "TransactGetItems" => json(body, |request| database.transact_get_items(request)),
+        "TransactWriteItems" => json(body, |request| database.transact_write_items(request)),
+        "UpdateItem" => json(body, |request| database.update_item(request)),
+        "UpdateTimeToLive" => json(body, |request| database.update_time_to_live(request)),
+        _ => Err(DynoxideError::ValidationException("The embedded database does not have this operation.".into())),
+    }
+}
+
+fn json<A: DeserializeOwned, B: Serialize>(
+    body: &str,
+    act: impl FnOnce(A) -> dynoxide::Result<B>,
+) -> dynoxide::Result<String> {
+    let request =
+        serde_json::from_str(body).map_err(|error| DynoxideError::SerializationException(error.to_string()))?;
+    serde_json::to_string(&act(request)?).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
 /// What any local DynamoDB takes as region and keys.
@@ -50,7 +128,7 @@ pub fn client(url: &str) -> Client {
 /// # Errors
 /// What DynamoDB says.
 pub async fn create_table(client: &Client, table: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // Asked first, as the embedded database warns of a table that is made twice.
+    // Asked first, as a table cannot be made twice.
     if client.list_tables().send().await?.table_names().iter().any(|there| there == table) {
         return Ok(());
     }

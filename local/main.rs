@@ -9,19 +9,20 @@ use cip::{
 };
 use clap::{Args, Parser, Subcommand};
 use local::{
+    access,
     authorizer::Authorizer,
     cors,
     credentials::{self, Credentials},
     database,
+    folder::Folder,
     gateway::Gateway,
     page,
-    sandbox::{App, Sandbox},
+    sandbox::{App, Callers, Sandbox},
     settings::Settings,
 };
 use std::{
     error::Error,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
 };
 use tokio::net::TcpListener;
 
@@ -50,6 +51,9 @@ enum Command {
         /// A redirect URI that it accepts; can be given more than once.
         #[arg(long, default_value = "http://127.0.0.1:3000/")]
         redirect_uri: Vec<String>,
+        /// Another name that it is called by; can be given more than once.
+        #[arg(long, value_name = "NAME")]
+        allow_host: Vec<String>,
     },
 }
 
@@ -68,6 +72,9 @@ struct All {
     /// machine as 172.17.0.1.
     #[arg(long, value_name = "ADDRESS")]
     also_on: Option<IpAddr>,
+    /// Another name that the ports are called by, as it is in `Host`, such as that of a tunnel; can be given more than once.
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// Keep nothing: the database and the development secret live in memory, not in `.local/`.
     #[arg(long)]
     memory: bool,
@@ -85,7 +92,9 @@ async fn main() {
     cip::telemetry::init();
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Some(Command::Sandbox { port, redirect_uri }) => sandbox_alone(port, redirect_uri).await,
+        Some(Command::Sandbox { port, redirect_uri, allow_host }) => {
+            sandbox_alone(port, redirect_uri, with_containers(&allow_host)).await
+        }
         None => everything(&arguments.all).await,
     };
     if let Err(error) = result {
@@ -94,9 +103,10 @@ async fn main() {
     }
 }
 
-async fn sandbox_alone(port: u16, redirect_uris: Vec<String>) -> Result<()> {
+async fn sandbox_alone(port: u16, redirect_uris: Vec<String>, hosts: Vec<String>) -> Result<()> {
     let app = App { redirect_uris, ..App::for_page("") };
-    let sandbox = Sandbox::start(listen(port, "--port").await?, app, None)?;
+    let callers = Callers { hosts, origins: vec![] };
+    let sandbox = Sandbox::start_for(callers, listen(port, "--port").await?, app, None)?;
     println!("LiveChat  {}  the sandbox, not LiveChat; its admin API: GET /sandbox", sandbox.url());
     Ok(tokio::signal::ctrl_c().await?)
 }
@@ -105,13 +115,12 @@ async fn everything(arguments: &All) -> Result<()> {
     let next = |chosen: Option<u16>, step| {
         chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port.saturating_add(step) })
     };
+    // Before the ports, as its refusal says more than theirs.
+    let folder = if arguments.memory { None } else { Some(Folder::open(FOLDER)?) };
+    let kept = |name: &str| folder.as_ref().map(|folder| folder.file(name));
     let listener = listen(arguments.port, "--port").await?;
     let url = format!("http://{}", listener.local_addr()?);
-
-    if !arguments.memory {
-        std::fs::create_dir_all(FOLDER)?;
-    }
-    let kept = |name: &str| (!arguments.memory).then(|| Path::new(FOLDER).join(name));
+    let hosts = with_containers(&arguments.allow_host);
 
     let settings = Settings::read()?.with_options(arguments.auth.clone(), arguments.guests);
     let (settings, credentials) = Credentials::develop(settings, kept("development-secret").as_deref())?;
@@ -119,13 +128,15 @@ async fn everything(arguments: &All) -> Result<()> {
         (settings, None)
     } else {
         let app = App::for_page(format!("{url}/"));
-        let sandbox = Sandbox::start(
+        let callers = Callers { hosts: hosts.clone(), origins: access::origins(&listener)? };
+        let sandbox = Sandbox::start_for(
+            callers,
             listen(next(arguments.sandbox_port, 2), "--sandbox-port").await?,
             app,
             kept("sandbox.json").as_deref(),
         )?;
         if let Some(address) = arguments.also_on {
-            sandbox.serve_on(listen_on(SocketAddr::new(address, sandbox.port()), "--also-on").await?);
+            sandbox.serve_on(listen_on(SocketAddr::new(address, sandbox.port()), "--also-on").await?)?;
         }
         (settings.with_sandbox(sandbox.app(), &sandbox.url()), Some(sandbox))
     };
@@ -137,7 +148,7 @@ async fn everything(arguments: &All) -> Result<()> {
     }
     // Customers of the sandbox's are nobody at LiveChat, and the other way round.
     let file = kept(if sandbox.is_some() { "sandbox.sqlite" } else { "livechat.sqlite" });
-    let dynamodb_url = database::start(listeners, file.as_deref())?;
+    let dynamodb_url = database::start_for(listeners, file.as_deref(), &hosts)?;
     let client = database::client(&dynamodb_url);
     let table = settings.get("TABLE_NAME").unwrap_or_else(|| TABLE.into());
     database::create_table(&client, &table).await.map_err(|error| format!("the table cannot be made: {error}"))?;
@@ -198,8 +209,14 @@ async fn everything(arguments: &All) -> Result<()> {
     }
     let router =
         Router::new().merge(page::router(config)).merge(credentials::router(credentials)).fallback_service(api);
+    let router = access::by_host(router, &listener, &arguments.allow_host)?;
     axum::serve(listener, router).with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await?;
     Ok(())
+}
+
+/// Names for the ports that functions in containers call: `sam local` names this machine so, whichever address that is.
+fn with_containers(hosts: &[String]) -> Vec<String> {
+    [&[access::OF_CONTAINERS.to_owned()], hosts].concat()
 }
 
 async fn listen(port: u16, option: &str) -> Result<TcpListener> {

@@ -23,25 +23,12 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE, request::Parts},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{delete, get, patch, post},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tower_http::cors::{AllowOrigin, CorsLayer};
-
-/// The page of `cargo local` is on another port of this machine.
-pub(super) fn cors() -> CorsLayer {
-    let this_machine = AllowOrigin::predicate(|origin: &HeaderValue, _: &Parts| {
-        let host = origin.to_str().unwrap_or_default().trim_start_matches("http://");
-        ["127.0.0.1", "localhost", "[::1]"].contains(&host.rsplit_once(':').map_or(host, |(host, _)| host))
-    });
-    CorsLayer::new()
-        .allow_origin(this_machine)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([CONTENT_TYPE])
-}
 
 pub(super) fn router() -> Router<Sandbox> {
     Router::new()
@@ -50,7 +37,6 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/sandbox/faults", post(plan))
         .route("/sandbox/customers/{entity_id}", delete(forget))
         .route("/sandbox/reset", post(reset))
-        .layer(cors())
 }
 
 type Answer = Result<Json<Value>, BadRequest>;

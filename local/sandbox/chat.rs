@@ -19,10 +19,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::State,
-    http::{
-        HeaderMap,
-        header::{AUTHORIZATION, CONTENT_TYPE},
-    },
+    http::HeaderMap,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -76,8 +73,7 @@ struct Written {
 }
 
 pub(super) fn router() -> Router<Sandbox> {
-    let cors = admin::cors().allow_headers([AUTHORIZATION, CONTENT_TYPE]);
-    Router::new().route("/sandbox/chat", get(show).post(write)).layer(cors)
+    Router::new().route("/sandbox/chat", get(show).post(write))
 }
 
 async fn show(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {

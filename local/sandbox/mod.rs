@@ -19,8 +19,13 @@ pub use customers::{CstMode, Forgotten, Revocation};
 pub use fault::{Fault, Share};
 pub use journal::Granted;
 
+use crate::{access, folder};
 use axum::{
     Router,
+    http::{
+        HeaderValue, Method,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
     routing::{get, post},
 };
 use chat::Chats;
@@ -37,6 +42,7 @@ use std::{
     time::Duration,
 };
 use tokio::net::TcpListener;
+use tower_http::cors::CorsLayer;
 
 /// The app and the account that the sandbox knows.
 #[derive(Clone, Debug)]
@@ -161,15 +167,34 @@ pub struct Sandbox {
     state: Arc<Mutex<State>>,
     address: SocketAddr,
     file: Option<Arc<PathBuf>>,
+    callers: Arc<Callers>,
+}
+
+/// Who may call a sandbox, beside programs that call it by its address.
+#[derive(Clone, Debug, Default)]
+pub struct Callers {
+    /// What may be in `Host` too.
+    pub hosts: Vec<String>,
+    /// The origins whose pages may use the admin API and the chats.
+    pub origins: Vec<HeaderValue>,
 }
 
 impl Sandbox {
     /// Serves on `listener` in the background, until the runtime ends. Keeps its customers, their tokens and chats in `file`,
-    /// if there is one: a database that is kept would outlive them otherwise.
+    /// if there is one: a database that is kept would outlive them otherwise. Proxies on this machine may stand before it.
     ///
     /// # Errors
     /// If the listener has no address, or the file is none of a sandbox's.
     pub fn start(listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
+        let callers = Callers { hosts: vec![access::ON_ANY_PORT.into()], origins: vec![] };
+        Self::start_for(callers, listener, app, file)
+    }
+
+    /// The same, for programs that call it by the listener's address, and for these callers.
+    ///
+    /// # Errors
+    /// If the listener has no address, or the file is none of a sandbox's.
+    pub fn start_for(callers: Callers, listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
         let mut state = State::default();
         if let Some(kept) = file.filter(|file| file.exists()) {
             state.kept = serde_json::from_slice(&std::fs::read(kept)?)?;
@@ -179,15 +204,20 @@ impl Sandbox {
             state: Arc::new(Mutex::new(state)),
             address: listener.local_addr()?,
             file: file.map(|file| Arc::new(file.to_owned())),
+            callers: Arc::new(callers),
         };
-        sandbox.serve_on(listener);
+        sandbox.serve_on(listener)?;
         Ok(sandbox)
     }
 
     /// Serves on another listener too.
-    pub fn serve_on(&self, listener: TcpListener) {
-        let router = self.router();
+    ///
+    /// # Errors
+    /// If the listener has no address.
+    pub fn serve_on(&self, listener: TcpListener) -> std::io::Result<()> {
+        let router = access::by_host(self.router(), &listener, &self.callers.hosts)?;
         tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(())
     }
 
     fn router(&self) -> Router {
@@ -199,9 +229,17 @@ impl Sandbox {
             .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
             .route("/v2/customer/info", get(token::info))
             .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
-            .merge(admin::router())
-            .merge(chat::router())
+            // LiveChat's own part is called by programs, which say an `Origin` too: the site's.
+            .merge(access::by_page(self.for_pages(), self.callers.origins.clone()))
             .with_state(self.clone())
+    }
+
+    fn for_pages(&self) -> Router<Self> {
+        let cors = CorsLayer::new()
+            .allow_origin(self.callers.origins.clone())
+            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            .allow_headers([AUTHORIZATION, CONTENT_TYPE]);
+        admin::router().merge(chat::router()).layer(cors)
     }
 
     /// Where it listens: `LIVECHAT_ACCOUNTS_URL`.
@@ -302,7 +340,7 @@ impl Sandbox {
     fn keep(&self) {
         let Some(file) = &self.file else { return };
         let state = self.state();
-        let kept = serde_json::to_vec(&state.kept).map_err(Into::into).and_then(|kept| std::fs::write(&**file, kept));
+        let kept = serde_json::to_vec(&state.kept).map_err(Into::into).and_then(|kept| folder::write(file, &kept));
         if let Err(error) = kept {
             eprintln!("the sandbox cannot keep its customers in {}: {error}", file.display());
         }

@@ -342,18 +342,3 @@ async fn chats_are_kept_with_the_customers_until_a_reset() {
     std::fs::remove_file(&file).expect("removed");
     assert!(!kept.contains("Hello"), "{kept}");
 }
-
-#[tokio::test]
-async fn pages_of_this_machine_alone_may_chat() {
-    let lab = Lab::new().await;
-    for (origin, allowed) in
-        [("http://127.0.0.1:3000", true), ("http://localhost:3000", true), ("https://evil.test", false)]
-    {
-        let request = lab.http.request(Method::OPTIONS, format!("{}/sandbox/chat", lab.sandbox.url()));
-        let request = request.header("origin", origin).header("access-control-request-method", "POST");
-        let answer = request.header("access-control-request-headers", "authorization").send().await.expect("an answer");
-        let header = |name| answer.headers().get(name).map(|value| value.to_str().expect("text"));
-        assert_eq!(header("access-control-allow-origin"), allowed.then_some(origin));
-        assert_eq!(header("access-control-allow-headers"), Some("authorization,content-type"));
-    }
-}

@@ -202,11 +202,13 @@ impl SessionCookie {
             .get_all(COOKIE)
             .iter()
             // Other cookies may have bytes of any kind.
-            .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
-            .flat_map(|line| Cookie::split_parse(line).filter_map(Result::ok).collect::<Vec<_>>())
-            .filter(|cookie| cookie.name() == self.name && !cookie.value().is_empty())
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
+            .flat_map(|line| line.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>())
             .collect();
-        let token = match all.as_slice() {
+        let named: Vec<_> =
+            all.iter().filter_map(|text| self.parsed(text)).filter(|cookie| !cookie.value().is_empty()).collect();
+        let token = match named.as_slice() {
+            [] if all.iter().any(|text| self.is_damaged(text)) => return Err("the cookie is damaged"),
             [] => return Ok(None),
             [cookie] => cookie.value_trimmed().to_owned(),
             // One may have been set by another host of the domain.
@@ -218,6 +220,21 @@ impl SessionCookie {
             return Err("the cookie came with a call from a page of another origin");
         }
         Ok(Some(token))
+    }
+
+    fn parsed<'a>(&self, text: &'a str) -> Option<Cookie<'a>> {
+        Cookie::parse(text).ok().filter(|cookie| cookie.name() == self.name)
+    }
+
+    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD where a header could not have what was sent.
+    fn is_damaged(&self, text: &str) -> bool {
+        if self.parsed(text).is_some() {
+            return false;
+        }
+        let replaced = char::REPLACEMENT_CHARACTER;
+        let name = text.split('=').next().unwrap_or_default();
+        let beginning = name.split(replaced).next().unwrap_or_default();
+        [name.replace(replaced, "").trim(), beginning.trim()].contains(&self.name.as_str())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{bearer, issuer::*, jwt::with_secret, refuse};
 use crate::world::*;
+use serde_json::{Value, json};
 
 const ORIGIN: &str = "https://shop.example";
 
@@ -35,7 +36,7 @@ async fn the_sites_pages_need_nothing_but_the_cookie() {
 }
 
 /// A request without the `Origin` that the events of these tests have.
-fn anonymous_origin(headers: &[(&str, &str)]) -> serde_json::Value {
+fn anonymous_origin(headers: &[(&str, &str)]) -> Value {
     let mut event = request(GetToken, None, headers);
     event["headers"].as_object_mut().expect("an object").remove("origin");
     event
@@ -102,4 +103,131 @@ async fn cookies_that_are_none_or_two_are_refused() {
     }
     let quoted = format!("session=\"{good}\"");
     world.send(GetToken, &request(GetToken, None, &[("cookie", &quoted), ("origin", ORIGIN)])).await.token();
+}
+
+/// A guest's request with a list of cookies, as HTTP APIs (payload 2.0) and function URLs have it.
+fn with_list(cookies: &Value) -> Value {
+    let mut event = request(GetToken, None, &[("origin", ORIGIN), ("x-guest-id", GUEST)]);
+    event["cookies"] = cookies.clone();
+    event
+}
+
+/// The same with a header, as REST APIs have it, and with a version HTTP APIs (payload 1.0).
+fn with_header(version: Option<&str>, name: &str, value: &str) -> Value {
+    let headers = json!({ "Origin": ORIGIN, "X-Guest-Id": GUEST, name: value });
+    let all: serde_json::Map<_, _> =
+        headers.as_object().expect("an object").iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    let mut event = json!({
+        "resource": "/getToken", "path": "/getToken", "httpMethod": "GET", "headers": headers, "multiValueHeaders": all,
+        "queryStringParameters": null, "multiValueQueryStringParameters": null, "pathParameters": null,
+        "requestContext": { "stage": "prod", "httpMethod": "GET", "path": "/getToken", "identity": {} },
+        "body": null, "isBase64Encoded": false
+    });
+    if let Some(version) = version {
+        event["version"] = json!(version);
+    }
+    event
+}
+
+const DAMAGE: [&str; 6] = ["\u{7f}", "\0", "\r\n", "\u{1b}", "\u{80}", "\u{fffd}"];
+
+#[tokio::test]
+async fn a_damaged_cookie_makes_no_guest_of_a_user() {
+    let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true").with("ADOPT_GUESTS", "false"));
+    let good = format!("session={}", token(&issuer, "alice"));
+    world.send(GetToken, &with_list(&json!([good]))).await.token();
+    let entity = world.item("alice").await["entityId"].clone();
+    for damage in DAMAGE {
+        let other = format!("x={damage}");
+        let mut both = with_list(&json!([other]));
+        both["headers"]["cookie"] = json!(good);
+        for event in [
+            with_list(&json!([good, other])),
+            with_list(&json!([other, "", good])),
+            with_list(&json!([format!("{other}; {good}")])),
+            with_header(None, "Cookie", &format!("{other}; {good}")),
+            with_header(Some("1.0"), "cookie", &format!("{good}; {other}")),
+            both,
+        ] {
+            assert_eq!(world.send(GetToken, &event).await.token()["entityId"], entity.as_s().expect("text").as_str());
+        }
+    }
+    // As some tools send it: the same in both places.
+    let mut twice = with_list(&json!(["a=1", good]));
+    twice["headers"]["cookie"] = json!(format!("a=1; {good}"));
+    world.send(GetToken, &twice).await.token();
+    assert_eq!(world.sandbox.customers(), 1, "nobody was a guest");
+}
+
+#[tokio::test]
+async fn a_damaged_credential_makes_nobody_a_guest() {
+    let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true"));
+    let token = token(&issuer, "alice");
+    let (half, rest) = token.split_at(token.len() / 2);
+    for damage in DAMAGE {
+        for cookie in [
+            format!("session={damage}"),
+            format!("session={token}{damage}"),
+            format!("session={half}{damage}{rest}"),
+            format!("session{damage}={token}"),
+            format!("{damage}session={token}"),
+            format!("session{damage}{token}"),
+        ] {
+            // These two are other names; nothing stands for what was there.
+            if damage == "\u{80}" && !cookie.starts_with("session=") {
+                continue;
+            }
+            refuse(&world, GetToken, &with_list(&json!([cookie])), &cookie).await;
+            refuse(&world, GetToken, &with_list(&json!(["a=1", cookie, ""])), &cookie).await;
+            refuse(&world, GetToken, &with_header(None, "Cookie", &cookie), &cookie).await;
+            refuse(&world, GetToken, &with_header(Some("1.0"), "Cookie", &cookie), &cookie).await;
+            for list in [json!([]), json!([""]), json!(["a=1"]), Value::Null] {
+                let mut both = with_list(&list);
+                both["headers"]["cookie"] = json!(cookie);
+                refuse(&world, GetToken, &both, &cookie).await;
+            }
+        }
+        for authorization in
+            [damage.to_owned(), format!("Bearer {half}{damage}{rest}"), format!("{damage}Bearer {token}")]
+        {
+            let mut event = with_list(&json!([]));
+            event["headers"]["authorization"] = json!(authorization);
+            refuse(&world, GetToken, &event, &authorization).await;
+            for version in [None, Some("1.0")] {
+                refuse(&world, GetToken, &with_header(version, "Authorization", &authorization), &authorization).await;
+            }
+        }
+    }
+    refuse(&world, GetToken, &with_list(&json!(["session"])), "no value").await;
+    // In one of two places that should have the same.
+    let mut apart = with_header(None, "Authorization", "Bearer x");
+    apart["multiValueHeaders"].as_object_mut().expect("an object").remove("Authorization");
+    refuse(&world, GetToken, &apart, "only the last values have it").await;
+    assert_eq!(world.sandbox.customers(), 0);
+}
+
+#[tokio::test]
+async fn who_sends_no_credential_is_a_guest_whatever_else_they_send() {
+    let world = world().await.with("GUESTS", "true");
+    for cookies in
+        [json!([]), json!([""]), json!(["", " ; "]), Value::Null, json!(["a=\u{7f}", "=", "b"]), json!(["session="])]
+    {
+        world.send(GetToken, &with_list(&cookies)).await.token();
+    }
+    assert_eq!(world.sandbox.customers(), 1);
+    // A list of something else is no list of cookies, and no reason to end.
+    for cookies in [json!([null]), json!([1]), json!("session=x"), json!({})] {
+        let answer = world.send(GetToken, &with_list(&cookies)).await;
+        assert_eq!(answer.problem(), (400, "invalid_request".into()), "{cookies}");
+    }
+    // A guest's own credential, too.
+    for damage in DAMAGE {
+        for event in [
+            with_header(None, "X-Guest-Id", &format!("{GUEST}{damage}")),
+            with_header(Some("1.0"), "X-Guest-Id", damage),
+        ] {
+            assert_eq!(world.send(GetToken, &event).await.problem(), (400, "invalid_request".into()));
+        }
+    }
+    assert_eq!(world.sandbox.customers(), 1);
 }

@@ -106,3 +106,18 @@ async fn a_secret_can_be_rotated_without_anybody_noticing() {
             .token();
     }
 }
+
+#[tokio::test]
+async fn a_damaged_hash_makes_nobody_a_guest() {
+    let world = world().await.with("GUESTS", "true");
+    let good = hash(SECRET, "alice");
+    for damage in ["\u{7f}", "\0", "\r\n", "\u{80}", "\u{fffd}"] {
+        for hash in [damage.to_owned(), format!("{good}{damage}"), format!("{damage}{good}")] {
+            let headers = [("x-user-hash", hash.as_str()), ("x-guest-id", GUEST)];
+            refuse(&world, GetToken, &request(GetToken, Some("alice"), &headers), &hash).await;
+            let answer = world.send(GetToken, &request(GetToken, None, &headers)).await;
+            assert_eq!(answer.problem(), (400, "invalid_request".into()), "a hash needs a user in the path");
+        }
+    }
+    assert_eq!(world.sandbox.customers(), 0);
+}
