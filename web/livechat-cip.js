@@ -137,7 +137,7 @@ function createBackend(options, guest) {
       const answer = await response.json().catch(() => {
       });
       if (!response.ok || answer === void 0) throw refusal(response, answer);
-      return operation === "invalidate" ? response.headers.get("X-Logout") !== "pending" : toHeld(answer, operation, response);
+      return operation === "invalidate" ? response.headers.get("X-Logout") === "complete" : toHeld(answer, operation, response);
     }
   };
 }
@@ -504,7 +504,7 @@ function createIdentityProvider(given) {
     wake();
     leavePage();
   }
-  let isTold = true;
+  let isTold = false;
   async function logout() {
     if (tabs.isEnded && await isTold) return true;
     isTold = callOnce("invalidate", true).catch(

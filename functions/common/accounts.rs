@@ -125,7 +125,7 @@ impl Accounts {
             match result {
                 Ok(_) | Err(Miss::CutShort | Miss::IdentityLost) => {}
                 // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
-                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(group.is_none()),
+                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(!tally.is_unproven_group),
                 Err(_) => tally.livechat_failures += u64::from(!tally.is_unproven_group),
             }
         });
@@ -135,15 +135,20 @@ impl Accounts {
     /// Tells LiveChat to revoke a token, once. Returns whether the token is known not to work any more: LiveChat revoked it, or did
     /// not know it.
     pub async fn revoke(&self, token: &SecretString, deadline: Deadline) -> bool {
+        let time = deadline.left().min(Self::ATTEMPT_TIMEOUT);
+        let cut_short = time < Self::ATTEMPT_TIMEOUT;
         // A group's token too is revoked where tokens without a group are issued.
         let request = self
             .http
             .delete(self.url(None))
-            .timeout(deadline.left().min(Self::ATTEMPT_TIMEOUT))
+            .timeout(time)
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
         let answer = tally::timed(|tally| &mut tally.livechat, request.send()).await;
-        let is_failure = answer.as_ref().map_or(true, |answer| answer.status().is_server_error());
+        let is_failure = match &answer {
+            Ok(answer) => answer.status().is_server_error(),
+            Err(error) => !(cut_short && error.is_timeout()),
+        };
         tally::count(|tally| {
             tally.livechat_calls += 1;
             tally.livechat_failures += u64::from(is_failure);
@@ -152,7 +157,7 @@ impl Accounts {
             Ok(answer) if answer.status().is_success() => return true,
             Ok(answer) if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => return true,
             Ok(answer) => format!("status {}", answer.status().as_u16()),
-            Err(error) => Error::from(Failure::from(Miss::of_transport(error, false))).to_string(),
+            Err(error) => Error::from(Failure::from(Miss::of_transport(error, cut_short))).to_string(),
         };
         tracing::warn!(cause, "LiveChat could not be told to revoke a token");
         false

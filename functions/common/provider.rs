@@ -12,10 +12,12 @@
 //! While LiveChat's [refusal](crate::identity::Refusal) applies, `getToken` reads it with the token and `getFreshToken` meets it in its
 //! first write; neither calls LiveChat.
 //!
-//! Renewal is in `provider/renewal.rs`, how a guest becomes a user in `provider/adoption.rs`, and how tokens are revoked in
-//! `provider/revocation.rs`. As long as LiveChat has to be told about tokens, each call but `hasToken` tells it.
+//! Renewal is in `provider/renewal.rs`, how a guest becomes a user in `provider/adoption.rs`, and how a logout and an
+//! adoption revoke tokens in `provider/logout.rs` and `provider/revocation.rs`. While LiveChat has to be told about tokens, the next
+//! renewal and the next logout tell it, and the other calls but `hasToken` once a minute.
 
 mod adoption;
+mod logout;
 pub mod need;
 mod renewal;
 mod revocation;
@@ -25,7 +27,7 @@ use crate::{
     breaker::{Breaker, Urgency},
     config::{self, Account, Common, Groups, LiveChat, OnIdentityChange, RenewalsPerMinute},
     error::Error,
-    identity::{Issued, Record, Subject},
+    identity::{Issued, Record},
     operation::{Call, Reply, Source, Why},
     store::Store,
     telemetry,
@@ -41,33 +43,20 @@ pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
 
 /// `invalidate`: drops the token. Not erasure: the identity stays, and `getFreshToken` follows.
 ///
-/// A logout also revokes every token that the user was given, with all groups unless the call names one. Otherwise LiveChat is not
-/// told: the widget invalidates a token for its routine renewal, and other devices go on with it meanwhile.
+/// LiveChat is not told: the widget invalidates a token for its routine renewal, and other devices go on with it meanwhile. Only what a
+/// logout or an adoption has left to be revoked is revoked now.
 pub async fn invalidate(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
-    let (subject, deadline) = (&call.subject, call.deadline);
-    if !call.logout {
-        let record = store.drop_token(subject, deadline).await?;
-        let due = record.due_revocations(now_ms());
-        revocation::tell(store, accounts, subject, &due, revocation::LONGEST, deadline).await;
-        return Ok(Reply::Invalidated);
+    if call.logout {
+        return logout::log_out(store, accounts, call).await;
     }
-    let mut subjects = vec![subject.clone()];
-    if subject.group.is_none() {
-        let groups = store.groups(&subject.principal, deadline).await?;
-        subjects.extend(groups.into_iter().map(|group| Subject { group: Some(group), ..subject.clone() }));
+    let record = store.drop_token(&call.subject, call.deadline).await?;
+    let now_ms = now_ms();
+    let due = record.due_revocations(now_ms);
+    // A renewal that is under way tells LiveChat itself, before it gets its token.
+    if record.held(now_ms).is_none() {
+        revocation::tell(store, accounts, &call.subject, &due, revocation::LONGEST, call.deadline).await;
     }
-    // All of them are logged out before LiveChat is told about any: while LiveChat is down, no token is returned either.
-    let mut due = Vec::new();
-    for subject in subjects {
-        let record = store.log_out(&subject, deadline).await?;
-        due.push((record.outstanding.to_revoke(record.logged_out_seq, now_ms()), subject));
-    }
-    let end = deadline.within(revocation::LONGEST_AT_LOGOUT + Store::LONGEST_WRITE);
-    let mut is_complete = true;
-    for (due, subject) in due {
-        is_complete &= revocation::tell(store, accounts, &subject, &due, revocation::LONGEST_AT_LOGOUT, end).await;
-    }
-    Ok(Reply::LoggedOut { is_complete })
+    Ok(Reply::Invalidated)
 }
 
 /// `getToken` and `getFreshToken`.
@@ -135,7 +124,14 @@ impl Provider {
         };
         let lifetime = stored.token.lifetime;
         if lifetime.is_usable(now_ms) {
-            self.tell_what_is_due(call, &record, now_ms).await;
+            if self.tell_what_is_due(call, &record, now_ms).await {
+                // That took a while, and the user may have logged out meanwhile.
+                let record = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
+                return match issued(&record)? {
+                    Some(issued) => Ok(Reply::Token { issued, source: Source::Stored }),
+                    None => Err(Error::LoggedOut),
+                };
+            }
             return Ok(Reply::Token { issued: stored, source: Source::Stored });
         }
         let is_live = lifetime.is_live(now_ms);
@@ -175,12 +171,12 @@ impl Provider {
         renewed.map_err(|error| self.for_group(call, error))
     }
 
-    /// A group that LiveChat refuses is the caller's mistake: anybody can make up a number. Only of a group that the site lists LiveChat
-    /// can refuse the settings.
+    /// A group that LiveChat refuses is the caller's mistake: anybody can make up a number. If the site lists the group, the site's
+    /// settings are wrong, unless LiveChat says that there is no such group.
     fn for_group(&self, call: &Call, error: Error) -> Error {
         match (error, call.subject.group) {
             (Error::LiveChatRejected { exception, description, .. }, Some(group))
-                if !(self.groups.lists(group) && is_about_settings(&exception)) =>
+                if !self.groups.lists(group) || is_about_a_group(&exception) =>
             {
                 Error::UnknownGroup { refusal: Some(format!("{exception}: {description}")) }
             }
@@ -188,19 +184,21 @@ impl Provider {
         }
     }
 
-    /// Tells LiveChat about tokens that it could not be told about before, unless a renewal is about to.
-    async fn tell_what_is_due(&self, call: &Call, record: &Record, now_ms: u64) {
+    /// Tells LiveChat about tokens that it could not be told about before, unless a renewal is about to. Whether it had to be told.
+    async fn tell_what_is_due(&self, call: &Call, record: &Record, now_ms: u64) -> bool {
         let due = record.due_revocations(now_ms);
-        if !due.is_empty() && record.held(now_ms).is_none() && !self.breaker.knows_it_is_down() {
-            let longest = revocation::LONGEST;
-            revocation::tell(&self.store, &self.accounts, &call.subject, &due, longest, call.deadline).await;
+        if due.is_empty() || record.held(now_ms).is_some() || self.breaker.knows_it_is_down() {
+            return false;
         }
+        let longest = revocation::LONGEST;
+        revocation::tell(&self.store, &self.accounts, &call.subject, &due, longest, call.deadline).await;
+        true
     }
 }
 
-/// Whether LiveChat's code is about the app, and about no group.
-fn is_about_settings(exception: &str) -> bool {
-    matches!(exception, "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_grant")
+/// Whether LiveChat's code says that what the request's path names does not exist.
+fn is_about_a_group(exception: &str) -> bool {
+    matches!(exception, "resource_not_found" | "status 404")
 }
 
 /// The token that a record has, if any.

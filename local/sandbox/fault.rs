@@ -50,6 +50,8 @@ pub enum Fault {
     OauthServerError,
     /// The OAuth error `invalid_request`, as for a redirect URI that is not whitelisted.
     OauthInvalidRequest,
+    /// The OAuth error `resource_not_found` with 404, as for a group that does not exist.
+    OauthResourceNotFound,
     /// The OAuth error `temporarily_unavailable` with 200.
     #[serde(rename = "oauth_in_200")]
     OauthIn200,
@@ -69,7 +71,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Http500,
         Self::Http503,
         Self::Http429,
@@ -88,6 +90,7 @@ impl Fault {
         Self::ExpiresAbsurd,
         Self::OauthServerError,
         Self::OauthInvalidRequest,
+        Self::OauthResourceNotFound,
         Self::OauthIn200,
         Self::IdentityException,
         Self::OtherEntity,

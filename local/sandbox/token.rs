@@ -123,6 +123,7 @@ async fn before(fault: Option<Fault>) -> Option<Response> {
         Fault::OauthInvalidRequest => {
             refuse(StatusCode::BAD_REQUEST, "invalid_request", "redirect_uri is not whitelisted")
         }
+        Fault::OauthResourceNotFound => refuse(StatusCode::NOT_FOUND, "resource_not_found", "there is no such group"),
         Fault::OauthIn200 => refuse(StatusCode::OK, "temporarily_unavailable", "try again later"),
         Fault::IdentityException => Json(json!({"identity_exception": "customer_banned"})).into_response(),
         Fault::ResetBefore => cut(),

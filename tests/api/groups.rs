@@ -67,7 +67,7 @@ async fn with_a_list_other_groups_are_refused_before_anything_is_written() {
     }
     assert!(world.item_at("alice", "group#4").await.is_empty());
     assert_eq!(
-        (world.sandbox.calls().token, world.renewals_in_groups("alice", 0.max(cip::time::now_ms() / 60_000 - 1)).await),
+        (world.sandbox.calls().token, world.renewals_in_groups("alice", cip::time::now_ms() / 60_000 - 1).await),
         (0, 0)
     );
     world.call_group(GetToken, "alice", "3").await.token();
@@ -76,12 +76,31 @@ async fn with_a_list_other_groups_are_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn a_listed_group_that_livechat_refuses_is_unknown_and_an_app_that_it_refuses_is_the_sites_fault() {
-    let world = World::new().await.with("GROUPS", "3");
-    world.sandbox.fail(Fault::OauthInvalidRequest, 1);
+async fn a_listed_group_that_livechat_does_not_know_is_unknown_and_any_other_refusal_is_the_sites_fault() {
+    let world = World::new().await.with("GROUPS", "3").with("RUST_LOG", "info");
+    world.sandbox.fail(Fault::OauthResourceNotFound, 1);
     assert_eq!(world.call_group(GetToken, "alice", "3").await.problem(), (UNKNOWN.0, UNKNOWN.1.into()));
-    let world = world.with("LIVECHAT_CLIENT_ID", "another-app");
-    assert_eq!(world.spawn(GetToken).await.send(&http_api(GetToken, "bob", "group=3")).await.status(), 502);
+    // As if the redirect URI were no longer on the app's list.
+    world.sandbox.fail(Fault::OauthInvalidRequest, 1);
+    assert_eq!(world.call_group(GetToken, "bob", "3").await.status(), 502);
+    let lines = world.lines_of_calls(2).await;
+    assert_eq!((&lines[1]["Errors"], &lines[1]["LiveChatRejections"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_for_a_made_up_group_are_no_errors_of_the_site_either() {
+    let world = std::sync::Arc::new(World::new().await.with("RUST_LOG", "info"));
+    world.sandbox.set(|settings| settings.latency_ms = 500);
+    world.sandbox.fail(Fault::Http500, 1);
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let function = world.spawn(GetToken).await;
+        calls.spawn(async move { function.send(&http_api(GetToken, "mallory", "group=999")).await.status() });
+    }
+    assert_eq!(calls.join_all().await, [503; 6]);
+    for line in world.lines_of_calls(6).await {
+        assert_eq!(line["Errors"], json!(null), "{line}");
+    }
 }
 
 #[tokio::test]

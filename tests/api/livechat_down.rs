@@ -25,6 +25,7 @@ const FAULTS: [(Fault, u64, &str); 22] = [
     (Fault::OauthServerError, 503, "livechat_unavailable"),
     (Fault::OauthIn200, 503, "livechat_unavailable"),
     (Fault::OauthInvalidRequest, 502, "livechat_rejected"),
+    (Fault::OauthResourceNotFound, 502, "livechat_rejected"),
     (Fault::IdentityException, 502, "livechat_rejected"),
     (Fault::ResetBefore, 503, "livechat_unavailable"),
     (Fault::ResetAfter, 503, "livechat_unavailable"),

@@ -59,8 +59,8 @@ export function createBackend(options, guest) {
       const response = await fetch(url, init);
       const answer = await response.json().catch(() => {});
       if (!response.ok || answer === undefined) throw refusal(response, answer);
-      // After a logout, LiveChat may still have to be told: `pending`.
-      return operation === 'invalidate' ? response.headers.get('X-Logout') !== 'pending' : toHeld(answer, operation, response);
+      // After a logout, LiveChat may still have to be told.
+      return operation === 'invalidate' ? response.headers.get('X-Logout') === 'complete' : toHeld(answer, operation, response);
     },
   };
 }

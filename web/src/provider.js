@@ -86,7 +86,7 @@ export function createIdentityProvider(given) {
   }
 
   /** @type {Promise<boolean> | boolean} */
-  let isTold = true;
+  let isTold = false;
   async function logout() {
     if (tabs.isEnded && (await isTold)) return true;
     isTold = callOnce('invalidate', true).catch(

@@ -38,12 +38,15 @@ impl Outstanding {
         self.live(now_ms).filter(|token| token.seq <= logged_out_seq).cloned().collect()
     }
 
-    /// The oldest of those that nobody asked to revoke, as far as they are too many for one more to be issued.
-    pub fn surplus(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
-        let mut rest: Vec<_> = self.live(now_ms).filter(|token| token.seq > logged_out_seq).collect();
+    /// Those that LiveChat must be told to revoke before another one is issued: [`to_revoke`](Self::to_revoke), and the oldest of the
+    /// others as far as they are too many for one more.
+    pub fn to_revoke_before_another(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
+        let (mut due, mut rest): (Vec<_>, Vec<_>) =
+            self.live(now_ms).cloned().partition(|token| token.seq <= logged_out_seq);
         rest.sort_unstable_by_key(|token| token.seq);
-        rest.truncate((self.live(now_ms).count() + 1).saturating_sub(Self::MOST));
-        rest.into_iter().cloned().collect()
+        rest.truncate((rest.len() + 1).saturating_sub(Self::MOST));
+        due.extend(rest);
+        due
     }
 
     /// Whether there is room for one more token, without those whose keys are in `revoked`.
@@ -103,11 +106,17 @@ mod tests {
     #[test]
     fn the_oldest_tokens_make_room_for_a_new_one() {
         let of = |number: usize| Outstanding((1..=number as u64).rev().map(|seq| token(seq, NOW_MS)).collect());
-        assert!(of(Outstanding::MOST - 1).surplus(0, NOW_MS).is_empty());
-        assert_eq!(keys(&of(Outstanding::MOST).surplus(0, NOW_MS)), ["1"]);
-        assert_eq!(keys(&of(Outstanding::MOST + 2).surplus(0, NOW_MS)), ["1", "2", "3"]);
-        // Those that a logout revokes anyway are not named twice.
-        assert_eq!(keys(&of(Outstanding::MOST).surplus(5, NOW_MS)), ["6"]);
+        let revoked = |number, logged_out_seq| {
+            let mut keys: Vec<_> = of(number).to_revoke_before_another(logged_out_seq, NOW_MS);
+            keys.sort_unstable_by_key(|token| token.seq);
+            keys.into_iter().map(|token| token.seq).collect::<Vec<_>>()
+        };
+        assert!(revoked(Outstanding::MOST - 1, 0).is_empty());
+        assert_eq!(revoked(Outstanding::MOST, 0), [1]);
+        assert_eq!(revoked(Outstanding::MOST + 2, 0), [1, 2, 3]);
+        // Those that a logout revokes make room themselves.
+        assert_eq!(revoked(Outstanding::MOST, 2), [1, 2]);
+        assert_eq!(revoked(Outstanding::MOST + 2, 2), [1, 2, 3]);
         assert!(of(Outstanding::LIMIT - 1).has_room(&[], NOW_MS));
         assert!(!of(Outstanding::LIMIT).has_room(&[], NOW_MS));
         assert!(of(Outstanding::LIMIT).has_room(&["7".into()], NOW_MS));

@@ -103,7 +103,11 @@ impl Provider {
             // Made anew for each try, so that a write of this try can never pass for one of another.
             let owner = uuid::Uuid::new_v4().to_string();
             let settings = self.accounts.fingerprint();
-            match self.store.take_lease(subject, &owner, need.unless_newer_than(), settings, deadline).await? {
+            let taken = self.store.take_lease(subject, &owner, need.unless_newer_than(), settings, deadline).await?;
+            let (Taken::Ours(_, record) | Taken::Refused(record)) = &taken;
+            let is_unproven_group = self.may_be_made_up(subject, record);
+            tally::count(|tally| tally.is_unproven_group = is_unproven_group);
+            match taken {
                 Taken::Ours(lease, record) => {
                     if record.logged_out_seq > *logged_out_seq.get_or_insert(record.logged_out_seq) {
                         self.give_up(subject, &lease, None, None, &uncounted(&record, now_ms()), deadline).await;
@@ -197,11 +201,8 @@ impl Provider {
             Some(_) => None,
             None => Some(Quota::beginning_with(lease, began_ms, self.renewals.0)),
         };
-        let is_unproven_group =
-            subject.group.is_some_and(|group| record.identity.is_none() && !self.groups.lists(group));
-        tally::count(|tally| tally.is_unproven_group = is_unproven_group);
         // Whoever calls can make up a group. That LiveChat does not answer for one says nothing.
-        let mut watch = self.breaker.watch(permit, !is_unproven_group);
+        let mut watch = self.breaker.watch(permit, !self.may_be_made_up(subject, &record));
         let grant = match self.grant(subject, record.identity.as_ref(), ask_by, &mut watch).await {
             Ok(grant) => grant,
             Err(failure) => {
@@ -248,6 +249,11 @@ impl Provider {
         Ok(Asked::Issued(Issued { entity_id: identity.entity_id, token }))
     }
 
+    /// Whether the subject's group may be one that its caller made up: the site does not list it, and LiveChat has issued no token for it.
+    fn may_be_made_up(&self, subject: &Subject, record: &Record) -> bool {
+        subject.group.is_some_and(|group| record.identity.is_none() && !self.groups.lists(group))
+    }
+
     /// Gives a user who has no identity that of the guest who they were, if any. Whether the `lease` is still ours.
     async fn adopt_if_new(&self, call: &Call, lease: &Lease, record: &mut Record) -> Result<bool, Error> {
         let Some(guest) = call.was_guest.as_ref().filter(|_| record.identity.is_none()) else { return Ok(true) };
@@ -273,11 +279,11 @@ impl Provider {
         deadline: Deadline,
     ) -> Result<(), Failure> {
         let now_ms = now_ms();
-        let mut due = record.due_revocations(now_ms);
-        due.extend(record.outstanding.surplus(record.logged_out_seq, now_ms));
+        // However recently LiveChat could not be told: it is about to be called anyway, and its next token may be kept for hours.
+        let due = record.outstanding.to_revoke_before_another(record.logged_out_seq, now_ms);
         if !due.is_empty() {
             let revoked = revocation::revoke(&self.accounts, &due, deadline.within(revocation::LONGEST)).await;
-            *bookkeeping = Bookkeeping { quota: bookkeeping.quota, ..revocation::bookkeeping(&due, revoked) };
+            *bookkeeping = Bookkeeping { quota: bookkeeping.quota, ..revocation::outcome(&due, revoked).1 };
         }
         if !record.outstanding.has_room(&bookkeeping.forget, now_ms) {
             return Err(Failure::Unavailable { cause: "it does not revoke the tokens that must make room".into() });

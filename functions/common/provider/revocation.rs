@@ -2,7 +2,8 @@
 //!
 //! Which tokens these are is stored before LiveChat is told, and until it has been told: a logout stores its lease's number, and every
 //! token that was issued under that number or a lower one must be revoked; an adoption stores the guest's tokens with the user's
-//! identity. If LiveChat cannot be reached, or the process dies, the next call for the same subject that can reach LiveChat tells it.
+//! identity. If LiveChat cannot be reached, or the process dies, the next renewal or logout of the same subject tells it, and no token is
+//! issued before. A call that needs no token from LiveChat tells it too, but not more than once a minute.
 
 use crate::{
     accounts::Accounts,
@@ -18,7 +19,7 @@ pub(super) const LONGEST_AT_LOGOUT: Duration = Duration::from_secs(4);
 /// The longest that any other call waits for LiveChat to revoke tokens.
 pub(super) const LONGEST: Duration = Duration::from_millis(1_500);
 /// The number of tokens that LiveChat is told about at a time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 10;
 
 /// Tells LiveChat to revoke `tokens`; returns the keys of those that are known not to work any more.
 pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], deadline: Deadline) -> Vec<String> {
@@ -36,11 +37,11 @@ pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], dea
     revoked
 }
 
-/// What is stored after LiveChat was told about `due`, and revoked those in `revoked`.
-pub(super) fn bookkeeping(due: &[OutstandingToken], revoked: Vec<String>) -> Bookkeeping {
+/// Whether LiveChat has revoked all that were `due`, and what is stored then.
+pub(super) fn outcome(due: &[OutstandingToken], revoked: Vec<String>) -> (bool, Bookkeeping) {
     let is_complete = revoked.len() == due.len();
-    let revoke_again_ms = (!is_complete).then(|| now_ms() + Record::REVOKE_AGAIN_MS);
-    Bookkeeping { forget: revoked, revoke_again_ms, quota: None }
+    let revoke_again_ms = if is_complete { 0 } else { now_ms() + Record::REVOKE_AGAIN_MS };
+    (is_complete, Bookkeeping { forget: revoked, revoke_again_ms: Some(revoke_again_ms), quota: None })
 }
 
 /// Tells LiveChat to revoke `due`, and records what became of it; returns whether all of them are revoked.
@@ -56,10 +57,10 @@ pub(super) async fn tell(
         return true;
     }
     let revoked = revoke(accounts, due, deadline.minus(Store::LONGEST_WRITE).within(longest)).await;
-    let outcome = bookkeeping(due, revoked);
-    if let Err(error) = store.record_revocations(subject, &outcome, deadline).await {
+    let (is_complete, bookkeeping) = outcome(due, revoked);
+    if let Err(error) = store.record_revocations(subject, &bookkeeping, deadline).await {
         // LiveChat is told once more by the next call, which does no harm.
         tracing::warn!(cause = %error, "that tokens are revoked could not be recorded");
     }
-    outcome.revoke_again_ms.is_none()
+    is_complete
 }

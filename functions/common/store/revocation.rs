@@ -83,9 +83,11 @@ impl Store {
         self.send(request, deadline).await.map(|_| ())
     }
 
-    /// The groups in which the principal has an identity. One `Query`, or more for somebody with very many groups.
+    /// The groups in which the principal has an identity, or is about to get one. One `Query`, or more for somebody with very many
+    /// groups. A group that was made up, and that LiveChat refused, is not among them.
     pub async fn groups(&self, principal: &Principal, deadline: Deadline) -> Result<Vec<Group>, Error> {
         const PREFIX: &str = "group#";
+        let deadline = deadline.within(Self::LONGEST_WRITE);
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let mut groups = Vec::new();
         let mut start = None;
@@ -96,16 +98,16 @@ impl Store {
                 .table_name(&self.table)
                 .consistent_read(true)
                 .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-                .filter_expression("attribute_exists(#entity)")
+                .filter_expression("attribute_exists(#entity) OR attribute_exists(#until)")
                 .projection_expression("#sk")
                 .expression_attribute_names("#pk", item::PK)
                 .expression_attribute_names("#sk", item::SK)
                 .expression_attribute_names("#entity", item::ENTITY_ID)
+                .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
                 .expression_attribute_values(":pk", AttributeValue::S(principal.key()))
                 .expression_attribute_values(":prefix", text(PREFIX))
                 .set_exclusive_start_key(start);
-            let page =
-                answer(request.send(), deadline.within(Self::LONGEST_WRITE)).await?.map_err(|error| failed(&error))?;
+            let page = answer(request.send(), deadline).await?.map_err(|error| failed(&error))?;
             for item in page.items.unwrap_or_default() {
                 let sk = Item::new(item).text(item::SK)?;
                 groups.extend(sk.strip_prefix(PREFIX).and_then(|group| Group::parse(group).ok()));

@@ -185,8 +185,12 @@ impl<'c> Line<'c> {
     fn of(call: &Finished<'c>, is_cold: bool, subject: Option<String>) -> Self {
         let error = call.result.as_ref().err();
         let tally = &call.tally;
-        // Whoever calls can make up a group, and must not ring the site's alarms, which stop its deployments.
-        let is_callers = |error: &Error| tally.is_unproven_group && matches!(error, Error::LiveChatUnavailable(_));
+        // Whoever calls can make up a group or log out, and must not ring the site's alarms, which stop its deployments.
+        let is_callers = |error: &Error| match error {
+            Error::LoggedOut => true,
+            Error::LiveChatUnavailable(_) => tally.is_unproven_group,
+            _ => false,
+        };
         let is_ours = error.is_some_and(|error| error.status().is_server_error() && !is_callers(error));
         let reply = call.result.as_ref().ok();
         Self {

@@ -1,0 +1,72 @@
+//! A logout: no token that the user was given before is returned or works any more.
+//!
+//! It is stored first, for the user and for each of the user's groups, so that no token is returned while LiveChat cannot be reached.
+//! Then LiveChat is told to revoke all of them.
+
+use super::revocation::{LONGEST_AT_LOGOUT, tell};
+use crate::{
+    accounts::Accounts,
+    error::Error,
+    identity::{OutstandingToken, Record, Subject},
+    operation::{Call, Reply},
+    store::Store,
+    time::{Deadline, now_ms},
+};
+use futures_util::future::join_all;
+
+/// The number of groups that are worked on at a time.
+const AT_A_TIME: usize = 8;
+/// Another logout within this time of one that could not tell LiveChat does not tell it again, in ms. A page in a loop would else make a
+/// call to LiveChat for each token, each time.
+const PAUSE_MS: u64 = 5_000;
+
+/// Logs the caller out: of all groups, unless the call names one.
+///
+/// # Errors
+/// [`Error::StoreUnavailable`] if the table does not answer. The user may be logged out all the same, and LiveChat told.
+pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
+    let (subject, deadline) = (&call.subject, call.deadline);
+    // The one that was named first, so that nothing about the others can keep it from being logged out.
+    let mut logged_out = vec![log_out_of(store, subject.clone(), deadline).await?];
+    let mut failure = None;
+    if subject.group.is_none() {
+        let groups = store.groups(&subject.principal, deadline).await.unwrap_or_else(|error| {
+            failure = Some(error);
+            Vec::new()
+        });
+        for some in groups.chunks(AT_A_TIME) {
+            let some = some.iter().map(|group| Subject { group: Some(*group), ..subject.clone() });
+            for result in join_all(some.map(|subject| log_out_of(store, subject, deadline))).await {
+                match result {
+                    Ok(done) => logged_out.push(done),
+                    Err(error) => failure = Some(error),
+                }
+            }
+        }
+    }
+    let end = deadline.within(LONGEST_AT_LOGOUT + Store::LONGEST_WRITE);
+    let mut is_complete = true;
+    for some in logged_out.chunks(AT_A_TIME) {
+        let told = some.iter().map(async |Pending { subject, tokens, may_be_told }| {
+            (*may_be_told || tokens.is_empty()) && tell(store, accounts, subject, tokens, LONGEST_AT_LOGOUT, end).await
+        });
+        is_complete &= join_all(told).await.into_iter().all(|told| told);
+    }
+    failure.map_or(Ok(Reply::LoggedOut { is_complete }), Err)
+}
+
+/// Somebody who is logged out, and the tokens that LiveChat has to revoke.
+struct Pending {
+    subject: Subject,
+    tokens: Vec<OutstandingToken>,
+    may_be_told: bool,
+}
+
+async fn log_out_of(store: &Store, subject: Subject, deadline: Deadline) -> Result<Pending, Error> {
+    let record = store.log_out(&subject, deadline).await?;
+    let now_ms = now_ms();
+    let tokens = record.outstanding.to_revoke(record.logged_out_seq, now_ms);
+    let failed_ms = record.revoke_again_ms.saturating_sub(Record::REVOKE_AGAIN_MS);
+    let may_be_told = !(failed_ms..failed_ms + PAUSE_MS).contains(&now_ms);
+    Ok(Pending { subject, tokens, may_be_told })
+}
