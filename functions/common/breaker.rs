@@ -55,6 +55,8 @@ struct Memory {
     down_until: Option<Instant>,
     /// Until when a call that has a token to answer need not look.
     no_room_until: Option<Instant>,
+    /// Until when the next look is likely to find no room either.
+    doubtful_until: Option<Instant>,
     latency: Latency,
 }
 
@@ -73,8 +75,8 @@ pub enum Permit {
 /// Why a call may not be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnedAway {
-    /// There is no room.
-    NoRoom,
+    /// There is no room, as this gate says.
+    NoRoom(Gate),
     /// LiveChat is down.
     Down,
 }
@@ -104,6 +106,8 @@ impl Breaker {
     pub const PATIENCE: Duration = Duration::from_secs(6);
     /// How long the table may take to say how LiveChat is doing, or to count a call.
     pub const LONGEST_LOOK: Duration = Duration::from_millis(500);
+    /// How long a function looks first after it has seen no room.
+    const DOUBTFUL_FOR: Duration = Duration::from_millis(Gate::STALE_AFTER_MS);
     /// How often a waiting call looks, in ms: at first.
     const POLL_MS: std::ops::Range<u64> = 40..80;
     /// How many times longer its pauses get at most.
@@ -127,6 +131,11 @@ impl Breaker {
         is_ahead(down_until) || is_ahead(no_room_until)
     }
 
+    /// There was no room a short time ago. Who looks before taking a lease then may spare two writes.
+    pub fn is_doubtful(&self) -> bool {
+        is_ahead(self.memory().doubtful_until)
+    }
+
     /// How the gate stands; an empty one if the table does not say. Reads, and writes nothing.
     pub async fn look(&self, deadline: Deadline) -> Gate {
         match self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await {
@@ -147,45 +156,62 @@ impl Breaker {
                 Decision::Send => return Ok(Permit::Free),
                 Decision::Count => (Permit::Counted, self.store.count_call(within).await),
                 Decision::Probe => (Permit::Probe, self.store.note_probe(within).await),
-                Decision::Wait(left_ms) => return Err(self.no_room_for(left_ms)),
+                Decision::Wait(left_ms) => return Err(self.no_room_for(left_ms, seen)),
                 Decision::Fail(left_ms) => return Err(self.down_for(left_ms)),
             };
             match admission {
                 Ok(Admission::Granted) => return Ok(permit),
                 Ok(Admission::Refused(gate)) => seen = gate,
+                // The probe that is due is for one call, and which one only the table can say.
+                Err(error) if permit == Permit::Probe => {
+                    tracing::warn!(cause = %error, "a probe could not be noted and is not sent");
+                    return Err(self.down_for(Gate::PROBE_EVERY_MS));
+                }
                 Err(error) => {
                     unguarded(&error);
                     return Ok(Permit::Free);
                 }
             }
         }
-        Err(TurnedAway::NoRoom)
+        Err(TurnedAway::NoRoom(seen))
     }
 
     /// Whether a gate that was `seen` a moment ago turns a call away. Costs no request, and gives no right to send it.
     pub fn turns_away(&self, seen: Gate, urgency: Urgency) -> Option<TurnedAway> {
         match seen.decide(urgency, now_ms()) {
             Decision::Send | Decision::Count | Decision::Probe => None,
-            Decision::Wait(left_ms) => Some(self.no_room_for(left_ms)),
+            Decision::Wait(left_ms) => Some(self.no_room_for(left_ms, seen)),
             Decision::Fail(left_ms) => Some(self.down_for(left_ms)),
         }
     }
 
-    fn no_room_for(&self, left_ms: u64) -> TurnedAway {
-        self.memory().no_room_until = Some(Instant::now() + Duration::from_millis(left_ms));
-        TurnedAway::NoRoom
+    fn no_room_for(&self, left_ms: u64, gate: Gate) -> TurnedAway {
+        let now = Instant::now();
+        let mut memory = self.memory();
+        memory.no_room_until = Some(now + Duration::from_millis(left_ms));
+        memory.doubtful_until = Some(now + Self::DOUBTFUL_FOR);
+        TurnedAway::NoRoom(gate)
     }
 
     fn down_for(&self, left_ms: u64) -> TurnedAway {
-        self.memory().down_until = Some(Instant::now() + Duration::from_millis(left_ms));
+        let now = Instant::now();
+        let mut memory = self.memory();
+        memory.down_until = Some(now + Duration::from_millis(left_ms));
+        memory.doubtful_until = Some(now + Self::DOUBTFUL_FOR);
         TurnedAway::Down
     }
 
-    /// Waits for room until `wait_until`, and takes it. The caller should hold no lease meanwhile.
+    /// Waits until `wait_until` for room in a gate that was `seen` without any, and takes it. The caller should hold no lease meanwhile.
+    /// While the table does not say how the gate stands, what was seen last counts: many may wait, and would all go at once.
     ///
     /// # Errors
     /// [`Failure::Unavailable`] once LiveChat is down, or if there was no room in time.
-    pub async fn wait_for_room(&self, wait_until: Deadline, deadline: Deadline) -> Result<Permit, Failure> {
+    pub async fn wait_for_room(
+        &self,
+        mut seen: Gate,
+        wait_until: Deadline,
+        deadline: Deadline,
+    ) -> Result<Permit, Failure> {
         let mut pause = 1.0;
         loop {
             let poll = Duration::from_millis(fastrand::u64(Self::POLL_MS)).mul_f64(pause);
@@ -194,9 +220,10 @@ impl Breaker {
             }
             sleep(poll).await;
             pause = f64::min(pause * 1.4, Self::SLOWEST_POLL);
-            match self.enter(self.look(deadline).await, Urgency::Required, deadline).await {
+            seen = self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await.unwrap_or(seen);
+            match self.enter(seen, Urgency::Required, deadline).await {
                 Ok(permit) => return Ok(permit),
-                Err(TurnedAway::NoRoom) => {}
+                Err(TurnedAway::NoRoom(gate)) => seen = gate,
                 Err(TurnedAway::Down) => return Err(Self::down()),
             }
         }

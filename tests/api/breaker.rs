@@ -16,7 +16,7 @@ const DOWN: (u64, &str) = (503, "livechat_unavailable");
 impl World {
     /// As if so many calls were without an answer, the latest of them counted `counted_ms_ago`. No probe is due for a
     /// while, however slow this machine is: the latest one was sent as far ahead as a clock may be.
-    async fn calls_are_unanswered(&self, unanswered: u64, counted_ms_ago: u64) {
+    pub(crate) async fn calls_are_unanswered(&self, unanswered: u64, counted_ms_ago: u64) {
         self.set_gate(unanswered, now_ms() + Gate::SKEW_MS - 100, now_ms() - counted_ms_ago).await;
     }
 

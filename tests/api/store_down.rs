@@ -6,6 +6,7 @@ use crate::{
     world::*,
 };
 use axum::{http::StatusCode, response::IntoResponse};
+use cip::breaker::Gate;
 use local::sandbox::Fault;
 use std::{
     ops::Range,
@@ -137,6 +138,28 @@ async fn without_writes(world: &World, which: Range<usize>) -> String {
         async move { is_meant.then(|| refusal.into_response()) }
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_seen_no_room_does_not_go_because_the_table_is_slow() {
+    let world = World::new().await;
+    world.calls_are_unanswered(Gate::MOST_UNANSWERED, 0).await;
+    let looks = Arc::new(AtomicUsize::new(0));
+    let endpoint = in_front(&world, move |operation| {
+        let is_slow = operation == "GetItem" && looks.fetch_add(1, Ordering::SeqCst) > 0;
+        async move {
+            if is_slow {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+            None
+        }
+    })
+    .await;
+    let function = world.spawn_with(GetFreshToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+    world.sandbox.fail(Fault::Hang, 10);
+    assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    // What it saw first says when a probe is due.
+    assert!(world.sandbox.calls().token <= 1);
 }
 
 /// The lease.

@@ -44,13 +44,16 @@ enum Asked {
     Issued(Issued),
     /// The lease was lost meanwhile.
     LeaseLost,
-    /// The breaker had no room, and the lease is given back.
-    NoRoom,
+    /// The breaker's gate had no room, and the lease is given back.
+    NoRoom(Gate),
 }
 
 impl Asked {
     fn turned_away(turned_away: TurnedAway) -> Result<Self, Error> {
-        turned_away.failure().map_or(Ok(Self::NoRoom), |failure| Err(failure.into()))
+        match turned_away {
+            TurnedAway::NoRoom(gate) => Ok(Self::NoRoom(gate)),
+            TurnedAway::Down => Err(down()),
+        }
     }
 }
 
@@ -100,6 +103,19 @@ impl Provider {
             if deadline.left() < Self::SHORTEST_RENEWAL {
                 return Err(Error::Busy);
             }
+            if permit.is_none() && self.breaker.is_doubtful() {
+                let gate = self.breaker.look(deadline).await;
+                match self.breaker.turns_away(gate, urgency) {
+                    None => {}
+                    Some(TurnedAway::Down) => return Err(down()),
+                    Some(TurnedAway::NoRoom(_)) if urgency == Urgency::Optional => {
+                        return Err(Breaker::no_room().into());
+                    }
+                    Some(TurnedAway::NoRoom(gate)) => {
+                        *permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
+                    }
+                }
+            }
             // Made anew for each try, so that a write of this try can never pass for one of another.
             let owner = uuid::Uuid::new_v4().to_string();
             let settings = self.accounts.fingerprint();
@@ -121,9 +137,11 @@ impl Provider {
                         }
                         // The lease lapsed and somebody else took it, after this call came: their result serves.
                         Asked::LeaseLost => need.found_taken(lease.seq),
-                        Asked::NoRoom if urgency == Urgency::Optional => return Err(Breaker::no_room().into()),
+                        Asked::NoRoom(_) if urgency == Urgency::Optional => return Err(Breaker::no_room().into()),
                         // Without the lease: a wait could outlast it.
-                        Asked::NoRoom => *permit = Some(self.breaker.wait_for_room(wait_until, deadline).await?),
+                        Asked::NoRoom(gate) => {
+                            *permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
+                        }
                     }
                 }
                 Taken::Refused(record) => {
