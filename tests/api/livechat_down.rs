@@ -7,7 +7,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// What a caller is told, for each way of going wrong.
-const FAULTS: [(Fault, u64, &str); 22] = [
+const FAULTS: [(Fault, u64, &str); 23] = [
     (Fault::Http500, 503, "livechat_unavailable"),
     (Fault::Http503, 503, "livechat_unavailable"),
     (Fault::Http429, 503, "livechat_unavailable"),
