@@ -108,7 +108,8 @@ export interface ProviderFunction {
    * Ends the identity in all tabs of this browser, takes the chat off their pages, and lets LiveChat revoke every token that the user
    * was given, on all devices. Call it while the user's session still stands, then end that. Never rejects. `true`: all of them are
    * revoked. `false`: the backend could not be told, for instance as the session had ended before, or it could not tell LiveChat yet;
-   * until it has, a token that somebody has copied works. The backend tells LiveChat at the user's next call; another `logout()` is one.
+   * until it has, a token that somebody has copied works. The backend tells LiveChat at the user's next renewal, or when `logout()` is called
+   * again, five seconds later or more. Of a guest it cannot be called again: the secret is forgotten.
    */
   logout(): Promise<boolean>;
 }

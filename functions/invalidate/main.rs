@@ -1,5 +1,5 @@
 //! `invalidate` as a Lambda function: logs, settings, clients, then one event after the other. It talks to LiveChat only when
-//! a user logs out.
+//! a user logs out, or when LiveChat has yet to be told of a logout.
 
 use cip::{
     accounts::Accounts,
