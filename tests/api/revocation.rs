@@ -394,3 +394,14 @@ async fn an_adoption_whose_process_dies_is_completed_by_the_next_call() {
     assert_eq!(working(&world), BTreeSet::from([user.access_token()]));
     assert_eq!(world.sandbox.customers(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_livechat_revokes_too_before_it_issues_a_token() {
+    let (world, _) = guest_with_tokens("").await;
+    world.sandbox.set(|settings| settings.latency_ms = 2_600);
+    let user = world.send(GetToken, &for_guest(GetToken, Some("alice"), "")).await.access_token();
+    assert_eq!(working(&world), BTreeSet::from([user]));
+    assert_eq!(world.sandbox.customers(), 1);
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+}

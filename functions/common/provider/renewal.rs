@@ -44,8 +44,19 @@ enum Asked {
     Issued(Issued),
     /// The lease was lost meanwhile.
     LeaseLost,
+    /// Old tokens had to be revoked first, which took so long that the lease is given back. Another one leaves time to ask.
+    Revoked,
     /// The breaker's gate had no room, and the lease is given back.
     NoRoom(Gate),
+}
+
+/// What a call that renews a token takes along from one lease to the next.
+#[derive(Default)]
+struct Progress {
+    /// A permit that was waited for and is not used yet.
+    permit: Option<Permit>,
+    /// LiveChat was told to revoke old tokens. Whether or not it did so, this call does not wait for that again.
+    has_told: bool,
 }
 
 impl Asked {
@@ -75,10 +86,9 @@ impl Provider {
         urgency: Urgency,
         seen: Option<&Record>,
     ) -> Result<Reply, Error> {
-        // One that was waited for and is not used yet.
-        let mut permit = None;
-        let result = self.renew_with(call, need, why, urgency, seen, &mut permit).await;
-        if let Some(unused) = permit {
+        let mut progress = Progress::default();
+        let result = self.renew_with(call, need, why, urgency, seen, &mut progress).await;
+        if let Some(unused) = progress.permit {
             self.breaker.release(unused, call.deadline).await;
         }
         result
@@ -91,19 +101,19 @@ impl Provider {
         why: Why,
         urgency: Urgency,
         seen: Option<&Record>,
-        permit: &mut Option<Permit>,
+        progress: &mut Progress,
     ) -> Result<Reply, Error> {
         let (subject, deadline) = (&call.subject, call.deadline);
         let wait_until = deadline.minus(Self::SHORTEST_RENEWAL).within(Breaker::PATIENCE);
         let mut logged_out_seq = seen.map(|record| record.logged_out_seq);
         loop {
-            if permit.is_none() && self.breaker.knows_it_is_down() {
+            if progress.permit.is_none() && self.breaker.knows_it_is_down() {
                 return Err(down());
             }
             if deadline.left() < Self::SHORTEST_RENEWAL {
                 return Err(Error::Busy);
             }
-            if permit.is_none() && self.breaker.is_doubtful() {
+            if progress.permit.is_none() && self.breaker.is_doubtful() {
                 let gate = self.breaker.look(deadline).await;
                 match self.breaker.turns_away(gate, urgency) {
                     None => {}
@@ -112,7 +122,7 @@ impl Provider {
                         return Err(Breaker::no_room().into());
                     }
                     Some(TurnedAway::NoRoom(gate)) => {
-                        *permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
+                        progress.permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
                     }
                 }
             }
@@ -130,7 +140,7 @@ impl Provider {
                         return Err(Error::LoggedOut);
                     }
                     // On the heap: it is large, and most calls never come here.
-                    let asked = Box::pin(self.ask(call, &lease, record, urgency, permit));
+                    let asked = Box::pin(self.ask(call, &lease, record, urgency, progress));
                     match asked.await? {
                         Asked::Issued(issued) => {
                             return Ok(Reply::Token { issued, source: Source::LiveChat { why, collapsed: false } });
@@ -139,13 +149,14 @@ impl Provider {
                         Asked::LeaseLost => need.found_taken(lease.seq),
                         Asked::NoRoom(_) if urgency == Urgency::Optional => return Err(Breaker::no_room().into()),
                         // Without the lease: a wait could outlast it.
+                        Asked::Revoked => {}
                         Asked::NoRoom(gate) => {
-                            *permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
+                            progress.permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
                         }
                     }
                 }
                 Taken::Refused(record) => {
-                    if let Some(unused) = permit.take() {
+                    if let Some(unused) = progress.permit.take() {
                         self.breaker.release(unused, deadline).await;
                     }
                     let since = *logged_out_seq.get_or_insert(record.logged_out_seq);
@@ -158,14 +169,14 @@ impl Provider {
         }
     }
 
-    /// Asks LiveChat under `lease`, and stores what it answers: with the `permit`, or else with one of the breaker's.
+    /// Asks LiveChat under `lease`, and stores what it answers: with a permit that was waited for, or else with a new one.
     async fn ask(
         &self,
         call: &Call,
         lease: &Lease,
         mut record: Record,
         urgency: Urgency,
-        permit: &mut Option<Permit>,
+        progress: &mut Progress,
     ) -> Result<Asked, Error> {
         let (subject, deadline) = (&call.subject, call.deadline);
         let began_ms = now_ms();
@@ -175,7 +186,7 @@ impl Provider {
             tokio::join!(give_up, self.uncount_in_groups(subject, began_ms, deadline));
         };
         // First, as it is one read and the rest are writes.
-        let gate = if permit.is_none() { self.breaker.look(deadline).await } else { Gate::default() };
+        let gate = if progress.permit.is_none() { self.breaker.look(deadline).await } else { Gate::default() };
         if let Some(turned_away) = self.breaker.turns_away(gate, urgency) {
             self.give_up(subject, lease, turned_away.failure().as_ref(), None, &bookkeeping, deadline).await;
             return Asked::turned_away(turned_away);
@@ -192,7 +203,21 @@ impl Provider {
                 return Err(error);
             }
         }
-        let entry = match permit.take() {
+        if !progress.has_told {
+            // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
+            progress.has_told = self.revoke_old_tokens(&record, &mut bookkeeping, deadline).await;
+            if progress.has_told && ask_by(lease, deadline).left() < Accounts::ATTEMPT_TIMEOUT {
+                call_off(None, &bookkeeping).await;
+                return Ok(Asked::Revoked);
+            }
+        }
+        if !record.outstanding.has_room(&bookkeeping.forget, now_ms()) {
+            let cause = "it does not revoke the tokens that must make room";
+            let failure = Failure::Unavailable { cause: cause.into() };
+            call_off(Some(&failure), &bookkeeping).await;
+            return Err(failure.into());
+        }
+        let entry = match progress.permit.take() {
             Some(waited_for) => Ok(waited_for),
             None => self.breaker.enter(gate, urgency, deadline).await,
         };
@@ -203,14 +228,7 @@ impl Provider {
                 return Asked::turned_away(turned_away);
             }
         };
-        // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
-        if let Err(failure) = self.revoke_old_tokens(&record, &mut bookkeeping, deadline).await {
-            tokio::join!(call_off(Some(&failure), &bookkeeping), self.breaker.release(permit, deadline));
-            return Err(failure.into());
-        }
-        // So that the result can be stored in time, and while the lease is certainly still ours.
-        let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
-        let ask_by = deadline.minus(Self::STORE_RESERVE).within(safe.min(Accounts::LONGEST));
+        let ask_by = ask_by(lease, deadline);
         if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
             tokio::join!(call_off(None, &bookkeeping), self.breaker.release(permit, deadline));
             return Err(Error::Busy);
@@ -250,14 +268,9 @@ impl Provider {
         tally::count(|tally| {
             tally.renewals += 1;
             tally.identities_made += u64::from(is_new);
-            tally.identities_changed += u64::from(is_another && !has_lapsed);
-            tally.identities_lapsed += u64::from(has_lapsed);
         });
-        let on_record = identity.former.len();
-        if has_lapsed {
-            tracing::warn!(on_record, "a customer's cookies had lapsed: a new customer, the former one is on record");
-        } else if is_another {
-            tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
+        if is_another {
+            note_another_customer(has_lapsed, identity.former.len());
         }
         if stored == Stored::LoggedOut {
             let (own, longest) = ([token.outstanding()], revocation::LONGEST);
@@ -286,16 +299,9 @@ impl Provider {
         Ok(true)
     }
 
-    /// Tells LiveChat to revoke what a logout or an adoption has left to be revoked, and the oldest tokens if there are too many.
-    ///
-    /// # Errors
-    /// [`Failure::Unavailable`] if there is no room for one more, as LiveChat has not revoked any of them.
-    async fn revoke_old_tokens(
-        &self,
-        record: &Record,
-        bookkeeping: &mut Bookkeeping,
-        deadline: Deadline,
-    ) -> Result<(), Failure> {
+    /// Tells LiveChat to revoke what a logout or an adoption has left to be revoked, and the oldest tokens if there are too many. Whether
+    /// there were any.
+    async fn revoke_old_tokens(&self, record: &Record, bookkeeping: &mut Bookkeeping, deadline: Deadline) -> bool {
         let now_ms = now_ms();
         // However recently LiveChat could not be told: it is about to be called anyway, and its next token may be kept for hours.
         let due = record.outstanding.to_revoke_before_another(record.logged_out_seq, now_ms);
@@ -303,11 +309,8 @@ impl Provider {
             let revoked = revocation::revoke(&self.accounts, &due, deadline.within(revocation::LONGEST)).await;
             *bookkeeping = Bookkeeping { quota: bookkeeping.quota, ..revocation::outcome(&due, revoked).1 };
         }
-        if !record.outstanding.has_room(&bookkeeping.forget, now_ms) {
-            return Err(Failure::Unavailable { cause: "it does not revoke the tokens that must make room".into() });
-        }
         bookkeeping.forget.extend(record.outstanding.expired(now_ms).map(str::to_owned));
-        Ok(())
+        !due.is_empty()
     }
 
     /// A group that a caller names can be made up, so all groups of one caller have a quota together, beside that of each.
@@ -464,6 +467,26 @@ impl Provider {
             record = self.store.read(subject, deadline).await?.unwrap_or_default();
         }
     }
+}
+
+/// Another customer took the place of the one on record, `on_record` with former ones: as the cookies had lapsed, or as LiveChat no longer
+/// knew it.
+fn note_another_customer(has_lapsed: bool, on_record: usize) {
+    tally::count(|tally| {
+        tally.identities_changed += u64::from(!has_lapsed);
+        tally.identities_lapsed += u64::from(has_lapsed);
+    });
+    if has_lapsed {
+        tracing::warn!(on_record, "a customer's cookies had lapsed: a new customer, the former one is on record");
+    } else {
+        tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
+    }
+}
+
+/// The time by which LiveChat must have answered, so that the result can be stored in time, and while the lease is certainly still ours.
+fn ask_by(lease: &Lease, deadline: Deadline) -> Deadline {
+    let safe = Duration::from_millis(lease.safe_for_ms(now_ms())).saturating_sub(Store::LONGEST_WRITE);
+    deadline.minus(Provider::STORE_RESERVE).within(safe.min(Accounts::LONGEST))
 }
 
 /// A token for a new customer, in place of one that LiveChat lost. It takes a request of its own.

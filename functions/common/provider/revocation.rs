@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// The longest that a logout waits for LiveChat.
 pub(super) const LONGEST_AT_LOGOUT: Duration = Duration::from_secs(4);
-/// The longest that any other call waits for LiveChat to revoke tokens.
-pub(super) const LONGEST: Duration = Duration::from_millis(1_500);
+/// The longest that any other call waits for LiveChat to revoke tokens. A slow LiveChat needs as long for that as for a token.
+pub(super) const LONGEST: Duration = Accounts::ATTEMPT_TIMEOUT;
 /// The number of tokens that LiveChat is told about at a time.
 const AT_A_TIME: usize = 10;
 
