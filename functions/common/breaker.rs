@@ -19,8 +19,8 @@
 //! slow LiveChat is none that is down. Any answer closes the circuit for all.
 //!
 //! The breaker spares LiveChat and waiting users; no promise about identities rests on it, so when the table does not answer in
-//! time, the call is simply sent. What a function has seen of a gate without room it remembers until a call may be due to be sent,
-//! so that an outage costs few requests to the table.
+//! time, the call is simply sent, unless it has seen a full gate. What a function has seen of a gate without room it remembers until a
+//! call may be due to be sent, and then looks before it takes a lease, so that an outage costs few requests to the table.
 
 pub mod gate;
 pub mod latency;
