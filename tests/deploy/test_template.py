@@ -23,7 +23,7 @@ TABLE_ACTIONS = {
     "GetToken": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "GetFreshToken": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "HasToken": {"dynamodb:GetItem"},
-    "Invalidate": {"dynamodb:UpdateItem"},
+    "Invalidate": {"dynamodb:Query", "dynamodb:UpdateItem"},
 }
 
 

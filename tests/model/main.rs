@@ -31,7 +31,10 @@
 //! | `Finish` | `Provider::keep`: `Store::finish` | `#owner = :owner AND #seq = :seq AND attribute_exists(#until)`; if refused, `stored.seq == token.seq` and the same token |
 //! | – refused | `Provider::renew` | `need.found_taken(lease.seq)` |
 //! | `GiveUp` | `Provider::give_up`: `Store::give_up` | the same condition; word of it unless `failure == Failure::OutOfTime`; with `Failure::Rejected` the refusal too |
-//! | `Drop` | `invalidate`: `Store::drop_token` | `attribute_exists(#t)` |
+//! | – it took effect after a logout | `Stored::LoggedOut` | `record.logged_out_seq >= token.seq` |
+//! | `Drop` | `invalidate`: `Store::drop_token`; of a logout `Store::log_out` | `attribute_exists(#t)`; `attribute_exists(#seq)` |
+//! | `Tell` | `revocation::tell`: `Accounts::revoke`, `Store::record_revocations` | `record.outstanding.to_revoke(record.logged_out_seq, …)` |
+//! | – before a holder asks for a token, a part of `Ask` | `Provider::revoke_old_tokens`, and the write that ends the lease | the same |
 //! | `Despite`, and `Read` after it | `Provider::stored_despite` | `error != Error::IdentityChanged`, `is_live(now_ms())` |
 //! | `LateWrite` | the SDK's retries: a first copy that was held up | the condition of that write, with the time that it carries |
 //! | `LateRequest`, `Forget` | LiveChat | |
@@ -55,6 +58,8 @@
 //! - *LiveChat's answer* arrives with the effect of the request, or never: nobody can see what a caller does in between.
 //! - *Looks that find nothing new* are no steps, so that every way through the states ends (`is_acyclic`). Nor is the try of a
 //!   caller that saw the lease free, and finds it taken again: it could as well not have looked.
+//! - *How soon LiveChat is told again, and how many tokens may work*: a logout and a renewal always tell it here. That a `getToken` from the
+//!   store and an `invalidate` tell it too only makes that earlier. What LiveChat revokes while it issues no token is told at once.
 //! - *Callers with the same operation* are interchangeable (`State::representative`).
 //! - The item's deletion (two years later), more than five former customers, and a `group` of its own: another item.
 //!
