@@ -52,8 +52,9 @@ pub fn by_page<S: Clone + Send + Sync + 'static>(router: Router<S>, origins: Vec
 /// # Errors
 /// If the listener has no address.
 pub fn origins(listener: &TcpListener) -> io::Result<Vec<HeaderValue>> {
-    let origin = |name| HeaderValue::try_from(format!("http://{name}")).map_err(io::Error::other);
-    names(listener)?.into_iter().map(origin).collect()
+    // Browsers leave the usual port out.
+    let origin = |name: String| format!("http://{}", name.strip_suffix(":80").unwrap_or(&name));
+    names(listener)?.into_iter().map(|name| HeaderValue::try_from(origin(name)).map_err(io::Error::other)).collect()
 }
 
 /// What a listener is called in `Host`, without proxies.

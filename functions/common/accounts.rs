@@ -52,7 +52,11 @@ impl Accounts {
     /// # Errors
     /// None that a site could cause: only if the TLS library does not support its own defaults.
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
-        let http = https::client().pool_idle_timeout(Self::IDLE_CONNECTION).build()?;
+        let http = https::client()
+            // A server that is slow to take connections is slow, and no other one is tried meanwhile.
+            .connect_timeout(Self::ATTEMPT_TIMEOUT)
+            .pool_idle_timeout(Self::IDLE_CONNECTION)
+            .build()?;
         Ok(Self { http, fingerprint: settings.fingerprint().into(), settings: Arc::new(settings) })
     }
 

@@ -97,7 +97,9 @@ pub enum Sign {
     Answer,
     /// It gave no answer in all the time that it is due.
     Silence,
-    /// Nothing: there was no connection, or too little time.
+    /// The connection broke, or there was none. After a while that is as bad as no answer.
+    Broken,
+    /// Nothing: there was too little time.
     None,
 }
 
@@ -209,6 +211,7 @@ impl Breaker {
     pub async fn wait_for_room(
         &self,
         mut seen: Gate,
+        urgency: Urgency,
         wait_until: Deadline,
         deadline: Deadline,
     ) -> Result<Permit, Failure> {
@@ -221,7 +224,7 @@ impl Breaker {
             sleep(poll).await;
             pause = f64::min(pause * 1.4, Self::SLOWEST_POLL);
             seen = self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await.unwrap_or(seen);
-            match self.enter(seen, Urgency::Required, deadline).await {
+            match self.enter(seen, urgency, deadline).await {
                 Ok(permit) => return Ok(permit),
                 Err(TurnedAway::NoRoom(gate)) => seen = gate,
                 Err(TurnedAway::Down) => return Err(Self::down()),
@@ -312,7 +315,10 @@ impl Watch {
                 }
             }
         };
-        self.sign = sign(&answer);
+        self.sign = match sign(&answer) {
+            Sign::Broken if began.elapsed() >= Latency::MOST => Sign::Silence,
+            sign => sign,
+        };
         if self.sign == Sign::Token {
             self.breaker.memory().latency.note(began.elapsed());
         }
@@ -332,6 +338,8 @@ impl Watch {
             self.reported(counted);
         }
         match self.sign {
+            // An error is one of LiveChat's, or only of what stands before it, which knows no such group.
+            Sign::Answer if !self.evidence => self.breaker.release(self.permit, deadline).await,
             Sign::Token | Sign::Answer => {
                 let is_news = self.permit != Permit::Free || (self.is_late && self.evidence);
                 if is_news
@@ -341,7 +349,7 @@ impl Watch {
                 }
             }
             Sign::Silence if self.evidence => {}
-            Sign::Silence | Sign::None => self.breaker.release(self.permit, deadline).await,
+            Sign::Silence | Sign::Broken | Sign::None => self.breaker.release(self.permit, deadline).await,
         }
     }
 }

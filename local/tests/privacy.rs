@@ -1,4 +1,4 @@
-//! What `cargo local` keeps is for its owner and their own page: not for other pages, not for other users of the machine, and
+//! What `cargo local` keeps is for its owner and their own page: not for other pages, not for other users who look into the folder, and
 //! not for two processes at once.
 
 use reqwest::{

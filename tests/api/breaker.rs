@@ -381,7 +381,7 @@ async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
 
 #[tokio::test]
 async fn nor_as_one_of_a_users_groups() {
-    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
+    let world = World::new().await.with("RENEWALS_PER_MINUTE", "2").with("GROUPS", "3,4");
     let minute = now_ms() / 60_000;
     world.call_group(GetFreshToken, "alice", "3").await.token();
     for _ in 0..3 {
@@ -465,4 +465,47 @@ async fn many_new_users_at_once_are_no_outage() {
         answer.token();
     }
     assert_eq!(world.sandbox.customers(), 2 * MOST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_livechat_that_takes_no_connection_is_as_silent_as_one_that_takes_no_request() {
+    // Its queue of connections is full, and nobody ever takes one: the kernel drops what else comes.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let listener = socket.listen(1).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let mut queue = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(address)).await
+    {
+        queue.push(stream);
+    }
+    let world = World::new().await.with("RUST_LOG", "info").with("LIVECHAT_ACCOUNTS_URL", &format!("http://{address}"));
+    let mut calls = JoinSet::new();
+    for n in 0..MOST {
+        let function = world.spawn(GetToken).await;
+        calls.spawn(async move { function.call(GetToken, &format!("user-{n}")).await.problem() });
+    }
+    for problem in calls.join_all().await {
+        assert_eq!(problem, (DOWN.0, DOWN.1.into()));
+    }
+    assert_eq!(world.unanswered().await, MOST);
+    let function = world.spawn(GetToken).await;
+    assert_eq!(function.call(GetToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
+    let lines = world.lines_of_calls(usize::try_from(MOST).expect("few") + 1).await;
+    assert!(lines.iter().rev().skip(1).all(|line| line["LiveChatCalls"] == 1), "no call was tried again");
+    drop((listener, queue));
+}
+
+#[tokio::test]
+async fn a_fast_error_for_a_group_that_may_be_made_up_is_no_sign_of_life() {
+    let world = World::new().await;
+    world.a_probe_is_due().await;
+    // It does not get the probe either.
+    world.sandbox.fail(Fault::Http500, 1);
+    let answer = world.spawn(GetToken).await.send(&http_api(GetToken, "mallory", "group=999")).await;
+    assert_eq!((answer.problem(), world.sandbox.calls().token), ((DOWN.0, DOWN.1.into()), 0));
+    world.calls_are_unanswered(3, 0).await;
+    assert_eq!(world.spawn(GetToken).await.send(&http_api(GetToken, "mallory", "group=999")).await.status(), 503);
+    assert_eq!((world.unanswered().await, world.sandbox.calls().token), (3, 1));
 }

@@ -10,7 +10,7 @@ pub enum Miss {
     Unsent(String),
     /// It was sent, and the answer was lost: it may have taken effect.
     Lost(String),
-    /// It was sent, and no answer came in time: it may have taken effect.
+    /// No answer came in time: it may have been sent, and have taken effect.
     TimedOut,
     /// The same, in less time than LiveChat is due: the caller had no more.
     CutShort,
@@ -35,10 +35,11 @@ impl Miss {
     pub(super) fn of_transport(error: reqwest::Error, cut_short: bool) -> Self {
         // The URL is ours and holds no secret, but an error's text is no place for it.
         let error = error.without_url();
-        if error.is_connect() {
-            Self::Unsent("no connection".into())
-        } else if error.is_timeout() {
+        // Also while it connects: then nothing was sent, but no time is left to try again.
+        if error.is_timeout() {
             if cut_short { Self::CutShort } else { Self::TimedOut }
+        } else if error.is_connect() {
+            Self::Unsent("no connection".into())
         } else if error.is_builder() {
             Self::Unsent("the request cannot be built".into())
         } else {
@@ -50,7 +51,8 @@ impl Miss {
     pub(super) fn sign(&self) -> Sign {
         match self {
             Self::TimedOut => Sign::Silence,
-            Self::Unsent(_) | Self::Lost(_) | Self::CutShort => Sign::None,
+            Self::Unsent(_) | Self::Lost(_) => Sign::Broken,
+            Self::CutShort => Sign::None,
             Self::Down(_) | Self::Throttled | Self::Rejected { .. } | Self::IdentityLost | Self::Nonsense(_) => {
                 Sign::Answer
             }

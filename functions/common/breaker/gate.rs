@@ -5,6 +5,8 @@
 pub enum Urgency {
     /// There is no other token to answer: the call waits for room.
     Required,
+    /// The same, for a group that its caller may have made up: whether LiveChat answers it says nothing, so it is never a probe.
+    Unproven,
     /// A stored token is still alive: the call waits for nothing.
     Optional,
 }
@@ -73,14 +75,14 @@ impl Gate {
         let until_probe_ms = Self::PROBE_EVERY_MS.saturating_sub(since_sent_ms);
         if self.unanswered < Self::MOST_UNANSWERED {
             // Some call has to find out that all is well again, also if every user has a token.
-            return if urgency == Urgency::Required || until_probe_ms == 0 {
+            return if urgency != Urgency::Optional || until_probe_ms == 0 {
                 Decision::Count
             } else {
                 Decision::Wait(until_probe_ms)
             };
         }
         match Self::TIME_OUT_MS.saturating_sub(now_ms.saturating_sub(self.last_counted_ms)) {
-            0 if until_probe_ms == 0 => Decision::Probe,
+            0 if until_probe_ms == 0 && urgency != Urgency::Unproven => Decision::Probe,
             0 => Decision::Fail(until_probe_ms),
             until_down_ms => Decision::Wait(until_down_ms.min(Self::PROBE_EVERY_MS)),
         }
@@ -91,7 +93,7 @@ impl Gate {
 mod tests {
     use super::*;
     use crate::{accounts::Accounts, time::millis};
-    use Urgency::{Optional, Required};
+    use Urgency::{Optional, Required, Unproven};
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -154,5 +156,15 @@ mod tests {
     #[test]
     fn livechat_has_the_time_that_its_client_gives_it() {
         assert_eq!(Gate::TIME_OUT_MS, millis(Accounts::ATTEMPT_TIMEOUT));
+    }
+
+    #[test]
+    fn a_call_for_a_group_that_may_be_made_up_is_never_a_probe() {
+        let down = gate(Gate::MOST_UNANSWERED, 800, Gate::TIME_OUT_MS);
+        assert_eq!(
+            (down.decide(Required, NOW_MS), down.decide(Unproven, NOW_MS)),
+            (Decision::Probe, Decision::Fail(0))
+        );
+        assert_eq!(gate(1, 0, 0).decide(Unproven, NOW_MS), Decision::Count);
     }
 }

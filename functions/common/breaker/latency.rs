@@ -15,7 +15,7 @@ impl Latency {
     /// No call is late sooner. A late call costs two writes, and a pause of the machine is no slow LiveChat.
     const LEAST: Duration = Duration::from_millis(100);
     /// Every call is late after this time, however slow LiveChat has been.
-    const MOST: Duration = Duration::from_secs(1);
+    pub const MOST: Duration = Duration::from_secs(1);
 
     /// LiveChat gave a token after this time.
     pub fn note(&mut self, took: Duration) {

@@ -50,6 +50,26 @@ enum Asked {
     NoRoom(Gate),
 }
 
+/// Why LiveChat cannot be asked under a lease.
+enum Obstacle {
+    /// Revoking old tokens took so long that it takes another lease.
+    TookLong,
+    /// There are too many tokens that may work.
+    Tokens(Failure),
+    /// There is too little time.
+    NoTime,
+}
+
+impl From<Obstacle> for Result<Asked, Error> {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::TookLong => Ok(Asked::Revoked),
+            Obstacle::Tokens(failure) => Err(failure.into()),
+            Obstacle::NoTime => Err(Error::Busy),
+        }
+    }
+}
+
 /// What a call that renews a token takes along from one lease to the next.
 #[derive(Default)]
 struct Progress {
@@ -106,6 +126,7 @@ impl Provider {
         let (subject, deadline) = (&call.subject, call.deadline);
         let wait_until = deadline.minus(Self::SHORTEST_RENEWAL).within(Breaker::PATIENCE);
         let mut logged_out_seq = seen.map(|record| record.logged_out_seq);
+        let mut urgency = self.urgency_of(urgency, subject, seen);
         loop {
             if progress.permit.is_none() && self.breaker.knows_it_is_down() {
                 return Err(down());
@@ -122,7 +143,8 @@ impl Provider {
                         return Err(Breaker::no_room().into());
                     }
                     Some(TurnedAway::NoRoom(gate)) => {
-                        progress.permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
+                        let permit = self.breaker.wait_for_room(gate, urgency, wait_until, deadline).await?;
+                        progress.permit = Some(permit);
                     }
                 }
             }
@@ -133,6 +155,7 @@ impl Provider {
             let (Taken::Ours(_, record) | Taken::Refused(record)) = &taken;
             let is_unproven_group = self.may_be_made_up(subject, record);
             tally::count(|tally| tally.is_unproven_group = is_unproven_group);
+            urgency = self.urgency_of(urgency, subject, Some(record));
             match taken {
                 Taken::Ours(lease, record) => {
                     if record.logged_out_seq > *logged_out_seq.get_or_insert(record.logged_out_seq) {
@@ -151,7 +174,8 @@ impl Provider {
                         // Without the lease: a wait could outlast it.
                         Asked::Revoked => {}
                         Asked::NoRoom(gate) => {
-                            progress.permit = Some(self.breaker.wait_for_room(gate, wait_until, deadline).await?);
+                            let permit = self.breaker.wait_for_room(gate, urgency, wait_until, deadline).await?;
+                            progress.permit = Some(permit);
                         }
                     }
                 }
@@ -197,25 +221,14 @@ impl Provider {
         }
         match self.adopt_if_new(call, lease, &mut record).await {
             Ok(true) => {}
-            Ok(false) => return Ok(Asked::LeaseLost),
+            Ok(false) => {
+                self.uncount_in_groups(subject, began_ms, deadline).await;
+                return Ok(Asked::LeaseLost);
+            }
             Err(error) => {
                 call_off(None, &bookkeeping).await;
                 return Err(error);
             }
-        }
-        if !progress.has_told {
-            // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
-            progress.has_told = self.revoke_old_tokens(&record, &mut bookkeeping, deadline).await;
-            if progress.has_told && ask_by(lease, deadline).left() < Accounts::ATTEMPT_TIMEOUT {
-                call_off(None, &bookkeeping).await;
-                return Ok(Asked::Revoked);
-            }
-        }
-        if !record.outstanding.has_room(&bookkeeping.forget, now_ms()) {
-            let cause = "it does not revoke the tokens that must make room";
-            let failure = Failure::Unavailable { cause: cause.into() };
-            call_off(Some(&failure), &bookkeeping).await;
-            return Err(failure.into());
         }
         let entry = match progress.permit.take() {
             Some(waited_for) => Ok(waited_for),
@@ -228,11 +241,14 @@ impl Provider {
                 return Asked::turned_away(turned_away);
             }
         };
-        let ask_by = ask_by(lease, deadline);
-        if ask_by.left() < Accounts::SHORTEST_ATTEMPT {
-            tokio::join!(call_off(None, &bookkeeping), self.breaker.release(permit, deadline));
-            return Err(Error::Busy);
-        }
+        let ask_by = match self.make_way(lease, &record, &mut bookkeeping, progress, deadline).await {
+            Ok(ask_by) => ask_by,
+            Err(obstacle) => {
+                let failure = if let Obstacle::Tokens(failure) = &obstacle { Some(failure) } else { None };
+                tokio::join!(call_off(failure, &bookkeeping), self.breaker.release(permit, deadline));
+                return obstacle.into();
+            }
+        };
         bookkeeping.quota = match record.running_quota(began_ms) {
             Some(_) => None,
             None => Some(Quota::beginning_with(lease, began_ms, self.renewals.0)),
@@ -280,6 +296,15 @@ impl Provider {
         Ok(Asked::Issued(Issued { entity_id: identity.entity_id, token }))
     }
 
+    /// How much a call needs LiveChat that finds this record, or has not read it yet.
+    fn urgency_of(&self, urgency: Urgency, subject: &Subject, record: Option<&Record>) -> Urgency {
+        match urgency {
+            Urgency::Optional => Urgency::Optional,
+            _ if self.may_be_made_up(subject, record.unwrap_or(&Record::default())) => Urgency::Unproven,
+            _ => Urgency::Required,
+        }
+    }
+
     /// Whether the subject's group may be one that its caller made up: the site does not list it, and LiveChat has issued no token for it.
     fn may_be_made_up(&self, subject: &Subject, record: &Record) -> bool {
         subject.group.is_some_and(|group| record.identity.is_none() && !self.groups.lists(group))
@@ -297,6 +322,30 @@ impl Provider {
             Adoption::Needless => {}
         }
         Ok(true)
+    }
+
+    /// Revokes the tokens that must not work beside a new one, and says by when LiveChat must have issued that.
+    async fn make_way(
+        &self,
+        lease: &Lease,
+        record: &Record,
+        bookkeeping: &mut Bookkeeping,
+        progress: &mut Progress,
+        deadline: Deadline,
+    ) -> Result<Deadline, Obstacle> {
+        if !progress.has_told {
+            // Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
+            progress.has_told = self.revoke_old_tokens(record, bookkeeping, deadline).await;
+            if progress.has_told && ask_by(lease, deadline).left() < Accounts::ATTEMPT_TIMEOUT {
+                return Err(Obstacle::TookLong);
+            }
+        }
+        if !record.outstanding.has_room(&bookkeeping.forget, now_ms()) {
+            let cause = "it does not revoke the tokens that must make room".into();
+            return Err(Obstacle::Tokens(Failure::Unavailable { cause }));
+        }
+        let ask_by = ask_by(lease, deadline);
+        if ask_by.left() < Accounts::SHORTEST_ATTEMPT { Err(Obstacle::NoTime) } else { Ok(ask_by) }
     }
 
     /// Tells LiveChat to revoke what a logout or an adoption has left to be revoked, and the oldest tokens if there are too many. Whether
