@@ -100,8 +100,8 @@ mod tests {
         for (miss, sign) in [
             (Miss::TimedOut, Sign::Silence),
             (Miss::CutShort, Sign::None),
-            (Miss::Unsent(because()), Sign::None),
-            (Miss::Lost(because()), Sign::None),
+            (Miss::Unsent(because()), Sign::Broken),
+            (Miss::Lost(because()), Sign::Broken),
             (Miss::Down(because()), Sign::Answer),
             (Miss::Throttled, Sign::Answer),
             (Miss::Nonsense(because()), Sign::Answer),
