@@ -3,7 +3,7 @@
 use crate::panics::PLANTED;
 use cip::{
     caller::Auth,
-    config::Account,
+    config::{Account, Groups},
     error::Error,
     event::{RawEvent, context},
     http::{Route, handle},
@@ -135,6 +135,7 @@ pub fn call(
     outcome: impl Fn(&Subject) -> Outcome + Clone + Send + Sync + 'static,
 ) -> Called {
     let route = Route {
+        groups: Groups::default(),
         operation,
         auth: Auth::NONE,
         account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
