@@ -17,7 +17,13 @@ pub const CLOCKS_MS: [u64; 3] = [0, 1_700_000_000_123, u64::MAX];
 /// A customer on record.
 pub fn known(entity_id: &str) -> Identity {
     let [cid, cst] = STORED.map(Into::into);
-    Identity { entity_id: entity_id.into(), cookies: Cookies { cid, cst }, cookies_lapse_at_s: 0, former: Vec::new(), is_unproven: false }
+    Identity {
+        entity_id: entity_id.into(),
+        cookies: Cookies { cid, cst },
+        cookies_lapse_at_s: 0,
+        former: Vec::new(),
+        is_unproven: false,
+    }
 }
 
 /// The headers of an answer with these `Set-Cookie` lines, as far as a header can have them.
