@@ -6,7 +6,7 @@ use cip::{
     error::Error,
     identity::{Cookies, Lease, Quota, Record, Refusal},
 };
-use fuzz::items::{FORM, Form, Item, NOW_MS, is_whole, item, number_at, text_at};
+use fuzz::items::{FORM, Form, Item, NOW_MS, at, is_whole, item, number_at, text_at};
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary, Unstructured},
     fuzz_target,
@@ -51,7 +51,7 @@ fn message(name: &str) -> String {
 /// The names of all attributes, at any depth.
 fn names() -> impl Iterator<Item = &'static str> {
     FORM.iter().flat_map(|(name, form)| {
-        let (Form::Map(inner) | Form::List(inner)) = form else { return vec![*name] };
+        let (Form::Map(inner) | Form::MapOf(inner) | Form::List(inner)) = form else { return vec![*name] };
         inner.iter().map(|(name, _)| *name).chain([*name]).collect()
     })
 }
@@ -81,6 +81,18 @@ fn check_same(record: &Record, item: &Item) {
         assert_eq!(Some(access_token), text_at(item, &["token", "accessToken"]));
         let numbers = ["created", "expiresIn", "seq"].map(|name| number_at(item, &["token", name]));
         assert_eq!([token.lifetime.created_ms, token.lifetime.expires_in_ms, token.seq].map(Some), numbers);
+    }
+    assert_eq!(record.logged_out_seq, number_at(item, &["loggedOutSeq"]).unwrap_or(0));
+    assert_eq!(record.revoke_again_ms, number_at(item, &["revokeAgain"]).unwrap_or(0));
+    let listed = item.get("outstanding").map_or(0, |tokens| tokens.as_m().expect("a map").len());
+    assert!([listed, listed + 1].contains(&record.outstanding.0.len()));
+    for token in record.outstanding.0.iter().filter(|token| at(item, &["outstanding", &token.key]).is_some()) {
+        assert_eq!(
+            Some(token.access_token.expose_secret()),
+            text_at(item, &["outstanding", &token.key, "accessToken"])
+        );
+        let numbers = ["ends", "seq"].map(|name| number_at(item, &["outstanding", &token.key, name]));
+        assert_eq!([token.ends_ms, token.seq].map(Some), numbers);
     }
     assert_eq!(record.lease_seq, number_at(item, &["leaseSeq"]).unwrap_or(0));
     let lease = item.contains_key("leaseUntil").then(|| Lease {
@@ -137,5 +149,13 @@ fn check_use(record: &Record, now_ms: u64) {
         assert!(next.times >= 1 && next.applies_to(settings, now_ms));
         assert!(next.until_ms - now_ms <= LONGEST_PAUSE_MS);
     }
-    assert_eq!(record.issued().is_some(), record.identity.is_some() && record.token.is_some());
+    let may_be_returned = record.token.as_ref().is_some_and(|token| token.seq > record.logged_out_seq);
+    assert_eq!(record.issued().is_some(), record.identity.is_some() && may_be_returned);
+    let (due, logged_out_seq) = (record.due_revocations(now_ms), record.logged_out_seq);
+    assert!(due.iter().all(|token| token.seq <= logged_out_seq));
+    let first = record.outstanding.to_revoke_before_another(logged_out_seq, now_ms);
+    assert!(first.len() >= due.len());
+    let keys: Vec<_> = first.into_iter().map(|token| token.key).collect();
+    let _ = record.outstanding.has_room(&keys, now_ms);
+    assert!(record.outstanding.clone().into_adopted(now_ms).0.iter().all(|token| token.seq == 0));
 }

@@ -18,10 +18,12 @@ pub enum Form {
     Number,
     /// A map with all of these.
     Map(&'static [(&'static str, Form)]),
+    /// A map of maps with all of these, by any name.
+    MapOf(&'static [(&'static str, Form)]),
     /// A list of maps with all of these.
     List(&'static [(&'static str, Form)]),
 }
-use Form::{List, Map, Number, OneOf, Text};
+use Form::{List, Map, MapOf, Number, OneOf, Text};
 
 /// Every attribute that is read.
 pub const FORM: &[(&str, Form)] = &[
@@ -30,6 +32,9 @@ pub const FORM: &[(&str, Form)] = &[
     ("cookiesLapseAt", Number),
     ("formerIdentities", List(&[("entityId", Text), ("cid", Text), ("cst", Text), ("until", Number)])),
     ("token", Map(&[("accessToken", Text), ("created", Number), ("expiresIn", Number), ("seq", Number)])),
+    ("outstanding", MapOf(&[("accessToken", Text), ("ends", Number), ("seq", Number)])),
+    ("loggedOutSeq", Number),
+    ("revokeAgain", Number),
     ("leaseSeq", Number),
     ("leaseOwner", Text),
     ("leaseUntil", Number),
@@ -74,6 +79,9 @@ fn fits(form: Form, value: &AttributeValue) -> bool {
         (OneOf(all), AttributeValue::S(text)) => all.contains(&text.as_str()),
         (Number, AttributeValue::N(digits)) => number(digits).is_some(),
         (Map(fields), AttributeValue::M(item)) => has_all(fields, item),
+        (MapOf(fields), AttributeValue::M(maps)) => {
+            maps.values().all(|one| matches!(one, AttributeValue::M(item) if has_all(fields, item)))
+        }
         (List(fields), AttributeValue::L(list)) => {
             list.iter().all(|one| matches!(one, AttributeValue::M(item) if has_all(fields, item)))
         }
@@ -134,6 +142,11 @@ fn right(u: &mut Unstructured, form: Form) -> Result<AttributeValue> {
         OneOf(all) => AttributeValue::S((*u.choose(all)?).to_owned()),
         Number => AttributeValue::N(whole_number(u)?.to_string()),
         Map(form) => AttributeValue::M(fields(u, form)?),
+        MapOf(form) => {
+            let length = u.int_in_range(0..=6)?;
+            let one = |_| Ok((u.int_in_range(0..=99)?.to_string(), AttributeValue::M(fields(u, form)?)));
+            AttributeValue::M((0..length).map(one).collect::<Result<_>>()?)
+        }
         List(form) => {
             let length = u.int_in_range(0..=6)?;
             AttributeValue::L((0..length).map(|_| Ok(AttributeValue::M(fields(u, form)?))).collect::<Result<_>>()?)
