@@ -6,7 +6,7 @@ use cip::{
     error::Error,
     identity::{Cookies, Lease, Quota, Record, Refusal},
 };
-use fuzz::items::{FORM, Form, Item, NOW_MS, at, is_whole, item, number_at, text_at};
+use fuzz::items::{FORM, Form, Item, NOW_MS, is_whole, item, number_at, text_at};
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary, Unstructured},
     fuzz_target,
@@ -86,7 +86,8 @@ fn check_same(record: &Record, item: &Item) {
     assert_eq!(record.revoke_again_ms, number_at(item, &["revokeAgain"]).unwrap_or(0));
     let listed = item.get("outstanding").map_or(0, |tokens| tokens.as_m().expect("a map").len());
     assert!([listed, listed + 1].contains(&record.outstanding.0.len()));
-    for token in record.outstanding.0.iter().filter(|token| at(item, &["outstanding", &token.key]).is_some()) {
+    // The last one may be the token itself, of an earlier version.
+    for token in record.outstanding.0.iter().take(listed) {
         assert_eq!(
             Some(token.access_token.expose_secret()),
             text_at(item, &["outstanding", &token.key, "accessToken"])
