@@ -405,3 +405,18 @@ async fn a_slow_livechat_revokes_too_before_it_issues_a_token() {
     assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
     assert_eq!(working(&world), BTreeSet::new());
 }
+
+#[tokio::test]
+async fn a_logout_of_a_guest_who_became_a_user_promises_nothing() {
+    let (world, _) = guest_with_tokens("").await;
+    world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
+    world.send(GetToken, &for_guest(GetToken, Some("alice"), "")).await.token();
+    world.sandbox.set(|settings| settings.revocation = Revocation::Token);
+    // The list of the guest's tokens is the user's now.
+    let guest = as_logout(for_guest(Invalidate, None, ""));
+    assert_eq!(told(&world.send(Invalidate, &guest).await), "pending");
+    assert_eq!(working(&world).len(), 5);
+    set(&world, "revokeAgain", 0).await;
+    assert_eq!(told(&world.send(Invalidate, &logout("alice")).await), "complete");
+    assert_eq!(working(&world), BTreeSet::new());
+}

@@ -47,8 +47,9 @@ pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> 
     let end = deadline.within(LONGEST_AT_LOGOUT + Store::LONGEST_WRITE);
     let mut is_complete = true;
     for some in logged_out.chunks(AT_A_TIME) {
-        let told = some.iter().map(async |Pending { subject, tokens, may_be_told }| {
-            (*may_be_told || tokens.is_empty()) && tell(store, accounts, subject, tokens, LONGEST_AT_LOGOUT, end).await
+        let told = some.iter().map(async |Pending { subject, tokens, may_be_told, are_others }| {
+            let may_be_told = *may_be_told || tokens.is_empty();
+            may_be_told && tell(store, accounts, subject, tokens, LONGEST_AT_LOGOUT, end).await && !are_others
         });
         is_complete &= join_all(told).await.into_iter().all(|told| told);
     }
@@ -60,6 +61,8 @@ struct Pending {
     subject: Subject,
     tokens: Vec<OutstandingToken>,
     may_be_told: bool,
+    /// It was a guest, who is a user now: the user's record says which of the guest's tokens are still to be revoked.
+    are_others: bool,
 }
 
 async fn log_out_of(store: &Store, subject: Subject, deadline: Deadline) -> Result<Pending, Error> {
@@ -68,5 +71,5 @@ async fn log_out_of(store: &Store, subject: Subject, deadline: Deadline) -> Resu
     let tokens = record.outstanding.to_revoke(record.logged_out_seq, now_ms);
     let failed_ms = record.revoke_again_ms.saturating_sub(Record::REVOKE_AGAIN_MS);
     let may_be_told = !(failed_ms..failed_ms + PAUSE_MS).contains(&now_ms);
-    Ok(Pending { subject, tokens, may_be_told })
+    Ok(Pending { subject, tokens, may_be_told, are_others: record.is_adopted })
 }
