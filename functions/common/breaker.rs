@@ -331,7 +331,7 @@ impl Watch {
         }
     }
 
-    /// After the last attempt: tells the others what it showed, if that is news. Usually it is none, and this does nothing.
+    /// After the last attempt: records in the gate what it showed, if other functions do not know that yet. Usually this does nothing.
     pub async fn settle(mut self, deadline: Deadline) {
         if let Some(report) = self.report.take() {
             let counted = report.await;

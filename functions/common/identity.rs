@@ -59,7 +59,7 @@ impl Record {
     /// How long LiveChat is not told again to revoke tokens after it could not be told, in ms.
     pub const REVOKE_AGAIN_MS: u64 = 60_000;
 
-    /// The token with its customer; there is none without the other, and none that was issued before a logout.
+    /// The token with its customer. `None` if either is missing, or if the token was issued before a logout.
     pub fn issued(&self) -> Option<Issued> {
         let token = self.token.as_ref().filter(|token| token.seq > self.logged_out_seq)?;
         let identity = self.identity.as_ref()?;

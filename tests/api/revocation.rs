@@ -26,14 +26,6 @@ use std::{
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The same event as a logout.
-fn as_logout(mut event: Value) -> Value {
-    event["requestContext"]["http"]["method"] = json!("POST");
-    event["headers"]["content-type"] = json!("application/json");
-    event["body"] = json!("{\"logout\":true}");
-    event
-}
-
 fn logout(user: &str) -> Value {
     as_logout(http_api(Invalidate, user, ""))
 }

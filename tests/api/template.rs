@@ -188,11 +188,7 @@ async fn with_the_templates_roles_everything_works_and_everything_is_needed() {
     assert_eq!(send(HasToken, http_api(HasToken, "alice", "")).await.body(), true);
     assert_eq!(send(Invalidate, http_api(Invalidate, "alice", "")).await.body(), Value::Null);
     assert_eq!(send(HasToken, http_api(HasToken, "alice", "")).await.body(), false);
-    let mut logout = http_api(Invalidate, "alice", "");
-    logout["requestContext"]["http"]["method"] = "POST".into();
-    logout["headers"]["content-type"] = "application/json".into();
-    logout["body"] = "{\"logout\":true}".into();
-    assert_eq!(send(Invalidate, logout).await.status(), 200);
+    assert_eq!(send(Invalidate, as_logout(http_api(Invalidate, "alice", ""))).await.status(), 200);
     // Two more who log in, so that the other function adopts as well.
     let other = request(GetToken, None, &[("x-guest-id", &GUEST.replace('0', "1"))]);
     let other_guest = send(GetToken, other).await.entity();

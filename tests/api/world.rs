@@ -557,6 +557,14 @@ pub(crate) fn request(binary: Binary, user: Option<&str>, headers: &[(&str, &str
     event
 }
 
+/// The same event as a logout.
+pub(crate) fn as_logout(mut event: Value) -> Value {
+    event["requestContext"]["http"]["method"] = json!("POST");
+    event["headers"]["content-type"] = json!("application/json");
+    event["body"] = json!("{\"logout\":true}");
+    event
+}
+
 /// A subject, as the functions make it of a request.
 pub(crate) fn subject(user: &str, group: Option<u32>) -> Subject {
     Subject { principal: Principal::User(UserId::parse(user).expect("a good id")), group: group.map(Group) }

@@ -7,7 +7,7 @@
 //! begins after the item was read makes the transaction fail and the adoption look again. Once adopted, a guest can take
 //! no lease, so nobody who knows the guest's secret ever sees anything of the user's.
 //!
-//! With the identity moves the list of the guest's tokens that may still work. They belong to the same customer, and whoever has one
+//! The list of the guest's tokens that may still work moves with the identity. They belong to the same customer, and whoever has one
 //! could go on reading the chat, so LiveChat is told to revoke each of them before it is called for the user's first token.
 //!
 //! LiveChat may have forgotten the guest's customer. An identity that is known to be dead is not adopted; and until LiveChat has issued
