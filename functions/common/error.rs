@@ -199,9 +199,12 @@ impl Error {
     /// For `Retry-After`, in s, where trying again can help.
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::Busy | Self::LoggedOut => Some(1),
             Self::RateLimited { retry_after_s } | Self::LiveChatRejected { retry_after_s, .. } => Some(*retry_after_s),
-            Self::LiveChatUnavailable(_) | Self::StoreUnavailable(_) | Self::KeysUnavailable(_) => Some(2),
+            Self::Busy
+            | Self::LoggedOut
+            | Self::LiveChatUnavailable(_)
+            | Self::StoreUnavailable(_)
+            | Self::KeysUnavailable(_) => Some(1),
             _ => None,
         }
     }
@@ -343,9 +346,9 @@ mod tests {
         let rejected = Failure::Rejected { exception: because(), description: because() };
         for (error, status, seconds) in [
             (Error::Busy, 503, 1),
-            (Error::LiveChatUnavailable(because()), 503, 2),
-            (Error::StoreUnavailable(because()), 503, 2),
-            (Error::KeysUnavailable(because()), 503, 2),
+            (Error::LiveChatUnavailable(because()), 503, 1),
+            (Error::StoreUnavailable(because()), 503, 1),
+            (Error::KeysUnavailable(because()), 503, 1),
             (Error::RateLimited { retry_after_s: 7 }, 429, 7),
             (rejected.into(), 502, 60),
         ] {

@@ -255,9 +255,9 @@ fn who_is_sent_away_at_once_does_not_come_back_at_once() {
     let refused = Error::LiveChatRejected { exception: because(), description: because(), retry_after_s: 60 };
     for (error, seconds) in [
         (Error::Busy, vec![1, 2, 3]),
-        (Error::LiveChatUnavailable(because()), vec![2, 3, 4]),
-        (Error::StoreUnavailable(because()), vec![2, 3, 4]),
-        (Error::KeysUnavailable(because()), vec![2, 3, 4]),
+        (Error::LiveChatUnavailable(because()), vec![1, 2, 3]),
+        (Error::StoreUnavailable(because()), vec![1, 2, 3]),
+        (Error::KeysUnavailable(because()), vec![1, 2, 3]),
         (Error::RateLimited { retry_after_s: 7 }, vec![7, 8, 9]),
         (Error::RateLimited { retry_after_s: u32::MAX }, vec![u32::MAX]),
         (refused, vec![60]),
