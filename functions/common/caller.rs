@@ -2,7 +2,7 @@
 //!
 //! | `AUTH` | the user is | which is in |
 //! |---|---|---|
-//! | `jwt` | a claim of a signed token | `caller/jwt.rs`, its keys in `caller/keys.rs` and `caller/jwks.rs` |
+//! | `jwt` | a claim of a signed token | `caller/jwt.rs`, its keys in `caller/keys.rs` |
 //! | `authorizer` | a claim that the gateway has verified | `caller/authorizer.rs` |
 //! | `hmac` | the one of the path, if their hash comes along | `caller/user_hash.rs` |
 //! | `none` | the one of the path | here |
@@ -11,10 +11,10 @@
 //! a guest: they are refused.
 
 mod authorizer;
-mod crypto;
-mod jwks;
+mod claims;
 mod jwt;
 mod keys;
+mod normalization;
 mod origins;
 mod user_hash;
 
@@ -27,11 +27,12 @@ use crate::{
 use authorizer::Authorizer;
 use jwt::Jwt;
 use lambda_http::{Request, http::HeaderMap};
+use normalization::Normalization;
 use origins::Origins;
 use std::sync::Arc;
 use user_hash::UserHash;
 
-pub use crypto::install as install_crypto;
+pub use jwt::install_crypto;
 
 /// No credential ends later; Unix time in s. A time of our days in ms is beyond it, and would be a credential without an end.
 const LAST_END_S: u64 = 100_000_000_000;
@@ -43,6 +44,7 @@ pub const GUEST_HEADER: &str = "x-guest-id";
 #[derive(Clone, Debug)]
 pub struct Auth {
     mode: Mode,
+    normalization: Normalization,
     guests: Guests,
 }
 
@@ -73,16 +75,17 @@ pub struct Caller {
 
 impl Auth {
     /// No verification and no guests.
-    pub const NONE: Self = Self { mode: Mode::None, guests: Guests::No };
+    pub const NONE: Self = Self { mode: Mode::None, normalization: Normalization::None, guests: Guests::No };
 
     /// How callers are verified, as the settings say; has the keys that this takes.
     ///
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or bad.
     pub async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
+        let normalization = Normalization::read(source)?;
         let mode = match source.required("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")?.as_str() {
-            "jwt" => Mode::Jwt(Arc::new(Jwt::read(source).await?)),
-            "authorizer" => Mode::Authorizer(Authorizer::read(source)),
+            "jwt" => Mode::Jwt(Arc::new(Jwt::read(source, normalization).await?)),
+            "authorizer" => Mode::Authorizer(Authorizer::read(source, normalization)),
             "hmac" => Mode::Hmac(Arc::new(UserHash::read(source).await?)),
             "none" => accepted_unverified(source)?,
             _ => return Err(ConfigError::bad("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")),
@@ -96,7 +99,7 @@ impl Auth {
         } else {
             Guests::No
         };
-        Ok(Self { mode, guests })
+        Ok(Self { mode, normalization, guests })
     }
 
     /// Who sent a request: `in_path` is the `{user}` of its path.
@@ -117,7 +120,9 @@ impl Auth {
         };
         match (self.verified(request, in_path.as_ref(), deadline).await?, guest) {
             (Some(user), guest) => {
-                if in_path.is_some_and(|named| named != user) {
+                // The path has no issuer: it is the user's own word for who they are.
+                let named = in_path.map(|named| self.normalization.user_id(named.as_str())).transpose()?;
+                if named.is_some_and(|named| named.as_str() != user.as_str()) {
                     return Err(Error::UserMismatch);
                 }
                 let was_guest = guest.filter(|_| self.guests == Guests::Yes { adopted: true });
@@ -138,10 +143,14 @@ impl Auth {
         deadline: Deadline,
     ) -> Result<Option<UserId>, Error> {
         match &self.mode {
-            Mode::None => Ok(in_path.cloned()),
+            Mode::None => in_path.map(|user| self.normalization.user_id(user.as_str())).transpose(),
             Mode::Jwt(jwt) => jwt.user(request.headers(), deadline).await,
             Mode::Authorizer(authorizer) => authorizer.user(request),
-            Mode::Hmac(hash) => hash.user(request.headers(), in_path),
+            // The hash is of the id as it was sent.
+            Mode::Hmac(hash) => {
+                let user = hash.user(request.headers(), in_path)?;
+                user.map(|user| self.normalization.user_id(user.as_str())).transpose()
+            }
         }
     }
 
@@ -153,7 +162,7 @@ impl Auth {
             Mode::Authorizer(_) => Credential::Gateway,
             Mode::Hmac(_) => Credential::UserHash,
         };
-        Error::Unauthenticated { expected, cause: "no credentials" }
+        Error::Unauthenticated { expected, cause: "no credentials".into() }
     }
 }
 

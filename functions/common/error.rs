@@ -2,6 +2,7 @@
 
 use crate::identity::Refusal;
 use lambda_http::http::StatusCode;
+use std::borrow::Cow;
 use tracing::Level;
 
 /// What went wrong with a call. What a variant carries beside its public words is for the log, and never secret.
@@ -16,7 +17,7 @@ pub enum Error {
         /// What a caller has to send.
         expected: Credential,
         /// What is wrong, for the log. The caller is not told: it would help those who try.
-        cause: &'static str,
+        cause: Cow<'static, str>,
     },
     /// The verified user is not the one whom the path names.
     #[error("the verified user is not the one of the path")]
@@ -333,7 +334,7 @@ mod tests {
             Error::StoreUnavailable("AccessDeniedException".into()),
             Error::Internal("index out of bounds".into()),
             Error::KeysUnavailable("10.0.0.1 refused".into()),
-            Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied" },
+            Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied".into() },
         ] {
             let public = format!("{} {}", error.title(), error.detail());
             assert!(!public.contains("10.0.0.1") && !public.contains("AccessDenied") && !public.contains("bounds"));

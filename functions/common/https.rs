@@ -6,9 +6,14 @@
 use reqwest::{Client, ClientBuilder, Response, redirect};
 use std::{sync::Arc, time::Duration};
 
+/// Firewalls refuse requests that do not say who makes them (RFC 9110, section 10.1.5).
+const USER_AGENT: &str =
+    concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
+
 /// A client that asks whom it is told to and nobody else: what goes out may be secret, and what comes in is believed.
 pub(crate) fn client() -> ClientBuilder {
     Client::builder()
+        .user_agent(USER_AGENT)
         .tls_backend_preconfigured(tls())
         .connect_timeout(Duration::from_secs(1))
         .redirect(redirect::Policy::none())

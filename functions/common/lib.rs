@@ -25,7 +25,7 @@
 //! | [`error`] | everything that can go wrong, and what the caller is told |
 //! | [`telemetry`] | logs and metrics |
 //! | `aws`, `secrets`, `https` | clients of AWS's and the secrets that it keeps; clients of others |
-//! | [`time`] | clocks and deadlines |
+//! | [`time`], `base64` | clocks and deadlines; base64 as people write it |
 //!
 //! The heart is *renewal* (`provider/renewal.rs`): whoever needs a new token takes the user's lease with one conditional write,
 //! asks LiveChat, and stores cookies, token and the lease's end with one more write that only the lease's owner can
@@ -34,6 +34,7 @@
 
 pub mod accounts;
 mod aws;
+mod base64;
 pub mod breaker;
 pub mod caller;
 pub mod config;

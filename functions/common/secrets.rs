@@ -5,7 +5,7 @@ use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -17,25 +17,37 @@ const LONGEST_READ: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(crate) struct Manager(OnceCell<Client>);
 
+/// A secret as it is kept there.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    Text(SecretString),
+    /// It was stored as bytes (`SecretBinary`).
+    Bytes(SecretSlice<u8>),
+}
+
 impl Manager {
     /// The secret with this ARN. The console makes secrets of names and values; then it is the value of `name`. Otherwise it is the
-    /// whole text.
+    /// whole text, or the bytes.
     ///
     /// # Errors
     /// Why it cannot be had, as the end of a sentence that the setting's name begins.
-    pub(crate) async fn read(&self, arn: &str, name: &str) -> Result<SecretString, String> {
+    pub(crate) async fn read(&self, arn: &str, name: &str) -> Result<Stored, String> {
         let answer = self.client().await.get_secret_value().secret_id(arn).send().await;
         let answer = answer.map_err(|error| format!("cannot be read: {}", why(&error)))?;
-        let text = answer.secret_string.ok_or("names a secret that is no text: store it as plain text")?;
+        let text = match (answer.secret_string, answer.secret_binary) {
+            (Some(text), _) => text,
+            (None, Some(bytes)) => return Ok(Stored::Bytes(bytes.into_inner().into())),
+            (None, None) => return Err("names a secret without a value".into()),
+        };
         match serde_json::from_str(&text) {
             // The previous secret was the secret of that name once.
             Ok(Value::Object(mut values)) => {
                 match values.remove(name).or_else(|| values.remove(name.trim_end_matches("_PREVIOUS"))) {
-                    Some(Value::String(secret)) => Ok(secret.trim().into()),
+                    Some(Value::String(secret)) => Ok(Stored::Text(secret.trim().into())),
                     _ => Err(format!("names a secret of names and values without a text {name}")),
                 }
             }
-            _ => Ok(text.trim().into()),
+            _ => Ok(Stored::Text(text.trim().into())),
         }
     }
 

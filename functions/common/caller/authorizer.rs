@@ -4,6 +4,7 @@
 //! Sources: *Work with API Gateway HTTP APIs: Lambda integrations*, payloads 2.0 and 1.0, and *REST APIs: `$context`
 //! variables* in Amazon API Gateway's developer guide.
 
+use super::{claims::ClaimName, normalization::Normalization};
 use crate::{
     config::source::Source,
     error::{Credential, Error},
@@ -17,27 +18,30 @@ use lambda_http::{
     request::RequestContext,
 };
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Which claim is the user's id: `AUTHORIZER_CLAIM`.
 #[derive(Clone, Debug)]
 pub(super) struct Authorizer {
-    claim: String,
+    claim: ClaimName,
+    normalization: Normalization,
 }
 
-/// What the gateway says of a claim.
+/// What the gateway says of a user.
 enum Verified<'a> {
     /// No authorizer let this request in.
     Nobody,
-    /// One did, and this is the claim's value.
-    Somebody(Option<&'a str>),
+    /// One did, and this is the user's id, or what is wrong with the claim.
+    Somebody(Result<Cow<'a, str>, &'static str>),
 }
 
 impl Authorizer {
-    pub(super) fn read(source: &Source) -> Self {
-        Self { claim: source.optional("AUTHORIZER_CLAIM").unwrap_or_else(|| "sub".into()) }
+    pub(super) fn read(source: &Source, normalization: Normalization) -> Self {
+        let claim = source.optional("AUTHORIZER_CLAIM").unwrap_or_else(|| "sub".into());
+        Self { claim: ClaimName::new(&claim), normalization }
     }
 
-    /// The user whom the gateway let in; `None` if it asked nobody.
+    /// The user whom the gateway let in; `None` if no authorizer was called.
     pub(super) fn user(&self, request: &Request) -> Result<Option<UserId>, Error> {
         let verified = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => self.of_http_api(context),
@@ -46,11 +50,11 @@ impl Authorizer {
         };
         match verified {
             Verified::Nobody => Ok(None),
-            Verified::Somebody(Some(id)) if !id.is_empty() => UserId::parse(id).map(Some),
+            Verified::Somebody(Ok(id)) => self.normalization.user_id(&id).map(Some),
             // Never a guest: a claim that is misspelt here must not make one of every user.
-            Verified::Somebody(_) => Err(Error::Unauthenticated {
+            Verified::Somebody(Err(what)) => Err(Error::Unauthenticated {
                 expected: Credential::Gateway,
-                cause: "the authorizer's answer has no text in the claim that AUTHORIZER_CLAIM names",
+                cause: format!("of the authorizer's claims, {what} (see AUTHORIZER_CLAIM)").into(),
             }),
         }
     }
@@ -61,7 +65,8 @@ impl Authorizer {
             return Verified::Nobody;
         };
         if let Some(jwt) = jwt {
-            return Verified::Somebody(jwt.claims.get(&self.claim).map(String::as_str));
+            let id = jwt.claims.get(self.claim.as_str()).filter(|id| !id.is_empty());
+            return Verified::Somebody(id.map(|id| id.as_str().into()).ok_or(MISSING));
         }
         if let Some(iam) = iam {
             let cognito =
@@ -71,7 +76,7 @@ impl Authorizer {
         if fields.is_empty() {
             return Verified::Nobody;
         }
-        Verified::Somebody(fields.get(&self.claim).and_then(Value::as_str))
+        Verified::Somebody(self.claim.user_id(|name| fields.get(name)))
     }
 
     /// `authorizer.claims` (Cognito, or an HTTP API's JWT authorizer in form 1.0), `authorizer` (Lambda), or with IAM
@@ -79,10 +84,10 @@ impl Authorizer {
     fn of_rest_api<'a>(&self, context: &'a ApiGatewayProxyRequestContext) -> Verified<'a> {
         let fields = &context.authorizer.fields;
         if let Some(Value::Object(claims)) = fields.get("claims") {
-            return Verified::Somebody(claims.get(&self.claim).and_then(Value::as_str));
+            return Verified::Somebody(self.claim.user_id(|name| claims.get(name)));
         }
         if fields.values().any(|value| !value.is_null()) {
-            return Verified::Somebody(fields.get(&self.claim).and_then(Value::as_str));
+            return Verified::Somebody(self.claim.user_id(|name| fields.get(name)));
         }
         let identity = &context.identity;
         if identity.user_arn.is_none() && identity.cognito_identity_id.is_none() {
@@ -93,11 +98,14 @@ impl Authorizer {
 
     /// All users of a Cognito identity pool act in one role, and so have one ARN: of them only their identity id tells who they
     /// are.
-    fn of_iam<'a>(&self, user_arn: Option<&'a str>, cognito: Option<&'a str>) -> Option<&'a str> {
-        match (self.claim.as_str(), cognito) {
+    fn of_iam<'a>(&self, user_arn: Option<&'a str>, cognito: Option<&'a str>) -> Result<Cow<'a, str>, &'static str> {
+        let id = match (self.claim.as_str(), cognito) {
             ("cognitoIdentityId", cognito) => cognito,
             ("userArn", None) => user_arn,
             _ => None,
-        }
+        };
+        id.filter(|id| !id.is_empty()).map(Cow::from).ok_or(MISSING)
     }
 }
+
+const MISSING: &str = "the user claim is missing";

@@ -1,34 +1,49 @@
 //! `AUTH=jwt`: the user is a claim of a JSON Web Token (RFC 7519) that the site's identity provider signed. It comes in
-//! `Authorization` (RFC 6750), or in the site's own session cookie.
+//! `Authorization`, or in the site's own session cookie.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `bearer.rs`, `session_cookie.rs` | where the token is |
+//! | `compact.rs` | which key its header chooses, and whether that key signed it |
+//! | `issuers.rs` | whether its issuer counts, and whose users are the same people |
+//! | `requirements.rs` | whether it is valid now, and for this service |
+
+mod bearer;
+mod compact;
+mod crypto;
+mod issuers;
+mod requirements;
+mod session_cookie;
 
 use super::{
-    LAST_END_S, crypto,
-    jwks::Jwks,
-    keys::{Algorithms, Key},
-    only,
-    origins::Origins,
+    claims::{ClaimName, Claims},
+    keys::{Algorithms, Jwks, Key, of_public_key},
+    normalization::Normalization,
 };
 use crate::{
-    config::source::{ConfigError, Source},
+    config::source::{ConfigError, Encoding, Source},
     error::{Credential, Error},
     identity::UserId,
-    time::Deadline,
+    time::{Deadline, now_ms},
 };
-use cookie::Cookie;
-use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
-use lambda_http::http::{
-    HeaderMap,
-    header::{AUTHORIZATION, COOKIE, ORIGIN},
-};
-use serde_json::{Map, Value};
+use compact::Compact;
+use issuers::Issuers;
+use lambda_http::http::HeaderMap;
+use requirements::Requirements;
+use session_cookie::SessionCookie;
+use std::borrow::Cow;
+
+pub(super) use compact::key_name;
+pub use crypto::install as install_crypto;
 
 /// How tokens are verified.
 #[derive(Debug)]
 pub(super) struct Jwt {
     keys: Keys,
-    /// Everything but the algorithms, which are the key's.
-    validation: Validation,
-    user_claim: String,
+    issuers: Option<Issuers>,
+    requirements: Requirements,
+    user_claim: ClaimName,
+    normalization: Normalization,
     cookie: Option<SessionCookie>,
 }
 
@@ -36,46 +51,29 @@ pub(super) struct Jwt {
 enum Keys {
     /// Those of the settings. A token's `kid` means nothing to them.
     Fixed(Vec<Key>),
-    Set(Jwks),
-}
-
-/// `JWT_COOKIE`. Browsers send a cookie whoever asks them to, so it only counts from the site's own pages.
-#[derive(Debug)]
-struct SessionCookie {
-    name: String,
-    origins: Origins,
+    Set(Box<Jwks>),
 }
 
 impl Jwt {
-    /// The longest token, in bytes; API Gateway takes 10,240 with all headers.
-    const LONGEST_TOKEN: usize = 8 * 1024;
-    /// How far clocks may be apart, in s.
-    const LEEWAY_S: u64 = 60;
-
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or bad.
-    pub(super) async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
-        crypto::install();
-        let algorithms = Algorithms::read(source)?;
-        let secrets = source.secrets("JWT_SECRET").await?;
-        let given = (source.optional("JWT_JWKS_URL"), source.optional("JWT_PUBLIC_KEY"), secrets.as_slice());
-        let keys = match given {
-            (Some(url), None, []) => Keys::Set(Jwks::connect(&url, algorithms).await?),
-            (None, Some(pem), []) => Keys::Fixed(vec![algorithms.of_pem(&pem)?]),
-            (None, None, [_, ..]) => {
-                Keys::Fixed(secrets.iter().map(|secret| algorithms.of_secret(secret)).collect::<Result<_, _>>()?)
-            }
-            _ => {
-                return Err(ConfigError::new(
-                    "AUTH=jwt needs exactly one of JWT_JWKS_URL, JWT_PUBLIC_KEY and JWT_SECRET (or JWT_SECRET_ARN).",
-                ));
-            }
-        };
+    pub(super) async fn read(source: &Source<'_>, normalization: Normalization) -> Result<Self, ConfigError> {
+        install_crypto();
+        let url = source.optional("JWT_JWKS_URL");
+        // What a provider signs for others too, counts only if the settings say whose tokens these are and for whom (RFC 8725, sections
+        // 3.8 and 3.9).
+        let is_shared = url.is_some();
+        if is_shared {
+            source.required("JWT_ISSUER", "the `iss` of your identity provider's tokens")?;
+        }
+        let requirements = Requirements::read(source, is_shared)?;
         Ok(Self {
-            validation: validation(source, matches!(keys, Keys::Set(_)))?,
-            keys,
-            user_claim: source.optional("JWT_USER_CLAIM").unwrap_or_else(|| "sub".into()),
+            issuers: Issuers::read(source, &requirements)?,
+            requirements,
+            user_claim: ClaimName::new(&source.optional("JWT_USER_CLAIM").unwrap_or_else(|| "sub".into())),
+            normalization,
             cookie: SessionCookie::read(source)?,
+            keys: Keys::read(source, url).await?,
         })
     }
 
@@ -85,168 +83,95 @@ impl Jwt {
     }
 
     /// The user whom the request's token names; `None` if it has none.
+    ///
+    /// Of several cookies each counts for itself: they must name one user between them.
     pub(super) async fn user(&self, headers: &HeaderMap, deadline: Deadline) -> Result<Option<UserId>, Error> {
-        let authorization =
-            only(headers, AUTHORIZATION.as_str()).map_err(|_| self.refused("two Authorization headers"))?;
-        let token = match (authorization, &self.cookie) {
-            (Some(value), _) => Some(bearer(value).ok_or_else(|| self.refused("Authorization is no bearer token"))?),
-            (None, Some(cookie)) => cookie.token(headers).map_err(|cause| self.refused(cause))?,
-            (None, None) => None,
+        let tokens = match (bearer::token(headers), &self.cookie) {
+            (Ok(Some(token)), _) => Ok(vec![token.to_owned()]),
+            (Ok(None), Some(cookie)) => cookie.tokens(headers),
+            (Ok(None), None) => Ok(Vec::new()),
+            (Err(cause), _) => Err(cause),
         };
-        match token {
-            Some(token) => self.verify(&token, deadline).await.map(Some),
-            None => Ok(None),
+        let (mut user, mut refusal) = (None, None);
+        for token in tokens.map_err(|cause| self.refused(cause))? {
+            match self.verify(&token, deadline).await {
+                Ok(another) if user.as_ref().is_some_and(|user| *user != another) => {
+                    return Err(self.refused("two cookies name two users"));
+                }
+                Ok(another) => user = Some(another),
+                Err(Error::KeysUnavailable(cause)) => return Err(Error::KeysUnavailable(cause)),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        match (user, refusal) {
+            (None, Some(error)) => Err(error),
+            (user, _) => Ok(user),
         }
     }
 
     async fn verify(&self, token: &str, deadline: Deadline) -> Result<UserId, Error> {
-        let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if token.len() > Self::LONGEST_TOKEN || !token.bytes().all(is_fit) {
-            return Err(self.refused("no token, or too long a one"));
+        let token = Compact::parse(token).map_err(|cause| self.refused(cause))?;
+        let candidates = self.keys.candidates(&token, deadline).await?;
+        if !candidates.iter().any(|key| token.is_signed_with(&key.decoding)) {
+            return Err(self.refused(self.keys.why_none(&candidates)));
         }
-        // Nothing in it is believed; it chooses among our keys. Where it says that a key could be had is not even read.
-        let header = decode_header(token).map_err(|_| self.refused("a header that cannot be read"))?;
-        // RFC 7515, section 4.1.11: who does not know all of these must refuse, and we know none.
-        if header.crit.is_some() {
-            return Err(self.refused("critical extensions"));
-        }
-        let candidates = match &self.keys {
-            Keys::Fixed(keys) => keys.iter().filter(|key| key.algorithms.contains(&header.alg)).cloned().collect(),
-            Keys::Set(set) => {
-                let candidates = deadline.bound(set.candidates(header.kid.as_deref(), header.alg)).await;
-                candidates.unwrap_or_else(|_| Err(Error::KeysUnavailable("no time was left to fetch them".into())))?
-            }
+        let claims = token.claims().map_err(|cause| self.refused(cause))?;
+        self.user_of(&claims)
+    }
+
+    fn user_of(&self, claims: &Claims) -> Result<UserId, Error> {
+        self.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
+        let users = match &self.issuers {
+            Some(issuers) => issuers.accept(claims).map_err(|cause| self.refused(cause))?,
+            None => None,
         };
-        let mut cause = "no key of that name for that algorithm";
-        for key in candidates {
-            let validation = Validation { algorithms: key.algorithms.clone(), ..self.validation.clone() };
-            match decode::<Map<String, Value>>(token, &key.decoding, &validation) {
-                Ok(token) => match self.beside_the_standard(&token.claims) {
-                    Ok(()) => return self.user_of(&token.claims),
-                    Err(why) => cause = why,
-                },
-                Err(error) => cause = why(error.kind()),
+        let id = self.user_claim.user_id(|name| claims.get(name)).map_err(|cause| self.refused(cause))?;
+        Ok(self.normalization.user_id(&id)?.of_issuer(users))
+    }
+
+    fn refused(&self, cause: impl Into<Cow<'static, str>>) -> Error {
+        Error::Unauthenticated { expected: self.expected(), cause: cause.into() }
+    }
+}
+
+impl Keys {
+    async fn read(source: &Source<'_>, url: Option<String>) -> Result<Self, ConfigError> {
+        let algorithms = Algorithms::read(source)?;
+        let secrets = source.secrets("JWT_SECRET", Encoding::read(source)?).await?;
+        match (url, source.optional("JWT_PUBLIC_KEY"), secrets.as_slice()) {
+            (Some(url), None, []) => Ok(Self::Set(Box::new(Jwks::connect(&url, algorithms).await?))),
+            (None, Some(key), []) => Ok(Self::Fixed(vec![of_public_key(&key, &algorithms)?])),
+            (None, None, [_, ..]) => {
+                Ok(Self::Fixed(secrets.iter().map(|secret| algorithms.of_secret(secret)).collect::<Result<_, _>>()?))
+            }
+            _ => Err(ConfigError::new(
+                "AUTH=jwt needs exactly one of JWT_JWKS_URL, JWT_PUBLIC_KEY and JWT_SECRET (or JWT_SECRET_ARN).",
+            )),
+        }
+    }
+
+    /// The keys that a token with this header can be signed with.
+    async fn candidates(&self, token: &Compact<'_>, deadline: Deadline) -> Result<Vec<Key>, Error> {
+        match self {
+            Self::Fixed(keys) => {
+                Ok(keys.iter().filter(|key| key.algorithms.contains(&token.algorithm)).cloned().collect())
+            }
+            Self::Set(set) => {
+                let candidates = deadline.bound(set.candidates(token.kid.as_deref(), token.algorithm)).await;
+                candidates.unwrap_or_else(|_| Err(Error::KeysUnavailable("no time was left to fetch them".into())))
             }
         }
-        Err(self.refused(cause))
     }
 
-    /// What the library lets pass and no identity provider means.
-    fn beside_the_standard(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
-        #[expect(clippy::cast_precision_loss, reason = "it is exact")]
-        let last_end_s = LAST_END_S as f64;
-        if claims.get("exp").and_then(Value::as_f64).is_none_or(|exp_s| exp_s > last_end_s) {
-            return Err("exp is in ms, or further away than anybody means");
+    /// Why a token that none of these keys signed is refused.
+    fn why_none(&self, candidates: &[Key]) -> &'static str {
+        match (self, candidates) {
+            (Self::Set(_), []) => "the key set has no key of that kid for that algorithm (see JWT_ALGORITHMS)",
+            (Self::Fixed(_), []) => "the token's algorithm is not one that the key is used with (see JWT_ALGORITHMS)",
+            (Self::Fixed(keys), _) if keys.iter().any(Key::is_secret) => {
+                "the signature is wrong: another secret, or one that is written in another way (see JWT_SECRET_ENCODING)"
+            }
+            _ => "the signature is wrong",
         }
-        if self.validation.iss.is_some() && !claims.get("iss").is_some_and(Value::is_string) {
-            return Err("iss is no text");
-        }
-        Ok(())
-    }
-
-    fn user_of(&self, claims: &Map<String, Value>) -> Result<UserId, Error> {
-        match claims.get(&self.user_claim) {
-            Some(Value::String(id)) if !id.is_empty() => UserId::parse(id),
-            _ => Err(self.refused("no text in the claim that JWT_USER_CLAIM names")),
-        }
-    }
-
-    fn refused(&self, cause: &'static str) -> Error {
-        Error::Unauthenticated { expected: self.expected(), cause }
-    }
-}
-
-/// What a token must say, beside being signed. With a provider's keys, which sign for others too, that includes by whom and for
-/// whom (RFC 8725, sections 3.8 and 3.9).
-fn validation(source: &Source, is_shared: bool) -> Result<Validation, ConfigError> {
-    let wanted = |name, what| if is_shared { source.required(name, what).map(Some) } else { Ok(source.optional(name)) };
-    let issuer = wanted("JWT_ISSUER", "the `iss` of your identity provider's tokens")?;
-    let audiences = wanted("JWT_AUDIENCE", "the `aud` of the tokens that are meant for this service")?;
-    let mut validation = Validation { leeway: Jwt::LEEWAY_S, validate_nbf: true, ..Validation::default() };
-    validation.validate_aud = audiences.is_some();
-    if let Some(issuer) = issuer {
-        validation.set_issuer(&[issuer]);
-        validation.required_spec_claims.insert("iss".into());
-    }
-    if audiences.is_some() {
-        let audiences = source.list("JWT_AUDIENCE");
-        if audiences.is_empty() {
-            return Err(ConfigError::bad("JWT_AUDIENCE", "at least one audience"));
-        }
-        validation.set_audience(&audiences);
-        validation.required_spec_claims.insert("aud".into());
-    }
-    Ok(validation)
-}
-
-/// The token of `Authorization: Bearer <token>`, whose scheme may be in any case (RFC 9110, section 11.1).
-fn bearer(value: &[u8]) -> Option<String> {
-    let (scheme, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' ').to_owned())
-}
-
-impl SessionCookie {
-    fn read(source: &Source) -> Result<Option<Self>, ConfigError> {
-        let Some(name) = source.optional("JWT_COOKIE") else { return Ok(None) };
-        let origins = Origins::read(source)?;
-        if origins.is_empty() {
-            return Err(ConfigError::new(
-                "JWT_COOKIE needs ALLOWED_ORIGINS: a cookie only counts in calls from pages of these origins.",
-            ));
-        }
-        Ok(Some(Self { name, origins }))
-    }
-
-    fn token(&self, headers: &HeaderMap) -> Result<Option<String>, &'static str> {
-        let all: Vec<_> = headers
-            .get_all(COOKIE)
-            .iter()
-            // Other cookies may have bytes of any kind.
-            .map(|line| String::from_utf8_lossy(line.as_bytes()))
-            .flat_map(|line| line.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>())
-            .collect();
-        let named: Vec<_> =
-            all.iter().filter_map(|text| self.parsed(text)).filter(|cookie| !cookie.value().is_empty()).collect();
-        let token = match named.as_slice() {
-            [] if all.iter().any(|text| self.is_damaged(text)) => return Err("the cookie is damaged"),
-            [] => return Ok(None),
-            [cookie] => cookie.value_trimmed().to_owned(),
-            // One may have been set by another host of the domain.
-            _ => return Err("two cookies of that name"),
-        };
-        let origin = only(headers, ORIGIN.as_str()).map_err(|_| "two origins")?;
-        let fetch_site = only(headers, "sec-fetch-site").unwrap_or_default();
-        if !self.origins.allow(origin, fetch_site) {
-            return Err("the cookie came with a call from a page of another origin");
-        }
-        Ok(Some(token))
-    }
-
-    fn parsed<'a>(&self, text: &'a str) -> Option<Cookie<'a>> {
-        Cookie::parse(text).ok().filter(|cookie| cookie.name() == self.name)
-    }
-
-    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD where a header could not have what was sent.
-    fn is_damaged(&self, text: &str) -> bool {
-        if self.parsed(text).is_some() {
-            return false;
-        }
-        let replaced = char::REPLACEMENT_CHARACTER;
-        let name = text.split('=').next().unwrap_or_default();
-        let beginning = name.split(replaced).next().unwrap_or_default();
-        [name.replace(replaced, "").trim(), beginning.trim()].contains(&self.name.as_str())
-    }
-}
-
-/// For the log.
-fn why(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::ExpiredSignature => "the token is over",
-        ErrorKind::ImmatureSignature => "the token is not valid yet",
-        ErrorKind::InvalidIssuer => "the token is of another issuer",
-        ErrorKind::InvalidAudience => "the token is for another audience",
-        ErrorKind::MissingRequiredClaim(_) => "the token lacks exp, iss or aud",
-        ErrorKind::InvalidSignature => "the signature is wrong",
-        _ => "the token is misshapen",
     }
 }

@@ -1,20 +1,36 @@
 //! The keys that tokens are verified with, each pinned to the algorithms that go with its kind (RFC 8725, section 3.1): what a
 //! token says of its own algorithm only ever chooses among these.
+//!
+//! | file | where a key comes from |
+//! |---|---|
+//! | `public_key.rs` | `JWT_PUBLIC_KEY` |
+//! | `jwks.rs` | the set behind `JWT_JWKS_URL`: fetched, kept, fetched again |
+//! | `jwk.rs` | one key of a set, as providers really write them |
+
+mod jwk;
+mod jwks;
+mod public_key;
 
 use crate::config::source::{ConfigError, Secret, Source};
-use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
-};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+
+pub(super) use jwks::Jwks;
+pub(super) use public_key::of_public_key;
 
 /// One key.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     /// Its name in a set of keys.
-    pub(super) kid: Option<String>,
+    kid: Option<String>,
     /// What it may be used with; all of one family.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
+}
+
+impl Key {
+    pub(super) fn is_secret(&self) -> bool {
+        self.decoding.family() == AlgorithmFamily::Hmac
+    }
 }
 
 /// What a kind of key can be used with; the first is what it is used with when nothing else is said.
@@ -25,6 +41,14 @@ const OF_P256: &[Algorithm] = &[Algorithm::ES256];
 const OF_P384: &[Algorithm] = &[Algorithm::ES384];
 const OF_ED25519: &[Algorithm] = &[Algorithm::EdDSA];
 
+/// How long the modulus of an RSA key may be, in bits (RFC 7518, section 3.3, and what `ring` verifies with).
+const RSA_BITS: std::ops::RangeInclusive<u64> = 2048..=8192;
+
+/// The algorithm of this name. `Ed25519` (RFC 9864) is the only one of those that `EdDSA` stands for that is supported.
+pub(super) fn algorithm_named(name: &str) -> Option<Algorithm> {
+    if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
+}
+
 /// Which algorithms the site takes: `JWT_ALGORITHMS`. By default the first of each kind of key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Algorithms(Option<Vec<Algorithm>>);
@@ -33,14 +57,14 @@ impl Algorithms {
     const NAME: &str = "JWT_ALGORITHMS";
 
     /// # Errors
-    /// [`ConfigError`] for a name that is none.
+    /// [`ConfigError`] for an unknown name.
     pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
         let Some(list) = source.optional(Self::NAME) else { return Ok(Self(None)) };
-        let algorithms: Result<Vec<Algorithm>, _> = list.split(',').map(|name| name.trim().parse()).collect();
-        algorithms.map(|list| Self(Some(list))).map_err(|_| {
+        let algorithms: Option<Vec<Algorithm>> = list.split(',').map(|name| algorithm_named(name.trim())).collect();
+        algorithms.map(|list| Self(Some(list))).ok_or_else(|| {
             ConfigError::bad(
                 Self::NAME,
-                "a list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA",
+                "a list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA and Ed25519",
             )
         })
     }
@@ -69,63 +93,5 @@ impl Algorithms {
     /// [`ConfigError`] if no algorithm for secrets is taken.
     pub(super) fn of_secret(&self, secret: &Secret) -> Result<Key, ConfigError> {
         self.pin(OF_SECRETS, DecodingKey::from_secret(secret.bytes()))
-    }
-
-    /// A public key in PEM: of RSA, P-256, P-384 or Ed25519.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for anything else.
-    pub(super) fn of_pem(&self, pem: &str) -> Result<Key, ConfigError> {
-        // Where a line cannot have a line feed, people write `\n`.
-        let pem = pem.replace("\\n", "\n");
-        let pem = pem.as_bytes();
-        if let Ok(key) = DecodingKey::from_rsa_pem(pem) {
-            return self.pin(OF_RSA, key);
-        }
-        if let Ok(key) = DecodingKey::from_ec_pem(pem) {
-            // An uncompressed point: two coordinates and a byte.
-            match key.try_get_as_bytes().map(<[u8]>::len) {
-                Ok(65) => return self.pin(OF_P256, key),
-                Ok(97) => return self.pin(OF_P384, key),
-                _ => {}
-            }
-        }
-        if let Ok(key) = DecodingKey::from_ed_pem(pem) {
-            return self.pin(OF_ED25519, key);
-        }
-        Err(ConfigError::bad(
-            "JWT_PUBLIC_KEY",
-            "a public key in PEM (-----BEGIN PUBLIC KEY-----): RSA, P-256, P-384 or Ed25519",
-        ))
-    }
-
-    /// A key of a set; `None` if it is of no use here: for something else than signatures, of a kind or curve that we do not
-    /// know, for an algorithm that is not taken, or a secret, which has no place in a set that everybody can read.
-    pub(super) fn of_jwk(&self, jwk: &Jwk) -> Option<Key> {
-        let common = &jwk.common;
-        let is_for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
-            && common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-        let all = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => OF_RSA,
-            AlgorithmParameters::EllipticCurve(parameters) => match parameters.curve {
-                EllipticCurve::P256 => OF_P256,
-                EllipticCurve::P384 => OF_P384,
-                _ => return None,
-            },
-            AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => OF_ED25519,
-            _ => return None,
-        };
-        let algorithms = match common.key_algorithm {
-            None => self.among(all),
-            Some(its_own) => {
-                let its_own: Algorithm = its_own.try_into().ok()?;
-                let taken = self.0.as_ref().is_none_or(|taken| taken.contains(&its_own));
-                all.iter().copied().filter(|algorithm| taken && *algorithm == its_own).collect()
-            }
-        };
-        if !is_for_signatures || algorithms.is_empty() {
-            return None;
-        }
-        Some(Key { kid: common.key_id.clone(), algorithms, decoding: DecodingKey::from_jwk(jwk).ok()? })
     }
 }

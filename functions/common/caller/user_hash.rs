@@ -6,7 +6,7 @@
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
-    config::source::{ConfigError, Source},
+    config::source::{ConfigError, Encoding, Source},
     error::{Credential, Error},
     identity::UserId,
     time::now_ms,
@@ -27,7 +27,7 @@ impl UserHash {
     /// # Errors
     /// [`ConfigError`] if there is no secret, or a short one.
     pub(super) async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
-        let secrets = source.secrets("HMAC_SECRET").await?;
+        let secrets = source.secrets("HMAC_SECRET", Encoding::Text).await?;
         if secrets.is_empty() {
             return Err(ConfigError::new(
                 "AUTH=hmac needs HMAC_SECRET, or HMAC_SECRET_ARN: the secret that your server makes user hashes with.",
@@ -53,7 +53,7 @@ impl UserHash {
             return Err(refused("the hash is another one's"));
         }
         if expires.is_some_and(|expires| !is_ahead(expires)) {
-            return Err(refused("the hash is over"));
+            return Err(refused("the hash has expired, or its expiry is not in s"));
         }
         Ok(Some(user.clone()))
     }
@@ -66,5 +66,5 @@ fn is_ahead(expires: &[u8]) -> bool {
 }
 
 fn refused(cause: &'static str) -> Error {
-    Error::Unauthenticated { expected: Credential::UserHash, cause }
+    Error::Unauthenticated { expected: Credential::UserHash, cause: cause.into() }
 }

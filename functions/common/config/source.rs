@@ -1,8 +1,11 @@
 //! Where settings come from, and why one is refused: the reader that all of them go through.
 
-use crate::secrets::Manager;
+use crate::{
+    base64,
+    secrets::{Manager, Stored},
+};
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice};
 use std::fmt;
 
 /// Why a function cannot start: one line for the person who deploys it.
@@ -30,14 +33,50 @@ impl ConfigError {
 
 /// A secret that the site's own server shares with these functions.
 #[derive(Clone, Debug)]
-pub(crate) struct Secret(SecretString);
+pub(crate) struct Secret(SecretSlice<u8>);
 
 /// The shortest secret, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
 pub const SHORTEST_SECRET: usize = 32;
 
 impl Secret {
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.expose_secret().as_bytes()
+        self.0.expose_secret()
+    }
+}
+
+/// How a secret's bytes are written: `JWT_SECRET_ENCODING`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// Its characters are its bytes.
+    Text,
+    Base64,
+    Hex,
+}
+
+impl Encoding {
+    const NAME: &str = "JWT_SECRET_ENCODING";
+
+    /// # Errors
+    /// [`ConfigError`] for an unknown value.
+    pub(crate) fn read(source: &Source) -> Result<Self, ConfigError> {
+        match source.optional(Self::NAME).as_deref() {
+            None | Some("text") => Ok(Self::Text),
+            Some("base64") => Ok(Self::Base64),
+            Some("hex") => Ok(Self::Hex),
+            Some(_) => Err(ConfigError::bad(Self::NAME, "`text`, `base64` or `hex`")),
+        }
+    }
+
+    fn decode(self, name: &str, text: &str) -> Result<Vec<u8>, ConfigError> {
+        match self {
+            Self::Text => Ok(text.as_bytes().to_vec()),
+            Self::Base64 => {
+                base64::decode(text).ok_or_else(|| ConfigError::bad(name, "base64, as JWT_SECRET_ENCODING says"))
+            }
+            Self::Hex => {
+                hex::decode(text).map_err(|_| ConfigError::bad(name, "hexadecimal, as JWT_SECRET_ENCODING says"))
+            }
+        }
     }
 }
 
@@ -85,10 +124,10 @@ impl<'a> Source<'a> {
 
     /// The secret `name` and, while it is being rotated, `<name>_PREVIOUS`: the newer one first. Either is in a variable, or in
     /// AWS Secrets Manager, with the variable `<name>_ARN` for where.
-    pub(crate) async fn secrets(&self, name: &str) -> Result<Vec<Secret>, ConfigError> {
+    pub(crate) async fn secrets(&self, name: &str, encoding: Encoding) -> Result<Vec<Secret>, ConfigError> {
         let previous = format!("{name}_PREVIOUS");
         let manager = Manager::default();
-        match (self.secret(name, &manager).await?, self.secret(&previous, &manager).await?) {
+        match (self.secret(name, encoding, &manager).await?, self.secret(&previous, encoding, &manager).await?) {
             (None, Some(_)) => {
                 Err(ConfigError(format!("{previous} is set and {name} is not: {name} must be the newer secret.")))
             }
@@ -96,23 +135,29 @@ impl<'a> Source<'a> {
         }
     }
 
-    async fn secret(&self, name: &str, manager: &Manager) -> Result<Option<Secret>, ConfigError> {
+    async fn secret(&self, name: &str, encoding: Encoding, manager: &Manager) -> Result<Option<Secret>, ConfigError> {
         let arn_name = format!("{name}_ARN");
         let (at, secret) = match (self.optional(name), self.optional(&arn_name)) {
             (None, None) => return Ok(None),
-            (Some(secret), None) => (name, secret.into()),
+            (Some(secret), None) => (name, encoding.decode(name, &secret)?),
             (None, Some(arn)) => {
-                let read = manager.read(&arn, name).await;
-                (arn_name.as_str(), read.map_err(|why| ConfigError(format!("{arn_name} {why}.")))?)
+                let stored = manager.read(&arn, name).await;
+                let secret = match stored.map_err(|why| ConfigError(format!("{arn_name} {why}.")))? {
+                    Stored::Text(text) => encoding.decode(&arn_name, text.expose_secret())?,
+                    Stored::Bytes(bytes) => bytes.expose_secret().to_vec(),
+                };
+                (arn_name.as_str(), secret)
             }
             (Some(_), Some(_)) => {
                 return Err(ConfigError(format!("{name} and {arn_name} are both set: set one of them.")));
             }
         };
-        if secret.expose_secret().len() < SHORTEST_SECRET {
-            return Err(ConfigError::bad(at, "a secret of at least 32 bytes: make it with `openssl rand -base64 48`"));
+        if secret.len() < SHORTEST_SECRET {
+            let decoded = if encoding == Encoding::Text { "" } else { " after decoding" };
+            let wanted = format!("a secret of at least 32 bytes{decoded}: make it with `openssl rand -base64 48`");
+            return Err(ConfigError::bad(at, &wanted));
         }
-        Ok(Some(Secret(secret)))
+        Ok(Some(Secret(secret.into())))
     }
 }
 

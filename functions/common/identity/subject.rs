@@ -1,12 +1,16 @@
 //! Whose identity it is: a user or a guest, and the group if there is one.
 
 use crate::error::Error;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Who a user is to the site: 1 to 256 bytes of UTF-8 without control characters. Everything else is welcome: mail
-/// addresses, slashes, spaces, emoji. Two ids are the same user when their bytes are the same.
+/// addresses, slashes, spaces, emoji. Two ids are the same user when their bytes are the same, and the issuer is.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct UserId(String);
+pub struct UserId {
+    id: String,
+    /// Where a site has several issuers: the one whose user this is, unless it is the first.
+    issuer: Option<Arc<str>>,
+}
 
 impl UserId {
     /// The longest id, in bytes.
@@ -28,12 +32,18 @@ impl UserId {
         if id.chars().any(char::is_control) {
             return Err(Error::InvalidRequest("The user id contains a control character.".into()));
         }
-        Ok(Self(id.to_owned()))
+        Ok(Self { id: id.to_owned(), issuer: None })
+    }
+
+    /// This issuer's user of that id. An issuer has no `#`.
+    #[must_use]
+    pub fn of_issuer(self, issuer: Option<Arc<str>>) -> Self {
+        Self { issuer, ..self }
     }
 
     /// The id as the site knows it. It is personal data: not for logs.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
     }
 }
 
@@ -108,10 +118,12 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// What tells them from everybody else: `user#` and the user's id, or `guest#` and the hash of the guest's secret.
+    /// What tells them from everybody else: `user#` and the user's id; of another issuer than the first, `issuer#`, the issuer, `#` and the
+    /// user's id; or `guest#` and the hash of the guest's secret.
     pub fn key(&self) -> String {
         match self {
-            Self::User(id) => format!("user#{}", id.as_str()),
+            Self::User(UserId { id, issuer: None }) => format!("user#{id}"),
+            Self::User(UserId { id, issuer: Some(issuer) }) => format!("issuer#{issuer}#{id}"),
             Self::Guest(id) => format!("guest#{}", id.as_str()),
         }
     }
@@ -163,6 +175,24 @@ mod tests {
                 other => panic!("{secret}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn users_of_two_issuers_never_have_one_key() {
+        let key = |issuer: Option<&str>, id: &str| {
+            Principal::User(UserId::parse(id).expect("a good id").of_issuer(issuer.map(Arc::from))).key()
+        };
+        let keys = [
+            key(None, "alice"),
+            key(None, "issuer#https://b.example#alice"),
+            key(None, "https://b.example#alice"),
+            key(Some("https://b.example"), "alice"),
+            key(Some("https://b.example"), "#alice"),
+            key(Some("https://b.example"), "c#alice"),
+            key(Some("https://b.example/c"), "alice"),
+            key(Some("https://c.example"), "alice"),
+        ];
+        assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), keys.len(), "{keys:?}");
     }
 
     #[test]

@@ -1,0 +1,93 @@
+//! A token as it comes: the JWS Compact Serialization (RFC 7515, section 7.1). Nothing in it is trusted until its signature has been
+//! verified; until then, its header only chooses among our own keys.
+
+use crate::{
+    base64,
+    caller::{claims::Claims, keys::algorithm_named},
+};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use serde::Deserialize;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// The longest token, in bytes; API Gateway takes 10,240 with all headers.
+const LONGEST: usize = 8 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Compact<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<String>,
+    /// What is signed: header and claims.
+    signed: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+/// What of a header matters. Where it says that a key could be had (`jku`, `x5u`, `jwk`, `x5c`) is not even read.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    kid: Option<Value>,
+    crit: Option<Value>,
+    enc: Option<Value>,
+}
+
+impl<'a> Compact<'a> {
+    /// # Errors
+    /// What is wrong, for the log.
+    pub(super) fn parse(token: &'a str) -> Result<Self, Cow<'static, str>> {
+        if token.len() > LONGEST {
+            return Err("the token has more than 8 KiB".into());
+        }
+        let parts: Vec<_> = token.split('.').collect();
+        let (header, claims, signature) = match parts.as_slice() {
+            [header, claims, signature] => (*header, *claims, *signature),
+            [_, _, _, _, _] => return Err(ENCRYPTED.into()),
+            _ => return Err(OPAQUE.into()),
+        };
+        let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let header = Some(header).filter(|header| header.bytes().all(is_fit)).and_then(base64::decode).ok_or(OPAQUE)?;
+        let header: Header = serde_json::from_slice(&header).map_err(|_| "the token's header is malformed")?;
+        if header.enc.is_some() {
+            return Err(ENCRYPTED.into());
+        }
+        // RFC 7515, section 4.1.11: an implementation that does not know all of these must refuse, and we know none.
+        if header.crit.is_some() {
+            return Err("the token has critical extensions".into());
+        }
+        let algorithm = algorithm_named(&header.alg).ok_or("the token's algorithm is not one of JWT_ALGORITHMS")?;
+        let kid = match header.kid {
+            None | Some(Value::Null) => None,
+            Some(kid) => Some(key_name(&kid).ok_or("the token's kid is not a string")?),
+        };
+        let signed = &token[..token.len() - signature.len() - 1];
+        Ok(Self { algorithm, kid, signed, claims, signature })
+    }
+
+    /// Whether the signature was made with this key, used with the token's algorithm.
+    pub(super) fn is_signed_with(&self, key: &DecodingKey) -> bool {
+        crypto::verify(self.signature, self.signed.as_bytes(), key, self.algorithm).unwrap_or(false)
+    }
+
+    /// # Errors
+    /// What is wrong, for the log.
+    pub(super) fn claims(&self) -> Result<Claims, &'static str> {
+        let claims = base64::decode(self.claims).and_then(|claims| serde_json::from_slice(&claims).ok());
+        claims.ok_or("the token's claims are not an object with unique names")
+    }
+}
+
+/// A key's name, which some signers and key sets write as a number.
+pub(in crate::caller) fn key_name(kid: &Value) -> Option<String> {
+    match kid {
+        Value::String(name) => Some(name.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+const ENCRYPTED: &str = "the token is encrypted (JWE), so that only its issuer can read it: let the page send a signed token, see \
+                         docs/authentication.md";
+const OPAQUE: &str = "the credential is not a JSON Web Token, but an opaque one: let the page send a signed token, see \
+                      docs/authentication.md";

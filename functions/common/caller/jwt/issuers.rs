@@ -1,0 +1,210 @@
+//! `JWT_ISSUER`: whose tokens count, and which of these issuers' users are the same people.
+//!
+//! With one issuer, a user is known by the user claim. With several, two people may have the same user claim, one at each issuer. So
+//! the users of each issuer after the first are known by issuer and user claim. Those of the first one are known as before: adding an
+//! issuer makes nobody somebody else.
+
+use super::requirements::Requirements;
+use crate::{
+    caller::claims::Claims,
+    config::source::{ConfigError, Source},
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+const NAME: &str = "JWT_ISSUER";
+
+/// The claim that names the Microsoft Entra tenant of a token, and how an issuer refers to it; the second is how Microsoft's metadata
+/// spell it (*OpenID Connect on the Microsoft identity platform*).
+const TENANT: &str = "tid";
+const PLACEHOLDERS: [&str; 2] = ["{tid}", "{tenantid}"];
+
+/// The longest name of an issuer, in bytes. It can be part of a key in DynamoDB, which has at most 2,048.
+const LONGEST: usize = 512;
+
+#[derive(Clone, Debug)]
+pub(super) struct Issuers(Vec<Issuer>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Issuer {
+    name: String,
+    /// What the token's `tid` must be, if the name was made of it.
+    tenant: Option<String>,
+    users: Users,
+}
+
+/// Whose users an issuer's are: `None` for the first issuer's, which are known by their ids alone.
+pub(super) type Users = Option<Arc<str>>;
+
+impl Issuers {
+    /// The issuers; `None` if it does not matter who issued a token.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a malformed list, or a tenant's placeholder without a list of tenants.
+    pub(super) fn read(source: &Source, required: &Requirements) -> Result<Option<Self>, ConfigError> {
+        if source.optional(NAME).is_none() {
+            return Ok(None);
+        }
+        let mut issuers: Vec<Issuer> = Vec::new();
+        for entry in source.list(NAME) {
+            for tenant in tenants(&entry, required)? {
+                let names: Vec<_> = names(&entry, tenant.as_deref()).collect();
+                let users = if issuers.is_empty() { None } else { names.first().map(|name| Arc::from(name.as_str())) };
+                issuers.extend(names.into_iter().map(|name| Issuer {
+                    name,
+                    tenant: tenant.clone(),
+                    users: users.clone(),
+                }));
+            }
+        }
+        let is_bad =
+            |issuer: &Issuer| issuer.users.is_some() && (issuer.name.contains('#') || issuer.name.len() > LONGEST);
+        if issuers.is_empty() || issuers.iter().any(is_bad) {
+            return Err(ConfigError::bad(
+                NAME,
+                "the `iss` of your tokens, or several with commas between, without `#`",
+            ));
+        }
+        if issuers.iter().enumerate().any(|(nth, issuer)| issuers[..nth].iter().any(|other| other.name == issuer.name))
+        {
+            return Err(ConfigError::new("JWT_ISSUER names an issuer twice: name each once."));
+        }
+        Ok(Some(Self(issuers)))
+    }
+
+    /// Whose users the token's user is one of.
+    ///
+    /// # Errors
+    /// Why the token is refused, for the log.
+    pub(super) fn accept(&self, claims: &Claims) -> Result<Users, &'static str> {
+        let Some(Value::String(name)) = claims.get("iss") else { return Err("the token's iss is not a string") };
+        match self.0.iter().find(|issuer| issuer.name == *name) {
+            Some(issuer) => match (&issuer.tenant, claims.get(TENANT).and_then(Value::as_str)) {
+                (Some(tenant), claimed) if claimed != Some(tenant) => {
+                    Err("the token's tid is not the tenant of its iss")
+                }
+                _ => Ok(issuer.users.clone()),
+            },
+            None if self.0.iter().any(|issuer| issuer.name.trim_end_matches('/') == name.trim_end_matches('/')) => {
+                Err("the token's iss differs from JWT_ISSUER by a slash at its end")
+            }
+            None => Err("the token's iss is not in JWT_ISSUER"),
+        }
+    }
+}
+
+/// For which tenants an entry of the list stands: one issuer each.
+fn tenants(entry: &str, required: &Requirements) -> Result<Vec<Option<String>>, ConfigError> {
+    if !PLACEHOLDERS.iter().any(|placeholder| entry.contains(placeholder)) {
+        return Ok(vec![None]);
+    }
+    let tenants = required.values(TENANT);
+    if tenants.is_empty() {
+        return Err(ConfigError::new(
+            "JWT_ISSUER has a place for the token's tenant, so JWT_REQUIRED_CLAIMS must list the tenants whose users may call, such as \
+             tid=aaaabbbb-0000-cccc-1111-dddd2222eeee,tid=bbbbcccc-1111-dddd-2222-eeee3333ffff.",
+        ));
+    }
+    Ok(tenants.iter().cloned().map(Some).collect())
+}
+
+/// The issuers of an entry, whose users are the same people.
+fn names<'a>(entry: &'a str, tenant: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
+    let parts = entry.split('|').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(move |name| {
+        PLACEHOLDERS.iter().fold(name.to_owned(), |name, placeholder| match tenant {
+            Some(tenant) => name.replace(placeholder, tenant),
+            None => name,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(list: &str, required: &str) -> Result<Issuers, ConfigError> {
+        let look_up = |name: &str| match name {
+            NAME => Some(list.to_owned()),
+            "JWT_REQUIRED_CLAIMS" => Some(required.to_owned()),
+            _ => None,
+        };
+        let source = Source::new(look_up);
+        let required = Requirements::read(&source, false)?;
+        Issuers::read(&source, &required).map(|issuers| issuers.expect("some"))
+    }
+
+    fn accept(issuers: &Issuers, claims: Value) -> Result<Option<String>, &'static str> {
+        let claims: Claims = serde_json::from_value(claims).expect("an object");
+        issuers.accept(&claims).map(|users| users.map(|users| users.to_string()))
+    }
+
+    #[test]
+    fn only_the_first_issuers_users_are_known_by_their_ids_alone() {
+        let issuers = read("https://a.example/, https://b.example|b.example, https://c.example", "").expect("a list");
+        for (iss, users) in [
+            ("https://a.example/", None),
+            ("https://b.example", Some("https://b.example")),
+            ("b.example", Some("https://b.example")),
+            ("https://c.example", Some("https://c.example")),
+        ] {
+            assert_eq!(accept(&issuers, json!({ "iss": iss })), Ok(users.map(str::to_owned)), "{iss}");
+        }
+    }
+
+    #[test]
+    fn adding_an_issuer_moves_nobody() {
+        let before = read("https://a.example", "").expect("one issuer");
+        let after = read("https://a.example,https://b.example", "").expect("two issuers");
+        let token = json!({"iss": "https://a.example"});
+        assert_eq!(accept(&before, token.clone()), accept(&after, token));
+        assert_ne!(accept(&after, json!({"iss": "https://b.example"})), Ok(None));
+    }
+
+    #[test]
+    fn issuers_are_compared_exactly() {
+        let issuers = read("https://a.example/,https://b.example", "").expect("a list");
+        for iss in
+            ["https://a.example", "https://b.example/", "https://A.example/", "https://a.example//", "a.example", ""]
+        {
+            assert!(accept(&issuers, json!({ "iss": iss })).is_err(), "{iss}");
+        }
+        for iss in [json!(null), json!(["https://a.example/"]), json!("https://a.example/,https://b.example"), json!(7)]
+        {
+            assert!(accept(&issuers, json!({ "iss": iss })).is_err(), "{iss}");
+        }
+        assert!(accept(&issuers, json!({"iss": "https://a.example"})).expect_err("refused").contains("slash"));
+    }
+
+    #[test]
+    fn a_tenant_must_be_listed_and_the_tokens_own() {
+        const LIST: &str = "https://sts.example/{tid}/|https://login.example/{tenantid}/v2.0";
+        let issuers = read(LIST, "tid=one,tid=two").expect("a list");
+        for (iss, tid, users) in [
+            ("https://login.example/one/v2.0", "one", None),
+            ("https://sts.example/one/", "one", None),
+            ("https://login.example/two/v2.0", "two", Some("https://sts.example/two/")),
+            ("https://sts.example/two/", "two", Some("https://sts.example/two/")),
+        ] {
+            assert_eq!(accept(&issuers, json!({"iss": iss, "tid": tid})), Ok(users.map(str::to_owned)), "{iss}");
+        }
+        for claims in [
+            json!({"iss": "https://login.example/one/v2.0", "tid": "two"}),
+            json!({"iss": "https://login.example/one/v2.0"}),
+            json!({"iss": "https://login.example/three/v2.0", "tid": "three"}),
+            json!({"iss": "https://login.example/{tid}/v2.0", "tid": "{tid}"}),
+        ] {
+            assert!(accept(&issuers, claims.clone()).is_err(), "{claims}");
+        }
+        assert!(read(LIST, "").expect_err("no tenants").to_string().contains("JWT_REQUIRED_CLAIMS"));
+    }
+
+    #[test]
+    fn a_malformed_list_names_the_setting() {
+        for list in [",", "|", "https://a.example,https://a.example", "https://a.example,https://b.example/#x"] {
+            assert!(read(list, "").expect_err(list).to_string().contains(NAME), "{list}");
+        }
+        assert!(read("https://a.example/#x", "").is_ok(), "a single one is part of no key");
+    }
+}

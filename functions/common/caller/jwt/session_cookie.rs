@@ -1,0 +1,88 @@
+//! `JWT_COOKIE`: a token in the site's own session cookie. Browsers send a cookie with a call from any page, so it only counts in a
+//! call from the site's own pages.
+
+use crate::{
+    caller::{only, origins::Origins},
+    config::source::{ConfigError, Source},
+};
+use cookie::Cookie;
+use lambda_http::http::{
+    HeaderMap,
+    header::{COOKIE, ORIGIN},
+};
+
+#[derive(Debug)]
+pub(super) struct SessionCookie {
+    name: String,
+    origins: Origins,
+}
+
+impl SessionCookie {
+    /// A browser sends two when a parent domain or another path has set one too; nobody has more than this.
+    const MOST: usize = 8;
+
+    /// # Errors
+    /// [`ConfigError`] for a cookie without `ALLOWED_ORIGINS`.
+    pub(super) fn read(source: &Source) -> Result<Option<Self>, ConfigError> {
+        let Some(name) = source.optional("JWT_COOKIE") else { return Ok(None) };
+        let origins = Origins::read(source)?;
+        if origins.is_empty() {
+            return Err(ConfigError::new(
+                "JWT_COOKIE needs ALLOWED_ORIGINS: a cookie only counts in calls from pages of these origins.",
+            ));
+        }
+        Ok(Some(Self { name, origins }))
+    }
+
+    /// The different tokens in cookies of this name; none if the request has no such cookie.
+    ///
+    /// # Errors
+    /// Why the cookie does not count, for the log.
+    pub(super) fn tokens(&self, headers: &HeaderMap) -> Result<Vec<String>, &'static str> {
+        let all: Vec<_> = headers
+            .get_all(COOKIE)
+            .iter()
+            // Other cookies may have bytes of any kind.
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
+            .flat_map(|line| line.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>())
+            .collect();
+        let mut tokens: Vec<String> = Vec::new();
+        for cookie in all.iter().filter_map(|text| self.parsed(text)) {
+            let token = cookie.value_trimmed();
+            if !token.is_empty() && !tokens.iter().any(|other| other == token) {
+                tokens.push(token.to_owned());
+            }
+        }
+        if tokens.is_empty() {
+            return if all.iter().any(|text| self.is_damaged(text)) {
+                Err("the cookie is damaged")
+            } else {
+                Ok(tokens)
+            };
+        }
+        if tokens.len() > Self::MOST {
+            return Err("too many cookies of that name");
+        }
+        let origin = only(headers, ORIGIN.as_str()).map_err(|_| "two origins")?;
+        let fetch_site = only(headers, "sec-fetch-site").unwrap_or_default();
+        if !self.origins.allow(origin, fetch_site) {
+            return Err("the cookie came with a call from a page of another origin");
+        }
+        Ok(tokens)
+    }
+
+    fn parsed<'a>(&self, text: &'a str) -> Option<Cookie<'a>> {
+        Cookie::parse(text).ok().filter(|cookie| cookie.name() == self.name)
+    }
+
+    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD where a header could not have what was sent.
+    fn is_damaged(&self, text: &str) -> bool {
+        if self.parsed(text).is_some() {
+            return false;
+        }
+        let replaced = char::REPLACEMENT_CHARACTER;
+        let name = text.split('=').next().unwrap_or_default();
+        let beginning = name.split(replaced).next().unwrap_or_default();
+        [name.replace(replaced, "").trim(), beginning.trim()].contains(&self.name.as_str())
+    }
+}

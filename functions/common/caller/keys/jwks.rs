@@ -1,0 +1,231 @@
+//! The identity provider's keys: a JSON Web Key Set (RFC 7517) behind `JWT_JWKS_URL`.
+//!
+//! Fetched at init and kept. Fetched again when a token names a key that is not in it, or when it is an hour old, so that a
+//! key that was withdrawn goes; but never more than once a minute in one process, whatever tokens say. While it cannot be had,
+//! the old set is used, for a day at most.
+
+use super::{
+    Algorithms, Key,
+    jwk::{self, Unused},
+};
+use crate::{
+    config::source::{ConfigError, safe_url},
+    error::Error,
+    https,
+    time::{millis, now_ms},
+};
+use jsonwebtoken::Algorithm;
+use reqwest::{Client, Response, Url};
+use serde_json::Value;
+use std::{borrow::Cow, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+#[derive(Debug)]
+pub(in crate::caller) struct Jwks {
+    algorithms: Algorithms,
+    http: Client,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    url: Url,
+    keys: Arc<[Key]>,
+    /// When the keys were fetched; Unix time in ms, as the other clock stands still while Lambda freezes a function.
+    fetched_ms: Option<u64>,
+    /// When it was tried last, with or without success; Unix time in ms.
+    tried_ms: Option<u64>,
+}
+
+/// What is behind the URL.
+enum Document {
+    Keys(Vec<Key>),
+    /// An OpenID configuration (OpenID Connect Discovery 1.0, section 3), which says where the keys are.
+    Elsewhere(String),
+}
+
+/// Why there are no keys, for the log.
+type Fault = Cow<'static, str>;
+
+const NAME: &str = "JWT_JWKS_URL";
+
+impl Jwks {
+    /// A set that is older is fetched again when it is used next.
+    const MAX_AGE: Duration = Duration::from_hours(1);
+    /// A set that is older is none: keys in it may have been withdrawn.
+    const LONGEST_STALE: Duration = Duration::from_hours(24);
+    /// Between two tries to fetch it.
+    const PAUSE: Duration = Duration::from_mins(1);
+    /// The same while there is no set at all, and so nobody can be verified.
+    const PAUSE_WITHOUT: Duration = Duration::from_secs(2);
+    /// The longest that a fetch takes. The one at init is paid by a waiting user too.
+    const LONGEST_FETCH: Duration = Duration::from_secs(2);
+    /// In bytes.
+    const LONGEST_BODY: usize = 256 * 1024;
+
+    /// The set behind `JWT_JWKS_URL`, `url`. If it cannot be had now, it will be tried again.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the URL is invalid.
+    pub(in crate::caller) async fn connect(url: &str, algorithms: Algorithms) -> Result<Self, ConfigError> {
+        let url = safe_url(NAME, url)?;
+        let http = https::client()
+            .timeout(Self::LONGEST_FETCH)
+            .build()
+            .map_err(|_| ConfigError::new("JWT_JWKS_URL cannot be used: TLS does not start."))?;
+        let state = State { url, keys: Arc::default(), fetched_ms: None, tried_ms: None };
+        let jwks = Self { algorithms, http, state: Mutex::new(state) };
+        jwks.refresh(&mut *jwks.state.lock().await).await;
+        Ok(jwks)
+    }
+
+    /// The keys that a token with this header can be signed with.
+    pub(in crate::caller) async fn candidates(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Vec<Key>, Error> {
+        let mut state = self.state.lock().await;
+        if state.is_older_than(Self::MAX_AGE) && state.may_try() {
+            self.refresh(&mut state).await;
+        }
+        let mut found = state.find(kid, algorithm);
+        if found.is_empty() && state.may_try() {
+            self.refresh(&mut state).await;
+            found = state.find(kid, algorithm);
+        }
+        if state.is_older_than(Self::LONGEST_STALE) {
+            return Err(Error::KeysUnavailable("no key set could be fetched, or not for a day".into()));
+        }
+        Ok(found)
+    }
+
+    async fn refresh(&self, state: &mut State) {
+        state.tried_ms = Some(now_ms());
+        match self.keys(state).await {
+            Ok(keys) => {
+                state.keys = keys.into();
+                state.fetched_ms = state.tried_ms;
+            }
+            Err(cause) => {
+                tracing::warn!(
+                    cause = &*cause,
+                    kept = state.keys.len(),
+                    "the key set of JWT_JWKS_URL could not be fetched"
+                );
+            }
+        }
+    }
+
+    /// The keys; from where an OpenID configuration says that they are, if the same host says so.
+    async fn keys(&self, state: &mut State) -> Result<Vec<Key>, Fault> {
+        let place = match self.fetch(&state.url).await? {
+            Document::Keys(keys) => return Ok(keys),
+            Document::Elsewhere(place) => place,
+        };
+        let next = safe_url(NAME, &place).ok().filter(|next| next.host() == state.url.host());
+        let next = next.ok_or_else(|| elsewhere(&place))?;
+        match self.fetch(&next).await? {
+            Document::Keys(keys) => {
+                state.url = next;
+                Ok(keys)
+            }
+            Document::Elsewhere(place) => Err(elsewhere(&place)),
+        }
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Document, Fault> {
+        let failed = |error: reqwest::Error| match error {
+            error if error.is_timeout() => "no answer in time",
+            error if error.is_connect() => "no connection",
+            _ => "the connection broke",
+        };
+        let mut answer = self.http.get(url.clone()).send().await.map_err(failed)?;
+        check_status(&answer)?;
+        let body = https::body(&mut answer, Self::LONGEST_BODY).await.map_err(failed)?;
+        self.read(&body.ok_or("the response has more than 256 KiB")?)
+    }
+
+    fn read(&self, body: &[u8]) -> Result<Document, Fault> {
+        // RFC 8259, section 8.1: a reader may ignore a byte order mark.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let Ok(Value::Object(mut document)) = serde_json::from_slice(body) else {
+            return Err("the response is not a key set: it is not a JSON object, but perhaps a page for people".into());
+        };
+        let keys = match (document.remove("keys"), document.remove("jwks_uri")) {
+            (Some(Value::Array(keys)), _) => keys,
+            (None, Some(Value::String(place))) => return Ok(Document::Elsewhere(place)),
+            _ if document.values().any(is_certificate) => {
+                return Err("the response has certificates: set JWT_JWKS_URL to where your provider has them as a JSON Web Key Set".into());
+            }
+            _ => return Err("the response is not a key set: it has no array `keys`".into()),
+        };
+        // One by one: a key of no use must not take the others along.
+        let keys: Vec<_> = keys.into_iter().filter_map(|key| self.read_key(key)).collect();
+        if keys.is_empty() { Err("the key set has no key that could be used".into()) } else { Ok(Document::Keys(keys)) }
+    }
+
+    fn read_key(&self, key: Value) -> Option<Key> {
+        let kid = jwk::name(&key);
+        match jwk::read(key, &self.algorithms) {
+            Ok(key) => Some(key),
+            Err(Unused::Unsuited(cause)) => {
+                tracing::debug!(kid, cause, "a key of the key set is not for the tokens of this service");
+                None
+            }
+            Err(Unused::Faulty(cause)) => {
+                tracing::warn!(kid, cause, "a key of the key set cannot be used");
+                None
+            }
+        }
+    }
+}
+
+/// A redirect is not followed, as nobody has said that the keys may come from there.
+fn check_status(answer: &Response) -> Result<(), Fault> {
+    match answer.status() {
+        status if status.is_success() => Ok(()),
+        status if status.is_redirection() => Err(format!(
+            "the response has the status {}: set JWT_JWKS_URL to the address that it leads to",
+            status.as_u16()
+        )
+        .into()),
+        status => Err(format!("the response has the status {}", status.as_u16()).into()),
+    }
+}
+
+fn is_certificate(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with("-----BEGIN CERTIFICATE"))
+}
+
+fn elsewhere(place: &str) -> Fault {
+    let place: String = place.chars().take(300).collect();
+    format!("the response is an OpenID configuration, which has its keys elsewhere: set JWT_JWKS_URL={place:?}").into()
+}
+
+impl State {
+    fn may_try(&self) -> bool {
+        let pause = if self.is_older_than(Jwks::LONGEST_STALE) { Jwks::PAUSE_WITHOUT } else { Jwks::PAUSE };
+        self.tried_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) >= millis(pause))
+    }
+
+    /// Also when there is none, or when the clock was set back.
+    fn is_older_than(&self, age: Duration) -> bool {
+        self.fetched_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) > millis(age))
+    }
+
+    /// The keys of that name, or those without one; for a token that names none, all (RFC 7515, section 4.1.4: the name is a hint). Each
+    /// is pinned to its algorithms, and the provider vouches for all of them.
+    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
+        /// So that no token costs more signatures than this.
+        const MOST: usize = 10;
+        let fitting = || self.keys.iter().filter(|key| key.algorithms.contains(&algorithm));
+        let named: Vec<_> =
+            fitting().filter(|key| kid.is_some() && key.kid.as_deref() == kid).take(MOST).cloned().collect();
+        if named.is_empty() {
+            fitting().filter(|key| kid.is_none() || key.kid.is_none()).take(MOST).cloned().collect()
+        } else {
+            named
+        }
+    }
+}

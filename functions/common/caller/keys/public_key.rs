@@ -1,0 +1,123 @@
+//! `JWT_PUBLIC_KEY`: one public key in PEM (RFC 7468), in the forms that it has after a trip through consoles, templates and `.env`
+//! files: in one line with `\n` or `\r\n` or spaces for line feeds, in quotes, or the base64 alone.
+
+use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
+use crate::{base64, config::source::ConfigError};
+use ::base64::{Engine, prelude::BASE64_STANDARD};
+use jsonwebtoken::DecodingKey;
+use simple_asn1::ASN1Block;
+
+const NAME: &str = "JWT_PUBLIC_KEY";
+const WANTED: &str = "a public key in PEM (-----BEGIN PUBLIC KEY-----): RSA, P-256, P-384 or Ed25519";
+
+/// # Errors
+/// [`ConfigError`] that says why this is not a key to verify with.
+pub(in crate::caller) fn of_public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
+    let (label, body) = parts(text)?;
+    if label.is_some_and(|label| label.contains("PRIVATE")) {
+        return Err(private());
+    }
+    let der = base64::decode(&body).ok_or_else(|| ConfigError::bad(NAME, WANTED))?;
+    match form(&der) {
+        Form::Private => Err(private()),
+        Form::Spki => of_spki(&der, algorithms),
+        Form::Pkcs1 => of_rsa(&der, "RSA PUBLIC KEY", algorithms),
+        Form::Certificate => Err(ConfigError::bad(
+            NAME,
+            "a public key, and it is a certificate: `openssl x509 -in certificate.pem -noout -pubkey` prints its key",
+        )),
+        Form::Other => Err(ConfigError::bad(NAME, WANTED)),
+    }
+}
+
+/// The label, if there is one, and the base64.
+fn parts(text: &str) -> Result<(Option<&str>, String), ConfigError> {
+    const BEGIN: &str = "-----BEGIN ";
+    const END: &str = "-----END ";
+    let unescaped = |body: &str| body.replace("\\r", "\n").replace("\\n", "\n");
+    let text = text.trim_matches(['"', '\'']);
+    let Some((_, rest)) = text.split_once(BEGIN) else { return Ok((None, unescaped(text))) };
+    let parts = rest.split_once("-----").and_then(|(label, rest)| Some((label, rest.split_once(END)?)));
+    match parts {
+        Some((_, (_, rest))) if rest.contains(BEGIN) => {
+            Err(ConfigError::bad(NAME, "one public key, and it has several parts"))
+        }
+        Some((label, (body, _))) => Ok((Some(label), unescaped(body))),
+        None => Err(ConfigError::bad(
+            NAME,
+            "a public key in PEM from `-----BEGIN PUBLIC KEY-----` to `-----END PUBLIC KEY-----`",
+        )),
+    }
+}
+
+/// The structures of ASN.1 that people have at hand, told apart by what they are made of.
+enum Form {
+    /// `SubjectPublicKeyInfo` (RFC 5280, section 4.1): what a public key is, and the key.
+    Spki,
+    /// `RSAPublicKey` (RFC 8017, appendix A.1.1): modulus and exponent.
+    Pkcs1,
+    /// PKCS #8, PKCS #1 or SEC 1: each begins with a version, and has more than one number after it or a string of bytes.
+    Private,
+    /// RFC 5280, section 4.1: what is signed, the algorithm, and the signature.
+    Certificate,
+    Other,
+}
+
+fn form(der: &[u8]) -> Form {
+    let blocks = simple_asn1::from_der(der).unwrap_or_default();
+    let [ASN1Block::Sequence(_, items)] = blocks.as_slice() else { return Form::Other };
+    match items.as_slice() {
+        [ASN1Block::Sequence(..), ASN1Block::BitString(..)] => Form::Spki,
+        [ASN1Block::Integer(..), ASN1Block::Integer(..)] => Form::Pkcs1,
+        [ASN1Block::Integer(..), ..] => Form::Private,
+        [ASN1Block::Sequence(..), ASN1Block::Sequence(..), ASN1Block::BitString(..)] => Form::Certificate,
+        _ => Form::Other,
+    }
+}
+
+fn of_spki(der: &[u8], algorithms: &Algorithms) -> Result<Key, ConfigError> {
+    let pem = pem("PUBLIC KEY", der);
+    if DecodingKey::from_rsa_pem(&pem).is_ok() {
+        return of_rsa(der, "PUBLIC KEY", algorithms);
+    }
+    if let Ok(key) = DecodingKey::from_ec_pem(&pem) {
+        // An uncompressed point: two coordinates and a byte.
+        return match key.try_get_as_bytes().map(<[u8]>::len) {
+            Ok(65) => algorithms.pin(OF_P256, key),
+            Ok(97) => algorithms.pin(OF_P384, key),
+            _ => Err(ConfigError::bad(NAME, "a key of another curve: P-256, P-384 or Ed25519")),
+        };
+    }
+    match DecodingKey::from_ed_pem(&pem) {
+        Ok(key) => algorithms.pin(OF_ED25519, key),
+        Err(_) => Err(ConfigError::bad(NAME, WANTED)),
+    }
+}
+
+fn of_rsa(der: &[u8], label: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
+    let key = DecodingKey::from_rsa_pem(&pem(label, der)).map_err(|_| ConfigError::bad(NAME, WANTED))?;
+    let pkcs1 = key.try_get_as_bytes().ok().and_then(|der| simple_asn1::from_der(der).ok()).unwrap_or_default();
+    let bits = match pkcs1.first() {
+        Some(ASN1Block::Sequence(_, items)) => match items.first() {
+            Some(ASN1Block::Integer(_, modulus)) => modulus.bits(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    if !RSA_BITS.contains(&bits) {
+        let wanted = format!("an RSA key of {} to {} bits, and this one has {bits}", RSA_BITS.start(), RSA_BITS.end());
+        return Err(ConfigError::bad(NAME, &wanted));
+    }
+    algorithms.pin(OF_RSA, key)
+}
+
+fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64_STANDARD.encode(der)).into_bytes()
+}
+
+fn private() -> ConfigError {
+    ConfigError::new(
+        "JWT_PUBLIC_KEY is a private key, which belongs on no machine but the one that signs: replace it if anybody could see it, and \
+         set its public key here (`openssl pkey -in private.pem -pubout` prints it).",
+    )
+}
