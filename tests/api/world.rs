@@ -116,8 +116,9 @@ impl World {
         }
     }
 
-    /// The same, with another setting.
+    /// The same, with another setting: as after a deployment, functions start anew with it.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.settings.insert(name.into(), value.into());
         self
     }

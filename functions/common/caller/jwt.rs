@@ -59,21 +59,21 @@ impl Jwt {
     /// [`ConfigError`] for the first variable that is missing or bad.
     pub(super) async fn read(source: &Source<'_>, normalization: Normalization) -> Result<Self, ConfigError> {
         install_crypto();
-        let url = source.optional("JWT_JWKS_URL");
+        let keys = Keys::read(source).await?;
         // What a provider signs for others too, counts only if the settings say whose tokens these are and for whom (RFC 8725, sections
         // 3.8 and 3.9).
-        let is_shared = url.is_some();
+        let is_shared = matches!(keys, Keys::Set(_));
         if is_shared {
             source.required("JWT_ISSUER", "the `iss` of your identity provider's tokens")?;
         }
         let requirements = Requirements::read(source, is_shared)?;
         Ok(Self {
+            keys,
             issuers: Issuers::read(source, &requirements)?,
             requirements,
             user_claim: ClaimName::new(&source.optional("JWT_USER_CLAIM").unwrap_or_else(|| "sub".into())),
             normalization,
             cookie: SessionCookie::read(source)?,
-            keys: Keys::read(source, url).await?,
         })
     }
 
@@ -135,10 +135,10 @@ impl Jwt {
 }
 
 impl Keys {
-    async fn read(source: &Source<'_>, url: Option<String>) -> Result<Self, ConfigError> {
+    async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
         let algorithms = Algorithms::read(source)?;
         let secrets = source.secrets("JWT_SECRET", Encoding::read(source)?).await?;
-        match (url, source.optional("JWT_PUBLIC_KEY"), secrets.as_slice()) {
+        match (source.optional("JWT_JWKS_URL"), source.optional("JWT_PUBLIC_KEY"), secrets.as_slice()) {
             (Some(url), None, []) => Ok(Self::Set(Box::new(Jwks::connect(&url, algorithms).await?))),
             (None, Some(key), []) => Ok(Self::Fixed(vec![of_public_key(&key, &algorithms)?])),
             (None, None, [_, ..]) => {

@@ -99,9 +99,17 @@ async fn whom_no_gateway_verified_is_nobody() {
 }
 
 #[tokio::test]
-async fn a_claim_that_is_no_text_makes_nobody_anybody_not_even_a_guest() {
+async fn a_claim_that_is_no_user_id_makes_nobody_anybody_not_even_a_guest() {
     let world = world().await.with("GUESTS", "true");
-    for value in [json!(null), json!(""), json!(4711), json!(true), json!(["alice"]), json!({"a": "alice"})] {
+    for value in [
+        json!(null),
+        json!(""),
+        json!(47.11),
+        json!(9_007_199_254_740_992_u64),
+        json!(true),
+        json!(["alice"]),
+        json!({"a": "alice"}),
+    ] {
         let mut events = vec![
             http_api_with(json!({"lambda": {"sub": value, "level": 7}})),
             rest_api_with(json!({"claims": {"sub": value, "a": "b"}}), anonymous()),
@@ -141,4 +149,29 @@ async fn the_path_must_name_the_same_user() {
     assert_eq!(world.send(GetToken, &event).await.problem(), (403, "user_mismatch".into()));
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": "bob"}}});
     world.send(GetToken, &event).await.token();
+}
+
+#[tokio::test]
+async fn a_claim_may_be_a_number_and_stand_inside_another_one() {
+    let world = world().await;
+    let as_string = world.send(GetToken, &http_api_with(json!({"jwt": {"claims": {"sub": "4711"}}}))).await.entity();
+    for event in [
+        http_api_with(json!({"lambda": {"sub": 4711}})),
+        rest_api_with(json!({"sub": 4711, "principalId": "p"}), anonymous()),
+        rest_api_with(json!({"claims": {"sub": 4711}}), anonymous()),
+    ] {
+        assert_eq!(world.send(GetToken, &event).await.entity(), as_string);
+    }
+    for claim in ["user.id", "/user/id"] {
+        let world = self::world().await.with("AUTHORIZER_CLAIM", claim);
+        let nested = http_api_with(json!({"lambda": {"user": {"id": "alice"}, "sub": "bob"}}));
+        world.send(GetToken, &nested).await.token();
+        assert!(world.item("alice").await.contains_key("entityId"));
+    }
+    let world = self::world().await.with("AUTHORIZER_CLAIM", "https://shop.example/uid");
+    world
+        .send(GetToken, &http_api_with(json!({"jwt": {"claims": {"https://shop.example/uid": "alice"}}})))
+        .await
+        .token();
+    assert!(world.item("alice").await.contains_key("entityId"));
 }

@@ -1,6 +1,6 @@
 //! `JWT_COOKIE`: the site's own session cookie, and which pages may use it.
 
-use super::{bearer, issuer::*, jwt::with_secret, refuse};
+use super::{bearer, issuer::*, jwt::with_secret, refuse, refuse_because};
 use crate::world::*;
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn a_header_is_as_good_from_anywhere_and_comes_first() {
 }
 
 #[tokio::test]
-async fn cookies_that_are_none_or_two_are_refused() {
+async fn cookies_that_hold_no_good_token_are_refused() {
     let (issuer, world) = (Issuer::start().await, world().await);
     let good = token(&issuer, "alice");
     for cookie in [
@@ -93,8 +93,6 @@ async fn cookies_that_are_none_or_two_are_refused() {
         "session=".into(),
         "Session=x".into(),
         "session=x".into(),
-        format!("session={good}; session={good}"),
-        format!("session=x; session={good}"),
         format!("other={good}"),
         format!("session={good}x"),
     ] {
@@ -103,6 +101,60 @@ async fn cookies_that_are_none_or_two_are_refused() {
     }
     let quoted = format!("session=\"{good}\"");
     world.send(GetToken, &request(GetToken, None, &[("cookie", &quoted), ("origin", ORIGIN)])).await.token();
+}
+
+#[tokio::test]
+async fn of_two_cookies_of_one_name_each_counts_for_itself() {
+    let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true"));
+    let good = token(&issuer, "alice");
+    let sign = |claims: Value| issuer.sign(Hs256(super::SECRET.as_bytes()), &header(Hs256(b"")), &claims);
+    let later = sign(json!({"sub": "alice", "exp": now_s() + 7200}));
+    let expired = sign(json!({"sub": "bob", "exp": now_s() - 7200}));
+    let forged = issuer.token(Hs256(b"test-secret-of-somebody-else-0123456789"), "bob");
+    let bob = token(&issuer, "bob");
+    for others in
+        [&[&*good] as &[_], &[&*later], &[&*expired], &[&*forged], &["x"], &[""], &[&*expired, &*forged, &*later, "x"]]
+    {
+        let others: Vec<_> = others.iter().map(|other| format!("session={other}")).collect();
+        let good = format!("session={good}");
+        for cookies in [format!("{good}; {}", others.join("; ")), format!("{}; a=1; {good}", others.join("; "))] {
+            world.send(GetToken, &with_header(None, "Cookie", &cookies)).await.token();
+        }
+        world.send(GetToken, &with_list(&json!([others.as_slice(), &[good]].concat()))).await.token();
+    }
+    assert!(world.item("alice").await.contains_key("entityId"));
+    // Another host of the domain has set a cookie of its own user's: nobody can say who is meant.
+    for cookies in [format!("session={good}; session={bob}"), format!("session={bob}; session=x; session={good}")] {
+        refuse_because(&world, &with_header(None, "Cookie", &cookies), "two users").await;
+    }
+    for cookies in [format!("session={expired}; session={forged}"), format!("session={expired}; session=x")] {
+        refuse(&world, GetToken, &with_header(None, "Cookie", &cookies), &cookies).await;
+    }
+    let many: Vec<_> = (0..9).map(|nth| format!("session={nth}")).collect();
+    refuse_because(&world, &with_header(None, "Cookie", &many.join("; ")), "too many").await;
+    assert!(world.item("bob").await.is_empty());
+    assert_eq!(world.sandbox.customers(), 1, "nobody was a guest");
+}
+
+#[tokio::test]
+async fn another_schemes_credentials_are_not_ours() {
+    let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true").with("ADOPT_GUESTS", "false"));
+    let cookie = format!("session={}", token(&issuer, "alice"));
+    // A browser adds them to every call on a host that is behind a password.
+    for authorization in ["Basic YWxpY2U6eA==", "Negotiate YII=", "Digest username=\"a\", realm=\"b\""] {
+        let mut event = with_list(&json!([cookie]));
+        event["headers"]["authorization"] = json!(authorization);
+        world.send(GetToken, &event).await.token();
+        assert_eq!(world.sandbox.customers(), 1, "it is alice");
+    }
+    let mut event = with_list(&json!([]));
+    event["headers"]["authorization"] = json!("Basic YWxpY2U6eA==");
+    world.send(GetToken, &event).await.token();
+    assert_eq!(world.sandbox.customers(), 2, "it is a guest");
+    for bad in [token(&issuer, "alice"), "0123456789abcdef0123456789abcdef".into(), "Bearer".into()] {
+        event["headers"]["authorization"] = json!(bad);
+        refuse(&world, GetToken, &event, &bad).await;
+    }
 }
 
 /// A guest's request with a list of cookies, as HTTP APIs (payload 2.0) and function URLs have it.

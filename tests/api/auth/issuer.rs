@@ -5,7 +5,10 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_TYPE, USER_AGENT},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -87,11 +90,15 @@ pub(crate) struct Issuer {
     ed: Ed25519KeyPair,
     served: Arc<Served>,
     url: String,
+    configuration_url: String,
 }
 
 struct Served {
     mood: Mutex<Mood>,
     fetched: AtomicUsize,
+    user_agent: Mutex<String>,
+    /// What its OpenID configuration says is the address of the keys.
+    jwks_uri: Mutex<String>,
 }
 
 impl Issuer {
@@ -101,15 +108,27 @@ impl Issuer {
         let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
         let ed = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
         let rsa = EncodingKey::from_rsa_pem(RSA_PRIVATE_PEM).expect("PEM");
-        let served = Arc::new(Served { mood: Mutex::new(Mood::Status(500)), fetched: AtomicUsize::new(0) });
-        let router = Router::new().route("/jwks.json", get(answer)).with_state(served.clone());
-        let url = format!("{}/jwks.json", serve(router).await);
+        let served = Arc::new(Served {
+            mood: Mutex::new(Mood::Status(500)),
+            fetched: AtomicUsize::new(0),
+            user_agent: Mutex::default(),
+            jwks_uri: Mutex::default(),
+        });
+        let router = Router::new()
+            .route("/jwks.json", get(answer))
+            .route("/.well-known/openid-configuration", get(configuration))
+            .with_state(served.clone());
+        let host = serve(router).await;
+        let (url, configuration_url) =
+            (format!("{host}/jwks.json"), format!("{host}/.well-known/openid-configuration"));
+        url.clone_into(&mut served.jwks_uri.lock().unwrap_or_else(PoisonError::into_inner));
         let issuer = Self {
             rsa: RsaKeyPair::from_der(rsa.as_bytes()).expect("a key"),
             ec: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ec.as_ref(), &random).expect("a key"),
             ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).expect("a key"),
             served,
             url,
+            configuration_url,
         };
         issuer.serve(Mood::Keys(issuer.key_set()));
         issuer
@@ -117,6 +136,21 @@ impl Issuer {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where its OpenID configuration is.
+    pub(crate) fn configuration_url(&self) -> &str {
+        &self.configuration_url
+    }
+
+    /// Lets the OpenID configuration name this address of the keys.
+    pub(crate) fn lead_to(&self, jwks_uri: &str) {
+        jwks_uri.clone_into(&mut self.served.jwks_uri.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What asked for the set last.
+    pub(crate) fn user_agent(&self) -> String {
+        self.served.user_agent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn serve(&self, mood: Mood) {
@@ -205,8 +239,15 @@ impl Issuer {
     }
 }
 
-async fn answer(State(served): State<Arc<Served>>) -> Response {
+async fn configuration(State(served): State<Arc<Served>>) -> Response {
+    let jwks_uri = served.jwks_uri.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    axum::Json(json!({"issuer": NAME, "jwks_uri": jwks_uri})).into_response()
+}
+
+async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
     served.fetched.fetch_add(1, Ordering::SeqCst);
+    let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    user_agent.clone_into(&mut served.user_agent.lock().unwrap_or_else(PoisonError::into_inner));
     let mood = served.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match mood {
         Mood::Keys(set) => ([(CONTENT_TYPE, "application/jwk-set+json")], set.to_string()).into_response(),

@@ -1,8 +1,17 @@
-//! The identity provider's key set: rotated, unavailable, nonsense.
+//! The identity provider's key set: rotated, unavailable, malformed, and as providers really write it.
 
 use super::{bearer, issuer::*, jwt::with_key_set, refuse};
 use crate::world::*;
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
 
 fn of(token: &str) -> Value {
     request(GetToken, None, &[("authorization", &bearer(token))])
@@ -118,14 +127,185 @@ async fn good_keys_count_whatever_stands_beside_them() {
 }
 
 #[tokio::test]
-async fn a_set_of_one_key_needs_no_names() {
+async fn without_names_any_key_of_the_set_will_do() {
+    let (issuer, other, stranger) = (Issuer::start().await, Issuer::start().await, Issuer::start().await);
+    let nameless = |mut key: Value| {
+        key.as_object_mut().expect("an object").remove("kid");
+        key
+    };
+    let (one, two) = (nameless(issuer.ec_jwk()), nameless(other.ec_jwk()));
+    let mut named = other.ec_jwk();
+    named["kid"] = json!("ec-2");
+    for keys in
+        [json!([one]), json!([one, two]), json!([two, one]), json!([issuer.ec_jwk(), named]), json!([named, one])]
+    {
+        issuer.serve(Mood::Keys(json!({ "keys": keys })));
+        let world = with_key_set(&issuer).await;
+        let unnamed = json!({"alg": "ES256"});
+        world.send(GetToken, &of(&issuer.sign(Es256, &unnamed, &claims("alice")))).await.token();
+        // A name for a key that has none in the set.
+        world.send(GetToken, &of(&issuer.token(Es256, "alice"))).await.token();
+        refuse(&world, GetToken, &of(&stranger.sign(Es256, &unnamed, &claims("alice"))), "none of these keys").await;
+        refuse(&world, GetToken, &of(&stranger.token(Es256, "alice")), "none of these keys").await;
+    }
+}
+
+#[tokio::test]
+async fn key_sets_work_as_providers_write_them() {
     let issuer = Issuer::start().await;
-    let mut key = issuer.ec_jwk();
-    key.as_object_mut().expect("an object").remove("kid");
-    issuer.serve(Mood::Keys(json!({"keys": [key]})));
-    let world = with_key_set(&issuer).await;
-    world.send(GetToken, &of(&issuer.sign(Es256, &json!({"alg": "ES256"}), &claims("alice")))).await.token();
-    refuse(&world, GetToken, &of(&issuer.token(Es256, "alice")), "a name that the set does not have").await;
+    let rsa = |more: Value| {
+        let mut key = issuer.rsa_jwk();
+        key.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        key
+    };
+    let n = BASE64_URL_SAFE_NO_PAD.decode(issuer.rsa_jwk()["n"].as_str().expect("text")).expect("base64");
+    let with_zero = BASE64_URL_SAFE_NO_PAD.encode([vec![0], n.clone()].concat());
+    let broken = json!({"kty": "RSA", "kid": "broken", "n": "§", "e": "AQAB"});
+    for keys in [
+        json!([rsa(json!({"n": with_zero}))]),
+        json!([rsa(json!({"e": "AAEAAQ"}))]),
+        json!([rsa(json!({"n": BASE64_STANDARD.encode(&n), "e": "AQAB="}))]),
+        json!([rsa(json!({"alg": null, "use": null, "x5c": [], "x5t": "x", "key_ops": ["verify"]}))]),
+        json!([broken, 7, null, {"kty": "EC", "crv": "P-256", "x": "AA"}, rsa(json!({}))]),
+    ] {
+        issuer.serve(Mood::Keys(json!({ "keys": keys })));
+        let world = with_key_set(&issuer).await;
+        world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await.token();
+        assert_eq!(
+            world.said().contains("a key of the key set cannot be used"),
+            keys.as_array().is_some_and(|keys| keys.len() > 1)
+        );
+    }
+    // A numeric kid, in the set, in the token, in both.
+    for (in_set, in_token) in [(json!(1), json!(1)), (json!("1"), json!(1)), (json!(1), json!("1"))] {
+        issuer.serve(Mood::Keys(json!({"keys": [rsa(json!({"kid": in_set})), {"kty": "RSA", "kid": 2}]})));
+        let world = with_key_set(&issuer).await;
+        world
+            .send(GetToken, &of(&issuer.sign(Rs256, &json!({"alg": "RS256", "kid": in_token}), &claims("alice"))))
+            .await
+            .token();
+    }
+    // A byte order mark.
+    let marked: &'static str = Box::leak(format!("\u{feff}{}", issuer.key_set()).into_boxed_str());
+    issuer.serve(Mood::Text(marked));
+    with_key_set(&issuer).await.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await.token();
+}
+
+#[tokio::test]
+async fn coordinates_may_lack_a_zero_or_have_one_more() {
+    // About one key in 128 has a coordinate that begins with a zero byte.
+    let issuer = loop {
+        let issuer = Issuer::start().await;
+        let jwk = issuer.ec_jwk();
+        if ["x", "y"].iter().any(|name| {
+            jwk[name].as_str().is_some_and(|text| {
+                text.starts_with("AA") || text.starts_with("AB") || text.starts_with("AC") || text.starts_with("AD")
+            })
+        }) {
+            break issuer;
+        }
+    };
+    let bytes =
+        |name: &str| BASE64_URL_SAFE_NO_PAD.decode(issuer.ec_jwk()[name].as_str().expect("text")).expect("base64");
+    let stripped = |name: &str| {
+        BASE64_URL_SAFE_NO_PAD.encode(bytes(name).into_iter().skip_while(|byte| *byte == 0).collect::<Vec<_>>())
+    };
+    let extended = |name: &str| BASE64_URL_SAFE_NO_PAD.encode([vec![0], bytes(name)].concat());
+    for (x, y) in [(stripped("x"), stripped("y")), (extended("x"), extended("y"))] {
+        let mut key = issuer.ec_jwk();
+        (key["x"], key["y"]) = (json!(x), json!(y));
+        issuer.serve(Mood::Keys(json!({ "keys": [key] })));
+        with_key_set(&issuer).await.send(GetToken, &of(&issuer.token(Es256, "alice"))).await.token();
+    }
+}
+
+#[tokio::test]
+async fn ed25519_is_eddsa_by_another_name() {
+    let issuer = Issuer::start().await;
+    for (in_set, in_token) in [("Ed25519", "Ed25519"), ("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")] {
+        let mut key = issuer.ed_jwk();
+        key["alg"] = json!(in_set);
+        issuer.serve(Mood::Keys(json!({ "keys": [key] })));
+        for algorithms in ["", "Ed25519", "EdDSA"] {
+            let world = with_key_set(&issuer).await.with("JWT_ALGORITHMS", algorithms);
+            let header = json!({"alg": in_token, "kid": "ed-1"});
+            world.send(GetToken, &of(&issuer.sign(EdDsa, &header, &claims("alice")))).await.token();
+            let world = with_key_set(&issuer).await.with("JWT_ALGORITHMS", "RS256");
+            world.send(GetToken, &of(&issuer.sign(EdDsa, &header, &claims("alice")))).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_openid_configuration_leads_to_the_keys_of_the_same_host() {
+    let issuer = Issuer::start().await;
+    let configuration = issuer.configuration_url();
+    let world = with_key_set(&issuer).await.with("JWT_JWKS_URL", configuration);
+    for _ in 0..2 {
+        world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await.token();
+    }
+    // Another host's keys are nobody's word: the log says what to set instead.
+    for elsewhere in [
+        "https://keys.example/jwks",
+        "http://localhost:1/jwks",
+        "https://127.0.0.1.evil.test/",
+        "file:///x",
+        "not a URL",
+    ] {
+        issuer.lead_to(elsewhere);
+        let world = with_key_set(&issuer).await.with("JWT_JWKS_URL", configuration);
+        let answer = world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await;
+        assert_eq!(answer.problem(), (503, "keys_unavailable".into()));
+        let said = world.said();
+        assert!(said.contains("OpenID configuration") && said.contains(elsewhere), "{said}");
+    }
+    // It may not lead in circles.
+    issuer.lead_to(configuration);
+    let world = with_key_set(&issuer).await.with("JWT_JWKS_URL", configuration);
+    assert_eq!(
+        world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await.problem(),
+        (503, "keys_unavailable".into())
+    );
+}
+
+#[tokio::test]
+async fn a_set_that_cannot_be_used_says_why_in_the_log() {
+    let (issuer, other) = (Issuer::start().await, Issuer::start().await);
+    for (mood, words) in [
+        (Mood::Text("<!doctype html><title>Sign in</title>"), "a page for people"),
+        (Mood::Text("{\"1\":\"-----BEGIN CERTIFICATE-----\\nMIIC\"}"), "certificates"),
+        (Mood::Text("{}"), "no array `keys`"),
+        (Mood::Status(403), "status 403"),
+        (Mood::Redirect(other.url().into()), "the address that it leads to"),
+        (Mood::Keys(json!({"keys": [{"kty": "RSA", "kid": "short", "n": "AQAB", "e": "AQAB"}]})), "less than 2048"),
+        (Mood::Keys(json!({"keys": [{"kty": "oct", "kid": "secret", "k": "AQAB"}]})), "a secret"),
+    ] {
+        issuer.serve(mood.clone());
+        let world = with_key_set(&issuer).await;
+        let answer = world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await;
+        assert_eq!(answer.problem(), (503, "keys_unavailable".into()), "{mood:?}");
+        assert!(world.said().contains(words), "{words}: {}", world.said());
+    }
+}
+
+#[tokio::test]
+async fn providers_and_livechat_see_who_makes_the_requests() {
+    let issuer = Issuer::start().await;
+    let seen = Arc::new(Mutex::new(String::new()));
+    let livechat = {
+        let seen = seen.clone();
+        move |headers: HeaderMap| async move {
+            let agent = headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+            agent.clone_into(&mut seen.lock().unwrap_or_else(PoisonError::into_inner));
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    let livechat = serve(Router::new().fallback(livechat)).await;
+    let world = with_key_set(&issuer).await.with("LIVECHAT_ACCOUNTS_URL", &livechat);
+    world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await;
+    let agent = issuer.user_agent();
+    assert!(agent.starts_with("livechat-cip/") && agent.contains(" (+https://"), "{agent}");
+    assert_eq!(*seen.lock().unwrap_or_else(PoisonError::into_inner), agent);
 }
 
 #[tokio::test]

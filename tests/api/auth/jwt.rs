@@ -1,6 +1,6 @@
 //! `AUTH=jwt` with keys from the settings and from a key set: who gets in, and the attacks.
 
-use super::{SECRET, bearer, issuer::*, refuse};
+use super::{SECRET, bearer, issuer::*, refuse, refuse_because};
 use crate::world::*;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -164,13 +164,11 @@ async fn a_key_is_only_found_by_its_name() {
         json!("rsa-1\u{0}"),
         json!(7),
         json!(["rsa-1"]),
-        Value::Null,
     ];
     for kid in odd_names {
         refuse_token(&world, &issuer.sign(Rs256, &json!({"alg": "RS256", "kid": kid}), &claims), &kid.to_string())
             .await;
     }
-    refuse_token(&world, &issuer.sign(Rs256, &json!({"alg": "RS256"}), &claims), "three keys and no name").await;
     let twice = "{\"alg\":\"RS256\",\"kid\":\"rsa-1\",\"kid\":\"rsa-1\"}";
     refuse_token(&world, &issuer.sign_text(Rs256, twice, &claims.to_string()), "two names").await;
     let twice = "{\"alg\":\"none\",\"alg\":\"RS256\",\"kid\":\"rsa-1\"}";
@@ -283,7 +281,7 @@ async fn a_token_of_somebody_elses_or_for_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_user_is_a_text_in_the_right_claim() {
+async fn a_user_is_a_string_or_an_integer_in_the_right_claim() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await.with("JWT_USER_CLAIM", "https://shop.example/user_id");
     let with = |value: Option<Value>| {
@@ -297,7 +295,7 @@ async fn a_user_is_a_text_in_the_right_claim() {
         None,
         Some(Value::Null),
         Some(json!("")),
-        Some(json!(4711)),
+        Some(json!(4711.5)),
         Some(json!(true)),
         Some(json!(["bob"])),
         Some(json!({"id": "bob"})),
@@ -422,4 +420,197 @@ async fn a_secret_can_be_rotated_without_anybody_noticing() {
     let mut claims = claims("alice");
     claims["iss"] = json!("https://shop.example");
     strict.send(GetToken, &of(&issuer.sign(Hs256(new.as_bytes()), &header(Hs256(b"")), &claims))).await.token();
+}
+
+#[tokio::test]
+async fn a_user_id_may_be_a_number_or_inside_another_claim() {
+    let issuer = Issuer::start().await;
+    let sign = |name: &str, value: Value| {
+        let mut claims = claims("alice");
+        claims[name] = value;
+        of(&issuer.sign(Es256, &header(Es256), &claims))
+    };
+    let world = with_key_set(&issuer).await;
+    let entity = world.send(GetToken, &sign("sub", json!(4711))).await.entity();
+    assert_eq!(world.send(GetToken, &sign("sub", json!("4711"))).await.entity(), entity);
+    for text in ["4711.0", "4.711e3", "-0", "9007199254740992", "1e30", "true"] {
+        refuse_because(&world, &sign("sub", serde_json::from_str(text).expect("JSON")), "user claim").await;
+    }
+    for (claim, name, value) in [
+        ("data.user.id", "data", json!({"user": {"id": "bob"}})),
+        ("/data/user/id", "data", json!({"user": {"id": "bob"}})),
+        ("emails.0", "emails", json!(["bob", "eve"])),
+        ("https://shop.example/uid", "https://shop.example/uid", json!("bob")),
+        ("/https:~1~1shop.example~1claims/x-user.id", "https://shop.example/claims", json!({"x-user.id": "bob"})),
+    ] {
+        let world = with_key_set(&issuer).await.with("JWT_USER_CLAIM", claim);
+        world.send(GetToken, &sign(name, value)).await.token();
+        assert!(world.item("bob").await.contains_key("entityId"), "{claim}");
+        refuse_because(&world, &sign("other", json!({"user": {"id": "bob"}})), "missing").await;
+    }
+    let world = with_key_set(&issuer).await.with("JWT_USER_CLAIM", "data.id");
+    let mut both = claims("alice");
+    (both["data.id"], both["data"]) = (json!("bob"), json!({"id": "eve"}));
+    refuse_because(&world, &of(&issuer.sign(Es256, &header(Es256), &both)), "two values").await;
+    assert_eq!(world.sandbox.customers(), 0);
+}
+
+#[tokio::test]
+async fn a_token_without_an_audience_is_known_by_other_claims() {
+    let issuer = Issuer::start().await;
+    let sign = |more: Value| {
+        let mut claims = claims("alice");
+        let claims_map = claims.as_object_mut().expect("an object");
+        claims_map.remove("aud");
+        claims_map.extend(more.as_object().expect("an object").clone());
+        of(&issuer.sign(Rs256, &header(Rs256), &claims))
+    };
+    let world = with_key_set(&issuer).await.with("JWT_AUDIENCE", "app-1,app-2").with("JWT_AUDIENCE_CLAIM", "client_id");
+    world.send(GetToken, &sign(json!({"client_id": "app-2"}))).await.token();
+    for more in [json!({"client_id": "app-3"}), json!({"aud": "app-1"}), json!({}), json!({"client_id": {"app-1": 1}})]
+    {
+        refuse_because(&world, &sign(more), "client_id is missing or not in JWT_AUDIENCE").await;
+    }
+    let world = with_key_set(&issuer).await.without("JWT_AUDIENCE");
+    let world =
+        world.with("JWT_REQUIRED_CLAIMS", "token_use=access,azp=https://a.example,azp=https://b.example,verified=true");
+    let good = json!({"token_use": "access", "azp": "https://b.example", "verified": true});
+    world.send(GetToken, &sign(good.clone())).await.token();
+    for (name, value) in [
+        ("token_use", json!("id")),
+        ("azp", json!("https://evil.example")),
+        ("azp", json!("https://a.example,https://b.example")),
+        ("verified", json!(false)),
+        ("verified", json!("TRUE")),
+        ("verified", Value::Null),
+    ] {
+        let mut other = good.clone();
+        other[name] = value;
+        refuse_because(&world, &sign(other), &format!("{name} is missing or not in JWT_REQUIRED_CLAIMS")).await;
+    }
+}
+
+#[tokio::test]
+async fn users_of_two_issuers_never_meet() {
+    const OTHER: &str = "https://other.example/";
+    let issuer = Issuer::start().await;
+    let of_issuer = |iss: &str, sub: &str| {
+        let mut claims = claims(sub);
+        claims["iss"] = json!(iss);
+        issuer.sign(Es256, &header(Es256), &claims)
+    };
+    let world = with_key_set(&issuer).await;
+    let alice = world.send(GetToken, &of(&of_issuer(NAME, "alice"))).await.entity();
+    refuse_because(&world, &of(&of_issuer(OTHER, "alice")), "not in JWT_ISSUER").await;
+    // The site adds a second issuer: its users are others, and the first one's stay who they are.
+    let world = world.with("JWT_ISSUER", &format!("{NAME},{OTHER}"));
+    assert_eq!(world.send(GetToken, &of(&of_issuer(NAME, "alice"))).await.entity(), alice);
+    let other = world.send(GetToken, &of(&of_issuer(OTHER, "alice"))).await.entity();
+    assert_ne!(other, alice);
+    // Whatever ids users give themselves.
+    for id in [format!("issuer#{OTHER}#alice"), format!("{OTHER}#alice"), "#alice".into(), format!("{OTHER}alice")] {
+        for iss in [NAME, OTHER] {
+            let entity = world.send(GetToken, &of(&of_issuer(iss, &id))).await.entity();
+            assert!(entity != alice && entity != other, "{iss} {id}");
+        }
+    }
+    // All four operations know them apart, and the path may name the user by the id that their own issuer gave them.
+    let headers = |iss| bearer(&of_issuer(iss, "alice"));
+    let invalidate = request(Invalidate, Some("alice"), &[("authorization", &headers(OTHER))]);
+    world.send(Invalidate, &invalidate).await;
+    let has = |iss| request(HasToken, Some("alice"), &[("authorization", &*headers(iss))]);
+    assert_eq!(world.send(HasToken, &has(OTHER)).await.body(), false);
+    assert_eq!(world.send(HasToken, &has(NAME)).await.body(), true);
+    let fresh = request(GetFreshToken, None, &[("authorization", &headers(OTHER))]);
+    assert_eq!(world.send(GetFreshToken, &fresh).await.entity(), other);
+    let mismatch = request(GetToken, Some("bob"), &[("authorization", &headers(OTHER))]);
+    assert_eq!(world.send(GetToken, &mismatch).await.problem(), (403, "user_mismatch".into()));
+    // Each issuer is compared exactly, and a slip with the slash is said to be one.
+    refuse_because(&world, &of(&of_issuer("https://other.example", "alice")), "slash").await;
+    refuse_because(&world, &of(&of_issuer(&format!("{NAME},{OTHER}"), "alice")), "not in JWT_ISSUER").await;
+}
+
+#[tokio::test]
+async fn issuers_that_share_their_users_are_declared() {
+    let issuer = Issuer::start().await;
+    let of_issuer = |iss: &str| {
+        let mut claims = claims("pairwise");
+        (claims["iss"], claims["oid"]) = (json!(iss), json!("alice"));
+        of(&issuer.sign(Es256, &header(Es256), &claims))
+    };
+    let (v1, v2) = ("https://sts.example/t/", "https://login.example/t/v2.0");
+    let world = with_key_set(&issuer).await.with("JWT_ISSUER", &format!("{v1}|{v2}")).with("JWT_USER_CLAIM", "oid");
+    let entity = world.send(GetToken, &of_issuer(v1)).await.entity();
+    assert_eq!(world.send(GetToken, &of_issuer(v2)).await.entity(), entity);
+    let world = world.with("JWT_ISSUER", &format!("{NAME},{v2}|{v1}"));
+    let entity = world.send(GetToken, &of_issuer(v1)).await.entity();
+    assert_eq!(world.send(GetToken, &of_issuer(v2)).await.entity(), entity);
+    assert_ne!(world.send(GetToken, &of_issuer(NAME)).await.entity(), entity);
+}
+
+#[tokio::test]
+async fn users_of_listed_tenants_get_in() {
+    let issuer = Issuer::start().await;
+    let of_tenant = |iss: &str, tid: &str| {
+        let mut claims = claims("alice");
+        (claims["iss"], claims["tid"]) = (json!(iss), json!(tid));
+        of(&issuer.sign(Rs256, &header(Rs256), &claims))
+    };
+    let name = |tenant: &str| format!("https://login.example/{tenant}/v2.0");
+    for placeholder in ["{tid}", "{tenantid}"] {
+        let world = with_key_set(&issuer).await.with("JWT_ISSUER", &name(placeholder));
+        let world = world.with("JWT_REQUIRED_CLAIMS", "tid=one,tid=two");
+        let one = world.send(GetToken, &of_tenant(&name("one"), "one")).await.entity();
+        let two = world.send(GetToken, &of_tenant(&name("two"), "two")).await.entity();
+        assert_ne!(one, two);
+        for (iss, tid) in
+            [("three", "three"), ("one", "two"), ("one", "three"), ("three", "one"), (placeholder, placeholder)]
+        {
+            refuse(&world, GetToken, &of_tenant(&name(iss), tid), &format!("{iss} {tid}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_encrypted_or_opaque_token_is_said_to_be_one() {
+    let issuer = Issuer::start().await;
+    let world = with_key_set(&issuer).await;
+    let jwe = BASE64_URL_SAFE_NO_PAD.encode("{\"alg\":\"dir\",\"enc\":\"A256CBC-HS512\"}");
+    for token in [format!("{jwe}..YQ.YQ.YQ"), format!("{jwe}.YQ.YQ.YQ.YQ"), format!("{jwe}.YQ.YQ")] {
+        refuse_because(&world, &of(&token), "encrypted (JWE)").await;
+    }
+    for token in ["0123456789abcdef", "v4.public.e30", "a.b", "gho_16C7e42F292c6912E7710c838347Ae178B4a"] {
+        refuse_because(&world, &of(token), "opaque").await;
+    }
+}
+
+#[tokio::test]
+async fn spellings_of_an_id_are_one_user_only_if_the_site_says_so() {
+    let issuer = Issuer::start().await;
+    let entity = async |world: &World, user: &str| world.send(GetToken, &of(&issuer.token(Es256, user))).await.entity();
+    let (composed, decomposed) = ("Zo\u{eb}", "Zoe\u{308}");
+    for (normalization, same) in [("none", [false, false]), ("nfc", [true, false]), ("nfc-lowercase", [true, true])] {
+        let world = with_key_set(&issuer).await.with("USER_ID_NORMALIZATION", normalization);
+        let zoe = entity(&world, composed).await;
+        assert_eq!(
+            [entity(&world, decomposed).await == zoe, entity(&world, "zo\u{eb}").await == zoe],
+            same,
+            "{normalization}"
+        );
+        assert_ne!(entity(&world, " Zo\u{eb}").await, zoe, "spaces count");
+        // The path is another spelling of the same user.
+        let path = request(GetToken, Some(decomposed), &[("authorization", &bearer(&issuer.token(Es256, composed)))]);
+        assert_eq!(world.send(GetToken, &path).await.status() == 200, same[0], "{normalization}");
+    }
+    // A hash is of the id as it was sent; the user is the normalized one.
+    let world = World::new()
+        .await
+        .with("AUTH", "hmac")
+        .with("HMAC_SECRET", SECRET)
+        .with("USER_ID_NORMALIZATION", "nfc-lowercase");
+    let by_hash =
+        |user: &str, of: &str| request(GetToken, Some(user), &[("x-user-hash", &super::hmac::hash(SECRET, of))]);
+    let alice = world.send(GetToken, &by_hash("Alice", "Alice")).await.entity();
+    assert_eq!(world.send(GetToken, &by_hash("alice", "alice")).await.entity(), alice);
+    refuse(&world, GetToken, &by_hash("Alice", "alice"), "the hash is of another spelling").await;
 }

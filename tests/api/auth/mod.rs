@@ -11,6 +11,7 @@ mod settings;
 
 use crate::world::*;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 /// At least 32 bytes.
 pub(crate) const SECRET: &str = "test-secret-0123456789-0123456789-0123456789";
@@ -27,4 +28,19 @@ async fn refuse(world: &World, binary: Binary, event: &Value, why: &str) {
     assert_eq!(answer.status(), REFUSED.0, "{why}: {answer:?}");
     assert_eq!(answer.problem(), (REFUSED.0, REFUSED.1.into()), "{why}");
     assert!(!answer.header("www-authenticate").is_empty());
+}
+
+/// The same of a `getToken`, and the log says why, in words that have these among them.
+async fn refuse_because(world: &World, event: &Value, words: &str) {
+    let before = world.said().lines().count();
+    refuse(world, GetToken, event, words).await;
+    let end = Instant::now() + Duration::from_secs(10);
+    let cause = loop {
+        if let Some(line) = world.call_lines(before).pop() {
+            break line["cause"].as_str().unwrap_or_default().to_owned();
+        }
+        assert!(Instant::now() < end, "no line of the call");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(cause.contains(words), "{words}: {cause}");
 }

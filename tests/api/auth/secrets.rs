@@ -1,8 +1,12 @@
 //! Secrets that are in AWS Secrets Manager.
 
-use super::{SECRET, bearer, hmac::hash, issuer::*};
+use super::{SECRET, bearer, hmac::hash, issuer::*, refuse_because};
 use crate::world::*;
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,7 +25,9 @@ async fn answer(State(secrets): State<Arc<HashMap<String, String>>>, body: Strin
     match asked["SecretId"].as_str().expect("an id") {
         id if id.ends_with(":denied") => refused("AccessDeniedException"),
         id => match secrets.get(id) {
-            Some(text) if text == "binary" => (StatusCode::OK, Json(json!({"ARN": id, "SecretBinary": "AAAA"}))),
+            Some(text) if text.starts_with("binary:") => {
+                (StatusCode::OK, Json(json!({"ARN": id, "SecretBinary": text["binary:".len()..]})))
+            }
             Some(text) => (StatusCode::OK, Json(json!({"ARN": id, "SecretString": text}))),
             None => refused("ResourceNotFoundException"),
         },
@@ -61,13 +67,21 @@ async fn a_secret_can_stay_where_it_is_kept() {
 
 #[tokio::test]
 async fn a_secret_that_cannot_be_had_ends_init_with_a_line_that_says_why() {
-    let url = secrets_manager(&[("short", "x"), ("pair", "{\"a\":\"b\"}"), ("binary", "binary")]).await;
+    let url = secrets_manager(&[
+        ("short", "x"),
+        ("pair", "{\"a\":\"b\"}"),
+        ("binary", "binary:AAAA"),
+        ("base64", "not base64!"),
+        ("empty", "binary:"),
+    ])
+    .await;
     for (name, words) in [
         ("none", "no such secret"),
         ("denied", "secretsmanager:GetSecretValue"),
         ("short", "32 bytes"),
         ("pair", "without a text HMAC_SECRET"),
-        ("binary", "no text"),
+        ("binary", "32 bytes"),
+        ("empty", "32 bytes"),
     ] {
         let world = world(&url).await.with("AUTH", "hmac").with("HMAC_SECRET_ARN", &format!("{ARN}{name}"));
         let said = world.init_error(HasToken).await;
@@ -75,4 +89,37 @@ async fn a_secret_that_cannot_be_had_ends_init_with_a_line_that_says_why() {
     }
     let nowhere = world("http://127.0.0.1:9").await.with("AUTH", "hmac").with("HMAC_SECRET_ARN", ARN);
     assert!(nowhere.init_error(HasToken).await.contains("could not be reached"));
+}
+
+#[tokio::test]
+async fn a_secret_may_be_bytes_that_no_text_has() {
+    let issuer = Issuer::start().await;
+    let bytes: Vec<u8> = (0..48u8).map(|nth| nth.wrapping_mul(37) | 0x80).collect();
+    let (base64, hexadecimal) = (BASE64_STANDARD.encode(&bytes), hex::encode(&bytes));
+    let url_safe = BASE64_URL_SAFE_NO_PAD.encode(&bytes);
+    let token = issuer.token(Hs256(&bytes), "alice");
+    let authorization = bearer(&token);
+    let event = request(GetToken, None, &[("authorization", &authorization)]);
+    for (encoding, secret) in
+        [("base64", &base64), ("base64", &url_safe), ("hex", &hexadecimal), ("hex", &hexadecimal.to_uppercase())]
+    {
+        let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", secret);
+        world.with("JWT_SECRET_ENCODING", encoding).send(GetToken, &event).await.token();
+        // The same characters are another secret: which of the two is meant is nobody's guess.
+        let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", secret);
+        refuse_because(&world, &event, "JWT_SECRET_ENCODING").await;
+    }
+    let as_pair = json!({"JWT_SECRET": base64}).to_string();
+    let binary = format!("binary:{base64}");
+    let url = secrets_manager(&[("text", &base64), ("pair", &as_pair), ("binary", &binary)]).await;
+    for (name, encoding) in [("text", "base64"), ("pair", "base64"), ("binary", "text"), ("binary", "base64")] {
+        let world = world(&url).await.with("AUTH", "jwt").with("JWT_SECRET_ARN", &format!("{ARN}{name}"));
+        world.with("JWT_SECRET_ENCODING", encoding).send(GetToken, &event).await.token();
+    }
+    // Rotation: both are written in the same way.
+    let new = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", &BASE64_STANDARD.encode(SECRET));
+    let new = new.with("JWT_SECRET_PREVIOUS", &base64).with("JWT_SECRET_ENCODING", "base64");
+    new.send(GetToken, &event).await.token();
+    let newer = bearer(&issuer.token(Hs256(SECRET.as_bytes()), "alice"));
+    new.send(GetToken, &request(GetToken, None, &[("authorization", &newer)])).await.token();
 }

@@ -1,6 +1,6 @@
 //! Settings that cannot be: a function that would let the wrong people in does not start, and says why in one line.
 
-use super::{SECRET, issuer::RSA_PUBLIC_PEM};
+use super::{SECRET, bearer, issuer::*, refuse};
 use crate::world::*;
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -53,6 +53,34 @@ async fn what_is_missing_or_bad_is_named() {
             ],
             &["JWT_AUDIENCE"],
         ),
+        (
+            &[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("JWT_SECRET_ENCODING", "base32")],
+            &["JWT_SECRET_ENCODING", "`base64`"],
+        ),
+        (&[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("JWT_SECRET_ENCODING", "hex")], &["JWT_SECRET ", "hexadecimal"]),
+        (
+            &[("AUTH", "jwt"), ("JWT_SECRET", "c2hvcnQgYnV0IDMyIGNoYXJhY3RlcnM="), ("JWT_SECRET_ENCODING", "base64")],
+            &["JWT_SECRET ", "32 bytes after decoding"],
+        ),
+        (&[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("USER_ID_NORMALIZATION", "lower")], &["USER_ID_NORMALIZATION"]),
+        (
+            &[
+                ("AUTH", "jwt"),
+                ("JWT_JWKS_URL", "http://127.0.0.1:9/jwks"),
+                ("JWT_ISSUER", "https://a.example/{tid}"),
+                ("JWT_AUDIENCE", "x"),
+            ],
+            &["JWT_ISSUER", "JWT_REQUIRED_CLAIMS", "tid="],
+        ),
+        (
+            &[
+                ("AUTH", "jwt"),
+                ("JWT_JWKS_URL", "http://127.0.0.1:9/jwks"),
+                ("JWT_ISSUER", "i"),
+                ("JWT_REQUIRED_CLAIMS", "tid=x"),
+            ],
+            &["JWT_AUDIENCE", "JWT_REQUIRED_CLAIMS"],
+        ),
         (&[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("JWT_COOKIE", "session")], &["JWT_COOKIE", "ALLOWED_ORIGINS"]),
         (
             &[("AUTH", "jwt"), ("JWT_SECRET", SECRET), ("ALLOWED_ORIGINS", "*")],
@@ -74,4 +102,89 @@ async fn what_is_missing_or_bad_is_named() {
             assert!(line.contains(word), "{settings:?}: {line}");
         }
     }
+}
+
+const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDQJ0Vuk7zL5juQSoPrUUe1WxY1
+xbubxNwKyByvTaguHGRJI6gPazec4VMyZ6puaPxmFdUB5btF54+HJX5H+ABcNRDS
+FEdEdcJmZEFgj2txaCDbpOaI+TtQSpcWiYoXfOVIma6LTQQks/efoBh98xApBwDU
+hjngusD3LV0viT2A7wIDAQAB
+-----END PUBLIC KEY-----";
+const P521: &str = "-----BEGIN PUBLIC KEY-----
+MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAZkfP1Kf6J8T2sYE6TCgMb9HzLksa
+B14uKV/IstRGC5S7Ip6Xejd82nGaAzKcVfeT+Oud8d8XYLOpVMaD0UuK48oBErYr
+WdmWTZWtTCRY8dfPNXX+4FsCgo7wXqzLEm0yYfgK4w05UDR1xOSD1YOB5fZdhtFZ
+G2rGPnSIQlvM+cyQ0+E=
+-----END PUBLIC KEY-----";
+/// Made with openssl, for these tests and nothing else.
+const EC_PRIVATE: &str = "-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIBIQNM0dApCxB/0igt1M2YrashaBxYaohIalI45c8qeeoAoGCCqGSM49
+AwEHoUQDQgAECyWZX1k/B1BwT1t1mbiSQsxd1c1myk2YHaBTf86h1fbTfUm/+XNr
+0R79PRaDwpczW4/x09SQL5fTtrkIneBAcQ==
+-----END EC PRIVATE KEY-----";
+const ED_PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIFOH+qBHTpwSLuX7V3StpTTDlESihWFbS3a4jz1zI8x9
+-----END PRIVATE KEY-----";
+const RSA_PRIVATE: &str = include_str!("issuer-rsa.pem");
+
+/// The base64 between the lines of a PEM.
+fn body(pem: &str) -> String {
+    pem.lines().filter(|line| !line.starts_with("---")).collect()
+}
+
+#[tokio::test]
+async fn a_key_that_would_refuse_everybody_is_refused_with_the_reason() {
+    let as_public = |pem: &str| format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", body(pem));
+    let two = format!("{RSA_PUBLIC_PEM}{RSA_PUBLIC_PEM}");
+    for (key, words) in [
+        (EC_PRIVATE, "private key"),
+        (ED_PRIVATE, "private key"),
+        (RSA_PRIVATE, "private key"),
+        (&RSA_PRIVATE.replace('\n', "\\r\\n"), "private key"),
+        (&body(EC_PRIVATE), "private key"),
+        (&body(RSA_PRIVATE), "private key"),
+        (&as_public(ED_PRIVATE), "private key"),
+        (&as_public(RSA_PRIVATE), "private key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----", "private key"),
+        (RSA_1024, "1024"),
+        (&body(RSA_1024), "1024"),
+        (P521, "another curve"),
+        (&two, "several parts"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA", "END PUBLIC KEY"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "PEM"),
+        ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB alice", "PEM"),
+        (SECRET, "PEM"),
+        ("{\"kty\":\"RSA\"}", "PEM"),
+    ] {
+        let world = World::new().await.with("AUTH", "jwt").with("JWT_PUBLIC_KEY", key);
+        let said = world.init_error(HasToken).await;
+        let line = said.lines().find(|line| line.starts_with("Error: ")).unwrap_or_default();
+        assert!(line.contains("JWT_PUBLIC_KEY") && line.contains(words), "{words}: {said}");
+        assert!(!said.contains(&body(key)[..body(key).len().min(12)]) || body(key).is_empty(), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_the_same_after_its_trip_through_a_console() {
+    let issuer = Issuer::start().await;
+    for with in [Rs256, Es256, EdDsa] {
+        let pem = issuer.public_pem(with);
+        for key in [
+            pem.replace('\n', "\\n"),
+            pem.replace('\n', "\\r\\n"),
+            pem.replace('\n', "\r\n"),
+            pem.replace('\n', " "),
+            pem.replace('\n', ""),
+            format!("\"{}\"", pem.replace('\n', "\\n")),
+            format!("Key of the shop\n{pem}"),
+            body(&pem),
+        ] {
+            let world = World::new().await.with("AUTH", "jwt").with("JWT_PUBLIC_KEY", &key);
+            let event = request(GetToken, None, &[("authorization", &bearer(&issuer.token(with, "alice")))]);
+            world.send(GetToken, &event).await.token();
+        }
+    }
+    let world = World::new().await.with("AUTH", "jwt").with("JWT_PUBLIC_KEY", &issuer.public_pem(Es256));
+    let event = request(GetToken, None, &[("authorization", &bearer(&Issuer::start().await.token(Es256, "alice")))]);
+    refuse(&world, GetToken, &event, "another issuer's").await;
 }

@@ -125,17 +125,17 @@ impl Requirement {
 /// `exp` is required and `nbf` is optional; Unix time in s, where fractions are allowed (RFC 7519, section 2).
 fn check_time(claims: &Claims, now_ms: u64) -> Result<(), &'static str> {
     #[expect(clippy::cast_precision_loss, reason = "it is exact for some 280,000 years")]
-    let (now_s, last_end_s) = (now_ms as f64 / 1000.0, LAST_END_S as f64);
+    let (now, latest_s) = (now_ms as f64 / 1000.0, LAST_END_S as f64);
     let exp_s = claims.get("exp").and_then(Value::as_f64).ok_or("the token has no exp, or one that is not a number")?;
-    if exp_s > last_end_s {
+    if exp_s > latest_s {
         return Err("the token's exp is in ms, or too far in the future");
     }
-    if exp_s + LEEWAY_S < now_s {
+    if exp_s + LEEWAY_S < now {
         return Err("the token has expired");
     }
     match claims.get("nbf").map(Value::as_f64) {
         None => Ok(()),
-        Some(Some(nbf_s)) if nbf_s >= 0.0 && nbf_s <= now_s + LEEWAY_S => Ok(()),
+        Some(Some(nbf_s)) if nbf_s >= 0.0 && nbf_s <= now + LEEWAY_S => Ok(()),
         Some(Some(nbf_s)) if nbf_s >= 0.0 => Err("the token is not valid yet"),
         Some(_) => Err("the token's nbf is not a time"),
     }
