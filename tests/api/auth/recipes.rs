@@ -1,7 +1,7 @@
 //! The recipes of `docs/authentication.md`: each one's settings, as they stand there, and a token of that provider's shape from
 //! `providers.json`. Who is let in, and which tokens of the same provider are not.
 
-use super::{bearer, issuer::*, refuse};
+use super::{SECRET, bearer, issuer::*, jwt::with_secret, refuse};
 use crate::world::*;
 use base64::{
     Engine,
@@ -83,6 +83,44 @@ async fn each_recipe_lets_its_user_in_and_no_token_that_is_for_somebody_else() {
         }
     }
     assert!(failed.is_empty(), "these recipes fail: {failed:?}");
+}
+
+/// The table of claims, and the settings for e-mail addresses.
+#[tokio::test]
+async fn the_user_claims_of_the_page_are_found() {
+    let (_, table) = PAGE.split_once("| `JWT_USER_CLAIM` | the claim |\n|---|---|\n").expect("the table");
+    let rows: Vec<_> = table.lines().map_while(|row| row.strip_prefix("| `")?.strip_suffix("` |")).collect();
+    assert!(rows.len() >= 4, "{rows:?}");
+    for row in rows {
+        let (claim, example) = row.split_once("` | `").expect("two columns");
+        let world = with_secret().await.with("JWT_USER_CLAIM", claim);
+        let answer = send_claims(&world, serde_json::from_str(example).expect("JSON"), "4711").await;
+        assert_eq!(answer.status(), 200, "{claim}: {answer:?}");
+    }
+    let (_, block) = PAGE.split_once("accept only verified addresses:\n\n```sh\n").expect("the settings");
+    let mut world = with_secret().await;
+    for (name, value) in block.lines().take_while(|line| *line != "```").map(setting) {
+        world = world.with(&name, &value);
+    }
+    for (email, verified, status) in [
+        ("anna@example.com", json!(true), 200),
+        ("Anna@Example.COM", json!(true), 200),
+        ("anna@example.com", json!(false), 401),
+        ("anna@example.com", Value::Null, 401),
+        ("bob@example.com", json!(true), 403),
+    ] {
+        let answer = send_claims(&world, json!({"email": email, "email_verified": verified}), "anna@example.com").await;
+        assert_eq!(answer.status(), status, "{email}, {verified}: {answer:?}");
+    }
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+/// Calls for a user, with a token that has these claims.
+async fn send_claims(world: &World, mut claims: Value, user: &str) -> Answer {
+    claims["exp"] = json!(now_s() + 600);
+    let signed = Hs256(SECRET.as_bytes());
+    let token = Issuer::start().await.sign(signed, &header(signed), &claims);
+    world.send(GetToken, &request(GetToken, Some(user), &[("authorization", &bearer(&token))])).await
 }
 
 /// A function with a recipe's settings, and the provider's keys.
