@@ -1,4 +1,4 @@
-//! An identity provider: keys of three kinds, tokens of any form, and a key set that can be had, or not.
+//! An identity provider: keys of every kind, tokens of any form, and a key set that can be had, or not.
 
 use crate::world::serve;
 use axum::{
@@ -18,8 +18,8 @@ use ring::{
     hmac,
     rand::SystemRandom,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-        RSA_PSS_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+        RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256, RsaKeyPair, RsaPublicKeyComponents,
     },
 };
 use serde_json::{Value, json};
@@ -45,8 +45,10 @@ pub(crate) enum With<'a> {
     Rs384,
     Ps256,
     Es256,
+    Es384,
     EdDsa,
     Hs256(&'a [u8]),
+    Hs512(&'a [u8]),
     Nothing,
 }
 pub(crate) use With::*;
@@ -58,8 +60,10 @@ impl With<'_> {
             Rs384 => "RS384",
             Ps256 => "PS256",
             Es256 => "ES256",
+            Es384 => "ES384",
             EdDsa => "EdDSA",
             Hs256(_) => "HS256",
+            Hs512(_) => "HS512",
             Nothing => "none",
         }
     }
@@ -68,6 +72,7 @@ impl With<'_> {
         match self {
             Rs256 | Rs384 | Ps256 => "rsa-1",
             Es256 => "ec-1",
+            Es384 => "p384-1",
             _ => "ed-1",
         }
     }
@@ -87,6 +92,7 @@ pub(crate) enum Mood {
 pub(crate) struct Issuer {
     rsa: RsaKeyPair,
     ec: EcdsaKeyPair,
+    p384: EcdsaKeyPair,
     ed: Ed25519KeyPair,
     served: Arc<Served>,
     url: String,
@@ -102,10 +108,11 @@ struct Served {
 }
 
 impl Issuer {
-    /// Serves the keys of all three kinds.
+    /// Serves keys of the three usual kinds.
     pub(crate) async fn start() -> Self {
         let random = SystemRandom::new();
         let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
+        let p384 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random).expect("a key");
         let ed = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
         let rsa = EncodingKey::from_rsa_pem(RSA_PRIVATE_PEM).expect("PEM");
         let served = Arc::new(Served {
@@ -125,6 +132,7 @@ impl Issuer {
         let issuer = Self {
             rsa: RsaKeyPair::from_der(rsa.as_bytes()).expect("a key"),
             ec: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ec.as_ref(), &random).expect("a key"),
+            p384: EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, p384.as_ref(), &random).expect("a key"),
             ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).expect("a key"),
             served,
             url,
@@ -183,6 +191,15 @@ impl Issuer {
         })
     }
 
+    /// Not in the set that is served at first.
+    pub(crate) fn p384_jwk(&self) -> Value {
+        let (x, y) = self.p384.public_key().as_ref()[1..].split_at(48);
+        json!({
+            "kty": "EC", "kid": "p384-1", "crv": "P-384", "alg": "ES384",
+            "x": BASE64_URL_SAFE_NO_PAD.encode(x), "y": BASE64_URL_SAFE_NO_PAD.encode(y)
+        })
+    }
+
     pub(crate) fn ed_jwk(&self) -> Value {
         json!({
             "kty": "OKP", "kid": "ed-1", "crv": "Ed25519", "key_ops": ["verify"],
@@ -232,8 +249,10 @@ impl Issuer {
             Rs384 => rsa(&RSA_PKCS1_SHA384),
             Ps256 => rsa(&RSA_PSS_SHA256),
             Es256 => self.ec.sign(&random, message).expect("a signature").as_ref().to_vec(),
+            Es384 => self.p384.sign(&random, message).expect("a signature").as_ref().to_vec(),
             EdDsa => self.ed.sign(message).as_ref().to_vec(),
             Hs256(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec(),
+            Hs512(secret) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA512, secret), message).as_ref().to_vec(),
             Nothing => Vec::new(),
         }
     }
@@ -276,7 +295,7 @@ pub(crate) fn now_s() -> i64 {
 /// So that the library's names and ours cannot drift apart.
 #[test]
 fn the_algorithms_have_the_librarys_names() {
-    for with in [Rs256, Rs384, Ps256, Es256, EdDsa, Hs256(b"")] {
+    for with in [Rs256, Rs384, Ps256, Es256, Es384, EdDsa, Hs256(b""), Hs512(b"")] {
         assert!(with.algorithm().parse::<Algorithm>().is_ok());
     }
     assert!(Nothing.algorithm().parse::<Algorithm>().is_err());

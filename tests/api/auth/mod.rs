@@ -6,6 +6,7 @@ mod hmac;
 mod issuer;
 mod jwks;
 mod jwt;
+mod recipes;
 mod secrets;
 mod settings;
 

@@ -1,0 +1,106 @@
+// The lines of docs/authentication.md that make a token of the site's own, as its server would run them: what is in the token, who is let in
+// with it, and that nobody gets one without being logged in.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { startLocal } from './helpers/local.mjs';
+
+const JWT_SECRET = 'test-secret-0123456789-0123456789-0123456789';
+
+/** How each language's function is called, for the user whose id is in the environment. */
+const languages = [
+  {
+    name: 'Node.js',
+    fence: 'js',
+    file: 'token.mjs',
+    command: 'node',
+    call: 'console.log(livechatToken(process.env.USER_ID))',
+    needed: true,
+  },
+  {
+    name: 'Python',
+    fence: 'python',
+    file: 'token.py',
+    command: 'python3',
+    call: 'print(livechat_token(os.environ["USER_ID"]))',
+    needed: true,
+  },
+  { name: 'PHP 8', fence: 'php', file: 'token.php', command: 'php', before: '<?php\n', call: "echo livechat_token(getenv('USER_ID'));" },
+  { name: 'Ruby', fence: 'ruby', file: 'token.rb', command: 'ruby', call: "puts livechat_token(ENV.fetch('USER_ID'))" },
+];
+
+const page = await readFile(new URL('../../docs/authentication.md', import.meta.url), 'utf8');
+const [, recipe] = page.match(/<!-- recipe: own-token -->\n```sh\n([^`]+)```/);
+const settings = Object.fromEntries(
+  recipe
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/=(.*)/s, 2)),
+);
+const folder = await mkdtemp(join(tmpdir(), 'own-token-'));
+const local = await startLocal(['--auth', 'jwt'], { ...settings, JWT_SECRET });
+after(async () => {
+  await local.stop();
+  await rm(folder, { recursive: true });
+});
+
+const isInstalled = ({ command }) => spawnSync(command, ['--version']).error?.code !== 'ENOENT';
+
+/** Writes the lines of the page into a file, with a call below. */
+async function write({ name, fence, file, before = '', call }) {
+  const [, rest] = page.split(`\n${name}\n\n\`\`\`${fence}\n`);
+  const [lines] = (rest ?? '').split('```');
+  assert.ok(lines, `${name} on the page`);
+  await writeFile(join(folder, file), `${before}${lines}\n${call}\n`);
+}
+
+function run({ command, file }, user, secret = { JWT_SECRET }) {
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: 'C.UTF-8', USER_ID: user, ...secret };
+  const { status, stdout, stderr, error } = spawnSync(command, [join(folder, file)], { env, encoding: 'utf8' });
+  assert.ifError(error);
+  return { status, stderr, token: stdout.trim() };
+}
+
+const decode = (part) => JSON.parse(Buffer.from(part, 'base64url').toString());
+
+async function statusOf(token, user) {
+  const url = `${local.api}/getToken${user === undefined ? '' : `/${encodeURIComponent(user)}`}`;
+  const { status } = await fetch(url, { headers: { Authorization: `Bearer ${token}` } });
+  return status;
+}
+
+for (const language of languages) {
+  const { name, needed } = language;
+  const skip = !needed && !isInstalled(language) && `${language.command} is not installed`;
+
+  test(`${name}: the token is for the user of the session, for ten minutes, and signed with the secret`, { skip }, async () => {
+    await write(language);
+    for (const user of ['4711', 'anna@example.com', 'zoë', '日本', 'a b', 'a/b', '"', "o'neil", '\u{1f600}>>>???', '100%']) {
+      const from = Math.floor(Date.now() / 1000);
+      const { token, stderr } = run(language, user);
+      const to = Math.floor(Date.now() / 1000);
+      assert.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/, stderr);
+      const [header, claims, signature] = token.split('.');
+      const { iat, ...others } = decode(claims);
+      assert.deepEqual(decode(header), { alg: 'HS256', typ: 'JWT' });
+      assert.deepEqual(others, { iss: settings.JWT_ISSUER, aud: settings.JWT_AUDIENCE, sub: user, exp: iat + 600 });
+      assert.ok(iat >= from && iat <= to, `${iat}`);
+      assert.equal(signature, createHmac('sha256', JWT_SECRET).update(`${header}.${claims}`).digest('base64url'));
+      assert.deepEqual([await statusOf(token), await statusOf(token, user), await statusOf(token, 'bob')], [200, 200, 403], user);
+    }
+  });
+
+  test(`${name}: without a user, or without a secret, there is no token (guards against: one customer for everybody)`, {
+    skip,
+  }, async () => {
+    await write(language);
+    for (const { status, token } of [run(language, ''), run(language, 'anna', {})]) {
+      assert.notEqual(status, 0);
+      assert.doesNotMatch(token, /eyJ/);
+    }
+  });
+}
