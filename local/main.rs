@@ -3,7 +3,7 @@
 use axum::Router;
 use cip::{
     accounts::Accounts,
-    config::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute, Source},
+    config::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute, Source, check_names},
     provider::Provider,
     store::Store,
 };
@@ -115,6 +115,9 @@ async fn everything(arguments: &All) -> Result<()> {
     let next = |chosen: Option<u16>, step| {
         chosen.unwrap_or(if arguments.port == 0 { 0 } else { arguments.port.saturating_add(step) })
     };
+    // Before whether there is an account is decided: a misspelt setting would mean the sandbox.
+    let settings = Settings::read()?.with_options(arguments.auth.clone(), arguments.guests);
+    check_names(&settings.source())?;
     // Before the ports, as its refusal says more than theirs.
     let folder = if arguments.memory { None } else { Some(Folder::open(FOLDER)?) };
     let kept = |name: &str| folder.as_ref().map(|folder| folder.file(name));
@@ -122,7 +125,6 @@ async fn everything(arguments: &All) -> Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     let hosts = with_containers(&arguments.allow_host);
 
-    let settings = Settings::read()?.with_options(arguments.auth.clone(), arguments.guests);
     let (settings, credentials) = Credentials::develop(settings, kept("development-secret").as_deref())?;
     let (settings, sandbox) = if settings.are_real() {
         (settings, None)

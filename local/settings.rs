@@ -2,6 +2,7 @@
 //! account unless they name one.
 
 use crate::sandbox::App;
+use cip::config::Source;
 use std::collections::HashMap;
 
 /// Settings by their names, as the functions read them from their environment.
@@ -31,6 +32,11 @@ impl Settings {
         }
         all.extend(std::env::vars());
         Ok(Self(all))
+    }
+
+    /// These, as the functions read them.
+    pub fn source(&self) -> Source<'_> {
+        Source::new(|name| self.get(name)).with_names(|| self.0.keys().cloned().collect())
     }
 
     /// Whether they name a real account.
@@ -113,6 +119,15 @@ mod tests {
         }
     }
 
+    /// Otherwise the sandbox would start, and nothing would say why.
+    #[test]
+    fn a_misspelt_setting_is_refused_with_the_name_that_was_meant() {
+        let settings = settings(&[("LIVECHAT_CLINT_ID", "x")]);
+        assert!(!settings.are_real());
+        let line = cip::config::check_names(&settings.source()).expect_err("refused").to_string();
+        assert!(line.contains("did you mean LIVECHAT_CLIENT_ID?"), "{line}");
+    }
+
     #[test]
     fn nobody_is_verified_unless_asked_for_and_the_option_goes_before_the_setting() {
         let auth = |set: &[(&str, &str)], option: Option<&str>| {
@@ -136,7 +151,7 @@ mod tests {
     fn the_sandbox_brings_an_account_that_the_functions_take() {
         let app = App::for_page("http://127.0.0.1:3000/");
         let with = settings(&[]).with_sandbox(&app, "http://127.0.0.1:3002");
-        let livechat = cip::config::LiveChat::read(&cip::config::Source::new(|name| with.get(name)));
+        let livechat = cip::config::LiveChat::read(&with.source());
         assert_eq!(livechat.expect("good settings").origin, "http://127.0.0.1:3000");
     }
 }

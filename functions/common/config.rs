@@ -2,6 +2,7 @@
 //! ends init with one line that names it.
 
 mod groups;
+mod names;
 pub(crate) mod source;
 
 use crate::caller::Auth;
@@ -11,6 +12,7 @@ use serde_json::json;
 use source::safe_url;
 
 pub use groups::Groups;
+pub use names::{NAMES, check as check_names};
 pub use source::{ConfigError, SHORTEST_SECRET, Source};
 
 /// What all four functions read.
@@ -26,8 +28,10 @@ pub struct Common {
 
 impl Common {
     /// # Errors
-    /// [`ConfigError`] for the first variable that is missing or bad.
+    /// [`ConfigError`] for misspelt names, then for the first variable that is missing or bad.
     pub async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
+        // First: otherwise the setting that was meant would be reported as missing, or nothing at all.
+        check_names(source)?;
         Ok(Self {
             table_name: source.required("TABLE_NAME", "the name of the DynamoDB table")?,
             auth: Auth::read(source).await?,
@@ -275,6 +279,14 @@ mod tests {
             assert!(line.contains(name) && !line.contains('\n'), "{line}");
             assert!(value.trim().is_empty() || !line.contains(value), "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_misspelt_name_comes_before_what_is_missing() {
+        let source = Source::new(|name| (name == "LIVECHAT_CLINT_ID").then(|| "x".to_owned()))
+            .with_names(|| vec!["LIVECHAT_CLINT_ID".into()]);
+        let line = Common::read(&source).await.expect_err("refused").to_string();
+        assert!(line.contains("did you mean LIVECHAT_CLIENT_ID?"), "{line}");
     }
 
     #[test]

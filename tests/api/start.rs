@@ -23,6 +23,36 @@ async fn a_missing_or_bad_setting_ends_init_with_one_line_that_names_it() {
 }
 
 #[tokio::test]
+async fn a_misspelt_setting_ends_init_with_the_name_that_was_meant() {
+    for (name, meant) in [
+        ("LIVECHAT_CLINT_ID", "LIVECHAT_CLIENT_ID"),
+        ("JWT_AUDIANCE", "JWT_AUDIENCE"),
+        ("HMAC_SECRETS", "HMAC_SECRET"),
+        ("ADOPT_GUEST", "ADOPT_GUESTS"),
+    ] {
+        // The setting that was meant may be missing: that is not what is reported.
+        let world = World::new().await.without("LIVECHAT_CLIENT_ID").with(name, "a-value");
+        for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
+            let said = world.init_error(binary).await;
+            assert_eq!(
+                said.trim(),
+                format!("Error: {name} is set, but there is no such setting: did you mean {meant}?")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_variable_of_the_sites_own_is_named_once_and_without_its_value() {
+    let world = World::new().await.with("JWT_EXPIRES_IN", "a-value").with("SHOP_SETTING", "a-value");
+    assert_eq!(world.call(HasToken, "alice").await.body(), false);
+    let said = world.said();
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("JWT_EXPIRES_IN")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("WARN"), "{lines:?}");
+    assert!(!said.contains("a-value") && !said.contains("SHOP_SETTING"), "{said}");
+}
+
+#[tokio::test]
 async fn a_function_that_never_talks_to_livechat_needs_none_of_its_settings() {
     let world = World::new()
         .await

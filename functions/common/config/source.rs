@@ -1,5 +1,6 @@
 //! Where settings come from, and why one is refused: the reader that all of them go through.
 
+use super::names;
 use crate::{
     base64,
     secrets::{Manager, Stored},
@@ -81,26 +82,49 @@ impl Encoding {
 }
 
 /// Where settings come from: the process's environment, or what a test or `cargo local` puts in its place.
-pub struct Source<'a>(Box<LookUp<'a>>);
+pub struct Source<'a> {
+    look_up: Box<LookUp<'a>>,
+    names: Box<Names<'a>>,
+}
 
 type LookUp<'a> = dyn Fn(&str) -> Option<String> + 'a;
+type Names<'a> = dyn Fn() -> Vec<String> + 'a;
 
 impl Source<'static> {
     /// The process's environment.
     pub fn environment() -> Self {
+        // Without the names that are not Unicode: they are no settings.
         Self::new(|name| std::env::var(name).ok())
+            .with_names(|| std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect())
     }
 }
 
 impl<'a> Source<'a> {
-    /// Settings looked up with `look_up`.
+    /// Settings looked up with `look_up`. What else there is stays unknown, so that misspelt names are not found.
     pub fn new(look_up: impl Fn(&str) -> Option<String> + 'a) -> Self {
-        Self(Box::new(look_up))
+        Self { look_up: Box::new(look_up), names: Box::new(Vec::new) }
+    }
+
+    /// The same, with the names of all variables that there are.
+    #[must_use]
+    pub fn with_names(self, names: impl Fn() -> Vec<String> + 'a) -> Self {
+        Self { names: Box::new(names), ..self }
+    }
+
+    /// The names of all variables, as far as they are known.
+    pub(crate) fn names(&self) -> Vec<String> {
+        (self.names)()
     }
 
     /// A variable that is empty counts as not set: that is how templates leave one out.
     pub(crate) fn optional(&self, name: &str) -> Option<String> {
-        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        debug_assert!(names::may_be_read(name), "{name} is missing in config/names.rs");
+        self.raw(name)
+    }
+
+    /// The same for any variable, also one that is no setting.
+    pub(crate) fn raw(&self, name: &str) -> Option<String> {
+        (self.look_up)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     pub(crate) fn required(&self, name: &str, what: &str) -> Result<String, ConfigError> {

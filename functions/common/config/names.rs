@@ -1,0 +1,327 @@
+//! The names of settings, and which one a misspelt name was meant to be. A misspelt setting would count as not set, and whatever it
+//! restricts would not be restricted.
+
+use super::{ConfigError, Source};
+use strsim::osa_distance;
+use tracing::warn;
+
+/// What the names of these settings start with. Other variables that start like this are reported.
+const PREFIXES: [&str; 3] = ["LIVECHAT_", "JWT_", "HMAC_"];
+
+/// All settings with one of the prefixes.
+pub const NAMES: [&str; 23] = [
+    "LIVECHAT_ACCOUNTS_URL",
+    "LIVECHAT_CLIENT_ID",
+    "LIVECHAT_LICENSE_ID",
+    "LIVECHAT_ORGANIZATION_ID",
+    "LIVECHAT_REDIRECT_URI",
+    "JWT_ALGORITHMS",
+    "JWT_AUDIENCE",
+    "JWT_AUDIENCE_CLAIM",
+    "JWT_COOKIE",
+    "JWT_ISSUER",
+    "JWT_JWKS_URL",
+    "JWT_PUBLIC_KEY",
+    "JWT_REQUIRED_CLAIMS",
+    "JWT_SECRET",
+    "JWT_SECRET_ARN",
+    "JWT_SECRET_ENCODING",
+    "JWT_SECRET_PREVIOUS",
+    "JWT_SECRET_PREVIOUS_ARN",
+    "JWT_USER_CLAIM",
+    "HMAC_SECRET",
+    "HMAC_SECRET_ARN",
+    "HMAC_SECRET_PREVIOUS",
+    "HMAC_SECRET_PREVIOUS_ARN",
+];
+
+/// Settings without a prefix of ours whose names no other program is likely to use. The rest (`AUTH`, `GUESTS`, `ALLOWED_ORIGINS`)
+/// are words that a site may use itself, so nothing that resembles them is reported.
+const DISTINCTIVE: [&str; 6] = [
+    "ADOPT_GUESTS",
+    "ALLOW_UNVERIFIED_USERS",
+    "AUTHORIZER_CLAIM",
+    "ON_IDENTITY_CHANGE",
+    "RENEWALS_PER_MINUTE",
+    "USER_ID_NORMALIZATION",
+];
+
+/// How many names one line reports.
+const REPORTED: usize = 5;
+
+/// Reports variables that are set and whose names are no settings. Names that do not resemble a setting are logged as a warning, as a
+/// site may have variables of its own. Values are never shown.
+///
+/// # Errors
+/// [`ConfigError`] for names that differ from a setting's by a slip of the pen, with the names that were meant.
+pub fn check(source: &Source) -> Result<(), ConfigError> {
+    let mut names = source.names();
+    names.retain(|name| !is_setting(name) && (meant(name).is_some() || has_prefix(name)) && source.raw(name).is_some());
+    names.sort_unstable();
+    let (misspelt, unknown): (Vec<_>, Vec<_>) = names.iter().partition(|name| meant(name).is_some());
+    if !unknown.is_empty() {
+        warn!("set, but not a setting of this service: {}", list(unknown.iter().map(|name| shown(name)), ", "));
+    }
+    if misspelt.is_empty() {
+        return Ok(());
+    }
+    let lines = misspelt.iter().map(|name| {
+        let meant = meant(name).unwrap_or_default();
+        format!("{} is set, but there is no such setting: did you mean {meant}?", shown(name))
+    });
+    Err(ConfigError::new(list(lines, " ")))
+}
+
+/// Whether a setting of this name may be read: one with a prefix has to be in [`NAMES`].
+pub(super) fn may_be_read(name: &str) -> bool {
+    NAMES.contains(&name) || !PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_setting(name: &str) -> bool {
+    NAMES.contains(&name) || DISTINCTIVE.contains(&name)
+}
+
+fn has_prefix(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| after(name, prefix).is_some())
+}
+
+/// The setting that a name was meant to be.
+fn meant(name: &str) -> Option<&'static str> {
+    let resembling = NAMES.iter().chain(&DISTINCTIVE).copied().filter(|setting| resembles(name, setting));
+    resembling.min_by_key(|setting| osa_distance(&name.to_ascii_uppercase(), setting))
+}
+
+/// Whether a name differs from a setting's only by a slip of the pen. Most variables of a process have nothing to do with us: what is
+/// cheap is compared first.
+fn resembles(name: &str, setting: &str) -> bool {
+    if characters(name).eq(characters(setting)) {
+        return true;
+    }
+    match PREFIXES.iter().find_map(|prefix| setting.strip_prefix(prefix).map(|rest| (*prefix, rest))) {
+        None => {
+            name.len().abs_diff(setting.len()) <= 2
+                && name.as_bytes().first() == setting.as_bytes().first()
+                && osa_distance(name, setting) <= 2
+        }
+        Some((prefix, setting)) => match after(name, prefix) {
+            Some(name) => rest_resembles(&name.to_ascii_uppercase(), setting),
+            None => name.strip_suffix(setting).is_some_and(|start| prefix_resembles(start, prefix)),
+        },
+    }
+}
+
+/// What comes after a prefix; in an environment, small letters are possible too.
+fn after<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    let start = name.get(..prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then(|| &name[prefix.len()..])
+}
+
+/// A name as it sounds: without underscores and the like, in capitals.
+fn characters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase())
+}
+
+/// Names without their prefixes: a character or two that are wrong (`ISUER`, `JWKS_URI`, `LICENCE_ID`), or words that are cut short or
+/// left out at the end (`AUD`, `ORG_ID`, `LICENSE`).
+fn rest_resembles(name: &str, setting: &str) -> bool {
+    // Of a short name, two other characters can make another word: SECRET, SECURE.
+    let slips = if setting.len() < 8 { 1 } else { 2 };
+    if osa_distance(name, setting) <= slips {
+        return true;
+    }
+    let (words, of_setting) = (name.split('_').count(), setting.split('_').count());
+    (words == of_setting || words + 1 == of_setting)
+        && name.split('_').zip(setting.split('_')).all(|(word, of_setting)| {
+            word == of_setting
+                || (word.len() >= 3 && of_setting.starts_with(word))
+                || (word.len() >= 5 && osa_distance(word, of_setting) <= 1)
+        })
+}
+
+/// Prefixes, before the rest of a setting's name: two letters swapped, or one that is wrong in the long one (`JTW_`, `LIVE_CHAT_`,
+/// `LIVCHAT_`). `MAC_SECRET` is no `HMAC_SECRET`.
+fn prefix_resembles(start: &str, prefix: &str) -> bool {
+    let letters = |text| characters(text).map(char::from).collect::<String>();
+    let (start, prefix) = (letters(start), letters(prefix));
+    let same_letters = start.len() == prefix.len() && prefix.chars().all(|letter| start.contains(letter));
+    (same_letters || prefix.len() >= 8) && osa_distance(&start, &prefix) <= 1
+}
+
+/// A name in a line: a variable can be called anything.
+fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_debug).collect()
+}
+
+/// The first few, and how many more there are.
+fn list(all: impl ExactSizeIterator<Item = String>, between: &str) -> String {
+    let more = all.len().saturating_sub(REPORTED);
+    let mut first: Vec<_> = all.take(REPORTED).collect();
+    if more > 0 {
+        first.push(format!("(and {more} more)"));
+    }
+    first.join(between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    fn source<'a>(variables: &'a [(&'a str, &'a str)]) -> Source<'a> {
+        Source::new(|name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()))
+            .with_names(|| variables.iter().map(|(name, _)| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_refused_with_the_name_that_was_meant() {
+        for (name, meant) in [
+            ("LIVECHAT_CLINT_ID", "LIVECHAT_CLIENT_ID"),
+            ("LIVECHAT_CLIENT", "LIVECHAT_CLIENT_ID"),
+            ("LIVECHAT_CLIENTID", "LIVECHAT_CLIENT_ID"),
+            ("LIVECHAT_CLIENT-ID", "LIVECHAT_CLIENT_ID"),
+            ("livechat_client_id", "LIVECHAT_CLIENT_ID"),
+            ("livechat_clint_id", "LIVECHAT_CLIENT_ID"),
+            ("LIVE_CHAT_CLIENT_ID", "LIVECHAT_CLIENT_ID"),
+            ("LIVCHAT_CLIENT_ID", "LIVECHAT_CLIENT_ID"),
+            ("LIVECAHT_CLIENT_ID", "LIVECHAT_CLIENT_ID"),
+            ("LIVECHAT_LICENCE_ID", "LIVECHAT_LICENSE_ID"),
+            ("LIVECHAT_LICENSE", "LIVECHAT_LICENSE_ID"),
+            ("LIVECHAT_LICENCE", "LIVECHAT_LICENSE_ID"),
+            ("LIVECHAT_ORGANISATION_ID", "LIVECHAT_ORGANIZATION_ID"),
+            ("LIVECHAT_ORGANISATION", "LIVECHAT_ORGANIZATION_ID"),
+            ("LIVECHAT_ORG_ID", "LIVECHAT_ORGANIZATION_ID"),
+            ("LIVECHAT_REDIRECT_URL", "LIVECHAT_REDIRECT_URI"),
+            ("LIVECHAT_ACCOUNT_URL", "LIVECHAT_ACCOUNTS_URL"),
+            ("JWT_AUDIANCE", "JWT_AUDIENCE"),
+            ("JWT_AUDIENCES", "JWT_AUDIENCE"),
+            ("JWT_AUD", "JWT_AUDIENCE"),
+            ("JWT_AUDIENCE_CLAIMS", "JWT_AUDIENCE_CLAIM"),
+            ("JWT_ISUER", "JWT_ISSUER"),
+            ("JWT_ISSUERS", "JWT_ISSUER"),
+            ("JWT_ISS", "JWT_ISSUER"),
+            ("JTW_ISSUER", "JWT_ISSUER"),
+            ("jwt_issuer", "JWT_ISSUER"),
+            ("JWT_JWK_URL", "JWT_JWKS_URL"),
+            ("JWT_JWKS_URI", "JWT_JWKS_URL"),
+            ("JWT_JWK_URI", "JWT_JWKS_URL"),
+            ("JWT_JWKS", "JWT_JWKS_URL"),
+            ("JWT_ALGORITHM", "JWT_ALGORITHMS"),
+            ("JWT_ALG", "JWT_ALGORITHMS"),
+            ("JWT_REQUIRED_CLAIM", "JWT_REQUIRED_CLAIMS"),
+            ("JWT_COOKIES", "JWT_COOKIE"),
+            ("JWT_SECERT", "JWT_SECRET"),
+            ("JWT_SECRET_PREV", "JWT_SECRET_PREVIOUS"),
+            ("JWT_SECRET_PREVIOS_ARN", "JWT_SECRET_PREVIOUS_ARN"),
+            ("JWT_PUB_KEY", "JWT_PUBLIC_KEY"),
+            ("HMAC_SECRETS", "HMAC_SECRET"),
+            ("HMAC_SECRET_PREVIUS", "HMAC_SECRET_PREVIOUS"),
+            ("ADOPT_GUEST", "ADOPT_GUESTS"),
+            ("AUTHORISER_CLAIM", "AUTHORIZER_CLAIM"),
+            ("USER_ID_NORMALISATION", "USER_ID_NORMALIZATION"),
+            ("RENEWALS_PER_MINUTES", "RENEWALS_PER_MINUTE"),
+        ] {
+            let line = check(&source(&[(name, "a-value")])).expect_err(name).to_string();
+            assert_eq!(line, format!("{name} is set, but there is no such setting: did you mean {meant}?"));
+        }
+    }
+
+    #[test]
+    fn variables_of_a_sites_own_do_no_harm() {
+        for name in [
+            "JWT_SECRET_KEY",
+            "JWT_PRIVATE_KEY",
+            "JWT_KEY",
+            "JWT_EXPIRES_IN",
+            "JWT_TTL",
+            "JWT_REFRESH_SECRET",
+            "JWT_COOKIE_NAME",
+            "JWT_SECURE",
+            "JWT_",
+            "HMAC_KEY",
+            "LIVECHAT_CLIENT_SECRET",
+            "LIVECHAT_API_KEY",
+            "LIVECHAT_ACCOUNT_ID",
+            "LIVECHAT_CIP_CACHE",
+            // Without one of the prefixes, nothing is said at all.
+            "MAC_SECRET",
+            "BOT_SECRET",
+            "GWT_ISSUER",
+            "OIDC_ISSUER",
+            "CLIENT_ID",
+            "MYLIVECHAT_CLIENT_ID",
+            "NEXT_PUBLIC_LIVECHAT_LICENSE_ID",
+            "AUTHORIZER_URL",
+            "AUTHOR",
+            "GUEST",
+            "GROUP",
+            "ALLOWED_ORIGIN",
+            "TABLE",
+            "Path",
+            "",
+            "é",
+            "LIVECHATé",
+        ] {
+            assert_eq!(check(&source(&[(name, "a-value")])).map_err(|error| error.to_string()), Ok(()), "{name}");
+            assert_eq!(has_prefix(name), PREFIXES.iter().any(|prefix| name.starts_with(prefix)), "{name}");
+        }
+    }
+
+    #[test]
+    fn settings_and_empty_variables_are_no_slips() {
+        for name in NAMES.iter().chain(&DISTINCTIVE) {
+            assert!(check(&source(&[(name, "a-value")])).is_ok(), "{name}");
+        }
+        assert!(check(&source(&[("LIVECHAT_CLINT_ID", " ")])).is_ok());
+    }
+
+    #[test]
+    fn all_slips_are_in_one_line_of_bounded_length() {
+        let line =
+            check(&source(&[("JWT_ISUER", "secret-1"), ("JWT_AUD", "secret-2")])).expect_err("refused").to_string();
+        assert!(line.contains("JWT_ISSUER?") && line.contains("JWT_AUDIENCE?") && !line.contains("secret-"), "{line}");
+        let names: Vec<_> = (0..50).map(|number| format!("JWT_SECRET{}", char::from(b'A' + number))).collect();
+        let many: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+        let line = check(&source(&many)).expect_err("refused").to_string();
+        assert!(line.ends_with("(and 45 more)") && line.lines().count() == 1, "{line}");
+    }
+
+    /// Whatever is read with one of the prefixes, by whatever way, has to be known.
+    #[test]
+    fn every_name_in_the_sources_is_known() {
+        fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+            for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if entry.is_dir() {
+                    files(&entry, found);
+                } else if entry.extension().is_some_and(|extension| extension == "rs") && !entry.ends_with(file!()) {
+                    found.push(entry);
+                }
+            }
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut all = vec![];
+        files(&root.join("functions"), &mut all);
+        files(&root.join("local"), &mut all);
+        all.retain(|file| !file.components().any(|part| part.as_os_str() == "tests"));
+        let mut seen = std::collections::BTreeSet::new();
+        for file in all {
+            let text = fs::read_to_string(&file).expect("text");
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for literal in code.split('"').filter(|part| PREFIXES.iter().any(|prefix| part.starts_with(prefix))) {
+                let is_name = literal.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+                if is_name && !PREFIXES.contains(&literal) {
+                    assert!(may_be_read(literal), "{literal} in {}", file.display());
+                    seen.insert(literal.to_owned());
+                }
+            }
+        }
+        assert!(seen.len() > 10, "{seen:?}");
+    }
+
+    #[test]
+    fn every_setting_is_in_the_readme() {
+        let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+        for name in NAMES.iter().chain(&DISTINCTIVE).map(|name| name.trim_end_matches("_ARN")) {
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}
