@@ -10,6 +10,7 @@ use reqwest::Url;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use source::safe_url;
+use uuid::{Uuid, fmt::Hyphenated};
 
 pub use groups::Groups;
 pub use names::{NAMES, check as check_names};
@@ -110,9 +111,7 @@ impl LiveChat {
         }
         let license_id = match source.optional("LIVECHAT_LICENSE_ID") {
             None => None,
-            Some(id) => {
-                Some(id.parse().map_err(|_| ConfigError::bad("LIVECHAT_LICENSE_ID", "an integer, such as 12345678"))?)
-            }
+            Some(id) => Some(id.parse().map_err(|_| not_a_license(&id))?),
         };
         let redirect = source.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
         let origin = origin_of(&redirect)?;
@@ -129,15 +128,36 @@ impl LiveChat {
 
 fn read_tenant(source: &Source, license_id: Option<u64>) -> Result<Tenant, ConfigError> {
     if let Some(id) = source.optional("LIVECHAT_ORGANIZATION_ID") {
-        // It becomes part of a path.
-        let fits = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        return fits.then_some(Tenant::Organization(id)).ok_or_else(|| {
-            ConfigError::bad("LIVECHAT_ORGANIZATION_ID", "a UUID, such as 390e44e6-f1e6-4368-8b6d-2b74614508c2")
-        });
+        return if is_uuid(&id) { Ok(Tenant::Organization(id)) } else { Err(not_an_organization(&id)) };
     }
     license_id.map(Tenant::License).ok_or_else(|| {
         ConfigError::new("Neither LIVECHAT_ORGANIZATION_ID (a UUID) nor LIVECHAT_LICENSE_ID (an integer) is set.")
     })
+}
+
+/// The form with hyphens, 8-4-4-4-12 digits, and none of the others that `Uuid` reads. It becomes part of a path.
+fn is_uuid(id: &str) -> bool {
+    id.len() == Hyphenated::LENGTH && Uuid::try_parse(id).is_ok()
+}
+
+fn not_an_organization(id: &str) -> ConfigError {
+    if id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return ConfigError::new(
+            "LIVECHAT_ORGANIZATION_ID is a number, and it must be a UUID, such as 390e44e6-f1e6-4368-8b6d-2b74614508c2. A licence \
+             number belongs in LIVECHAT_LICENSE_ID.",
+        );
+    }
+    ConfigError::bad("LIVECHAT_ORGANIZATION_ID", "a UUID, such as 390e44e6-f1e6-4368-8b6d-2b74614508c2")
+}
+
+fn not_a_license(id: &str) -> ConfigError {
+    if is_uuid(id) {
+        return ConfigError::new(
+            "LIVECHAT_LICENSE_ID is a UUID, and it must be an integer, such as 12345678. An organization's UUID belongs in \
+             LIVECHAT_ORGANIZATION_ID.",
+        );
+    }
+    ConfigError::bad("LIVECHAT_LICENSE_ID", "an integer, such as 12345678")
 }
 
 /// LiveChat compares a redirect URI's scheme and host exactly and its path by prefix, and takes no query or fragment.
@@ -266,6 +286,13 @@ mod tests {
             ("LIVECHAT_LICENSE_ID", "twelve"),
             ("LIVECHAT_LICENSE_ID", "-1"),
             ("LIVECHAT_ORGANIZATION_ID", "../token"),
+            ("LIVECHAT_ORGANIZATION_ID", "acme-shop"),
+            ("LIVECHAT_ORGANIZATION_ID", "7d2f6c1e93ab4c558f0e0b1c2d3e4f50"),
+            ("LIVECHAT_ORGANIZATION_ID", "{7d2f6c1e-93ab-4c55-8f0e-0b1c2d3e4f50}"),
+            ("LIVECHAT_ORGANIZATION_ID", "urn:uuid:7d2f6c1e-93ab-4c55-8f0e-0b1c2d3e4f50"),
+            ("LIVECHAT_ORGANIZATION_ID", "7d2f6c1e-93ab-4c55-8f0e-0b1c2d3e4f5"),
+            ("LIVECHAT_ORGANIZATION_ID", "7d2f6c1e-93ab-4c55-8f0e-0b1c2d3e4g50"),
+            ("LIVECHAT_ORGANIZATION_ID", "7d2f6c1e-93ab4-c55-8f0e-0b1c2d3e4f50"),
             ("LIVECHAT_REDIRECT_URI", " "),
             ("LIVECHAT_REDIRECT_URI", "shop.example"),
             ("LIVECHAT_REDIRECT_URI", "https://shop.example/?a=b"),
@@ -279,6 +306,22 @@ mod tests {
             assert!(line.contains(name) && !line.contains('\n'), "{line}");
             assert!(value.trim().is_empty() || !line.contains(value), "{line}");
         }
+    }
+
+    #[test]
+    fn each_id_in_the_others_place_is_told_where_it_belongs() {
+        let refusal = |name, value| LiveChat::read(&with(&[(name, value)])).expect_err("refused").to_string();
+        let line = refusal("LIVECHAT_ORGANIZATION_ID", "19283746");
+        assert!(line.contains("belongs in LIVECHAT_LICENSE_ID") && !line.contains("19283746"), "{line}");
+        let line = refusal("LIVECHAT_LICENSE_ID", "7d2f6c1e-93ab-4c55-8f0e-0b1c2d3e4f50");
+        assert!(line.contains("belongs in LIVECHAT_ORGANIZATION_ID") && !line.contains("7d2f6c1e"), "{line}");
+    }
+
+    #[test]
+    fn an_organization_may_be_written_in_capitals() {
+        const CAPITALS: &str = "390E44E6-F1E6-4368-8B6D-2B74614508C2";
+        let livechat = LiveChat::read(&with(&[("LIVECHAT_ORGANIZATION_ID", CAPITALS)])).expect("good settings");
+        assert_eq!(livechat.tenant, Tenant::Organization(CAPITALS.into()));
     }
 
     #[tokio::test]

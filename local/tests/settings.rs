@@ -46,3 +46,11 @@ fn a_misspelt_setting_starts_no_sandbox() {
     assert_eq!(refusal("LIVECHAT_CLINT_ID=a-client\n", &[]), LINE);
     assert_eq!(refusal("", &[("LIVECHAT_CLINT_ID", "a-client")]), LINE);
 }
+
+#[test]
+fn a_licence_number_is_no_organization() {
+    let dotenv =
+        "LIVECHAT_CLIENT_ID=a\nLIVECHAT_REDIRECT_URI=https://shop.example/\nLIVECHAT_ORGANIZATION_ID=12345678\n";
+    let said = refusal(dotenv, &[]);
+    assert!(said.contains("A licence number belongs in LIVECHAT_LICENSE_ID."), "{said}");
+}

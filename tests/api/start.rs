@@ -10,6 +10,7 @@ async fn a_missing_or_bad_setting_ends_init_with_one_line_that_names_it() {
         ("LIVECHAT_CLIENT_ID", ""),
         ("LIVECHAT_LICENSE_ID", "twelve"),
         ("LIVECHAT_ORGANIZATION_ID", "a/b"),
+        ("LIVECHAT_ORGANIZATION_ID", "12345678"),
         ("LIVECHAT_REDIRECT_URI", "shop.example"),
         ("LIVECHAT_ACCOUNTS_URL", "http://accounts.livechat.com"),
         ("ON_IDENTITY_CHANGE", "ignore"),
