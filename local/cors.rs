@@ -6,46 +6,57 @@ use axum::http::{
     HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
 };
+use cip::caller::allowed_origins;
 use std::time::Duration;
 use tower_http::cors::CorsLayer;
 
 /// How long browsers may remember an answer to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(2);
 
-/// The pages of `ALLOWED_ORIGINS`, compared exactly; `None` if there are none, and then no preflight is answered.
+/// What pages may send: what callers are verified by, and what monitoring scripts add to every request of a page (Sentry's two, and W3C
+/// *Trace Context* and *Baggage*). The template has the same.
+const HEADERS: [HeaderName; 9] = [
+    AUTHORIZATION,
+    CONTENT_TYPE,
+    HeaderName::from_static("x-user-hash"),
+    HeaderName::from_static("x-user-hash-expires"),
+    HeaderName::from_static("x-guest-id"),
+    HeaderName::from_static("sentry-trace"),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+/// The pages of `ALLOWED_ORIGINS`, compared exactly, which may send the headers of `ALLOWED_HEADERS` too; `None` if there are no pages,
+/// and then no preflight is answered.
 ///
 /// # Errors
-/// One line that names the setting, if an origin in it is `*` or cannot be in a header.
+/// One line that names the setting, if an origin in it is none or `*`, or a header cannot be one.
 pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
-    let list = settings.get("ALLOWED_ORIGINS").unwrap_or_default();
-    let origins: Option<Vec<_>> =
-        list.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(of_one_origin).collect();
-    let origins = origins.ok_or(
-        "ALLOWED_ORIGINS has a value that it cannot have: it must be a list of origins, such as \
-         https://www.example.com,http://localhost:5173, none of them `*`.",
-    )?;
+    let origins = allowed_origins(&settings.source()).map_err(|error| error.to_string())?;
+    let headers = allowed_headers(&settings.get("ALLOWED_HEADERS").unwrap_or_default())?;
     if origins.is_empty() {
         return Ok(None);
     }
     let layer = CorsLayer::new()
-        .allow_origin(origins)
+        .allow_origin(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect::<Vec<_>>())
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            HeaderName::from_static("x-user-hash"),
-            HeaderName::from_static("x-user-hash-expires"),
-            HeaderName::from_static("x-guest-id"),
-        ])
+        .allow_headers(headers)
         .expose_headers([RETRY_AFTER, DATE, HeaderName::from_static("x-logout")])
         .max_age(MAX_AGE)
         .allow_credentials(true);
     Ok(Some(layer))
 }
 
-/// What an `Origin` must be like to be this one.
-fn of_one_origin(origin: &str) -> Option<HeaderValue> {
-    if origin == "*" { None } else { HeaderValue::from_str(origin).ok() }
+/// The usual headers and those of a list. With credentials, `*` would mean a header of that name.
+fn allowed_headers(list: &str) -> Result<Vec<HeaderName>, String> {
+    let more = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let more: Option<Vec<_>> = more.map(|name| name.parse().ok().filter(|_| name != "*")).collect();
+    let more = more.ok_or(
+        "ALLOWED_HEADERS has a value that it cannot have: it must be a list of header names, such as \
+         x-datadog-trace-id,x-datadog-parent-id, none of them `*`.",
+    )?;
+    Ok(HEADERS.into_iter().chain(more).collect())
 }
 
 #[cfg(test)]
@@ -110,7 +121,9 @@ mod tests {
         assert_eq!(header(&answer, "access-control-allow-methods"), Some("GET,POST"));
         assert_eq!(
             header(&answer, "access-control-allow-headers"),
-            Some("authorization,content-type,x-user-hash,x-user-hash-expires,x-guest-id")
+            Some(
+                "authorization,content-type,x-user-hash,x-user-hash-expires,x-guest-id,sentry-trace,baggage,traceparent,tracestate"
+            )
         );
         assert_eq!(header(&answer, "access-control-max-age"), Some("7200"));
         assert_eq!(header(&answer, "access-control-allow-credentials"), Some("true"));
@@ -124,6 +137,37 @@ mod tests {
             let answer = ask(settings, Method::GET, "http://localhost:5173").await;
             assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("access-control")));
         }
+    }
+
+    #[tokio::test]
+    async fn apps_and_extensions_have_origins_too() {
+        const ID: &str = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+        let settings =
+            [("ALLOWED_ORIGINS", "capacitor://localhost,chrome-extension://abcdefghijklmnopabcdefghijklmnop")];
+        for (origin, allowed) in [("capacitor://localhost", true), (ID, true), ("ionic://localhost", false)] {
+            for method in [Method::OPTIONS, Method::GET] {
+                let answer = ask(&settings, method, origin).await;
+                assert_eq!(header(&answer, "access-control-allow-origin"), allowed.then_some(origin));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_site_may_allow_more_headers() {
+        let settings = [ORIGINS, ("ALLOWED_HEADERS", " X-Datadog-Trace-Id, newrelic,")];
+        let answer = ask(&settings, Method::OPTIONS, "https://shop.example").await;
+        let headers = header(&answer, "access-control-allow-headers").expect("headers");
+        assert!(headers.starts_with("authorization,") && headers.ends_with(",tracestate,x-datadog-trace-id,newrelic"));
+        for list in ["*", "x-a,*", "x a", "x-a;x-b", "x:y"] {
+            let line = layer(&with(&[ORIGINS, ("ALLOWED_HEADERS", list)])).expect_err(list);
+            assert!(line.contains("ALLOWED_HEADERS") && !line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_sends_is_refused_with_the_right_one() {
+        let line = layer(&with(&[("ALLOWED_ORIGINS", "https://Shop.example/")])).expect_err("refused");
+        assert!(line.contains("must be written https://shop.example."), "{line}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use user_hash::UserHash;
 
 pub use jwt::install_crypto;
+pub use origins::allowed_origins;
 
 /// No credential ends later; Unix time in s. A time of our days in ms is beyond it, and would be a credential without an end.
 const LAST_END_S: u64 = 100_000_000_000;
@@ -90,9 +91,11 @@ impl Auth {
             "none" => accepted_unverified(source)?,
             _ => return Err(ConfigError::bad("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")),
         };
-        // Whom nobody verifies no origin keeps out either.
-        if !matches!(mode, Mode::None) {
-            Origins::read(source)?;
+        match mode {
+            Mode::None => Origins::check_unverified(source)?,
+            _ => {
+                Origins::read(source)?;
+            }
         }
         let guests = if source.flag("GUESTS", false)? {
             Guests::Yes { adopted: source.flag("ADOPT_GUESTS", true)? }

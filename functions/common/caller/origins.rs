@@ -4,25 +4,31 @@
 use crate::config::source::{ConfigError, Source};
 use reqwest::Url;
 
+const NAME: &str = "ALLOWED_ORIGINS";
+
+/// As much of an origin as an error repeats.
+const REPEATED: usize = 100;
+
 /// A list of origins (RFC 6454), compared exactly.
 #[derive(Clone, Debug)]
 pub(super) struct Origins(Vec<String>);
 
 impl Origins {
     /// # Errors
-    /// [`ConfigError`] for anything in the list that is no origin, and for `*`: with users who are verified that is never
-    /// meant.
+    /// [`ConfigError`] for anything in the list that no browser sends as an `Origin`, with the right form where one can be told;
+    /// and for `*`: with users who are verified that is never meant.
     pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
-        const NAME: &str = "ALLOWED_ORIGINS";
         let origins = source.list(NAME);
-        if origins.iter().all(|origin| is_origin(origin)) {
-            return Ok(Self(origins));
-        }
-        Err(ConfigError::bad(
-            NAME,
-            "a list of origins, such as https://www.example.com,https://shop.example.com: each with scheme and host, without \
-             a path or a slash at its end, and none of them `*`",
-        ))
+        origins.iter().try_for_each(|origin| check(origin))?;
+        Ok(Self(origins))
+    }
+
+    /// The same check for users whom nobody verifies: no origin keeps anybody out there, so `*` is allowed too.
+    ///
+    /// # Errors
+    /// [`ConfigError`], as of [`Origins::read`].
+    pub(super) fn check_unverified(source: &Source) -> Result<(), ConfigError> {
+        source.list(NAME).iter().filter(|origin| *origin != "*").try_for_each(|origin| check(origin))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -41,25 +47,93 @@ impl Origins {
     }
 }
 
-fn is_origin(text: &str) -> bool {
-    // To a URL a star is a letter like others.
-    !text.contains('*')
-        && Url::parse(text).is_ok_and(|url| url.origin().is_tuple() && url.origin().ascii_serialization() == text)
+/// The origins of `ALLOWED_ORIGINS`, for a gateway that answers CORS.
+///
+/// # Errors
+/// [`ConfigError`] for anything in the list that no browser sends as an `Origin`, and for `*`.
+pub fn allowed_origins(source: &Source) -> Result<Vec<String>, ConfigError> {
+    Origins::read(source).map(|origins| origins.0)
+}
+
+fn check(text: &str) -> Result<(), ConfigError> {
+    // The URL standard takes line feeds and tabs out of an address.
+    let url = Url::parse(text).ok().filter(|url| is_plain(url) && !text.contains(char::is_whitespace));
+    match url.as_ref().and_then(origin_of) {
+        Some(origin) if origin == text => Ok(()),
+        Some(origin) => Err(ConfigError::new(format!("{NAME}: {} must be written {origin}.", shown(text)))),
+        None => Err(match with_scheme(text) {
+            Some(origin) => ConfigError::new(format!("{NAME}: {} has no scheme. Write {origin}.", shown(text))),
+            None => ConfigError::bad(
+                NAME,
+                "a list of origins as browsers send them, such as https://www.example.com,https://shop.example.com: each with \
+                 scheme and host, without a path or a slash at its end, commas between them, and none of them `*`",
+            ),
+        }),
+    }
+}
+
+/// Whether a URL may be repeated in an error: user names, passwords and queries are nobody's business.
+fn is_plain(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+}
+
+/// What a browser sends as the `Origin` of a page with this URL.
+fn origin_of(url: &Url) -> Option<String> {
+    let origin = match url.scheme() {
+        "https" | "http" => url.origin().ascii_serialization(),
+        // Pages of these have no origin, or there are no pages of these.
+        "file" | "data" | "blob" | "about" | "javascript" | "ftp" | "ws" | "wss" => return None,
+        // Apps (`capacitor://localhost`, `tauri://localhost`) and extensions (`chrome-extension://<id>`). To the URL standard such
+        // an origin is opaque; the programs that have these schemes send it nevertheless.
+        scheme => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{scheme}://{}{port}", url.host_str()?)
+        }
+    };
+    // To a URL, characters such as `*` and `;` are like others.
+    let (_, host) = origin.split_once("://")?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    (!host.is_empty() && host.bytes().all(fits)).then_some(origin)
+}
+
+/// The origin that was meant with a host alone, such as `localhost:8055`.
+fn with_scheme(text: &str) -> Option<String> {
+    if text == "null" || text.contains("//") || !text.contains(['.', ':']) && text != "localhost" {
+        return None;
+    }
+    let url = Url::parse(&format!("https://{text}")).ok().filter(is_plain)?;
+    let host = url.host_str()?;
+    let local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    if local { origin_of(&Url::parse(&format!("http://{text}")).ok()?) } else { origin_of(&url) }
+}
+
+/// An origin in an error: it is no secret, but it may be anything.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(REPEATED).flat_map(char::escape_debug).collect();
+    if text.chars().count() > REPEATED {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(list: &'static str) -> Result<Origins, ConfigError> {
-        Origins::read(&Source::new(move |_| Some(list.into())))
+    fn read(list: &str) -> Result<Origins, ConfigError> {
+        Origins::read(&source(list))
+    }
+
+    fn source(list: &str) -> Source<'_> {
+        Source::new(move |_| Some(list.into()))
     }
 
     #[test]
     fn an_origin_is_compared_whole() {
-        let origins = read("https://shop.example, http://localhost:3000").expect("good origins");
+        let origins = read("https://shop.example, http://localhost:3000, capacitor://localhost").expect("good origins");
         assert!(origins.allow(Some(b"https://shop.example"), None));
         assert!(origins.allow(Some(b"http://localhost:3000"), Some(b"cross-site")));
+        assert!(origins.allow(Some(b"capacitor://localhost"), Some(b"cross-site")));
         for other in [
             "https://shop.example.evil.test",
             "https://shop.example:8443",
@@ -67,6 +141,10 @@ mod tests {
             "https://shop.exampl",
             "https://SHOP.example",
             "https://shop.example/",
+            "capacitor://localhost.evil.test",
+            "capacitor://localhost:80",
+            "ionic://localhost",
+            "http://localhost",
             "null",
             "",
         ] {
@@ -84,20 +162,110 @@ mod tests {
     }
 
     #[test]
+    fn what_browsers_and_apps_send_is_an_origin() {
+        for origin in [
+            "https://shop.example",
+            "https://shop.example:8443",
+            "https://xn--mnchen-3ya.example",
+            "http://localhost",
+            "http://localhost:5173",
+            "http://127.0.0.1:8055",
+            "http://[::1]:3000",
+            "http://intranet",
+            "https://my_shop.example",
+            "http://shop.example:443",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "app://localhost:8080",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "moz-extension://0f9c8d7e-6b5a-4c3d-2e1f-0a9b8c7d6e5f",
+            "safari-web-extension://0F9C8D7E-6B5A-4C3D-2E1F-0A9B8C7D6E5F",
+        ] {
+            assert_eq!(read(origin).map(|origins| origins.0).ok(), Some(vec![origin.to_owned()]), "{origin}");
+        }
+    }
+
+    #[test]
+    fn another_form_of_an_origin_is_refused_with_the_right_one() {
+        for (given, right) in [
+            ("HTTPS://Shop.Example:443/", "https://shop.example"),
+            ("https://Shop.example", "https://shop.example"),
+            ("https://shop.example/", "https://shop.example"),
+            ("https://shop.example/cart", "https://shop.example"),
+            ("https://shop.example:443", "https://shop.example"),
+            ("https://shop.example:", "https://shop.example"),
+            ("https:/shop.example", "https://shop.example"),
+            ("http://shop.example:80", "http://shop.example"),
+            ("http://shop.example:080", "http://shop.example"),
+            ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+            ("http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
+            ("shop.example", "https://shop.example"),
+            ("shop.example/", "https://shop.example"),
+            ("shop.example:8443", "https://shop.example:8443"),
+            ("Shop.example:443", "https://shop.example"),
+            ("localhost", "http://localhost"),
+            ("localhost:8055", "http://localhost:8055"),
+            ("127.0.0.1:8055", "http://127.0.0.1:8055"),
+            ("capacitor://localhost/", "capacitor://localhost"),
+            ("Capacitor://localhost", "capacitor://localhost"),
+            ("tauri://localhost/index.html", "tauri://localhost"),
+        ] {
+            let list = format!("https://www.example.com,{given}");
+            for line in [read(&list).map(|_| ()), Origins::check_unverified(&source(&list))] {
+                let line = line.expect_err(given).to_string();
+                assert!(line.starts_with(&format!("ALLOWED_ORIGINS: {given} ")), "{line}");
+                assert!(line.ends_with(&format!(" {right}.")), "{line}");
+            }
+            assert!(read(right).is_ok(), "{right}");
+        }
+    }
+
+    #[test]
     fn what_is_no_origin_is_refused() {
         for list in [
-            "*",
             "https://*.example",
-            "shop.example",
-            "https://shop.example/",
-            "https://a.example/b",
+            "https://*",
             "null",
-            "https://A.example",
+            "shop",
+            "file://",
+            "file:///index.html",
             "data:x",
+            "blob:https://shop.example/1",
+            "javascript:alert(1)",
+            "wss://shop.example",
+            "https://",
+            "//shop.example",
+            "capacitor://",
+            "capacitor:localhost-",
+            "https://a.example https://b.example",
+            "https://a.example;https://b.example",
+            "https://a.example\nhttps://b.example",
+            "\"https://a.example\"",
+            "https://user:the-password@a.example",
+            "https://a.example?key=the-password",
+            "user:the-password@a.example",
         ] {
-            let line = read(list).expect_err(list).to_string();
-            assert!(line.contains("ALLOWED_ORIGINS"), "{line}");
+            for line in [read(list).map(|_| ()), Origins::check_unverified(&source(list))] {
+                let line = line.expect_err(list).to_string();
+                assert!(line.starts_with("ALLOWED_ORIGINS has a value") && line.contains("none of them `*`"), "{line}");
+                assert!(!line.contains("the-password") && !line.contains('\n'), "{line}");
+            }
         }
         assert!(read(" , ").expect("an empty list").is_empty());
+    }
+
+    #[test]
+    fn any_origin_is_for_unverified_users_only() {
+        assert!(read("*").is_err());
+        for list in ["*", "https://shop.example, *", ""] {
+            assert!(Origins::check_unverified(&source(list)).is_ok(), "{list}");
+        }
+    }
+
+    #[test]
+    fn no_more_of_a_long_origin_is_repeated_than_is_needed() {
+        let line = read(&format!("https://shop.example/{}", "x".repeat(5_000))).expect_err("refused").to_string();
+        assert!(line.len() < 250 && line.ends_with("must be written https://shop.example."), "{line}");
     }
 }

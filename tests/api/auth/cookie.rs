@@ -10,7 +10,7 @@ async fn world() -> World {
     with_secret()
         .await
         .with("JWT_COOKIE", "session")
-        .with("ALLOWED_ORIGINS", "https://shop.example,https://www.shop.example")
+        .with("ALLOWED_ORIGINS", "https://shop.example,https://www.shop.example,capacitor://localhost")
 }
 
 fn token(issuer: &Issuer, user: &str) -> String {
@@ -21,7 +21,7 @@ fn token(issuer: &Issuer, user: &str) -> String {
 async fn the_sites_pages_need_nothing_but_the_cookie() {
     let (issuer, world) = (Issuer::start().await, world().await);
     let cookie = format!("theme=dark; session={}; sessions=x", token(&issuer, "alice"));
-    for origin in [ORIGIN, "https://www.shop.example"] {
+    for origin in [ORIGIN, "https://www.shop.example", "capacitor://localhost"] {
         let headers = [("cookie", cookie.as_str()), ("origin", origin), ("sec-fetch-site", "cross-site")];
         world.send(GetToken, &request(GetToken, None, &headers)).await.token();
     }
@@ -53,6 +53,8 @@ async fn pages_of_others_get_nothing_for_it() {
         "http://shop.example",
         "https://shop.example:444",
         "https://shop.example/",
+        "capacitor://localhost.evil.test",
+        "ionic://localhost",
         "null",
         "",
         "https://shop.example, https://evil.test",

@@ -90,6 +90,14 @@ async fn what_is_missing_or_bad_is_named() {
             &[("AUTH", "hmac"), ("HMAC_SECRET", SECRET), ("ALLOWED_ORIGINS", "https://a.example/x")],
             &["ALLOWED_ORIGINS"],
         ),
+        (
+            &[("AUTH", "none"), ("ALLOW_UNVERIFIED_USERS", "true"), ("ALLOWED_ORIGINS", "HTTPS://Shop.Example:443/")],
+            &["ALLOWED_ORIGINS: HTTPS://Shop.Example:443/ must be written https://shop.example."],
+        ),
+        (
+            &[("AUTH", "authorizer"), ("ALLOWED_ORIGINS", "localhost:8055")],
+            &["ALLOWED_ORIGINS: localhost:8055 has no scheme. Write http://localhost:8055."],
+        ),
         (&[("AUTH", "hmac")], &["HMAC_SECRET"]),
         (&[("AUTH", "hmac"), ("HMAC_SECRET", SHORT)], &["HMAC_SECRET", "32 bytes"]),
         (&[("AUTH", "hmac"), ("JWT_SECRET", SECRET)], &["HMAC_SECRET"]),
