@@ -26,6 +26,73 @@ TABLE_ACTIONS = {
     "Invalidate": {"dynamodb:Query", "dynamodb:UpdateItem"},
 }
 
+# Parameters, values that they take, and values that they refuse.
+PATTERNS = [
+    (
+        "AllowedOrigins",
+        [
+            "https://www.example.com",
+            "https://www.example.com,http://localhost:5173",
+            "https://a.example:8443,https://b.example:80,http://c.example:443",
+            "https://a.example:4430,http://b.example:8080",
+            "https://xn--mnchen-3ya.example",
+            "http://127.0.0.1:3000,http://[::1]:3000,http://[::80]",
+            "https://my_shop.example",
+            "http://intranet",
+        ],
+        [
+            "",
+            "*",
+            "https://*",
+            "https://*.example.com",
+            "www.example.com",
+            "localhost:8055",
+            "HTTPS://www.example.com",
+            "https://Shop.example",
+            "https://shop.example:443",
+            "http://shop.example:80",
+            "https://shop.example:443,https://www.example.com",
+            "https://www.example.com,http://shop.example:80",
+            "https://shop.example:0443",
+            "https://shop.example:",
+            "https://shop.example/",
+            "https://shop.example/cart",
+            "https://shop.example?a",
+            "https://münchen.example",
+            "https://a.example, https://b.example",
+            "https://a.example https://b.example",
+            "https://a.example;https://b.example",
+            "https://a.examplehttps://b.example/",
+            "https://a.example,",
+            ",https://a.example",
+            "https://a.example,,https://b.example",
+            "https://",
+            "null",
+            "file://",
+            # API Gateway refuses these.
+            "capacitor://localhost",
+            "https://a.example,chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        ],
+    ),
+    (
+        "AllowedHeaders",
+        ["", "x-datadog-trace-id", "X-Datadog-Trace-Id,newrelic,x_a"],
+        ["*", "x-a,*", "x-a,", ",x-a", "x-a, x-b", "x-a x-b", "x-a:1"],
+    ),
+    (
+        "LiveChatOrganizationId",
+        ["", "390e44e6-f1e6-4368-8b6d-2b74614508c2", "390E44E6-F1E6-4368-8B6D-2B74614508C2"],
+        ["12345678", "390e44e6f1e643688b6d2b74614508c2", "{390e44e6-f1e6-4368-8b6d-2b74614508c2}", "390e44e6-f1e6-4368-8b6d-2b74614508g2"],
+    ),
+    ("LiveChatLicenseId", ["", "12345678"], ["390e44e6-f1e6-4368-8b6d-2b74614508c2"]),
+    (
+        "JwtRequiredClaims",
+        ["", "token_use=access", "tid=a,tid=b,https://shop.example/role=a=b"],
+        ["tid", "tid=", "=a", "tid=a,", "tid=a,tid", ",tid=a"],
+    ),
+    ("JwtAlgorithms", ["", "RS256", "RS256,ES256, EdDSA", "Ed25519"], ["none", "ES512", "RS256,", "RS256ES256", "rs256"]),
+]  # fmt: skip
+
 
 @pytest.fixture(params=ACCEPTED.values(), ids=ACCEPTED.keys())
 def stack(request, resolve):
@@ -137,6 +204,34 @@ def test_calls_are_throttled_and_only_the_sites_pages_may_make_them(stack):
     assert throttling == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
     cors = of_type(stack, "ApiGatewayV2::Api")["Api"]["CorsConfiguration"]
     assert cors["AllowOrigins"] == JWT["AllowedOrigins"].split(",") and cors["AllowCredentials"]
+
+
+def test_pages_may_send_what_monitoring_scripts_add_and_what_the_site_names(resolve):
+    def allowed(parameters):
+        return of_type(resolve(parameters), "ApiGatewayV2::Api")["Api"]["CorsConfiguration"]["AllowHeaders"]
+
+    ours = ["authorization", "content-type", "x-user-hash", "x-user-hash-expires", "x-guest-id"]
+    usual = [*ours, "sentry-trace", "baggage", "traceparent", "tracestate"]
+    assert allowed(JWT) == usual
+    assert allowed(EVERYTHING) == [*usual, "x-datadog-trace-id", "newrelic"]
+    # In `cargo local` too.
+    assert re.findall(r'from_static\("([a-z-]+)"\),$', (ROOT / "local/cors.rs").read_text(), re.MULTILINE)[:7] == usual[2:]
+
+
+@pytest.mark.parametrize("parameter, accepted, refused", PATTERNS, ids=[name for name, _, _ in PATTERNS])
+def test_a_value_is_refused_that_could_not_work(parameter, accepted, refused):
+    # CloudFormation matches whole values.
+    pattern = re.compile(source()["Parameters"][parameter]["AllowedPattern"])
+    assert [value for value in accepted if not pattern.fullmatch(value)] == []
+    assert [value for value in refused if pattern.fullmatch(value)] == []
+
+
+def test_the_functions_know_every_setting_of_the_template(resolve):
+    known = set(re.findall(r'^    "([A-Z_]+)",$', (ROOT / "functions/common/config/names.rs").read_text(), re.MULTILINE))
+    assert "LIVECHAT_CLIENT_ID" in known
+    for function in of_type(resolve(EVERYTHING), "Lambda::Function").values():
+        ours = {name for name in function["Environment"]["Variables"] if re.match("LIVECHAT_|JWT_|HMAC_", name)}
+        assert ours and ours <= known
 
 
 def test_logs_go_to_two_groups_that_forget(stack):
