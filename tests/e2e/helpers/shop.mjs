@@ -33,9 +33,9 @@ const FILES = {
  * `cargo local` with these options, browsers, and a shop at `world.shop.origin`, whose pages may call it.
  *
  * `pages`: more of them by path, each `{ text, type, policy }`, the type `html` or `javascript`; `policy` is what the page's
- * Content-Security-Policy has beside the usual, by directive.
+ * Content-Security-Policy has beside the usual, by directive. `settings`: more of the functions' own.
  */
-export async function startShop(options = [], { pages = {} } = {}) {
+export async function startShop(options = [], { pages = {}, settings = {} } = {}) {
   const server = createServer((request, response) => serve(pages, request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -43,7 +43,7 @@ export async function startShop(options = [], { pages = {} } = {}) {
   const origin = `http://localhost:${server.address().port}`;
   let world;
   try {
-    world = await startWorld(options, { ALLOWED_ORIGINS: origin }, [origin]);
+    world = await startWorld(options, { ALLOWED_ORIGINS: origin, ...settings }, [origin]);
   } catch (error) {
     server.close();
     throw error;
