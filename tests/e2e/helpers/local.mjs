@@ -9,8 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { within } from './within.mjs';
 
 /** What decides who callers are, and whose customers they become. */
-const SETTING =
-  /^(LIVECHAT_|JWT_|HMAC_|AUTHORIZER_)|^(AUTH|GUESTS|ADOPT_GUESTS|ALLOWED_ORIGINS|ALLOWED_HEADERS|USER_ID_NORMALIZATION)$/;
+const SETTING = /^(LIVECHAT_|JWT_|HMAC_|AUTHORIZER_|ALLOWED_)|^(AUTH|GUESTS|ADOPT_GUESTS|USER_ID_NORMALIZATION)$/;
 
 /** `options`: more of `cargo local`'s own. `settings`: environment variables that the functions read. */
 export async function startLocal(options = [], settings = {}) {
