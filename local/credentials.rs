@@ -77,8 +77,9 @@ impl Credentials {
         }
         install_crypto();
         let secret = kept_secret(file)?;
-        // What development tokens are signed with, whatever the settings take otherwise.
-        let settings = settings.with(name, secret.clone()).with("JWT_ALGORITHMS", "HS256");
+        // What development tokens are signed with, whatever the settings accept otherwise.
+        let settings =
+            settings.with(name, secret.clone()).with("JWT_ALGORITHMS", "HS256").with("JWT_SECRET_ENCODING", "text");
         Ok((settings, Some(Self { secret, form })))
     }
 
@@ -117,12 +118,24 @@ impl Form {
     /// Tokens that the settings will take. Which claim is the user is in the setting `claim_setting`.
     fn token(settings: &Settings, claim_setting: &str) -> Self {
         let set = |name| settings.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let first = |name, separators: &[char]| {
+            set(name)
+                .and_then(|list| list.split(separators).map(str::trim).find(|part| !part.is_empty()).map(str::to_owned))
+        };
+        // A claim of exactly the name in a setting counts, also where the name is a path.
         let mut claims = Map::new();
-        if let Some(issuer) = set("JWT_ISSUER") {
+        for required in set("JWT_REQUIRED_CLAIMS").unwrap_or_default().split(',') {
+            if let Some((name, value)) = required.split_once('=') {
+                claims.entry(name.trim()).or_insert_with(|| value.trim().into());
+            }
+        }
+        if let Some(issuer) = first("JWT_ISSUER", &[',', '|']) {
+            let tenant = claims.get("tid").and_then(Value::as_str).unwrap_or_default();
+            let issuer = issuer.replace("{tid}", tenant).replace("{tenantid}", tenant);
             claims.insert("iss".into(), issuer.into());
         }
-        if let Some(first) = set("JWT_AUDIENCE").as_deref().and_then(|list| list.split(',').next()) {
-            claims.insert("aud".into(), first.trim().into());
+        if let Some(audience) = first("JWT_AUDIENCE", &[',']) {
+            claims.insert(set("JWT_AUDIENCE_CLAIM").unwrap_or_else(|| "aud".into()), audience.into());
         }
         Self::Token { claims, user_claim: set(claim_setting).unwrap_or_else(|| "sub".into()) }
     }
@@ -269,7 +282,16 @@ mod tests {
     #[tokio::test]
     async fn the_functions_take_what_is_issued() {
         let strict = [("JWT_ISSUER", "me"), ("JWT_AUDIENCE", "chat, shop"), ("JWT_USER_CLAIM", "uid")];
-        for (auth, more) in [("jwt", &[] as &[_]), ("jwt", &strict), ("hmac", &[])] {
+        let several = [
+            ("JWT_ISSUER", "https://a.example/{tid}/|https://b.example/{tid}, https://c.example"),
+            ("JWT_AUDIENCE", "chat"),
+            ("JWT_AUDIENCE_CLAIM", "client_id"),
+            ("JWT_REQUIRED_CLAIMS", "tid=one, tid=two, data.level=7, scope=chat"),
+            ("JWT_USER_CLAIM", "data.user.id"),
+            ("JWT_SECRET_ENCODING", "base64"),
+            ("USER_ID_NORMALIZATION", "nfc-lowercase"),
+        ];
+        for (auth, more) in [("jwt", &[] as &[_]), ("jwt", &strict), ("jwt", &several), ("hmac", &[])] {
             let (settings, credentials) = Credentials::develop(settings(auth, more), None).expect("a secret");
             let credentials = credentials.expect("a development secret");
             let auth = Auth::read(&Source::new(|name| settings.get(name))).await.expect("good settings");
