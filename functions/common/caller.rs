@@ -121,10 +121,10 @@ impl Auth {
             Guests::No => None,
             Guests::Yes { .. } => guest(request.headers())?,
         };
-        match (self.verified(request, in_path.as_ref(), deadline).await?, guest) {
+        let named = in_path.as_ref().map(|user| self.normalization.of(user)).transpose()?;
+        match (self.verified(request, in_path.as_ref(), named.as_ref(), deadline).await?, guest) {
             (Some(user), guest) => {
                 // The path has no issuer: it is the user's own word for who they are.
-                let named = in_path.map(|named| self.normalization.user_id(named.as_str())).transpose()?;
                 if named.is_some_and(|named| named.as_str() != user.as_str()) {
                     return Err(Error::UserMismatch);
                 }
@@ -138,22 +138,20 @@ impl Auth {
         }
     }
 
-    /// The verified user; `None` if the request has no credentials at all.
+    /// The verified user; `None` if the request has no credentials at all. `named` is the user of the path in the site's spelling.
     async fn verified(
         &self,
         request: &Request,
         in_path: Option<&UserId>,
+        named: Option<&UserId>,
         deadline: Deadline,
     ) -> Result<Option<UserId>, Error> {
         match &self.mode {
-            Mode::None => in_path.map(|user| self.normalization.user_id(user.as_str())).transpose(),
+            Mode::None => Ok(named.cloned()),
             Mode::Jwt(jwt) => jwt.user(request.headers(), deadline).await,
             Mode::Authorizer(authorizer) => authorizer.user(request),
             // The hash is of the id as it was sent.
-            Mode::Hmac(hash) => {
-                let user = hash.user(request.headers(), in_path)?;
-                user.map(|user| self.normalization.user_id(user.as_str())).transpose()
-            }
+            Mode::Hmac(hash) => Ok(hash.user(request.headers(), in_path)?.and(named.cloned())),
         }
     }
 

@@ -125,7 +125,8 @@ fn fit_for_a_header(text: &str) -> String {
 /// Puts the list of cookies into the header, with those that are there already and not in the list.
 fn keep_cookies(headers: &mut HeaderMap, list: &[String]) {
     let each = |text: &str| {
-        let cookies = text.split(';').map(str::trim).filter(|cookie| !cookie.is_empty());
+        let cookies =
+            text.split(';').map(|cookie| cookie.trim_matches([' ', '\t'])).filter(|cookie| !cookie.is_empty());
         cookies.map(str::to_owned).collect::<Vec<_>>()
     };
     let list: Vec<_> = list.iter().flat_map(|text| each(&fit_for_a_header(text))).collect();

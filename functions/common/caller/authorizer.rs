@@ -65,7 +65,7 @@ impl Authorizer {
             return Verified::Nobody;
         };
         if let Some(jwt) = jwt {
-            let id = jwt.claims.get(self.claim.as_str()).filter(|id| !id.is_empty());
+            let id = self.claim.find_flat(|name| jwt.claims.get(name)).filter(|id| !id.is_empty());
             return Verified::Somebody(id.map(|id| id.as_str().into()).ok_or(MISSING));
         }
         if let Some(iam) = iam {

@@ -61,7 +61,10 @@ impl ClaimName {
     pub(super) fn new(name: &str) -> Self {
         let pointer = match name.strip_prefix('/') {
             Some(pointer) => Some(pointer.to_owned()),
-            None if name.contains('.') => Some(name.replace('~', "~0").replace('/', "~1").replace('.', "/")),
+            // `https://shop.example/uid` is a name.
+            None if name.contains('.') && !name.contains("://") => {
+                Some(name.replace('~', "~0").replace('/', "~1").replace('.', "/"))
+            }
             None => None,
         };
         let path = pointer.map(|pointer| {
@@ -73,6 +76,17 @@ impl ClaimName {
 
     pub(super) fn as_str(&self) -> &str {
         &self.name
+    }
+
+    /// Whether this is the claim of that name, or inside of it.
+    pub(super) fn is_within(&self, name: &str) -> bool {
+        self.name == name || self.path.as_ref().is_some_and(|(first, _)| first == name)
+    }
+
+    /// The value of this claim, where all claims are strings and none has another one inside.
+    pub(super) fn find_flat<'a>(&self, get: impl Fn(&str) -> Option<&'a String>) -> Option<&'a String> {
+        let step = self.path.as_ref().filter(|(_, rest)| rest.is_empty());
+        get(&self.name).or_else(|| get(&step?.0))
     }
 
     /// The claim's value, where `get` has the claims by their names.
@@ -163,6 +177,7 @@ mod tests {
             ("/", json!({"sub": "alice"})),
             ("/sub/", json!({"sub": "alice"})),
             (".", json!({"sub": "alice"})),
+            ("https://shop.example/uid", json!({"https://shop": {"example/uid": "alice"}})),
         ] {
             assert!(user_id(name, claims.clone()).is_err(), "{name}: {claims}");
         }

@@ -27,9 +27,10 @@ use crate::{
     time::{Deadline, now_ms},
 };
 use compact::Compact;
-use issuers::Issuers;
+use issuers::{Issuers, of_tenant};
 use lambda_http::http::HeaderMap;
 use requirements::Requirements;
+use serde_json::Value;
 use session_cookie::SessionCookie;
 use std::borrow::Cow;
 
@@ -111,16 +112,16 @@ impl Jwt {
 
     async fn verify(&self, token: &str, deadline: Deadline) -> Result<UserId, Error> {
         let token = Compact::parse(token).map_err(|cause| self.refused(cause))?;
-        let candidates = self.keys.candidates(&token, deadline).await?;
-        if !candidates.iter().any(|key| token.is_signed_with(&key.decoding)) {
-            return Err(self.refused(self.keys.why_none(&candidates)));
-        }
+        let key = self.keys.signer(&token, deadline).await?.map_err(|cause| self.refused(cause))?;
         let claims = token.claims().map_err(|cause| self.refused(cause))?;
-        self.user_of(&claims)
+        self.user_of(&claims, &key)
     }
 
-    fn user_of(&self, claims: &Claims) -> Result<UserId, Error> {
+    fn user_of(&self, claims: &Claims, key: &Key) -> Result<UserId, Error> {
         self.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
+        if key.issuer.as_ref().is_some_and(|issuer| !is_for(issuer, claims)) {
+            return Err(self.refused("the key that signed the token is for another issuer's tokens"));
+        }
         let users = match &self.issuers {
             Some(issuers) => issuers.accept(claims).map_err(|cause| self.refused(cause))?,
             None => None,
@@ -150,28 +151,53 @@ impl Keys {
         }
     }
 
-    /// The keys that a token with this header can be signed with.
-    async fn candidates(&self, token: &Compact<'_>, deadline: Deadline) -> Result<Vec<Key>, Error> {
+    /// The key that signed the token.
+    ///
+    /// # Errors
+    /// [`Error::KeysUnavailable`]; within, why there is none, for the log.
+    async fn signer(&self, token: &Compact<'_>, deadline: Deadline) -> Result<Result<Key, &'static str>, Error> {
+        let (kid, algorithm) = (token.kid.as_deref(), token.algorithm);
+        let among = |keys: &[Key]| keys.iter().find(|key| token.is_signed_with(&key.decoding)).cloned();
         match self {
             Self::Fixed(keys) => {
-                Ok(keys.iter().filter(|key| key.algorithms.contains(&token.algorithm)).cloned().collect())
+                let candidates: Vec<_> =
+                    keys.iter().filter(|key| key.algorithms.contains(&algorithm)).cloned().collect();
+                Ok(among(&candidates).ok_or(match candidates.first() {
+                    None => "the token's algorithm is not one that the key is used with (see JWT_ALGORITHMS)",
+                    Some(key) if key.is_secret() => {
+                        "the signature is wrong: another secret, or one that is written in another way (see JWT_SECRET_ENCODING)"
+                    }
+                    Some(_) => WRONG,
+                }))
             }
             Self::Set(set) => {
-                let candidates = deadline.bound(set.candidates(token.kid.as_deref(), token.algorithm)).await;
-                candidates.unwrap_or_else(|_| Err(Error::KeysUnavailable("no time was left to fetch them".into())))
+                let no_time = |_| Error::KeysUnavailable("no time was left to fetch them".into());
+                let candidates = deadline.bound(set.candidates(kid, algorithm)).await.map_err(no_time)??;
+                let mut key = among(&candidates);
+                if key.is_none() {
+                    key = among(&deadline.bound(set.newer_candidates(kid, algorithm)).await.map_err(no_time)?);
+                }
+                let nothing_fits = "the key set has no key of that kid for that algorithm (see JWT_ALGORITHMS)";
+                Ok(key.ok_or(if candidates.is_empty() { nothing_fits } else { WRONG }))
             }
         }
     }
+}
 
-    /// Why a token that none of these keys signed is refused.
-    fn why_none(&self, candidates: &[Key]) -> &'static str {
-        match (self, candidates) {
-            (Self::Set(_), []) => "the key set has no key of that kid for that algorithm (see JWT_ALGORITHMS)",
-            (Self::Fixed(_), []) => "the token's algorithm is not one that the key is used with (see JWT_ALGORITHMS)",
-            (Self::Fixed(keys), _) if keys.iter().any(Key::is_secret) => {
-                "the signature is wrong: another secret, or one that is written in another way (see JWT_SECRET_ENCODING)"
-            }
-            _ => "the signature is wrong",
+const WRONG: &str = "the signature is wrong";
+
+/// Whether a key that its set says is for this issuer's tokens may sign these claims (*Access tokens in the Microsoft identity platform*,
+/// on tokens of several tenants): the issuer is the token's, or names the same tenant, as the first and second versions of Entra's tokens
+/// name it differently.
+fn is_for(issuer: &str, claims: &Claims) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let Some(iss) = text("iss") else { return false };
+    match text("tid").filter(|tenant| !tenant.is_empty()) {
+        None => issuer == iss,
+        Some(tenant) => {
+            let issuer = of_tenant(issuer, tenant);
+            let names_tenant = |issuer: &str| issuer.split('/').any(|part| part == tenant);
+            issuer == iss || (names_tenant(&issuer) && names_tenant(iss))
         }
     }
 }

@@ -22,6 +22,9 @@ pub(super) use public_key::of_public_key;
 pub(super) struct Key {
     /// Its name in a set of keys.
     kid: Option<String>,
+    /// Whose tokens it may sign, if its set says so. Where several tenants share one set, as at Microsoft Entra, some keys are for one
+    /// tenant only. May have a place for the token's tenant.
+    pub(super) issuer: Option<String>,
     /// What it may be used with; all of one family.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
@@ -86,7 +89,7 @@ impl Algorithms {
                 "a list with at least one algorithm for the kind of key that is set",
             ));
         }
-        Ok(Key { kid: None, algorithms, decoding })
+        Ok(Key { kid: None, issuer: None, algorithms, decoding })
     }
 
     /// # Errors

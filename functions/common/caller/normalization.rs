@@ -30,6 +30,14 @@ impl Normalization {
         }
     }
 
+    /// This user, in the spelling that counts.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] if the id is too long then.
+    pub(super) fn of(self, user: &UserId) -> Result<UserId, Error> {
+        if self == Self::None { Ok(user.clone()) } else { self.user_id(user.as_str()) }
+    }
+
     /// The user with this id.
     ///
     /// # Errors

@@ -56,7 +56,8 @@ const REPORTED: usize = 5;
 /// [`ConfigError`] for names that differ from a setting's by a slip of the pen, with the names that were meant.
 pub fn check(source: &Source) -> Result<(), ConfigError> {
     let mut names = source.names();
-    names.retain(|name| !is_setting(name) && (meant(name).is_some() || has_prefix(name)) && source.raw(name).is_some());
+    names.retain(|name| may_be_ours(name) && !is_setting(name) && (meant(name).is_some() || has_prefix(name)));
+    names.retain(|name| source.raw(name).is_some());
     names.sort_unstable();
     let (misspelt, unknown): (Vec<_>, Vec<_>) = names.iter().partition(|name| meant(name).is_some());
     if !unknown.is_empty() {
@@ -81,6 +82,13 @@ fn is_setting(name: &str) -> bool {
     NAMES.contains(&name) || DISTINCTIVE.contains(&name)
 }
 
+/// Most variables of a process have nothing to do with us, and each start of a function pays for comparing them: nobody's slip is in the
+/// first letter.
+fn may_be_ours(name: &str) -> bool {
+    let first = |name: &str| name.as_bytes().first().map(u8::to_ascii_uppercase);
+    PREFIXES.iter().chain(&DISTINCTIVE).any(|ours| first(name) == first(ours))
+}
+
 fn has_prefix(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| after(name, prefix).is_some())
 }
@@ -91,18 +99,17 @@ fn meant(name: &str) -> Option<&'static str> {
     resembling.min_by_key(|setting| osa_distance(&name.to_ascii_uppercase(), setting))
 }
 
-/// Whether a name differs from a setting's only by a slip of the pen. Most variables of a process have nothing to do with us: what is
-/// cheap is compared first.
+/// Whether a name differs from a setting's only by a slip of the pen.
 fn resembles(name: &str, setting: &str) -> bool {
+    let (Some(first), Some(of_setting)) = (name.as_bytes().first(), setting.as_bytes().first()) else { return false };
+    if !first.eq_ignore_ascii_case(of_setting) {
+        return false;
+    }
     if characters(name).eq(characters(setting)) {
         return true;
     }
     match PREFIXES.iter().find_map(|prefix| setting.strip_prefix(prefix).map(|rest| (*prefix, rest))) {
-        None => {
-            name.len().abs_diff(setting.len()) <= 2
-                && name.as_bytes().first() == setting.as_bytes().first()
-                && osa_distance(name, setting) <= 2
-        }
+        None => name.len().abs_diff(setting.len()) <= 2 && osa_distance(name, setting) <= 2,
         Some((prefix, setting)) => match after(name, prefix) {
             Some(name) => rest_resembles(&name.to_ascii_uppercase(), setting),
             None => name.strip_suffix(setting).is_some_and(|start| prefix_resembles(start, prefix)),

@@ -159,6 +159,28 @@ async fn another_schemes_credentials_are_not_ours() {
     }
 }
 
+#[tokio::test]
+async fn a_name_is_compared_as_browsers_do() {
+    let (issuer, world) = (Issuer::start().await, world().await.with("JWT_COOKIE", "__Host-session"));
+    let good = token(&issuer, "alice");
+    let named = |name: &str| with_list(&json!([format!("{name}={good}")]));
+    world.send(GetToken, &named("__Host-session")).await.token();
+    // To a browser these are names that another host of the domain may set.
+    for blank in ["\u{2000}", "\u{a0}", "\u{3000}", "\u{85}", "\u{feff}", "\u{b}", "\u{c}"] {
+        for name in [format!("{blank}__Host-session"), format!("__Host-session{blank}")] {
+            refuse(&world, GetToken, &named(&name), &name.escape_debug().to_string()).await;
+            let header = with_header(None, "Cookie", &format!("{name}={good}"));
+            refuse(&world, GetToken, &header, &name.escape_debug().to_string()).await;
+        }
+    }
+    for name in ["__host-session", "__Host-Session", "__Host-session ", "Host-session"] {
+        refuse(&world, GetToken, &named(name), name).await;
+    }
+    // In parts, as libraries send whole sessions.
+    let world = world.with("GUESTS", "true");
+    refuse_because(&world, &named("__Host-session.0"), "in parts").await;
+}
+
 /// A guest's request with a list of cookies, as HTTP APIs (payload 2.0) and function URLs have it.
 fn with_list(cookies: &Value) -> Value {
     let mut event = request(GetToken, None, &[("origin", ORIGIN), ("x-guest-id", GUEST)]);
@@ -263,9 +285,15 @@ async fn a_damaged_credential_makes_nobody_a_guest() {
 #[tokio::test]
 async fn who_sends_no_credential_is_a_guest_whatever_else_they_send() {
     let world = world().await.with("GUESTS", "true");
-    for cookies in
-        [json!([]), json!([""]), json!(["", " ; "]), Value::Null, json!(["a=\u{7f}", "=", "b"]), json!(["session="])]
-    {
+    for cookies in [
+        json!([]),
+        json!([""]),
+        json!(["", " ; "]),
+        Value::Null,
+        json!(["a=\u{7f}", "=", "b"]),
+        json!(["session="]),
+        json!(["session=\"\""]),
+    ] {
         world.send(GetToken, &with_list(&cookies)).await.token();
     }
     assert_eq!(world.sandbox.customers(), 1);

@@ -1,6 +1,6 @@
 //! The identity provider's key set: rotated, unavailable, malformed, and as providers really write it.
 
-use super::{bearer, issuer::*, jwt::with_key_set, refuse};
+use super::{bearer, issuer::*, jwt::with_key_set, refuse, refuse_because};
 use crate::world::*;
 use axum::{
     Router,
@@ -317,5 +317,92 @@ async fn the_settings_can_allow_more_algorithms_than_the_usual() {
     }
     for with in [Rs256, Es256, EdDsa] {
         refuse(&world, GetToken, &of(&issuer.token(with, "alice")), "not on the list").await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_one_tenants_tokens_signs_no_others() {
+    let issuer = Issuer::start().await;
+    let name = |tenant: &str| format!("https://login.example/{tenant}/v2.0");
+    let token = |with: With, iss: String, tid: &str| {
+        let mut claims = claims("alice");
+        (claims["iss"], claims["tid"]) = (json!(iss), json!(tid));
+        of(&issuer.sign(with, &header(with), &claims))
+    };
+    // As Microsoft Entra's set for all tenants: most keys for any of them, some for one.
+    let (mut any, mut one) = (issuer.rsa_jwk(), issuer.ec_jwk());
+    (any["issuer"], one["issuer"]) = (json!(name("{tenantid}")), json!(name("one")));
+    issuer.serve(Mood::Keys(json!({"keys": [any, one]})));
+    let v1 = "https://sts.example/{tid}/";
+    let world = with_key_set(&issuer).await.with("JWT_ISSUER", &format!("{}|{v1}", name("{tid}")));
+    let world = world.with("JWT_REQUIRED_CLAIMS", "tid=one,tid=two");
+    for (with, iss, tid) in [
+        (Rs256, name("one"), "one"),
+        (Rs256, name("two"), "two"),
+        (Rs256, v1.replace("{tid}", "two"), "two"),
+        (Es256, name("one"), "one"),
+        (Es256, v1.replace("{tid}", "one"), "one"),
+    ] {
+        world.send(GetToken, &token(with, iss, tid)).await.token();
+    }
+    for (iss, tid) in [(name("two"), "two"), (v1.replace("{tid}", "two"), "two")] {
+        refuse_because(&world, &token(Es256, iss, tid), "another issuer's tokens").await;
+    }
+    // Without tenants, it is the issuer or it is not.
+    for (its_own, gets_in) in [(NAME, true), ("https://other.example/", false)] {
+        let mut key = issuer.ec_jwk();
+        key["issuer"] = json!(its_own);
+        issuer.serve(Mood::Keys(json!({ "keys": [key] })));
+        let answer = with_key_set(&issuer).await.send(GetToken, &of(&issuer.token(Es256, "alice"))).await;
+        assert_eq!(answer.status() == 200, gets_in, "{its_own}");
+    }
+}
+
+#[tokio::test]
+async fn a_set_that_publishes_its_private_keys_is_not_used() {
+    let issuer = Issuer::start().await;
+    let mut key = issuer.ec_jwk();
+    key["d"] = json!("AQAB");
+    issuer.serve(Mood::Keys(json!({ "keys": [key, issuer.rsa_jwk()] })));
+    let world = with_key_set(&issuer).await;
+    world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await.token();
+    refuse(&world, GetToken, &of(&issuer.token(Es256, "alice")), "everybody can sign with it").await;
+    assert!(world.said().contains("it is a private key"));
+}
+
+/// It waits for the minute between two fetches.
+#[tokio::test]
+async fn a_replaced_key_is_found_whatever_its_name() {
+    let (old, new) = (Issuer::start().await, Issuer::start().await);
+    let nameless = |mut key: Value| {
+        key.as_object_mut().expect("an object").remove("kid");
+        key
+    };
+    let mut renamed = new.ec_jwk();
+    renamed["kid"] = json!("ec-2");
+    let unnamed = json!({"alg": "ES256"});
+    let cases = [
+        // Another name, in a set that has a key without one; no name at all; the same name.
+        (json!([old.ec_jwk(), nameless(old.ec_jwk())]), json!([renamed]), json!({"alg": "ES256", "kid": "ec-2"})),
+        (json!([nameless(old.ec_jwk())]), json!([nameless(new.ec_jwk())]), unnamed),
+        (json!([old.ec_jwk()]), json!([new.ec_jwk()]), json!({"alg": "ES256", "kid": "ec-1"})),
+    ];
+    let mut worlds = Vec::new();
+    for (before, after, header) in cases {
+        let issuer = Issuer::start().await;
+        issuer.serve(Mood::Keys(json!({ "keys": before })));
+        let world = with_key_set(&issuer).await;
+        world.send(GetToken, &of(&old.token(Es256, "alice"))).await.token();
+        issuer.serve(Mood::Keys(json!({ "keys": after })));
+        worlds.push((issuer, world, header));
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(61)).await;
+    for (issuer, world, header) in worlds {
+        let event = of(&new.sign(Es256, &header, &claims("alice")));
+        world.send(GetToken, &event).await.token();
+        assert_eq!(issuer.fetched(), 2, "{header}");
+        // Nobody's signature costs another fetch now.
+        refuse(&world, GetToken, &of(&issuer.sign(Es256, &header, &claims("alice"))), "a stranger's").await;
+        assert_eq!(issuer.fetched(), 2, "{header}");
     }
 }

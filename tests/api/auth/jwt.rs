@@ -74,7 +74,8 @@ async fn without_a_token_nobody_is_anybody() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let good = issuer.token(Es256, "alice");
-    let twice = format!("{}, {}", bearer(&good), bearer(&good));
+    let other = issuer.token(Rs256, "alice");
+    let twice = format!("{}, {}", bearer(&good), bearer(&other));
     for headers in [
         vec![],
         vec![("authorization", "")],
@@ -98,7 +99,7 @@ async fn without_a_token_nobody_is_anybody() {
     event["path"] = json!("/getToken");
     event["pathParameters"] = Value::Null;
     event["headers"]["Authorization"] = json!(bearer(&good));
-    event["multiValueHeaders"]["Authorization"] = json!([bearer(&good), bearer(&good)]);
+    event["multiValueHeaders"]["Authorization"] = json!([bearer(&good), bearer(&other)]);
     refuse(&world, GetToken, &event, "two headers").await;
     event["multiValueHeaders"]["Authorization"] = json!([bearer(&good)]);
     world.send(GetToken, &event).await.token();
@@ -613,4 +614,26 @@ async fn spellings_of_an_id_are_one_user_only_if_the_site_says_so() {
     let alice = world.send(GetToken, &by_hash("Alice", "Alice")).await.entity();
     assert_eq!(world.send(GetToken, &by_hash("alice", "alice")).await.entity(), alice);
     refuse(&world, GetToken, &by_hash("Alice", "alice"), "the hash is of another spelling").await;
+}
+
+#[tokio::test]
+async fn the_first_issuer_and_tenant_can_go_without_anybody_becoming_them() {
+    let issuer = Issuer::start().await;
+    let token = |tenant: &str| {
+        let mut claims = claims("4711");
+        (claims["iss"], claims["tid"]) = (json!(format!("https://login.example/{tenant}/v2.0")), json!(tenant));
+        of(&issuer.sign(Rs256, &header(Rs256), &claims))
+    };
+    let world = with_key_set(&issuer).await.with("JWT_ISSUER", "https://login.example/{tid}/v2.0");
+    let world = world.with("JWT_REQUIRED_CLAIMS", "tid=one,tid=two");
+    let (one, two) =
+        (world.send(GetToken, &token("one")).await.entity(), world.send(GetToken, &token("two")).await.entity());
+    assert_ne!(one, two);
+    // `none` keeps the first place, as docs/authentication.md says.
+    let world = world.with("JWT_REQUIRED_CLAIMS", "tid=none,tid=two");
+    assert_eq!(world.send(GetToken, &token("two")).await.entity(), two);
+    refuse(&world, GetToken, &token("one"), "it is not listed any more").await;
+    let world = world.with("JWT_REQUIRED_CLAIMS", "").with("JWT_ISSUER", "none,https://login.example/two/v2.0");
+    assert_eq!(world.send(GetToken, &token("two")).await.entity(), two);
+    refuse(&world, GetToken, &token("one"), "it is not listed any more").await;
 }

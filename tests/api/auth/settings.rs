@@ -180,6 +180,7 @@ async fn a_key_is_the_same_after_its_trip_through_a_console() {
         for key in [
             pem.replace('\n', "\\n"),
             pem.replace('\n', "\\r\\n"),
+            pem.replace('\n', "\\\\n"),
             pem.replace('\n', "\r\n"),
             pem.replace('\n', " "),
             pem.replace('\n', ""),

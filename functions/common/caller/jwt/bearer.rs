@@ -3,7 +3,7 @@
 use lambda_http::http::{HeaderMap, header::AUTHORIZATION};
 
 /// The token; `None` if there is none. Another scheme's credentials are not for us: browsers add `Basic` to every call on a host that
-/// is behind a password.
+/// is behind a password. But a token must not pass for them.
 ///
 /// # Errors
 /// What is wrong, for the log.
@@ -11,17 +11,22 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     let mut tokens = Vec::new();
     for value in headers.get_all(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| "Authorization has characters that a token cannot have")?;
-        if !has_scheme(value) {
-            return Err("Authorization has no scheme: it must be `Bearer <token>`");
-        }
-        // A gateway makes one header of two, with a comma between.
-        for part in value.split(',').map(str::trim) {
-            let (scheme, token) = part.split_once(' ').unwrap_or((part, ""));
-            if scheme.eq_ignore_ascii_case("bearer") {
-                tokens.push(token.trim());
+        // A gateway makes one header of two, with a comma between; other schemes have commas of their own.
+        for (nth, part) in value.split(',').map(|part| part.trim_matches(BLANKS)).enumerate() {
+            let words = part.split_once(BLANKS).map(|(scheme, rest)| (scheme, rest.trim_matches(BLANKS)));
+            match words {
+                Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => tokens.push(token),
+                None if part.eq_ignore_ascii_case(SCHEME) => tokens.push(""),
+                _ if looks_like_a_token(part) => {
+                    return Err("Authorization has a token in another form than `Bearer <token>`");
+                }
+                Some((scheme, _)) if is_scheme(scheme) => {}
+                None if part.is_empty() || (nth > 0 && part.contains('=')) => {}
+                _ => return Err("Authorization has no scheme: it must be `Bearer <token>`"),
             }
         }
     }
+    tokens.dedup();
     match tokens.as_slice() {
         [] => Ok(None),
         [token] => Ok(Some(token)),
@@ -29,13 +34,19 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     }
 }
 
-/// A token alone must not pass for another scheme. (RFC 9110, section 11.1, allows more characters than any scheme has.)
-fn has_scheme(value: &str) -> bool {
-    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    match value.split_once(' ') {
-        Some((scheme, _)) => !scheme.is_empty() && scheme.bytes().all(is_fit),
-        None => value.eq_ignore_ascii_case("bearer"),
-    }
+const SCHEME: &str = "bearer";
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// RFC 9110, section 11.1, allows more characters than any scheme or parameter has.
+fn is_scheme(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') || text.contains('=')
+}
+
+/// `JWT <token>`, `Token <token>`, `DPoP <token>`, `Bearer: <token>`: meant for somebody who verifies tokens.
+fn looks_like_a_token(part: &str) -> bool {
+    let is_token = |word: &str| word.contains("eyJ") && word.matches('.').count() >= 2;
+    let small = part.to_ascii_lowercase();
+    small.contains(SCHEME) || small.starts_with("bear") || part.split(BLANKS).any(is_token)
 }
 
 #[cfg(test)]
@@ -56,7 +67,6 @@ mod tests {
             "Basic YWxpY2U6eA==",
             "Digest username=\"a\", realm=\"b\"",
             "Negotiate YII=",
-            "DPoP a.b.c",
             "AWS4-HMAC-SHA256 Credential=x, Signature=y",
             "Token x",
         ] {
@@ -64,22 +74,47 @@ mod tests {
             assert_eq!(read(&[value, "Bearer a.b.c"]), Ok(Some("a.b.c".into())), "{value}");
             assert_eq!(read(&[&format!("{value}, bearer a.b.c")]), Ok(Some("a.b.c".into())), "{value}");
         }
-        assert_eq!(read(&[]), Ok(None));
+        for nothing in [&[] as &[_], &[""], &[" "]] {
+            assert_eq!(read(nothing), Ok(None), "{nothing:?}");
+        }
     }
 
     #[test]
     fn a_bad_credential_is_not_the_absence_of_one() {
         assert_eq!(read(&["Bearer"]), Ok(Some(String::new())));
         assert_eq!(read(&["BEARER  "]), Ok(Some(String::new())));
-        for values in [
-            &["a.b.c"] as &[_],
-            &[""],
-            &["0123456789abcdef"],
-            &["Bearer:a.b.c x"],
-            &["Bearer a", "Bearer b"],
-            &["Bearer a, Bearer a"],
+        for value in [
+            "a.b.c",
+            "0123456789abcdef",
+            "Bearer:a.b.c x",
+            "Bearer a, Bearer b",
+            "Basic x, eyJh.eyJz.c",
+            "Basic x, 0123456789abcdef",
+            "Basic eA==, Bearer:eyJh.eyJz.c",
+            "Basic eA==, \"Bearer eyJh.eyJz.c\"",
+            "Authorization Bearer eyJh.eyJz.c",
+            "Bear er eyJh.eyJz.c",
+            "Bearer-Token x",
+            "JWT eyJh.eyJz.c",
+            "Token eyJh.eyJz.c",
+            "DPoP eyJh.eyJz.c",
+            "x\teyJh.eyJz.c",
         ] {
-            assert!(read(values).is_err(), "{values:?}");
+            assert!(read(&[value]).is_err(), "{value}");
+        }
+        assert!(read(&["Bearer a", "Bearer b"]).is_err());
+    }
+
+    #[test]
+    fn the_same_token_may_come_twice_and_after_a_tab() {
+        for values in [
+            &["Bearer a, Bearer a"] as &[_],
+            &["Bearer a", "bearer a"],
+            &["Bearer\ta"],
+            &["Basic eA==, Bearer\ta"],
+            &[" Bearer a "],
+        ] {
+            assert_eq!(read(values), Ok(Some("a".into())), "{values:?}");
         }
     }
 }

@@ -111,12 +111,12 @@ fn tenants(entry: &str, required: &Requirements) -> Result<Vec<Option<String>>, 
 /// The issuers of an entry, whose users are the same people.
 fn names<'a>(entry: &'a str, tenant: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
     let parts = entry.split('|').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(move |name| {
-        PLACEHOLDERS.iter().fold(name.to_owned(), |name, placeholder| match tenant {
-            Some(tenant) => name.replace(placeholder, tenant),
-            None => name,
-        })
-    })
+    parts.map(move |name| tenant.map_or_else(|| name.to_owned(), |tenant| of_tenant(name, tenant)))
+}
+
+/// This tenant's issuer.
+pub(super) fn of_tenant(issuer: &str, tenant: &str) -> String {
+    PLACEHOLDERS.iter().fold(issuer.to_owned(), |issuer, placeholder| issuer.replace(placeholder, tenant))
 }
 
 #[cfg(test)]

@@ -14,8 +14,33 @@ use std::borrow::Cow;
 /// How far clocks may be apart, in s.
 const LEEWAY_S: f64 = 60.0;
 
-/// Claims that say nothing of whom a token is for.
-const SAY_NOT_FOR_WHOM: [&str; 2] = ["iss", "tid"];
+/// Claims that say who issued a token, to whom and when, but not for which service.
+const SAY_NOT_FOR_WHOM: [&str; 22] = [
+    "iss",
+    "tid",
+    "idp",
+    "sub",
+    "oid",
+    "uid",
+    "username",
+    "email",
+    "email_verified",
+    "is_anonymous",
+    "exp",
+    "nbf",
+    "iat",
+    "auth_time",
+    "ver",
+    "typ",
+    "type",
+    "token_use",
+    "acr",
+    "amr",
+    "role",
+    "jti",
+];
+/// OAuth's scopes (RFC 8693, section 4.2) say it only if the site says that they do, with `JWT_AUDIENCE_CLAIM`.
+const SCOPES: [&str; 2] = ["scope", "scp"];
 
 /// `JWT_AUDIENCE` with `JWT_AUDIENCE_CLAIM`, and `JWT_REQUIRED_CLAIMS`.
 #[derive(Clone, Debug)]
@@ -45,7 +70,7 @@ impl Requirements {
             }
             (None, None) => {}
         }
-        if is_shared && all.iter().all(|required| SAY_NOT_FOR_WHOM.contains(&required.claim.as_str())) {
+        if is_shared && !all.iter().any(Requirement::says_for_whom) {
             return Err(ConfigError::new(
                 "JWT_JWKS_URL needs JWT_AUDIENCE (with JWT_AUDIENCE_CLAIM, if your tokens name it in another claim than `aud`) or \
                  JWT_REQUIRED_CLAIMS, such as azp=https://www.example.com: your provider signs tokens for other services with the \
@@ -106,6 +131,11 @@ fn claims(source: &Source) -> Result<Vec<Requirement>, ConfigError> {
 }
 
 impl Requirement {
+    fn says_for_whom(&self) -> bool {
+        let is_scope = self.setting == CLAIMS && SCOPES.iter().any(|scope| self.claim.is_within(scope));
+        !is_scope && !SAY_NOT_FOR_WHOM.iter().any(|name| self.claim.is_within(name))
+    }
+
     fn is_met_by(&self, claims: &Claims) -> bool {
         match self.claim.find(|name| claims.get(name)) {
             Ok(Some(claim)) => {
@@ -115,9 +145,9 @@ impl Requirement {
         }
     }
 
-    /// OAuth's scopes are one string with spaces between (RFC 8693, section 4.2).
+    /// Scopes are one string with spaces between.
     fn is_scope(&self, claim: &Value, wanted: &str) -> bool {
-        let scopes = claim.as_str().filter(|_| matches!(self.claim.as_str(), "scope" | "scp"));
+        let scopes = claim.as_str().filter(|_| SCOPES.contains(&self.claim.as_str()));
         scopes.is_some_and(|scopes| scopes.split(' ').any(|scope| scope == wanted))
     }
 }
@@ -211,12 +241,21 @@ mod tests {
             &[] as &[_],
             &[("JWT_REQUIRED_CLAIMS", "tid=a,tid=b")],
             &[("JWT_REQUIRED_CLAIMS", "iss=https://login.example/")],
+            &[("JWT_REQUIRED_CLAIMS", "/tid=a,token_use=access,email_verified=true,ver=2.0,typ=Bearer")],
+            &[("JWT_REQUIRED_CLAIMS", "scope=openid")],
+            &[("JWT_AUDIENCE_CLAIM", "/iss"), ("JWT_AUDIENCE", "https://login.example/")],
         ] {
             let line = read(settings, true).expect_err("refused").to_string();
             assert!(line.contains("JWT_AUDIENCE") && line.contains("JWT_REQUIRED_CLAIMS"), "{line}");
             assert!(read(settings, false).is_ok());
         }
-        for settings in [&[("JWT_AUDIENCE", "chat")] as &[_], &[("JWT_REQUIRED_CLAIMS", "azp=https://a.example")]] {
+        for settings in [
+            &[("JWT_AUDIENCE", "chat")] as &[_],
+            &[("JWT_REQUIRED_CLAIMS", "azp=https://a.example")],
+            &[("JWT_REQUIRED_CLAIMS", "token_use=access,client_id=a")],
+            &[("JWT_REQUIRED_CLAIMS", "https://shop.example/service=chat")],
+            &[("JWT_AUDIENCE_CLAIM", "scope"), ("JWT_AUDIENCE", "livechat")],
+        ] {
             assert!(read(settings, true).is_ok());
         }
     }

@@ -17,6 +17,9 @@ pub(super) struct SessionCookie {
     origins: Origins,
 }
 
+/// RFC 6265, section 5.2: nothing else is taken away around a name.
+const BLANKS: [char; 2] = [' ', '\t'];
+
 impl SessionCookie {
     /// A browser sends two when a parent domain or another path has set one too; nobody has more than this.
     const MOST: usize = 8;
@@ -44,7 +47,7 @@ impl SessionCookie {
             .iter()
             // Other cookies may have bytes of any kind.
             .map(|line| String::from_utf8_lossy(line.as_bytes()))
-            .flat_map(|line| line.split(';').map(|cookie| cookie.trim().to_owned()).collect::<Vec<_>>())
+            .flat_map(|line| line.split(';').map(|cookie| cookie.trim_matches(BLANKS).to_owned()).collect::<Vec<_>>())
             .collect();
         let mut tokens: Vec<String> = Vec::new();
         for cookie in all.iter().filter_map(|text| self.parsed(text)) {
@@ -54,10 +57,12 @@ impl SessionCookie {
             }
         }
         if tokens.is_empty() {
-            return if all.iter().any(|text| self.is_damaged(text)) {
-                Err("the cookie is damaged")
-            } else {
-                Ok(tokens)
+            return match all.as_slice() {
+                all if all.iter().any(|text| self.is_damaged(text)) => Err("the cookie is damaged"),
+                all if all.iter().any(|text| self.is_part(text)) => {
+                    Err("the cookie comes in parts, which is no signed token's form")
+                }
+                _ => Ok(tokens),
             };
         }
         if tokens.len() > Self::MOST {
@@ -71,8 +76,16 @@ impl SessionCookie {
         Ok(tokens)
     }
 
+    /// The parser takes away spaces that a name cannot have, and browsers do not: with one before it, `__Host-session` is a name that
+    /// another host can set.
     fn parsed<'a>(&self, text: &'a str) -> Option<Cookie<'a>> {
-        Cookie::parse(text).ok().filter(|cookie| cookie.name() == self.name)
+        let (name, _) = text.split_once('=')?;
+        Cookie::parse(text).ok().filter(|cookie| name == self.name && cookie.name() == self.name)
+    }
+
+    /// Libraries that keep a whole session in a cookie cut it into `<name>.0`, `<name>.1`, when it is long.
+    fn is_part(&self, text: &str) -> bool {
+        text.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with(".0="))
     }
 
     /// Whether this was meant to be the session cookie: it has no value, or U+FFFD where a header could not have what was sent.

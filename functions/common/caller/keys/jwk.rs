@@ -19,6 +19,9 @@ pub(super) enum Unused {
 }
 use Unused::{Faulty, Unsuited};
 
+/// What only a private key has (RFC 7518, sections 6.2.2 and 6.3.2).
+const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+
 /// The key's name in a form that fits a log line.
 pub(super) fn name(key: &Value) -> Option<String> {
     key.get("kid").and_then(key_name).map(|kid| kid.chars().take(100).collect())
@@ -35,12 +38,16 @@ pub(super) fn read(key: Value, algorithms: &Algorithms) -> Result<Key, Unused> {
         Some(_) => return Err(Unsuited("its kty is not supported")),
         None => return Err(Faulty("its kty is missing")),
     }
+    if PRIVATE.iter().any(|member| key.contains_key(*member)) {
+        return Err(Faulty("it is a private key, with which everybody who reads the set can sign"));
+    }
+    let issuer = key.get("issuer").and_then(Value::as_str).map(str::to_owned);
     repair(&mut key)?;
     let key: Jwk = serde_json::from_value(key.into())
         .map_err(|_| Faulty("it is malformed, or of a curve that is not supported"))?;
     let algorithms = usable(&key, algorithms)?;
     let decoding = DecodingKey::from_jwk(&key).map_err(|_| Faulty("it is malformed"))?;
-    Ok(Key { kid: key.common.key_id, algorithms, decoding })
+    Ok(Key { kid: key.common.key_id, issuer, algorithms, decoding })
 }
 
 fn repair(key: &mut Map<String, Value>) -> Result<(), Unused> {
@@ -246,6 +253,7 @@ mod tests {
             rsa(json!({"alg": "ES256"})),
             rsa(json!({"alg": "HS256"})),
             rsa(json!({"use": 7})),
+            rsa(json!({"d": "AQAB"})),
         ] {
             assert!(matches!(read(key.clone()), Err(Faulty(_))), "{key}");
         }

@@ -22,14 +22,14 @@ use tokio::sync::Mutex;
 
 #[derive(Debug)]
 pub(in crate::caller) struct Jwks {
+    url: Url,
     algorithms: Algorithms,
     http: Client,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    url: Url,
     keys: Arc<[Key]>,
     /// When the keys were fetched; Unix time in ms, as the other clock stands still while Lambda freezes a function.
     fetched_ms: Option<u64>,
@@ -73,8 +73,7 @@ impl Jwks {
             .timeout(Self::LONGEST_FETCH)
             .build()
             .map_err(|_| ConfigError::new("JWT_JWKS_URL cannot be used: TLS does not start."))?;
-        let state = State { url, keys: Arc::default(), fetched_ms: None, tried_ms: None };
-        let jwks = Self { algorithms, http, state: Mutex::new(state) };
+        let jwks = Self { url, algorithms, http, state: Mutex::default() };
         jwks.refresh(&mut *jwks.state.lock().await).await;
         Ok(jwks)
     }
@@ -86,23 +85,33 @@ impl Jwks {
         algorithm: Algorithm,
     ) -> Result<Vec<Key>, Error> {
         let mut state = self.state.lock().await;
-        if state.is_older_than(Self::MAX_AGE) && state.may_try() {
+        let is_unknown = match kid {
+            Some(_) => !state.keys.iter().any(|key| key.kid.as_deref() == kid),
+            None => state.find(kid, algorithm).is_empty(),
+        };
+        if (is_unknown || state.is_older_than(Self::MAX_AGE)) && state.may_try() {
             self.refresh(&mut state).await;
-        }
-        let mut found = state.find(kid, algorithm);
-        if found.is_empty() && state.may_try() {
-            self.refresh(&mut state).await;
-            found = state.find(kid, algorithm);
         }
         if state.is_older_than(Self::LONGEST_STALE) {
             return Err(Error::KeysUnavailable("no key set could be fetched, or not for a day".into()));
         }
-        Ok(found)
+        Ok(state.find(kid, algorithm))
+    }
+
+    /// The same, once none of those keys has signed the token: the provider may have replaced one under its name, or one without a name.
+    /// Nothing, if the set was fetched a moment ago.
+    pub(in crate::caller) async fn newer_candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
+        let mut state = self.state.lock().await;
+        if !state.may_try() {
+            return Vec::new();
+        }
+        self.refresh(&mut state).await;
+        state.find(kid, algorithm)
     }
 
     async fn refresh(&self, state: &mut State) {
         state.tried_ms = Some(now_ms());
-        match self.keys(state).await {
+        match self.keys().await {
             Ok(keys) => {
                 state.keys = keys.into();
                 state.fetched_ms = state.tried_ms;
@@ -118,18 +127,15 @@ impl Jwks {
     }
 
     /// The keys; from where an OpenID configuration says that they are, if the same host says so.
-    async fn keys(&self, state: &mut State) -> Result<Vec<Key>, Fault> {
-        let place = match self.fetch(&state.url).await? {
+    async fn keys(&self) -> Result<Vec<Key>, Fault> {
+        let place = match self.fetch(&self.url).await? {
             Document::Keys(keys) => return Ok(keys),
             Document::Elsewhere(place) => place,
         };
-        let next = safe_url(NAME, &place).ok().filter(|next| next.host() == state.url.host());
+        let next = safe_url(NAME, &place).ok().filter(|next| next.host() == self.url.host());
         let next = next.ok_or_else(|| elsewhere(&place))?;
         match self.fetch(&next).await? {
-            Document::Keys(keys) => {
-                state.url = next;
-                Ok(keys)
-            }
+            Document::Keys(keys) => Ok(keys),
             Document::Elsewhere(place) => Err(elsewhere(&place)),
         }
     }
@@ -161,21 +167,25 @@ impl Jwks {
             _ => return Err("the response is not a key set: it has no array `keys`".into()),
         };
         // One by one: a key of no use must not take the others along.
-        let keys: Vec<_> = keys.into_iter().filter_map(|key| self.read_key(key)).collect();
-        if keys.is_empty() { Err("the key set has no key that could be used".into()) } else { Ok(Document::Keys(keys)) }
-    }
-
-    fn read_key(&self, key: Value) -> Option<Key> {
-        let kid = jwk::name(&key);
-        match jwk::read(key, &self.algorithms) {
-            Ok(key) => Some(key),
-            Err(Unused::Unsuited(cause)) => {
-                tracing::debug!(kid, cause, "a key of the key set is not for the tokens of this service");
-                None
+        let mut usable = Vec::new();
+        let mut reasons = Vec::new();
+        for key in keys {
+            let kid = jwk::name(&key);
+            match jwk::read(key, &self.algorithms) {
+                Ok(key) => usable.push(key),
+                Err(Unused::Unsuited(cause)) => reasons.push((kid, cause)),
+                Err(Unused::Faulty(cause)) => {
+                    tracing::warn!(kid, cause, "a key of the key set cannot be used");
+                    reasons.push((kid, cause));
+                }
             }
-            Err(Unused::Faulty(cause)) => {
-                tracing::warn!(kid, cause, "a key of the key set cannot be used");
-                None
+        }
+        match (usable.is_empty(), reasons.first()) {
+            (false, _) => Ok(Document::Keys(usable)),
+            (true, None) => Err("the key set is empty".into()),
+            (true, Some((kid, cause))) => {
+                let kid = kid.as_deref().unwrap_or_default();
+                Err(format!("the key set has no key that could be used; of the first, {kid:?}, {cause}").into())
             }
         }
     }
@@ -218,7 +228,7 @@ impl State {
     /// is pinned to its algorithms, and the provider vouches for all of them.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
         /// So that no token costs more signatures than this.
-        const MOST: usize = 10;
+        const MOST: usize = 32;
         let fitting = || self.keys.iter().filter(|key| key.algorithms.contains(&algorithm));
         let named: Vec<_> =
             fitting().filter(|key| kid.is_some() && key.kid.as_deref() == kid).take(MOST).cloned().collect();

@@ -34,7 +34,7 @@ pub(in crate::caller) fn of_public_key(text: &str, algorithms: &Algorithms) -> R
 fn parts(text: &str) -> Result<(Option<&str>, String), ConfigError> {
     const BEGIN: &str = "-----BEGIN ";
     const END: &str = "-----END ";
-    let unescaped = |body: &str| body.replace("\\r", "\n").replace("\\n", "\n");
+    let unescaped = |body: &str| body.replace("\\\\", "\\").replace("\\r", "\n").replace("\\n", "\n");
     let text = text.trim_matches(['"', '\'']);
     let Some((_, rest)) = text.split_once(BEGIN) else { return Ok((None, unescaped(text))) };
     let parts = rest.split_once("-----").and_then(|(label, rest)| Some((label, rest.split_once(END)?)));
