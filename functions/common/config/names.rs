@@ -82,11 +82,14 @@ fn is_setting(name: &str) -> bool {
     NAMES.contains(&name) || DISTINCTIVE.contains(&name)
 }
 
-/// Most variables of a process have nothing to do with us, and each start of a function pays for comparing them: nobody's slip is in the
-/// first letter.
+/// Most variables of a process have nothing to do with us, and each start of a function pays for comparing them. A slip is hardly ever in
+/// the first letter, or in the first two of a long word.
 fn may_be_ours(name: &str) -> bool {
-    let first = |name: &str| name.as_bytes().first().map(u8::to_ascii_uppercase);
-    PREFIXES.iter().chain(&DISTINCTIVE).any(|ours| first(name) == first(ours))
+    let begins_as = |ours: &str, letters| match (name.as_bytes().get(..letters), ours.as_bytes().get(..letters)) {
+        (Some(name), Some(ours)) => name.eq_ignore_ascii_case(ours),
+        _ => false,
+    };
+    PREFIXES.iter().any(|ours| begins_as(ours, 1)) || DISTINCTIVE.iter().any(|ours| begins_as(ours, 2))
 }
 
 fn has_prefix(name: &str) -> bool {

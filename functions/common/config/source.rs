@@ -7,7 +7,7 @@ use crate::{
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretSlice};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Why a function cannot start: one line for the person who deploys it.
 #[derive(thiserror::Error)]
@@ -93,9 +93,13 @@ type Names<'a> = dyn Fn() -> Vec<String> + 'a;
 impl Source<'static> {
     /// The process's environment.
     pub fn environment() -> Self {
-        // Without the names that are not Unicode: they are no settings.
-        Self::new(|name| std::env::var(name).ok())
-            .with_names(|| std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect())
+        // Copied once: to look one up, the system's own functions search and copy all over again. What is not Unicode is no setting.
+        let all =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let all: Arc<[(String, String)]> = all.collect();
+        let names = all.clone();
+        Self::new(move |name| all.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()))
+            .with_names(move || names.iter().map(|(name, _)| name.clone()).collect())
     }
 }
 

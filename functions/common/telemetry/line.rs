@@ -133,7 +133,7 @@ impl Formats {
     }
 }
 
-/// HMAC-SHA256 of `user#` and the user's id, or `guest#` and the hash of the guest's secret; the first 16 hexadecimal digits. Who
+/// HMAC-SHA256 of the principal's key in the table; the first 16 hexadecimal digits. Who
 /// knows the key can find a user's lines, and who only has the lines learns nothing of the user.
 fn hash(key: &hmac::Key, principal: &Principal) -> String {
     hex::encode(&hmac::sign(key, principal.key().as_bytes()).as_ref()[..8])

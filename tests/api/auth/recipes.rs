@@ -109,7 +109,12 @@ async fn the_user_claims_of_the_page_are_found() {
         ("anna@example.com", Value::Null, 401),
         ("bob@example.com", json!(true), 403),
     ] {
-        let answer = send_claims(&world, json!({"email": email, "email_verified": verified}), "anna@example.com").await;
+        let answer = send_claims(
+            &world,
+            json!({"aud": "YOUR_AUDIENCE", "email": email, "email_verified": verified}),
+            "anna@example.com",
+        )
+        .await;
         assert_eq!(answer.status(), status, "{email}, {verified}: {answer:?}");
     }
     assert_eq!(world.sandbox.customers(), 1);
