@@ -10,6 +10,7 @@ use cip::{
     identity::{Group, Issued, Lifetime, Principal, Subject, Token},
     operation::{Call, Operation, Reply, Source, Why},
 };
+use http::{HeaderName, HeaderValue};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Value, value::RawValue};
 use std::{
@@ -119,6 +120,25 @@ pub fn user_of(subject: &Subject) -> &str {
     }
 }
 
+/// A request with these headers, as far as a request can have them.
+pub fn request(headers: &[(&str, &str)]) -> lambda_http::Request {
+    let mut request = lambda_http::Request::default();
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_bytes(value.as_bytes())) {
+            request.headers_mut().append(name, value);
+        }
+    }
+    request
+}
+
+/// The result of what waits for nothing.
+pub fn ready<T>(future: impl Future<Output = T>) -> T {
+    let Poll::Ready(result) = pin!(future).poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("this waits for something")
+    };
+    result
+}
+
 /// What a function made of an event.
 #[derive(Debug)]
 pub struct Called {
@@ -148,9 +168,7 @@ pub fn call(
         async move { outcome.of(operation, &subject) }
     };
     let event = RawEvent { payload: event, context: context(REQUEST_ID, 0) };
-    let Poll::Ready(answer) = pin!(handle(route, act, event)).poll(&mut Context::from_waker(Waker::noop())) else {
-        panic!("the answer waits for something")
-    };
+    let answer = ready(handle(route, act, event));
     let answer = serde_json::to_value(answer.expect("an answer")).expect("an answer is JSON");
     let mut subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
     let subject = subjects.pop();

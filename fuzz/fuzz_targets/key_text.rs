@@ -1,0 +1,130 @@
+//! The text of `JWT_PUBLIC_KEY` or `JWT_SECRET`. A key that is there in one of the documented forms is taken, and then its tokens count
+//! and no others; and what is refused is refused in one line that quotes nothing. The input is text: a first line `secret text`,
+//! `secret base64` or `secret hex`, and then the secret; or else a public key.
+#![no_main]
+
+use base64::{Engine, prelude::*};
+use cip::{
+    caller::Auth,
+    config::{SHORTEST_SECRET, Source},
+    time::Deadline,
+};
+use fuzz::{
+    function::{ready, request},
+    log,
+    signer::{self, with_secret},
+};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use std::{sync::LazyLock, time::Duration};
+
+const CLAIMS: &str = r#"{"sub":"alice","exp":99999999999}"#;
+const ALGORITHMS: &str = "HS256,RS256,ES256,ES384,EdDSA";
+
+/// A token of each signer.
+static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let token = |signer: &signer::Signer| {
+        let algorithm = signer.algorithms()[0];
+        signer.token(algorithm, &format!(r#"{{"alg":"{algorithm}"}}"#), CLAIMS)
+    };
+    signer::ALL.iter().map(token).collect()
+});
+
+fuzz_target!(init: log::keep(), |data: &[u8]| -> Corpus {
+    let Ok(text) = std::str::from_utf8(data) else { return Corpus::Reject };
+    // Not what an environment can hold.
+    if text.contains('\0') {
+        return Corpus::Reject;
+    }
+    let secret = text.split_once('\n').and_then(|(line, secret)| Some((line.strip_prefix("secret ")?, secret)));
+    match secret {
+        Some((encoding, secret)) => check_secret(encoding, secret),
+        None => check_public_key(text),
+    }
+    Corpus::Keep
+});
+
+fn read(settings: &[(&str, &str)]) -> Result<Auth, String> {
+    let source = Source::new(|name| match name {
+        "AUTH" => Some("jwt".into()),
+        "JWT_ALGORITHMS" => Some(ALGORITHMS.into()),
+        _ => settings.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
+    });
+    log::taken();
+    let auth = ready(Auth::read(&source)).map_err(|error| error.to_string());
+    let words = format!("{} {}", auth.as_ref().err().map_or("", String::as_str), log::taken());
+    assert!(!settings.iter().any(|(_, value)| log::repeats(&words, value)), "{words}");
+    assert!(auth.is_ok() || !words.trim().contains('\n'), "{words}");
+    auth
+}
+
+fn counts(auth: &Auth, token: &str) -> bool {
+    let request = request(&[("authorization", &format!("Bearer {token}"))]);
+    ready(auth.caller(&request, None, Deadline::after(Duration::from_secs(10)))).is_ok()
+}
+
+fn check_secret(encoding: &str, secret: &str) {
+    let auth = read(&[("JWT_SECRET", secret), ("JWT_SECRET_ENCODING", encoding)]);
+    let text = secret.trim();
+    let bytes = match encoding.trim() {
+        "" | "text" => Some(text.as_bytes().to_vec()),
+        "base64" => from_base64(text),
+        "hex" => hex::decode(text).ok(),
+        _ => None,
+    };
+    let Some(bytes) = bytes.filter(|bytes| bytes.len() >= SHORTEST_SECRET) else {
+        assert!(auth.is_err(), "a secret that is too short, or none");
+        return;
+    };
+    let auth = auth.expect("a good secret");
+    let sign = |secret: &[u8]| with_secret("HS256", secret, r#"{"alg":"HS256"}"#, CLAIMS);
+    assert!(counts(&auth, &sign(&bytes)));
+    for other in [&bytes[1..], text.as_bytes(), &[]] {
+        assert_eq!(counts(&auth, &sign(other)), other == bytes, "{other:?}");
+    }
+    assert!(!TOKENS.iter().any(|token| counts(&auth, token)));
+}
+
+fn check_public_key(text: &str) {
+    let auth = read(&[("JWT_PUBLIC_KEY", text)]);
+    let known = signer::ALL.iter().map(|signer| is_known_form(text, &signer.spki())).collect::<Vec<_>>();
+    let Ok(auth) = auth else {
+        assert!(!known.contains(&true), "a good key is refused: {text:?}");
+        return;
+    };
+    let label = text.split("-----BEGIN ").nth(1).and_then(|rest| rest.split("-----").next());
+    assert!(!label.is_some_and(|label| label.contains("PRIVATE")), "a private key is taken: {text:?}");
+    for (nth, token) in TOKENS.iter().enumerate() {
+        let counts = counts(&auth, token);
+        assert!(counts || !known[nth], "a good key is not used: {text:?}");
+        assert!(!counts || holds(text, nth), "a token of somebody else counts: {text:?}");
+    }
+    for secret in [text.as_bytes(), text.trim().as_bytes(), &[]] {
+        let token = with_secret("HS256", secret, r#"{"alg":"HS256"}"#, CLAIMS);
+        assert!(!counts(&auth, &token), "a public key is taken for a secret: {text:?}");
+    }
+}
+
+/// Whether this is the key in PEM, in one of the forms that it has after a trip through consoles and files.
+fn is_known_form(text: &str, spki: &[u8]) -> bool {
+    let text = text.trim().trim_matches('"').replace("\\r", "").replace("\\n", "\n");
+    let body = text
+        .strip_prefix("-----BEGIN PUBLIC KEY-----")
+        .and_then(|text| text.trim().strip_suffix("-----END PUBLIC KEY-----"));
+    let body = body.unwrap_or(&text).split([' ', '\n', '\r']).collect::<String>();
+    body == BASE64_STANDARD.encode(spki)
+}
+
+/// Whether the signer's key is somewhere in the base64 of the text: all of it but the structure around.
+fn holds(text: &str, nth: usize) -> bool {
+    let text = text.replace("\\r", "\n").replace("\\n", "\n");
+    let parts = text.split("-----").filter_map(|part| from_base64(part.trim().trim_matches(['"', '\''])));
+    let numbers = signer::ALL[nth].parts();
+    parts
+        .into_iter()
+        .any(|bytes| numbers.iter().all(|(_, number)| bytes.windows(number.len()).any(|part| part == number)))
+}
+
+/// In either alphabet, with or without padding and line breaks.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    fuzz::key_set::bytes(text)
+}

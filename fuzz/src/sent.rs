@@ -1,0 +1,182 @@
+//! Requests with tokens in their headers, and whose each is.
+
+use crate::{
+    claims::Token,
+    settings::{COOKIE, ORIGIN},
+    verdict::{Is, User, Verdict},
+};
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+
+/// The headers of a request.
+#[derive(Debug)]
+pub struct Sent {
+    /// Names and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The tokens in `Authorization`.
+    bearers: Vec<usize>,
+    authorization: Authorization,
+    /// The tokens in cookies.
+    cookies: Vec<usize>,
+    is_allowed: bool,
+    is_a_guests: bool,
+}
+
+/// What else is in `Authorization`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Authorization {
+    /// Nothing, or other schemes.
+    Fine,
+    /// Anything.
+    Any,
+    /// Something without a scheme.
+    Bad,
+}
+
+/// Whose a request is.
+#[derive(Debug)]
+pub enum Expected {
+    /// Nobody's.
+    Refusal,
+    /// A guest's.
+    Guest,
+    /// This user's.
+    User(User),
+    /// Nobody's, or one of these users'.
+    Unclear {
+        /// The users.
+        users: Vec<User>,
+        /// Whether it can be a guest's too.
+        or_guest: bool,
+    },
+}
+
+impl Sent {
+    /// Any request with some of these tokens.
+    ///
+    /// # Errors
+    /// None that matters: there are no bytes left.
+    pub fn any(u: &mut Unstructured, tokens: &[Token], has_guests: bool) -> Result<Self> {
+        let mut sent = Self {
+            headers: Vec::new(),
+            bearers: Vec::new(),
+            authorization: Authorization::Fine,
+            cookies: Vec::new(),
+            is_allowed: false,
+            is_a_guests: has_guests && u.arbitrary()?,
+        };
+        if sent.is_a_guests {
+            sent.headers.push(("x-guest-id", "0123456789abcdef0123456789abcdef".into()));
+        }
+        for _ in 0..u.int_in_range(0..=2)? {
+            let value = sent.authorization(u, tokens)?;
+            sent.headers.push(("authorization", value));
+        }
+        for _ in 0..u.int_in_range(0..=2)? {
+            let value = sent.cookies(u, tokens)?;
+            sent.headers.push(("cookie", value));
+        }
+        sent.come_from(u)?;
+        Ok(sent)
+    }
+
+    fn authorization(&mut self, u: &mut Unstructured, tokens: &[Token]) -> Result<String> {
+        let nth = u.choose_index(tokens.len())?;
+        let token = &tokens[nth].text;
+        let (value, bearers) = match u.int_in_range(0..=8)? {
+            0 => ("Basic YWxpY2U6eA==".to_owned(), vec![]),
+            1 => ("Digest username=\"a\", realm=\"b\"".to_owned(), vec![]),
+            2 => (format!("Basic YWxpY2U6eA==, Bearer {token}"), vec![nth]),
+            3 => (format!("bEARER   {token} "), vec![nth]),
+            4 => (format!("Bearer {token}, Bearer {token}"), vec![nth, nth]),
+            5 => {
+                self.authorization = Authorization::Bad;
+                (if token.contains(' ') { "x".to_owned() } else { token.clone() }, vec![])
+            }
+            6 => {
+                self.authorization = self.authorization.max(Authorization::Any);
+                (u.arbitrary::<&str>()?.replace(char::is_control, ""), vec![])
+            }
+            _ => (format!("Bearer {token}"), vec![nth]),
+        };
+        self.bearers.extend(bearers);
+        Ok(value)
+    }
+
+    fn cookies(&mut self, u: &mut Unstructured, tokens: &[Token]) -> Result<String> {
+        let mut pairs = Vec::new();
+        for _ in 0..u.int_in_range(0..=3)? {
+            let nth = u.choose_index(tokens.len())?;
+            let token = &tokens[nth].text;
+            pairs.push(match u.int_in_range(0..=7)? {
+                0 => format!("{COOKIE}="),
+                1 => format!("Session={token}"),
+                2 => format!("x{COOKIE}={token}"),
+                3 => format!("x={}", u.arbitrary::<&str>()?.replace(char::is_control, "").replace([';', 's'], "")),
+                4 => {
+                    self.cookies.push(nth);
+                    format!("{COOKIE}=\"{token}\"")
+                }
+                _ => {
+                    self.cookies.push(nth);
+                    format!("{COOKIE}={token}")
+                }
+            });
+        }
+        Ok(pairs.join(if u.arbitrary()? { "; " } else { ";" }))
+    }
+
+    fn come_from(&mut self, u: &mut Unstructured) -> Result<()> {
+        let evil = ["https://evil.example", "null", "https://shop.example/", "https://shop.example.evil.example", ""];
+        let origins = match u.int_in_range(0..=7)? {
+            0 => vec![],
+            1 => vec![*u.choose(&evil)?],
+            2 => vec![ORIGIN, *u.choose(&evil)?],
+            _ => vec![ORIGIN],
+        };
+        let fetch_sites = match u.int_in_range(0..=3)? {
+            0 => vec![*u.choose(&["cross-site", "same-site", "none", "same-origin, same-origin"])?],
+            1 => vec!["same-origin"],
+            2 => vec!["same-origin", "same-origin"],
+            _ => vec![],
+        };
+        self.is_allowed = origins == [ORIGIN] || (origins.is_empty() && fetch_sites == ["same-origin"]);
+        self.headers.extend(origins.into_iter().map(|origin| ("origin", origin.to_owned())));
+        self.headers.extend(fetch_sites.into_iter().map(|site| ("sec-fetch-site", site.to_owned())));
+        Ok(())
+    }
+
+    /// Whose request it is, if these are the verdicts on the tokens.
+    pub fn expected(&self, verdicts: &[Verdict], has_cookie: bool) -> Expected {
+        let of = |nths: &[usize]| expected(&nths.iter().map(|nth| &verdicts[*nth]).collect::<Vec<_>>());
+        match (self.authorization, self.bearers.as_slice()) {
+            (Authorization::Bad, _) | (_, [_, _, ..]) => return Expected::Refusal,
+            (Authorization::Any, bearers) => {
+                let users = bearers.iter().chain(&self.cookies).filter_map(|nth| verdicts[*nth].user.clone());
+                return Expected::Unclear { users: users.collect(), or_guest: self.is_a_guests };
+            }
+            (Authorization::Fine, [one]) => return of(&[*one]),
+            (Authorization::Fine, []) => {}
+        }
+        if !has_cookie || self.cookies.is_empty() {
+            return if self.is_a_guests { Expected::Guest } else { Expected::Refusal };
+        }
+        if self.is_allowed { of(&self.cookies) } else { Expected::Refusal }
+    }
+}
+
+/// Whose tokens these are, if they count: exactly one user's.
+fn expected(verdicts: &[&Verdict]) -> Expected {
+    let users = |least: Is| {
+        let mut users: Vec<User> = Vec::new();
+        for verdict in verdicts.iter().filter(|verdict| verdict.counts >= least) {
+            users.extend(verdict.user.iter().filter(|user| !users.contains(user)).cloned().collect::<Vec<_>>());
+        }
+        users
+    };
+    let (sure, possible) = (users(Is::So), users(Is::Unclear));
+    match (sure.as_slice(), possible.as_slice()) {
+        ([_, _, ..], _) | (_, []) => Expected::Refusal,
+        ([one], [_]) => Expected::User(one.clone()),
+        _ => Expected::Unclear { users: possible, or_guest: false },
+    }
+}
