@@ -7,7 +7,7 @@ use crate::{
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretSlice};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::LazyLock};
 
 /// Why a function cannot start: one line for the person who deploys it.
 #[derive(thiserror::Error)]
@@ -90,16 +90,21 @@ pub struct Source<'a> {
 type LookUp<'a> = dyn Fn(&str) -> Option<String> + 'a;
 type Names<'a> = dyn Fn() -> Vec<String> + 'a;
 
+/// The process's environment, copied once: to look one variable up, the system's own functions search and copy all over again. What is
+/// not Unicode is no setting.
+fn variables() -> &'static [(String, String)] {
+    static VARIABLES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+        let all = std::env::vars_os();
+        all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    });
+    &VARIABLES
+}
+
 impl Source<'static> {
     /// The process's environment.
     pub fn environment() -> Self {
-        // Copied once: to look one up, the system's own functions search and copy all over again. What is not Unicode is no setting.
-        let all =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let all: Arc<[(String, String)]> = all.collect();
-        let names = all.clone();
-        Self::new(move |name| all.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()))
-            .with_names(move || names.iter().map(|(name, _)| name.clone()).collect())
+        Self::new(|name| variables().iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()))
+            .with_names(|| variables().iter().map(|(name, _)| name.clone()).collect())
     }
 }
 
