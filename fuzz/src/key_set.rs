@@ -305,7 +305,16 @@ pub fn is_for(key: &Value, algorithm: &str, usual: bool, taken: Option<&str>) ->
         _ => false,
     };
     let has_name = matches!(key["kid"], Value::Null | Value::String(_) | Value::Number(_));
-    has_alg && has_operations && has_name && matches!(key["use"].as_str(), None | Some("sig")) && !is_odd(&key["use"])
+    let is_public = ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().all(|private| key[*private].is_null());
+    // The tokens here have no tenant.
+    let is_for_the_issuer = key["issuer"].as_str().is_none_or(|issuer| issuer == "https://login.example/");
+    has_alg
+        && has_operations
+        && has_name
+        && is_public
+        && is_for_the_issuer
+        && matches!(key["use"].as_str(), None | Some("sig"))
+        && !is_odd(&key["use"])
 }
 
 fn is_odd(usage: &Value) -> bool {

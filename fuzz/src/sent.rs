@@ -87,9 +87,11 @@ impl Sent {
             1 => ("Digest username=\"a\", realm=\"b\"".to_owned(), vec![]),
             2 => (format!("Basic YWxpY2U6eA==, Bearer {token}"), vec![nth]),
             3 => (format!("bEARER   {token} "), vec![nth]),
-            4 => (format!("Bearer {token}, Bearer {token}"), vec![nth, nth]),
+            4 => (format!("Bearer {token}, Bearer {token}"), vec![nth]),
             5 => {
-                self.authorization = Authorization::Bad;
+                if !token.trim_matches([' ', '\t']).is_empty() {
+                    self.authorization = Authorization::Bad;
+                }
                 (if token.contains(' ') { "x".to_owned() } else { token.clone() }, vec![])
             }
             6 => {
@@ -98,7 +100,11 @@ impl Sent {
             }
             _ => (format!("Bearer {token}"), vec![nth]),
         };
-        self.bearers.extend(bearers);
+        // The same one may come twice.
+        let text = |nth: &usize| tokens[*nth].text.trim_matches([' ', '\t']);
+        self.bearers.extend(
+            bearers.into_iter().filter(|nth| self.bearers.last().map(text) != Some(text(nth))).collect::<Vec<_>>(),
+        );
         Ok(value)
     }
 

@@ -165,7 +165,7 @@ fn nbf_counts(claims: &Json, now_s: f64) -> Is {
 fn places<'a>(claims: &'a Json, name: &str) -> (Found<'a>, Found<'a>) {
     let steps: Vec<String> = match name.strip_prefix('/') {
         Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
-        None if name.contains('.') => name.split('.').map(str::to_owned).collect(),
+        None if name.contains('.') && !name.contains("://") => name.split('.').map(str::to_owned).collect(),
         None => return (claims.member(name), Found::Missing),
     };
     let step = |at: Found<'a>, step: &String| match at {

@@ -11,6 +11,9 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     let mut tokens = Vec::new();
     for value in headers.get_all(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| "Authorization has characters that a token cannot have")?;
+        if value.trim_matches(BLANKS).is_empty() {
+            continue;
+        }
         // A gateway makes one header of two, with a comma between; other schemes have commas of their own.
         for (nth, part) in value.split(',').map(|part| part.trim_matches(BLANKS)).enumerate() {
             let words = part.split_once(BLANKS).map(|(scheme, rest)| (scheme, rest.trim_matches(BLANKS)));
@@ -21,7 +24,7 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
                     return Err("Authorization has a token in another form than `Bearer <token>`");
                 }
                 Some((scheme, _)) if is_scheme(scheme) => {}
-                None if part.is_empty() || (nth > 0 && part.contains('=')) => {}
+                None if nth > 0 && (part.is_empty() || part.contains('=')) => {}
                 _ => return Err("Authorization has no scheme: it must be `Bearer <token>`"),
             }
         }

@@ -38,9 +38,6 @@ pub(super) fn read(key: Value, algorithms: &Algorithms) -> Result<Key, Unused> {
         Some(_) => return Err(Unsuited("its kty is not supported")),
         None => return Err(Faulty("its kty is missing")),
     }
-    if PRIVATE.iter().any(|member| key.contains_key(*member)) {
-        return Err(Faulty("it is a private key, with which everybody who reads the set can sign"));
-    }
     let issuer = key.get("issuer").and_then(Value::as_str).map(str::to_owned);
     repair(&mut key)?;
     let key: Jwk = serde_json::from_value(key.into())
@@ -52,6 +49,9 @@ pub(super) fn read(key: Value, algorithms: &Algorithms) -> Result<Key, Unused> {
 
 fn repair(key: &mut Map<String, Value>) -> Result<(), Unused> {
     key.retain(|_, value| !value.is_null());
+    if PRIVATE.iter().any(|member| key.contains_key(*member)) {
+        return Err(Faulty("it is a private key, with which everybody who reads the set can sign"));
+    }
     // They are not read, and must not be what makes a key malformed.
     for certificate in ["x5c", "x5t", "x5u", "x5t#S256"] {
         key.remove(certificate);
