@@ -90,6 +90,9 @@ fn key(u: &mut Unstructured, nth: usize) -> Result<Value> {
     if !u.ratio(1, 6)? {
         key["kid"] = json!(if u.ratio(1, 6)? { *u.choose(NAMES)? } else { NAMES[which] });
     }
+    if u.ratio(1, 3)? {
+        key["alg"] = json!(u.choose(signer::ALL[which].algorithms())?);
+    }
     if u.ratio(1, 4)? {
         key["use"] = json!("sig");
     }
