@@ -90,11 +90,15 @@ async fn a_listed_group_that_livechat_does_not_know_is_unknown_and_any_other_ref
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_wait_for_a_made_up_group_are_no_errors_of_the_site_either() {
     let world = std::sync::Arc::new(World::new().await.with("RUST_LOG", "info"));
-    world.sandbox.set(|settings| settings.latency_ms = 500);
+    world.sandbox.set(|settings| settings.latency_ms = 1_000);
     world.sandbox.fail(Fault::Http500, 1);
-    let mut calls = tokio::task::JoinSet::new();
+    // All of them first: how long a process takes to start must not decide who waits for whom.
+    let mut functions = Vec::new();
     for _ in 0..6 {
-        let function = world.spawn(GetToken).await;
+        functions.push(world.spawn(GetToken).await);
+    }
+    let mut calls = tokio::task::JoinSet::new();
+    for function in functions {
         calls.spawn(async move { function.send(&http_api(GetToken, "mallory", "group=999")).await.status() });
     }
     assert_eq!(calls.join_all().await, [503; 6]);
