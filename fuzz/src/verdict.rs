@@ -95,10 +95,6 @@ impl Verdict {
 /// know.
 fn header_counts(rules: &Rules, algorithm: &str, header: &str) -> Is {
     let Some(header) = Json::parse(header) else { return No };
-    // The members' values in the order in which the function declares them: known, and harmless.
-    if matches!(&header, Json::List(values) if values.len() == 4) {
-        return Unclear;
-    }
     let alg = match header.member("alg") {
         Found::One(Json::Text(alg)) => (alg == algorithm && rules.algorithms.contains(alg)).into(),
         _ => No,
@@ -109,30 +105,30 @@ fn header_counts(rules: &Rules, algorithm: &str, header: &str) -> Is {
     };
     let crit = match header.member("crit") {
         Found::Missing => So,
-        Found::One(Json::Null) => Unclear,
         _ => No,
     };
     let enc = if header.member("enc") == Found::Missing { So } else { Unclear };
     [alg, kid, crit, enc, not_odd(&header)].into_iter().min().unwrap_or(No)
 }
 
-/// An object without twins.
+/// An object.
 fn claims_count(claims: &Json) -> Is {
     match claims {
-        Json::Object(_) if !claims.has_twins() => not_odd(claims),
+        Json::Object(_) => not_odd(claims),
         _ => No,
     }
 }
 
-/// Whether every library reads it.
+/// Whether every library reads it. With two members of one name, none may.
 fn not_odd(json: &Json) -> Is {
+    let all = json.all();
+    if all.iter().any(|(_, value)| value.has_twins()) {
+        return No;
+    }
     let is_odd = |(depth, value): &(usize, &Json)| {
-        *depth > DEEP
-            || value.has_twins()
-            || **value == Json::Half
-            || matches!(value, Json::Number(digits) if number(digits).is_infinite())
+        *depth > DEEP || **value == Json::Half || matches!(value, Json::Number(digits) if number(digits).is_infinite())
     };
-    if json.all().iter().any(is_odd) { Unclear } else { So }
+    if all.iter().any(is_odd) { Unclear } else { So }
 }
 
 fn number(digits: &str) -> f64 {
@@ -200,8 +196,7 @@ fn on_claim<'a, T>(claims: &'a Json, name: &str, test: impl Fn(&'a Json) -> (Is,
         (Found::One(one), Found::One(other)) if is_plain(one) && is_plain(other) => (No, None),
         // `1` and `1.0` could be the same, and members can be in another order.
         (Found::One(one), Found::One(_)) => tested(one, Unclear),
-        // Twins in something nested: known, and the last one counts.
-        (_, Found::Several(last)) => tested(last, Unclear),
+        (_, Found::Several(_)) => (No, None),
     }
 }
 

@@ -3,44 +3,89 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
 
-/// The claims of a token (RFC 7519, section 4). One that is there twice makes them invalid: which of the two counts would be a guess.
+/// The members of a JSON object: the claims of a token (RFC 7519, section 4), or its header (RFC 7515, section 4). A name that is there
+/// twice, also further inside, makes it invalid: which of the two counts would be a guess.
 #[derive(Debug)]
-pub(super) struct Claims(Map<String, Value>);
+pub(super) struct Members(Map<String, Value>);
 
-impl Claims {
+impl Members {
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 }
 
-impl<'de> Deserialize<'de> for Claims {
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique;
+        match Unique::deserialize(deserializer)?.0 {
+            Value::Object(members) => Ok(Self(members)),
+            _ => Err(Error::custom("it is not an object")),
+        }
+    }
+}
 
-        impl<'de> Visitor<'de> for Unique {
-            type Value = Claims;
+/// A value whose objects have unique names.
+struct Unique(Value);
 
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object")
-            }
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader).map(Self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Claims, A::Error> {
-                let mut claims = Map::new();
-                while let Some((name, value)) = entries.next_entry()? {
-                    if claims.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a claim that is there twice"));
-                    }
-                }
-                Ok(Claims(claims))
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(flag.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Unique(value)) = entries.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, Unique(value))) = entries.next_entry::<String, Unique>()? {
+            if members.insert(name, value).is_some() {
+                return Err(Error::custom("a name that is there twice"));
             }
         }
-
-        deserializer.deserialize_map(Unique)
+        Ok(members.into())
     }
 }
 
@@ -142,7 +187,7 @@ mod tests {
     use serde_json::json;
 
     fn user_id(name: &str, claims: Value) -> Result<String, &'static str> {
-        let claims: Claims = serde_json::from_value(claims).expect("an object");
+        let claims: Members = serde_json::from_value(claims).expect("an object");
         ClaimName::new(name).user_id(|name| claims.get(name)).map(Cow::into_owned)
     }
 
@@ -243,8 +288,19 @@ mod tests {
 
     #[test]
     fn claims_that_are_there_twice_are_invalid() {
-        for text in ["{\"exp\":1,\"exp\":2}", "{\"x\":1,\"x\":1}", "[]", "null", "\"{}\""] {
-            assert!(serde_json::from_str::<Claims>(text).is_err(), "{text}");
+        for text in [
+            "{\"exp\":1,\"exp\":2}",
+            "{\"x\":1,\"x\":1}",
+            "{\"data\":{\"id\":1,\"\\u0069d\":2}}",
+            "{\"data\":[{\"id\":1,\"id\":1}]}",
+            "[]",
+            "null",
+            "\"{}\"",
+        ] {
+            assert!(serde_json::from_str::<Members>(text).is_err(), "{text}");
         }
+        let text = "{\"a\":[1,-1,1.5,true,null,\"b\",{\"c\":{}}],\"b\":{\"a\":[]}}";
+        let members: Members = serde_json::from_str(text).expect("an object");
+        assert_eq!(Value::from(members.0), serde_json::from_str::<Value>(text).expect("JSON"));
     }
 }

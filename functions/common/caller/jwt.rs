@@ -16,7 +16,7 @@ mod requirements;
 mod session_cookie;
 
 use super::{
-    claims::{ClaimName, Claims},
+    claims::{ClaimName, Members},
     keys::{Algorithms, Jwks, Key, of_public_key},
     normalization::Normalization,
 };
@@ -117,7 +117,7 @@ impl Jwt {
         self.user_of(&claims, &key)
     }
 
-    fn user_of(&self, claims: &Claims, key: &Key) -> Result<UserId, Error> {
+    fn user_of(&self, claims: &Members, key: &Key) -> Result<UserId, Error> {
         self.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
         if key.issuer.as_ref().is_some_and(|issuer| !is_for(issuer, claims)) {
             return Err(self.refused("the key that signed the token is for another issuer's tokens"));
@@ -189,7 +189,7 @@ const WRONG: &str = "the signature is wrong";
 /// Whether a key that its set says is for this issuer's tokens may sign these claims (*Access tokens in the Microsoft identity platform*,
 /// on tokens of several tenants): the issuer is the token's, or names the same tenant, as the first and second versions of Entra's tokens
 /// name it differently.
-fn is_for(issuer: &str, claims: &Claims) -> bool {
+fn is_for(issuer: &str, claims: &Members) -> bool {
     let text = |name| claims.get(name).and_then(Value::as_str);
     let Some(iss) = text("iss") else { return false };
     match text("tid").filter(|tenant| !tenant.is_empty()) {

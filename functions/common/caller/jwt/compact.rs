@@ -3,10 +3,9 @@
 
 use crate::{
     base64,
-    caller::{claims::Claims, keys::algorithm_named},
+    caller::{claims::Members, keys::algorithm_named},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -21,16 +20,6 @@ pub(super) struct Compact<'a> {
     signed: &'a str,
     claims: &'a str,
     signature: &'a str,
-}
-
-/// What of a header matters. Where it says that a key could be had (`jku`, `x5u`, `jwk`, `x5c`) is not even read.
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    alg: Cow<'a, str>,
-    kid: Option<Value>,
-    crit: Option<Value>,
-    enc: Option<Value>,
 }
 
 impl<'a> Compact<'a> {
@@ -48,18 +37,20 @@ impl<'a> Compact<'a> {
         };
         let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let header = Some(header).filter(|header| header.bytes().all(is_fit)).and_then(base64::decode).ok_or(OPAQUE)?;
-        let header: Header = serde_json::from_slice(&header).map_err(|_| "the token's header is malformed")?;
-        if header.enc.is_some() {
+        // Where it says that a key could be had (`jku`, `x5u`, `jwk`, `x5c`) is not looked at.
+        let header: Members = serde_json::from_slice(&header).map_err(|_| "the token's header is malformed")?;
+        if header.get("enc").is_some() {
             return Err(ENCRYPTED.into());
         }
         // RFC 7515, section 4.1.11: an implementation that does not know all of these must refuse, and we know none.
-        if header.crit.is_some() {
+        if header.get("crit").is_some() {
             return Err("the token has critical extensions".into());
         }
-        let algorithm = algorithm_named(&header.alg).ok_or("the token's algorithm is not one of JWT_ALGORITHMS")?;
-        let kid = match header.kid {
+        let name = header.get("alg").and_then(Value::as_str).ok_or("the token's header has no algorithm")?;
+        let algorithm = algorithm_named(name).ok_or("the token's algorithm is not one of JWT_ALGORITHMS")?;
+        let kid = match header.get("kid") {
             None | Some(Value::Null) => None,
-            Some(kid) => Some(key_name(&kid).ok_or("the token's kid is not a string")?),
+            Some(kid) => Some(key_name(kid).ok_or("the token's kid is not a string")?),
         };
         let signed = &token[..token.len() - signature.len() - 1];
         Ok(Self { algorithm, kid, signed, claims, signature })
@@ -72,7 +63,7 @@ impl<'a> Compact<'a> {
 
     /// # Errors
     /// What is wrong, for the log.
-    pub(super) fn claims(&self) -> Result<Claims, &'static str> {
+    pub(super) fn claims(&self) -> Result<Members, &'static str> {
         let claims = base64::decode(self.claims).and_then(|claims| serde_json::from_slice(&claims).ok());
         claims.ok_or("the token's claims are not an object with unique names")
     }

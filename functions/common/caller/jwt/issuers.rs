@@ -6,7 +6,7 @@
 
 use super::requirements::Requirements;
 use crate::{
-    caller::claims::Claims,
+    caller::claims::Members,
     config::source::{ConfigError, Source},
 };
 use serde_json::Value;
@@ -76,7 +76,7 @@ impl Issuers {
     ///
     /// # Errors
     /// Why the token is refused, for the log.
-    pub(super) fn accept(&self, claims: &Claims) -> Result<Users, &'static str> {
+    pub(super) fn accept(&self, claims: &Members) -> Result<Users, &'static str> {
         let Some(Value::String(name)) = claims.get("iss") else { return Err("the token's iss is not a string") };
         match self.0.iter().find(|issuer| issuer.name == *name) {
             Some(issuer) => match (&issuer.tenant, claims.get(TENANT).and_then(Value::as_str)) {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn accept(issuers: &Issuers, claims: Value) -> Result<Option<String>, &'static str> {
-        let claims: Claims = serde_json::from_value(claims).expect("an object");
+        let claims: Members = serde_json::from_value(claims).expect("an object");
         issuers.accept(&claims).map(|users| users.map(|users| users.to_string()))
     }
 

@@ -4,7 +4,7 @@
 use crate::{
     caller::{
         LAST_END_S,
-        claims::{Ambiguous, ClaimName, Claims, has_value},
+        claims::{Ambiguous, ClaimName, Members, has_value},
     },
     config::source::{ConfigError, Source},
 };
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 /// How far clocks may be apart, in s.
 const LEEWAY_S: f64 = 60.0;
 
-/// Claims that say who issued a token, to whom and when, but not for which service.
+/// Members that say who issued a token, to whom and when, but not for which service.
 const SAY_NOT_FOR_WHOM: [&str; 22] = [
     "iss",
     "tid",
@@ -88,7 +88,7 @@ impl Requirements {
 
     /// # Errors
     /// What the claims lack, for the log.
-    pub(super) fn check(&self, claims: &Claims, now_ms: u64) -> Result<(), Cow<'static, str>> {
+    pub(super) fn check(&self, claims: &Members, now_ms: u64) -> Result<(), Cow<'static, str>> {
         check_time(claims, now_ms)?;
         match self.0.iter().find(|required| !required.is_met_by(claims)) {
             None => Ok(()),
@@ -136,7 +136,7 @@ impl Requirement {
         !is_scope && !SAY_NOT_FOR_WHOM.iter().any(|name| self.claim.is_within(name))
     }
 
-    fn is_met_by(&self, claims: &Claims) -> bool {
+    fn is_met_by(&self, claims: &Members) -> bool {
         match self.claim.find(|name| claims.get(name)) {
             Ok(Some(claim)) => {
                 self.values.iter().any(|wanted| has_value(claim, wanted) || self.is_scope(claim, wanted))
@@ -153,7 +153,7 @@ impl Requirement {
 }
 
 /// `exp` is required and `nbf` is optional; Unix time in s, where fractions are allowed (RFC 7519, section 2).
-fn check_time(claims: &Claims, now_ms: u64) -> Result<(), &'static str> {
+fn check_time(claims: &Members, now_ms: u64) -> Result<(), &'static str> {
     #[expect(clippy::cast_precision_loss, reason = "it is exact for some 280,000 years")]
     let (now, latest_s) = (now_ms as f64 / 1000.0, LAST_END_S as f64);
     let exp_s = claims.get("exp").and_then(Value::as_f64).ok_or("the token has no exp, or one that is not a number")?;
@@ -185,7 +185,7 @@ mod tests {
     fn check(settings: &[(&str, &str)], claims: Value) -> Result<(), String> {
         let mut claims = claims;
         claims["exp"] = json!(1_000);
-        let claims: Claims = serde_json::from_value(claims).expect("an object");
+        let claims: Members = serde_json::from_value(claims).expect("an object");
         read(settings, false).expect("good settings").check(&claims, 1_000_000).map_err(Cow::into_owned)
     }
 
