@@ -27,10 +27,9 @@ use crate::{
     time::{Deadline, now_ms},
 };
 use compact::Compact;
-use issuers::{Issuers, of_tenant};
+use issuers::Issuers;
 use lambda_http::http::HeaderMap;
 use requirements::Requirements;
-use serde_json::Value;
 use session_cookie::SessionCookie;
 use std::borrow::Cow;
 
@@ -112,14 +111,42 @@ impl Jwt {
 
     async fn verify(&self, token: &str, deadline: Deadline) -> Result<UserId, Error> {
         let token = Compact::parse(token).map_err(|cause| self.refused(cause))?;
-        let key = self.keys.signer(&token, deadline).await?.map_err(|cause| self.refused(cause))?;
+        let key = self.signer(&token, deadline).await?;
         let claims = token.claims().map_err(|cause| self.refused(cause))?;
         self.user_of(&claims, &key)
     }
 
+    /// The key that signed the token.
+    async fn signer(&self, token: &Compact<'_>, deadline: Deadline) -> Result<Key, Error> {
+        let (kid, algorithm) = (token.kid.as_deref(), token.algorithm);
+        let among = |keys: &[Key]| keys.iter().find(|key| token.is_signed_with(&key.decoding)).cloned();
+        let set = match &self.keys {
+            Keys::Fixed(keys) => {
+                let candidates: Vec<_> =
+                    keys.iter().filter(|key| key.algorithms.contains(&algorithm)).cloned().collect();
+                return among(&candidates).ok_or_else(|| {
+                    self.refused(match candidates.first() {
+                        None => "the token's algorithm is not one that the key is used with (see JWT_ALGORITHMS)",
+                        Some(key) if key.is_secret() => WRONG_SECRET,
+                        Some(_) => WRONG_KEY,
+                    })
+                });
+            }
+            Keys::Set(set) => set,
+        };
+        let no_time = |_| Error::KeysUnavailable("no time was left to fetch them".into());
+        let candidates = deadline.bound(set.candidates(kid, algorithm)).await.map_err(no_time)??;
+        if let Some(key) = among(&candidates) {
+            return Ok(key);
+        }
+        let newer = deadline.bound(set.newer_candidates(kid, algorithm)).await.map_err(no_time)?;
+        let nothing_fits = "the key set has no key of that kid for that algorithm (see JWT_ALGORITHMS)";
+        among(&newer).ok_or_else(|| self.refused(if candidates.is_empty() { nothing_fits } else { WRONG_KEY }))
+    }
+
     fn user_of(&self, claims: &Members, key: &Key) -> Result<UserId, Error> {
         self.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
-        if key.issuer.as_ref().is_some_and(|issuer| !is_for(issuer, claims)) {
+        if key.issuer.as_ref().is_some_and(|issuer| !issuers::vouches_for(issuer, claims)) {
             return Err(self.refused("the key that signed the token is for another issuer's tokens"));
         }
         let users = match &self.issuers {
@@ -150,54 +177,8 @@ impl Keys {
             )),
         }
     }
-
-    /// The key that signed the token.
-    ///
-    /// # Errors
-    /// [`Error::KeysUnavailable`]; within, why there is none, for the log.
-    async fn signer(&self, token: &Compact<'_>, deadline: Deadline) -> Result<Result<Key, &'static str>, Error> {
-        let (kid, algorithm) = (token.kid.as_deref(), token.algorithm);
-        let among = |keys: &[Key]| keys.iter().find(|key| token.is_signed_with(&key.decoding)).cloned();
-        match self {
-            Self::Fixed(keys) => {
-                let candidates: Vec<_> =
-                    keys.iter().filter(|key| key.algorithms.contains(&algorithm)).cloned().collect();
-                Ok(among(&candidates).ok_or(match candidates.first() {
-                    None => "the token's algorithm is not one that the key is used with (see JWT_ALGORITHMS)",
-                    Some(key) if key.is_secret() => {
-                        "the signature is wrong: another secret, or one that is written in another way (see JWT_SECRET_ENCODING)"
-                    }
-                    Some(_) => WRONG,
-                }))
-            }
-            Self::Set(set) => {
-                let no_time = |_| Error::KeysUnavailable("no time was left to fetch them".into());
-                let candidates = deadline.bound(set.candidates(kid, algorithm)).await.map_err(no_time)??;
-                let mut key = among(&candidates);
-                if key.is_none() {
-                    key = among(&deadline.bound(set.newer_candidates(kid, algorithm)).await.map_err(no_time)?);
-                }
-                let nothing_fits = "the key set has no key of that kid for that algorithm (see JWT_ALGORITHMS)";
-                Ok(key.ok_or(if candidates.is_empty() { nothing_fits } else { WRONG }))
-            }
-        }
-    }
 }
 
-const WRONG: &str = "the signature is wrong";
-
-/// Whether a key that its set says is for this issuer's tokens may sign these claims (*Access tokens in the Microsoft identity platform*,
-/// on tokens of several tenants): the issuer is the token's, or names the same tenant, as the first and second versions of Entra's tokens
-/// name it differently.
-fn is_for(issuer: &str, claims: &Members) -> bool {
-    let text = |name| claims.get(name).and_then(Value::as_str);
-    let Some(iss) = text("iss") else { return false };
-    match text("tid").filter(|tenant| !tenant.is_empty()) {
-        None => issuer == iss,
-        Some(tenant) => {
-            let issuer = of_tenant(issuer, tenant);
-            let names_tenant = |issuer: &str| issuer.split('/').any(|part| part == tenant);
-            issuer == iss || (names_tenant(&issuer) && names_tenant(iss))
-        }
-    }
-}
+const WRONG_KEY: &str = "the signature is wrong";
+const WRONG_SECRET: &str =
+    "the signature is wrong: another secret, or one that is written in another way (see JWT_SECRET_ENCODING)";

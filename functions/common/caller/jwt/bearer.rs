@@ -2,8 +2,8 @@
 
 use lambda_http::http::{HeaderMap, header::AUTHORIZATION};
 
-/// The token; `None` if there is none. Another scheme's credentials are not for us: browsers add `Basic` to every call on a host that
-/// is behind a password. But a token must not pass for them.
+/// The token, or `None` without one. Credentials of another scheme are ignored: browsers add `Basic` to every call on a host that is behind
+/// a password. A token under another scheme is an error, not the absence of a credential.
 ///
 /// # Errors
 /// What is wrong, for the log.

@@ -115,8 +115,24 @@ fn names<'a>(entry: &'a str, tenant: Option<&'a str>) -> impl Iterator<Item = St
 }
 
 /// This tenant's issuer.
-pub(super) fn of_tenant(issuer: &str, tenant: &str) -> String {
+fn of_tenant(issuer: &str, tenant: &str) -> String {
     PLACEHOLDERS.iter().fold(issuer.to_owned(), |issuer, placeholder| issuer.replace(placeholder, tenant))
+}
+
+/// Whether a key that its set says is for this issuer's tokens may sign these claims (*Access tokens in the Microsoft identity platform*,
+/// on tokens of several tenants): the issuer is the token's, or names the same tenant, as the first and second versions of Entra's tokens
+/// name it differently.
+pub(super) fn vouches_for(issuer: &str, claims: &Members) -> bool {
+    let text = |name| claims.get(name).and_then(Value::as_str);
+    let Some(iss) = text("iss") else { return false };
+    match text(TENANT).filter(|tenant| !tenant.is_empty()) {
+        None => issuer == iss,
+        Some(tenant) => {
+            let issuer = of_tenant(issuer, tenant);
+            let names_tenant = |issuer: &str| issuer.split('/').any(|part| part == tenant);
+            issuer == iss || (names_tenant(&issuer) && names_tenant(iss))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) fn read(key: Value, algorithms: &Algorithms) -> Result<Key, Unused> {
     let Value::Object(mut key) = key else { return Err(Faulty("it is not an object")) };
     match key.get("kty").and_then(Value::as_str) {
         Some("RSA" | "EC" | "OKP") => {}
-        // A secret in a set that everybody can read is none.
+        // Everybody can read the set.
         Some("oct") => return Err(Faulty("it is a secret, and has no place in a public set")),
         Some(_) => return Err(Unsuited("its kty is not supported")),
         None => return Err(Faulty("its kty is missing")),

@@ -52,7 +52,7 @@ const NAME: &str = "JWT_JWKS_URL";
 impl Jwks {
     /// A set that is older is fetched again when it is used next.
     const MAX_AGE: Duration = Duration::from_hours(1);
-    /// A set that is older is none: keys in it may have been withdrawn.
+    /// A set that is older is not used any more: keys in it may have been withdrawn.
     const LONGEST_STALE: Duration = Duration::from_hours(24);
     /// Between two tries to fetch it.
     const PAUSE: Duration = Duration::from_mins(1);
