@@ -85,10 +85,7 @@ impl Jwks {
         algorithm: Algorithm,
     ) -> Result<Vec<Key>, Error> {
         let mut state = self.state.lock().await;
-        let is_unknown = match kid {
-            Some(_) => !state.keys.iter().any(|key| key.kid.as_deref() == kid),
-            None => state.find(kid, algorithm).is_empty(),
-        };
+        let is_unknown = state.find(kid, algorithm).is_empty();
         if (is_unknown || state.is_older_than(Self::MAX_AGE)) && state.may_try() {
             self.refresh(&mut state).await;
         }
