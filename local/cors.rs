@@ -31,7 +31,7 @@ const HEADERS: [HeaderName; 9] = [
 /// and then no preflight is answered.
 ///
 /// # Errors
-/// One line that names the setting, if an origin in it is none or `*`, or a header cannot be one.
+/// One line that names the setting, if it has `*`, an invalid origin, or an invalid name of a header.
 pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
     let origins = allowed_origins(&settings.source()).map_err(|error| error.to_string())?;
     let headers = allowed_headers(&settings.get("ALLOWED_HEADERS").unwrap_or_default())?;

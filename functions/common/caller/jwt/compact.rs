@@ -7,7 +7,6 @@ use crate::{
 };
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::Value;
-use std::borrow::Cow;
 
 /// The longest token, in bytes; API Gateway takes 10,240 with all headers.
 const LONGEST: usize = 8 * 1024;
@@ -25,26 +24,26 @@ pub(super) struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// # Errors
     /// What is wrong, for the log.
-    pub(super) fn parse(token: &'a str) -> Result<Self, Cow<'static, str>> {
+    pub(super) fn parse(token: &'a str) -> Result<Self, &'static str> {
         if token.len() > LONGEST {
-            return Err("the token has more than 8 KiB".into());
+            return Err("the token has more than 8 KiB");
         }
         let parts: Vec<_> = token.split('.').collect();
         let (header, claims, signature) = match parts.as_slice() {
             [header, claims, signature] => (*header, *claims, *signature),
-            [_, _, _, _, _] => return Err(ENCRYPTED.into()),
-            _ => return Err(OPAQUE.into()),
+            [_, _, _, _, _] => return Err(ENCRYPTED),
+            _ => return Err(OPAQUE),
         };
         let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let header = Some(header).filter(|header| header.bytes().all(is_fit)).and_then(base64::decode).ok_or(OPAQUE)?;
         // Where it says that a key could be had (`jku`, `x5u`, `jwk`, `x5c`) is not looked at.
         let header: Members = serde_json::from_slice(&header).map_err(|_| "the token's header is malformed")?;
         if header.get("enc").is_some() {
-            return Err(ENCRYPTED.into());
+            return Err(ENCRYPTED);
         }
         // RFC 7515, section 4.1.11: an implementation that does not know all of these must refuse, and we know none.
         if header.get("crit").is_some() {
-            return Err("the token has critical extensions".into());
+            return Err("the token has critical extensions");
         }
         let name = header.get("alg").and_then(Value::as_str).ok_or("the token's header has no algorithm")?;
         let algorithm = algorithm_named(name).ok_or("the token's algorithm is not one of JWT_ALGORITHMS")?;

@@ -57,13 +57,13 @@ impl SessionCookie {
             }
         }
         if tokens.is_empty() {
-            return match all.as_slice() {
-                all if all.iter().any(|text| self.is_damaged(text)) => Err("the cookie is damaged"),
-                all if all.iter().any(|text| self.is_part(text)) => {
-                    Err("the cookie comes in parts, which is no signed token's form")
-                }
-                _ => Ok(tokens),
-            };
+            if all.iter().any(|text| self.is_damaged(text)) {
+                return Err("the cookie is damaged");
+            }
+            if all.iter().any(|text| self.is_part(text)) {
+                return Err("the cookie comes in parts, which is no signed token's form");
+            }
+            return Ok(tokens);
         }
         if tokens.len() > Self::MOST {
             return Err("too many cookies of that name");
