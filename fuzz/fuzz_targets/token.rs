@@ -86,7 +86,7 @@ impl Checked<'_> {
             words = format!("{words}\n{error}\n{error:?}\n{}", error.detail());
         }
         // A name of a claim in the settings can be anything, and is repeated.
-        let own = format!("{:?}", self.settings);
+        let own = self.settings.public();
         for token in tokens {
             assert!(!log::repeats(&words, &token.text) || log::repeats(&own, &token.text), "{words}");
             assert!(self.quoted(&words, token).is_none(), "{words} {token:?} {:?}", self.settings);
@@ -98,7 +98,7 @@ impl Checked<'_> {
     /// What of the token's own strings is in a text, unless the settings have it too, or it could be a word of ours.
     fn quoted(&self, words: &str, token: &Token) -> Option<String> {
         let parsed = [&token.header, &token.claims].map(|text| Json::parse(text).unwrap_or(Json::Null));
-        let own = format!("{:?}", self.settings);
+        let own = self.settings.public();
         let all: Vec<_> = parsed.iter().flat_map(Json::all).collect();
         let texts = all.into_iter().filter_map(|(_, value)| match value {
             Json::Text(text) => Some(text),

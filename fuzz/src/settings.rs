@@ -161,6 +161,20 @@ impl Settings {
         }
     }
 
+    /// What a log may repeat of the settings: the values that are no secrets, as they are. (`Debug` would escape some characters.)
+    pub fn public(&self) -> String {
+        let names = [
+            "JWT_ISSUER",
+            "JWT_AUDIENCE",
+            "JWT_AUDIENCE_CLAIM",
+            "JWT_REQUIRED_CLAIMS",
+            "JWT_USER_CLAIM",
+            "JWT_ALGORITHMS",
+        ];
+        let values: Vec<_> = names.iter().filter_map(|name| self.get(name)).collect();
+        values.join("\n")
+    }
+
     /// Whether a token that is signed with this secret can count.
     pub fn has_secret(&self, nth: usize) -> bool {
         nth == 0 || (nth == 1 && self.has_previous_secret)
