@@ -10,9 +10,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
 };
 use cip::{
-    caller::Auth,
-    config::{ConfigError, Source},
+    auth::Auth,
     error::Error,
+    settings::{ConfigError, Source},
     time::Deadline,
 };
 use jsonwebtoken::dangerous::insecure_decode;

@@ -6,7 +6,7 @@ use axum::http::{
     HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
 };
-use cip::caller::allowed_origins;
+use cip::auth::allowed_origins;
 use std::time::Duration;
 use tower_http::cors::CorsLayer;
 

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use cip::{caller::install_crypto, config::SHORTEST_SECRET, identity::UserId, time::now_ms};
+use cip::{auth::install_crypto, identity::UserId, settings::SHORTEST_SECRET, time::now_ms};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use ring::hmac;
 use serde::Deserialize;
@@ -271,7 +271,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cip::{caller::Auth, config::Source, identity::Principal, time::Deadline};
+    use cip::{auth::Auth, identity::Principal, settings::Source, time::Deadline};
     use std::time::Duration;
 
     fn settings(auth: &str, more: &[(&str, &str)]) -> Settings {

@@ -9,13 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cip::{
-    accounts::Accounts,
-    caller::Auth,
-    config::{Account, Common, Groups},
+    auth::Auth,
     event,
     http::{Route, handle},
+    livechat::Accounts,
     operation::{Call, Operation},
     provider::{self, Provider},
+    settings::{Account, Common, Groups},
     store::Store,
     time::now_ms,
 };

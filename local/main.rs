@@ -2,9 +2,9 @@
 
 use axum::Router;
 use cip::{
-    accounts::Accounts,
-    config::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute, Source, check_names},
+    livechat::Accounts,
     provider::Provider,
+    settings::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute, Source, check_names},
     store::Store,
 };
 use clap::{Args, Parser, Subcommand};

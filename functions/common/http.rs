@@ -1,12 +1,12 @@
 //! An HTTP request to an operation, its result to a response.
 
 use crate::{
-    caller::Auth,
-    config::{Account, Common, Groups},
+    auth::Auth,
     error::Error,
     event::{self, Content, NotAnHttpEvent, RawEvent},
     identity::{Group, Subject, UserId},
     operation::{Call, Operation, Reply, Source},
+    settings::{Account, Common, Groups},
     telemetry::{self, Finished, tally},
     time::Deadline,
 };

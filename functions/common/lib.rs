@@ -4,27 +4,27 @@
 //! the call to the Lambda function of that name, and each of these is a `main.rs` of a few lines around this crate:
 //!
 //! ```text
-//!  event ──▶ event ──▶ http ──▶ caller ──▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
-//!            (guard)   (call)   (subject)  (rules)    └──▶ accounts   LiveChat's Customer Accounts API
+//!  event ──▶ event ──▶ http ──▶ auth ────▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
+//!            (guard)   (call)   (subject)  (rules)    └──▶ livechat   LiveChat's Customer Accounts API
 //!                        ▲                    │
 //!                        └──── answer ◀───────┘
 //! ```
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`config`] | environment variables to typed settings, read once, at init |
+//! | [`settings`] | environment variables to typed settings, read once, at init |
 //! | [`event`] | what arrives from API Gateway, made safe to parse |
 //! | [`http`] | an HTTP request to an operation, its result to a response |
-//! | [`caller`] | who is calling: a verified user or a guest; the only place that decides it |
+//! | [`auth`] | who is calling: a verified user or a guest; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
 //! | [`operation`] | the four operations, and what each can answer |
 //! | [`provider`] | the rules of the four operations; **start reading here** |
 //! | [`breaker`] | whether LiveChat is up, as far as all functions know together |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
-//! | [`accounts`] | LiveChat; the only file that knows its wire format |
+//! | [`livechat`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong, and what the caller is told |
 //! | [`telemetry`] | logs and metrics |
-//! | `aws`, `secrets`, `https` | clients of AWS's and the secrets that it keeps; clients of others |
+//! | `clients` | how AWS, LiveChat and the identity provider are reached |
 //! | [`time`], `base64` | clocks and deadlines; base64 as people write it |
 //!
 //! The heart is *renewal* (`provider/renewal.rs`): whoever needs a new token takes the user's lease with one conditional write,
@@ -32,20 +32,18 @@
 //! make. Everybody else waits for that result. So however many tabs, devices and crashed invocations there are, all
 //! tokens that a user is ever given belong to one LiveChat customer.
 
-pub mod accounts;
-mod aws;
+pub mod auth;
 mod base64;
 pub mod breaker;
-pub mod caller;
-pub mod config;
+mod clients;
 pub mod error;
 pub mod event;
 pub mod http;
-mod https;
 pub mod identity;
+pub mod livechat;
 pub mod operation;
 pub mod provider;
-mod secrets;
+pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod time;

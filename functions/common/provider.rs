@@ -23,12 +23,12 @@ mod renewal;
 mod revocation;
 
 use crate::{
-    accounts::Accounts,
     breaker::{Breaker, Urgency},
-    config::{self, Account, Common, Groups, LiveChat, OnIdentityChange, RenewalsPerMinute},
     error::Error,
     identity::{Issued, Record},
+    livechat::Accounts,
     operation::{Call, Reply, Source, Why},
+    settings::{self, Account, Common, Groups, LiveChat, OnIdentityChange, RenewalsPerMinute},
     store::Store,
     telemetry,
     time::now_ms,
@@ -74,8 +74,8 @@ impl Provider {
     /// The rules, over the table and the LiveChat account that the settings name.
     ///
     /// # Errors
-    /// [`ConfigError`](crate::config::ConfigError) for the first setting that is missing or bad.
-    pub async fn connect(settings: &config::Source<'_>, common: &Common) -> Result<Self, lambda_http::Error> {
+    /// [`ConfigError`](crate::settings::ConfigError) for the first setting that is missing or bad.
+    pub async fn connect(settings: &settings::Source<'_>, common: &Common) -> Result<Self, lambda_http::Error> {
         let on_identity_change = OnIdentityChange::read(settings)?;
         let renewals = RenewalsPerMinute::read(settings)?;
         let accounts = Accounts::new(LiveChat::read(settings)?)?;

@@ -13,7 +13,7 @@ pub use adoption::Adopted;
 pub use gate::Admission;
 
 use crate::{
-    aws,
+    clients::aws,
     error::Error,
     identity::{FailedRenewal, Identity, Lease, Lifetime, Quota, Record, Refusal, Subject, Token},
     telemetry::tally,

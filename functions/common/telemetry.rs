@@ -10,7 +10,7 @@ pub(crate) mod tally;
 pub use line::METRICS;
 pub(crate) use line::{Finished, write as call};
 
-use crate::{config::source::Source, error::Error};
+use crate::{error::Error, settings::source::Source};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 

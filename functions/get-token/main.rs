@@ -1,10 +1,10 @@
 //! `getToken` as a Lambda function: logs, settings, clients, then one event after the other.
 
 use cip::{
-    config::{Common, Source},
     http,
     operation::Operation,
     provider::Provider,
+    settings::{Common, Source},
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,10 +1,10 @@
 //! `hasToken` as a Lambda function: logs, settings, client, then one event after the other. It never talks to LiveChat.
 
 use cip::{
-    config::{Account, Common, Source},
     http,
     operation::Operation,
     provider,
+    settings::{Account, Common, Source},
     store::Store,
 };
 

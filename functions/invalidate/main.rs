@@ -2,11 +2,11 @@
 //! a user logs out, or when LiveChat has yet to be told of a logout.
 
 use cip::{
-    accounts::Accounts,
-    config::{Account, Common, LiveChat, Source},
     http,
+    livechat::Accounts,
     operation::Operation,
     provider,
+    settings::{Account, Common, LiveChat, Source},
     store::Store,
 };
 

@@ -4,9 +4,9 @@
 #![no_main]
 
 use cip::{
-    caller::{Auth, Caller},
-    config::Source,
+    auth::{Auth, Caller},
     error::Error,
+    settings::Source,
     time::Deadline,
 };
 use fuzz::{

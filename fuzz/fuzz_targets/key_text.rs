@@ -5,8 +5,8 @@
 
 use base64::{Engine, prelude::*};
 use cip::{
-    caller::Auth,
-    config::{SHORTEST_SECRET, Source},
+    auth::Auth,
+    settings::{SHORTEST_SECRET, Source},
     time::Deadline,
 };
 use fuzz::{

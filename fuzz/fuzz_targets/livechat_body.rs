@@ -3,8 +3,8 @@
 #![no_main]
 
 use cip::{
-    accounts::{Miss, answer::read},
     error::Failure,
+    livechat::{Miss, answer::read},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
 use http::StatusCode;

@@ -2,7 +2,7 @@
 //! was known, under the entity id of the body or under another one.
 #![no_main]
 
-use cip::accounts::{Miss, answer::read};
+use cip::livechat::{Miss, answer::read};
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};

@@ -4,10 +4,10 @@
 #![no_main]
 
 use cip::{
-    caller::{Auth, Caller},
-    config::Source,
+    auth::{Auth, Caller},
     error::Error,
     identity::{Principal, UserId},
+    settings::Source,
     time::{Deadline, now_ms},
 };
 use fuzz::{

@@ -2,13 +2,13 @@
 
 use crate::panics::PLANTED;
 use cip::{
-    caller::Auth,
-    config::{Account, Groups},
+    auth::Auth,
     error::Error,
     event::{RawEvent, context},
     http::{Route, handle},
     identity::{Group, Issued, Lifetime, Principal, Subject, Token},
     operation::{Call, Operation, Reply, Source, Why},
+    settings::{Account, Groups},
 };
 use http::{HeaderName, HeaderValue};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};

@@ -227,7 +227,7 @@ def test_a_value_is_refused_that_could_not_work(parameter, accepted, refused):
 
 
 def test_the_functions_know_every_setting_of_the_template(resolve):
-    known = set(re.findall(r'^    "([A-Z_]+)",$', (ROOT / "functions/common/config/names.rs").read_text(), re.MULTILINE))
+    known = set(re.findall(r'^    "([A-Z_]+)",$', (ROOT / "functions/common/settings/names.rs").read_text(), re.MULTILINE))
     assert "LIVECHAT_CLIENT_ID" in known
     for function in of_type(resolve(EVERYTHING), "Lambda::Function").values():
         ours = {name for name in function["Environment"]["Variables"] if re.match("LIVECHAT_|JWT_|HMAC_", name)}

@@ -41,7 +41,7 @@
 //! |---|---|
 //! | `state.rs` | a configuration, a state, what the properties remember |
 //! | `actions.rs` | what can happen next: steps, and what can go wrong |
-//! | `caller.rs`, `item.rs` | what it does |
+//! | `auth.rs`, `item.rs` | what it does |
 //! | `properties.rs` | what must hold |
 //! | `explored.rs` | the configurations that are explored |
 //! | `broken.rs`, `seeded.rs` | faults, and that they are found |

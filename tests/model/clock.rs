@@ -1,7 +1,7 @@
 //! Time, where the model has it: in ticks, counted from now. The lease itself is the real one.
 
 use crate::state::*;
-use cip::{accounts::Accounts, breaker::Breaker, identity::Lease, store::Store, time::millis};
+use cip::{breaker::Breaker, identity::Lease, livechat::Accounts, store::Store, time::millis};
 use std::time::Duration;
 
 /// Now, by the true time, in ms: far from 0, so that there are times before it.

@@ -1,10 +1,10 @@
 //! A model of the renewal protocol, explored exhaustively: every order in which several calls for one subject can meet, and
 //! every moment at which something can go wrong, with [stateright](https://docs.rs/stateright).
 //!
-//! `getToken`, `getFreshToken` and `invalidate` are small machines here (`caller.rs`) that share an item in DynamoDB (`item.rs`)
+//! `getToken`, `getFreshToken` and `invalidate` are small machines here (`auth.rs`) that share an item in DynamoDB (`item.rs`)
 //! and a LiveChat (`livechat.rs`). One step is one operation of DynamoDB's or one event of LiveChat's. Which results a
 //! call is content with, and how long a lease is held and safe, is decided by the code itself: [`cip::provider::need::Need`],
-//! [`cip::identity::Lease`] and the time limits of [`cip::store::Store`], [`cip::accounts::Accounts`] and
+//! [`cip::identity::Lease`] and the time limits of [`cip::store::Store`], [`cip::livechat::Accounts`] and
 //! [`cip::breaker::Breaker`] are the real ones.
 //!
 //! # How to run it
@@ -75,7 +75,7 @@
 //! |---|---|
 //! | `state.rs` | a configuration, a state, what the properties remember |
 //! | `actions.rs` | what can happen next: steps, and what can go wrong |
-//! | `caller.rs`, `item.rs`, `livechat.rs`, `clock.rs` | what it does |
+//! | `auth.rs`, `item.rs`, `livechat.rs`, `clock.rs` | what it does |
 //! | `properties.rs` | what must hold |
 //! | `untimed.rs`, `timed.rs` | the configurations that are explored |
 //! | `broken.rs`, `seeded.rs` | faults, and that they are found |

@@ -92,7 +92,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{accounts::Accounts, time::millis};
+    use crate::{livechat::Accounts, time::millis};
     use Urgency::{Optional, Required, Unproven};
 
     const NOW_MS: u64 = 1_700_000_000_000;

@@ -8,7 +8,7 @@ pub struct Refusal {
     pub until_ms: u64,
     /// The number of refusals in a row, this one included.
     pub times: u64,
-    /// The settings that LiveChat refused: [`LiveChat::fingerprint`](crate::config::LiveChat::fingerprint).
+    /// The settings that LiveChat refused: [`LiveChat::fingerprint`](crate::settings::LiveChat::fingerprint).
     pub settings: String,
     /// LiveChat's code.
     pub exception: String,

@@ -111,7 +111,7 @@ impl fmt::Debug for GuestId {
 /// Somebody who can have a LiveChat customer. Users and guests never share one by their names: each kind has a key of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
-    /// Somebody whom the site knows, as verified by [`crate::caller`].
+    /// Somebody whom the site knows, as verified by [`crate::auth`].
     User(UserId),
     /// Somebody who is not logged in.
     Guest(GuestId),

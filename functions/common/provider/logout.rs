@@ -5,9 +5,9 @@
 
 use super::revocation::{LONGEST_AT_LOGOUT, tell};
 use crate::{
-    accounts::Accounts,
     error::Error,
     identity::{OutstandingToken, Record, Subject},
+    livechat::Accounts,
     operation::{Call, Reply},
     store::Store,
     time::{Deadline, now_ms},

@@ -26,12 +26,12 @@
 
 use super::{Provider, adoption::Adoption, need::Need, revocation};
 use crate::{
-    accounts::{Accounts, Grant, Miss},
     breaker::{Breaker, Gate, Permit, TurnedAway, Urgency, Watch},
-    config::OnIdentityChange,
     error::{Error, Failure},
     identity::{FailedRenewal, Group, Identity, Issued, Lease, Quota, Record, Refusal, Subject, Token},
+    livechat::{Accounts, Grant, Miss},
     operation::{Call, Reply, Source, Why},
+    settings::OnIdentityChange,
     store::{Bookkeeping, Store, Stored, Taken},
     telemetry::tally,
     time::{Deadline, now_ms},

@@ -6,8 +6,8 @@
 //! issued before. A call that needs no token from LiveChat tells it too, but not more than once a minute.
 
 use crate::{
-    accounts::Accounts,
     identity::{OutstandingToken, Record, Subject},
+    livechat::Accounts,
     store::{Bookkeeping, Store},
     time::{Deadline, now_ms},
 };

@@ -5,7 +5,7 @@
 //! `Errors` and `Refusals` are there for each `outcome` too.
 
 use super::tally::Tally;
-use crate::{config::source::Source, error::Error, identity::Principal, operation::Reply};
+use crate::{error::Error, identity::Principal, operation::Reply, settings::source::Source};
 use metrique_writer::{
     Entry, Unit,
     format::Format,

@@ -12,10 +12,10 @@ use crate::{
 };
 use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use cip::{
-    accounts::Accounts,
     breaker::{Breaker, Permit},
-    config::{LiveChat, Source},
     identity::{Group, GuestId, Identity, Principal, Subject, UserId},
+    livechat::Accounts,
+    settings::{LiveChat, Source},
     store::Store,
     time::{Deadline, millis, now_ms},
 };

@@ -7,10 +7,10 @@ mod miss;
 
 use crate::{
     breaker::{Sign, Watch},
-    config::{LiveChat, Tenant},
+    clients::https,
     error::{Error, Failure},
-    https,
     identity::{Group, Identity},
+    settings::{LiveChat, Tenant},
     telemetry::tally,
     time::{Deadline, now_ms},
 };

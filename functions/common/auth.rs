@@ -2,9 +2,9 @@
 //!
 //! | `AUTH` | the user is | which is in |
 //! |---|---|---|
-//! | `jwt` | a claim of a signed token | `caller/jwt.rs`, its keys in `caller/keys.rs` |
-//! | `authorizer` | a claim that the gateway has verified | `caller/authorizer.rs` |
-//! | `hmac` | the one of the path, if their hash comes along | `caller/user_hash.rs` |
+//! | `jwt` | a claim of a signed token | `auth/jwt.rs`, its keys in `auth/keys.rs` |
+//! | `authorizer` | a claim that the gateway has verified | `auth/authorizer.rs` |
+//! | `hmac` | the one of the path, if their hash comes along | `auth/user_hash.rs` |
 //! | `none` | the one of the path | here |
 //!
 //! Besides, with `GUESTS=true`, somebody who sends no credentials but an `X-Guest-Id` is a guest. Bad credentials make nobody
@@ -19,9 +19,9 @@ mod origins;
 mod user_hash;
 
 use crate::{
-    config::source::{ConfigError, Source},
     error::{Credential, Error},
     identity::{GuestId, Principal, UserId},
+    settings::source::{ConfigError, Source},
     time::Deadline,
 };
 use authorizer::Authorizer;

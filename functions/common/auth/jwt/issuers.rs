@@ -6,8 +6,8 @@
 
 use super::requirements::Requirements;
 use crate::{
-    caller::claims::Members,
-    config::source::{ConfigError, Source},
+    auth::claims::Members,
+    settings::source::{ConfigError, Source},
 };
 use serde_json::Value;
 use std::sync::Arc;

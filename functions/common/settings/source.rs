@@ -3,7 +3,7 @@
 use super::names;
 use crate::{
     base64,
-    secrets::{Manager, Stored},
+    clients::secrets::{Manager, Stored},
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretSlice};
@@ -127,7 +127,7 @@ impl<'a> Source<'a> {
 
     /// A variable that is empty counts as not set: that is how templates leave one out.
     pub(crate) fn optional(&self, name: &str) -> Option<String> {
-        debug_assert!(names::may_be_read(name), "{name} is missing in config/names.rs");
+        debug_assert!(names::may_be_read(name), "{name} is missing in settings/names.rs");
         self.raw(name)
     }
 

@@ -5,7 +5,7 @@ mod groups;
 mod names;
 pub(crate) mod source;
 
-use crate::caller::Auth;
+use crate::auth::Auth;
 use reqwest::Url;
 use ring::digest::{SHA256, digest};
 use serde_json::json;

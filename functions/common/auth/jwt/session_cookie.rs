@@ -2,8 +2,8 @@
 //! call from the site's own pages.
 
 use crate::{
-    caller::{only, origins::Origins},
-    config::source::{ConfigError, Source},
+    auth::{only, origins::Origins},
+    settings::source::{ConfigError, Source},
 };
 use cookie::Cookie;
 use lambda_http::http::{

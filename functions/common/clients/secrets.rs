@@ -1,6 +1,6 @@
 //! AWS Secrets Manager, so that no secret need stand in a template, a console or a function's settings. Read at init only.
 
-use crate::aws;
+use crate::clients::aws;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},

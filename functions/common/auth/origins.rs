@@ -1,7 +1,7 @@
 //! From which origins pages may call: `ALLOWED_ORIGINS`. Browsers are kept to it by the gateway's CORS; here it decides
 //! whether a cookie, which a browser sends whoever asks it to, counts as its user's wish.
 
-use crate::config::source::{ConfigError, Source};
+use crate::settings::source::{ConfigError, Source};
 use reqwest::Url;
 
 const NAME: &str = "ALLOWED_ORIGINS";

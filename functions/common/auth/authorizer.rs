@@ -6,9 +6,9 @@
 
 use super::{claims::ClaimName, normalization::Normalization};
 use crate::{
-    config::source::Source,
     error::{Credential, Error},
     identity::UserId,
+    settings::source::Source,
 };
 use lambda_http::{
     Request, RequestExt,

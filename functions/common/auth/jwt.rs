@@ -21,9 +21,9 @@ use super::{
     normalization::Normalization,
 };
 use crate::{
-    config::source::{ConfigError, Encoding, Source},
     error::{Credential, Error},
     identity::UserId,
+    settings::source::{ConfigError, Encoding, Source},
     time::{Deadline, now_ms},
 };
 use compact::Compact;

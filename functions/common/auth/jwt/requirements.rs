@@ -2,11 +2,11 @@
 //! Who issued it is in `issuers.rs`.
 
 use crate::{
-    caller::{
+    auth::{
         LAST_END_S,
         claims::{Ambiguous, ClaimName, Members, has_value},
     },
-    config::source::{ConfigError, Source},
+    settings::source::{ConfigError, Source},
 };
 use serde_json::Value;
 use std::borrow::Cow;

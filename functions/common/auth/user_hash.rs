@@ -6,9 +6,9 @@
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
-    config::source::{ConfigError, Encoding, Source},
     error::{Credential, Error},
     identity::UserId,
+    settings::source::{ConfigError, Encoding, Source},
     time::now_ms,
 };
 use lambda_http::http::HeaderMap;

@@ -9,9 +9,9 @@ use super::{
     jwk::{self, Unused},
 };
 use crate::{
-    config::source::{ConfigError, safe_url},
+    clients::https,
     error::Error,
-    https,
+    settings::source::{ConfigError, safe_url},
     time::{millis, now_ms},
 };
 use jsonwebtoken::Algorithm;
@@ -21,7 +21,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 #[derive(Debug)]
-pub(in crate::caller) struct Jwks {
+pub(in crate::auth) struct Jwks {
     url: Url,
     algorithms: Algorithms,
     http: Client,
@@ -67,7 +67,7 @@ impl Jwks {
     ///
     /// # Errors
     /// [`ConfigError`] if the URL is invalid.
-    pub(in crate::caller) async fn connect(url: &str, algorithms: Algorithms) -> Result<Self, ConfigError> {
+    pub(in crate::auth) async fn connect(url: &str, algorithms: Algorithms) -> Result<Self, ConfigError> {
         let url = safe_url(NAME, url)?;
         let http = https::client()
             .timeout(Self::LONGEST_FETCH)
@@ -79,11 +79,7 @@ impl Jwks {
     }
 
     /// The keys that a token with this header can be signed with.
-    pub(in crate::caller) async fn candidates(
-        &self,
-        kid: Option<&str>,
-        algorithm: Algorithm,
-    ) -> Result<Vec<Key>, Error> {
+    pub(in crate::auth) async fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
         let mut state = self.state.lock().await;
         let is_unknown = state.find(kid, algorithm).is_empty();
         if (is_unknown || state.is_older_than(Self::MAX_AGE)) && state.may_try() {
@@ -97,7 +93,7 @@ impl Jwks {
 
     /// The same, once none of those keys has signed the token: the provider may have replaced one under its name, or one without a name.
     /// Nothing, if the set was fetched a moment ago.
-    pub(in crate::caller) async fn newer_candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
+    pub(in crate::auth) async fn newer_candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
         let mut state = self.state.lock().await;
         if !state.may_try() {
             return Vec::new();

@@ -11,7 +11,7 @@ mod jwk;
 mod jwks;
 mod public_key;
 
-use crate::config::source::{ConfigError, Secret, Source};
+use crate::settings::source::{ConfigError, Secret, Source};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 pub(super) use jwks::Jwks;

@@ -1,9 +1,9 @@
 //! `USER_ID_NORMALIZATION`: which spellings of a user id are the same user. By default none: ids are compared byte by byte.
 
 use crate::{
-    config::source::{ConfigError, Source},
     error::Error,
     identity::UserId,
+    settings::source::{ConfigError, Source},
 };
 use icu_normalizer::ComposingNormalizerBorrowed;
 

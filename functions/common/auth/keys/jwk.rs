@@ -2,7 +2,7 @@
 //! that the library reads; what has none is a fault, by name.
 
 use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
-use crate::{base64, caller::jwt::key_name};
+use crate::{auth::jwt::key_name, base64};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse},

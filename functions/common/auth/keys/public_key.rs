@@ -2,7 +2,7 @@
 //! files: in one line with `\n` or `\r\n` or spaces for line feeds, in quotes, or the base64 alone.
 
 use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
-use crate::{base64, config::source::ConfigError};
+use crate::{base64, settings::source::ConfigError};
 use ::base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::DecodingKey;
 use simple_asn1::ASN1Block;
@@ -12,7 +12,7 @@ const WANTED: &str = "a public key in PEM (-----BEGIN PUBLIC KEY-----): RSA, P-2
 
 /// # Errors
 /// [`ConfigError`] that says why this is not a key to verify with.
-pub(in crate::caller) fn of_public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
+pub(in crate::auth) fn of_public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
     let (label, body) = parts(text)?;
     if label.is_some_and(|label| label.contains("PRIVATE")) {
         return Err(private());

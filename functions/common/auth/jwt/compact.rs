@@ -2,8 +2,8 @@
 //! verified; until then, its header only chooses among our own keys.
 
 use crate::{
+    auth::{claims::Members, keys::algorithm_named},
     base64,
-    caller::{claims::Members, keys::algorithm_named},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::Value;
@@ -69,7 +69,7 @@ impl<'a> Compact<'a> {
 }
 
 /// A key's name, which some signers and key sets write as a number.
-pub(in crate::caller) fn key_name(kid: &Value) -> Option<String> {
+pub(in crate::auth) fn key_name(kid: &Value) -> Option<String> {
     match kid {
         Value::String(name) => Some(name.clone()),
         Value::Number(number) => Some(number.to_string()),
