@@ -116,7 +116,7 @@ fn is_known_form(text: &str, spki: &[u8]) -> bool {
 
 /// Whether the signer's key is somewhere in the base64 of the text: all of it but the structure around.
 fn holds(text: &str, nth: usize) -> bool {
-    let text = text.replace("\\r", "\n").replace("\\n", "\n");
+    let text = text.replace("\\\\", "\\").replace("\\r", "\n").replace("\\n", "\n");
     let parts = text.split("-----").filter_map(|part| from_base64(part.trim().trim_matches(['"', '\''])));
     let numbers = signer::ALL[nth].parts();
     parts
