@@ -1,4 +1,4 @@
-// The README's lines for `AUTH=hmac`, as a site's server would run them: who gets in with what they make, and what they do not sign.
+// The lines of docs/authentication.md for `AUTH=hmac`, as a site's server would run them: who gets in with what they make, and what they do not sign.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -8,8 +8,8 @@ import { startLocal } from './helpers/local.mjs';
 const HMAC_SECRET = 'test-secret-0123456789-0123456789-0123456789';
 const EXPIRES = String(Math.floor(Date.now() / 1000) + 600);
 
-const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-const [, lines] = readme.match(/\*\*`hmac`\.\*\*[^`]+```sh\n([^`]+)```/);
+const page = await readFile(new URL('../../docs/authentication.md', import.meta.url), 'utf8');
+const [, lines] = page.match(/\n## [^\n]+`AUTH=hmac`\)\n[^`]+```sh\n([^`]+)```/);
 const local = await startLocal(['--auth', 'hmac'], { HMAC_SECRET });
 after(() => local.stop());
 

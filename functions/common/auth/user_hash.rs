@@ -2,7 +2,7 @@
 //!
 //! `X-User-Hash` is HMAC-SHA256 (RFC 2104) in hexadecimal, with `HMAC_SECRET`, of the user id. With
 //! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number. Neither can pass for the other as
-//! long as the site's server signs no id with a line feed, which the README asks of it: no user has one here.
+//! long as the site's server signs no id with a line feed, as docs/authentication.md says: no user id has one here.
 
 use super::{LAST_END_S, no_user, only};
 use crate::{

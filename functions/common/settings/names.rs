@@ -328,10 +328,11 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_in_the_readme() {
-        let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
-        for name in NAMES.iter().chain(&DISTINCTIVE).map(|name| name.trim_end_matches("_ARN")) {
-            assert!(readme.contains(&format!("`{name}`")), "{name}");
+    fn every_setting_has_a_heading_in_the_configuration_page() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+        let page = fs::read_to_string(page).expect("docs/configuration.md");
+        for name in NAMES.iter().chain(&DISTINCTIVE) {
+            assert!(page.contains(&format!("\n### `{name}`\n")), "{name}");
         }
     }
 }
