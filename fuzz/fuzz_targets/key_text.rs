@@ -106,10 +106,11 @@ fn check_public_key(text: &str) {
 
 /// Whether this is the key in PEM, in one of the forms that it has after a trip through consoles and files.
 fn is_known_form(text: &str, spki: &[u8]) -> bool {
-    let text = text.trim().trim_matches('"').replace("\\r\\n", "\n").replace("\\n", "\n");
+    const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+    let text = text.trim_matches(SPACE).trim_matches('"').replace("\\r\\n", "\n").replace("\\n", "\n");
     let body = text
         .strip_prefix("-----BEGIN PUBLIC KEY-----")
-        .and_then(|text| text.trim().strip_suffix("-----END PUBLIC KEY-----"));
+        .and_then(|text| text.trim_matches(SPACE).strip_suffix("-----END PUBLIC KEY-----"));
     let body = body.unwrap_or(&text).split([' ', '\n', '\r']).collect::<String>();
     body == BASE64_STANDARD.encode(spki)
 }
