@@ -9,17 +9,14 @@ use cip::{
 };
 use clap::{Args, Parser, Subcommand};
 use local::{
-    access,
     authorizer::Authorizer,
     cors,
     credentials::{self, Credentials},
-    database,
-    folder::Folder,
     gateway::Gateway,
     page,
-    sandbox::{App, Callers, Sandbox},
     settings::Settings,
 };
+use sandbox::{App, Callers, Sandbox, access, database, folder::Folder};
 use std::{
     error::Error,
     net::{IpAddr, Ipv4Addr, SocketAddr},

@@ -1,8 +1,8 @@
 //! The settings that `cargo local` gives the functions: the environment's and `.env`'s, with its options, and the sandbox's
 //! account unless they name one.
 
-use crate::sandbox::App;
 use cip::settings::Source;
+use sandbox::App;
 use std::collections::HashMap;
 
 /// Settings by their names, as the functions read them from their environment.

@@ -6,7 +6,7 @@ use cip::{
     breaker::{Breaker, Gate, Urgency},
     time::{Deadline, now_ms},
 };
-use local::sandbox::Fault;
+use sandbox::Fault;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 

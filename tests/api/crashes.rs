@@ -3,7 +3,7 @@
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
-use local::sandbox::{CstMode, Fault};
+use sandbox::{CstMode, Fault};
 use std::time::Duration;
 
 async fn somebody_holds_the_lease(world: &World, until_ms: u64) {

@@ -1,7 +1,7 @@
 //! Groups that callers name: which of them exist is for LiveChat or the site to say, and a made-up one is its caller's mistake.
 
 use crate::world::*;
-use local::sandbox::Fault;
+use sandbox::Fault;
 use serde_json::json;
 
 const UNKNOWN: (u64, &str) = (404, "unknown_group");

@@ -8,7 +8,7 @@ use crate::{
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
-use local::sandbox::{CstMode, Fault};
+use sandbox::{CstMode, Fault};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::{

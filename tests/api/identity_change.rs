@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, header},
     response::{AppendHeaders, IntoResponse, Response},
 };
-use local::sandbox::{CstMode, Fault, Forgotten};
+use sandbox::{CstMode, Fault, Forgotten};
 use serde_json::json;
 use std::{
     collections::VecDeque,

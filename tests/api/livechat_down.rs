@@ -1,7 +1,7 @@
 //! LiveChat down, slow, refusing, or talking nonsense.
 
 use crate::world::*;
-use local::sandbox::Fault;
+use sandbox::Fault;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);

@@ -5,7 +5,7 @@ use crate::{
     world::*,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::sandbox::Revocation;
+use sandbox::Revocation;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};

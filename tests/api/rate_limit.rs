@@ -3,7 +3,7 @@
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
-use local::sandbox::Fault;
+use sandbox::Fault;
 use std::time::Duration;
 
 /// A world with the limit that a site has if it sets none.

@@ -3,7 +3,7 @@
 use crate::{dynamodb::in_front, proxy::Proxy, world::*};
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
-use local::sandbox::Fault;
+use sandbox::Fault;
 use serde_json::json;
 use std::{
     collections::HashMap,

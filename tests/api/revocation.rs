@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cip::identity::Outstanding;
-use local::sandbox::{CstMode, Revocation};
+use sandbox::{CstMode, Revocation};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,

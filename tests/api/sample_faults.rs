@@ -2,7 +2,7 @@
 //! meets them.
 
 use crate::world::*;
-use local::sandbox::Fault;
+use sandbox::Fault;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -93,7 +93,7 @@ async fn fault_8_a_failure_of_livechats_is_no_answer_at_all() {
 #[tokio::test]
 async fn fault_9_the_changed_secret_is_thrown_away() {
     let world = World::new().await;
-    world.sandbox.set(|settings| settings.cst = local::sandbox::CstMode::Strict);
+    world.sandbox.set(|settings| settings.cst = sandbox::CstMode::Strict);
     let first = world.call(GetToken, "alice").await;
     for _ in 0..3 {
         assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());

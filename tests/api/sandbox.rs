@@ -1,7 +1,7 @@
 //! The sandbox itself, asked as LiveChat and as a test would: the other tests are worth no more than it is.
 
 use crate::world::http_client;
-use local::sandbox::{App, CstMode, Fault, Forgotten, Granted, Sandbox};
+use sandbox::{App, CstMode, Fault, Forgotten, Granted, Sandbox};
 use reqwest::{Client, Method, RequestBuilder, header};
 use serde_json::{Value, json};
 use std::{

@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::{http::StatusCode, response::IntoResponse};
 use cip::breaker::Gate;
-use local::sandbox::Fault;
+use sandbox::Fault;
 use std::{
     ops::Range,
     sync::{

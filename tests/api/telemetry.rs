@@ -1,7 +1,7 @@
 //! What a function writes of each call: a line that people read, and that CloudWatch takes the metrics from.
 
 use crate::world::*;
-use local::sandbox::{Fault, Forgotten};
+use sandbox::{Fault, Forgotten};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -6,10 +6,7 @@ use cip::{
     store::Store,
 };
 use lambda_simulator::{InvocationBuilder, InvocationStatus, Simulator, SimulatorPhase};
-use local::{
-    database,
-    sandbox::{App, Sandbox},
-};
+use sandbox::{App, Sandbox, database};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,

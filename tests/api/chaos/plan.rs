@@ -7,7 +7,7 @@ use crate::{
 };
 use cip::time::millis;
 use fastrand::Rng;
-use local::sandbox::{CstMode, Fault, Share};
+use sandbox::{CstMode, Fault, Share};
 use std::{env, fmt, ops::Range, str::FromStr, time::Duration};
 
 /// What was asked for, in the environment.

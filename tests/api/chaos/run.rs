@@ -20,7 +20,7 @@ use cip::{
     time::{Deadline, millis, now_ms},
 };
 use fastrand::Rng;
-use local::sandbox::{CstMode, Granted, Sandbox, Share};
+use sandbox::{CstMode, Granted, Sandbox, Share};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::{

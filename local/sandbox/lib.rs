@@ -6,12 +6,20 @@
 //! if it is set so, whole cookies that prove nobody get the error `identity_lost`.
 //! What it does about things that nobody outside LiveChat knows can be chosen, and it misbehaves on request:
 //! see [`Settings`], [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own.
+//!
+//! Beside it is the rest of what the functions call: [`database`], an embedded DynamoDB. [`access`] says who may call either,
+//! and [`folder`] keeps their files for the owner alone.
+//!
+//! This package does not depend on `livechat-cip`, so that the tests of that one can use it.
 
+pub mod access;
 mod admin;
 mod chat;
 mod cookies;
 mod customers;
+pub mod database;
 mod fault;
+pub mod folder;
 mod journal;
 mod token;
 
@@ -19,7 +27,6 @@ pub use customers::{CstMode, Forgotten, Revocation};
 pub use fault::{Fault, Share};
 pub use journal::Granted;
 
-use crate::{access, folder};
 use axum::{
     Router,
     http::{
@@ -29,7 +36,6 @@ use axum::{
     routing::{get, post},
 };
 use chat::Chats;
-use cip::time::now_ms;
 use cookie::time::OffsetDateTime;
 use customers::Customers;
 use fault::Planned;
@@ -39,7 +45,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::net::TcpListener;
 use tower_http::cors::CorsLayer;
@@ -330,7 +336,7 @@ impl Sandbox {
 
     /// By its own clock; Unix time in ms.
     fn now_ms(&self) -> u64 {
-        now_ms().saturating_add_signed(self.state().settings.clock_skew_ms)
+        unix_ms().saturating_add_signed(self.state().settings.clock_skew_ms)
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -372,4 +378,10 @@ impl Sandbox {
         state.waiting.most = state.waiting.most.max(state.waiting.now);
         Waits(self.clone())
     }
+}
+
+/// The time by this machine's clock; Unix time in ms.
+fn unix_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_millis().try_into().unwrap_or(u64::MAX)
 }
