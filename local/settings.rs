@@ -55,6 +55,11 @@ impl Settings {
         self.get("GUESTS").is_some_and(|value| value.trim() == "true")
     }
 
+    /// The name of the table: `TABLE_NAME`, `livechat-cip` by default.
+    pub fn table(&self) -> String {
+        self.get("TABLE_NAME").unwrap_or_default()
+    }
+
     /// These, with one that is set to something else.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -91,12 +96,14 @@ impl Settings {
 
     /// One of them.
     pub fn get(&self, name: &str) -> Option<String> {
+        let or = |default: &str| {
+            let set = self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+            Some(set.unwrap_or(default).to_owned())
+        };
         match name {
             // On one's own machine nobody else can be anyone.
-            "AUTH" => {
-                let auth = self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-                Some(auth.unwrap_or("none").into())
-            }
+            "AUTH" => or("none"),
+            "TABLE_NAME" => or("livechat-cip"),
             "AWS_LAMBDA_FUNCTION_NAME" => None,
             _ => self.0.get(name).cloned(),
         }

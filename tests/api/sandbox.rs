@@ -1,8 +1,8 @@
 //! The sandbox itself, asked as LiveChat and as a test would: the other tests are worth no more than it is.
 
 use crate::world::http_client;
-use sandbox::{App, CstMode, Fault, Forgotten, Granted, Sandbox};
 use reqwest::{Client, Method, RequestBuilder, header};
+use sandbox::{App, CstMode, Fault, Forgotten, Granted, Sandbox};
 use serde_json::{Value, json};
 use std::{
     path::Path,
