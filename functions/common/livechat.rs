@@ -21,7 +21,7 @@ use reqwest::{
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 /// The API's client.
@@ -201,29 +201,17 @@ impl Accounts {
     }
 
     fn body(&self) -> String {
-        #[derive(Serialize)]
-        struct CookieGrant<'a> {
-            grant_type: &'static str,
-            response_type: &'static str,
-            client_id: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            license_id: Option<u64>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            organization_id: Option<&'a str>,
-            redirect_uri: &'a str,
-        }
-        let (license_id, organization_id) = match &self.settings.tenant {
-            Tenant::License(id) => (Some(*id), None),
-            Tenant::Organization(id) => (None, Some(id.as_str())),
+        let (tenant, id) = match &self.settings.tenant {
+            Tenant::License(id) => ("license_id", json!(id)),
+            Tenant::Organization(id) => ("organization_id", json!(id)),
         };
-        let grant = CookieGrant {
-            grant_type: "cookie",
-            response_type: "token",
-            client_id: &self.settings.client_id,
-            license_id,
-            organization_id,
-            redirect_uri: &self.settings.redirect_uri,
-        };
-        serde_json::to_string(&grant).unwrap_or_default()
+        let grant = json!({
+            "grant_type": "cookie",
+            "response_type": "token",
+            "client_id": self.settings.client_id,
+            tenant: id,
+            "redirect_uri": self.settings.redirect_uri,
+        });
+        grant.to_string()
     }
 }
