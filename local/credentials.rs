@@ -14,8 +14,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use cip::{auth::install_crypto, identity::UserId, settings::SHORTEST_SECRET, time::now_ms};
-use jsonwebtoken::{EncodingKey, Header, encode};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use cip::{identity::UserId, settings::SHORTEST_SECRET, time::now_ms};
 use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -75,7 +75,6 @@ impl Credentials {
         if keys.iter().any(|key| settings.has(key)) {
             return Ok((settings, None));
         }
-        install_crypto();
         let secret = kept_secret(file)?;
         // What development tokens are signed with, whatever the settings accept otherwise.
         let settings =
@@ -97,15 +96,22 @@ impl Credentials {
                 claims.insert("iat".into(), now_s.into());
                 claims.insert("exp".into(), (now_s + LIFETIME_S).into());
                 claims.insert(user_claim.clone(), user.into());
-                let token = encode(&Header::default(), &claims, &EncodingKey::from_secret(self.secret.as_bytes()))
-                    .expect("claims are JSON, and there is HS256");
-                ("Authorization", format!("Bearer {token}"))
+                ("Authorization", format!("Bearer {}", self.token(claims)))
             }
-            Form::Hash => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
-                ("X-User-Hash", hex::encode(hmac::sign(&key, user.as_bytes())))
-            }
+            Form::Hash => ("X-User-Hash", hex::encode(self.sign(user))),
         }
+    }
+
+    /// A JSON Web Token with these claims, signed with HS256 (RFC 7515, section 3.1).
+    fn token(&self, claims: Map<String, Value>) -> String {
+        let encoded = |json: Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
+        let signed = format!("{}.{}", encoded(json!({ "alg": "HS256", "typ": "JWT" })), encoded(claims.into()));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.sign(&signed));
+        format!("{signed}.{signature}")
+    }
+
+    fn sign(&self, message: &str) -> hmac::Tag {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes()), message.as_bytes())
     }
 
     /// Whether the path must name the user.

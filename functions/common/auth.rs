@@ -32,7 +32,6 @@ use origins::Origins;
 use std::sync::Arc;
 use user_hash::UserHash;
 
-pub use jwt::install_crypto;
 pub use origins::allowed_origins;
 
 /// No credential ends later; Unix time in s. A time of our days in ms is beyond it, and would be a credential without an end.

@@ -34,7 +34,6 @@ use session_cookie::SessionCookie;
 use std::borrow::Cow;
 
 pub(super) use compact::key_name;
-pub use crypto::install as install_crypto;
 
 /// How tokens are verified.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ impl Jwt {
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or bad.
     pub(super) async fn read(source: &Source<'_>, normalization: Normalization) -> Result<Self, ConfigError> {
-        install_crypto();
+        crypto::install();
         let keys = Keys::read(source).await?;
         // What a provider signs for others too, counts only if the settings say whose tokens these are and for whom (RFC 8725, sections
         // 3.8 and 3.9).

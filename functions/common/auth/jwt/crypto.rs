@@ -2,18 +2,22 @@
 //! along would add a second library for the same algorithms.
 
 use jsonwebtoken::{
-    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey,
-    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
+    Algorithm, DecodingKey, DecodingKeyKind,
+    crypto::{CryptoProvider, JwtVerifier, KeyUtils},
     errors::{ErrorKind, Result},
-    signature::{Error, Signer, Verifier},
+    signature::{Error, Verifier},
 };
 use ring::{hmac, signature};
 
-static RING: CryptoProvider =
-    CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
+static RING: CryptoProvider = CryptoProvider {
+    // The functions verify tokens and sign none.
+    signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
 
 /// Makes `ring` the cryptography of every JSON Web Token in this process.
-pub fn install() {
+pub(super) fn install() {
     // Whoever came first was this function too.
     let _ = RING.install_default();
 }
@@ -84,33 +88,6 @@ fn of_bytes(
 }
 
 impl JwtVerifier for RingVerifier {
-    fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
-}
-
-/// Only for those who try this service out: the functions sign nothing, and nothing is signed with public keys.
-struct RingSigner {
-    algorithm: Algorithm,
-    key: hmac::Key,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's type")]
-fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
-    if algorithm.family() != AlgorithmFamily::Hmac {
-        return Err(ErrorKind::InvalidAlgorithm.into());
-    }
-    let key = hmac::Key::new(mac(*algorithm), key.as_bytes());
-    Ok(Box::new(RingSigner { algorithm: *algorithm, key }))
-}
-
-impl Signer<Vec<u8>> for RingSigner {
-    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
-        Ok(hmac::sign(&self.key, message).as_ref().to_vec())
-    }
-}
-
-impl JwtSigner for RingSigner {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
