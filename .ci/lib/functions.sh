@@ -124,6 +124,15 @@ verify_callers() {
     expect_caller "$mode" '.headers["x-guest-id"] = "short"' '.statusCode == 400'
 }
 
+# compare_layers WORKFLOW LAYER...: the lists `layers:` of .github/workflows/WORKFLOW.yml have these layers, each once.
+compare_layers() {
+    local workflow=.github/workflows/$1.yml
+    shift
+    awk '/^ +layers:$/ { inside = 1; next } inside && $1 == "-" { sub(/^ *- */, ""); print; next } { inside = 0 }' "$workflow" |
+        tr ' ' '\n' | sort >"$work/layers.txt"
+    printf '%s\n' "$@" | sort | diff - "$work/layers.txt" || die "$workflow runs other layers (>) than .ci/run has for it (<)."
+}
+
 # compare_with_openapi ARGUMENTS...: of tests/openapi/run.
 compare_with_openapi() {
     PATH=$cache/openapi/bin:$PATH python3 tests/openapi/run "$@"

@@ -30,12 +30,17 @@ need_rust() {
     need_command python3 python3 # for what the scripts here do themselves
 }
 
-need_cargo_deny() {
-    local version=0.20.2
-    cargo_deny=$cache/cargo-deny-$version/bin/cargo-deny
-    [[ -x $cargo_deny ]] && return
-    say "cargo install cargo-deny@$version"
-    cargo install --quiet --locked --root "$cache/cargo-deny-$version" "cargo-deny@$version"
+need_cargo_deny() { need_cargo_tool cargo-deny 0.20.2; }
+need_cargo_machete() { need_cargo_tool cargo-machete 0.9.2; }
+
+# need_cargo_tool NAME VERSION: a subcommand of cargo, from crates.io.
+need_cargo_tool() {
+    local tool=$cache/$1-$2
+    if [[ ! -x $tool/bin/$1 ]]; then
+        say "cargo install $1@$2"
+        cargo install --quiet --locked --root "$tool" "$1@$2"
+    fi
+    [[ $PATH == *"$tool/bin:"* ]] || export PATH=$tool/bin:$PATH
 }
 
 # A library that moves a process's clock.
