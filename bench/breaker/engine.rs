@@ -2,7 +2,7 @@
 
 use crate::designs::{Attempt, Design, Sign, Verdict};
 use cip::breaker::Urgency;
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 /// One look into the table, or one write.
 const TABLE_MS: u64 = 5;
@@ -80,8 +80,27 @@ struct Caller {
 }
 
 /// Plays `scenario` with `design`.
-pub(crate) fn run(scenario: &Scenario, mut design: Box<dyn Design>) -> Outcome {
-    let mut rng = fastrand::Rng::with_seed(7);
+pub(crate) fn run(scenario: &Scenario, design: Box<dyn Design>) -> Outcome {
+    let callers = callers(scenario);
+    let events = callers.iter().enumerate().map(|(n, caller)| Reverse((caller.came_ms, Event::Comes(n)))).collect();
+    let mut simulation = Simulation {
+        scenario,
+        design,
+        rng: fastrand::Rng::with_seed(7),
+        callers,
+        events,
+        idle: Vec::new(),
+        processes: 0,
+        in_flight: 0,
+        waiting: 0,
+        outcome: Outcome::default(),
+    };
+    simulation.play();
+    simulation.outcome
+}
+
+/// The callers in the order in which they come.
+fn callers(scenario: &Scenario) -> Vec<Caller> {
     let mut callers = Vec::new();
     let mut come = |came_ms, is_odd| {
         callers.push(Caller { came_ms, is_odd, process: 0, polls: 0, attempt: Attempt::default(), sign: None });
@@ -93,80 +112,123 @@ pub(crate) fn run(scenario: &Scenario, mut design: Box<dyn Design>) -> Outcome {
             (0..scenario.odd_per_second * for_ms / 1000).for_each(|n| come(n * 1000 / scenario.odd_per_second, true));
         }
     }
-    let mut events: BinaryHeap<_> =
-        callers.iter().enumerate().map(|(n, caller)| Reverse((caller.came_ms, Event::Comes(n)))).collect();
-    let (mut idle, mut processes, mut in_flight, mut waiting) = (Vec::new(), 0, 0_u64, 0_u64);
-    let mut outcome = Outcome::default();
-    let is_silent = |at_ms| scenario.silent_ms.is_some_and(|(from, until)| (from..until).contains(&at_ms));
-    while let Some(Reverse((now_ms, event))) = events.pop() {
-        match event {
-            Event::Comes(n) => {
-                callers[n].process = idle.pop().unwrap_or_else(|| {
-                    processes += 1;
-                    processes - 1
-                });
-                events.push(Reverse((now_ms + TABLE_MS, Event::Asks(n))));
+    callers
+}
+
+struct Simulation<'a> {
+    scenario: &'a Scenario,
+    design: Box<dyn Design>,
+    rng: fastrand::Rng,
+    callers: Vec<Caller>,
+    /// The next one first, each with its time.
+    events: BinaryHeap<Reverse<(u64, Event)>>,
+    /// Processes that serve no caller.
+    idle: Vec<usize>,
+    processes: usize,
+    /// Calls that LiveChat has not answered yet.
+    in_flight: u64,
+    /// Callers that wait for room.
+    waiting: u64,
+    outcome: Outcome,
+}
+
+impl Simulation<'_> {
+    fn play(&mut self) {
+        while let Some(Reverse((now_ms, event))) = self.events.pop() {
+            match event {
+                Event::Comes(n) => self.come(now_ms, n),
+                Event::Asks(n) => self.ask(now_ms, n),
+                Event::IsLate(n) => self.design.late(now_ms, &mut self.callers[n].attempt),
+                Event::Ends(n) => self.end(now_ms, n),
             }
-            Event::Asks(n) => {
-                let caller = &mut callers[n];
-                let urgency = if caller.is_odd { Urgency::Required } else { scenario.urgency };
-                let verdict = design.ask(now_ms, urgency, caller.process, &mut caller.attempt);
-                waiting -= u64::from(caller.polls > 0);
-                let is_over = now_ms - caller.came_ms >= design.patience_ms();
-                match verdict {
-                    Verdict::Send => {
-                        in_flight += 1;
-                        let takes_ms = scenario.latency_ms + rng.u64(..=scenario.latency_ms / 20);
-                        let (sign, takes_ms) = match () {
-                            () if caller.is_odd => (Sign::Error, ERROR_MS),
-                            () if is_silent(now_ms) || takes_ms > TIME_OUT_MS => (Sign::Silence, TIME_OUT_MS),
-                            () => (Sign::Token, takes_ms),
-                        };
-                        (caller.sign, caller.attempt.sent_ms) = (Some(sign), now_ms);
-                        events.push(Reverse((now_ms + takes_ms, Event::Ends(n))));
-                        if let Some(late_ms) =
-                            design.late_after_ms(caller.process).filter(|late_ms| *late_ms < takes_ms)
-                        {
-                            events.push(Reverse((now_ms + late_ms, Event::IsLate(n))));
-                        }
-                    }
-                    Verdict::Wait if urgency == Urgency::Required && !is_over => {
-                        let slower = f64::min(1.4_f64.powi(caller.polls), design.slowest_poll());
-                        caller.polls += 1;
-                        waiting += 1;
-                        let poll = std::time::Duration::from_millis(rng.u64(40..80)).mul_f64(slower);
-                        events.push(Reverse((now_ms + cip::time::millis(poll) + TABLE_MS, Event::Asks(n))));
-                    }
-                    Verdict::Wait | Verdict::Fail => events.push(Reverse((now_ms, Event::Ends(n)))),
-                }
-            }
-            Event::IsLate(n) => design.late(now_ms, &mut callers[n].attempt),
-            Event::Ends(n) => {
-                let caller = callers[n];
-                idle.push(caller.process);
-                if let Some(sign) = caller.sign {
-                    in_flight -= 1;
-                    design.ended(now_ms, caller.process, caller.attempt, sign);
-                }
-                let has_token = caller.sign == Some(Sign::Token);
-                if let Some((_, until)) = scenario.silent_ms
-                    && has_token
-                    && caller.attempt.sent_ms >= until
-                {
-                    outcome.found_after_ms.get_or_insert(now_ms - until);
-                }
-                if !caller.is_odd {
-                    outcome.callers += 1;
-                    outcome.tokens += u64::from(has_token);
-                    if scenario.silent_ms.is_none() || is_silent(caller.came_ms) {
-                        outcome.waited_ms.push(now_ms - caller.came_ms);
-                    }
-                }
-            }
+            self.outcome.most_in_flight = self.outcome.most_in_flight.max(self.in_flight);
+            self.outcome.most_waiting = self.outcome.most_waiting.max(self.waiting);
         }
-        outcome.most_in_flight = outcome.most_in_flight.max(in_flight);
-        outcome.most_waiting = outcome.most_waiting.max(waiting);
+        self.outcome.writes = self.design.writes();
     }
-    outcome.writes = design.writes();
-    outcome
+
+    fn at(&mut self, ms: u64, event: Event) {
+        self.events.push(Reverse((ms, event)));
+    }
+
+    /// A caller gets an idle process, or a new one.
+    fn come(&mut self, now_ms: u64, n: usize) {
+        self.callers[n].process = self.idle.pop().unwrap_or_else(|| {
+            self.processes += 1;
+            self.processes - 1
+        });
+        self.at(now_ms + TABLE_MS, Event::Asks(n));
+    }
+
+    /// The design decides whether a caller's process may call LiveChat now.
+    fn ask(&mut self, now_ms: u64, n: usize) {
+        let caller = &mut self.callers[n];
+        let urgency = if caller.is_odd { Urgency::Required } else { self.scenario.urgency };
+        let verdict = self.design.ask(now_ms, urgency, caller.process, &mut caller.attempt);
+        self.waiting -= u64::from(caller.polls > 0);
+        let gave_up = now_ms - caller.came_ms >= self.design.patience_ms();
+        match verdict {
+            Verdict::Send => self.send(now_ms, n),
+            Verdict::Wait if urgency == Urgency::Required && !gave_up => self.wait(now_ms, n),
+            Verdict::Wait | Verdict::Fail => self.at(now_ms, Event::Ends(n)),
+        }
+    }
+
+    /// Calls LiveChat.
+    fn send(&mut self, now_ms: u64, n: usize) {
+        self.in_flight += 1;
+        let takes_ms = self.scenario.latency_ms + self.rng.u64(..=self.scenario.latency_ms / 20);
+        let is_silent = self.is_silent(now_ms);
+        let caller = &mut self.callers[n];
+        let (sign, takes_ms) = match () {
+            () if caller.is_odd => (Sign::Error, ERROR_MS),
+            () if is_silent || takes_ms > TIME_OUT_MS => (Sign::Silence, TIME_OUT_MS),
+            () => (Sign::Token, takes_ms),
+        };
+        (caller.sign, caller.attempt.sent_ms) = (Some(sign), now_ms);
+        let late_ms = self.design.late_after_ms(caller.process).filter(|late_ms| *late_ms < takes_ms);
+        self.at(now_ms + takes_ms, Event::Ends(n));
+        if let Some(late_ms) = late_ms {
+            self.at(now_ms + late_ms, Event::IsLate(n));
+        }
+    }
+
+    /// Asks again later, each time after a longer pause.
+    fn wait(&mut self, now_ms: u64, n: usize) {
+        let caller = &mut self.callers[n];
+        let slower = f64::min(1.4_f64.powi(caller.polls), self.design.slowest_poll());
+        caller.polls += 1;
+        self.waiting += 1;
+        let poll = Duration::from_millis(self.rng.u64(40..80)).mul_f64(slower);
+        self.at(now_ms + cip::time::millis(poll) + TABLE_MS, Event::Asks(n));
+    }
+
+    /// A caller gets a response, with a token or without.
+    fn end(&mut self, now_ms: u64, n: usize) {
+        let caller = self.callers[n];
+        self.idle.push(caller.process);
+        if let Some(sign) = caller.sign {
+            self.in_flight -= 1;
+            self.design.ended(now_ms, caller.process, caller.attempt, sign);
+        }
+        let has_token = caller.sign == Some(Sign::Token);
+        if let Some((_, until)) = self.scenario.silent_ms
+            && has_token
+            && caller.attempt.sent_ms >= until
+        {
+            self.outcome.found_after_ms.get_or_insert(now_ms - until);
+        }
+        if caller.is_odd {
+            return;
+        }
+        self.outcome.callers += 1;
+        self.outcome.tokens += u64::from(has_token);
+        if self.scenario.silent_ms.is_none() || self.is_silent(caller.came_ms) {
+            self.outcome.waited_ms.push(now_ms - caller.came_ms);
+        }
+    }
+
+    fn is_silent(&self, at_ms: u64) -> bool {
+        self.scenario.silent_ms.is_some_and(|(from, until)| (from..until).contains(&at_ms))
+    }
 }

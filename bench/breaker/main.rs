@@ -43,7 +43,17 @@ fn seconds(ms: u64) -> String {
 }
 
 fn main() {
-    let answering = [
+    let answering = answering();
+    answering_table(&answering);
+    outages_table();
+    table("Writes to the shared item for each renewal", &answering[..1], |outcome| {
+        format!("{:.1}", outcome.writes_per_token())
+    });
+}
+
+/// LiveChat answers every call.
+fn answering() -> [Scenario; 8] {
+    [
         slow("80 ms, 50/s", 80, Visits::PerSecond(50, 20_000)),
         slow("1.2 s, 10/s", 1_200, Visits::PerSecond(10, 20_000)),
         slow("1.2 s, 120 at once", 1_200, Visits::AtOnce(120)),
@@ -55,10 +65,13 @@ fn main() {
             odd_per_second: 40,
             ..slow("80 ms, 3/s; one caller gets 40 fast 5xx a second", 80, Visits::PerSecond(3, 10_000))
         },
-    ];
+    ]
+}
+
+fn answering_table(answering: &[Scenario]) {
     table(
         "LiveChat answers first visits: got a token; wait, median and 95 in 100; most in flight at LiveChat",
-        &answering,
+        answering,
         |outcome| {
             let (median, most) = outcome.waits();
             format!(
@@ -70,6 +83,9 @@ fn main() {
             )
         },
     );
+}
+
+fn outages_table() {
     let outages = [
         silent("stored tokens are due, 50/s", Urgency::Optional),
         silent("first visits, 50/s", Urgency::Required),
@@ -83,7 +99,4 @@ fn main() {
             format!("{}; {}; {}; {found}", outcome.most_in_flight, outcome.most_waiting, seconds(outcome.waits().1))
         },
     );
-    table("Writes to the shared item for each renewal", &answering[..1], |outcome| {
-        format!("{:.1}", outcome.writes_per_token())
-    });
 }

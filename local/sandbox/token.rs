@@ -1,7 +1,7 @@
 //! The sandbox's half of the Customer Accounts API.
 
 use super::{
-    Fault, Forgotten, Granted, Revocation, Sandbox, Settings, cookies,
+    App, Fault, Forgotten, Granted, Revocation, Sandbox, Settings, cookies,
     customers::{Issued, Realm},
 };
 use axum::{
@@ -65,25 +65,28 @@ async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) 
         if let Err(refused) = check(&sandbox, realm, &headers, &body) {
             return *refused;
         }
+        let call = Call { realm, fault, came };
         let cookies = cookies::read(&headers);
-        let (issued, settings) = issue(&sandbox, realm, cookies.as_ref(), fault, came);
+        let (issued, settings) = issue(&sandbox, &call, cookies.as_ref());
         sandbox.keep();
         if let Some(response) = instead(fault).await {
             return response;
         }
-        issued.map_or_else(lost, |issued| answer(&sandbox, realm, &issued, settings, fault))
+        issued.map_or_else(lost, |issued| answer(&sandbox, &call, &issued, settings))
     });
     call.await.unwrap_or_else(|ended| ended.try_into_panic().map_or_else(|_| cut(), |panic| resume_unwind(panic)))
 }
 
-/// The moment at which a call takes effect. It has none if its cookies prove nobody and [`Forgotten::IdentityLost`] is set.
-fn issue(
-    sandbox: &Sandbox,
+/// A call of a token endpoint.
+struct Call {
     realm: Realm,
-    cookies: Option<&(String, String)>,
     fault: Option<Fault>,
     came: Instant,
-) -> (Option<Issued>, Settings) {
+}
+
+/// The moment at which a call takes effect. It has none if its cookies prove nobody and [`Forgotten::IdentityLost`] is set.
+fn issue(sandbox: &Sandbox, call: &Call, cookies: Option<&(String, String)>) -> (Option<Issued>, Settings) {
+    let Call { realm, fault, came } = *call;
     let now_ms = sandbox.now_ms();
     let mut state = sandbox.state();
     let settings = state.settings;
@@ -150,8 +153,11 @@ fn lost() -> Response {
     Json(json!({"identity_exception": "identity_lost"})).into_response()
 }
 
-fn answer(sandbox: &Sandbox, realm: Realm, issued: &Issued, settings: Settings, fault: Option<Fault>) -> Response {
-    let mut body = details(sandbox, realm, &issued.entity_id, &issued.access_token, settings.expires_in);
+fn answer(sandbox: &Sandbox, call: &Call, issued: &Issued, settings: Settings) -> Response {
+    let Call { realm, fault, .. } = *call;
+    let Issued { entity_id, access_token, .. } = issued;
+    let details = Details { realm, entity_id, access_token, expires_in: settings.expires_in };
+    let mut body = details.to_json(&sandbox.app);
     match fault {
         Some(Fault::MissingFields) => {
             for name in ["entity_id", "expires_in"] {
@@ -262,7 +268,8 @@ pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> 
     let now_ms = sandbox.now_ms();
     let Some(found) = sandbox.state().kept.customers.details(token, now_ms).cloned() else { return unauthorized() };
     let left = found.ends_ms.saturating_sub(now_ms) / 1000;
-    Json(details(&sandbox, found.realm, &found.entity_id, token, left)).into_response()
+    let details = Details { realm: found.realm, entity_id: &found.entity_id, access_token: token, expires_in: left };
+    Json(details.to_json(&sandbox.app)).into_response()
 }
 
 pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
@@ -288,16 +295,27 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-fn details(sandbox: &Sandbox, realm: Realm, entity_id: &str, access_token: &str, expires_in: u64) -> Value {
-    let mut details = json!({
-        "access_token": access_token, "client_id": sandbox.app.client_id, "entity_id": entity_id,
-        "expires_in": expires_in, "token_type": "Bearer",
-    });
-    match realm {
-        Realm::V1 => details["license_id"] = json!(sandbox.app.license_id),
-        Realm::V2 | Realm::Group(_) => details["organization_id"] = json!(sandbox.app.organization_id),
+/// What LiveChat says of a token.
+struct Details<'a> {
+    realm: Realm,
+    entity_id: &'a str,
+    access_token: &'a str,
+    /// The rest of its lifetime, in s.
+    expires_in: u64,
+}
+
+impl Details<'_> {
+    fn to_json(&self, app: &App) -> Value {
+        let mut json = json!({
+            "access_token": self.access_token, "client_id": app.client_id, "entity_id": self.entity_id,
+            "expires_in": self.expires_in, "token_type": "Bearer",
+        });
+        match self.realm {
+            Realm::V1 => json["license_id"] = json!(app.license_id),
+            Realm::V2 | Realm::Group(_) => json["organization_id"] = json!(app.organization_id),
+        }
+        json
     }
-    details
 }
 
 pub(super) fn unauthorized() -> Response {
