@@ -4,7 +4,7 @@ use axum::Router;
 use cip::{
     livechat::Accounts,
     provider::Provider,
-    settings::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute, Source, check_names},
+    settings::{Lookup, check_names},
     store::Store,
 };
 use clap::{Args, Parser, Subcommand};
@@ -117,7 +117,7 @@ async fn everything(arguments: &All) -> Result<()> {
     };
     // Before whether there is an account is decided: a misspelt setting would mean the sandbox.
     let settings = Settings::read()?.with_options(arguments.auth.clone(), arguments.guests);
-    check_names(&settings.source())?;
+    check_names(&settings.lookup())?;
     // Before the ports, as its refusal says more than theirs.
     let folder = if arguments.memory { None } else { Some(Folder::open(FOLDER)?) };
     let kept = |name: &str| folder.as_ref().map(|folder| folder.file(name));
@@ -155,9 +155,8 @@ async fn everything(arguments: &All) -> Result<()> {
     let table = settings.get("TABLE_NAME").unwrap_or_else(|| TABLE.into());
     database::create_table(&client, &table).await.map_err(|error| format!("the table cannot be made: {error}"))?;
 
-    let source = Source::new(|name| if name == "TABLE_NAME" { Some(table.clone()) } else { settings.get(name) });
-    let common = Common::read(&source).await?;
-    let livechat = LiveChat::read(&source)?;
+    let lookup = Lookup::new(|name| if name == "TABLE_NAME" { Some(table.clone()) } else { settings.get(name) });
+    let cip::settings::Settings { common, livechat, renewals } = cip::settings::Settings::from_lookup(&lookup)?;
     let cors = cors::layer(&settings)?;
     let authorizer = Authorizer::read(&settings).await?;
     let auth = settings.get("AUTH").unwrap_or_default();
@@ -176,14 +175,8 @@ async fn everything(arguments: &All) -> Result<()> {
     };
     let store = Store::new(client, &table);
     let accounts = Accounts::new(livechat)?;
-    let provider = Provider::new(
-        store.clone(),
-        accounts.clone(),
-        OnIdentityChange::read(&source)?,
-        RenewalsPerMinute::read(&source)?,
-        common.groups.clone(),
-    );
-    let gateway = Gateway::new(common, provider, store, accounts).with_authorizer(authorizer);
+    let provider = Provider::new(store.clone(), accounts.clone(), renewals, common.groups.clone());
+    let gateway = Gateway::connect(common, provider, store, accounts).await?.with_authorizer(authorizer);
 
     println!(
         "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /"
