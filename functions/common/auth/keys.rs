@@ -41,7 +41,7 @@ impl Key {
     }
 }
 
-/// What a kind of key can be used with; the first is what it is used with when nothing else is said.
+/// The algorithms of each kind of key. The first one is the default.
 const OF_SECRETS: &[Algorithm] = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 const OF_RSA: &[Algorithm] =
     &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
@@ -49,15 +49,15 @@ const OF_P256: &[Algorithm] = &[Algorithm::ES256];
 const OF_P384: &[Algorithm] = &[Algorithm::ES384];
 const OF_ED25519: &[Algorithm] = &[Algorithm::EdDSA];
 
-/// How long the modulus of an RSA key may be, in bits (RFC 7518, section 3.3, and what `ring` verifies with).
+/// The length of an RSA key's modulus, in bits (RFC 7518, section 3.3, and what `ring` supports).
 const RSA_BITS: std::ops::RangeInclusive<u64> = 2048..=8192;
 
-/// The algorithm of this name. `Ed25519` (RFC 9864) is the only one of those that `EdDSA` stands for that is supported.
+/// The algorithm of this name. `EdDSA` stands for several algorithms, of which only `Ed25519` (RFC 9864) is supported.
 pub(super) fn algorithm_named(name: &str) -> Option<Algorithm> {
     if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
 }
 
-/// Which algorithms the site accepts: `JWT_ALGORITHMS`. By default the first of each kind of key.
+/// The algorithms that the site accepts: `JWT_ALGORITHMS`. By default the first of each kind of key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Algorithms(Option<Vec<Algorithm>>);
 
@@ -71,12 +71,12 @@ impl Algorithms {
         algorithms.map(|list| Self(Some(list))).ok_or_else(|| {
             ConfigError::invalid(
                 Self::NAME,
-                "a list out of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA and Ed25519",
+                "a list of some of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA and Ed25519",
             )
         })
     }
 
-    /// Those for a key of the kind that goes with `all`.
+    /// The accepted algorithms of a kind of key, which has `all` of these.
     fn among(&self, all: &[Algorithm]) -> Vec<Algorithm> {
         match &self.0 {
             None => all[..1].to_vec(),
@@ -84,7 +84,7 @@ impl Algorithms {
         }
     }
 
-    /// Those for a key in the settings.
+    /// The same for a key in the settings.
     ///
     /// # Errors
     /// [`ConfigError`] if there are none: the key could never be used.
@@ -99,7 +99,7 @@ impl Algorithms {
         Ok(algorithms)
     }
 
-    /// Those for secrets.
+    /// The accepted algorithms for secrets.
     ///
     /// # Errors
     /// [`ConfigError`] if there are none.
@@ -107,6 +107,7 @@ impl Algorithms {
         self.for_key(OF_SECRETS)
     }
 
+    /// A public key in the settings, with its algorithms.
     fn pin(&self, all: &[Algorithm], decoding: DecodingKey) -> Result<Key, ConfigError> {
         Ok(Key { kid: None, issuer: None, algorithms: self.for_key(all)?, decoding })
     }

@@ -1,12 +1,12 @@
-//! From which origins pages may call: `ALLOWED_ORIGINS`. Browsers are kept to it by the gateway's CORS; here it decides
-//! whether a cookie, which a browser sends whoever asks it to, counts as its user's wish.
+//! `ALLOWED_ORIGINS`: the origins of the site's pages. The gateway's CORS uses the list too. Here it decides whether a session cookie
+//! counts: browsers send it with a call from a page of any site.
 
 use crate::settings::ConfigError;
 use reqwest::Url;
 
 const NAME: &str = "ALLOWED_ORIGINS";
 
-/// As much of an origin as an error repeats.
+/// The longest part of an origin that an error repeats, in characters.
 const REPEATED: usize = 100;
 
 /// A list of origins (RFC 6454), compared exactly.

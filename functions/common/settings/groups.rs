@@ -1,11 +1,11 @@
-//! `GROUPS`: the LiveChat groups that exist.
+//! `GROUPS`: the LiveChat groups that callers may name.
 
 use super::{ConfigError, Lookup};
 use crate::{error::Error, identity::Group};
 use std::sync::Arc;
 
-/// The groups that calls may name: all of them, or those of a list. LiveChat knows which exist, and is called, and stored for, only after
-/// a caller has made up another one.
+/// The groups that callers may name: those of a list, or any. With a list, a number that a caller made up is refused without a call to
+/// LiveChat, and without an item in the table.
 #[derive(Clone, Debug, Default)]
 pub struct Groups(Option<Arc<[Group]>>);
 

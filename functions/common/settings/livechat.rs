@@ -25,6 +25,31 @@ pub struct LiveChat {
 }
 
 impl LiveChat {
+    const DEFAULT_ACCOUNTS_URL: &'static str = "https://accounts.livechat.com";
+
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or bad.
+    pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
+        let client_id = lookup.required("LIVECHAT_CLIENT_ID", "the client id of your app in LiveChat's console")?;
+        if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConfigError::invalid("LIVECHAT_CLIENT_ID", "the client id of your app, without spaces"));
+        }
+        let license_id = match lookup.optional("LIVECHAT_LICENSE_ID") {
+            None => None,
+            Some(id) => Some(id.parse().map_err(|_| not_a_license(&id))?),
+        };
+        let redirect = lookup.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
+        let origin = origin_of(&redirect)?;
+        Ok(Self {
+            client_id,
+            tenant: read_tenant(lookup, license_id)?,
+            license_id,
+            redirect_uri: redirect,
+            origin,
+            accounts_url: read_accounts_url(lookup)?,
+        })
+    }
+
     /// What token objects have of these.
     pub fn account(&self) -> Account {
         let organization_id = match &self.tenant {
@@ -62,33 +87,6 @@ pub enum Tenant {
     License(u64),
     /// v2: `organization_id`.
     Organization(String),
-}
-
-impl LiveChat {
-    const DEFAULT_ACCOUNTS_URL: &'static str = "https://accounts.livechat.com";
-
-    /// # Errors
-    /// [`ConfigError`] for the first variable that is missing or bad.
-    pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
-        let client_id = lookup.required("LIVECHAT_CLIENT_ID", "the client id of your app in LiveChat's console")?;
-        if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ConfigError::invalid("LIVECHAT_CLIENT_ID", "the client id of your app, without spaces"));
-        }
-        let license_id = match lookup.optional("LIVECHAT_LICENSE_ID") {
-            None => None,
-            Some(id) => Some(id.parse().map_err(|_| not_a_license(&id))?),
-        };
-        let redirect = lookup.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
-        let origin = origin_of(&redirect)?;
-        Ok(Self {
-            client_id,
-            tenant: read_tenant(lookup, license_id)?,
-            license_id,
-            redirect_uri: redirect,
-            origin,
-            accounts_url: read_accounts_url(lookup)?,
-        })
-    }
 }
 
 fn read_tenant(lookup: &Lookup, license_id: Option<u64>) -> Result<Tenant, ConfigError> {
