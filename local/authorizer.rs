@@ -12,7 +12,7 @@ use axum::{
 use cip::{
     auth::Auth,
     error::Error,
-    settings::{ConfigError, Source},
+    settings::{AuthSettings, ConfigError, Lookup},
     time::Deadline,
 };
 use jsonwebtoken::dangerous::insecure_decode;
@@ -41,14 +41,15 @@ impl Authorizer {
         if settings.get("AUTH").as_deref() != Some("authorizer") {
             return Ok(None);
         }
-        let source = Source::new(|name| match name {
+        let lookup = Lookup::new(|name| match name {
             "AUTH" => Some("jwt".into()),
             "JWT_USER_CLAIM" => settings.get("AUTHORIZER_CLAIM"),
             // Guests are the functions' business, and API Gateway reads no cookies.
             "GUESTS" | "JWT_COOKIE" => None,
             _ => settings.get(name),
         });
-        Ok(Some(Self { auth: Auth::read(&source).await?, guests: settings.have_guests() }))
+        let auth = Auth::connect(AuthSettings::from_lookup(&lookup)?).await?;
+        Ok(Some(Self { auth, guests: settings.have_guests() }))
     }
 
     /// What the token says, in the form of an HTTP API's event; `None` if there is no token and there may be guests, whom a

@@ -6,7 +6,7 @@ use axum::http::{
     HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
 };
-use cip::auth::allowed_origins;
+use cip::settings::allowed_origins;
 use std::time::Duration;
 use tower_http::cors::CorsLayer;
 
@@ -33,7 +33,7 @@ const HEADERS: [HeaderName; 9] = [
 /// # Errors
 /// One line that names the setting, if it has `*`, an invalid origin, or an invalid name of a header.
 pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
-    let origins = allowed_origins(&settings.source()).map_err(|error| error.to_string())?;
+    let origins = allowed_origins(&settings.lookup()).map_err(|error| error.to_string())?;
     let headers = allowed_headers(&settings.get("ALLOWED_HEADERS").unwrap_or_default())?;
     if origins.is_empty() {
         return Ok(None);
@@ -53,7 +53,7 @@ fn allowed_headers(list: &str) -> Result<Vec<HeaderName>, String> {
     let more = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let more: Option<Vec<_>> = more.map(|name| name.parse().ok().filter(|_| name != "*")).collect();
     let more = more.ok_or(
-        "ALLOWED_HEADERS has a value that it cannot have: it must be a list of header names, such as \
+        "ALLOWED_HEADERS is invalid: expected a list of header names, such as \
          x-datadog-trace-id,x-datadog-parent-id, none of them `*`.",
     )?;
     Ok(HEADERS.into_iter().chain(more).collect())

@@ -277,7 +277,12 @@ fn is_own(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cip::{auth::Auth, identity::Principal, settings::Source, time::Deadline};
+    use cip::{
+        auth::Auth,
+        identity::Principal,
+        settings::{AuthSettings, Lookup},
+        time::Deadline,
+    };
     use std::time::Duration;
 
     fn settings(auth: &str, more: &[(&str, &str)]) -> Settings {
@@ -300,7 +305,8 @@ mod tests {
         for (auth, more) in [("jwt", &[] as &[_]), ("jwt", &strict), ("jwt", &several), ("hmac", &[])] {
             let (settings, credentials) = Credentials::develop(settings(auth, more), None).expect("a secret");
             let credentials = credentials.expect("a development secret");
-            let auth = Auth::read(&Source::new(|name| settings.get(name))).await.expect("good settings");
+            let settings = AuthSettings::from_lookup(&Lookup::new(|name| settings.get(name))).expect("good settings");
+            let auth = Auth::connect(settings).await.expect("nothing to fetch");
             let mut request = lambda_http::Request::default();
             *request.headers_mut() = (&credentials.headers("zoë")).try_into().expect("good headers");
             let user = UserId::parse("zoë").expect("a user id");

@@ -2,12 +2,7 @@
 
 use crate::Result;
 use axum::{Router, extract::Request};
-use cip::{
-    livechat::Accounts,
-    provider::Provider,
-    settings::{Common, LiveChat, OnIdentityChange, RenewalsPerMinute},
-    store::Store,
-};
+use cip::{livechat::Accounts, provider::Provider, store::Store};
 use local::{authorizer::Authorizer, gateway::Gateway, page, settings::Settings};
 use sandbox::{Sandbox, database};
 
@@ -23,19 +18,13 @@ impl Functions {
     /// # Errors
     /// One line that names the setting that is missing or invalid.
     pub(crate) async fn connect(settings: &Settings, dynamodb_url: &str) -> Result<Self> {
-        let source = settings.source();
-        let common = Common::read(&source).await?;
-        let accounts = Accounts::new(LiveChat::read(&source)?)?;
+        let cip::settings::Settings { common, livechat, renewals } =
+            cip::settings::Settings::from_lookup(&settings.lookup())?;
+        let accounts = Accounts::new(livechat)?;
         let store = Store::new(database::client(dynamodb_url), &common.table_name);
-        let provider = Provider::new(
-            store.clone(),
-            accounts.clone(),
-            OnIdentityChange::read(&source)?,
-            RenewalsPerMinute::read(&source)?,
-            common.groups.clone(),
-        );
+        let provider = Provider::new(store.clone(), accounts.clone(), renewals, common.groups.clone());
         let authorizer = Authorizer::read(settings).await?;
-        let gateway = Gateway::new(common, provider, store, accounts.clone()).with_authorizer(authorizer);
+        let gateway = Gateway::connect(common, provider, store, accounts.clone()).await?.with_authorizer(authorizer);
         Ok(Self { gateway, accounts })
     }
 

@@ -15,7 +15,7 @@ use cip::{
     livechat::Accounts,
     operation::{Call, Operation},
     provider::{self, Provider},
-    settings::{Account, Common, Groups},
+    settings::{Account, Common, ConfigError, Groups},
     store::Store,
     time::now_ms,
 };
@@ -43,9 +43,18 @@ pub struct Gateway {
 
 impl Gateway {
     /// The functions, over this provider, its store and its LiveChat account.
-    pub fn new(common: Common, provider: Provider, store: Store, accounts: Accounts) -> Self {
+    ///
+    /// # Errors
+    /// As [`Auth::connect`].
+    pub async fn connect(
+        common: Common,
+        provider: Provider,
+        store: Store,
+        accounts: Accounts,
+    ) -> Result<Self, ConfigError> {
         let Common { auth, groups, .. } = common;
-        Self { authorizer: None, auth, groups, account: Arc::new(provider.account()), provider, store, accounts }
+        let (auth, account) = (Auth::connect(auth).await?, Arc::new(provider.account()));
+        Ok(Self { authorizer: None, auth, groups, account, provider, store, accounts })
     }
 
     /// The same, with an authorizer before all routes.

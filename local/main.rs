@@ -56,7 +56,7 @@ async fn sandbox_alone(port: u16, redirect_uris: Vec<String>, hosts: Vec<String>
 async fn everything(options: &Options) -> Result<()> {
     // Names are checked first: with a misspelt setting of LiveChat's, the sandbox would start instead.
     let settings = Settings::read()?.with_options(options.auth.clone(), options.guests);
-    check_names(&settings.source())?;
+    check_names(&settings.lookup())?;
     let machine = Machine::open(options).await?;
     let (settings, credentials) = Credentials::develop(settings, machine.file("development-secret").as_deref())?;
     let (settings, sandbox) = machine.start_livechat(settings).await?;

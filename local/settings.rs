@@ -1,7 +1,7 @@
 //! The settings that `cargo local` gives the functions: the environment's and `.env`'s, with its options, and the sandbox's
 //! account unless they name one.
 
-use cip::settings::Source;
+use cip::settings::Lookup;
 use sandbox::App;
 use std::collections::HashMap;
 
@@ -35,8 +35,8 @@ impl Settings {
     }
 
     /// These, as the functions read them.
-    pub fn source(&self) -> Source<'_> {
-        Source::new(|name| self.get(name)).with_names(|| self.0.keys().cloned().collect())
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup::new(|name| self.get(name)).with_names(|| self.0.keys().cloned().collect())
     }
 
     /// Whether they name a real account.
@@ -131,7 +131,7 @@ mod tests {
     fn a_misspelt_setting_is_refused_with_the_name_that_was_meant() {
         let settings = settings(&[("LIVECHAT_CLINT_ID", "x")]);
         assert!(!settings.are_real());
-        let line = cip::settings::check_names(&settings.source()).expect_err("refused").to_string();
+        let line = cip::settings::check_names(&settings.lookup()).expect_err("refused").to_string();
         assert!(line.contains("did you mean LIVECHAT_CLIENT_ID?"), "{line}");
     }
 
@@ -158,7 +158,7 @@ mod tests {
     fn the_sandbox_brings_an_account_that_the_functions_take() {
         let app = App::for_page("http://127.0.0.1:3000/");
         let with = settings(&[]).with_sandbox(&app, "http://127.0.0.1:3002");
-        let livechat = cip::settings::LiveChat::read(&with.source());
+        let livechat = cip::settings::LiveChat::from_lookup(&with.lookup());
         assert_eq!(livechat.expect("good settings").origin, "http://127.0.0.1:3000");
     }
 }

@@ -21,18 +21,20 @@ mod user_hash;
 use crate::{
     error::{Credential, Error},
     identity::{GuestId, Principal, UserId},
-    settings::source::{ConfigError, Source},
+    settings::{AuthMode, AuthSettings, ConfigError, Guests},
     time::Deadline,
 };
 use authorizer::Authorizer;
 use jwt::Jwt;
 use lambda_http::{Request, http::HeaderMap};
-use normalization::Normalization;
-use origins::Origins;
 use std::sync::Arc;
 use user_hash::UserHash;
 
-pub use origins::allowed_origins;
+pub(crate) use claims::ClaimName;
+pub(crate) use jwt::{Issuers, Requirement, Requirements};
+pub(crate) use keys::{Algorithms, Key, public_key};
+pub(crate) use normalization::Normalization;
+pub(crate) use origins::Origins;
 
 /// No credential ends later; Unix time in s. A time of our days in ms is beyond it, and would be a credential without an end.
 const LAST_END_S: u64 = 100_000_000_000;
@@ -57,13 +59,6 @@ enum Mode {
     Hmac(Arc<UserHash>),
 }
 
-/// Whether visitors who are not logged in have identities: `GUESTS`, `ADOPT_GUESTS`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guests {
-    No,
-    Yes { adopted: bool },
-}
-
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -74,32 +69,18 @@ pub struct Caller {
 }
 
 impl Auth {
-    /// No verification and no guests.
-    pub const NONE: Self = Self { mode: Mode::None, normalization: Normalization::None, guests: Guests::No };
-
-    /// How callers are verified, as the settings say; has the keys that this takes.
+    /// How callers are verified, as the settings say, with the keys that this needs: secrets in AWS Secrets Manager and the identity
+    /// provider's key set are fetched.
     ///
     /// # Errors
-    /// [`ConfigError`] for the first variable that is missing or bad.
-    pub async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
-        let normalization = Normalization::read(source)?;
-        let mode = match source.required("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")?.as_str() {
-            "jwt" => Mode::Jwt(Arc::new(Jwt::read(source, normalization).await?)),
-            "authorizer" => Mode::Authorizer(Authorizer::read(source, normalization)),
-            "hmac" => Mode::Hmac(Arc::new(UserHash::read(source).await?)),
-            "none" => accepted_unverified(source)?,
-            _ => return Err(ConfigError::bad("AUTH", "`jwt`, `authorizer`, `hmac` or `none`")),
-        };
-        match mode {
-            Mode::None => Origins::check_unverified(source)?,
-            _ => {
-                Origins::read(source)?;
-            }
-        }
-        let guests = if source.flag("GUESTS", false)? {
-            Guests::Yes { adopted: source.flag("ADOPT_GUESTS", true)? }
-        } else {
-            Guests::No
+    /// [`ConfigError`] if a secret cannot be fetched, or is too short. A key set that cannot be fetched now is fetched later.
+    pub async fn connect(settings: AuthSettings) -> Result<Self, ConfigError> {
+        let AuthSettings { mode, normalization, allowed_origins, guests } = settings;
+        let mode = match mode {
+            AuthMode::None => Mode::None,
+            AuthMode::Jwt(jwt) => Mode::Jwt(Arc::new(Jwt::connect(*jwt, normalization, allowed_origins).await?)),
+            AuthMode::Authorizer { claim } => Mode::Authorizer(Authorizer::new(claim, normalization)),
+            AuthMode::Hmac { secrets } => Mode::Hmac(Arc::new(UserHash::connect(secrets).await?)),
         };
         Ok(Self { mode, normalization, guests })
     }
@@ -164,18 +145,6 @@ impl Auth {
         };
         Error::Unauthenticated { expected, cause: "no credentials".into() }
     }
-}
-
-fn accepted_unverified(source: &Source) -> Result<Mode, ConfigError> {
-    let accepted = source.flag("ALLOW_UNVERIFIED_USERS", false)?;
-    // Lambda itself sets this variable in every function.
-    if !accepted && source.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() {
-        return Err(ConfigError::new(
-            "AUTH=none lets anyone be anyone, so a function refuses it unless ALLOW_UNVERIFIED_USERS=true says that this \
-             is wanted.",
-        ));
-    }
-    Ok(Mode::None)
 }
 
 /// A path that does not name the user, in a mode that needs it to.

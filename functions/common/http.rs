@@ -42,7 +42,7 @@ where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
     let Common { auth, groups, .. } = common;
-    let route = Route { operation, auth, groups, account: Arc::new(account) };
+    let route = Route { operation, auth: Auth::connect(auth).await?, groups, account: Arc::new(account) };
     lambda_runtime::run(service_fn(move |event| handle(route.clone(), act.clone(), event))).await
 }
 

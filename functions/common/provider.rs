@@ -28,12 +28,13 @@ use crate::{
     identity::{Issued, Record},
     livechat::Accounts,
     operation::{Call, Reply, Source, Why},
-    settings::{self, Account, Common, Groups, LiveChat, OnIdentityChange, RenewalsPerMinute},
+    settings::{Account, Common, Groups, LiveChat, OnIdentityChange, Renewals},
     store::Store,
     telemetry,
     time::now_ms,
 };
 use need::Need;
+use std::num::NonZeroU32;
 
 /// `hasToken`: whether a token has been acquired that is still alive.
 pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
@@ -66,7 +67,7 @@ pub struct Provider {
     accounts: Accounts,
     breaker: Breaker,
     on_identity_change: OnIdentityChange,
-    renewals: RenewalsPerMinute,
+    renewals: NonZeroU32,
     groups: Groups,
 }
 
@@ -74,18 +75,10 @@ impl Provider {
     /// The rules, over the table and the LiveChat account that the settings name.
     ///
     /// # Errors
-    /// [`ConfigError`](crate::settings::ConfigError) for the first setting that is missing or bad.
-    pub async fn connect(settings: &settings::Source<'_>, common: &Common) -> Result<Self, lambda_http::Error> {
-        let on_identity_change = OnIdentityChange::read(settings)?;
-        let renewals = RenewalsPerMinute::read(settings)?;
-        let accounts = Accounts::new(LiveChat::read(settings)?)?;
-        Ok(Self::new(
-            Store::connect(&common.table_name).await,
-            accounts,
-            on_identity_change,
-            renewals,
-            common.groups.clone(),
-        ))
+    /// As [`Accounts::new`].
+    pub async fn connect(common: &Common, livechat: LiveChat, renewals: Renewals) -> Result<Self, lambda_http::Error> {
+        let accounts = Accounts::new(livechat)?;
+        Ok(Self::new(Store::connect(&common.table_name).await, accounts, renewals, common.groups.clone()))
     }
 
     /// Whose tokens these are.
@@ -94,14 +87,9 @@ impl Provider {
     }
 
     /// The rules, over this table and this LiveChat account.
-    pub fn new(
-        store: Store,
-        accounts: Accounts,
-        on_identity_change: OnIdentityChange,
-        renewals: RenewalsPerMinute,
-        groups: Groups,
-    ) -> Self {
-        Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals, groups }
+    pub fn new(store: Store, accounts: Accounts, renewals: Renewals, groups: Groups) -> Self {
+        let Renewals { on_identity_change, per_minute } = renewals;
+        Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals: per_minute, groups }
     }
 
     /// `getToken`: the stored token if it can be used, otherwise a new one. While none can be had, the stored token

@@ -10,18 +10,22 @@ pub(crate) mod tally;
 pub use line::METRICS;
 pub(crate) use line::{Finished, write as call};
 
-use crate::{error::Error, settings::source::Source};
+use crate::{
+    error::Error,
+    settings::{Lookup, Telemetry},
+};
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Starts logging, at the level that `RUST_LOG` names (`error`, `warn`, `info`, `debug`, `trace`; default `info`). Calls are
 /// logged at any level, as their lines are metrics too.
 pub fn init() {
-    let ours = std::env::var("RUST_LOG").ok().and_then(|level| level.trim().parse().ok()).unwrap_or(LevelFilter::INFO);
-    let levels = Targets::new().with_default(LevelFilter::WARN.min(ours)).with_target("cip", ours);
+    let settings = Telemetry::from_lookup(&Lookup::environment());
+    let level = settings.level;
+    let levels = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("cip", level);
     let lines = fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
-    line::start(&Source::environment());
+    line::start(&settings);
 }
 
 /// Logs an error that the caller was spared.

@@ -4,15 +4,14 @@ use cip::{
     http,
     operation::Operation,
     provider::Provider,
-    settings::{Common, Source},
+    settings::{Lookup, Settings},
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
-    let source = Source::environment();
-    let common = Common::read(&source).await?;
-    let provider = Provider::connect(&source, &common).await?;
+    let Settings { common, livechat, renewals } = Settings::from_lookup(&Lookup::environment())?;
+    let provider = Provider::connect(&common, livechat, renewals).await?;
     http::run(Operation::GetToken, common, provider.account(), move |call| {
         let provider = provider.clone();
         async move { provider.get_token(&call).await }

@@ -4,14 +4,14 @@ use cip::{
     http,
     operation::Operation,
     provider,
-    settings::{Account, Common, Source},
+    settings::{Account, Common, Lookup},
     store::Store,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
-    let common = Common::read(&Source::environment()).await?;
+    let common = Common::from_lookup(&Lookup::environment())?;
     let store = Store::connect(&common.table_name).await;
     http::run(Operation::HasToken, common, Account::default(), move |call| {
         let store = store.clone();

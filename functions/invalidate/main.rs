@@ -6,16 +6,16 @@ use cip::{
     livechat::Accounts,
     operation::Operation,
     provider,
-    settings::{Account, Common, LiveChat, Source},
+    settings::{Account, Common, LiveChat, Lookup},
     store::Store,
 };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     cip::telemetry::init();
-    let source = Source::environment();
-    let common = Common::read(&source).await?;
-    let accounts = Accounts::new(LiveChat::read(&source)?)?;
+    let lookup = Lookup::environment();
+    let common = Common::from_lookup(&lookup)?;
+    let accounts = Accounts::new(LiveChat::from_lookup(&lookup)?)?;
     let store = Store::connect(&common.table_name).await;
     http::run(Operation::Invalidate, common, Account::default(), move |call| {
         let (store, accounts) = (store.clone(), accounts.clone());

@@ -4,13 +4,13 @@
 #![no_main]
 
 use cip::{
-    auth::{Auth, Caller},
+    auth::Caller,
     error::Error,
-    settings::Source,
+    settings::Lookup,
     time::Deadline,
 };
 use fuzz::{
-    function::request,
+    function::{auth, request},
     key_set::{Answer, Keys, NAMES, PRIVATE, is_for, is_of, name, read},
     log,
     provider::{PORT, Provider, Visit},
@@ -61,11 +61,11 @@ fn check(provider: &Provider, answer: Answer) -> Corpus {
         "JWT_ALGORITHMS" => answer.algorithms.map(str::to_owned),
         _ => None,
     };
-    let source = Source::new(look_up);
+    let lookup = Lookup::new(look_up);
     log::taken();
     let tokens = tokens(&keys);
     let visit = provider.visit(documents, async {
-        let auth = Auth::read(&source).await.expect("good settings");
+        let auth = auth(&lookup).await.expect("good settings");
         let mut results = Vec::new();
         for token in &tokens {
             let request = request(&[("authorization", &format!("Bearer {}", token.text))]);

@@ -6,11 +6,11 @@
 use base64::{Engine, prelude::*};
 use cip::{
     auth::Auth,
-    settings::{SHORTEST_SECRET, Source},
+    settings::{Lookup, SHORTEST_SECRET},
     time::Deadline,
 };
 use fuzz::{
-    function::{ready, request},
+    function::{auth, ready, request},
     log,
     signer::{self, with_secret},
 };
@@ -44,13 +44,13 @@ fuzz_target!(init: log::keep(), |data: &[u8]| -> Corpus {
 });
 
 fn read(settings: &[(&str, &str)]) -> Result<Auth, String> {
-    let source = Source::new(|name| match name {
+    let lookup = Lookup::new(|name| match name {
         "AUTH" => Some("jwt".into()),
         "JWT_ALGORITHMS" => Some(ALGORITHMS.into()),
         _ => settings.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
     });
     log::taken();
-    let auth = ready(Auth::read(&source)).map_err(|error| error.to_string());
+    let auth = ready(auth(&lookup)).map_err(|error| error.to_string());
     let words = format!("{} {}", auth.as_ref().err().map_or("", String::as_str), log::taken());
     assert!(!settings.iter().any(|(_, value)| log::repeats(&words, value)), "{words}");
     assert!(auth.is_ok() || !words.trim().contains('\n'), "{words}");

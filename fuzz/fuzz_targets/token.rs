@@ -7,12 +7,12 @@ use cip::{
     auth::{Auth, Caller},
     error::Error,
     identity::{Principal, UserId},
-    settings::Source,
+    settings::Lookup,
     time::{Deadline, now_ms},
 };
 use fuzz::{
     claims::Token,
-    function::{ready, request},
+    function::{auth, ready, request},
     json::Json,
     log,
     sent::{Expected, Sent},
@@ -35,12 +35,12 @@ fuzz_target!(init: log::keep(), |data: &[u8]| -> Corpus {
 
 fn check(u: &mut Unstructured) -> arbitrary::Result<()> {
     let (settings, has_guests) = (Settings::any(u)?, u.arbitrary::<bool>()?);
-    let source = Source::new(|name| match name {
+    let lookup = Lookup::new(|name| match name {
         "GUESTS" => has_guests.then(|| "true".to_owned()),
         _ => settings.get(name),
     });
     log::taken();
-    let (auth, rules) = match (ready(Auth::read(&source)), Rules::read(&settings)) {
+    let (auth, rules) = match (ready(auth(&lookup)), Rules::read(&settings)) {
         (Ok(_), Start::Refused) => panic!("it starts with {settings:?}"),
         (Err(error), Start::Must(_)) => panic!("it does not start with {settings:?}: {error}"),
         (Err(error), _) => {

@@ -8,14 +8,14 @@ use cip::{
     http::{Route, handle},
     identity::{Group, Issued, Lifetime, Principal, Subject, Token},
     operation::{Call, Operation, Reply, Source, Why},
-    settings::{Account, Groups},
+    settings::{Account, AuthSettings, ConfigError, Groups, Lookup},
 };
 use http::{HeaderName, HeaderValue};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Value, value::RawValue};
 use std::{
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -139,6 +139,19 @@ pub fn ready<T>(future: impl Future<Output = T>) -> T {
     result
 }
 
+/// How callers are verified with these settings.
+///
+/// # Errors
+/// If the settings are invalid.
+pub async fn auth(lookup: &Lookup<'_>) -> Result<Auth, ConfigError> {
+    Auth::connect(AuthSettings::from_lookup(lookup)?).await
+}
+
+/// `AUTH=none`, and no guests.
+static AUTH: LazyLock<Auth> = LazyLock::new(|| {
+    ready(auth(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())))).expect("good settings")
+});
+
 /// What a function made of an event.
 #[derive(Debug)]
 pub struct Called {
@@ -157,7 +170,7 @@ pub fn call(
     let route = Route {
         groups: Groups::default(),
         operation,
-        auth: Auth::NONE,
+        auth: AUTH.clone(),
         account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
     };
     let subjects = Arc::new(Mutex::new(Vec::new()));

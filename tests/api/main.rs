@@ -7,6 +7,7 @@ mod breaker;
 mod chaos;
 mod concurrency;
 mod crashes;
+mod documentation;
 mod dynamodb;
 mod gateways;
 mod groups;

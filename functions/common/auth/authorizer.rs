@@ -8,7 +8,6 @@ use super::{claims::ClaimName, normalization::Normalization};
 use crate::{
     error::{Credential, Error},
     identity::UserId,
-    settings::source::Source,
 };
 use lambda_http::{
     Request, RequestExt,
@@ -36,9 +35,8 @@ enum Verified<'a> {
 }
 
 impl Authorizer {
-    pub(super) fn read(source: &Source, normalization: Normalization) -> Self {
-        let claim = source.optional("AUTHORIZER_CLAIM").unwrap_or_else(|| "sub".into());
-        Self { claim: ClaimName::new(&claim), normalization }
+    pub(super) fn new(claim: ClaimName, normalization: Normalization) -> Self {
+        Self { claim, normalization }
     }
 
     /// The user whom the gateway let in; `None` if no authorizer was called.

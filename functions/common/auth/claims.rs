@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Reader {
 /// How a setting names a claim: by its name (`sub`, `https://shop.example/uid`), by a path with dots (`data.user.id`), or by a JSON
 /// Pointer (RFC 6901, `/data/user/id`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ClaimName {
+pub(crate) struct ClaimName {
     name: String,
     /// For a path: its first step, and the rest as a JSON Pointer.
     path: Option<(String, String)>,
@@ -103,7 +103,7 @@ pub(super) struct ClaimName {
 pub(super) struct Ambiguous;
 
 impl ClaimName {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let pointer = match name.strip_prefix('/') {
             Some(pointer) => Some(pointer.to_owned()),
             // `https://shop.example/uid` is a name.

@@ -17,23 +17,25 @@ mod session_cookie;
 
 use super::{
     claims::{ClaimName, Members},
-    keys::{Algorithms, Jwks, Key, of_public_key},
+    keys::{Jwks, Key},
     normalization::Normalization,
+    origins::Origins,
 };
 use crate::{
+    clients::secrets,
     error::{Credential, Error},
     identity::UserId,
-    settings::source::{ConfigError, Encoding, Source},
+    settings::{ConfigError, JwtKeys, JwtSettings},
     time::{Deadline, now_ms},
 };
 use compact::Compact;
-use issuers::Issuers;
 use lambda_http::http::HeaderMap;
-use requirements::Requirements;
 use session_cookie::SessionCookie;
 use std::borrow::Cow;
 
 pub(super) use compact::key_name;
+pub(crate) use issuers::Issuers;
+pub(crate) use requirements::{Requirement, Requirements};
 
 /// How tokens are verified.
 #[derive(Debug)]
@@ -55,24 +57,21 @@ enum Keys {
 
 impl Jwt {
     /// # Errors
-    /// [`ConfigError`] for the first variable that is missing or bad.
-    pub(super) async fn read(source: &Source<'_>, normalization: Normalization) -> Result<Self, ConfigError> {
+    /// [`ConfigError`] if a secret cannot be fetched, or is too short.
+    pub(super) async fn connect(
+        settings: JwtSettings,
+        normalization: Normalization,
+        origins: Origins,
+    ) -> Result<Self, ConfigError> {
         crypto::install();
-        let keys = Keys::read(source).await?;
-        // What a provider signs for others too, counts only if the settings say whose tokens these are and for whom (RFC 8725, sections
-        // 3.8 and 3.9).
-        let is_shared = matches!(keys, Keys::Set(_));
-        if is_shared {
-            source.required("JWT_ISSUER", "the `iss` of your identity provider's tokens")?;
-        }
-        let requirements = Requirements::read(source, is_shared)?;
+        let JwtSettings { keys, issuers, requirements, user_claim, cookie } = settings;
         Ok(Self {
-            keys,
-            issuers: Issuers::read(source, &requirements)?,
+            keys: Keys::connect(keys).await?,
+            issuers,
             requirements,
-            user_claim: ClaimName::new(&source.optional("JWT_USER_CLAIM").unwrap_or_else(|| "sub".into())),
+            user_claim,
             normalization,
-            cookie: SessionCookie::read(source)?,
+            cookie: cookie.map(|name| SessionCookie::new(name, origins)),
         })
     }
 
@@ -162,18 +161,14 @@ impl Jwt {
 }
 
 impl Keys {
-    async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
-        let algorithms = Algorithms::read(source)?;
-        let secrets = source.secrets("JWT_SECRET", Encoding::read(source)?).await?;
-        match (source.optional("JWT_JWKS_URL"), source.optional("JWT_PUBLIC_KEY"), secrets.as_slice()) {
-            (Some(url), None, []) => Ok(Self::Set(Box::new(Jwks::connect(&url, algorithms).await?))),
-            (None, Some(key), []) => Ok(Self::Fixed(vec![of_public_key(&key, &algorithms)?])),
-            (None, None, [_, ..]) => {
-                Ok(Self::Fixed(secrets.iter().map(|secret| algorithms.of_secret(secret)).collect::<Result<_, _>>()?))
+    async fn connect(keys: JwtKeys) -> Result<Self, ConfigError> {
+        match keys {
+            JwtKeys::Set(url, algorithms) => Ok(Self::Set(Box::new(Jwks::connect(url, algorithms).await?))),
+            JwtKeys::Public(key) => Ok(Self::Fixed(vec![*key])),
+            JwtKeys::Secrets(secrets, algorithms) => {
+                let secrets = secrets::fetch(secrets).await?;
+                Ok(Self::Fixed(secrets.iter().map(|secret| Key::of_secret(secret, algorithms.clone())).collect()))
             }
-            _ => Err(ConfigError::new(
-                "AUTH=jwt needs exactly one of JWT_JWKS_URL, JWT_PUBLIC_KEY and JWT_SECRET (or JWT_SECRET_ARN).",
-            )),
         }
     }
 }

@@ -1,35 +1,19 @@
 //! `USER_ID_NORMALIZATION`: which spellings of a user id are the same user. By default none: ids are compared byte by byte.
 
-use crate::{
-    error::Error,
-    identity::UserId,
-    settings::source::{ConfigError, Source},
-};
+use crate::{error::Error, identity::UserId};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Normalization {
-    #[default]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Normalization {
+    /// `none`, the default.
     None,
-    /// Unicode Normalization Form C (Unicode Standard Annex 15).
+    /// `nfc`: Unicode Normalization Form C (Unicode Standard Annex 15).
     Nfc,
-    /// Small letters (Unicode's default case conversion), in that form.
+    /// `nfc-lowercase`: small letters (Unicode's default case conversion), in that form.
     NfcLowercase,
 }
 
 impl Normalization {
-    /// # Errors
-    /// [`ConfigError`] for an unknown value.
-    pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
-        const NAME: &str = "USER_ID_NORMALIZATION";
-        match source.optional(NAME).as_deref() {
-            None | Some("none") => Ok(Self::None),
-            Some("nfc") => Ok(Self::Nfc),
-            Some("nfc-lowercase") => Ok(Self::NfcLowercase),
-            Some(_) => Err(ConfigError::bad(NAME, "`none`, `nfc` or `nfc-lowercase`")),
-        }
-    }
-
     /// This user, in the spelling that counts.
     ///
     /// # Errors
@@ -55,11 +39,9 @@ impl Normalization {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Normalization::{self, Nfc, NfcLowercase, None};
 
-    fn id(normalization: &'static str, id: &str) -> String {
-        let normalization =
-            Normalization::read(&Source::new(move |_| Some(normalization.into()))).expect("a known value");
+    fn id(normalization: Normalization, id: &str) -> String {
         normalization.user_id(id).expect("a good id").as_str().to_owned()
     }
 
@@ -68,17 +50,15 @@ mod tests {
         for (composed, decomposed) in
             [("zo\u{eb}", "zoe\u{308}"), ("\u{c5}", "\u{212b}"), ("\u{ac00}", "\u{1100}\u{1161}")]
         {
-            for normalization in ["", "none"] {
-                assert_eq!(id(normalization, decomposed), decomposed);
-            }
-            assert_eq!(id("nfc", composed), composed);
-            assert_eq!(id("nfc", decomposed), composed);
-            assert_eq!(id("nfc-lowercase", decomposed), id("nfc-lowercase", composed));
+            assert_eq!(id(None, decomposed), decomposed);
+            assert_eq!(id(Nfc, composed), composed);
+            assert_eq!(id(Nfc, decomposed), composed);
+            assert_eq!(id(NfcLowercase, decomposed), id(NfcLowercase, composed));
         }
-        assert_eq!(id("nfc", "Alice@Example.COM"), "Alice@Example.COM");
-        assert_eq!(id("nfc-lowercase", "Alice@Example.COM"), "alice@example.com");
+        assert_eq!(id(Nfc, "Alice@Example.COM"), "Alice@Example.COM");
+        assert_eq!(id(NfcLowercase, "Alice@Example.COM"), "alice@example.com");
         // Neither trims, nor takes characters that only look alike for the same.
-        assert_eq!(id("nfc-lowercase", " A\u{ff21} "), " a\u{ff41} ");
+        assert_eq!(id(NfcLowercase, " A\u{ff21} "), " a\u{ff41} ");
     }
 
     #[test]
@@ -86,16 +66,10 @@ mod tests {
         for text in
             ["\u{130}", "\u{1e9e}", "\u{3a3}\u{3a3}", "A\u{30a}", "\u{1f88}\u{345}", "\u{0130}\u{0323}", "J\u{30c}"]
         {
-            for normalization in ["nfc", "nfc-lowercase"] {
+            for normalization in [Nfc, NfcLowercase] {
                 let once = id(normalization, text);
                 assert_eq!(id(normalization, &once), once, "{text:?}");
             }
         }
-    }
-
-    #[test]
-    fn an_unknown_value_names_the_setting() {
-        let line = Normalization::read(&Source::new(|_| Some("lower".into()))).expect_err("refused").to_string();
-        assert!(line.contains("USER_ID_NORMALIZATION") && line.contains("nfc-lowercase"), "{line}");
     }
 }

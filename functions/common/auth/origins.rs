@@ -1,37 +1,41 @@
-//! From which origins pages may call: `ALLOWED_ORIGINS`. Browsers are kept to it by the gateway's CORS; here it decides
-//! whether a cookie, which a browser sends whoever asks it to, counts as its user's wish.
+//! `ALLOWED_ORIGINS`: the origins of the site's pages. The gateway's CORS uses the list too. Here it decides whether a session cookie
+//! counts: browsers send it with a call from a page of any site.
 
-use crate::settings::source::{ConfigError, Source};
+use crate::settings::ConfigError;
 use reqwest::Url;
 
 const NAME: &str = "ALLOWED_ORIGINS";
 
-/// As much of an origin as an error repeats.
+/// The longest part of an origin that an error repeats, in characters.
 const REPEATED: usize = 100;
 
 /// A list of origins (RFC 6454), compared exactly.
 #[derive(Clone, Debug)]
-pub(super) struct Origins(Vec<String>);
+pub(crate) struct Origins(Vec<String>);
 
 impl Origins {
     /// # Errors
-    /// [`ConfigError`] for anything in the list that no browser sends as an `Origin`, with the right form where one can be told;
-    /// and for `*`: with users who are verified that is never meant.
-    pub(super) fn read(source: &Source) -> Result<Self, ConfigError> {
-        let origins = source.list(NAME);
+    /// [`ConfigError`] for an entry that browsers never send as an `Origin`, with the right one if it can be told; and for `*`, which
+    /// would let the pages of every site call as the user.
+    pub(crate) fn parse(origins: Vec<String>) -> Result<Self, ConfigError> {
         origins.iter().try_for_each(|origin| check(origin))?;
         Ok(Self(origins))
     }
 
-    /// The same check for users whom nobody verifies: no origin keeps anybody out there, so `*` is allowed too.
+    /// The same if nobody is verified: then an origin keeps nobody out, and `*` is accepted too.
     ///
     /// # Errors
-    /// [`ConfigError`], as of [`Origins::read`].
-    pub(super) fn check_unverified(source: &Source) -> Result<(), ConfigError> {
-        source.list(NAME).iter().filter(|origin| *origin != "*").try_for_each(|origin| check(origin))
+    /// As [`Origins::parse`].
+    pub(crate) fn parse_with_wildcard(origins: Vec<String>) -> Result<Self, ConfigError> {
+        origins.iter().filter(|origin| *origin != "*").try_for_each(|origin| check(origin))?;
+        Ok(Self(origins))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn into_inner(self) -> Vec<String> {
+        self.0
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -47,14 +51,6 @@ impl Origins {
     }
 }
 
-/// The origins of `ALLOWED_ORIGINS`, for a gateway that answers CORS.
-///
-/// # Errors
-/// [`ConfigError`] for anything in the list that no browser sends as an `Origin`, and for `*`.
-pub fn allowed_origins(source: &Source) -> Result<Vec<String>, ConfigError> {
-    Origins::read(source).map(|origins| origins.0)
-}
-
 fn check(text: &str) -> Result<(), ConfigError> {
     // The URL standard takes line feeds and tabs out of an address.
     let url = Url::parse(text).ok().filter(|url| is_plain(url) && !text.contains(char::is_whitespace));
@@ -63,7 +59,7 @@ fn check(text: &str) -> Result<(), ConfigError> {
         Some(origin) => Err(ConfigError::new(format!("{NAME}: {} must be written {origin}.", shown(text)))),
         None => Err(match with_scheme(text) {
             Some(origin) => ConfigError::new(format!("{NAME}: {} has no scheme. Write {origin}.", shown(text))),
-            None => ConfigError::bad(
+            None => ConfigError::invalid(
                 NAME,
                 "a list of origins as browsers send them, such as https://www.example.com,https://shop.example.com: each with \
                  scheme and host, without a path or a slash at its end, commas between them, and none of them `*`",
@@ -120,17 +116,22 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn read(list: &str) -> Result<Origins, ConfigError> {
-        Origins::read(&source(list))
+    fn entries(list: &str) -> Vec<String> {
+        list.split(',').map(|entry| entry.trim().to_owned()).collect()
     }
 
-    fn source(list: &str) -> Source<'_> {
-        Source::new(move |_| Some(list.into()))
+    fn parse(list: &str) -> Result<Origins, ConfigError> {
+        Origins::parse(entries(list))
+    }
+
+    fn parse_with_wildcard(list: &str) -> Result<Origins, ConfigError> {
+        Origins::parse_with_wildcard(entries(list))
     }
 
     #[test]
     fn an_origin_is_compared_whole() {
-        let origins = read("https://shop.example, http://localhost:3000, capacitor://localhost").expect("good origins");
+        let origins =
+            parse("https://shop.example, http://localhost:3000, capacitor://localhost").expect("good origins");
         assert!(origins.allow(Some(b"https://shop.example"), None));
         assert!(origins.allow(Some(b"http://localhost:3000"), Some(b"cross-site")));
         assert!(origins.allow(Some(b"capacitor://localhost"), Some(b"cross-site")));
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn without_an_origin_only_the_sites_own_pages_count() {
-        let origins = read("https://shop.example").expect("good origins");
+        let origins = parse("https://shop.example").expect("good origins");
         assert!(origins.allow(None, Some(b"same-origin")));
         for site in [None, Some("same-site"), Some("cross-site"), Some("none"), Some("")] {
             assert!(!origins.allow(None, site.map(str::as_bytes)), "{site:?}");
@@ -182,7 +183,7 @@ mod tests {
             "moz-extension://0f9c8d7e-6b5a-4c3d-2e1f-0a9b8c7d6e5f",
             "safari-web-extension://0F9C8D7E-6B5A-4C3D-2E1F-0A9B8C7D6E5F",
         ] {
-            assert_eq!(read(origin).map(|origins| origins.0).ok(), Some(vec![origin.to_owned()]), "{origin}");
+            assert_eq!(parse(origin).map(|origins| origins.0).ok(), Some(vec![origin.to_owned()]), "{origin}");
         }
     }
 
@@ -212,12 +213,12 @@ mod tests {
             ("tauri://localhost/index.html", "tauri://localhost"),
         ] {
             let list = format!("https://www.example.com,{given}");
-            for line in [read(&list).map(|_| ()), Origins::check_unverified(&source(&list))] {
+            for line in [parse(&list), parse_with_wildcard(&list)] {
                 let line = line.expect_err(given).to_string();
                 assert!(line.starts_with(&format!("ALLOWED_ORIGINS: {given} ")), "{line}");
                 assert!(line.ends_with(&format!(" {right}.")), "{line}");
             }
-            assert!(read(right).is_ok(), "{right}");
+            assert!(parse(right).is_ok(), "{right}");
         }
     }
 
@@ -246,26 +247,29 @@ mod tests {
             "https://a.example?key=the-password",
             "user:the-password@a.example",
         ] {
-            for line in [read(list).map(|_| ()), Origins::check_unverified(&source(list))] {
+            for line in [parse(list), parse_with_wildcard(list)] {
                 let line = line.expect_err(list).to_string();
-                assert!(line.starts_with("ALLOWED_ORIGINS has a value") && line.contains("none of them `*`"), "{line}");
+                assert!(
+                    line.starts_with("ALLOWED_ORIGINS is invalid: expected a list")
+                        && line.contains("none of them `*`"),
+                    "{line}"
+                );
                 assert!(!line.contains("the-password") && !line.contains('\n'), "{line}");
             }
         }
-        assert!(read(" , ").expect("an empty list").is_empty());
     }
 
     #[test]
     fn any_origin_is_for_unverified_users_only() {
-        assert!(read("*").is_err());
-        for list in ["*", "https://shop.example, *", ""] {
-            assert!(Origins::check_unverified(&source(list)).is_ok(), "{list}");
+        assert!(parse("*").is_err());
+        for list in ["*", "https://shop.example, *"] {
+            assert!(parse_with_wildcard(list).is_ok(), "{list}");
         }
     }
 
     #[test]
     fn no_more_of_a_long_origin_is_repeated_than_is_needed() {
-        let line = read(&format!("https://shop.example/{}", "x".repeat(5_000))).expect_err("refused").to_string();
+        let line = parse(&format!("https://shop.example/{}", "x".repeat(5_000))).expect_err("refused").to_string();
         assert!(line.len() < 250 && line.ends_with("must be written https://shop.example."), "{line}");
     }
 }

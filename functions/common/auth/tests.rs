@@ -1,7 +1,7 @@
 //! Who a request is from, where nobody is verified. The other modes are tested with the real binaries, in `tests/api/auth`.
 
 use super::*;
-use crate::identity::UserId;
+use crate::{identity::UserId, settings::Lookup};
 use lambda_http::{Body, http};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -11,7 +11,8 @@ async fn caller(settings: &[(&str, &str)], user: Option<&str>, headers: &[(&str,
         Some((_, value)) => Some((*value).to_owned()),
         None => (name == "AUTH").then(|| "none".to_owned()),
     };
-    let auth = Auth::read(&Source::new(setting)).await.expect("good settings");
+    let settings = AuthSettings::from_lookup(&Lookup::new(setting)).expect("good settings");
+    let auth = Auth::connect(settings).await.expect("nothing to fetch");
     let request = headers.iter().fold(http::Request::builder(), |request, (name, value)| request.header(*name, *value));
     let request = request.body(Body::Empty).expect("a request");
     let user = user.map(|user| UserId::parse(user).expect("a good id"));

@@ -6,9 +6,10 @@
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
+    clients::secrets,
     error::{Credential, Error},
     identity::UserId,
-    settings::source::{ConfigError, Encoding, Source},
+    settings::{ConfigError, SecretSource},
     time::now_ms,
 };
 use lambda_http::http::HeaderMap;
@@ -25,14 +26,9 @@ pub(super) struct UserHash {
 
 impl UserHash {
     /// # Errors
-    /// [`ConfigError`] if there is no secret, or a short one.
-    pub(super) async fn read(source: &Source<'_>) -> Result<Self, ConfigError> {
-        let secrets = source.secrets("HMAC_SECRET", Encoding::Text).await?;
-        if secrets.is_empty() {
-            return Err(ConfigError::new(
-                "AUTH=hmac needs HMAC_SECRET, or HMAC_SECRET_ARN: the secret that your server makes user hashes with.",
-            ));
-        }
+    /// [`ConfigError`] if a secret cannot be fetched, or is too short.
+    pub(super) async fn connect(secrets: Vec<SecretSource>) -> Result<Self, ConfigError> {
+        let secrets = secrets::fetch(secrets).await?;
         Ok(Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() })
     }
 

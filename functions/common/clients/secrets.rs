@@ -1,53 +1,80 @@
-//! AWS Secrets Manager, so that no secret need stand in a template, a console or a function's settings. Read at init only.
+//! Secrets, from the settings or from AWS Secrets Manager. Fetched at init only.
 
-use crate::clients::aws;
+use crate::{
+    clients::aws,
+    settings::{ConfigError, Secret, SecretSource, StoredSecret},
+};
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
-use secrecy::{SecretSlice, SecretString};
-use serde_json::Value;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// The longest that reading one takes, retries included.
 const LONGEST_READ: Duration = Duration::from_secs(3);
 
-/// The service. Whoever reads two secrets connects once, and who reads none never.
-#[derive(Debug, Default)]
-pub(crate) struct Manager(OnceCell<Client>);
+/// The secrets, in this order.
+///
+/// # Errors
+/// [`ConfigError`] if one cannot be fetched, or is too short.
+pub(crate) async fn fetch(sources: Vec<SecretSource>) -> Result<Vec<Secret>, ConfigError> {
+    let manager = Manager::default();
+    let mut secrets = Vec::with_capacity(sources.len());
+    for source in sources {
+        secrets.push(match source {
+            SecretSource::Inline(secret) => secret,
+            SecretSource::Stored(stored) => manager.fetch(&stored).await?,
+        });
+    }
+    Ok(secrets)
+}
 
-/// A secret as it is kept there.
+/// AWS Secrets Manager. Connects once, when the first secret is fetched.
+#[derive(Debug, Default)]
+struct Manager(OnceCell<Client>);
+
+/// The value of a secret in AWS Secrets Manager.
 #[derive(Debug)]
-pub(crate) enum Stored {
+enum Value {
     Text(SecretString),
     /// It was stored as bytes (`SecretBinary`).
-    Bytes(SecretSlice<u8>),
+    Bytes(Vec<u8>),
 }
 
 impl Manager {
-    /// The secret with this ARN. The console makes secrets of names and values; then it is the value of `name`. Otherwise it is the
-    /// whole text, or the bytes.
+    async fn fetch(&self, secret: &StoredSecret) -> Result<Secret, ConfigError> {
+        let StoredSecret { name, variable, arn, encoding } = secret;
+        let value = self.value(arn, name).await.map_err(|why| ConfigError::new(format!("{variable} {why}.")))?;
+        match value {
+            Value::Text(text) => Secret::decode(variable, text.expose_secret(), *encoding),
+            Value::Bytes(bytes) => Secret::new(variable, bytes, *encoding),
+        }
+    }
+
+    /// The value of the secret with this ARN. If it consists of names and values, as AWS's console creates secrets, it is the value of
+    /// `name`. Otherwise it is the whole text, or the bytes.
     ///
     /// # Errors
-    /// Why it cannot be had, as the end of a sentence that the setting's name begins.
-    pub(crate) async fn read(&self, arn: &str, name: &str) -> Result<Stored, String> {
-        let answer = self.client().await.get_secret_value().secret_id(arn).send().await;
-        let answer = answer.map_err(|error| format!("cannot be read: {}", why(&error)))?;
-        let text = match (answer.secret_string, answer.secret_binary) {
+    /// Why it cannot be fetched: the rest of a sentence that begins with the name of the variable.
+    async fn value(&self, arn: &str, name: &str) -> Result<Value, String> {
+        let output = self.client().await.get_secret_value().secret_id(arn).send().await;
+        let output = output.map_err(|error| format!("cannot be read: {}", why(&error)))?;
+        let text = match (output.secret_string, output.secret_binary) {
             (Some(text), _) => text,
-            (None, Some(bytes)) => return Ok(Stored::Bytes(bytes.into_inner().into())),
+            (None, Some(bytes)) => return Ok(Value::Bytes(bytes.into_inner())),
             (None, None) => return Err("names a secret without a value".into()),
         };
         match serde_json::from_str(&text) {
-            // The previous secret was the secret of that name once.
-            Ok(Value::Object(mut values)) => {
+            // The previous secret may still have the name that it had before the rotation.
+            Ok(serde_json::Value::Object(mut values)) => {
                 match values.remove(name).or_else(|| values.remove(name.trim_end_matches("_PREVIOUS"))) {
-                    Some(Value::String(secret)) => Ok(Stored::Text(secret.trim().into())),
+                    Some(serde_json::Value::String(secret)) => Ok(Value::Text(secret.trim().into())),
                     _ => Err(format!("names a secret of names and values without a text {name}")),
                 }
             }
-            _ => Ok(Stored::Text(text.trim().into())),
+            _ => Ok(Value::Text(text.trim().into())),
         }
     }
 

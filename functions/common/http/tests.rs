@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     identity::{Issued, Lifetime, Principal, Token},
     operation::Why,
+    settings::{AuthSettings, Lookup},
 };
 use serde_json::{json, value::to_raw_value};
 
@@ -11,10 +12,11 @@ const DEADLINE_MS: u64 = 0;
 
 /// Sends an event to a `getToken` that answers with the subject it understood, as the entity id.
 async fn call(event: &Value) -> Value {
+    let settings = AuthSettings::from_lookup(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())));
     let route = Route {
         groups: Groups::default(),
         operation: Operation::GetToken,
-        auth: Auth::NONE,
+        auth: Auth::connect(settings.expect("good settings")).await.expect("nothing to fetch"),
         account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
     };
     let act = |Call { subject, .. }: Call| async move {

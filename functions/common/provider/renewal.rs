@@ -251,7 +251,7 @@ impl Provider {
         };
         bookkeeping.quota = match record.running_quota(began_ms) {
             Some(_) => None,
-            None => Some(Quota::beginning_with(lease, began_ms, self.renewals.0)),
+            None => Some(Quota::beginning_with(lease, began_ms, self.renewals.get())),
         };
         // Whoever calls can make up a group. That LiveChat does not answer for one says nothing.
         let mut watch = self.breaker.watch(permit, !self.may_be_made_up(subject, &record));
@@ -367,7 +367,10 @@ impl Provider {
         if subject.group.is_none() {
             return Ok(());
         }
-        self.store.count_in_groups(&subject.principal, at_ms, self.renewals.0, deadline).await?.map_err(rate_limited)
+        self.store
+            .count_in_groups(&subject.principal, at_ms, self.renewals.get(), deadline)
+            .await?
+            .map_err(rate_limited)
     }
 
     async fn uncount_in_groups(&self, subject: &Subject, at_ms: u64, deadline: Deadline) {

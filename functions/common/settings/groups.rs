@@ -1,23 +1,23 @@
-//! `GROUPS`: the LiveChat groups that exist.
+//! `GROUPS`: the LiveChat groups that callers may name.
 
-use super::{ConfigError, Source};
+use super::{ConfigError, Lookup};
 use crate::{error::Error, identity::Group};
 use std::sync::Arc;
 
-/// The groups that calls may name: all of them, or those of a list. LiveChat knows which exist, and is called, and stored for, only after
-/// a caller has made up another one.
+/// The groups that callers may name: those of a list, or any. With a list, a number that a caller made up is refused without a call to
+/// LiveChat, and without an item in the table.
 #[derive(Clone, Debug, Default)]
 pub struct Groups(Option<Arc<[Group]>>);
 
 impl Groups {
     /// # Errors
     /// [`ConfigError`] for anything but a list of integers such as `0,3,7`.
-    pub fn read(source: &Source) -> Result<Self, ConfigError> {
+    pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
         const NAME: &str = "GROUPS";
-        let Some(list) = source.optional(NAME) else { return Ok(Self::default()) };
+        let Some(list) = lookup.optional(NAME) else { return Ok(Self::default()) };
         let groups: Result<Arc<[Group]>, _> = list.split(',').map(|group| Group::parse(group.trim())).collect();
         groups.map(|groups| Self(Some(groups))).map_err(|_| {
-            ConfigError::bad(NAME, "the numbers of LiveChat groups with commas between them, such as 0,3,7")
+            ConfigError::invalid(NAME, "the numbers of LiveChat groups with commas between them, such as 0,3,7")
         })
     }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     fn read(list: &'static str) -> Result<Groups, ConfigError> {
-        Groups::read(&Source::new(move |_| Some(list.to_owned())))
+        Groups::from_lookup(&Lookup::new(move |_| Some(list.to_owned())))
     }
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_none_names_the_setting() {
+    fn a_malformed_list_names_the_setting() {
         for list in ["3;7", "3,,7", "3,", "all", "-1", "03"] {
             assert!(read(list).expect_err("refused").to_string().contains("GROUPS"), "{list}");
         }

@@ -5,7 +5,7 @@
 //! `Errors` and `Refusals` are there for each `outcome` too.
 
 use super::tally::Tally;
-use crate::{error::Error, identity::Principal, operation::Reply, settings::source::Source};
+use crate::{error::Error, identity::Principal, operation::Reply, settings::Telemetry};
 use metrique_writer::{
     Entry, Unit,
     format::Format,
@@ -13,6 +13,7 @@ use metrique_writer::{
 };
 use metrique_writer_format_emf::{Emf, MetricDefinition, MetricDirective};
 use ring::hmac;
+use secrecy::ExposeSecret;
 use std::{
     io::Write,
     sync::{
@@ -68,10 +69,9 @@ struct Writer {
     is_warm: AtomicBool,
 }
 
-/// From now on calls are written to stdout. `METRICS_NAMESPACE` is where CloudWatch puts the metrics (default `livechat-cip`); with
-/// `SUBJECT_KEY` each line has a keyed hash of the subject.
-pub(super) fn start(source: &Source<'_>) {
-    let _ = WRITER.set(Writer::new(source));
+/// From now on calls are written to stdout, with the namespace and the key of the settings.
+pub(super) fn start(settings: &Telemetry) {
+    let _ = WRITER.set(Writer::new(settings));
 }
 
 /// Writes a call's line.
@@ -83,11 +83,10 @@ pub(crate) fn write(call: &Finished<'_>) {
 }
 
 impl Writer {
-    fn new(source: &Source<'_>) -> Self {
-        let namespace = source.optional("METRICS_NAMESPACE").unwrap_or_else(|| "livechat-cip".into());
-        let key = source.optional("SUBJECT_KEY");
+    fn new(settings: &Telemetry) -> Self {
+        let key = settings.subject_key.as_ref().map(ExposeSecret::expose_secret);
         Self {
-            formats: Mutex::new(Formats::new(&namespace)),
+            formats: Mutex::new(Formats::new(&settings.namespace)),
             subject_key: key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())),
             is_warm: AtomicBool::new(false),
         }
@@ -245,14 +244,14 @@ fn ms(time: Duration) -> AsMilliseconds<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::UserId;
+    use crate::{identity::UserId, settings::Lookup};
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
     fn line(settings: &'static [(&str, &str)], result: &Result<Reply, Error>, tally: Tally) -> Value {
         let look_up = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
         let alice = Principal::User(UserId::parse("alice").expect("a user id"));
-        let line = Writer::new(&Source::new(look_up)).line(&Finished {
+        let line = Writer::new(&Telemetry::from_lookup(&Lookup::new(look_up))).line(&Finished {
             operation: "getToken",
             request_id: "r-1",
             principal: Some(&alice),

@@ -15,7 +15,7 @@ use cip::{
     breaker::{Breaker, Permit},
     identity::{Group, GuestId, Identity, Principal, Subject, UserId},
     livechat::Accounts,
-    settings::{LiveChat, Source},
+    settings::{LiveChat, Lookup},
     store::Store,
     time::{Deadline, millis, now_ms},
 };
@@ -111,7 +111,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
     let dynamodb = Proxy::start(upstream("AWS_ENDPOINT_URL_DYNAMODB")).await;
     let livechat = Proxy::start(upstream("LIVECHAT_ACCOUNTS_URL")).await;
     let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url()).with("LIVECHAT_ACCOUNTS_URL", &livechat.url());
-    let settings = LiveChat::read(&Source::new(|name| world.setting(name))).expect("good settings");
+    let settings = LiveChat::from_lookup(&Lookup::new(|name| world.setting(name))).expect("good settings");
     let accounts = Accounts::new(settings).expect("a client");
     let history = History {
         began_unix_ms: now_ms(),

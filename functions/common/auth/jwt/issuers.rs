@@ -5,10 +5,7 @@
 //! issuer makes nobody somebody else.
 
 use super::requirements::Requirements;
-use crate::{
-    auth::claims::Members,
-    settings::source::{ConfigError, Source},
-};
+use crate::{auth::claims::Members, settings::ConfigError};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -23,7 +20,7 @@ const PLACEHOLDERS: [&str; 2] = ["{tid}", "{tenantid}"];
 const LONGEST: usize = 512;
 
 #[derive(Clone, Debug)]
-pub(super) struct Issuers(Vec<Issuer>);
+pub(crate) struct Issuers(Vec<Issuer>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Issuer {
@@ -37,18 +34,15 @@ struct Issuer {
 pub(super) type Users = Option<Arc<str>>;
 
 impl Issuers {
-    /// The issuers; `None` if it does not matter who issued a token.
+    /// The issuers that the entries of the list stand for.
     ///
     /// # Errors
     /// [`ConfigError`] for a malformed list, or a tenant's placeholder without a list of tenants.
-    pub(super) fn read(source: &Source, required: &Requirements) -> Result<Option<Self>, ConfigError> {
-        if source.optional(NAME).is_none() {
-            return Ok(None);
-        }
+    pub(crate) fn parse(entries: &[String], required: &Requirements) -> Result<Self, ConfigError> {
         let mut issuers: Vec<Issuer> = Vec::new();
-        for entry in source.list(NAME) {
-            for tenant in tenants(&entry, required)? {
-                let names: Vec<_> = names(&entry, tenant.as_deref()).collect();
+        for entry in entries {
+            for tenant in tenants(entry, required)? {
+                let names: Vec<_> = names(entry, tenant.as_deref()).collect();
                 let users = if issuers.is_empty() { None } else { names.first().map(|name| Arc::from(name.as_str())) };
                 issuers.extend(names.into_iter().map(|name| Issuer {
                     name,
@@ -60,7 +54,7 @@ impl Issuers {
         let is_bad =
             |issuer: &Issuer| issuer.users.is_some() && (issuer.name.contains('#') || issuer.name.len() > LONGEST);
         if issuers.is_empty() || issuers.iter().any(is_bad) {
-            return Err(ConfigError::bad(
+            return Err(ConfigError::invalid(
                 NAME,
                 "the `iss` of your tokens, or several with commas between, without `#`",
             ));
@@ -69,7 +63,7 @@ impl Issuers {
         {
             return Err(ConfigError::new("JWT_ISSUER names an issuer twice: name each once."));
         }
-        Ok(Some(Self(issuers)))
+        Ok(Self(issuers))
     }
 
     /// Whose users the token's user is one of.
@@ -141,14 +135,10 @@ mod tests {
     use serde_json::json;
 
     fn read(list: &str, required: &str) -> Result<Issuers, ConfigError> {
-        let look_up = |name: &str| match name {
-            NAME => Some(list.to_owned()),
-            "JWT_REQUIRED_CLAIMS" => Some(required.to_owned()),
-            _ => None,
+        let entries = |list: &str| -> Vec<_> {
+            list.split(',').filter(|entry| !entry.is_empty()).map(|entry| entry.trim().to_owned()).collect()
         };
-        let source = Source::new(look_up);
-        let required = Requirements::read(&source, false)?;
-        Issuers::read(&source, &required).map(|issuers| issuers.expect("some"))
+        Issuers::parse(&entries(list), &Requirements::parse(None, &entries(required))?)
     }
 
     fn accept(issuers: &Issuers, claims: Value) -> Result<Option<String>, &'static str> {

@@ -1,10 +1,7 @@
 //! `JWT_COOKIE`: a token in the site's own session cookie. Browsers send a cookie with a call from any page, so it only counts in a
 //! call from the site's own pages.
 
-use crate::{
-    auth::{only, origins::Origins},
-    settings::source::{ConfigError, Source},
-};
+use crate::auth::{Origins, only};
 use cookie::Cookie;
 use lambda_http::http::{
     HeaderMap,
@@ -24,17 +21,9 @@ impl SessionCookie {
     /// A browser sends two when a parent domain or another path has set one too; nobody has more than this.
     const MOST: usize = 8;
 
-    /// # Errors
-    /// [`ConfigError`] for a cookie without `ALLOWED_ORIGINS`.
-    pub(super) fn read(source: &Source) -> Result<Option<Self>, ConfigError> {
-        let Some(name) = source.optional("JWT_COOKIE") else { return Ok(None) };
-        let origins = Origins::read(source)?;
-        if origins.is_empty() {
-            return Err(ConfigError::new(
-                "JWT_COOKIE needs ALLOWED_ORIGINS: a cookie only counts in calls from pages of these origins.",
-            ));
-        }
-        Ok(Some(Self { name, origins }))
+    /// The cookie `name`, in calls from pages of these origins.
+    pub(super) fn new(name: String, origins: Origins) -> Self {
+        Self { name, origins }
     }
 
     /// The different tokens in cookies of this name; none if the request has no such cookie.

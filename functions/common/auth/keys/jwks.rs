@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clients::https,
     error::Error,
-    settings::source::{ConfigError, safe_url},
+    settings::{ConfigError, safe_url},
     time::{millis, now_ms},
 };
 use jsonwebtoken::Algorithm;
@@ -63,12 +63,11 @@ impl Jwks {
     /// In bytes.
     const LONGEST_BODY: usize = 256 * 1024;
 
-    /// The set behind `JWT_JWKS_URL`, `url`. If it cannot be had now, it will be tried again.
+    /// The key set at `JWT_JWKS_URL`. If it cannot be fetched now, it is fetched later.
     ///
     /// # Errors
-    /// [`ConfigError`] if the URL is invalid.
-    pub(in crate::auth) async fn connect(url: &str, algorithms: Algorithms) -> Result<Self, ConfigError> {
-        let url = safe_url(NAME, url)?;
+    /// [`ConfigError`] if the TLS library does not support its own defaults.
+    pub(in crate::auth) async fn connect(url: Url, algorithms: Algorithms) -> Result<Self, ConfigError> {
         let http = https::client()
             .timeout(Self::LONGEST_FETCH)
             .build()

@@ -2,7 +2,7 @@
 //! files: in one line with `\n` or `\r\n` or spaces for line feeds, in quotes, or the base64 alone.
 
 use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
-use crate::{base64, settings::source::ConfigError};
+use crate::{base64, settings::ConfigError};
 use ::base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::DecodingKey;
 use simple_asn1::ASN1Block;
@@ -12,21 +12,21 @@ const WANTED: &str = "a public key in PEM (-----BEGIN PUBLIC KEY-----): RSA, P-2
 
 /// # Errors
 /// [`ConfigError`] that says why this is not a key to verify with.
-pub(in crate::auth) fn of_public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
+pub(crate) fn public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
     let (label, body) = parts(text)?;
     if label.is_some_and(|label| label.contains("PRIVATE")) {
         return Err(private());
     }
-    let der = base64::decode(&body).ok_or_else(|| ConfigError::bad(NAME, WANTED))?;
+    let der = base64::decode(&body).ok_or_else(|| ConfigError::invalid(NAME, WANTED))?;
     match form(&der) {
         Form::Private => Err(private()),
         Form::Spki => of_spki(&der, algorithms),
         Form::Pkcs1 => of_rsa(&der, "RSA PUBLIC KEY", algorithms),
-        Form::Certificate => Err(ConfigError::bad(
+        Form::Certificate => Err(ConfigError::invalid(
             NAME,
-            "a public key, and it is a certificate: `openssl x509 -in certificate.pem -noout -pubkey` prints its key",
+            "a public key, found a certificate: `openssl x509 -in certificate.pem -noout -pubkey` prints its key",
         )),
-        Form::Other => Err(ConfigError::bad(NAME, WANTED)),
+        Form::Other => Err(ConfigError::invalid(NAME, WANTED)),
     }
 }
 
@@ -40,10 +40,10 @@ fn parts(text: &str) -> Result<(Option<&str>, String), ConfigError> {
     let parts = rest.split_once("-----").and_then(|(label, rest)| Some((label, rest.split_once(END)?)));
     match parts {
         Some((_, (_, rest))) if rest.contains(BEGIN) => {
-            Err(ConfigError::bad(NAME, "one public key, and it has several parts"))
+            Err(ConfigError::invalid(NAME, "one public key, found several parts"))
         }
         Some((label, (body, _))) => Ok((Some(label), unescaped(body))),
-        None => Err(ConfigError::bad(
+        None => Err(ConfigError::invalid(
             NAME,
             "a public key in PEM from `-----BEGIN PUBLIC KEY-----` to `-----END PUBLIC KEY-----`",
         )),
@@ -85,17 +85,17 @@ fn of_spki(der: &[u8], algorithms: &Algorithms) -> Result<Key, ConfigError> {
         return match key.try_get_as_bytes().map(<[u8]>::len) {
             Ok(65) => algorithms.pin(OF_P256, key),
             Ok(97) => algorithms.pin(OF_P384, key),
-            _ => Err(ConfigError::bad(NAME, "a key of another curve: P-256, P-384 or Ed25519")),
+            _ => Err(ConfigError::invalid(NAME, "a key of another curve: P-256, P-384 or Ed25519")),
         };
     }
     match DecodingKey::from_ed_pem(&pem) {
         Ok(key) => algorithms.pin(OF_ED25519, key),
-        Err(_) => Err(ConfigError::bad(NAME, WANTED)),
+        Err(_) => Err(ConfigError::invalid(NAME, WANTED)),
     }
 }
 
 fn of_rsa(der: &[u8], label: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
-    let key = DecodingKey::from_rsa_pem(&pem(label, der)).map_err(|_| ConfigError::bad(NAME, WANTED))?;
+    let key = DecodingKey::from_rsa_pem(&pem(label, der)).map_err(|_| ConfigError::invalid(NAME, WANTED))?;
     let pkcs1 = key.try_get_as_bytes().ok().and_then(|der| simple_asn1::from_der(der).ok()).unwrap_or_default();
     let bits = match pkcs1.first() {
         Some(ASN1Block::Sequence(_, items)) => match items.first() {
@@ -105,8 +105,8 @@ fn of_rsa(der: &[u8], label: &str, algorithms: &Algorithms) -> Result<Key, Confi
         _ => 0,
     };
     if !RSA_BITS.contains(&bits) {
-        let wanted = format!("an RSA key of {} to {} bits, and this one has {bits}", RSA_BITS.start(), RSA_BITS.end());
-        return Err(ConfigError::bad(NAME, &wanted));
+        let wanted = format!("an RSA key of {} to {} bits, found one of {bits}", RSA_BITS.start(), RSA_BITS.end());
+        return Err(ConfigError::invalid(NAME, &wanted));
     }
     algorithms.pin(OF_RSA, key)
 }

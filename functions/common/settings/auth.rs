@@ -1,0 +1,189 @@
+//! `AUTH`, and what all its modes have in common: how callers are verified.
+
+use super::{
+    ConfigError, Lookup,
+    jwt::JwtSettings,
+    secrets::{Encoding, SecretSource, secrets},
+};
+use crate::auth::{ClaimName, Normalization, Origins};
+
+/// How callers are verified.
+#[derive(Debug)]
+pub struct AuthSettings {
+    /// `AUTH`.
+    pub(crate) mode: AuthMode,
+    /// `USER_ID_NORMALIZATION`: which spellings of a user id are the same user.
+    pub(crate) normalization: Normalization,
+    /// `ALLOWED_ORIGINS`: the origins of the site's pages.
+    pub(crate) allowed_origins: Origins,
+    /// `GUESTS` and `ADOPT_GUESTS`.
+    pub(crate) guests: Guests,
+}
+
+/// The values of `AUTH`, each with the settings that it has of its own.
+#[derive(Debug)]
+pub(crate) enum AuthMode {
+    /// `jwt`: by a JSON Web Token.
+    Jwt(Box<JwtSettings>),
+    /// `authorizer`: by the gateway.
+    Authorizer {
+        /// `AUTHORIZER_CLAIM`: the claim with the user id. `sub` by default.
+        claim: ClaimName,
+    },
+    /// `hmac`: by a hash of the user id.
+    Hmac {
+        /// `HMAC_SECRET` and `HMAC_SECRET_PREVIOUS`, or their `_ARN` variables: the newer one first.
+        secrets: Vec<SecretSource>,
+    },
+    /// `none`: not at all. In Lambda only with `ALLOW_UNVERIFIED_USERS=true`.
+    None,
+}
+
+/// Whether visitors who are not logged in have identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guests {
+    /// `GUESTS=false`, the default.
+    No,
+    /// `GUESTS=true`.
+    Yes {
+        /// `ADOPT_GUESTS`: whether a user takes over the identity that they had as a guest. `true` by default.
+        adopted: bool,
+    },
+}
+
+impl AuthSettings {
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or invalid.
+    pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
+        let normalizations = [
+            ("none", Normalization::None),
+            ("nfc", Normalization::Nfc),
+            ("nfc-lowercase", Normalization::NfcLowercase),
+        ];
+        let normalization = lookup.choice("USER_ID_NORMALIZATION", normalizations)?;
+        let mode = AuthMode::from_lookup(lookup)?;
+        let allowed_origins = match mode {
+            AuthMode::None => Origins::parse_with_wildcard(origins(lookup))?,
+            _ => Origins::parse(origins(lookup))?,
+        };
+        if mode.has_cookie() && allowed_origins.is_empty() {
+            return Err(ConfigError::new(
+                "JWT_COOKIE needs ALLOWED_ORIGINS: a cookie only counts in calls from pages of these origins.",
+            ));
+        }
+        Ok(Self { mode, normalization, allowed_origins, guests: Guests::from_lookup(lookup)? })
+    }
+}
+
+impl AuthMode {
+    fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
+        const NAME: &str = "AUTH";
+        const MODES: &str = "`jwt`, `authorizer`, `hmac` or `none`";
+        match lookup.required(NAME, MODES)?.as_str() {
+            "jwt" => Ok(Self::Jwt(Box::new(JwtSettings::from_lookup(lookup)?))),
+            "authorizer" => {
+                let claim = lookup.optional("AUTHORIZER_CLAIM");
+                Ok(Self::Authorizer { claim: ClaimName::new(claim.as_deref().unwrap_or("sub")) })
+            }
+            "hmac" => Ok(Self::Hmac { secrets: user_hash_secrets(lookup)? }),
+            "none" => check_unverified(lookup).map(|()| Self::None),
+            _ => Err(ConfigError::invalid(NAME, MODES)),
+        }
+    }
+
+    fn has_cookie(&self) -> bool {
+        matches!(self, Self::Jwt(jwt) if jwt.cookie.is_some())
+    }
+}
+
+impl Guests {
+    fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
+        if !lookup.flag("GUESTS", false)? {
+            return Ok(Self::No);
+        }
+        Ok(Self::Yes { adopted: lookup.flag("ADOPT_GUESTS", true)? })
+    }
+}
+
+fn user_hash_secrets(lookup: &Lookup) -> Result<Vec<SecretSource>, ConfigError> {
+    let secrets = secrets(lookup, "HMAC_SECRET", Encoding::Text)?;
+    if secrets.is_empty() {
+        return Err(ConfigError::new(
+            "AUTH=hmac needs HMAC_SECRET, or HMAC_SECRET_ARN: the secret that your server creates user hashes with.",
+        ));
+    }
+    Ok(secrets)
+}
+
+fn check_unverified(lookup: &Lookup) -> Result<(), ConfigError> {
+    let is_accepted = lookup.flag("ALLOW_UNVERIFIED_USERS", false)?;
+    // Not a setting: Lambda itself sets this variable in every function.
+    let is_in_lambda = lookup.raw("AWS_LAMBDA_FUNCTION_NAME").is_some();
+    if is_in_lambda && !is_accepted {
+        return Err(ConfigError::new(
+            "AUTH=none lets anyone be anyone, so a function refuses it unless ALLOW_UNVERIFIED_USERS=true says that this \
+             is wanted.",
+        ));
+    }
+    Ok(())
+}
+
+fn origins(lookup: &Lookup) -> Vec<String> {
+    lookup.list("ALLOWED_ORIGINS").unwrap_or_default()
+}
+
+/// `ALLOWED_ORIGINS`, for a gateway that answers CORS.
+///
+/// # Errors
+/// [`ConfigError`] for an entry that browsers never send as an `Origin`, and for `*`.
+pub fn allowed_origins(lookup: &Lookup) -> Result<Vec<String>, ConfigError> {
+    Origins::parse(origins(lookup)).map(Origins::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[(&str, &str)]) -> Result<AuthSettings, ConfigError> {
+        AuthSettings::from_lookup(&Lookup::new(|name| {
+            settings.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        }))
+    }
+
+    #[test]
+    fn an_unknown_normalization_names_the_setting() {
+        let line = read(&[("AUTH", "none"), ("USER_ID_NORMALIZATION", "lower")]).expect_err("refused").to_string();
+        assert_eq!(line, "USER_ID_NORMALIZATION is invalid: expected `none`, `nfc` or `nfc-lowercase`.");
+        for (word, expected) in [
+            ("", Normalization::None),
+            ("none", Normalization::None),
+            ("nfc", Normalization::Nfc),
+            ("nfc-lowercase", Normalization::NfcLowercase),
+        ] {
+            let settings = read(&[("AUTH", "none"), ("USER_ID_NORMALIZATION", word)]).expect("good settings");
+            assert_eq!(settings.normalization, expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn any_origin_is_for_unverified_users_only() {
+        const ANY: (&str, &str) = ("ALLOWED_ORIGINS", "https://shop.example, *");
+        assert!(read(&[("AUTH", "none"), ANY]).is_ok());
+        let line = read(&[("AUTH", "authorizer"), ANY]).expect_err("refused").to_string();
+        assert!(line.contains("ALLOWED_ORIGINS") && line.contains("none of them `*`"), "{line}");
+        assert!(
+            read(&[("AUTH", "authorizer"), ("ALLOWED_ORIGINS", " , ")]).expect("no origins").allowed_origins.is_empty()
+        );
+    }
+
+    /// A secret in AWS Secrets Manager is fetched later, so what else is wrong is found without it.
+    #[test]
+    fn a_stored_secret_is_not_fetched() {
+        const ARN: (&str, &str) = ("JWT_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none");
+        let settings = read(&[("AUTH", "jwt"), ARN]).expect("good settings");
+        let AuthMode::Jwt(jwt) = settings.mode else { panic!("another mode") };
+        assert!(matches!(&jwt.keys, crate::settings::JwtKeys::Secrets(secrets, _) if secrets.len() == 1));
+        let line = read(&[("AUTH", "jwt"), ARN, ("JWT_COOKIE", "session")]).expect_err("refused").to_string();
+        assert!(line.starts_with("JWT_COOKIE needs ALLOWED_ORIGINS"), "{line}");
+    }
+}
