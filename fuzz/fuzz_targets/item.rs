@@ -45,7 +45,7 @@ fuzz_target!(|stored: Stored| {
 });
 
 fn message(name: &str) -> String {
-    format!("the stored item's `{name}` is missing or has another form than this version's")
+    format!("the stored item's `{name}` is missing or malformed")
 }
 
 /// The names of all attributes, at any depth.

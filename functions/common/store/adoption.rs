@@ -1,30 +1,46 @@
 //! A guest becomes a user: the identity moves from one item to another, in one transaction.
 
-use super::{FENCE, SET_IDENTITY, Store, answer, failed, item, number, with_identity};
+use super::{
+    Store, failed, item,
+    lease::{fenced, set_identity},
+    response,
+    write::{Write, equals, exists, not_exists},
+};
 use crate::{
     error::Error,
     identity::{Identity, Lease, Outstanding, Subject},
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::{
-    operation::{transact_write_items::TransactWriteItemsError, update_item::builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, TransactWriteItem, Update},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, CancellationReason, TransactWriteItem},
 };
 
-/// What became of a try to move a guest's identity.
+/// The result of a try to move a guest's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adopted {
-    /// It is the user's, and the guest is no more.
+    /// The user has the identity, and the guest has none.
     Yes,
-    /// The user's lease was no longer ours, or the user has an identity by now: nothing was changed.
+    /// The caller no longer had the user's lease, or the user has an identity by now: nothing was changed.
     LeaseLost,
-    /// The guest's record is not what it was when it was read: nothing was changed.
+    /// The guest's record has changed since it was read: nothing was changed.
     GuestChanged,
 }
 
+/// One write's part in a transaction that was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Its condition did not hold.
+    ConditionFailed,
+    /// Another transaction was writing the item.
+    Conflict,
+    /// It had no part in the cancellation, or an unknown one.
+    Other,
+}
+
 impl Store {
-    /// Moves `identity` and the `outstanding` tokens, which are the guest's as of `guest_version`, to the user, who must have none,
-    /// under the user's `lease`, which goes on. From then on the guest can have no lease and so no identity again. One
+    /// Moves `identity` and the `outstanding` tokens, which were the guest's at `guest_version`, to the user, who must have no identity,
+    /// under the user's `lease`, which continues. From then on the guest can acquire no lease, and so gets no identity again. One
     /// `TransactWriteItems` of two items.
     #[expect(clippy::too_many_arguments, reason = "both sides of the move, and what moves")]
     pub async fn adopt(
@@ -40,80 +56,74 @@ impl Store {
         let request = self
             .client
             .transact_write_items()
-            .transact_items(part(&self.move_in(user, lease, identity, outstanding))?)
-            .transact_items(part(&self.move_out(guest, guest_version))?);
-        let Err(error) = answer(request.send(), deadline).await? else {
+            .transact_items(self.part(user, move_in(lease, identity, outstanding))?)
+            .transact_items(self.part(guest, move_out(guest_version, now_ms()))?);
+        let Err(error) = response(request.send(), deadline).await? else {
             return Ok(Adopted::Yes);
         };
-        match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                let mut reasons =
-                    cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default());
-                match (reasons.next(), reasons.next()) {
-                    (Some("ConditionalCheckFailed"), _) => Ok(Adopted::LeaseLost),
-                    // Somebody else is writing one of them right now: as good as a change.
-                    (_, Some("ConditionalCheckFailed" | "TransactionConflict")) | (Some("TransactionConflict"), _) => {
-                        Ok(Adopted::GuestChanged)
-                    }
-                    _ => Err(failed(&error)),
-                }
+        let adopted = match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(reason)) => {
+                let mut parts = reason.cancellation_reasons().iter().map(Part::of);
+                let mut next = || parts.next().unwrap_or(Part::Other);
+                cancelled(next(), next())
             }
-            _ => Err(failed(&error)),
-        }
+            _ => None,
+        };
+        adopted.ok_or_else(|| failed(&error))
     }
 
-    fn move_in(
-        &self,
-        user: &Subject,
-        lease: &Lease,
-        identity: &Identity,
-        outstanding: &Outstanding,
-    ) -> UpdateItemFluentBuilder {
-        with_identity(self.update_fenced(user, lease), identity)
-            .update_expression(format!(
-                "SET {SET_IDENTITY} #outstanding = :outstanding, #unproven = :yes, #version = #version + :one"
-            ))
-            .condition_expression(format!("{FENCE} AND attribute_not_exists(#entity)"))
-            .expression_attribute_names("#outstanding", item::OUTSTANDING)
-            .expression_attribute_names("#unproven", item::UNPROVEN)
-            .expression_attribute_values(":outstanding", item::of_all_outstanding(outstanding))
-            .expression_attribute_values(":yes", AttributeValue::Bool(true))
-    }
-
-    /// The end of a lease goes too, so that a holder who was presumed dead stores nothing.
-    fn move_out(&self, guest: &Subject, guest_version: u64) -> UpdateItemFluentBuilder {
-        self.update(guest)
-            .update_expression(
-                "SET #adopted = :now, #version = #version + :one \
-                 REMOVE #entity, #cookies, #lapse, #former, #t, #outstanding, #until, #failed, #refused",
-            )
-            .condition_expression("#version = :version AND attribute_exists(#entity)")
-            .expression_attribute_names("#adopted", item::ADOPTED_AT_MS)
-            .expression_attribute_names("#entity", item::ENTITY_ID)
-            .expression_attribute_names("#cookies", item::COOKIES)
-            .expression_attribute_names("#lapse", item::COOKIES_LAPSE_AT_S)
-            .expression_attribute_names("#former", item::FORMER)
-            .expression_attribute_names("#t", item::TOKEN)
-            .expression_attribute_names("#outstanding", item::OUTSTANDING)
-            .expression_attribute_names("#until", item::LEASE_UNTIL_MS)
-            .expression_attribute_names("#failed", item::FAILED)
-            .expression_attribute_names("#refused", item::REFUSED)
-            .expression_attribute_values(":now", number(now_ms()))
-            .expression_attribute_values(":version", number(guest_version))
+    fn part(&self, subject: &Subject, write: Write) -> Result<TransactWriteItem, Error> {
+        let update = write.into_part(item::key(subject), &self.table);
+        let update = update.map_err(|_| Error::Internal("a transaction lacks a part".into()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 }
 
-/// The same update as a part of a transaction, which answers no items.
-fn part(request: &UpdateItemFluentBuilder) -> Result<TransactWriteItem, Error> {
-    let input = request.as_input();
-    let update = Update::builder()
-        .set_table_name(input.get_table_name().clone())
-        .set_key(input.get_key().clone())
-        .set_update_expression(input.get_update_expression().clone())
-        .set_condition_expression(input.get_condition_expression().clone())
-        .set_expression_attribute_names(input.get_expression_attribute_names().clone())
-        .set_expression_attribute_values(input.get_expression_attribute_values().clone())
-        .build()
-        .map_err(|_| Error::Internal("a transaction lacks a part".into()))?;
-    Ok(TransactWriteItem::builder().update(update).build())
+impl Part {
+    fn of(reason: &CancellationReason) -> Self {
+        match reason.code() {
+            Some("ConditionalCheckFailed") => Self::ConditionFailed,
+            Some("TransactionConflict") => Self::Conflict,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What became of a transaction that was cancelled. `None` if it failed for another reason than the two items.
+pub(crate) fn cancelled(user: Part, guest: Part) -> Option<Adopted> {
+    match (user, guest) {
+        (Part::ConditionFailed, _) => Some(Adopted::LeaseLost),
+        // With a conflict, another write changes one of the items right now.
+        (_, Part::ConditionFailed | Part::Conflict) | (Part::Conflict, _) => Some(Adopted::GuestChanged),
+        (Part::Other, Part::Other) => None,
+    }
+}
+
+/// Stores the guest's identity and tokens as the user's, under the user's `lease`, which continues.
+pub(crate) fn move_in(lease: &Lease, identity: &Identity, outstanding: &Outstanding) -> Write {
+    set_identity(fenced(lease), identity)
+        .set(item::OUTSTANDING, item::of_all_outstanding(outstanding))
+        .set(item::UNPROVEN, AttributeValue::Bool(true))
+        .when(not_exists(item::ENTITY_ID))
+}
+
+/// Removes the guest's identity and tokens, and the end of a lease, so that its owner can no longer store anything. `now_ms` is Unix
+/// time in ms.
+pub(crate) fn move_out(guest_version: u64, now_ms: u64) -> Write {
+    let gone = [
+        item::ENTITY_ID,
+        item::COOKIES,
+        item::COOKIES_LAPSE_AT_S,
+        item::FORMER,
+        item::TOKEN,
+        item::OUTSTANDING,
+        item::LEASE_UNTIL_MS,
+        item::FAILED,
+        item::REFUSED,
+    ];
+    gone.into_iter()
+        .fold(item::next_version(), Write::remove)
+        .set(item::ADOPTED_AT_MS, now_ms)
+        .when(equals(item::VERSION, guest_version))
+        .when(exists(item::ENTITY_ID))
 }

@@ -1,155 +1,140 @@
-//! The one item that is nobody's: the gate of the [circuit breaker](crate::breaker), at `pk` = `livechat`,
-//! `sk` = `gate`. It does not exist before LiveChat is late for the first time, and has no attributes while it is not.
+//! The gate of the [circuit breaker](crate::breaker): the one item that belongs to no subject, at `pk` = `livechat`, `sk` = `gate`. It
+//! does not exist before LiveChat is late for the first time, and has no attributes while LiveChat is on time.
 //!
 //! | attribute | type | holds |
 //! |---|---|---|
-//! | `unanswered` | N | how many calls are without an answer |
+//! | `unanswered` | N | the number of calls without a response |
 //! | `lastSent` | N | Unix time in ms: when the latest call was counted, or the latest probe was sent |
 //! | `lastCounted` | N | Unix time in ms: when the latest call was counted |
 
-use super::{Store, Update, answer, failed, item, number};
-use crate::{breaker::Gate, error::Error, time::Deadline, time::now_ms};
-use aws_sdk_dynamodb::{
-    operation::update_item::builders::UpdateItemFluentBuilder,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+use super::{
+    Outcome, Store, failed,
+    item::{Item, Key},
+    response,
+    write::{Condition, Write, all, any, at_least, between, exists, not, not_exists, stored},
 };
-use item::Item;
+use crate::{
+    breaker::Gate,
+    error::Error,
+    time::{Deadline, now_ms},
+};
 
 const UNANSWERED: &str = "unanswered";
 const LAST_SENT_MS: &str = "lastSent";
 const LAST_COUNTED_MS: &str = "lastCounted";
 
-/// What became of a try to pass the gate.
+/// The result of a try to pass the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The call may be sent.
     Granted,
-    /// It may not, or the gate is not as it was; this is how it stands.
+    /// The call may not be sent, or the gate has changed. This is what is stored.
     Refused(Gate),
 }
 
 impl Store {
-    /// Counts one more call that is about to be sent to LiveChat, if some are without an answer and there is room. One
-    /// `UpdateItem`. A try of the SDK's that got through and whose answer was lost counts twice, which the next answer of
-    /// LiveChat's mends.
+    /// Counts one more call that is about to be sent to LiveChat, if some are without a response and there is room. One `UpdateItem`. If
+    /// a try of the SDK's takes effect and its response is lost, the call counts twice, until LiveChat's next response.
     pub async fn count_call(&self, deadline: Deadline) -> Result<Admission, Error> {
-        let request = self
-            .update_gate("SET #unanswered = #unanswered + :one, #sent = :now, #counted = :now")
-            .condition_expression("#unanswered BETWEEN :one AND :most AND #sent BETWEEN :earliest AND :latest");
-        self.pass_gate(between(counted(request, Gate::MOST_UNANSWERED - 1)), deadline).await
+        self.pass_gate(count(now_ms()), deadline).await
     }
 
-    /// Counts a call that LiveChat is late to answer, if there is room, and says whether it did. One `UpdateItem`, and one
-    /// more if what is in the gate is out of date.
+    /// Counts a call for which LiveChat's response is late, if there is room, and returns whether it did. One `UpdateItem`, and one more
+    /// if the gate's content is out of date.
     pub async fn count_late_call(&self, deadline: Deadline) -> Result<bool, Error> {
-        let request = self
-            .update_gate("SET #unanswered = if_not_exists(#unanswered, :zero) + :one, #sent = :now, #counted = :now")
-            .condition_expression(
-                "attribute_not_exists(#unanswered) \
-                 OR (#unanswered BETWEEN :zero AND :most AND #sent BETWEEN :earliest AND :latest)",
-            )
-            .expression_attribute_values(":zero", number(0));
-        match self.pass_gate(between(counted(request, Gate::MOST_UNANSWERED - 1)), deadline).await? {
+        match self.pass_gate(count_late(now_ms()), deadline).await? {
             Admission::Granted => return Ok(true),
             Admission::Refused(gate) if gate.is_current(now_ms()) => return Ok(false),
             Admission::Refused(_) => {}
         }
-        let request = self
-            .update_gate("SET #unanswered = :one, #sent = :now, #counted = :now")
-            .condition_expression("attribute_not_exists(#unanswered) OR NOT #sent BETWEEN :earliest AND :latest");
-        let request = request.expression_attribute_names("#counted", LAST_COUNTED_MS);
-        let request = between(request.expression_attribute_values(":one", number(1)));
-        Ok(self.pass_gate(request, deadline).await? == Admission::Granted)
+        Ok(self.pass_gate(count_first(now_ms()), deadline).await? == Admission::Granted)
     }
 
-    /// Notes that a probe is about to be sent to LiveChat, if the gate is full and none was for a while. One `UpdateItem`.
+    /// Records that a probe is about to be sent to LiveChat, if the gate is full and no other was sent for a while. One `UpdateItem`.
     pub async fn note_probe(&self, deadline: Deadline) -> Result<Admission, Error> {
-        let now_ms = now_ms();
-        let (earliest_ms, _) = Gate::current_between_ms(now_ms);
-        let request = self
-            .update_gate("SET #sent = :now")
-            .condition_expression("#unanswered >= :most AND #sent BETWEEN :earliest AND :due")
-            .expression_attribute_values(":now", number(now_ms))
-            .expression_attribute_values(":most", number(Gate::MOST_UNANSWERED))
-            .expression_attribute_values(":earliest", number(earliest_ms))
-            .expression_attribute_values(":due", number(Gate::probe_if_sent_by_ms(now_ms)));
-        self.pass_gate(request, deadline).await
+        self.pass_gate(probe(now_ms()), deadline).await
     }
 
-    /// A call that was counted is not sent, or shows nothing about LiveChat. One `UpdateItem`.
+    /// Undoes the count of a call that is not sent, or that shows nothing about LiveChat. One `UpdateItem`.
     pub async fn uncount_call(&self, deadline: Deadline) -> Result<(), Error> {
-        let (pk, sk) = key();
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(item::PK, pk)
-            .key(item::SK, sk)
-            .update_expression("SET #unanswered = #unanswered - :one")
-            .condition_expression("#unanswered >= :one")
-            .expression_attribute_names("#unanswered", UNANSWERED)
-            .expression_attribute_values(":one", number(1));
-        self.send(request, deadline).await.map(|_| ())
+        self.send(key(), uncount(), deadline).await.map(|_| ())
     }
 
-    /// How the gate stands. One `GetItem`, not strongly consistent: a call more or less decides nothing.
+    /// The gate. One `GetItem`, not strongly consistent: one call more or less decides nothing.
     pub async fn read_gate(&self, deadline: Deadline) -> Result<Gate, Error> {
-        let (pk, sk) = key();
-        let request = self.client.get_item().table_name(&self.table).key(item::PK, pk).key(item::SK, sk);
-        let answer = answer(request.send(), deadline).await?.map_err(|error| failed(&error))?;
-        gate(answer.item.map(Item::new))
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key().into_attributes()));
+        let response = response(request.send(), deadline).await?.map_err(|error| failed(&error))?;
+        gate(response.item.map(Item::new))
     }
 
-    /// LiveChat answers: all calls before count as answered. One `UpdateItem`, which changes nothing if another call's was first.
+    /// Empties the gate, as LiveChat responds: all earlier calls count as answered. One `UpdateItem`, which changes nothing if the gate
+    /// is empty already.
     pub async fn empty_gate(&self, deadline: Deadline) -> Result<(), Error> {
-        let request = self
-            .update_gate("REMOVE #unanswered, #sent, #counted")
-            .condition_expression("attribute_exists(#unanswered)")
-            .expression_attribute_names("#counted", LAST_COUNTED_MS);
-        self.send(request, deadline).await.map(|_| ())
+        self.send(key(), empty(), deadline).await.map(|_| ())
     }
 
-    fn update_gate(&self, expression: &str) -> UpdateItemFluentBuilder {
-        let (pk, sk) = key();
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key(item::PK, pk)
-            .key(item::SK, sk)
-            .update_expression(expression)
-            .expression_attribute_names("#unanswered", UNANSWERED)
-            .expression_attribute_names("#sent", LAST_SENT_MS)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
-
-    async fn pass_gate(&self, request: UpdateItemFluentBuilder, deadline: Deadline) -> Result<Admission, Error> {
-        Ok(match self.send(request, deadline).await? {
-            Update::Done(_) => Admission::Granted,
-            Update::Refused(item) => Admission::Refused(gate(item)?),
-        })
+    async fn pass_gate(&self, write: Write, deadline: Deadline) -> Result<Admission, Error> {
+        admission(self.send(key(), write, deadline).await?)
     }
 }
 
-fn key() -> (AttributeValue, AttributeValue) {
-    (AttributeValue::S("livechat".into()), AttributeValue::S("gate".into()))
+fn key() -> Key {
+    Key { pk: "livechat".into(), sk: "gate".into() }
 }
 
-/// The names and values of an update that counts a call if at most `most` are in the gate.
-fn counted(request: UpdateItemFluentBuilder, most: u64) -> UpdateItemFluentBuilder {
-    request
-        .expression_attribute_names("#counted", LAST_COUNTED_MS)
-        .expression_attribute_values(":one", number(1))
-        .expression_attribute_values(":most", number(most))
+/// Counts one more call at `now_ms` (Unix time in ms), if some are without a response and there is room.
+pub(crate) fn count(now_ms: u64) -> Write {
+    let has_room = between(UNANSWERED, (1, Gate::MOST_UNANSWERED - 1));
+    sent_and_counted(now_ms).set(UNANSWERED, stored(UNANSWERED).plus(1)).when(has_room).when(is_current(now_ms))
 }
 
-/// The values of the time now, and of the times at which what is in the gate is not out of date.
-fn between(request: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
-    let now_ms = now_ms();
-    let (earliest_ms, latest_ms) = Gate::current_between_ms(now_ms);
-    request
-        .expression_attribute_values(":now", number(now_ms))
-        .expression_attribute_values(":earliest", number(earliest_ms))
-        .expression_attribute_values(":latest", number(latest_ms))
+/// Counts one more call at `now_ms`, if there is room.
+pub(crate) fn count_late(now_ms: u64) -> Write {
+    let has_room = between(UNANSWERED, (0, Gate::MOST_UNANSWERED - 1));
+    sent_and_counted(now_ms)
+        .set(UNANSWERED, stored(UNANSWERED).or(0).plus(1))
+        .when(any([not_exists(UNANSWERED), all([has_room, is_current(now_ms)])]))
+}
+
+/// Counts one call at `now_ms`, and no other, if the gate is empty or its content is out of date.
+pub(crate) fn count_first(now_ms: u64) -> Write {
+    sent_and_counted(now_ms).set(UNANSWERED, 1).when(any([not_exists(UNANSWERED), not(is_current(now_ms))]))
+}
+
+/// Records that a probe is sent at `now_ms`, if the gate is full and a probe is due.
+pub(crate) fn probe(now_ms: u64) -> Write {
+    let (earliest_ms, _) = Gate::current_between_ms(now_ms);
+    Write::new()
+        .set(LAST_SENT_MS, now_ms)
+        .when(at_least(UNANSWERED, Gate::MOST_UNANSWERED))
+        .when(between(LAST_SENT_MS, (earliest_ms, Gate::probe_if_sent_by_ms(now_ms))))
+}
+
+/// Undoes the count of one call.
+pub(crate) fn uncount() -> Write {
+    Write::new().set(UNANSWERED, stored(UNANSWERED).minus(1)).when(at_least(UNANSWERED, 1))
+}
+
+/// Empties the gate.
+pub(crate) fn empty() -> Write {
+    Write::new().remove(UNANSWERED).remove(LAST_SENT_MS).remove(LAST_COUNTED_MS).when(exists(UNANSWERED))
+}
+
+/// What became of a write that [`count`], [`count_late`], [`count_first`] or [`probe`] made.
+pub(crate) fn admission(outcome: Outcome) -> Result<Admission, Error> {
+    Ok(match outcome {
+        Outcome::Applied(_) => Admission::Granted,
+        Outcome::Rejected(item) => Admission::Refused(gate(item)?),
+    })
+}
+
+fn sent_and_counted(now_ms: u64) -> Write {
+    Write::new().set(LAST_SENT_MS, now_ms).set(LAST_COUNTED_MS, now_ms)
+}
+
+/// The gate's content is not out of date.
+fn is_current(now_ms: u64) -> Condition {
+    between(LAST_SENT_MS, Gate::current_between_ms(now_ms))
 }
 
 fn gate(item: Option<Item>) -> Result<Gate, Error> {

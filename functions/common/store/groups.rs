@@ -1,12 +1,15 @@
-//! How many renewals a user or guest has had in a minute in all groups together. A caller can name any group, and each has an
-//! item and so a quota of its own: who goes through them one by one has to meet a limit too.
+//! How many renewals a user or guest has had in a minute, in all groups together. A caller can name any group, and each group has an
+//! item, and so a quota, of its own: this limit is for a caller who goes through many groups.
 //!
 //! One item for each minute, at the principal's `pk` and `sk` = `renewals#<minutes since 1970>`, which DynamoDB deletes a day later
-//! (TTL). A clock that is wrong counts in another minute, and harms nobody else's.
+//! (TTL). A clock that is wrong counts in another minute, and does no harm to others.
 
-use super::{Store, Update, item, number};
+use super::{
+    Outcome, Store,
+    item::{self, Key},
+    write::{Write, any, less, more, not_exists, stored},
+};
 use crate::{error::Error, identity::Principal, time::Deadline};
-use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::AttributeValue};
 
 const RENEWALS: &str = "renewals";
 const MINUTE_MS: u64 = 60_000;
@@ -15,8 +18,8 @@ const KEPT_FOR_S: u64 = 86_400;
 
 impl Store {
     /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in the minute of `at_ms`, which is
-    /// Unix time in ms. Else answers how long that minute still lasts, in ms. One `UpdateItem`. A try of the SDK's that got through and
-    /// whose answer was lost counts twice.
+    /// Unix time in ms. If not, returns how long that minute still lasts, in ms. One `UpdateItem`. If a try of the SDK's takes effect and
+    /// its response is lost, the renewal counts twice.
     pub async fn count_in_groups(
         &self,
         principal: &Principal,
@@ -24,36 +27,36 @@ impl Store {
         most: u32,
         deadline: Deadline,
     ) -> Result<Result<(), u64>, Error> {
-        let request = self
-            .update_minute(principal, at_ms)
-            .update_expression("SET #renewals = if_not_exists(#renewals, :zero) + :one, #expires = :expires")
-            .condition_expression("attribute_not_exists(#renewals) OR #renewals < :most")
-            .expression_attribute_names("#expires", item::EXPIRES_AT_S)
-            .expression_attribute_values(":most", number(most.into()))
-            .expression_attribute_values(":expires", number(at_ms / 1000 + KEPT_FOR_S));
-        Ok(match self.send(request, deadline).await? {
-            Update::Done(_) => Ok(()),
-            Update::Refused(_) => Err(MINUTE_MS - at_ms % MINUTE_MS),
-        })
+        Ok(counted(&self.send(minute(principal, at_ms), count(at_ms, most), deadline).await?, at_ms))
     }
 
-    /// Takes back what was counted in the minute of `at_ms`. One `UpdateItem`.
+    /// Undoes one [`count_in_groups`](Self::count_in_groups) in the minute of `at_ms`. One `UpdateItem`.
     pub async fn uncount_in_groups(&self, principal: &Principal, at_ms: u64, deadline: Deadline) -> Result<(), Error> {
-        let request = self
-            .update_minute(principal, at_ms)
-            .update_expression("SET #renewals = #renewals - :one")
-            .condition_expression("#renewals > :zero");
-        self.send(request, deadline).await.map(|_| ())
+        self.send(minute(principal, at_ms), uncount(), deadline).await.map(|_| ())
     }
+}
 
-    fn update_minute(&self, principal: &Principal, at_ms: u64) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key(item::PK, AttributeValue::S(principal.key()))
-            .key(item::SK, AttributeValue::S(format!("renewals#{}", at_ms / MINUTE_MS)))
-            .expression_attribute_names("#renewals", RENEWALS)
-            .expression_attribute_values(":zero", number(0))
-            .expression_attribute_values(":one", number(1))
+fn minute(principal: &Principal, at_ms: u64) -> Key {
+    Key { pk: principal.key(), sk: format!("renewals#{}", at_ms / MINUTE_MS) }
+}
+
+/// Counts one more renewal at `at_ms` (Unix time in ms), if there were fewer than `most`.
+pub(crate) fn count(at_ms: u64, most: u32) -> Write {
+    Write::new()
+        .set(RENEWALS, stored(RENEWALS).or(0).plus(1))
+        .set(item::EXPIRES_AT_S, at_ms / 1000 + KEPT_FOR_S)
+        .when(any([not_exists(RENEWALS), less(RENEWALS, u64::from(most))]))
+}
+
+/// What became of a write that [`count`] made: the error is how long the minute of `at_ms` still lasts, in ms.
+pub(crate) fn counted(outcome: &Outcome, at_ms: u64) -> Result<(), u64> {
+    match outcome {
+        Outcome::Applied(_) => Ok(()),
+        Outcome::Rejected(_) => Err(MINUTE_MS - at_ms % MINUTE_MS),
     }
+}
+
+/// Undoes one [`count`].
+pub(crate) fn uncount() -> Write {
+    Write::new().set(RENEWALS, stored(RENEWALS).minus(1)).when(more(RENEWALS, 0))
 }

@@ -12,7 +12,7 @@
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
 //! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` |
 //! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
-//! | `revokeAgain` | N | Unix time in ms: when LiveChat is told again to revoke tokens, after it could not be told |
+//! | `revokeAgain` | N | Unix time in ms: when to tell LiveChat again to revoke tokens, after it could not be told |
 //! | `unproven` | BOOL | the identity was a guest's, and LiveChat has not issued a token for it to the user yet |
 //! | `leaseSeq` | N | counts the leases |
 //! | `leaseOwner` | S | who took the latest lease |
@@ -23,12 +23,13 @@
 //! | `quotaLastSeq` | N | the highest number that a lease may have in that minute |
 //! | `adoptedAt` | N | Unix time in ms: when the guest became a user, whose item has the identity since |
 //!
-//! Two more kinds of item have a form of their own: `store/gate.rs` and `store/groups.rs`.
+//! Two more kinds of item have a format of their own: `store/gate.rs` and `store/groups.rs`.
 //!
 //! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so have the numbers
-//! of former identities and outstanding tokens: no item gets larger than 200 KB, half of what DynamoDB takes, and none with tokens of
-//! the usual length (under 100 bytes) larger than 16 KB.
+//! of former identities and outstanding tokens: no item gets larger than 200 KB, half of DynamoDB's limit. With tokens of the usual
+//! length (under 100 bytes), no item gets larger than 16 KB.
 
+use super::write::{Write, stored};
 use crate::{
     error::{Error, Failure},
     identity::{
@@ -38,7 +39,7 @@ use crate::{
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 pub(super) const PK: &str = "pk";
 pub(super) const SK: &str = "sk";
@@ -75,10 +76,32 @@ const KIND: &str = "kind";
 const EXCEPTION: &str = "exception";
 const DESCRIPTION: &str = "description";
 
-/// The subject's partition and sort key. A key of DynamoDB's has 2,048 bytes, so every user id fits.
-pub(super) fn key(subject: &Subject) -> (AttributeValue, AttributeValue) {
+/// An item's partition and sort key.
+pub(crate) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+impl Key {
+    pub(super) fn into_attributes(self) -> HashMap<String, AttributeValue> {
+        HashMap::from([(PK.to_owned(), AttributeValue::S(self.pk)), (SK.to_owned(), AttributeValue::S(self.sk))])
+    }
+}
+
+/// The subject's key. DynamoDB's limit for a partition key is 2,048 bytes, so every user id fits.
+pub(super) fn key(subject: &Subject) -> Key {
     let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
-    (AttributeValue::S(subject.principal.key()), AttributeValue::S(sk))
+    Key { pk: subject.principal.key(), sk }
+}
+
+/// A write that counts itself in the version of an item that exists.
+pub(super) fn next_version() -> Write {
+    Write::new().set(VERSION, stored(VERSION).plus(1))
+}
+
+/// The record that `item` holds, which is empty if there is no item.
+pub(super) fn record(item: Option<Item>) -> Result<Record, Error> {
+    Ok(item.map(Item::into_record).transpose()?.unwrap_or_default())
 }
 
 pub(super) fn number(number: u64) -> AttributeValue {
@@ -150,10 +173,18 @@ pub(super) fn of_refusal(refusal: &Refusal) -> AttributeValue {
     ])
 }
 
-/// A stored item, or a map inside one, that is being read. What does not have the form above is an error, never a
-/// guess: a guessed identity would be somebody else's.
-pub(super) struct Item(HashMap<String, AttributeValue>);
+/// A stored item, or a map inside one. Reading what does not have the format above is an error, never a guess: a guessed identity would
+/// be another user's.
+#[derive(Clone, Default, PartialEq)]
+pub(crate) struct Item(pub(super) HashMap<String, AttributeValue>);
 
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
 impl TryFrom<HashMap<String, AttributeValue>> for Record {
     type Error = Error;
 
@@ -163,15 +194,16 @@ impl TryFrom<HashMap<String, AttributeValue>> for Record {
 }
 
 impl Item {
-    pub(super) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
+    pub(crate) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
         Self(attributes)
     }
 
-    pub(super) fn into_record(mut self) -> Result<Record, Error> {
+    /// All that is stored for a subject.
+    pub(crate) fn into_record(mut self) -> Result<Record, Error> {
         let identity = if self.has(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
-        // Only hints: one that cannot be read, such as another version's, must keep nobody out.
+        // Only hints: a malformed one, such as another version's, must lock nobody out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
         let lease_seq = self.number_or_0(LEASE_SEQ)?;
@@ -221,7 +253,7 @@ impl Item {
                     seq: fields.number(SEQ)?,
                 })
             }
-            _ => Err(misshapen(OUTSTANDING)),
+            _ => Err(malformed(OUTSTANDING)),
         };
         tokens.0.into_iter().map(one).collect::<Result<_, _>>().map(Outstanding)
     }
@@ -239,7 +271,7 @@ impl Item {
     }
 
     fn identity(&mut self) -> Result<Identity, Error> {
-        let mut cookies = self.take_map(COOKIES)?.ok_or_else(|| misshapen(COOKIES))?;
+        let mut cookies = self.take_map(COOKIES)?.ok_or_else(|| malformed(COOKIES))?;
         Ok(Identity {
             entity_id: self.string(ENTITY_ID)?,
             cookies: cookies.cookies()?,
@@ -253,7 +285,7 @@ impl Item {
         let list = match self.0.remove(FORMER) {
             None => return Ok(Vec::new()),
             Some(AttributeValue::L(list)) => list,
-            Some(_) => return Err(misshapen(FORMER)),
+            Some(_) => return Err(malformed(FORMER)),
         };
         let one = |value| match value {
             AttributeValue::M(fields) => {
@@ -264,7 +296,7 @@ impl Item {
                     until_ms: fields.number(UNTIL_MS)?,
                 })
             }
-            _ => Err(misshapen(FORMER)),
+            _ => Err(malformed(FORMER)),
         };
         list.into_iter().map(one).collect()
     }
@@ -287,7 +319,7 @@ impl Item {
             "unavailable" => Failure::Unavailable { cause: self.text(DESCRIPTION)? },
             "outOfTime" => Failure::OutOfTime,
             "identityChanged" => Failure::IdentityChanged,
-            _ => return Err(misshapen(KIND)),
+            _ => return Err(malformed(KIND)),
         };
         Ok(FailedRenewal { seq: self.number(SEQ)?, failure })
     }
@@ -310,19 +342,19 @@ impl Item {
         match self.0.remove(name) {
             None => Ok(None),
             Some(AttributeValue::M(fields)) => Ok(Some(Self(fields))),
-            Some(_) => Err(misshapen(name)),
+            Some(_) => Err(malformed(name)),
         }
     }
 
-    /// A string that means something only when it is not empty.
+    /// A string that is not empty.
     fn string(&mut self, name: &str) -> Result<String, Error> {
-        self.text(name).and_then(|text| if text.is_empty() { Err(misshapen(name)) } else { Ok(text) })
+        self.text(name).and_then(|text| if text.is_empty() { Err(malformed(name)) } else { Ok(text) })
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<String, Error> {
         match self.0.remove(name) {
             Some(AttributeValue::S(text)) => Ok(text),
-            _ => Err(misshapen(name)),
+            _ => Err(malformed(name)),
         }
     }
 
@@ -332,8 +364,8 @@ impl Item {
 
     pub(super) fn number(&mut self, name: &str) -> Result<u64, Error> {
         match self.0.get(name) {
-            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| misshapen(name)),
-            _ => Err(misshapen(name)),
+            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| malformed(name)),
+            _ => Err(malformed(name)),
         }
     }
 
@@ -342,8 +374,8 @@ impl Item {
     }
 }
 
-fn misshapen(name: &str) -> Error {
-    Error::Internal(format!("the stored item's `{name}` is missing or has another form than this version's"))
+fn malformed(name: &str) -> Error {
+    Error::Internal(format!("the stored item's `{name}` is missing or malformed"))
 }
 
 #[cfg(test)]
@@ -356,8 +388,8 @@ mod tests {
     }
 
     fn keys(subject: &Subject) -> (String, String) {
-        let (pk, sk) = key(subject);
-        (pk.as_s().expect("a string").clone(), sk.as_s().expect("a string").clone())
+        let Key { pk, sk } = key(subject);
+        (pk, sk)
     }
 
     #[test]
@@ -409,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn what_is_written_is_read_back() {
         let record = Item::new(full()).into_record().expect("a record");
         let identity = record.identity.expect("an identity");
         assert_eq!((identity.entity_id.as_str(), identity.cookies_lapse_at_s), ("e1", 7));
@@ -434,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_an_earlier_version_is_outstanding_too() {
+    fn a_token_of_an_earlier_version_counts_as_outstanding() {
         let mut item = full();
         item.remove(OUTSTANDING);
         let record = Item::new(item).into_record().expect("a record");
@@ -442,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_issued_before_a_logout_is_none() {
+    fn a_token_from_before_a_logout_is_not_returned() {
         for (logged_out_seq, is_there) in [(2, true), (3, false), (4, false)] {
             let mut item = full();
             item.insert(LOGGED_OUT_SEQ.into(), number(logged_out_seq));
@@ -452,14 +484,14 @@ mod tests {
     }
 
     #[test]
-    fn an_item_of_the_sdks_is_a_record() {
+    fn a_record_can_be_made_from_the_sdks_attributes() {
         let record = Record::try_from(full()).expect("a record");
         assert_eq!(record.identity.map(|identity| identity.entity_id).as_deref(), Some("e1"));
         assert!(Record::try_from(HashMap::from([(TOKEN.to_owned(), number(1))])).is_err());
     }
 
     #[test]
-    fn every_failure_can_be_read_again() {
+    fn every_failure_is_read_back() {
         for failure in [
             Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() },
             Failure::Rejected { exception: "invalid_client".into(), description: String::new() },
@@ -482,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_an_unknown_kind_is_as_good_as_none() {
+    fn a_failure_of_an_unknown_kind_is_ignored() {
         let unknown = map([(SEQ, number(1)), (KIND, AttributeValue::S("later".into()))]);
         for odd in [unknown, number(1)] {
             let mut item = full();
@@ -493,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_another_form_is_as_good_as_none() {
+    fn a_malformed_refusal_is_ignored() {
         let odd = AttributeValue::Ss(vec!["odd".into()]);
         let mut forms = vec![odd.clone(), number(1), map([])];
         for name in [UNTIL_MS, TIMES, SETTINGS, EXCEPTION, DESCRIPTION] {
@@ -512,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misshapen_item_is_an_error_and_shows_nothing_of_itself() {
+    fn a_malformed_item_is_an_error_that_quotes_no_values() {
         for name in [
             ENTITY_ID,
             COOKIES,

@@ -1,0 +1,316 @@
+//! A lease: acquired, committed with a result, or released without one.
+
+use super::{
+    Outcome, Store, item,
+    write::{
+        Condition, Path, Write, all, any, at_most, between, equals, exists, less, member, not, not_equals, not_exists,
+        stored,
+    },
+};
+use crate::{
+    error::Error,
+    identity::{FailedRenewal, Identity, Lease, Quota, Record, Refusal, Subject, Token},
+    time::{Deadline, now_ms},
+};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use secrecy::ExposeSecret;
+use std::collections::HashMap;
+
+/// An item without an identity is what a failed first renewal leaves. It expires after a day, in s.
+const ABANDONED_AFTER_S: u64 = 86_400;
+/// An item expires this long after its cookies, in s: 30 days.
+const KEPT_AFTER_LAPSE_S: u64 = 2_592_000;
+
+/// The result of a try to acquire a lease.
+#[derive(Debug)]
+pub enum Taken {
+    /// The caller has the lease. This is what is stored.
+    Ours(Lease, Record),
+    /// Another caller has the lease, there is already a newer token, the subject has used up this minute's renewals, LiveChat refused a
+    /// call with the same settings a short time ago, or the subject is a guest who became a user. This is what is stored.
+    Refused(Record),
+}
+
+/// The result of one write that [`acquire`] made.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// It decides.
+    Decided(Taken),
+    /// It was rejected, and the stored refusal is malformed, such as another version's. It must lock nobody out, so the lease must be
+    /// tried once more without it.
+    MalformedRefusal(Record),
+}
+
+/// What the end of a lease stores in addition to its result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bookkeeping {
+    /// The quota, if it has changed.
+    pub quota: Option<Quota>,
+    /// Keys of outstanding tokens that LiveChat has revoked, or that have expired.
+    pub forget: Vec<String>,
+    /// When to tell LiveChat again to revoke the tokens that it could not be told about; Unix time in ms.
+    pub revoke_again_ms: Option<u64>,
+}
+
+/// The result of a try to commit a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// The identity and the token are stored, and the lease has ended.
+    Yes,
+    /// The same, but the user has logged out since the lease was acquired: the token must not be returned, and must be revoked.
+    LoggedOut,
+    /// The caller no longer had the lease: nothing was changed.
+    LeaseLost,
+}
+
+impl Store {
+    /// Tries to acquire the subject's lease for `owner`, a value that is used for nothing else. It is rejected while another caller has
+    /// the lease, if there is a token with a higher sequence number than `unless_newer_than`, if the subject has used up its quota, and
+    /// while LiveChat's refusal of these `settings` applies. One `UpdateItem`, which creates the item if there is none.
+    pub async fn take_lease(
+        &self,
+        subject: &Subject,
+        owner: &str,
+        unless_newer_than: Option<u64>,
+        settings: &str,
+        deadline: Deadline,
+    ) -> Result<Taken, Error> {
+        let attempt = async |settings| {
+            let write = acquire(owner, unless_newer_than, settings, now_ms());
+            acquired(self.send(item::key(subject), write, deadline).await?, owner)
+        };
+        match attempt(Some(settings)).await? {
+            Attempt::Decided(taken) => return Ok(taken),
+            Attempt::MalformedRefusal(_) => {}
+        }
+        Ok(match attempt(None).await? {
+            Attempt::Decided(taken) => taken,
+            Attempt::MalformedRefusal(record) => Taken::Refused(record),
+        })
+    }
+
+    /// Stores the `identity` and the `token` that the owner of `lease` got, and ends the lease, if it is still the owner's. One
+    /// `UpdateItem`.
+    pub async fn finish(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        identity: &Identity,
+        token: &Token,
+        bookkeeping: &Bookkeeping,
+        deadline: Deadline,
+    ) -> Result<Stored, Error> {
+        let write = commit(lease, identity, token, bookkeeping);
+        committed(self.send(item::key(subject), write, deadline).await?, token)
+    }
+
+    /// Ends `lease` without a result, if it is still the owner's. Records why the renewal failed, if there is `failed`, and LiveChat's
+    /// `refusal`, if there is one. One `UpdateItem`.
+    pub async fn give_up(
+        &self,
+        subject: &Subject,
+        lease: &Lease,
+        failed: Option<&FailedRenewal>,
+        refusal: Option<&Refusal>,
+        bookkeeping: &Bookkeeping,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let write = release(lease, failed, refusal, bookkeeping);
+        self.send(item::key(subject), write, deadline).await.map(|_| ())
+    }
+}
+
+/// Acquires the lease for `owner` at `now_ms` (Unix time in ms). Without `settings`, a stored refusal is ignored.
+pub(crate) fn acquire(owner: &str, unless_newer_than: Option<u64>, settings: Option<&str>, now_ms: u64) -> Write {
+    let (until_ms, _) = Lease::bounds_ms(now_ms);
+    let abandoned_at_s = (now_ms / 1000 + ABANDONED_AFTER_S).saturating_sub(KEPT_AFTER_LAPSE_S);
+    let no_tokens = AttributeValue::M(HashMap::new());
+    let mut write = Write::new()
+        .set(item::LEASE_OWNER, owner)
+        .set(item::LEASE_UNTIL_MS, until_ms)
+        .set(item::LEASE_SEQ, stored(item::LEASE_SEQ).or(0).plus(1))
+        .set(item::EXPIRES_AT_S, stored(item::COOKIES_LAPSE_AT_S).or(abandoned_at_s).plus(KEPT_AFTER_LAPSE_S))
+        .set(item::OUTSTANDING, stored(item::OUTSTANDING).or(no_tokens))
+        .set(item::VERSION, stored(item::VERSION).or(0).plus(1))
+        .when(is_free(now_ms))
+        // The owner stays when the lease ends, so that a delayed copy of this write cannot acquire a second lease.
+        .when(any([not_exists(item::LEASE_OWNER), not_equals(item::LEASE_OWNER, owner)]))
+        .when(has_renewals_left(now_ms))
+        .when(not_exists(item::ADOPTED_AT_MS))
+        .returning(ReturnValue::AllNew);
+    if let Some(seq) = unless_newer_than {
+        write = write.when(any([not_exists(item::TOKEN), at_most(member(item::TOKEN, item::SEQ), seq)]));
+    }
+    match settings {
+        Some(settings) => write.when(is_not_refused(settings, now_ms)),
+        None => write,
+    }
+}
+
+/// Nobody has the lease at `now_ms`: [`Lease::is_held`] is false.
+fn is_free(now_ms: u64) -> Condition {
+    let (_, latest_ms) = Lease::bounds_ms(now_ms);
+    any([not_exists(item::LEASE_UNTIL_MS), not(between(item::LEASE_UNTIL_MS, (now_ms, latest_ms)))])
+}
+
+/// The subject may renew at `now_ms`: [`Record::spent_for_ms`] is `None`.
+fn has_renewals_left(now_ms: u64) -> Condition {
+    any([
+        not_exists(item::QUOTA_SINCE_MS),
+        not(between(item::QUOTA_SINCE_MS, Quota::bounds_ms(now_ms))),
+        less(item::LEASE_SEQ, Path::from(item::QUOTA_LAST_SEQ)),
+    ])
+}
+
+/// No refusal of these `settings` applies at `now_ms`: [`Record::refusal_of`] is `None`.
+fn is_not_refused(settings: &str, now_ms: u64) -> Condition {
+    let end_ms = || member(item::REFUSED, item::UNTIL_MS);
+    any([
+        not_exists(end_ms()),
+        not(all([
+            equals(member(item::REFUSED, item::SETTINGS), settings),
+            between(end_ms(), Refusal::bounds_ms(now_ms)),
+        ])),
+    ])
+}
+
+/// What became of a write that [`acquire`] made for `owner`.
+pub(crate) fn acquired(outcome: Outcome, owner: &str) -> Result<Attempt, Error> {
+    let item = outcome.item();
+    let has_refusal = item.as_ref().is_some_and(|item| item.has(item::REFUSED));
+    let record = item::record(item)?;
+    // Also if the write was rejected: then an earlier try of the SDK's took effect, and the response was lost.
+    if let Some(lease) = record.lease.clone().filter(|lease| lease.owner == owner) {
+        return Ok(Attempt::Decided(Taken::Ours(lease, record)));
+    }
+    let is_malformed = has_refusal && record.refusal.is_none();
+    Ok(if is_malformed { Attempt::MalformedRefusal(record) } else { Attempt::Decided(Taken::Refused(record)) })
+}
+
+/// Stores what the owner of `lease` got, and ends the lease. The token is stored as outstanding too, so that a logout can revoke it when
+/// it is no longer the latest.
+pub(crate) fn commit(lease: &Lease, identity: &Identity, token: &Token, bookkeeping: &Bookkeeping) -> Write {
+    let outstanding = token.outstanding();
+    let stored = item::of_outstanding(&outstanding);
+    let write = set_identity(end(lease, bookkeeping), identity)
+        .set(item::TOKEN, item::of_token(token))
+        .set(member(item::OUTSTANDING, outstanding.key), stored);
+    write.remove(item::FAILED).remove(item::REFUSED).remove(item::UNPROVEN).returning(ReturnValue::AllNew)
+}
+
+/// What became of a write that [`commit`] made for `token`.
+pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Stored, Error> {
+    let record = item::record(outcome.item())?;
+    // Also if the write was rejected: then an earlier try of the SDK's may have taken effect, and the response was lost. A logout since
+    // then has removed the token, but not from the outstanding ones.
+    let access_token = token.access_token.expose_secret();
+    let is_stored = record.outstanding.0.iter().any(|stored| stored.access_token.expose_secret() == access_token);
+    Ok(match is_stored {
+        true if record.logged_out_seq >= token.seq => Stored::LoggedOut,
+        true if record.token.is_some_and(|stored| stored.access_token.expose_secret() == access_token) => Stored::Yes,
+        _ => Stored::LeaseLost,
+    })
+}
+
+/// Ends `lease` without a result.
+pub(crate) fn release(
+    lease: &Lease,
+    failed: Option<&FailedRenewal>,
+    refusal: Option<&Refusal>,
+    bookkeeping: &Bookkeeping,
+) -> Write {
+    let write = end(lease, bookkeeping);
+    let write = match failed {
+        Some(failed) => write.set(item::FAILED, item::of_failed(failed)),
+        None => write.remove(item::FAILED),
+    };
+    match refusal {
+        Some(refusal) => write.set(item::REFUSED, item::of_refusal(refusal)),
+        None => write,
+    }
+}
+
+/// A write that takes effect only while the lease is its owner's.
+pub(super) fn fenced(lease: &Lease) -> Write {
+    item::next_version()
+        .when(equals(item::LEASE_OWNER, lease.owner.as_str()))
+        .when(equals(item::LEASE_SEQ, lease.seq))
+        .when(exists(item::LEASE_UNTIL_MS))
+}
+
+/// The end of `lease`, fenced.
+fn end(lease: &Lease, bookkeeping: &Bookkeeping) -> Write {
+    let write = bookkeeping.add_to(fenced(lease)).remove(item::LEASE_UNTIL_MS);
+    match bookkeeping.quota {
+        Some(Quota { since_ms, last_seq }) => {
+            write.set(item::QUOTA_SINCE_MS, since_ms).set(item::QUOTA_LAST_SEQ, last_seq)
+        }
+        None => write,
+    }
+}
+
+/// `write`, which also stores `identity`.
+pub(super) fn set_identity(write: Write, identity: &Identity) -> Write {
+    write
+        .set(item::ENTITY_ID, identity.entity_id.as_str())
+        .set(item::COOKIES, item::of_cookies(&identity.cookies))
+        .set(item::COOKIES_LAPSE_AT_S, identity.cookies_lapse_at_s)
+        .set(item::FORMER, item::of_former(&identity.former))
+        .set(item::EXPIRES_AT_S, identity.cookies_lapse_at_s + KEPT_AFTER_LAPSE_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{item::Item, write::in_memory};
+
+    const NOW_MS: u64 = 1_700_000_000_000;
+    const SETTINGS: &str = "0123456789abcdef";
+
+    fn number(number: u64) -> AttributeValue {
+        AttributeValue::N(number.to_string())
+    }
+
+    fn item(until_ms: u64, quota: Quota, refusal: &Refusal) -> Item {
+        let attributes = [
+            (item::LEASE_OWNER, AttributeValue::S("a".into())),
+            (item::LEASE_SEQ, number(7)),
+            (item::LEASE_UNTIL_MS, number(until_ms)),
+            (item::QUOTA_SINCE_MS, number(quota.since_ms)),
+            (item::QUOTA_LAST_SEQ, number(quota.last_seq)),
+            (item::REFUSED, item::of_refusal(refusal)),
+        ];
+        Item::new(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Times at both borders of what counts, and just outside.
+    const UNTIL_MS: [u64; 4] = [NOW_MS - 1, NOW_MS, NOW_MS + 20_000, NOW_MS + 20_001];
+    const SINCE_MS: [u64; 4] = [NOW_MS - 60_000, NOW_MS - 59_999, NOW_MS + 10_000, NOW_MS + 10_001];
+    const REFUSED_UNTIL_MS: [u64; 4] = [NOW_MS, NOW_MS + 1, NOW_MS + 310_000, NOW_MS + 310_001];
+
+    fn items() -> impl Iterator<Item = Item> {
+        (0..4 * 4 * 4 * 3 * 2).map(|number: usize| {
+            let quota = Quota { since_ms: SINCE_MS[number / 4 % 4], last_seq: [6, 7, 8][number / 64 % 3] };
+            let refusal = Refusal {
+                until_ms: REFUSED_UNTIL_MS[number / 16 % 4],
+                ..Refusal::after(None, [SETTINGS, "other"][number / 192], "invalid_client", "", NOW_MS)
+            };
+            item(UNTIL_MS[number % 4], quota, &refusal)
+        })
+    }
+
+    #[test]
+    fn a_lease_is_granted_exactly_when_the_record_allows_a_renewal() {
+        let mut granted = 0;
+        for item in items() {
+            let record = item.clone().into_record().expect("a record");
+            let is_allowed = record.held(NOW_MS).is_none()
+                && record.spent_for_ms(NOW_MS).is_none()
+                && record.refusal_of(SETTINGS, NOW_MS).is_none();
+            let outcome = in_memory::run(&acquire("b", None, Some(SETTINGS), NOW_MS), &mut Some(item));
+            assert_eq!(matches!(outcome, Outcome::Applied(_)), is_allowed, "{record:?}");
+            granted += u32::from(is_allowed);
+        }
+        assert!(granted > 0);
+    }
+}

@@ -1,0 +1,162 @@
+//! The store's own writes, and items that they may find.
+
+use super::*;
+use crate::{
+    breaker::Gate,
+    error::Failure,
+    identity::{
+        Cookies, FailedRenewal, FormerIdentity, Identity, Lease, Lifetime, Outstanding, OutstandingToken, Quota,
+        Refusal, Token,
+    },
+    store::{Bookkeeping, adoption, gate, groups, lease, logout, revocation, token},
+};
+
+const NOW_MS: u64 = 1_700_000_000_000;
+const OWNERS: [&str; 2] = ["a", "b"];
+const SETTINGS: [&str; 2] = ["0123456789abcdef", "fedcba9876543210"];
+
+/// One of the store's writes, each as often as any other, and an item that it may find. Some of the items are malformed.
+pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>) {
+    let is_there = rng.u8(0..6) > 0;
+    match number % 16 {
+        0..=3 => (acquire(rng), is_there.then(|| subject_item(rng))),
+        4 => (commit(rng), is_there.then(|| held_item(rng))),
+        5 => (release(rng), is_there.then(|| held_item(rng))),
+        6 => (adoption::move_in(&held(rng), &identity(), &outstanding()), is_there.then(|| held_item(rng))),
+        7 => (adoption::move_out(rng.u64(0..3), NOW_MS), is_there.then(|| subject_item(rng))),
+        8 => (token::drop(), is_there.then(|| subject_item(rng))),
+        9 => (logout::log_out(), is_there.then(|| subject_item(rng))),
+        10 => (revocation::record(&bookkeeping(rng)), is_there.then(|| subject_item(rng))),
+        11 => (groups::count(NOW_MS, rng.u32(1..4)), is_there.then(|| groups_item(rng))),
+        12 => (groups::uncount(), is_there.then(|| groups_item(rng))),
+        _ => (gate_write(rng), is_there.then(|| gate_item(rng))),
+    }
+}
+
+fn pick<'a>(rng: &mut Rng, all: &[&'a str]) -> &'a str {
+    all[rng.usize(..all.len())]
+}
+
+fn acquire(rng: &mut Rng) -> Write {
+    let unless_newer_than = rng.bool().then(|| rng.u64(0..4));
+    let settings = rng.u8(0..3).ne(&0).then(|| pick(rng, &SETTINGS));
+    lease::acquire(pick(rng, &OWNERS), unless_newer_than, settings, NOW_MS)
+}
+
+fn commit(rng: &mut Rng) -> Write {
+    let lifetime = Lifetime { created_ms: NOW_MS, expires_in_ms: 28_800_000 };
+    let token = Token { access_token: "access".into(), lifetime, seq: rng.u64(2..4) };
+    lease::commit(&held(rng), &identity(), &token, &bookkeeping(rng))
+}
+
+fn release(rng: &mut Rng) -> Write {
+    let failed = rng.bool().then_some(FailedRenewal { seq: 1, failure: Failure::OutOfTime });
+    let refusal = rng.bool().then(|| Refusal::after(None, SETTINGS[0], "invalid_client", "", NOW_MS));
+    lease::release(&held(rng), failed.as_ref(), refusal.as_ref(), &bookkeeping(rng))
+}
+
+fn gate_write(rng: &mut Rng) -> Write {
+    match rng.u8(0..6) {
+        0 => gate::count(NOW_MS),
+        1 => gate::count_late(NOW_MS),
+        2 => gate::count_first(NOW_MS),
+        3 => gate::probe(NOW_MS),
+        4 => gate::uncount(),
+        _ => gate::empty(),
+    }
+}
+
+fn held(rng: &mut Rng) -> Lease {
+    Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: 2, until_ms: NOW_MS + 10_000 }
+}
+
+fn cookies() -> Cookies {
+    Cookies { cid: "cid".into(), cst: "cst".into() }
+}
+
+fn identity() -> Identity {
+    let former = FormerIdentity { entity_id: "before".into(), cookies: cookies(), until_ms: NOW_MS };
+    Identity {
+        entity_id: "entity".into(),
+        cookies: cookies(),
+        cookies_lapse_at_s: 2_000_000_000,
+        former: vec![former],
+        is_unproven: false,
+    }
+}
+
+fn outstanding() -> Outstanding {
+    let token = |key: &str| OutstandingToken { key: key.into(), access_token: key.into(), ends_ms: NOW_MS, seq: 0 };
+    Outstanding(vec![token("guest-1"), token("guest-2")])
+}
+
+fn bookkeeping(rng: &mut Rng) -> Bookkeeping {
+    let quota = rng.bool().then_some(Quota { since_ms: NOW_MS, last_seq: 9 });
+    let forget = ["1", "2", "guest-1"].into_iter().filter(|_| rng.u8(0..4) == 0).map(str::to_owned).collect();
+    Bookkeeping { quota, forget, revoke_again_ms: rng.bool().then_some(NOW_MS) }
+}
+
+/// A time near now, often at the border of what a condition accepts.
+fn time_ms(rng: &mut Rng) -> AttributeValue {
+    let distance_ms = [0, 1, 2_000, 10_000, 20_000, 59_999, 60_000, 310_000][rng.usize(..8)];
+    number(if rng.bool() { NOW_MS + distance_ms } else { NOW_MS - distance_ms } + rng.u64(0..2))
+}
+
+/// An item with some of these attributes. A few of them are malformed.
+fn some<const N: usize>(attributes: [(&str, AttributeValue); N], rng: &mut Rng) -> Item {
+    let mut item = Item::default();
+    for (name, value) in attributes {
+        match rng.u8(0..24) {
+            0..=4 => {}
+            5 => drop(item.0.insert(name.to_owned(), string("malformed"))),
+            _ => drop(item.0.insert(name.to_owned(), value)),
+        }
+    }
+    item
+}
+
+fn subject_item(rng: &mut Rng) -> Item {
+    let token = map([("accessToken", string("t")), ("seq", number(rng.u64(0..4)))]);
+    let refused = [("until", time_ms(rng)), ("settings", string(pick(rng, &SETTINGS)))];
+    let refused = AttributeValue::M(some(refused, rng).0);
+    let one = || map([("accessToken", string("t")), ("seq", number(1))]);
+    let quota_since = number(if rng.bool() { NOW_MS } else { NOW_MS - 60_000 });
+    let mut item = some(
+        [
+            ("version", number(rng.u64(0..3))),
+            ("entityId", string("entity")),
+            ("cookiesLapseAt", number(1_800_000_000)),
+            ("token", token),
+            ("outstanding", map([("1", one()), ("2", one())])),
+            ("refused", refused),
+            ("leaseSeq", number(rng.u64(0..4))),
+            ("leaseOwner", string(pick(rng, &OWNERS))),
+            ("leaseUntil", time_ms(rng)),
+            ("quotaSince", quota_since),
+            ("quotaLastSeq", number(rng.u64(0..4))),
+        ],
+        rng,
+    );
+    if rng.u8(0..8) == 0 {
+        item.0.insert("adoptedAt".to_owned(), number(NOW_MS));
+    }
+    item
+}
+
+/// An item on which the fence of [`held`] mostly holds.
+fn held_item(rng: &mut Rng) -> Item {
+    let mut item = subject_item(rng);
+    item.0.insert("leaseOwner".to_owned(), string("a"));
+    item.0.insert("leaseSeq".to_owned(), number(2));
+    item
+}
+
+fn groups_item(rng: &mut Rng) -> Item {
+    some([("renewals", number(rng.u64(0..4)))], rng)
+}
+
+fn gate_item(rng: &mut Rng) -> Item {
+    let sent_ms = number(NOW_MS - [0, 799, 800, 801, 10_000, 10_001][rng.usize(..6)]);
+    let unanswered = number(rng.u64(0..=Gate::MOST_UNANSWERED));
+    some([("unanswered", unanswered), ("lastSent", sent_ms.clone()), ("lastCounted", sent_ms)], rng)
+}
