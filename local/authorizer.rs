@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
 };
 use cip::{
-    auth::Auth,
+    auth::{Auth, Sender},
     error::Error,
     settings::{AuthSettings, ConfigError, Lookup},
     time::Deadline,
@@ -62,9 +62,8 @@ impl Authorizer {
         let Some(authorization) = headers.get(AUTHORIZATION) else {
             return if self.guests { Ok(None) } else { Err(unauthorized()) };
         };
-        let mut request = lambda_http::Request::default();
-        request.headers_mut().clone_from(headers);
-        match self.auth.caller(&request, None, Deadline::after(Self::PATIENCE)).await {
+        let sender = Sender { headers, gateway: None, user_in_path: None };
+        match self.auth.caller(sender, Deadline::after(Self::PATIENCE)).await {
             Ok(_) => {}
             Err(Error::KeysUnavailable(_)) => {
                 let message = json!({ "message": "Internal Server Error" });

@@ -278,7 +278,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
     use cip::{
-        auth::Auth,
+        auth::{Auth, Sender},
         identity::Principal,
         settings::{AuthSettings, Lookup},
         time::Deadline,
@@ -307,11 +307,11 @@ mod tests {
             let credentials = credentials.expect("a development secret");
             let settings = AuthSettings::from_lookup(&Lookup::new(|name| settings.get(name))).expect("good settings");
             let auth = Auth::connect(settings).await.expect("nothing to fetch");
-            let mut request = lambda_http::Request::default();
-            *request.headers_mut() = (&credentials.headers("zoë")).try_into().expect("good headers");
+            let headers = (&credentials.headers("zoë")).try_into().expect("good headers");
             let user = UserId::parse("zoë").expect("a user id");
-            let in_path = credentials.user_in_path().then(|| user.clone());
-            let caller = auth.caller(&request, in_path, Deadline::after(Duration::from_secs(1))).await;
+            let user_in_path = credentials.user_in_path().then(|| user.clone());
+            let sender = Sender { headers: &headers, gateway: None, user_in_path };
+            let caller = auth.caller(sender, Deadline::after(Duration::from_secs(1))).await;
             assert_eq!(caller.expect("verified").principal, Principal::User(user));
         }
     }

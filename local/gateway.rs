@@ -10,16 +10,14 @@ use axum::{
 };
 use cip::{
     auth::Auth,
-    event,
-    http::{Route, handle},
+    http::{Event, Function},
     livechat::Accounts,
-    operation::{Call, Operation},
-    provider::{self, Provider},
-    settings::{Account, Common, ConfigError, Groups},
+    operation::{GetFreshToken, GetToken, HasToken, Invalidate, Name},
+    provider::Provider,
+    settings::{Common, ConfigError, Groups},
     store::Store,
-    time::now_ms,
+    time::{Deadline, now_ms},
 };
-use lambda_http::LambdaEvent;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json, value::to_raw_value};
 use std::sync::Arc;
@@ -33,12 +31,10 @@ const LONGEST_BODY: usize = 10 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Gateway {
     authorizer: Option<Arc<Authorizer>>,
-    auth: Auth,
-    groups: Groups,
-    account: Arc<Account>,
-    provider: Provider,
-    store: Store,
-    accounts: Accounts,
+    get_token: Function<GetToken>,
+    get_fresh_token: Function<GetFreshToken>,
+    has_token: Function<HasToken>,
+    invalidate: Function<Invalidate>,
 }
 
 impl Gateway {
@@ -53,8 +49,14 @@ impl Gateway {
         accounts: Accounts,
     ) -> Result<Self, ConfigError> {
         let Common { auth, groups, .. } = common;
-        let (auth, account) = (Auth::connect(auth).await?, Arc::new(provider.account()));
-        Ok(Self { authorizer: None, auth, groups, account, provider, store, accounts })
+        let auth = Auth::connect(auth).await?;
+        Ok(Self {
+            authorizer: None,
+            get_token: function(GetToken { provider: provider.clone() }, &auth, &groups),
+            get_fresh_token: function(GetFreshToken { provider }, &auth, &groups),
+            has_token: function(HasToken { store: store.clone() }, &auth, &groups),
+            invalidate: function(Invalidate { store, accounts }, &auth, &groups),
+        })
     }
 
     /// The same, with an authorizer before all routes.
@@ -66,8 +68,7 @@ impl Gateway {
     /// One request, whatever its path.
     pub async fn serve(&self, request: Request) -> Response {
         let first = request.uri().path().split('/').nth(1).unwrap_or_default();
-        // A path that has no route goes to any of the functions, which answers 404.
-        let operation = Operation::ALL.into_iter().find(|operation| operation.name() == first);
+        let operation = Name::ALL.into_iter().find(|operation| operation.as_str() == first);
         let claims = match &self.authorizer {
             None => None,
             Some(authorizer) => match authorizer.claims(request.headers()).await {
@@ -81,32 +82,29 @@ impl Gateway {
         if let Some(claims) = claims {
             event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
         }
-        to_response(&self.invoke(operation.unwrap_or(Operation::GetToken), event).await)
-            .unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
+        // A path without a route goes to any of the functions, which returns 404.
+        let response = self.invoke(operation.unwrap_or(Name::GetToken), &event).await;
+        response.as_ref().and_then(to_response).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
     }
 
-    async fn invoke(&self, operation: Operation, event: Value) -> Value {
-        let route =
-            Route { operation, auth: self.auth.clone(), account: self.account.clone(), groups: self.groups.clone() };
-        let (provider, store, accounts) = (self.provider.clone(), self.store.clone(), self.accounts.clone());
-        let act = move |call: Call| {
-            let (provider, store, accounts) = (provider.clone(), store.clone(), accounts.clone());
-            async move {
-                match operation {
-                    Operation::GetToken => provider.get_token(&call).await,
-                    Operation::GetFreshToken => provider.get_fresh_token(&call).await,
-                    Operation::HasToken => provider::has_token(&store, &call).await,
-                    Operation::Invalidate => provider::invalidate(&store, &accounts, &call).await,
-                }
-            }
+    async fn invoke(&self, operation: Name, event: &Value) -> Option<Value> {
+        let event = Event {
+            payload: to_raw_value(event).ok()?,
+            request_id: uuid::Uuid::new_v4().to_string(),
+            deadline: Deadline::of_invocation(now_ms() + TIMEOUT_MS),
         };
-        let Ok(payload) = to_raw_value(&event) else { return Value::Null };
-        let context = event::context(uuid::Uuid::new_v4().to_string(), now_ms() + TIMEOUT_MS);
-        match handle(route, act, LambdaEvent { payload, context }).await {
-            Ok(answer) => serde_json::to_value(answer).unwrap_or_default(),
-            Err(never) => match never {},
-        }
+        let response = match operation {
+            Name::GetToken => self.get_token.handle(event).await,
+            Name::GetFreshToken => self.get_fresh_token.handle(event).await,
+            Name::HasToken => self.has_token.handle(event).await,
+            Name::Invalidate => self.invalidate.handle(event).await,
+        };
+        serde_json::to_value(response).ok()
     }
+}
+
+fn function<O>(operation: O, auth: &Auth, groups: &Groups) -> Function<O> {
+    Function { operation, auth: auth.clone(), groups: groups.clone() }
 }
 
 async fn to_event(request: Request) -> Option<Value> {

@@ -19,14 +19,14 @@ mod origins;
 mod user_hash;
 
 use crate::{
-    error::{Credential, Error},
+    error::Error,
     identity::{GuestId, Principal, UserId},
     settings::{AuthMode, AuthSettings, ConfigError, Guests},
     time::Deadline,
 };
 use authorizer::Authorizer;
 use jwt::Jwt;
-use lambda_http::{Request, http::HeaderMap};
+use lambda_http::{http::HeaderMap, request::RequestContext};
 use std::sync::Arc;
 use user_hash::UserHash;
 
@@ -59,6 +59,30 @@ enum Mode {
     Hmac(Arc<UserHash>),
 }
 
+/// What a caller must send to be verified: depends on `AUTH`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A JWT in `Authorization`.
+    Bearer,
+    /// A JWT in `Authorization` or in the site's session cookie.
+    BearerOrCookie,
+    /// What the gateway's authorizer accepts.
+    Gateway,
+    /// A hash of the user id.
+    UserHash,
+}
+
+/// What a request says about who sent it.
+#[derive(Clone, Debug)]
+pub struct Sender<'a> {
+    /// All headers, with all cookies in `Cookie`.
+    pub headers: &'a HeaderMap,
+    /// What the gateway says, which no caller can set; `None` if there is no gateway.
+    pub gateway: Option<&'a RequestContext>,
+    /// The `{user}` of the path.
+    pub user_in_path: Option<UserId>,
+}
+
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -85,58 +109,52 @@ impl Auth {
         Ok(Self { mode, normalization, guests })
     }
 
-    /// Who sent a request: `in_path` is the `{user}` of its path.
+    /// Verifies who sent a request.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when nothing says who the user is, or in a form that cannot be right;
-    /// [`Error::Unauthenticated`]; [`Error::UserMismatch`] when the path names somebody else;
-    /// [`Error::KeysUnavailable`] when there are no keys to verify with.
-    pub async fn caller(
-        &self,
-        request: &Request,
-        in_path: Option<UserId>,
-        deadline: Deadline,
-    ) -> Result<Caller, Error> {
+    /// [`Error::InvalidRequest`] if nothing says who the user is, or if what says so is malformed;
+    /// [`Error::Unauthenticated`]; [`Error::UserMismatch`] if the path names another user than the credentials;
+    /// [`Error::KeysUnavailable`] if there are no keys to verify with.
+    pub async fn caller(&self, sender: Sender<'_>, deadline: Deadline) -> Result<Caller, Error> {
         let guest = match self.guests {
             Guests::No => None,
-            Guests::Yes { .. } => guest(request.headers())?,
+            Guests::Yes { .. } => guest(sender.headers)?,
         };
-        let named = in_path.as_ref().map(|user| self.normalization.of(user)).transpose()?;
-        match (self.verified(request, in_path.as_ref(), named.as_ref(), deadline).await?, guest) {
+        let named = sender.user_in_path.as_ref().map(|user| self.normalization.of(user)).transpose()?;
+        match (self.verified(&sender, named.as_ref(), deadline).await?, guest) {
             (Some(user), guest) => {
-                // The path has no issuer: it is the user's own word for who they are.
+                // The path has no issuer: it only repeats what the user is called.
                 if named.is_some_and(|named| named.as_str() != user.as_str()) {
                     return Err(Error::UserMismatch);
                 }
                 let was_guest = guest.filter(|_| self.guests == Guests::Yes { adopted: true });
                 Ok(Caller { principal: Principal::User(user), was_guest })
             }
-            (None, Some(guest)) if in_path.is_none() => {
+            (None, Some(guest)) if sender.user_in_path.is_none() => {
                 Ok(Caller { principal: Principal::Guest(guest), was_guest: None })
             }
-            (None, _) => Err(self.nobody()),
+            (None, _) => Err(self.no_credentials()),
         }
     }
 
-    /// The verified user; `None` if the request has no credentials at all. `named` is the user of the path in the site's spelling.
+    /// The verified user; `None` if the request has no credentials at all. `named` is the user of the path, normalized.
     async fn verified(
         &self,
-        request: &Request,
-        in_path: Option<&UserId>,
+        sender: &Sender<'_>,
         named: Option<&UserId>,
         deadline: Deadline,
     ) -> Result<Option<UserId>, Error> {
         match &self.mode {
             Mode::None => Ok(named.cloned()),
-            Mode::Jwt(jwt) => jwt.user(request.headers(), deadline).await,
-            Mode::Authorizer(authorizer) => authorizer.user(request),
+            Mode::Jwt(jwt) => jwt.user(sender.headers, deadline).await,
+            Mode::Authorizer(authorizer) => authorizer.user(sender.gateway),
             // The hash is of the id as it was sent.
-            Mode::Hmac(hash) => Ok(hash.user(request.headers(), in_path)?.and(named.cloned())),
+            Mode::Hmac(hash) => Ok(hash.user(sender.headers, sender.user_in_path.as_ref())?.and(named.cloned())),
         }
     }
 
     /// A request without credentials.
-    fn nobody(&self) -> Error {
+    fn no_credentials(&self) -> Error {
         let expected = match &self.mode {
             Mode::None => return no_user("none"),
             Mode::Jwt(jwt) => jwt.expected(),

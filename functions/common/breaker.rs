@@ -84,7 +84,30 @@ pub enum TurnedAway {
 impl TurnedAway {
     /// The failure of all calls that wait for this one's result, if it is theirs too.
     pub fn failure(self) -> Option<Failure> {
-        (self == Self::Down).then(Breaker::down)
+        (self == Self::Down).then(|| Breaker::down().into())
+    }
+}
+
+/// Why a call was not sent to LiveChat. Its text is for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotCalled {
+    /// The circuit is open.
+    #[error("it does not answer other calls")]
+    CircuitOpen,
+    /// The gate is full: LiveChat is slow, and no call ended in time to make room.
+    #[error("it is slow, and too many other calls wait for it")]
+    GateFull,
+}
+
+impl From<NotCalled> for Error {
+    fn from(reason: NotCalled) -> Self {
+        Self::LiveChatNotCalled(reason)
+    }
+}
+
+impl From<NotCalled> for Failure {
+    fn from(reason: NotCalled) -> Self {
+        Self::Unavailable { cause: format!("not called: {reason}") }
     }
 }
 
@@ -207,14 +230,14 @@ impl Breaker {
     /// While the table does not say how the gate stands, what was seen last counts: many may wait, and would all go at once.
     ///
     /// # Errors
-    /// [`Failure::Unavailable`] once LiveChat is down, or if there was no room in time.
+    /// [`NotCalled`] once LiveChat is down, or if there was no room in time.
     pub async fn wait_for_room(
         &self,
         mut seen: Gate,
         urgency: Urgency,
         wait_until: Deadline,
         deadline: Deadline,
-    ) -> Result<Permit, Failure> {
+    ) -> Result<Permit, NotCalled> {
         let mut pause = 1.0;
         loop {
             let poll = Duration::from_millis(fastrand::u64(Self::POLL_MS)).mul_f64(pause);
@@ -247,14 +270,14 @@ impl Breaker {
         Watch { breaker: self.clone(), permit, evidence, is_late: false, report: None, sign: Sign::None }
     }
 
-    /// The failure of a call that was not sent.
-    pub fn down() -> Failure {
-        Failure::Unavailable { cause: "not asked, as it does not answer".into() }
+    /// The reason of a call that was not sent because the circuit is open.
+    pub fn down() -> NotCalled {
+        NotCalled::CircuitOpen
     }
 
-    /// The same, if LiveChat was slow to answer others.
-    pub fn no_room() -> Failure {
-        Failure::Unavailable { cause: "not asked, as too many calls are without an answer".into() }
+    /// The reason of a call that was not sent because the gate is full.
+    pub fn no_room() -> NotCalled {
+        NotCalled::GateFull
     }
 
     /// Counts a call that is late, and says whether it is counted.

@@ -1,28 +1,28 @@
 //! The module that the four functions share: one LiveChat identity for each user, on every device.
 //!
-//! A site's page calls one of four operations (`getToken`, `getFreshToken`, `hasToken`, `invalidate`). API Gateway hands
-//! the call to the Lambda function of that name, and each of these is a `main.rs` of a few lines around this crate:
+//! A site's page calls one of four operations (`getToken`, `getFreshToken`, `hasToken`, `invalidate`). API Gateway passes
+//! the call to the Lambda function of that name. Its `main.rs` calls [`serve`]:
 //!
 //! ```text
-//!  event ──▶ event ──▶ http ──▶ auth ────▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
-//!            (guard)   (call)   (subject)  (rules)    └──▶ livechat   LiveChat's Customer Accounts API
-//!                        ▲                    │
-//!                        └──── answer ◀───────┘
+//!  event ──▶ http ──▶ auth ────▶ operation ──▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
+//!              ▲      (subject)                (rules)    └──▶ livechat   LiveChat's Customer Accounts API
+//!              │                     │
+//!              └───── response ◀─────┘
 //! ```
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | [`settings`] | environment variables to typed settings, read once, at init |
-//! | [`event`] | what arrives from API Gateway, made safe to parse |
-//! | [`http`] | an HTTP request to an operation, its result to a response |
+//! | `serve` | a function's life: settings, clients, then one request after the other |
+//! | [`http`] | the event of any gateway to a call, its result to a response; what the caller is told about an error |
 //! | [`auth`] | who is calling: a verified user or a guest; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
-//! | [`operation`] | the four operations, and what each can answer |
+//! | [`operation`] | the four operations, a file each, and what they return |
 //! | [`provider`] | the rules of the four operations; **start reading here** |
 //! | [`breaker`] | whether LiveChat is up, as far as all functions know together |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`livechat`] | LiveChat; the only file that knows its wire format |
-//! | [`error`] | everything that can go wrong, and what the caller is told |
+//! | [`error`] | everything that can go wrong |
 //! | [`telemetry`] | logs and metrics |
 //! | `clients` | how AWS, LiveChat and the identity provider are reached |
 //! | [`time`], `base64` | clocks and deadlines; base64 as people write it |
@@ -37,13 +37,15 @@ mod base64;
 pub mod breaker;
 mod clients;
 pub mod error;
-pub mod event;
 pub mod http;
 pub mod identity;
 pub mod livechat;
 pub mod operation;
 pub mod provider;
+mod serve;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+
+pub use serve::serve;

@@ -1,30 +1,70 @@
-//! The four operations, and what each can answer.
+//! The four operations: one file each, and what they have in common.
+
+mod get_fresh_token;
+mod get_token;
+mod has_token;
+mod invalidate;
+
+pub use get_fresh_token::GetFreshToken;
+pub use get_token::GetToken;
+pub use has_token::HasToken;
+pub use invalidate::Invalidate;
 
 use crate::{
+    error::Error,
     identity::{GuestId, Issued, Subject},
+    settings::{Account, Common, ConfigError, Lookup},
     time::Deadline,
 };
-use std::fmt;
 
-/// One of the four, each a function of its own.
+/// One of the four operations, with what it needs to serve calls.
+pub trait Operation: Sized + Send + Sync + 'static {
+    /// Its name.
+    const NAME: Name;
+
+    /// The settings of the operation alone.
+    type Settings;
+
+    /// Reads all settings of the operation's function.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first setting that is missing or invalid.
+    fn read(lookup: &Lookup<'_>) -> Result<(Common, Self::Settings), ConfigError>;
+
+    /// Creates the clients that the operation needs.
+    ///
+    /// # Errors
+    /// When a client cannot be created.
+    fn connect(common: &Common, settings: Self::Settings) -> impl Future<Output = Result<Self, lambda_http::Error>>;
+
+    /// The LiveChat account that the tokens of this operation are for; empty if it returns no token.
+    fn account(&self) -> Account {
+        Account::default()
+    }
+
+    /// Serves one call.
+    fn call(&self, call: &Call) -> impl Future<Output = Result<Reply, Error>> + Send;
+}
+
+/// The name of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// The stored token, or a new one.
+pub enum Name {
+    /// `getToken`
     GetToken,
-    /// A new token.
+    /// `getFreshToken`
     GetFreshToken,
-    /// Whether there is a token.
+    /// `hasToken`
     HasToken,
-    /// Drops the token.
+    /// `invalidate`
     Invalidate,
 }
 
-impl Operation {
+impl Name {
     /// All four.
     pub const ALL: [Self; 4] = [Self::GetToken, Self::GetFreshToken, Self::HasToken, Self::Invalidate];
 
-    /// Its name in LiveChat's documentation, and in the path.
-    pub fn name(self) -> &'static str {
+    /// The name as LiveChat's documentation and the path have it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::GetToken => "getToken",
             Self::GetFreshToken => "getFreshToken",
@@ -43,7 +83,7 @@ pub struct Call {
     pub was_guest: Option<GuestId>,
     /// `invalidate`: the user logs out.
     pub logout: bool,
-    /// When the answer must be ready.
+    /// When the response must be ready.
     pub deadline: Deadline,
 }
 
@@ -69,7 +109,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Where the token came from, if the reply is one.
+    /// Where the token came from, if the reply has one.
     pub fn source(&self) -> Option<&Source> {
         match self {
             Self::Token { source, .. } => Some(source),
@@ -78,23 +118,23 @@ impl Reply {
     }
 }
 
-/// Where a token came from. Displayed in the words of `Cache-Status` (RFC 9211): the stored token is a cache.
+/// Where a token came from. The stored token is a cache of the latest one that LiveChat issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The store.
     Stored,
-    /// The store, because it could not be renewed; the code of the error that prevented it.
-    StoredDespite(&'static str),
-    /// LiveChat, asked by this call or, if `collapsed`, by another one that this call waited for.
+    /// The store, because the token could not be renewed; the error that prevented it.
+    StoredDespite(Error),
+    /// LiveChat, called by this call or, if `collapsed`, by another one that this call waited for.
     LiveChat {
-        /// What made it necessary.
+        /// Why LiveChat was called.
         why: Why,
-        /// Another call asked.
+        /// Another call called LiveChat.
         collapsed: bool,
     },
 }
 
-/// Why LiveChat had to be asked.
+/// Why LiveChat had to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// There was no token.
@@ -103,36 +143,4 @@ pub enum Why {
     Stale,
     /// The caller wanted a fresh one.
     Request,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stored => f.write_str("hit"),
-            Self::StoredDespite(code) => write!(f, "hit; detail={}", code.replace('_', "-")),
-            Self::LiveChat { why, collapsed } => {
-                let why = match why {
-                    Why::Miss => "miss",
-                    Why::Stale => "stale",
-                    Why::Request => "request",
-                };
-                write!(f, "fwd={why}{}", if *collapsed { "; collapsed" } else { "" })
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_are_told_in_the_words_of_rfc_9211() {
-        let livechat = |why, collapsed| Source::LiveChat { why, collapsed }.to_string();
-        assert_eq!(Source::Stored.to_string(), "hit");
-        assert_eq!(Source::StoredDespite("livechat_unavailable").to_string(), "hit; detail=livechat-unavailable");
-        assert_eq!(livechat(Why::Miss, false), "fwd=miss");
-        assert_eq!(livechat(Why::Stale, true), "fwd=stale; collapsed");
-        assert_eq!(livechat(Why::Request, false), "fwd=request");
-    }
 }

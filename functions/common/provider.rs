@@ -125,8 +125,11 @@ impl Provider {
         let is_live = lifetime.is_live(now_ms);
         let in_vain = refused.or_else(|| (is_live && self.breaker.knows_no_room()).then(renewal::down));
         if let Some(error) = in_vain {
-            let despite = Source::StoredDespite(error.code());
-            return if is_live { Ok(Reply::Token { issued: stored, source: despite }) } else { Err(error) };
+            return if is_live {
+                Ok(Reply::Token { issued: stored, source: Source::StoredDespite(error) })
+            } else {
+                Err(error)
+            };
         }
         let urgency = if is_live { Urgency::Optional } else { Urgency::Required };
         match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, urgency, Some(&record)).await {
@@ -146,7 +149,7 @@ impl Provider {
         match stored.filter(|issued| issued.token.lifetime.is_live(now_ms())) {
             Some(issued) => {
                 telemetry::trouble(&error, "not renewed; the stored token is still alive");
-                Ok(Reply::Token { issued, source: Source::StoredDespite(error.code()) })
+                Ok(Reply::Token { issued, source: Source::StoredDespite(error) })
             }
             None => Err(error),
         }

@@ -1,20 +1,8 @@
-//! `getToken` as a Lambda function: logs, settings, clients, then one event after the other.
+//! `getToken` as a Lambda function.
 
-use cip::{
-    http,
-    operation::Operation,
-    provider::Provider,
-    settings::{Lookup, Settings},
-};
+use cip::operation::GetToken;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    cip::telemetry::init();
-    let Settings { common, livechat, renewals } = Settings::from_lookup(&Lookup::environment())?;
-    let provider = Provider::connect(&common, livechat, renewals).await?;
-    http::run(Operation::GetToken, common, provider.account(), move |call| {
-        let provider = provider.clone();
-        async move { provider.get_token(&call).await }
-    })
-    .await
+    cip::serve::<GetToken>().await
 }

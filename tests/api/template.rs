@@ -261,13 +261,13 @@ fn routes_of_the_template(template: &Value) -> Routes {
 
 /// `getToken` and so on, with and without a user, by GET and POST: what `cargo local` serves.
 fn routes_of_the_code() -> Routes {
-    let operations = cip::operation::Operation::ALL.iter().zip(ALL);
+    let operations = cip::operation::Name::ALL.iter().zip(ALL);
     let mut routes = Routes::new();
     for (operation, binary) in operations {
-        assert_eq!(operation.name(), binary.operation());
+        assert_eq!(operation.as_str(), binary.operation());
         for method in ["GET", "POST"] {
             for user in ["", "/{user}"] {
-                routes.insert(format!("{method} /{}{user}", operation.name()), logical_id(binary));
+                routes.insert(format!("{method} /{}{user}", operation.as_str()), logical_id(binary));
             }
         }
     }

@@ -5,12 +5,8 @@
 //! variables* in Amazon API Gateway's developer guide.
 
 use super::{claims::ClaimName, normalization::Normalization};
-use crate::{
-    error::{Credential, Error},
-    identity::UserId,
-};
+use crate::{auth::Credential, error::Error, identity::UserId};
 use lambda_http::{
-    Request, RequestExt,
     aws_lambda_events::apigw::{
         ApiGatewayProxyRequestContext, ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext,
     },
@@ -40,8 +36,8 @@ impl Authorizer {
     }
 
     /// The user whom the gateway let in; `None` if no authorizer was called.
-    pub(super) fn user(&self, request: &Request) -> Result<Option<UserId>, Error> {
-        let verified = match request.request_context_ref() {
+    pub(super) fn user(&self, gateway: Option<&RequestContext>) -> Result<Option<UserId>, Error> {
+        let verified = match gateway {
             Some(RequestContext::ApiGatewayV2(context)) => self.of_http_api(context),
             Some(RequestContext::ApiGatewayV1(context)) => self.of_rest_api(context),
             _ => Verified::Nobody,

@@ -22,8 +22,9 @@ use super::{
     origins::Origins,
 };
 use crate::{
+    auth::Credential,
     clients::secrets,
-    error::{Credential, Error},
+    error::Error,
     identity::UserId,
     settings::{ConfigError, JwtKeys, JwtSettings},
     time::{Deadline, now_ms},

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{identity::UserId, settings::Lookup};
-use lambda_http::{Body, http};
+use lambda_http::http::HeaderName;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -13,10 +13,13 @@ async fn caller(settings: &[(&str, &str)], user: Option<&str>, headers: &[(&str,
     };
     let settings = AuthSettings::from_lookup(&Lookup::new(setting)).expect("good settings");
     let auth = Auth::connect(settings).await.expect("nothing to fetch");
-    let request = headers.iter().fold(http::Request::builder(), |request, (name, value)| request.header(*name, *value));
-    let request = request.body(Body::Empty).expect("a request");
-    let user = user.map(|user| UserId::parse(user).expect("a good id"));
-    auth.caller(&request, user, Deadline::of_invocation(0)).await
+    let header = |(name, value): &(&str, &str)| -> (HeaderName, _) {
+        (name.parse().expect("a header's name"), value.parse().expect("a header's value"))
+    };
+    let headers: HeaderMap = headers.iter().map(header).collect();
+    let user_in_path = user.map(|user| UserId::parse(user).expect("a good id"));
+    let sender = Sender { headers: &headers, gateway: None, user_in_path };
+    auth.caller(sender, Deadline::of_invocation(0)).await
 }
 
 fn user(id: &str) -> Principal {

@@ -6,8 +6,9 @@
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
+    auth::Credential,
     clients::secrets,
-    error::{Credential, Error},
+    error::Error,
     identity::UserId,
     settings::{ConfigError, SecretSource},
     time::now_ms,

@@ -1,26 +1,35 @@
-//! Events to subjects, results to answers.
+//! Events to subjects, results to responses.
 
 use super::*;
 use crate::{
-    identity::{Issued, Lifetime, Principal, Token},
-    operation::Why,
-    settings::{AuthSettings, Lookup},
+    identity::{Group, Issued, Lifetime, Principal, Token},
+    operation::{Call, Name, Reply, Source, Why},
+    settings::{Account, AuthSettings, Common, ConfigError, Lookup},
 };
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 
-const DEADLINE_MS: u64 = 0;
+/// A `getToken` that returns the subject that it was called for, as the entity id.
+struct Echo;
 
-/// Sends an event to a `getToken` that answers with the subject it understood, as the entity id.
-async fn call(event: &Value) -> Value {
-    let settings = AuthSettings::from_lookup(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())));
-    let route = Route {
-        groups: Groups::default(),
-        operation: Operation::GetToken,
-        auth: Auth::connect(settings.expect("good settings")).await.expect("nothing to fetch"),
-        account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
-    };
-    let act = |Call { subject, .. }: Call| async move {
-        let Principal::User(user) = subject.principal else { panic!("nobody is a guest here") };
+impl Operation for Echo {
+    const NAME: Name = Name::GetToken;
+
+    type Settings = ();
+
+    fn read(lookup: &Lookup<'_>) -> Result<(Common, ()), ConfigError> {
+        Ok((Common::from_lookup(lookup)?, ()))
+    }
+
+    async fn connect(_: &Common, (): ()) -> Result<Self, lambda_http::Error> {
+        Ok(Self)
+    }
+
+    fn account(&self) -> Account {
+        Account { license_id: Some(1), organization_id: Some("o".into()) }
+    }
+
+    async fn call(&self, Call { subject, .. }: &Call) -> Result<Reply, Error> {
+        let Principal::User(user) = &subject.principal else { panic!("nobody is a guest here") };
         assert_ne!(user.as_str(), "panic", "as this test wants");
         let group = subject.group.map_or(String::new(), |Group(number)| format!("|{number}"));
         let issued = Issued {
@@ -32,11 +41,17 @@ async fn call(event: &Value) -> Value {
             },
         };
         Ok(Reply::Token { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } })
-    };
-    let event =
-        LambdaEvent { payload: to_raw_value(event).expect("JSON"), context: event::context("request-1", DEADLINE_MS) };
-    let answer = handle(route, act, event).await.expect("an answer");
-    serde_json::to_value(answer).expect("JSON")
+    }
+}
+
+/// Sends an event to [`Echo`].
+async fn call(event: &Value) -> Value {
+    let settings = AuthSettings::from_lookup(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())));
+    let auth = Auth::connect(settings.expect("good settings")).await.expect("nothing to fetch");
+    let function = Function { operation: Echo, auth, groups: Groups::default() };
+    let payload = to_raw_value(event).expect("JSON");
+    let event = Event { payload, request_id: "request-1".into(), deadline: Deadline::of_invocation(0) };
+    serde_json::to_value(function.handle(event).await).expect("JSON")
 }
 
 fn body(answer: &Value) -> Value {
@@ -244,29 +259,21 @@ async fn what_is_no_http_event_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_rest_api_gets_even_a_refusal_in_its_own_format() {
+    let mut without_value = rest_api("/getToken/a");
+    without_value["multiValueQueryStringParameters"] = json!({"a": []});
+    for event in [rest_api(&format!("/getToken/{}", "x".repeat(100_000))), without_value] {
+        let answer = call(&event).await;
+        assert_eq!(answer["statusCode"], 400);
+        assert_eq!(answer["multiValueHeaders"]["content-type"], json!(["application/problem+json"]));
+        assert!(answer.get("cookies").is_none(), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_bug_is_an_answer_too() {
     let answer = call(&http_api("GET", "/getToken/panic", "")).await;
     assert_eq!(answer["statusCode"], 500);
     assert_eq!(body(&answer)["code"], "internal");
     assert!(!answer.to_string().contains("as this test wants"));
-}
-
-#[test]
-fn who_is_sent_away_at_once_does_not_come_back_at_once() {
-    let because = String::new;
-    let refused = Error::LiveChatRejected { exception: because(), description: because(), retry_after_s: 60 };
-    for (error, seconds) in [
-        (Error::Busy, vec![1, 2, 3]),
-        (Error::LiveChatUnavailable(because()), vec![1, 2, 3]),
-        (Error::StoreUnavailable(because()), vec![1, 2, 3]),
-        (Error::KeysUnavailable(because()), vec![1, 2, 3]),
-        (Error::RateLimited { retry_after_s: 7 }, vec![7, 8, 9]),
-        (Error::RateLimited { retry_after_s: u32::MAX }, vec![u32::MAX]),
-        (refused, vec![60]),
-    ] {
-        let seen: std::collections::BTreeSet<u32> = (0..1_000)
-            .map(|_| problem(&error, "r").headers()[RETRY_AFTER].to_str().expect("text").parse().expect("seconds"))
-            .collect();
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), seconds, "{error:?}");
-    }
 }

@@ -5,7 +5,13 @@
 //! `Errors` and `Refusals` are there for each `outcome` too.
 
 use super::tally::Tally;
-use crate::{error::Error, identity::Principal, operation::Reply, settings::Telemetry};
+use crate::{
+    error::Error,
+    http::{Problem, cache_status},
+    identity::Principal,
+    operation::Reply,
+    settings::Telemetry,
+};
 use metrique_writer::{
     Entry, Unit,
     format::Format,
@@ -187,10 +193,12 @@ impl<'c> Line<'c> {
         // Whoever calls can make up a group or log out, and must not ring the site's alarms, which stop its deployments.
         let is_callers = |error: &Error| match error {
             Error::LoggedOut => true,
-            Error::LiveChatUnavailable(_) => tally.is_unproven_group,
+            Error::LiveChatUnavailable(_) | Error::LiveChatNotCalled(_) => tally.is_unproven_group,
             _ => false,
         };
-        let is_ours = error.is_some_and(|error| error.status().is_server_error() && !is_callers(error));
+        let problem = error.map(Problem::of);
+        let is_server_error = problem.as_ref().is_some_and(|problem| problem.status.is_server_error());
+        let is_ours = is_server_error && !error.is_some_and(is_callers);
         let reply = call.result.as_ref().ok();
         Self {
             at: SystemTime::now(),
@@ -200,8 +208,8 @@ impl<'c> Line<'c> {
             operation: call.operation,
             request_id: call.request_id,
             subject,
-            outcome: error.map_or("ok", Error::code),
-            source: reply.and_then(Reply::source).map(ToString::to_string),
+            outcome: problem.map_or("ok", |problem| problem.code),
+            source: reply.and_then(Reply::source).map(cache_status),
             cause: error.map(ToString::to_string),
             calls: 1.into(),
             errors: some(u64::from(is_ours)),

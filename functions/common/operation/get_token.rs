@@ -1,0 +1,38 @@
+//! `getToken`: the stored token while it is usable, else a new one.
+
+use super::{Call, Name, Operation, Reply};
+use crate::{
+    error::Error,
+    provider::Provider,
+    settings::{Account, Common, ConfigError, LiveChat, Lookup, Renewals, Settings},
+};
+
+/// `getToken`.
+#[derive(Clone, Debug)]
+pub struct GetToken {
+    /// The rules of renewal, with the table and LiveChat.
+    pub provider: Provider,
+}
+
+impl Operation for GetToken {
+    const NAME: Name = Name::GetToken;
+
+    type Settings = (LiveChat, Renewals);
+
+    fn read(lookup: &Lookup<'_>) -> Result<(Common, Self::Settings), ConfigError> {
+        let Settings { common, livechat, renewals } = Settings::from_lookup(lookup)?;
+        Ok((common, (livechat, renewals)))
+    }
+
+    async fn connect(common: &Common, (livechat, renewals): Self::Settings) -> Result<Self, lambda_http::Error> {
+        Ok(Self { provider: Provider::connect(common, livechat, renewals).await? })
+    }
+
+    fn account(&self) -> Account {
+        self.provider.account()
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, Error> {
+        self.provider.get_token(call).await
+    }
+}

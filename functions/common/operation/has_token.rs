@@ -1,0 +1,34 @@
+//! `hasToken`: whether a live token is stored. It has no client for LiveChat.
+
+use super::{Call, Name, Operation, Reply};
+use crate::{
+    error::Error,
+    provider,
+    settings::{Common, ConfigError, Lookup},
+    store::Store,
+};
+
+/// `hasToken`.
+#[derive(Clone, Debug)]
+pub struct HasToken {
+    /// The table.
+    pub store: Store,
+}
+
+impl Operation for HasToken {
+    const NAME: Name = Name::HasToken;
+
+    type Settings = ();
+
+    fn read(lookup: &Lookup<'_>) -> Result<(Common, ()), ConfigError> {
+        Ok((Common::from_lookup(lookup)?, ()))
+    }
+
+    async fn connect(common: &Common, (): ()) -> Result<Self, lambda_http::Error> {
+        Ok(Self { store: Store::connect(&common.table_name).await })
+    }
+
+    async fn call(&self, call: &Call) -> Result<Reply, Error> {
+        provider::has_token(&self.store, call).await
+    }
+}

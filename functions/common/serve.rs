@@ -1,0 +1,23 @@
+//! A Lambda function: everything that happens once, at init, then one request after the other.
+
+use crate::{
+    auth::Auth,
+    http::{self, Function},
+    operation::Operation,
+    settings::Lookup,
+    telemetry,
+};
+
+/// Runs the Lambda function of an operation: starts logging, reads the settings, connects, and serves requests until Lambda ends the
+/// process.
+///
+/// # Errors
+/// [`ConfigError`](crate::settings::ConfigError) for the first setting that is missing or invalid; an error if a client cannot be
+/// created, or if Lambda's runtime API cannot be reached.
+pub async fn serve<O: Operation>() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let (common, settings) = O::read(&Lookup::environment())?;
+    let operation = O::connect(&common, settings).await?;
+    let auth = Auth::connect(common.auth).await?;
+    http::run(Function { operation, auth, groups: common.groups }).await
+}
