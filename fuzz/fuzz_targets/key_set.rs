@@ -4,13 +4,13 @@
 #![no_main]
 
 use cip::{
-    auth::Caller,
+    auth::{Caller, Sender},
     error::Error,
     settings::Lookup,
     time::Deadline,
 };
 use fuzz::{
-    function::{auth, request},
+    function::{auth, headers},
     key_set::{Answer, Keys, NAMES, PRIVATE, is_for, is_of, name, read},
     log,
     provider::{PORT, Provider, Visit},
@@ -68,8 +68,9 @@ fn check(provider: &Provider, answer: Answer) -> Corpus {
         let auth = auth(&lookup).await.expect("good settings");
         let mut results = Vec::new();
         for token in &tokens {
-            let request = request(&[("authorization", &format!("Bearer {}", token.text))]);
-            results.push(auth.caller(&request, None, Deadline::after(Duration::from_secs(10))).await);
+            let headers = headers(&[("authorization", &format!("Bearer {}", token.text))]);
+            let sender = Sender { headers: &headers, gateway: None, user_in_path: None };
+            results.push(auth.caller(sender, Deadline::after(Duration::from_secs(10))).await);
         }
         results
     });

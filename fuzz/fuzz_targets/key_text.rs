@@ -5,12 +5,12 @@
 
 use base64::{Engine, prelude::*};
 use cip::{
-    auth::Auth,
+    auth::{Auth, Sender},
     settings::{Lookup, SHORTEST_SECRET},
     time::Deadline,
 };
 use fuzz::{
-    function::{auth, ready, request},
+    function::{auth, headers, ready},
     log,
     signer::{self, with_secret},
 };
@@ -58,8 +58,9 @@ fn read(settings: &[(&str, &str)]) -> Result<Auth, String> {
 }
 
 fn counts(auth: &Auth, token: &str) -> bool {
-    let request = request(&[("authorization", &format!("Bearer {token}"))]);
-    ready(auth.caller(&request, None, Deadline::after(Duration::from_secs(10)))).is_ok()
+    let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
+    let sender = Sender { headers: &headers, gateway: None, user_in_path: None };
+    ready(auth.caller(sender, Deadline::after(Duration::from_secs(10)))).is_ok()
 }
 
 fn check_secret(encoding: &str, secret: &str) {

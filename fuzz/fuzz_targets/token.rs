@@ -4,7 +4,7 @@
 #![no_main]
 
 use cip::{
-    auth::{Auth, Caller},
+    auth::{Auth, Caller, Sender},
     error::Error,
     identity::{Principal, UserId},
     settings::Lookup,
@@ -12,7 +12,7 @@ use cip::{
 };
 use fuzz::{
     claims::Token,
-    function::{auth, ready, request},
+    function::{auth, headers, ready},
     json::Json,
     log,
     sent::{Expected, Sent},
@@ -78,12 +78,15 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    fn call(&self, headers: &[(&str, &str)], in_path: Option<&str>, tokens: &[Token]) -> Result<Caller, Error> {
-        let in_path = in_path.map(|id| UserId::parse(id).expect("an id"));
-        let result = ready(self.auth.caller(&request(headers), in_path, Deadline::after(Duration::from_secs(10))));
+    fn call(&self, sent: &[(&str, &str)], in_path: Option<&str>, tokens: &[Token]) -> Result<Caller, Error> {
+        let user_in_path = in_path.map(|id| UserId::parse(id).expect("an id"));
+        let headers = headers(sent);
+        let sender = Sender { headers: &headers, gateway: None, user_in_path };
+        let result = ready(self.auth.caller(sender, Deadline::after(Duration::from_secs(10))));
         let mut words = log::taken();
+        // What the caller is told is made of the error's own text, or it is a constant.
         if let Err(error) = &result {
-            words = format!("{words}\n{error}\n{error:?}\n{}", error.detail());
+            words = format!("{words}\n{error}\n{error:?}");
         }
         // A name of a claim in the settings can be anything, and is repeated.
         let own = self.settings.public();

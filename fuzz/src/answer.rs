@@ -1,7 +1,7 @@
 //! The HTTP contract: what must hold of every answer, whatever the event was.
 
 use crate::function::{INSIDE, REQUEST_ID};
-use cip::operation::Operation;
+use cip::operation::Name;
 use serde_json::Value;
 
 /// Each code, and the status that it has.
@@ -22,7 +22,7 @@ const CODES: [(&str, u64); 13] = [
 ];
 
 /// Checks an answer; its body, and its code if it is a problem.
-pub fn check(operation: Operation, answer: &Value) -> (Value, Option<String>) {
+pub fn check(operation: Name, answer: &Value) -> (Value, Option<String>) {
     let status = answer["statusCode"].as_u64().expect("a status");
     assert_eq!(answer["isBase64Encoded"], false);
     assert_eq!(header(answer, "cache-control"), Some("no-store"));
@@ -59,9 +59,9 @@ fn names(body: &Value) -> Vec<&str> {
     names
 }
 
-fn check_result(operation: Operation, body: &Value) {
+fn check_result(operation: Name, body: &Value) {
     match operation {
-        Operation::GetToken | Operation::GetFreshToken => {
+        Name::GetToken | Name::GetFreshToken => {
             let all =
                 ["accessToken", "creationDate", "entityId", "expiresIn", "licenseId", "organizationId", "tokenType"];
             assert_eq!(names(body), all);
@@ -69,8 +69,8 @@ fn check_result(operation: Operation, body: &Value) {
             assert_eq!((&body["licenseId"], &body["organizationId"]), (&1.into(), &"o".into()));
             assert!(body["creationDate"].is_u64() && body["expiresIn"].is_u64());
         }
-        Operation::HasToken => assert!(body.is_boolean()),
-        Operation::Invalidate => assert!(body.is_null()),
+        Name::HasToken => assert!(body.is_boolean()),
+        Name::Invalidate => assert!(body.is_null()),
     }
 }
 

@@ -4,18 +4,19 @@ use crate::panics::PLANTED;
 use cip::{
     auth::Auth,
     error::Error,
-    event::{RawEvent, context},
-    http::{Route, handle},
+    http::{Event, Function},
     identity::{Group, Issued, Lifetime, Principal, Subject, Token},
-    operation::{Call, Operation, Reply, Source, Why},
-    settings::{Account, AuthSettings, ConfigError, Groups, Lookup},
+    operation::{self, Call, GetFreshToken, GetToken, HasToken, Invalidate, Name, Operation, Reply, Why},
+    settings::{Account, AuthSettings, Common, ConfigError, Groups, Lookup},
+    time::Deadline,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Value, value::RawValue};
 use std::{
+    marker::PhantomData,
     pin::pin,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -78,7 +79,7 @@ impl Outcome {
     }
 
     /// The entity id of a token is the user id, so that the answer shows whose it is.
-    fn of(self, operation: Operation, subject: &Subject) -> Result<Reply, Error> {
+    fn of(self, operation: Name, subject: &Subject) -> Result<Reply, Error> {
         Err(match self {
             Self::Good => return Ok(reply(operation, subject)),
             Self::IdentityChanged => Error::IdentityChanged,
@@ -97,18 +98,18 @@ impl Outcome {
     }
 }
 
-fn reply(operation: Operation, subject: &Subject) -> Reply {
+fn reply(operation: Name, subject: &Subject) -> Reply {
     let lifetime = Lifetime { created_ms: 1_700_000_000_123, expires_in_ms: 28_800_000 };
     match operation {
-        Operation::GetToken | Operation::GetFreshToken => Reply::Token {
+        Name::GetToken | Name::GetFreshToken => Reply::Token {
             issued: Issued {
                 entity_id: user_of(subject).to_owned(),
                 token: Token { access_token: "dal:token".into(), lifetime, seq: 1 },
             },
-            source: Source::LiveChat { why: Why::Miss, collapsed: false },
+            source: operation::Source::LiveChat { why: Why::Miss, collapsed: false },
         },
-        Operation::HasToken => Reply::HasToken(true),
-        Operation::Invalidate => Reply::Invalidated,
+        Name::HasToken => Reply::HasToken(true),
+        Name::Invalidate => Reply::Invalidated,
     }
 }
 
@@ -120,15 +121,15 @@ pub fn user_of(subject: &Subject) -> &str {
     }
 }
 
-/// A request with these headers, as far as a request can have them.
-pub fn request(headers: &[(&str, &str)]) -> lambda_http::Request {
-    let mut request = lambda_http::Request::default();
-    for (name, value) in headers {
+/// The headers of a request, as far as they are valid.
+pub fn headers(sent: &[(&str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in sent {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_bytes(value.as_bytes())) {
-            request.headers_mut().append(name, value);
+            headers.append(name, value);
         }
     }
-    request
+    headers
 }
 
 /// The result of what waits for nothing.
@@ -148,9 +149,8 @@ pub async fn auth(lookup: &Lookup<'_>) -> Result<Auth, ConfigError> {
 }
 
 /// `AUTH=none`, and no guests.
-static AUTH: LazyLock<Auth> = LazyLock::new(|| {
-    ready(auth(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())))).expect("good settings")
-});
+static AUTH: LazyLock<Auth> =
+    LazyLock::new(|| ready(auth(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())))).expect("good settings"));
 
 /// What a function made of an event.
 #[derive(Debug)]
@@ -161,29 +161,59 @@ pub struct Called {
     pub subject: Option<Subject>,
 }
 
+/// An operation `O` with canned results, which keeps the subjects that it was called for.
+struct Canned<O, F> {
+    outcome: F,
+    subjects: Mutex<Vec<Subject>>,
+    operation: PhantomData<fn() -> O>,
+}
+
+impl<O: Operation, F: Fn(&Subject) -> Outcome + Send + Sync + 'static> Operation for Canned<O, F> {
+    const NAME: Name = O::NAME;
+
+    type Settings = ();
+
+    fn read(lookup: &Lookup<'_>) -> Result<(Common, ()), ConfigError> {
+        Ok((Common::from_lookup(lookup)?, ()))
+    }
+
+    async fn connect(_: &Common, (): ()) -> Result<Self, lambda_http::Error> {
+        Err("there is nothing to connect to".into())
+    }
+
+    fn account(&self) -> Account {
+        Account { license_id: Some(1), organization_id: Some("o".into()) }
+    }
+
+    async fn call(&self, Call { subject, .. }: &Call) -> Result<Reply, Error> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner).push(subject.clone());
+        (self.outcome)(subject).of(O::NAME, subject)
+    }
+}
+
 /// Calls the function of `operation`, whose rules then say what `outcome` says.
 pub fn call(
-    operation: Operation,
+    operation: Name,
     event: Box<RawValue>,
-    outcome: impl Fn(&Subject) -> Outcome + Clone + Send + Sync + 'static,
+    outcome: impl Fn(&Subject) -> Outcome + Send + Sync + 'static,
 ) -> Called {
-    let route = Route {
-        groups: Groups::default(),
-        operation,
-        auth: AUTH.clone(),
-        account: Arc::new(Account { license_id: Some(1), organization_id: Some("o".into()) }),
-    };
-    let subjects = Arc::new(Mutex::new(Vec::new()));
-    let seen = subjects.clone();
-    let act = move |Call { subject, .. }: Call| {
-        seen.lock().unwrap_or_else(PoisonError::into_inner).push(subject.clone());
-        let outcome = outcome(&subject);
-        async move { outcome.of(operation, &subject) }
-    };
-    let event = RawEvent { payload: event, context: context(REQUEST_ID, 0) };
-    let answer = ready(handle(route, act, event));
-    let answer = serde_json::to_value(answer.expect("an answer")).expect("an answer is JSON");
-    let mut subjects = subjects.lock().unwrap_or_else(PoisonError::into_inner);
+    match operation {
+        Name::GetToken => call_canned::<GetToken>(event, outcome),
+        Name::GetFreshToken => call_canned::<GetFreshToken>(event, outcome),
+        Name::HasToken => call_canned::<HasToken>(event, outcome),
+        Name::Invalidate => call_canned::<Invalidate>(event, outcome),
+    }
+}
+
+fn call_canned<O: Operation>(
+    event: Box<RawValue>,
+    outcome: impl Fn(&Subject) -> Outcome + Send + Sync + 'static,
+) -> Called {
+    let operation: Canned<O, _> = Canned { outcome, subjects: Mutex::default(), operation: PhantomData };
+    let function = Function { operation, auth: AUTH.clone(), groups: Groups::default() };
+    let event = Event { payload: event, request_id: REQUEST_ID.into(), deadline: Deadline::of_invocation(0) };
+    let answer = serde_json::to_value(ready(function.handle(event))).expect("a response is JSON");
+    let mut subjects = function.operation.subjects.lock().unwrap_or_else(PoisonError::into_inner);
     let subject = subjects.pop();
     assert!(subjects.is_empty(), "one event, two calls");
     Called { answer, subject }

@@ -1,7 +1,7 @@
 //! Requests as the gateways hand them over, and what each must lead to.
 
 use crate::reading::{decoded, group_number, is_user_id, user_in};
-use cip::operation::Operation;
+use cip::operation::Name;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -145,7 +145,7 @@ impl Sent<'_> {
     }
 
     /// What the function of `operation` must make of it.
-    pub fn expected(&self, operation: Operation) -> Expected {
+    pub fn expected(&self, operation: Name) -> Expected {
         let mut codes = Vec::new();
         let user = match user_in(&self.path(), operation, self.gateway.decodes()) {
             None => return Expected::Refusal(vec!["not_found"]),
@@ -153,7 +153,7 @@ impl Sent<'_> {
             Some(_) => None,
         };
         if let (Some(user), Some((meant, _))) = (&user, self.user.id()) {
-            let ambiguous = self.segments().any(|segment| segment == operation.name());
+            let ambiguous = self.segments().any(|segment| segment == operation.as_str());
             assert!(
                 *user == meant || ambiguous || self.asked_for() != operation,
                 "this check reads {meant:?} as {user:?}"
@@ -185,8 +185,8 @@ impl Sent<'_> {
     }
 
     /// The operation in its path.
-    pub fn asked_for(&self) -> Operation {
-        Operation::ALL[usize::from(self.asked_for) % Operation::ALL.len()]
+    pub fn asked_for(&self) -> Name {
+        Name::ALL[usize::from(self.asked_for) % Name::ALL.len()]
     }
 
     fn method(&self) -> &'static str {
@@ -199,7 +199,7 @@ impl Sent<'_> {
 
     fn path(&self) -> String {
         let mut path: String =
-            self.segments().chain([self.asked_for().name()]).flat_map(|segment| ["/", segment]).collect();
+            self.segments().chain([self.asked_for().as_str()]).flat_map(|segment| ["/", segment]).collect();
         match (&self.user, self.user.id()) {
             (User::AsIs(text), _) => path.extend(["/", text]),
             (_, Some((id, _))) if self.gateway.decodes() => path.extend(["/", &id]),

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`panics`] | which panics are finds, and which are part of the way that a function works |
+//! | [`panics`] | which panics are finds: all but one |
 //! | [`function`] | one function with canned results: an event in, an answer out |
 //! | [`answer`] | the HTTP contract, as a check of any answer |
 //! | [`gateway`] | requests as the gateways hand them over, and what each must lead to |

@@ -1,13 +1,13 @@
 //! A second reading of what a request asks for, by the HTTP contract and without the code that it checks.
 
-use cip::operation::Operation;
+use cip::operation::Name;
 use std::string::FromUtf8Error;
 
 /// The user id in a path: what comes after the first segment that is the operation's name. `None` if there is no such
-/// segment; an error if it is no UTF-8.
-pub fn user_in(path: &str, operation: Operation, is_decoded: bool) -> Option<Result<String, FromUtf8Error>> {
+/// segment; an error if it is not UTF-8.
+pub fn user_in(path: &str, operation: Name, is_decoded: bool) -> Option<Result<String, FromUtf8Error>> {
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
-    segments.by_ref().find(|segment| *segment == operation.name())?;
+    segments.by_ref().find(|segment| *segment == operation.as_str())?;
     let user = segments.collect::<Vec<_>>().join("/");
     Some(if is_decoded { Ok(user) } else { decoded(&user) })
 }
