@@ -1,7 +1,7 @@
-//! API Gateway's JWT authorizer, for `AUTH=authorizer`: it verifies the caller's token, and the functions find in the event what
-//! the token says. Nothing that the caller sent is taken away.
+//! API Gateway's JWT authorizer, for `AUTH=authorizer`: it verifies the caller's token, and the event has the token's claims.
+//! Nothing that the caller sent is removed.
 //!
-//! The verifying is the functions' own, of `AUTH=jwt`, with the settings of that: a key or secret, `JWT_ISSUER`,
+//! Tokens are verified by the functions' own code for `AUTH=jwt`, with its settings: a key or secret, `JWT_ISSUER`,
 //! `JWT_AUDIENCE`.
 
 use crate::settings::Settings;
@@ -19,24 +19,24 @@ use jsonwebtoken::dangerous::insecure_decode;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// Verifies tokens before the functions are asked.
+/// Verifies tokens before a function is called.
 #[derive(Debug)]
 pub struct Authorizer {
     auth: Auth,
     guests: bool,
 }
 
-/// What a caller is answered who does not get to the functions.
+/// The response to a caller that is refused before a function is called.
 pub type Refused = (StatusCode, Json<Value>);
 
 impl Authorizer {
-    /// The longest that a token is looked at, which matters where its key has to be fetched.
+    /// How long verifying a token may take: its key may have to be fetched.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    /// The authorizer, if the settings want one.
+    /// The authorizer, if the settings ask for one.
     ///
     /// # Errors
-    /// [`ConfigError`] for the first variable that is missing or bad.
+    /// [`ConfigError`] for the first variable that is missing or invalid.
     pub async fn read(settings: &Settings) -> Result<Option<Self>, ConfigError> {
         if settings.get("AUTH").as_deref() != Some("authorizer") {
             return Ok(None);
@@ -44,7 +44,7 @@ impl Authorizer {
         let lookup = Lookup::new(|name| match name {
             "AUTH" => Some("jwt".into()),
             "JWT_USER_CLAIM" => settings.get("AUTHORIZER_CLAIM"),
-            // Guests are the functions' business, and API Gateway reads no cookies.
+            // The functions themselves handle guests, and API Gateway reads no cookies.
             "GUESTS" | "JWT_COOKIE" => None,
             _ => settings.get(name),
         });
@@ -52,11 +52,11 @@ impl Authorizer {
         Ok(Some(Self { auth, guests: settings.have_guests() }))
     }
 
-    /// What the token says, in the form of an HTTP API's event; `None` if there is no token and there may be guests, whom a
-    /// route without an authorizer would let in.
+    /// The token's claims, as an HTTP API's event has them; `None` if there is no token and there may be guests, as on a route
+    /// without an authorizer.
     ///
     /// # Errors
-    /// API Gateway's answer to a bad token, and to none; and to a good one while there are no keys.
+    /// API Gateway's response to a bad or missing token, and to any token while there are no keys.
     pub async fn claims(&self, headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Refused> {
         let unauthorized = || (StatusCode::UNAUTHORIZED, Json(json!({ "message": "Unauthorized" })));
         let Some(authorization) = headers.get(AUTHORIZATION) else {
@@ -71,14 +71,14 @@ impl Authorizer {
             }
             Err(_) => return Err(unauthorized()),
         }
-        // Verified, so that it is read is no danger.
+        // The token has been verified above.
         let token = authorization.to_str().ok().and_then(|value| value.rsplit(' ').next()).unwrap_or_default();
         let token = insecure_decode::<Map<String, Value>>(token).map_err(|_| unauthorized())?;
         Ok(Some(token.claims.into_iter().map(|(name, value)| (name, text(value))).collect()))
     }
 }
 
-/// Claims are text in the event, whatever they were.
+/// Claims are strings in the event, whatever type they have in the token.
 fn text(claim: Value) -> Value {
     if claim.is_string() { claim } else { Value::String(claim.to_string()) }
 }

@@ -1,5 +1,5 @@
-//! API Gateway: an HTTP request becomes the event of an HTTP API (payload 2.0), goes through the very code that the
-//! function of that route runs, and the answer becomes an HTTP response.
+//! API Gateway: an HTTP request becomes the event of an HTTP API (payload format 2.0), the code of that route's function handles the
+//! event, and its response becomes an HTTP response.
 
 use crate::authorizer::Authorizer;
 use axum::{
@@ -65,7 +65,7 @@ impl Gateway {
         Self { authorizer: authorizer.map(Arc::new), ..self }
     }
 
-    /// One request, whatever its path.
+    /// Serves one request to any path.
     pub async fn serve(&self, request: Request) -> Response {
         let first = request.uri().path().split('/').nth(1).unwrap_or_default();
         let operation = Name::ALL.into_iter().find(|operation| operation.as_str() == first);
@@ -110,7 +110,7 @@ fn function<O>(operation: O, auth: &Auth, groups: &Groups) -> Function<O> {
 async fn to_event(request: Request) -> Option<Value> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LONGEST_BODY).await.ok()?;
-    // An HTTP API hands the path over decoded. One that cannot be is handed over as a function URL would.
+    // An HTTP API passes the path decoded. A path that cannot be decoded is passed as a function URL would.
     let (path, domain) = match percent_decode_str(parts.uri.path()).decode_utf8() {
         Ok(path) => (path.into_owned(), "local.execute-api.eu-central-1.amazonaws.com"),
         Err(_) => (parts.uri.path().to_owned(), "local.lambda-url.eu-central-1.on.aws"),

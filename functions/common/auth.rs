@@ -4,11 +4,11 @@
 //! |---|---|---|
 //! | `jwt` | a claim of a signed token | `auth/jwt.rs`, its keys in `auth/keys.rs` |
 //! | `authorizer` | a claim that the gateway has verified | `auth/authorizer.rs` |
-//! | `hmac` | the one of the path, if their hash comes along | `auth/user_hash.rs` |
-//! | `none` | the one of the path | here |
+//! | `hmac` | the user of the path, if the request has the hash of that id | `auth/user_hash.rs` |
+//! | `none` | the user of the path | here |
 //!
-//! Besides, with `GUESTS=true`, somebody who sends no credentials but an `X-Guest-Id` is a guest. Bad credentials make nobody
-//! a guest: they are refused.
+//! With `GUESTS=true`, a caller that sends an `X-Guest-Id` and no credentials is a guest. A caller with bad credentials is never a
+//! guest, but is refused.
 
 mod authorizer;
 mod claims;
@@ -36,7 +36,7 @@ pub(crate) use keys::{Algorithms, Key, public_key};
 pub(crate) use normalization::Normalization;
 pub(crate) use origins::Origins;
 
-/// No credential ends later; Unix time in s. A time of our days in ms is beyond it, and would be a credential without an end.
+/// The latest expiry of a credential; Unix time in s. Today's time in ms is later, and would be a credential that never expires.
 const LAST_END_S: u64 = 100_000_000_000;
 
 /// The header with a guest's secret.
@@ -52,7 +52,7 @@ pub struct Auth {
 
 #[derive(Clone, Debug)]
 enum Mode {
-    /// Not at all: a caller is whoever the path says. For trying things out, and behind a gateway that verifies.
+    /// No verification: the caller is the user of the path. For trials, and behind a gateway that verifies.
     None,
     Jwt(Arc<Jwt>),
     Authorizer(Authorizer),
@@ -88,7 +88,7 @@ pub struct Sender<'a> {
 pub struct Caller {
     /// A verified user, or a guest.
     pub principal: Principal,
-    /// The guest who this user was until now.
+    /// The guest that this user was until now.
     pub was_guest: Option<GuestId>,
 }
 
@@ -165,7 +165,7 @@ impl Auth {
     }
 }
 
-/// A path that does not name the user, in a mode that needs it to.
+/// The error for a path without a user, in a mode that needs one.
 fn no_user(auth: &str) -> Error {
     Error::InvalidRequest(format!(
         "The request does not say which user it is for: with AUTH={auth} the path must end in /{{user}}, such as \
@@ -181,7 +181,7 @@ fn guest(headers: &HeaderMap) -> Result<Option<GuestId>, Error> {
     }
 }
 
-/// The value of a header that may be there once at most.
+/// The value of a header that a request may have only once.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Repeated> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -190,7 +190,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Repe
     }
 }
 
-/// A header is there more than once, so that which one counts would be a guess.
+/// A header is there more than once, so it is not clear which value counts.
 #[derive(Clone, Copy, Debug)]
 struct Repeated;
 

@@ -1,5 +1,5 @@
-//! `AUTH=authorizer`: API Gateway has verified the caller, and says who it is in the event's request context. Headers are
-//! never read: what a caller sends is not what the gateway says.
+//! `AUTH=authorizer`: API Gateway has verified the caller, and names the user in the event's request context. Headers are
+//! never read, as any caller can set them.
 //!
 //! Sources: *Work with API Gateway HTTP APIs: Lambda integrations*, payloads 2.0 and 1.0, and *REST APIs: `$context`
 //! variables* in Amazon API Gateway's developer guide.
@@ -22,11 +22,11 @@ pub(super) struct Authorizer {
     normalization: Normalization,
 }
 
-/// What the gateway says of a user.
+/// What the gateway says about the user.
 enum Verified<'a> {
-    /// No authorizer let this request in.
+    /// No authorizer was called.
     Nobody,
-    /// One did, and this is the user's id, or what is wrong with the claim.
+    /// An authorizer accepted the caller: the user's id, or what is wrong with the claim.
     Somebody(Result<Cow<'a, str>, &'static str>),
 }
 
@@ -45,7 +45,7 @@ impl Authorizer {
         match verified {
             Verified::Nobody => Ok(None),
             Verified::Somebody(Ok(id)) => self.normalization.user_id(&id).map(Some),
-            // Never a guest: a claim that is misspelt here must not make one of every user.
+            // Never a guest: a misspelt AUTHORIZER_CLAIM must not turn every user into one.
             Verified::Somebody(Err(what)) => Err(Error::Unauthenticated {
                 expected: Credential::Gateway,
                 cause: format!("of the authorizer's claims, {what} (see AUTHORIZER_CLAIM)").into(),
@@ -53,7 +53,7 @@ impl Authorizer {
         }
     }
 
-    /// `authorizer.jwt.claims`, `authorizer.lambda` or `authorizer.iam`; of function URLs too, which have the last.
+    /// `authorizer.jwt.claims`, `authorizer.lambda` or `authorizer.iam`. Function URLs have the last one.
     fn of_http_api<'a>(&self, context: &'a ApiGatewayV2httpRequestContext) -> Verified<'a> {
         let Some(ApiGatewayRequestAuthorizer { jwt, fields, iam, .. }) = &context.authorizer else {
             return Verified::Nobody;
@@ -73,8 +73,8 @@ impl Authorizer {
         Verified::Somebody(self.claim.user_id(|name| fields.get(name)))
     }
 
-    /// `authorizer.claims` (Cognito, or an HTTP API's JWT authorizer in form 1.0), `authorizer` (Lambda), or with IAM
-    /// `identity`, of which only that is read what the gateway itself sets.
+    /// `authorizer.claims` (Cognito, or an HTTP API's JWT authorizer in payload format 1.0), `authorizer` (Lambda), or with IAM
+    /// `identity`: only the members that the gateway itself sets are read.
     fn of_rest_api<'a>(&self, context: &'a ApiGatewayProxyRequestContext) -> Verified<'a> {
         let fields = &context.authorizer.fields;
         if let Some(Value::Object(claims)) = fields.get("claims") {
@@ -90,8 +90,7 @@ impl Authorizer {
         Verified::Somebody(self.of_iam(identity.user_arn.as_deref(), identity.cognito_identity_id.as_deref()))
     }
 
-    /// All users of a Cognito identity pool act in one role, and so have one ARN: of them only their identity id tells who they
-    /// are.
+    /// All users of a Cognito identity pool share a role, and so an ARN: only the identity id tells them apart.
     fn of_iam<'a>(&self, user_arn: Option<&'a str>, cognito: Option<&'a str>) -> Result<Cow<'a, str>, &'static str> {
         let id = match (self.claim.as_str(), cognito) {
             ("cognitoIdentityId", cognito) => cognito,

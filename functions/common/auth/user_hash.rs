@@ -1,4 +1,4 @@
-//! `AUTH=hmac`: the site's own server hands its page the user's id and a MAC of it, and the page sends both.
+//! `AUTH=hmac`: the site's own server gives its page the user's id and a MAC of the id, and the page sends both.
 //!
 //! `X-User-Hash` is HMAC-SHA256 (RFC 2104) in hexadecimal, with `HMAC_SECRET`, of the user id. With
 //! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number. Neither can pass for the other as
@@ -33,10 +33,10 @@ impl UserHash {
         Ok(Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() })
     }
 
-    /// The user of the path, if the request has a hash and it is theirs; `None` if it has none.
+    /// The user of the path, if the request has the right hash; `None` if it has no hash.
     pub(super) fn user(&self, headers: &HeaderMap, in_path: Option<&UserId>) -> Result<Option<UserId>, Error> {
         let hash = only(headers, HASH_HEADER).map_err(|_| refused("two hashes"))?;
-        let expires = only(headers, EXPIRES_HEADER).map_err(|_| refused("two ends"))?;
+        let expires = only(headers, EXPIRES_HEADER).map_err(|_| refused("two expiries"))?;
         let Some(hash) = hash else { return Ok(None) };
         let user = in_path.ok_or_else(|| no_user("hmac"))?;
         let hash = hex::decode(hash).map_err(|_| refused("the hash is not in hexadecimal"))?;
@@ -47,7 +47,7 @@ impl UserHash {
         }
         // In constant time.
         if !self.keys.iter().any(|key| hmac::verify(key, &message, &hash).is_ok()) {
-            return Err(refused("the hash is another one's"));
+            return Err(refused("the hash is not the one of this user id"));
         }
         if expires.is_some_and(|expires| !is_ahead(expires)) {
             return Err(refused("the hash has expired, or its expiry is not in s"));
@@ -56,7 +56,7 @@ impl UserHash {
     }
 }
 
-/// Whether a moment, in s, is still to come.
+/// Whether a time, Unix time in s, is in the future.
 fn is_ahead(expires: &[u8]) -> bool {
     let expires_s: Option<u64> = std::str::from_utf8(expires).ok().and_then(|digits| digits.parse().ok());
     expires_s.is_some_and(|expires_s| expires_s > now_ms() / 1000 && expires_s < LAST_END_S)

@@ -114,7 +114,7 @@ async fn the_token_object_is_exactly_the_documented_one() {
 }
 
 #[tokio::test]
-async fn http_apis_hand_user_ids_over_decoded() {
+async fn http_apis_pass_user_ids_decoded() {
     for user in [
         "alice",
         "a@b.example",
@@ -136,7 +136,7 @@ async fn http_apis_hand_user_ids_over_decoded() {
 }
 
 #[tokio::test]
-async fn rest_apis_and_function_urls_hand_them_over_as_sent() {
+async fn rest_apis_and_function_urls_pass_user_ids_as_sent() {
     for (path, user) in [
         ("alice", "alice"),
         ("a%2Fb", "a/b"),
@@ -155,7 +155,7 @@ async fn rest_apis_and_function_urls_hand_them_over_as_sent() {
 }
 
 #[tokio::test]
-async fn an_http_api_with_the_older_payload_decodes_too() {
+async fn an_http_api_with_payload_format_1_decodes_too() {
     let mut event = rest_api("/getToken/a%2Fb c");
     event["version"] = json!("1.0");
     assert_eq!(subject_of(&event).await, Ok("a%2Fb c|3".into()));
@@ -174,14 +174,14 @@ async fn a_group_is_a_plain_number_given_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_names_no_user_is_told_so() {
+async fn a_request_without_a_user_is_refused() {
     for path in ["/getToken", "/getToken/", "/prod/getToken"] {
         assert_eq!(subject_of(&http_api("GET", path, "")).await, Err((400, "invalid_request".into())), "{path}");
     }
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_are_refused_clearly() {
+async fn other_paths_and_methods_are_refused() {
     for path in ["", "/", "//", "/hasToken/a", "/gettoken/a", "/getTokens/a", "/x/y/z", "getTokenx"] {
         assert_eq!(subject_of(&http_api("GET", path, "")).await, Err((404, "not_found".into())), "{path}");
     }
@@ -193,7 +193,7 @@ async fn other_paths_and_methods_are_refused_clearly() {
 }
 
 #[tokio::test]
-async fn problems_have_the_form_of_rfc_9457() {
+async fn problems_have_the_format_of_rfc_9457() {
     let answer = call(&http_api("GET", "/getToken/a%0ab", "group=x")).await;
     assert_eq!(answer["headers"]["content-type"], "application/problem+json");
     assert_eq!(answer["headers"]["cache-control"], "no-store");
@@ -207,7 +207,7 @@ async fn problems_have_the_form_of_rfc_9457() {
 }
 
 #[tokio::test]
-async fn no_bytes_in_a_request_end_the_function() {
+async fn malformed_requests_get_a_response() {
     let long = format!("/getToken/{}", "x".repeat(100_000));
     let odd_paths = ["/getToken/a\nb", "/getToken/\u{0}", "/getToken/\u{7f}", long.as_str(), ":99999/getToken"];
     for event in odd_paths.iter().flat_map(|path| [http_api("GET", path, ""), function_url(path), rest_api(path)]) {
@@ -227,7 +227,7 @@ async fn no_bytes_in_a_request_end_the_function() {
 }
 
 #[tokio::test]
-async fn a_user_id_that_the_gateway_cut_is_refused() {
+async fn a_truncated_user_id_is_refused() {
     let with = |path: &str, parameter: &str| {
         let mut event = http_api("GET", path, "");
         event["pathParameters"] = json!({"user": parameter});
@@ -245,12 +245,12 @@ async fn a_user_id_that_the_gateway_cut_is_refused() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_utf8_is_refused() {
+async fn a_user_id_that_is_not_utf8_is_refused() {
     assert_eq!(subject_of(&function_url("/getToken/%ff")).await, Err((400, "invalid_request".into())));
 }
 
 #[tokio::test]
-async fn what_is_no_http_event_is_told_so() {
+async fn an_event_that_is_not_http_is_refused() {
     for event in [json!({}), json!(null), json!([1]), json!("x"), json!({"Records": []}), json!({"version": "2.0"})] {
         let answer = call(&event).await;
         assert_eq!(answer["statusCode"], 400, "{event}");
@@ -259,7 +259,7 @@ async fn what_is_no_http_event_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_rest_api_gets_even_a_refusal_in_its_own_format() {
+async fn a_rest_api_gets_refusals_in_its_own_payload_format() {
     let mut without_value = rest_api("/getToken/a");
     without_value["multiValueQueryStringParameters"] = json!({"a": []});
     for event in [rest_api(&format!("/getToken/{}", "x".repeat(100_000))), without_value] {
@@ -271,7 +271,7 @@ async fn a_rest_api_gets_even_a_refusal_in_its_own_format() {
 }
 
 #[tokio::test]
-async fn a_bug_is_an_answer_too() {
+async fn a_panic_in_an_operation_becomes_a_500() {
     let answer = call(&http_api("GET", "/getToken/panic", "")).await;
     assert_eq!(answer["statusCode"], 500);
     assert_eq!(body(&answer)["code"], "internal");

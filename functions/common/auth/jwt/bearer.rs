@@ -2,8 +2,8 @@
 
 use lambda_http::http::{HeaderMap, header::AUTHORIZATION};
 
-/// The token, or `None` without one. Credentials of another scheme are ignored: browsers add `Basic` to every call on a host that is behind
-/// a password. A token under another scheme is an error, not the absence of a credential.
+/// The token, if there is one. Credentials of another scheme are ignored: browsers add `Basic` to every call to a host that is behind
+/// a password. A token under another scheme is an error, not a missing credential.
 ///
 /// # Errors
 /// What is wrong, for the log.
@@ -21,7 +21,7 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case(SCHEME) => tokens.push(token),
                 None if part.eq_ignore_ascii_case(SCHEME) => tokens.push(""),
                 _ if looks_like_a_token(part) => {
-                    return Err("Authorization has a token in another form than `Bearer <token>`");
+                    return Err("Authorization has a token, but not as `Bearer <token>`");
                 }
                 Some((scheme, _)) if is_scheme(scheme) => {}
                 None if nth > 0 && (part.is_empty() || part.contains('=')) => {}

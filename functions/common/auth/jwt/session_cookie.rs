@@ -1,5 +1,5 @@
-//! `JWT_COOKIE`: a token in the site's own session cookie. Browsers send a cookie with a call from any page, so it only counts in a
-//! call from the site's own pages.
+//! `JWT_COOKIE`: a token in the site's own session cookie. Browsers send a cookie with a call from any page, so it is accepted only in
+//! calls from the site's own pages.
 
 use crate::auth::{Origins, only};
 use cookie::Cookie;
@@ -14,11 +14,11 @@ pub(super) struct SessionCookie {
     origins: Origins,
 }
 
-/// RFC 6265, section 5.2: nothing else is taken away around a name.
+/// RFC 6265, section 5.2: nothing else is trimmed around a name.
 const BLANKS: [char; 2] = [' ', '\t'];
 
 impl SessionCookie {
-    /// A browser sends two when a parent domain or another path has set one too; nobody has more than this.
+    /// The most cookies of the name that are accepted. A browser sends two if a parent domain or another path has set one too.
     const MOST: usize = 8;
 
     /// The cookie `name`, in calls from pages of these origins.
@@ -26,15 +26,15 @@ impl SessionCookie {
         Self { name, origins }
     }
 
-    /// The different tokens in cookies of this name; none if the request has no such cookie.
+    /// The different tokens in the cookies of this name; empty if the request has no such cookie.
     ///
     /// # Errors
-    /// Why the cookie does not count, for the log.
+    /// Why the cookie is not accepted, for the log.
     pub(super) fn tokens(&self, headers: &HeaderMap) -> Result<Vec<String>, &'static str> {
         let all: Vec<_> = headers
             .get_all(COOKIE)
             .iter()
-            // Other cookies may have bytes of any kind.
+            // Other cookies may contain any bytes.
             .map(|line| String::from_utf8_lossy(line.as_bytes()))
             .flat_map(|line| line.split(';').map(|cookie| cookie.trim_matches(BLANKS).to_owned()).collect::<Vec<_>>())
             .collect();
@@ -50,7 +50,7 @@ impl SessionCookie {
                 return Err("the cookie is damaged");
             }
             if all.iter().any(|text| self.is_part(text)) {
-                return Err("the cookie comes in parts, which is no signed token's form");
+                return Err("the cookie comes in parts, which a signed token never does");
             }
             return Ok(tokens);
         }
@@ -65,19 +65,20 @@ impl SessionCookie {
         Ok(tokens)
     }
 
-    /// The parser takes away spaces that a name cannot have, and browsers do not: with one before it, `__Host-session` is a name that
-    /// another host can set.
+    /// The cookie, if it has this name. The parser trims whitespace that browsers keep, and with such a character before it,
+    /// `__Host-session` is a name that another host can set.
     fn parsed<'a>(&self, text: &'a str) -> Option<Cookie<'a>> {
         let (name, _) = text.split_once('=')?;
         Cookie::parse(text).ok().filter(|cookie| name == self.name && cookie.name() == self.name)
     }
 
-    /// Libraries that keep a whole session in a cookie cut it into `<name>.0`, `<name>.1`, when it is long.
+    /// Whether this is the first part of a split cookie. Libraries that keep a whole session in a cookie split a long one into
+    /// `<name>.0`, `<name>.1` and so on.
     fn is_part(&self, text: &str) -> bool {
         text.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with(".0="))
     }
 
-    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD where a header could not have what was sent.
+    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD in place of characters that a header cannot have.
     fn is_damaged(&self, text: &str) -> bool {
         if self.parsed(text).is_some() {
             return false;
