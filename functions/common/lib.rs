@@ -4,10 +4,10 @@
 //! the call to the Lambda function of that name. Its `main.rs` calls [`serve`]:
 //!
 //! ```text
-//!  event ──▶ http ──▶ auth ────▶ operation ──▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
-//!              ▲      (subject)                (rules)    └──▶ livechat   LiveChat's Customer Accounts API
-//!              │                     │
-//!              └───── response ◀─────┘
+//!  event ──▶ http ──▶ auth ──▶ operation ──▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
+//!            request  subject  one of four   the rules  └──▶ livechat   LiveChat's Customer Accounts API
+//!              ▲                   │
+//!              └───── response ◀───┘
 //! ```
 //!
 //! | file | what it holds |
