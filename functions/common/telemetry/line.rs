@@ -190,15 +190,9 @@ impl<'c> Line<'c> {
     fn of(call: &Finished<'c>, is_cold: bool, subject: Option<String>) -> Self {
         let error = call.result.as_ref().err();
         let tally = &call.tally;
-        // Whoever calls can make up a group or log out, and must not ring the site's alarms, which stop its deployments.
-        let is_callers = |error: &Error| match error {
-            Error::LoggedOut => true,
-            Error::LiveChatUnavailable(_) | Error::LiveChatNotCalled(_) => tally.is_unproven_group,
-            _ => false,
-        };
         let problem = error.map(Problem::of);
         let is_server_error = problem.as_ref().is_some_and(|problem| problem.status.is_server_error());
-        let is_ours = is_server_error && !error.is_some_and(is_callers);
+        let is_ours = is_server_error && !error.is_some_and(|error| is_of_caller(error, tally));
         let reply = call.result.as_ref().ok();
         Self {
             at: SystemTime::now(),
@@ -228,6 +222,16 @@ impl<'c> Line<'c> {
             identities_lapsed: some(tally.identities_lapsed),
             lease_waits: some(tally.lease_waits),
         }
+    }
+}
+
+/// Whether any caller can cause a server error. A caller can make up a group or log out, and must not trigger the site's alarms, which
+/// stop its deployments.
+fn is_of_caller(error: &Error, tally: &Tally) -> bool {
+    match error {
+        Error::LoggedOut => true,
+        Error::LiveChatUnavailable(_) | Error::LiveChatNotCalled(_) => tally.is_unproven_group,
+        _ => false,
     }
 }
 
