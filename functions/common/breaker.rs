@@ -29,6 +29,7 @@ pub use gate::{Decision, Gate, Urgency};
 
 use crate::{
     error::{Error, Failure},
+    renewal::CircuitMemory,
     store::{Admission, Store},
     time::{Deadline, now_ms},
 };
@@ -72,6 +73,15 @@ pub enum Permit {
     Probe,
 }
 
+/// A wait for room at the gate.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomWait {
+    /// How much the call needs LiveChat.
+    pub urgency: Urgency,
+    /// When it ends without room.
+    pub until: Deadline,
+}
+
 /// Why a call may not be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnedAway {
@@ -79,13 +89,6 @@ pub enum TurnedAway {
     NoRoom(Gate),
     /// LiveChat is down.
     Down,
-}
-
-impl TurnedAway {
-    /// The failure of all calls that wait for this one's result, if it is theirs too.
-    pub fn failure(self) -> Option<Failure> {
-        (self == Self::Down).then(|| Breaker::down().into())
-    }
 }
 
 /// Why a call was not sent to LiveChat. Its text is for the log.
@@ -145,20 +148,15 @@ impl Breaker {
         Self { store, memory: Arc::default() }
     }
 
-    /// This function has seen that LiveChat is down, and no probe is due.
-    pub fn knows_it_is_down(&self) -> bool {
-        is_ahead(self.memory().down_until)
-    }
-
-    /// The same, or there was no room a moment ago: a call that has a token to answer need not ask.
-    pub fn knows_no_room(&self) -> bool {
-        let Memory { down_until, no_room_until, .. } = *self.memory();
-        is_ahead(down_until) || is_ahead(no_room_until)
-    }
-
-    /// There was no room a short time ago. Who looks before taking a lease then may spare two writes.
-    pub fn is_doubtful(&self) -> bool {
-        is_ahead(self.memory().doubtful_until)
+    /// What this function remembers.
+    pub(crate) fn remembered(&self) -> CircuitMemory {
+        let Memory { down_until, no_room_until, doubtful_until, .. } = *self.memory();
+        let is_down = is_ahead(down_until);
+        CircuitMemory {
+            is_down,
+            has_no_room: is_down || is_ahead(no_room_until),
+            is_doubtful: is_ahead(doubtful_until),
+        }
     }
 
     /// How the gate stands; an empty one if the table does not say. Reads, and writes nothing.
@@ -226,31 +224,29 @@ impl Breaker {
         TurnedAway::Down
     }
 
-    /// Waits until `wait_until` for room in a gate that was `seen` without any, and takes it. The caller should hold no lease meanwhile.
-    /// While the table does not say how the gate stands, what was seen last counts: many may wait, and would all go at once.
+    /// Waits for room in a gate that was `seen` without any, and takes it. The caller should hold no lease meanwhile. While the table does
+    /// not say how the gate stands, what was seen last counts: many may wait, and would all go at once.
     ///
     /// # Errors
-    /// [`NotCalled`] once LiveChat is down, or if there was no room in time.
+    /// [`TurnedAway::Down`] once LiveChat is down, [`TurnedAway::NoRoom`] if there was no room in time.
     pub async fn wait_for_room(
         &self,
         mut seen: Gate,
-        urgency: Urgency,
-        wait_until: Deadline,
+        wait: RoomWait,
         deadline: Deadline,
-    ) -> Result<Permit, NotCalled> {
+    ) -> Result<Permit, TurnedAway> {
         let mut pause = 1.0;
         loop {
             let poll = Duration::from_millis(fastrand::u64(Self::POLL_MS)).mul_f64(pause);
-            if wait_until.left() < poll {
-                return Err(Self::no_room());
+            if wait.until.left() < poll {
+                return Err(TurnedAway::NoRoom(seen));
             }
             sleep(poll).await;
             pause = f64::min(pause * 1.4, Self::SLOWEST_POLL);
             seen = self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await.unwrap_or(seen);
-            match self.enter(seen, urgency, deadline).await {
-                Ok(permit) => return Ok(permit),
+            match self.enter(seen, wait.urgency, deadline).await {
                 Err(TurnedAway::NoRoom(gate)) => seen = gate,
-                Err(TurnedAway::Down) => return Err(Self::down()),
+                entry => return entry,
             }
         }
     }

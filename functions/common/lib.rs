@@ -18,7 +18,8 @@
 //! | [`auth`] | who is calling: a verified user or a guest; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
 //! | [`operation`] | the four operations, a file each, and what they return |
-//! | [`provider`] | the rules of the four operations; **start reading here** |
+//! | [`provider`] | what each operation does; carries out what `renewal` asks for |
+//! | `renewal` | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
 //! | [`breaker`] | whether LiveChat is up, as far as all functions know together |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`livechat`] | LiveChat; the only file that knows its wire format |
@@ -27,10 +28,10 @@
 //! | `clients` | how AWS, LiveChat and the identity provider are reached |
 //! | [`time`], `base64` | clocks and deadlines; base64 as people write it |
 //!
-//! The heart is *renewal* (`provider/renewal.rs`): whoever needs a new token takes the user's lease with one conditional write,
-//! asks LiveChat, and stores cookies, token and the lease's end with one more write that only the lease's owner can
-//! make. Everybody else waits for that result. So however many tabs, devices and crashed invocations there are, all
-//! tokens that a user is ever given belong to one LiveChat customer.
+//! The heart is `renewal`: a call that needs a new token acquires the user's lease with one conditional write, calls LiveChat, and stores
+//! cookies and token with one more write, which also ends the lease and which only the lease's owner can make. All other calls wait for
+//! that result. So however many tabs, devices and crashed invocations there are, all tokens that a user is ever given belong to one
+//! LiveChat customer. The model in `tests/model` explores this very code.
 
 pub mod auth;
 mod base64;
@@ -42,6 +43,7 @@ pub mod identity;
 pub mod livechat;
 pub mod operation;
 pub mod provider;
+mod renewal;
 mod serve;
 pub mod settings;
 pub mod store;

@@ -70,6 +70,11 @@ impl Accounts {
         &self.fingerprint
     }
 
+    /// The same, for those who keep it.
+    pub(crate) fn shared_fingerprint(&self) -> Arc<str> {
+        Arc::clone(&self.fingerprint)
+    }
+
     /// Whether tokens for this group can be asked for at all.
     ///
     /// # Errors
@@ -85,38 +90,12 @@ impl Accounts {
         }
     }
 
-    /// Asks for a token: of the customer that `known` is, or of a new one.
-    ///
-    /// Tries again once if the request never reached LiveChat, or if it names a customer: a new customer is not asked for
-    /// again when the first answer is lost, as each time could make one. (If LiveChat kills the secret with each call, a
-    /// lost answer takes it along; then no second attempt and no later one can get the customer back.) `watch` sees each attempt.
+    /// One attempt to get a token: of the customer that `known` is, or of a new one. `watch` observes it.
     ///
     /// # Errors
     /// A [`Miss`]. After any but [`Miss::Rejected`] and [`Miss::IdentityLost`] LiveChat may have issued a token all the same,
     /// and changed the cookies.
     pub async fn token(
-        &self,
-        group: Option<Group>,
-        known: Option<&Identity>,
-        deadline: Deadline,
-        watch: &mut Watch,
-    ) -> Result<Grant, Miss> {
-        let miss = match self.token_at_once(group, known, deadline, watch).await {
-            Err(miss) if miss.may_try_again(known.is_some()) => miss,
-            answer => return answer,
-        };
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(50..150))).await;
-        if deadline.left() < Self::SHORTEST_ATTEMPT {
-            return Err(miss);
-        }
-        self.token_at_once(group, known, deadline, watch).await
-    }
-
-    /// The same, in one attempt.
-    ///
-    /// # Errors
-    /// As [`token`](Self::token).
-    pub async fn token_at_once(
         &self,
         group: Option<Group>,
         known: Option<&Identity>,

@@ -88,7 +88,7 @@ pub struct Call {
 }
 
 /// The result of an operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Reply {
     /// `getToken`, `getFreshToken`.
     Token {

@@ -1,9 +1,9 @@
-//! The rules of the four operations. Knows no HTTP, no DynamoDB and none of LiveChat's wire format.
+//! What each of the four operations does. Knows no HTTP, no DynamoDB and none of LiveChat's wire format.
 //!
 //! | operation | what it does | DynamoDB | LiveChat |
 //! |---|---|---|---|
-//! | `getToken` | answers the stored token while it is usable, else *renews* | one read | – |
-//! | `getFreshToken` | answers a token that was issued after the call came | *renewal* | |
+//! | `getToken` | returns the stored token while it is usable, else *renews* | one read | – |
+//! | `getFreshToken` | returns a token that was issued after the call came | *renewal* | |
 //! | *renewal* | one call at a time for each subject | two writes and a read, a group's three | one call |
 //! | `hasToken` | whether a live token is stored | one read | – |
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
@@ -12,28 +12,25 @@
 //! While LiveChat's [refusal](crate::identity::Refusal) applies, `getToken` reads it with the token and `getFreshToken` meets it in its
 //! first write; neither calls LiveChat.
 //!
-//! Renewal is in `provider/renewal.rs`, how a guest becomes a user in `provider/adoption.rs`, and how a logout and an
-//! adoption revoke tokens in `provider/logout.rs` and `provider/revocation.rs`. While LiveChat has to be told about tokens, the next
-//! renewal and the next logout tell it, and the other calls but `hasToken` once a minute.
+//! Renewal and adoption are decided in `renewal.rs`, and carried out in `provider/driver.rs`. How a logout and an adoption revoke tokens
+//! is in `provider/logout.rs` and `provider/revocation.rs`. While LiveChat has to be told about tokens, the next renewal and the next
+//! logout tell it, and the other calls but `hasToken` once a minute.
 
-mod adoption;
+mod driver;
 mod logout;
-pub mod need;
-mod renewal;
 mod revocation;
 
 use crate::{
-    breaker::{Breaker, Urgency},
+    breaker::Breaker,
     error::Error,
-    identity::{Issued, Record},
     livechat::Accounts,
-    operation::{Call, Reply, Source, Why},
+    operation::{Call, Reply},
+    renewal::{Renewal, Terms},
     settings::{Account, Common, Groups, LiveChat, OnIdentityChange, Renewals},
     store::Store,
-    telemetry,
     time::now_ms,
 };
-use need::Need;
+use driver::Driver;
 use std::num::NonZeroU32;
 
 /// `hasToken`: whether a token has been acquired that is still alive.
@@ -55,7 +52,8 @@ pub async fn invalidate(store: &Store, accounts: &Accounts, call: &Call) -> Resu
     let due = record.due_revocations(now_ms);
     // A renewal that is under way tells LiveChat itself, before it gets its token.
     if record.held(now_ms).is_none() {
-        revocation::tell(store, accounts, &call.subject, &due, revocation::LONGEST, call.deadline).await;
+        let context = revocation::Context { store, accounts, subject: &call.subject };
+        context.tell(&due, revocation::LONGEST, call.deadline).await;
     }
     Ok(Reply::Invalidated)
 }
@@ -100,65 +98,15 @@ impl Provider {
 
     async fn usable_token(&self, call: &Call) -> Result<Reply, Error> {
         self.accounts.check_group(call.subject.group)?;
-        let record = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
-        let now_ms = now_ms();
-        let refusal = record.refusal_of(self.accounts.fingerprint(), now_ms);
-        let refused = refusal.map(|refusal| renewal::refused(refusal, now_ms));
-        let Some(stored) = issued(&record)? else {
-            return match refused {
-                Some(error) => Err(error),
-                None => self.renew(call, Need::usable(None), Why::Miss, Urgency::Required, Some(&record)).await,
-            };
-        };
-        let lifetime = stored.token.lifetime;
-        if lifetime.is_usable(now_ms) {
-            if self.tell_what_is_due(call, &record, now_ms).await {
-                // That took a while, and the user may have logged out meanwhile.
-                let record = self.store.read(&call.subject, call.deadline).await?.unwrap_or_default();
-                return match issued(&record)? {
-                    Some(issued) => Ok(Reply::Token { issued, source: Source::Stored }),
-                    None => Err(Error::LoggedOut),
-                };
-            }
-            return Ok(Reply::Token { issued: stored, source: Source::Stored });
-        }
-        let is_live = lifetime.is_live(now_ms);
-        let in_vain = refused.or_else(|| (is_live && self.breaker.knows_no_room()).then(renewal::down));
-        if let Some(error) = in_vain {
-            return if is_live {
-                Ok(Reply::Token { issued: stored, source: Source::StoredDespite(error) })
-            } else {
-                Err(error)
-            };
-        }
-        let urgency = if is_live { Urgency::Optional } else { Urgency::Required };
-        match self.renew(call, Need::usable(Some(stored.token.seq)), Why::Stale, urgency, Some(&record)).await {
-            Err(error @ (Error::IdentityChanged | Error::GuestGone | Error::LoggedOut)) => Err(error),
-            Err(error) => self.stored_despite(call, stored, error).await,
-            renewed => renewed,
-        }
-    }
-
-    /// The token that is stored now, if it lives, in place of the error that kept it from being renewed: `before`, which was
-    /// stored when the call came, may have been invalidated or replaced since. If the table cannot say, `before` it is.
-    async fn stored_despite(&self, call: &Call, before: Issued, error: Error) -> Result<Reply, Error> {
-        let stored = match self.store.read(&call.subject, call.deadline).await {
-            Ok(record) => issued(&record.unwrap_or_default())?,
-            Err(_) => Some(before),
-        };
-        match stored.filter(|issued| issued.token.lifetime.is_live(now_ms())) {
-            Some(issued) => {
-                telemetry::trouble(&error, "not renewed; the stored token is still alive");
-                Ok(Reply::Token { issued, source: Source::StoredDespite(error) })
-            }
-            None => Err(error),
-        }
+        Driver::new(self, call).run(Renewal::usable(self.terms(call))).await
     }
 
     /// `getFreshToken`: a token that LiveChat issued after this call came, for the same customer.
     pub async fn get_fresh_token(&self, call: &Call) -> Result<Reply, Error> {
         self.accounts.check_group(call.subject.group)?;
-        let renewed = self.renew(call, Need::fresh(), Why::Request, Urgency::Required, None).await;
+        let driver = Driver::new(self, call);
+        let moment = driver.moment();
+        let renewed = driver.run(Renewal::fresh(self.terms(call), moment)).await;
         renewed.map_err(|error| self.for_group(call, error))
     }
 
@@ -175,24 +123,20 @@ impl Provider {
         }
     }
 
-    /// Tells LiveChat about tokens that it could not be told about before, unless a renewal is about to. Whether it had to be told.
-    async fn tell_what_is_due(&self, call: &Call, record: &Record, now_ms: u64) -> bool {
-        let due = record.due_revocations(now_ms);
-        if due.is_empty() || record.held(now_ms).is_some() || self.breaker.knows_it_is_down() {
-            return false;
+    fn terms(&self, call: &Call) -> Terms {
+        let group = call.subject.group;
+        Terms {
+            settings: self.accounts.shared_fingerprint(),
+            on_identity_change: self.on_identity_change,
+            renewals_per_minute: self.renewals.get(),
+            group,
+            is_listed_group: group.is_some_and(|group| self.groups.lists(group)),
+            was_guest: call.was_guest.is_some(),
         }
-        let longest = revocation::LONGEST;
-        revocation::tell(&self.store, &self.accounts, &call.subject, &due, longest, call.deadline).await;
-        true
     }
 }
 
 /// Whether LiveChat's code says that what the request's path names does not exist.
 fn is_about_a_group(exception: &str) -> bool {
     matches!(exception, "resource_not_found" | "status 404")
-}
-
-/// The token that a record has, if any.
-fn issued(record: &Record) -> Result<Option<Issued>, Error> {
-    if record.is_adopted { Err(Error::GuestGone) } else { Ok(record.issued()) }
 }

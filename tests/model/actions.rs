@@ -1,93 +1,125 @@
-//! What can happen next: the steps of the parts, and what can go wrong. One action is one operation of DynamoDB's or one event
-//! of LiveChat's, together with what the caller makes of it before its next one.
+//! What can happen next: the steps of the callers, and what can go wrong. One action is one operation of DynamoDB's or one event of
+//! LiveChat's, together with what the caller makes of it before its next one.
 
-use crate::{caller, clock::Clock, properties, state::*};
+use super::{
+    act,
+    clock::Clock,
+    history::History,
+    properties,
+    state::{Caller, Clocks, Doing, Faults, LateWrite, LiveChat, Operation, Protocol, Secrets, State, Stored},
+    table::{NOW_MS, Who},
+    tamper::Tamper,
+};
+use crate::{
+    identity::Lease,
+    renewal::{Action as Next, Phase},
+};
 use stateright::{Model, Property};
 
-/// One of them. Callers are told by their index.
+/// One of them. Callers are told apart by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// `Store::read`: of a `getToken` that has just come, or in place of an error.
-    Read(usize),
-    /// The same, of a `getToken` whose function knows that LiveChat is down.
-    ReadWhileDown(usize),
-    /// A caller looks at its clock, and sends the write that takes the lease. (Timed; else a part of `Take`.)
+pub(super) enum Action {
+    /// The caller reads the record that it wants.
+    Read { caller: usize, lease: Seen, how: Read },
+    /// A caller reads its clock, and sends the write that acquires the lease. (Timed; else a part of `Acquire`.)
     Send(usize),
-    /// `Store::take_lease` takes effect or is refused, and the caller sees which.
-    Take { caller: usize, lease: Seen, write: Write },
-    /// `Store::read` of a caller that waits.
-    Look { caller: usize, lease: Seen },
-    /// The breaker lets a holder pass, and it looks how long it may ask. (Timed; else a part of `Ask`.)
-    Admit(usize),
-    /// LiveChat gets a request, and the caller gets the answer or does not.
-    Ask { caller: usize, answer: Answer },
-    /// `Store::finish`.
-    Finish { caller: usize, write: Write },
-    /// `Store::give_up`.
-    GiveUp { caller: usize, write: Write },
-    /// `Store::drop_token`, or `Store::log_out`.
+    /// That write takes effect or is rejected, and the caller sees which.
+    Acquire { caller: usize, lease: Seen, write: Write, is_short: bool },
+    /// The circuit breaker lets a holder pass. (Timed; else a part of the step before.)
+    Enter(usize),
+    /// LiveChat is told to revoke old tokens before it is called; or it cannot be told.
+    Revoke { caller: usize, is_told: bool },
+    /// LiveChat receives a call, and the caller gets the response or does not.
+    Call { caller: usize, answer: Answer },
+    /// The result is stored, and the lease ends.
+    Commit { caller: usize, write: Write },
+    /// The lease ends without a result.
+    Release { caller: usize, write: Write },
+    /// `invalidate`, or a logout.
     Drop { caller: usize, write: Write },
-    /// `revocation::tell`: LiveChat revokes, and that is recorded; or it cannot be told.
-    Tell { caller: usize, told: bool },
-    /// A write arrives a second time.
+    /// LiveChat is told to revoke tokens, and that is recorded; or it cannot be told.
+    Tell { caller: usize, is_told: bool },
+    /// The guest's identity moves to the user.
+    Move { caller: usize, write: Write },
+    /// The guest's half of it. ([`Tamper::TwoWrites`].)
+    MoveOut(usize),
+    /// A copy of a write arrives.
     LateWrite { index: usize, lease: Seen },
-    /// LiveChat gets a request that nobody waits for any more.
+    /// A copy of a transaction arrives.
+    LateMove,
+    /// LiveChat receives a call that nobody waits for any more.
     LateRequest(usize),
     /// LiveChat forgets the customer on record.
     Forget,
-    /// A caller dies, or ends with an error, without another write.
+    /// A caller dies.
     Crash(usize),
-    /// A `getToken` that found a token on record is refused, or out of time, and looks whether it can still answer that.
-    Despite(usize),
     /// A caller is stopped, to go on at any later moment. (Timed.)
     Pause(usize),
     /// Time passes, for all. (Timed.)
     Tick,
 }
 
-/// How the item's lease looks to who looks at it.
+/// How an item's lease looks to the caller that looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(super) enum Seen {
     /// There is none.
     Free,
     Held,
     Lapsed,
 }
 
+/// What a caller meets besides what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Usual,
+    /// It knows that LiveChat is down.
+    WhileDown,
+    /// It has too little time left to go on waiting.
+    OutOfTime,
+}
+
 /// What becomes of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Write {
-    /// It arrives, and so does its answer.
+pub(super) enum Write {
+    /// It arrives, and so does its response.
     Once,
-    /// It takes effect; its answer is lost, so it will be sent again.
+    /// It takes effect. Its response is lost, so the SDK will send it again.
     AnswerLost,
+    /// It takes effect. Its response is lost for good, which is an error.
+    AnswerNever,
     /// It arrives, and will arrive a second time.
     Twice,
-    /// It takes effect, and the caller dies before it can answer.
+    /// It takes effect, and the caller dies before it can return.
     Last,
     /// It never arrives, and the caller goes on without it.
     Never,
+    /// It meets another write and is refused.
+    Conflict,
+    /// It is held up. The SDK takes it for lost and will send it again.
+    LateAndAgain,
+    /// It is held up until the caller has taken it for lost, which is an error.
+    LateAndNever,
 }
 
-/// What becomes of a request to LiveChat.
+/// What becomes of a call to LiveChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(super) enum Answer {
     Token,
-    /// A token that is over.
+    /// A token that has expired.
     DeadToken,
     /// The customer is not recognised, this once.
     Other,
-    /// LiveChat does nothing, and says so; or the breaker keeps the request back.
+    /// LiveChat says that it lost the customer, and does nothing.
+    IdentityLost,
+    /// LiveChat does nothing, and says so; or the circuit breaker holds the call back.
     Down,
-    /// The holder finds that it has too little time left to ask.
-    TooLate,
     /// LiveChat does what it is asked for, and the connection breaks.
-    LostThenRetry,
-    /// LiveChat does what it is asked for, and the answer is lost for good.
+    Broken,
+    /// LiveChat does what it is asked for, and no response comes in time.
     Lost,
     /// The same, and the caller had less time than LiveChat is due.
     LostOutOfTime,
-    /// LiveChat gets the request only after the caller has stopped waiting.
+    /// LiveChat receives the call only after the caller has stopped waiting.
     Late,
 }
 
@@ -110,13 +142,10 @@ impl Model for Protocol {
         self.faults(state, actions);
     }
 
-    /// What has no effect does not happen: such as one more look at a lease that is still taken.
+    /// What has no effect does not happen: such as one more look at a lease that is still held.
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = state.clone();
-        caller::act(self, &mut next, action)?;
-        if self.is(Broken::EventuallyConsistentReads) && next.item != state.item {
-            next.item_before = Some(state.item.clone());
-        }
+        act::act(self, &mut next, action)?;
         (next != *state).then_some(next)
     }
 
@@ -124,14 +153,14 @@ impl Model for Protocol {
         properties::of(self)
     }
 
-    /// A protocol that is broken may go on for ever.
+    /// A protocol that is tampered with may go on for ever.
     fn within_boundary(&self, state: &State) -> bool {
-        self.broken.is_none() || state.livechat.requests < 10
+        self.tamper.is_none() || state.livechat.requests < 10
     }
 }
 
 impl Protocol {
-    /// All ways to give each of so many callers one of the clocks.
+    /// All ways to give each caller one of the clocks.
     fn clocks_of(&self, callers: usize) -> Vec<Vec<i16>> {
         let Clocks::Timed { ahead, .. } = &self.clocks else { return vec![vec![0; callers]] };
         (0..callers).fold(vec![vec![]], |all, _| {
@@ -139,53 +168,29 @@ impl Protocol {
         })
     }
 
-    fn start(&self, stored: Stored, calls: &[Operation], clocks: &[i16]) -> State {
+    fn start(&self, stored: Stored, calls: &[super::state::Call], clocks: &[i16]) -> State {
         let Faults { lost_writes, late_writes, lapses, .. } = self.faults;
-        assert!(
-            !self.is_timed() || lost_writes + late_writes + lapses == 0,
-            "faults that are modelled without time only"
-        );
-        let mut item = Item::default();
-        let mut livechat = LiveChat::default();
-        let mut history = History::default();
-        if stored != Stored::Nothing {
-            let cookies = Cookies { entity: 0, secret: 0 };
-            item.identity = Some(cookies);
-            (item.lease_seq, item.lease_owner) = (1, Some(1));
-            if self.secrets == Secrets::Strict {
-                livechat.secrets.push(cookies);
-            }
-            history.answered.push(0);
-        }
-        if let Stored::Token(life) = stored {
-            item.token = Some(Token { request: 0, life, seq: 1 });
-            history.note_stored(0, calls.iter().any(|operation| operation.ends_tokens()));
-            if calls.contains(&Operation::Logout) {
-                item.outstanding.push((0, 1));
-                history.given.add(0);
-            }
-        }
-        let callers = calls.iter().zip(clocks).map(|(&operation, &clock)| Caller {
-            operation,
-            phase: Phase::Start,
-            arrival: None,
-            clock,
-            paused: false,
-        });
-        history.leases_before = item.lease_seq;
-        State {
-            item,
-            livechat,
-            callers: callers.collect(),
+        let untimed = lost_writes + late_writes + lapses;
+        assert!(!self.is_timed() || untimed == 0, "faults that are modelled without time only");
+        let mut state = State {
+            items: State::items_before(self, stored),
+            livechat: LiveChat::default(),
+            callers: calls.iter().zip(clocks).map(|(&call, &clock)| Caller::new(call, clock)).collect(),
             late_writes: Vec::new(),
+            late_move: None,
             left: self.faults,
-            history,
+            history: History::default(),
             item_before: None,
+        };
+        if stored != Stored::Nothing && self.secrets == Secrets::Strict {
+            state.livechat.secrets.push(super::state::Cookies { entity: 0, secret: 0 });
         }
+        state.history = self.history_before(&state);
+        state
     }
 
     /// What the parts do by themselves, if nothing goes wrong any more.
-    pub(crate) fn steps(&self, state: &State, actions: &mut Vec<Action>) {
+    pub(super) fn steps(&self, state: &State, actions: &mut Vec<Action>) {
         for index in 0..state.callers.len() {
             self.steps_of(state, index, actions);
         }
@@ -199,39 +204,68 @@ impl Protocol {
     fn steps_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
         let now = &state.callers[caller];
         let write = Write::Once;
-        match now.phase {
-            Phase::Start if now.operation == Operation::GetToken => actions.push(Action::Read(caller)),
-            Phase::Start if now.operation.ends_tokens() => actions.push(Action::Drop { caller, write }),
-            Phase::Telling(_) => actions.push(Action::Tell { caller, told: true }),
-            Phase::Start | Phase::Renew { .. } if self.is_timed() => actions.push(Action::Send(caller)),
-            Phase::Start | Phase::Renew { .. } | Phase::TakeSent { .. } | Phase::TakeAgain { .. } => {
-                actions.extend(self.seen(state, caller).iter().map(|&lease| Action::Take { caller, lease, write }));
+        let how = Read::Usual;
+        match &now.doing {
+            Doing::Start if now.call.operation.ends_tokens() => actions.push(Action::Drop { caller, write }),
+            Doing::Start if now.call.operation == Operation::GetToken => {
+                actions.push(Action::Read { caller, lease: Seen::Held, how });
             }
-            Phase::Waiting { .. } => {
-                actions.extend(self.seen(state, caller).iter().map(|&lease| Action::Look { caller, lease }));
-            }
-            Phase::Holding(holding) => actions.push(match holding.step {
-                Step::Admit => Action::Admit(caller),
-                Step::Ask(_) => Action::Ask { caller, answer: Answer::Token },
-                Step::Finish(_) => Action::Finish { caller, write },
-                Step::GiveUp(_) => Action::GiveUp { caller, write },
-            }),
-            Phase::DropAgain => actions.push(Action::Drop { caller, write }),
-            Phase::Despite => actions.push(Action::Read(caller)),
-            Phase::Answered | Phase::Gone => {}
+            Doing::Start if self.is_timed() => actions.push(Action::Send(caller)),
+            Doing::Start => self.acquisitions(state, caller, actions),
+            Doing::DropAgain => actions.push(Action::Drop { caller, write }),
+            Doing::Telling(_) => actions.push(Action::Tell { caller, is_told: true }),
+            Doing::Renewing(renewing) if renewing.moves_out => actions.push(Action::MoveOut(caller)),
+            Doing::Renewing(renewing) => match &renewing.next {
+                Next::Read if matches!(renewing.renewal.phase, Phase::ReadingHeld) => {
+                    let looks = self.seen(state, caller, now.call.who).into_iter();
+                    actions.extend(looks.map(|lease| Action::Read { caller, lease, how }));
+                }
+                Next::Read => actions.push(Action::Read { caller, lease: Seen::Held, how }),
+                Next::ReadGuest => {
+                    let looks = self.seen(state, caller, Who::Guest).into_iter();
+                    actions.extend(looks.map(|lease| Action::Read { caller, lease, how }));
+                }
+                Next::Acquire { .. } if self.is_timed() && renewing.age.is_none() => actions.push(Action::Send(caller)),
+                Next::Acquire { .. } => self.acquisitions(state, caller, actions),
+                Next::EnterCircuit => actions.push(Action::Enter(caller)),
+                Next::Revoke(_) => actions.push(Action::Revoke { caller, is_told: true }),
+                Next::Tell(_) => actions.push(Action::Tell { caller, is_told: true }),
+                Next::Call(call) => {
+                    let answer = Answer::Token;
+                    actions.push(Action::Call { caller, answer });
+                    if call.known.as_ref().is_some_and(|known| !self.is_recognised(state, known)) {
+                        actions.push(Action::Call { caller, answer: Answer::IdentityLost });
+                    }
+                }
+                Next::Commit(_) => actions.push(Action::Commit { caller, write }),
+                Next::Release(_) => actions.push(Action::Release { caller, write }),
+                Next::Move(_) => actions.push(Action::Move { caller, write }),
+                other => unreachable!("{other:?} is a part of another step"),
+            },
+            Doing::Answered | Doing::Gone => {}
         }
+    }
+
+    fn is_recognised(&self, state: &State, known: &crate::identity::Identity) -> bool {
+        super::livechat::recognises(self, state, super::table::cookies_of(known))
+    }
+
+    fn acquisitions(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
+        let looks = self.seen(state, caller, state.callers[caller].call.who).into_iter();
+        actions.extend(looks.map(|lease| Action::Acquire { caller, lease, write: Write::Once, is_short: false }));
     }
 
     /// What can go wrong.
     fn faults(&self, state: &State, actions: &mut Vec<Action>) {
         for caller in 0..state.callers.len() {
             self.faults_of(state, caller, actions);
-            ends_of(state, caller, actions);
+            self.ends_of(state, caller, actions);
         }
         for (index, write) in state.late_writes.iter().enumerate() {
             let lease = seen_by_late_write(state, write);
             actions.extend(lease.map(|lease| Action::LateWrite { index, lease }));
         }
+        actions.extend(state.late_move.as_ref().map(|_| Action::LateMove));
         actions.extend((0..state.livechat.late_requests.len()).map(Action::LateRequest));
         if state.left.forgets > 0 {
             actions.push(Action::Forget);
@@ -241,113 +275,171 @@ impl Protocol {
     /// What can go wrong with a caller's next step.
     fn faults_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
         let (now, left) = (&state.callers[caller], state.left);
-        let answer_lost = (left.lost_writes > 0).then_some(Write::AnswerLost);
-        let never = (left.lost_writes > 0).then_some(Write::Never);
-        let twice = (left.late_writes > 0).then_some(Write::Twice);
-        let last = (left.crashes > 0).then_some(Write::Last);
-        match now.phase {
-            Phase::Start if now.operation == Operation::GetToken => {
-                actions.extend((left.downs > 0).then_some(Action::ReadWhileDown(caller)));
+        let is_possible = |write: Write| match write {
+            Write::Once => true,
+            Write::AnswerLost | Write::AnswerNever | Write::Never => left.lost_writes > 0,
+            Write::Twice => left.late_writes > 0,
+            Write::Last => left.crashes > 0,
+            Write::Conflict => left.conflicts > 0,
+            Write::LateAndAgain | Write::LateAndNever => left.late_moves > 0,
+        };
+        let mut writes = |writes: &[Write], action: fn(usize, Write) -> Action| {
+            actions.extend(writes.iter().filter(|&&write| is_possible(write)).map(|&write| action(caller, write)));
+        };
+        match &now.doing {
+            Doing::Start if now.call.operation.ends_tokens() => {
+                writes(&[Write::AnswerLost, Write::Twice], |caller, write| Action::Drop { caller, write });
             }
-            Phase::Telling(_) => {
-                actions.extend((left.downs > 0).then_some(Action::Tell { caller, told: false }));
+            Doing::Start if now.call.operation == Operation::GetToken => {
+                let how = Read::WhileDown;
+                actions.extend((left.downs > 0).then_some(Action::Read { caller, lease: Seen::Held, how }));
             }
-            Phase::Start if now.operation.ends_tokens() => {
-                actions.extend([answer_lost, twice].into_iter().flatten().map(|write| Action::Drop { caller, write }));
+            Doing::Start => self.bad_acquisitions(state, caller, actions),
+            Doing::Telling(_) => {
+                actions.extend((left.downs > 0).then_some(Action::Tell { caller, is_told: false }));
             }
-            Phase::Start | Phase::Renew { .. } if self.is_timed() => {}
-            Phase::Start | Phase::Renew { .. } | Phase::TakeSent { .. } | Phase::TakeAgain { .. } => {
-                let too_early = self.seen_too_early(state);
-                let write = Write::Once;
-                actions.extend(too_early.map(|lease| Action::Take { caller, lease, write }));
-                for lease in self.seen(state, caller).into_iter().chain(too_early) {
-                    let writes = [answer_lost, twice].into_iter().flatten();
-                    actions.extend(writes.map(|write| Action::Take { caller, lease, write }));
+            Doing::Renewing(renewing) if renewing.moves_out => {}
+            Doing::Renewing(renewing) => match &renewing.next {
+                Next::Commit(_) => {
+                    writes(&[Write::AnswerLost, Write::Twice, Write::Last], |caller, write| Action::Commit {
+                        caller,
+                        write,
+                    });
                 }
-            }
-            Phase::Waiting { .. } => {
-                actions.extend(self.seen_too_early(state).map(|lease| Action::Look { caller, lease }));
-            }
-            Phase::Holding(holding) => match holding.step {
-                Step::Admit => {}
-                Step::Ask(attempt) => {
-                    let answers = self.bad_answers(left, holding.known.is_some(), attempt);
-                    actions.extend(answers.map(|answer| Action::Ask { caller, answer }));
+                Next::Release(_) => {
+                    writes(&[Write::Never, Write::Twice], |caller, write| Action::Release { caller, write });
                 }
-                Step::Finish(_) => {
-                    let writes = [answer_lost, twice, last].into_iter().flatten();
-                    actions.extend(writes.map(|write| Action::Finish { caller, write }));
+                Next::Move(_) if !renewing.has_moved => {
+                    let all = [
+                        Write::AnswerLost,
+                        Write::AnswerNever,
+                        Write::Conflict,
+                        Write::LateAndAgain,
+                        Write::LateAndNever,
+                    ];
+                    writes(&all, |caller, write| Action::Move { caller, write });
                 }
-                Step::GiveUp(_) => {
-                    let writes = [never, twice].into_iter().flatten();
-                    actions.extend(writes.map(|write| Action::GiveUp { caller, write }));
+                Next::Acquire { .. } => self.bad_acquisitions(state, caller, actions),
+                Next::Revoke(_) => {
+                    actions.extend((left.downs > 0).then_some(Action::Revoke { caller, is_told: false }));
                 }
+                Next::Tell(_) => {
+                    actions.extend((left.downs > 0).then_some(Action::Tell { caller, is_told: false }));
+                }
+                Next::Call(call) => {
+                    let answers = self.bad_answers(left, call.known.is_some());
+                    actions.extend(answers.map(|answer| Action::Call { caller, answer }));
+                }
+                Next::Read if matches!(renewing.renewal.phase, Phase::ReadingHeld) => {
+                    let early = self.seen_too_early(state, now.call.who);
+                    actions.extend(early.map(|lease| Action::Read { caller, lease, how: Read::Usual }));
+                    let gives_up = left.crashes > 0 && renewing.renewal.fallback.is_some();
+                    let how = Read::OutOfTime;
+                    actions.extend(gives_up.then_some(Action::Read { caller, lease: Seen::Held, how }));
+                }
+                Next::ReadGuest => {
+                    let early = self.seen_too_early(state, Who::Guest);
+                    actions.extend(early.map(|lease| Action::Read { caller, lease, how: Read::Usual }));
+                    let how = Read::OutOfTime;
+                    actions.extend((left.too_lates > 0).then_some(Action::Read { caller, lease: Seen::Held, how }));
+                }
+                _ => {}
             },
-            _ => {}
+            Doing::DropAgain | Doing::Answered | Doing::Gone => {}
         }
     }
 
-    fn bad_answers(&self, left: Faults, names_a_customer: bool, attempt: Attempt) -> impl Iterator<Item = Answer> {
-        // `Miss::may_try_again`, and `Accounts::token` as against `token_at_once`.
-        let may_try_again = (names_a_customer || self.is(Broken::RetriesNewCustomer)) && attempt == Attempt::First;
+    fn bad_acquisitions(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
+        if self.is_timed() {
+            return;
+        }
+        let left = state.left;
+        let who = state.callers[caller].call.who;
+        let early = self.seen_too_early(state, who);
+        let write = Write::Once;
+        actions.extend(early.map(|lease| Action::Acquire { caller, lease, write, is_short: false }));
+        for lease in self.seen(state, caller, who).into_iter().chain(early) {
+            let lost = (left.lost_writes > 0).then_some(Write::AnswerLost);
+            let twice = (left.late_writes > 0).then_some(Write::Twice);
+            let writes = [lost, twice].into_iter().flatten();
+            actions.extend(writes.map(|write| Action::Acquire { caller, lease, write, is_short: false }));
+            let short = (left.too_lates > 0 && !state.callers[caller].call.was_guest).then_some(Action::Acquire {
+                caller,
+                lease,
+                write,
+                is_short: true,
+            });
+            actions.extend(short);
+        }
+    }
+
+    fn bad_answers(&self, left: Faults, names_a_customer: bool) -> impl Iterator<Item = Answer> {
         [
             (left.dead_tokens, Answer::DeadToken, true),
             (left.glitches, Answer::Other, names_a_customer),
             (left.downs, Answer::Down, true),
-            (left.too_lates, Answer::TooLate, attempt == Attempt::First),
-            (left.lost_answers, Answer::LostThenRetry, may_try_again),
+            (left.lost_answers, Answer::Broken, names_a_customer || self.is(Tamper::RetriesNewCustomer)),
             (left.lost_answers, Answer::Lost, true),
             (left.lost_answers, Answer::LostOutOfTime, true),
             (left.late_requests, Answer::Late, names_a_customer),
         ]
         .into_iter()
-        .filter_map(|(left, answer, possible)| (left > 0 && possible).then_some(answer))
+        .filter_map(|(left, answer, is_possible)| (left > 0 && is_possible).then_some(answer))
+    }
+
+    /// How a caller can end, or stop for a while, in the middle.
+    fn ends_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
+        let (now, left) = (&state.callers[caller], state.left);
+        let renewing = now.renewing();
+        // A caller that holds nothing and dies is like one that never goes on.
+        let holds = matches!(now.doing, Doing::Telling(_))
+            || renewing.is_some_and(|renewing| renewing.lease().is_some() || renewing.owner.is_some());
+        // A strict LiveChat's new secret would be lost with it, adoption or not: the configurations of one user have that.
+        let loses_secret = self.adopts() && self.secrets == Secrets::Strict && now.commits().is_some();
+        actions.extend((left.crashes > 0 && holds && !loses_secret).then_some(Action::Crash(caller)));
+        let pauses = match renewing.map(|renewing| (&renewing.next, renewing.age)) {
+            Some((Next::Acquire { .. }, Some(_))) => left.late_takes,
+            _ if renewing.is_some_and(|renewing| renewing.lease().is_some()) => left.pauses,
+            _ => 0,
+        };
+        actions.extend((pauses > 0 && !now.paused).then_some(Action::Pause(caller)));
     }
 
     /// How the lease can look to a caller, without anything being wrong.
-    fn seen(&self, state: &State, caller: usize) -> Vec<Seen> {
-        let Some(until) = state.item.lease_until else { return vec![Seen::Free] };
+    fn seen(&self, state: &State, caller: usize, who: Who) -> Vec<Seen> {
+        let item = state.item(who);
+        let Some(until_ms) = item.lease_until_ms() else { return vec![Seen::Free] };
         if let Some(clock) = Clock::of(self) {
-            let held = clock.is_held(until, state.callers[caller].clock_of_its_write());
-            return vec![if held { Seen::Held } else { Seen::Lapsed }];
+            let lease = Lease { until_ms, ..item.lease() };
+            let is_held = lease.is_held(clock.now_ms(state.callers[caller].clock_of_its_write()));
+            return vec![if is_held { Seen::Held } else { Seen::Lapsed }];
         }
-        if state.has_live_holder() { vec![Seen::Held] } else { vec![Seen::Held, Seen::Lapsed] }
+        if state.has_live_holder(who) { vec![Seen::Held] } else { vec![Seen::Held, Seen::Lapsed] }
     }
 
     /// How the lease can look though its holder lives.
-    fn seen_too_early(&self, state: &State) -> Option<Seen> {
-        (!self.is_timed() && state.left.lapses > 0 && state.has_live_holder()).then_some(Seen::Lapsed)
+    fn seen_too_early(&self, state: &State, who: Who) -> Option<Seen> {
+        (!self.is_timed() && state.left.lapses > 0 && state.has_live_holder(who)).then_some(Seen::Lapsed)
     }
 }
 
-/// How a caller can end, or stop for a while, in the middle.
-fn ends_of(state: &State, caller: usize, actions: &mut Vec<Action>) {
-    let (now, left) = (&state.callers[caller], state.left);
-    // Who holds nothing and dies is as one that never goes on.
-    let holds =
-        matches!(now.phase, Phase::Holding(_) | Phase::TakeSent { .. } | Phase::TakeAgain { .. } | Phase::Telling(_));
-    if left.crashes > 0 {
-        actions.extend(holds.then_some(Action::Crash(caller)));
-        actions.extend(now.found_token().then_some(Action::Despite(caller)));
+/// What the caller's clock says when the lease looks like this; Unix time in ms.
+pub(super) fn now_ms(protocol: &Protocol, caller: &Caller, lease: Seen) -> u64 {
+    match (Clock::of(protocol), lease) {
+        (Some(clock), _) => clock.now_ms(caller.clock_of_its_write()),
+        (None, Seen::Lapsed) => super::table::LATER_MS,
+        (None, _) => NOW_MS,
     }
-    let pauses = match now.phase {
-        Phase::Holding(_) => left.pauses,
-        Phase::TakeSent { .. } => left.late_takes,
-        _ => 0,
-    };
-    actions.extend((pauses > 0 && !now.paused).then_some(Action::Pause(caller)));
 }
 
-/// How the lease can look to a write that was held up. One that wants to take it and finds it held has no effect.
+/// How the lease can look to a write that was held up. One that acquires the lease and finds it held has no effect.
 fn seen_by_late_write(state: &State, write: &LateWrite) -> Option<Seen> {
-    match (write, state.item.lease_until) {
-        (LateWrite::Take { .. }, None) => Some(Seen::Free),
-        (LateWrite::Take { .. }, Some(_)) => {
-            (!state.has_live_holder() || state.left.lapses > 0).then_some(Seen::Lapsed)
+    match write {
+        LateWrite::Acquire { .. } if !state.item(Who::User1).is_leased() => Some(Seen::Free),
+        LateWrite::Acquire { .. } => {
+            (!state.has_live_holder(Who::User1) || state.left.lapses > 0).then_some(Seen::Lapsed)
         }
         // These do not look.
-        (LateWrite::Finish(..) | LateWrite::GiveUp(..) | LateWrite::DropToken | LateWrite::LogOut, _) => {
-            Some(Seen::Held)
-        }
+        LateWrite::Other { .. } => Some(Seen::Held),
     }
 }

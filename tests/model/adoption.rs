@@ -1,58 +1,113 @@
-//! Adoption, a model of its own: a guest logs in, and the identity moves to the user, while the guest and other users call.
-//!
-//! There are three items here: the guest's, and those of two users. Every caller renews as in the model of the renewal, and a
-//! user's call that comes with the guest's id moves the guest's identity before it asks LiveChat. What a call is content with is
-//! decided by [`cip::provider::need::Need`], as there.
-//!
-//! # What the steps stand for
-//!
-//! | step ([`Action`](actions::Action)) | in the code | what decides there |
-//! |---|---|---|
-//! | `Read` | `Provider::get_token`: `Store::read` | `issued(&record)`: `is_adopted`, else the token |
-//! | `Take` | `Provider::renew`: `Store::take_lease` | `NOT #until BETWEEN …`, `#t.#tseq <= :seen`, `attribute_not_exists(#adopted)` |
-//! | – its answer was lost, and it is sent again | `Store::take_lease`, its last lines | `#owner <> :owner`; `lease.owner == owner` |
-//! | `Look`, and the end of a `Take` that was refused | `Provider::wait`, `met_by` | `record.is_adopted`, then as for any renewal |
-//! | `ReadGuest` | `Provider::adopt`: `Store::read` of the guest | `record.held(now_ms())`, `record.identity`: to wait, `Needless`, or to move it |
-//! | `ReadOwn` | `Provider::adopt`: `Store::read` of the user | `record.is_adopted && has_tried`: `user.identity` |
-//! | `Move` | `Store::adopt`: `TransactWriteItems` | of the user, `#owner = :owner AND #seq = :seq AND attribute_exists(#until) AND attribute_not_exists(#entity)`, else `LeaseLost`; of the guest, `#version = :version AND attribute_exists(#entity)`, else `GuestChanged` |
-//! | – its answer was lost, and it is sent again | the SDK's retries | the same `ClientRequestToken`, which the SDK makes: it succeeds |
-//! | – its answer was lost for good | `Provider::ask`: `Err` of `adopt` | `give_up` |
-//! | – it meets another write | `TransactionConflict` | `GuestChanged` |
-//! | `LateMove` | the SDK's retries: a first copy that was held up | the conditions of `Move` |
-//! | `Ask` | `Provider::grant`, for the identity in the record or the one that has moved | |
-//! | `Finish`, `GiveUp` | `Store::finish`, `give_up`: `update_under` | `#owner = :owner AND #seq = :seq AND attribute_exists(#until)` |
-//! | `TooLate` | `give_up_at` of `Provider::adopt`; `ask_by.left() < Accounts::SHORTEST_ATTEMPT` of `ask` | `give_up` |
-//! | `Crash` | an invocation that is killed, or ends with an error while it holds a lease | |
-//!
-//! # Why it may leave out what it leaves out
-//!
-//! - *What the model of the renewal shows*: life times, `invalidate`, word of failures, the quota and the breaker, clocks, copies
-//!   of writes to one item that come late. So an owner's name and the number of the lease are one here.
-//! - *Time.* To anybody, a lease whose holder is dead may seem to have lapsed at any moment, and one whose holder lives as often
-//!   as `Faults::lapses` says: that holder is slow, wakes up late, and goes on.
-//! - *Arriving and answering*, as there: a call is answered with the effect of its last operation. So a guest's `getToken` that
-//!   answers what it read before (`Provider::stored_despite`, when the table cannot be read again) is one whose answer took
-//!   long.
-//! - *Looks that find nothing new* are no steps: neither at one's own item nor, in `adopt`, at the guest's.
-//!
-//! # Where to find what
-//!
-//! | file | what it holds |
-//! |---|---|
-//! | `state.rs` | a configuration, a state, what the properties remember |
-//! | `actions.rs` | what can happen next: steps, and what can go wrong |
-//! | `auth.rs`, `item.rs` | what it does |
-//! | `properties.rs` | what must hold |
-//! | `explored.rs` | the configurations that are explored |
-//! | `broken.rs`, `seeded.rs` | faults, and that they are found |
-//! | `words.rs` | traces in words |
+//! The configurations that are explored. What holds here rests on the database's conditions alone, as in `untimed.rs`.
 
-mod actions;
-mod broken;
-mod caller;
-mod explored;
-mod item;
-mod properties;
-mod seeded;
-mod state;
-mod words;
+use super::{
+    explore, is_acyclic, is_deep,
+    state::{Call, Faults, Life, Operation, Protocol, Secrets, Stored},
+    table::Who,
+};
+use Operation::{GetFreshToken, GetToken};
+use Who::{User1, User2};
+
+/// What can be stored for the guest.
+const GUEST_HAS: [Stored; 3] = [Stored::Nothing, Stored::NoToken, Stored::Token(Life::Usable)];
+
+/// Who can call.
+const CALLS: [Call; 6] = [
+    Call::guest(GetToken),
+    Call::guest(GetFreshToken),
+    Call::user(GetToken),
+    Call::adopts(User1, GetToken),
+    Call::adopts(User1, GetFreshToken),
+    Call::adopts(User2, GetToken),
+];
+
+/// All ways in which so many of them can call, at least one of them a user who was the guest.
+fn callers(number: usize) -> Protocol {
+    let all = (0..number).fold(vec![vec![]], |shorter: Vec<Vec<Call>>, _| {
+        let longer = |some: &Vec<Call>| {
+            let last = CALLS.iter().position(|call| some.last() == Some(call)).unwrap_or(0);
+            CALLS[last..].iter().map(|&next| [some.as_slice(), &[next]].concat()).collect::<Vec<_>>()
+        };
+        shorter.iter().flat_map(longer).collect()
+    });
+    let calls = all.into_iter().filter(|calls| calls.iter().any(|call| call.was_guest));
+    Protocol::of_adoption(calls.collect(), &GUEST_HAS)
+}
+
+/// The same, with a guest who has a customer and no token.
+fn callers_and_known_guest(number: usize) -> Protocol {
+    Protocol { stored: vec![Stored::NoToken], ..callers(number) }
+}
+
+#[test]
+fn nothing_goes_wrong() {
+    explore("adoption, calm, 2 callers", &callers(2), 1_000);
+    explore("adoption, calm, 3 callers", &callers(3), 13_000);
+    let guest = Call::guest(GetToken);
+    let [adopts, adopts_too] = [User1, User2].map(|user| Call::adopts(user, GetToken));
+    let four = vec![
+        vec![guest, Call::guest(GetFreshToken), adopts, adopts_too],
+        vec![guest, Call::user(GetToken), adopts, adopts_too],
+        vec![guest, adopts, Call::adopts(User1, GetFreshToken), adopts_too],
+    ];
+    explore("adoption, calm, 4 callers, some", &Protocol::of_adoption(four, &GUEST_HAS), 2);
+    if is_deep() {
+        explore("adoption, calm, 4 callers", &callers(4), 120_000);
+    }
+}
+
+#[test]
+fn a_holder_may_die_or_lose_its_lease_at_any_moment() {
+    let faults = Faults { crashes: 1, lapses: 2, ..Faults::default() };
+    explore("adoption, 1 crash, 2 lapses, 2 callers", &Protocol { faults, ..callers(2) }, 8_000);
+    let faults = Faults { crashes: 1, lapses: 1, ..Faults::default() };
+    let known = Protocol { faults, ..callers_and_known_guest(3) };
+    explore("adoption, 1 crash, 1 lapse, 3 callers, guest known", &known, 75_000);
+    if is_deep() {
+        explore("adoption, 1 crash, 1 lapse, 3 callers", &Protocol { faults, ..callers(3) }, 180_000);
+    }
+}
+
+/// The SDK sends the transaction again, or it does not; and it may take effect when its caller has ended the lease.
+#[test]
+fn writes_may_be_lost_and_come_late() {
+    let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
+    let all = Protocol { faults, ..callers(2) };
+    explore("adoption, 1 crash, 1 lapse, 1 lost write, 1 late transaction, 2 callers", &all, 34_000);
+    is_acyclic("adoption, the same, guest known", &Protocol { faults, ..callers_and_known_guest(2) });
+    if is_deep() {
+        let faults = Faults { lost_answers: 1, too_lates: 1, ..faults };
+        explore("adoption, everything goes wrong once, 2 callers", &Protocol { faults, ..callers(2) }, 90_000);
+        let faults = Faults { lapses: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
+        let three = Protocol { faults, ..callers(3) };
+        explore("adoption, 1 lapse, 1 lost write, 1 late transaction, 3 callers", &three, 700_000);
+    }
+}
+
+#[test]
+fn livechat_may_not_answer_and_time_be_short() {
+    let faults = Faults { crashes: 1, lapses: 1, lost_answers: 1, too_lates: 1, ..Faults::default() };
+    let all = Protocol { faults, ..callers(2) };
+    explore("adoption, 1 crash, 1 lapse, 1 lost answer, once short of time, 2 callers", &all, 14_000);
+}
+
+/// The transaction meets another write, of whichever call; and a copy of it may come late.
+#[test]
+fn a_transaction_may_be_refused() {
+    let faults = Faults { crashes: 1, lapses: 1, conflicts: 1, ..Faults::default() };
+    explore("adoption, 1 crash, 1 lapse, 1 conflict, 2 callers", &Protocol { faults, ..callers(2) }, 7_000);
+    let faults = Faults { late_moves: 1, ..faults };
+    let known = Protocol { faults, ..callers_and_known_guest(2) };
+    explore("adoption, the same, 1 late transaction, guest known", &known, 2);
+}
+
+/// Nobody's lease is overrun, so LiveChat gets each secret before it gets the next, adoption or not.
+#[test]
+fn livechat_may_kill_secrets() {
+    let strict = |adoption| Protocol { secrets: Secrets::Strict, ..adoption };
+    let faults = Faults { crashes: 1, lost_writes: 1, too_lates: 1, conflicts: 1, ..Faults::default() };
+    explore("adoption, secrets die, much goes wrong, 2 callers", &strict(Protocol { faults, ..callers(2) }), 16_000);
+    let faults = Faults { crashes: 1, late_moves: 1, too_lates: 1, ..Faults::default() };
+    explore("adoption, secrets die, 1 late transaction, 2 callers", &strict(Protocol { faults, ..callers(2) }), 9_000);
+    explore("adoption, secrets die, 3 callers", &strict(callers(3)), 13_000);
+}

@@ -5,7 +5,12 @@
 //! change an identity while secrets are lenient: that rests on the fence, and `untimed.rs` lets every write come as
 //! late as it likes. What they cost is said at each.
 
-use crate::{properties::*, shortest, state::*, words};
+use super::{
+    properties::{STRAY_LEASE, TWO_REQUESTS_AT_A_TIME},
+    shortest,
+    state::{Clocks, Faults, Operation, Protocol, Stored},
+    words,
+};
 use Operation::GetFreshToken;
 use std::time::Duration;
 

@@ -1,17 +1,26 @@
-//! LiveChat: what a request does.
+//! LiveChat: what a call does.
 
-use crate::state::{Cookies, Grant, Life, Protocol, Secrets, State};
+use super::{
+    state::{Cookies, Life, Protocol, Secrets, State},
+    table::{NOW_MS, identity, lifetime},
+};
+use crate::livechat::Grant;
 
 /// The cookies prove a customer.
-pub(crate) fn recognises(protocol: &Protocol, state: &State, cookies: Cookies) -> bool {
-    let valid = protocol.secrets == Secrets::Lenient || state.livechat.secrets.contains(&cookies);
-    valid && !state.livechat.forgotten.has(cookies.entity)
+pub(super) fn recognises(protocol: &Protocol, state: &State, cookies: Cookies) -> bool {
+    let is_valid = protocol.secrets == Secrets::Lenient || state.livechat.secrets.contains(&cookies);
+    is_valid && !state.livechat.forgotten.has(cookies.entity)
 }
 
-/// LiveChat gets a request, and it takes effect: a token for the customer that the cookies prove, or else for a new one.
-/// `confused`: it takes the cookies for wrong, whatever they are.
-pub(crate) fn gets(protocol: &Protocol, state: &mut State, cookies: Option<Cookies>, confused: bool) -> Grant {
-    let proven = cookies.filter(|&cookies| !confused && recognises(protocol, state, cookies));
+/// LiveChat receives a call, and it takes effect: a token for the customer that the cookies prove, or else for a new one.
+/// `is_confused`: it takes the cookies for invalid, whatever they are.
+pub(super) fn receives(
+    protocol: &Protocol,
+    state: &mut State,
+    cookies: Option<Cookies>,
+    is_confused: bool,
+) -> (u8, Cookies) {
+    let proven = cookies.filter(|&cookies| !is_confused && recognises(protocol, state, cookies));
     let livechat = &mut state.livechat;
     livechat.requests += 1;
     let request = livechat.requests;
@@ -23,5 +32,17 @@ pub(crate) fn gets(protocol: &Protocol, state: &mut State, cookies: Option<Cooki
         livechat.secrets.push(cookies);
         state.history.changes_due += u32::from(proven.is_some());
     }
-    Grant { request, cookies, life: Life::Usable }
+    (request, cookies)
+}
+
+/// What it responds.
+pub(super) fn grant(request: u8, cookies: Cookies, life: Life) -> Grant {
+    let identity = identity(cookies);
+    Grant {
+        entity_id: identity.entity_id,
+        access_token: request.to_string().into(),
+        lifetime: lifetime(life),
+        cookies: identity.cookies,
+        cookies_lapse_at_s: NOW_MS / 1000 + 63_072_000,
+    }
 }

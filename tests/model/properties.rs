@@ -1,67 +1,105 @@
 //! What must hold in every state, and what must come about in some state, so that a model which explores nothing is noticed.
 
-use crate::{actions::Action, state::*};
+use super::{
+    actions::Action,
+    history::{Breach, History},
+    state::{Caller, Doing, Faults, Life, Operation, Protocol, State, Stored},
+    table::{Who, number_in},
+};
+use crate::renewal::Action as Next;
+use secrecy::ExposeSecret;
 use stateright::{Model, Property};
 
 /// All tokens that are answered are one customer's, unless LiveChat itself has made that impossible: by forgetting it, or
 /// by killing a secret with a call whose answer was lost. Then it changes once for each, the former one is on record,
 /// and nobody who comes after the change is answered the former one.
-pub(crate) const ONE_IDENTITY: &str = "one identity";
+pub(super) const ONE_IDENTITY: &str = "one identity";
 /// `getFreshToken` answers a token that LiveChat was asked for after it came.
-pub(crate) const FRESH_MEANS_FRESH: &str = "fresh means fresh";
+pub(super) const FRESH_MEANS_FRESH: &str = "fresh means fresh";
 /// A `getToken` that comes after a `getFreshToken` was answered is answered no older token.
-pub(crate) const NEVER_OLDER: &str = "never older";
+pub(super) const NEVER_OLDER: &str = "never older";
 /// A `getToken` that comes after an `invalidate` was answered is answered no token that was stored before that came.
-pub(crate) const INVALIDATED_MEANS_GONE: &str = "invalidated means gone";
+pub(super) const INVALIDATED_MEANS_GONE: &str = "invalidated means gone";
 /// What is answered is stored at that moment, and its customer stays on record for good.
-pub(crate) const NOTHING_LOST: &str = "nothing lost";
+pub(super) const NOTHING_LOST: &str = "nothing lost";
 /// Where nothing can happen by itself any more, every caller that lives has its answer: a token or an error. As no way
 /// leads back to where it came from (`is_acyclic`), and things go wrong only so often, every caller gets it.
-pub(crate) const EVERYBODY_ANSWERED: &str = "everybody is answered";
+pub(super) const EVERY_CALL_ENDS: &str = "every call ends";
+/// The code never fails with an internal error.
+pub(super) const NO_BUG: &str = "no internal error";
 /// A `getToken` fails only with a failure that was told after it came, a `getFreshToken` only with that of a renewal that
 /// began after it came.
-pub(crate) const FAILURES_OF_ONES_TIME: &str = "failures of one's own time";
+pub(super) const FAILURES_OF_ONES_TIME: &str = "failures of one's own time";
 /// A `getToken` that waited for a renewal fails with it, in place of asking a LiveChat that is down once more.
-pub(crate) const FAILURES_ARE_SHARED: &str = "failures are shared";
+pub(super) const FAILURES_ARE_SHARED: &str = "failures are shared";
 /// A `getToken` is answered a token with too little time left only in place of an error.
-pub(crate) const STALE_IS_RENEWED: &str = "stale is renewed";
+pub(super) const STALE_IS_RENEWED: &str = "stale is renewed";
 /// Under one lease, a new customer is asked for once.
-pub(crate) const NEW_CUSTOMER_ONCE: &str = "a new customer is asked for once";
+pub(super) const NEW_CUSTOMER_ONCE: &str = "a new customer is asked for once";
 /// Requests to LiveChat that keep to their time are never under way two at a time.
-pub(crate) const ONE_REQUEST_AT_A_TIME: &str = "one request at a time";
+pub(super) const ONE_REQUEST_AT_A_TIME: &str = "one request at a time";
 /// Calls that came before the first renewal was over cost one request to LiveChat, or two if they want a fresh token. And
 /// a `getFreshToken` that waited for a lease to end makes its own request, if it does, under the very next one.
-pub(crate) const CALLS_SHARE: &str = "calls share";
+pub(super) const CALLS_SHARE: &str = "calls share";
 /// While nobody dies, a lease is somebody's who will end it.
-pub(crate) const NO_STRAY_LEASE: &str = "no stray lease";
+pub(super) const NO_STRAY_LEASE: &str = "no stray lease";
 /// No token is answered that was issued before a logout, not even by a renewal that the logout overtook.
-pub(crate) const LOGGED_OUT_MEANS_OVER: &str = "logged out means over";
+pub(super) const LOGGED_OUT_MEANS_OVER: &str = "logged out means over";
 /// When a logout says that LiveChat was told, no token works that had been answered before.
-pub(crate) const TOLD_MEANS_REVOKED: &str = "told means revoked";
+pub(super) const TOLD_MEANS_REVOKED: &str = "told means revoked";
 /// A token that was answered is on the list of those that may work, until LiveChat has revoked it; so a later logout finds it, and so
 /// does the next call after a logout that could not tell LiveChat.
-pub(crate) const NO_TOKEN_FORGOTTEN: &str = "no token is forgotten";
+pub(super) const NO_TOKEN_FORGOTTEN: &str = "no token is forgotten";
 
 /// The limit of `NO_STRAY_LEASE`.
-pub(crate) const STRAY_LEASE: &str = "a lease that is nobody's, though nobody died";
+pub(super) const STRAY_LEASE: &str = "a lease that is nobody's, though nobody died";
 /// The limit of `ONE_REQUEST_AT_A_TIME`.
-pub(crate) const TWO_REQUESTS_AT_A_TIME: &str = "two requests at a time, though both are in time";
+pub(super) const TWO_REQUESTS_AT_A_TIME: &str = "two requests at a time, though both are in time";
 
-pub(crate) fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
+/// A user is only ever answered one customer.
+pub(super) const ONE_CUSTOMER: &str = "a user has one customer";
+/// No two have the same customer stored.
+pub(super) const ONE_OWNER: &str = "a customer has one owner";
+/// Once a user has been answered a customer, nobody else ever is: neither the guest nor another user.
+pub(super) const NOBODY_ELSES: &str = "a user's customer is nobody else's";
+/// A guest whose identity has moved has no lease, no identity and no token, for good.
+pub(super) const GUEST_IS_GONE: &str = "an adopted guest is no more";
+/// A customer that was ever stored is stored. What a user was answered is the user's, and what the guest was answered is the
+/// guest's, unless it has moved.
+pub(super) const NOTHING_LOST_BY_ADOPTION: &str = "nothing is lost by adoption";
+/// LiveChat never has to make a new customer for one that is on record.
+pub(super) const STAYS_KNOWN: &str = "a known customer stays known";
+
+pub(super) fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
     if protocol.shows_limits {
         return vec![limit(protocol)];
     }
+    let mut all = vec![
+        Property::always(EVERY_CALL_ENDS, every_call_ends),
+        Property::always(NO_BUG, |_, state: &State| !state.history.breaches.has(Breach::Bug)),
+        Property::always(NEW_CUSTOMER_ONCE, |_, state: &State| !state.history.breaches.has(Breach::NewCustomerTwice)),
+    ];
+    if protocol.adopts() {
+        all.extend(of_adoption());
+    } else {
+        all.extend(of_one_user(protocol));
+    }
+    if protocol.tamper.is_none() {
+        all.extend(if protocol.adopts() { reached_by_adoption(protocol) } else { reached(protocol) });
+    }
+    all
+}
+
+fn of_one_user(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let mut all = vec![
         Property::always(ONE_IDENTITY, one_identity),
         Property::always(FRESH_MEANS_FRESH, |_, state: &State| !state.history.breaches.has(Breach::NotFresh)),
         Property::always(NEVER_OLDER, |_, state: &State| !state.history.breaches.has(Breach::Older)),
         Property::always(INVALIDATED_MEANS_GONE, |_, state: &State| !state.history.breaches.has(Breach::Invalidated)),
         Property::always(NOTHING_LOST, nothing_is_lost),
-        Property::always(EVERYBODY_ANSWERED, everybody_is_answered),
         Property::always(FAILURES_OF_ONES_TIME, |_, state: &State| !state.history.breaches.has(Breach::OldFailure)),
         Property::always(FAILURES_ARE_SHARED, |_, state: &State| !state.history.breaches.has(Breach::FailureNotShared)),
         Property::always(STALE_IS_RENEWED, |_, state: &State| !state.history.breaches.has(Breach::Stale)),
-        Property::always(NEW_CUSTOMER_ONCE, |_, state: &State| !state.history.breaches.has(Breach::NewCustomerTwice)),
     ];
     if protocol.logs_out() {
         all.push(Property::always(LOGGED_OUT_MEANS_OVER, |_, state: &State| {
@@ -73,45 +111,46 @@ pub(crate) fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
         all.push(Property::always(NO_TOKEN_FORGOTTEN, no_token_is_forgotten));
     }
     if protocol.is_timed() {
-        all.push(Property::always(ONE_REQUEST_AT_A_TIME, |_, state: &State| requests_in_time(state) <= 1));
+        all.push(Property::always(ONE_REQUEST_AT_A_TIME, |_, state: &State| calls_in_time(state) <= 1));
     }
     if protocol.is_calm() {
         all.push(Property::always(CALLS_SHARE, calls_share));
     }
-    let alone = protocol.calls.iter().all(|operations| operations.len() == 1);
-    if protocol.is_calm() || (alone && protocol.faults == Faults { late_writes: 1, ..Faults::default() }) {
+    let is_alone = protocol.calls.iter().all(|calls| calls.len() == 1);
+    if protocol.is_calm() || (is_alone && protocol.faults == Faults { late_writes: 1, ..Faults::default() }) {
         all.push(Property::always(NO_STRAY_LEASE, |_, state: &State| {
-            state.item.lease_until.is_none() || state.has_live_holder()
+            !state.item(Who::User1).is_leased() || state.has_live_holder(Who::User1)
         }));
     }
-    all.extend(reached(protocol));
     all
 }
 
 fn one_identity(protocol: &Protocol, state: &State) -> bool {
-    let History { answered, changes_due, breaches, .. } = &state.history;
-    let changes_answered = u32::try_from(answered.len()).unwrap_or(u32::MAX).saturating_sub(1);
+    let History { given_customers, changes_due, breaches, .. } = &state.history;
+    let changes_given = given_customers.len().saturating_sub(1);
     let most = if protocol.rejects || protocol.is_calm() { 0 } else { *changes_due };
-    changes_answered.max(state.item.former.count()) <= most && !breaches.has(Breach::FormerCustomer)
+    let changes = changes_given.max(state.item(Who::User1).former().len());
+    u32::try_from(changes).is_ok_and(|changes| changes <= most) && !breaches.has(Breach::FormerCustomer)
 }
 
 fn nothing_is_lost(_: &Protocol, state: &State) -> bool {
-    let History { answered, breaches, .. } = &state.history;
-    let on_record =
-        |entity: u8| state.item.identity.is_some_and(|known| known.entity == entity) || state.item.former.has(entity);
-    !breaches.has(Breach::NotStored) && answered.iter().all(|&entity| on_record(entity))
+    let History { given_customers, breaches, .. } = &state.history;
+    let item = state.item(Who::User1);
+    let (now, former) = (item.entity(), item.former());
+    let is_on_record = |entity: &u8| now == Some(*entity) || former.contains(entity);
+    !breaches.has(Breach::NotStored) && given_customers.iter().all(is_on_record)
 }
 
 fn no_token_is_forgotten(_: &Protocol, state: &State) -> bool {
     let mut known = state.livechat.revoked;
-    for &(request, _) in &state.item.outstanding {
-        known.add(request);
+    for token in &state.item(Who::User1).record().outstanding.0 {
+        known.add(number_in(token.access_token.expose_secret()));
     }
     state.history.given.are_among(known)
 }
 
-fn everybody_is_answered(protocol: &Protocol, state: &State) -> bool {
-    if state.callers.iter().all(|caller| caller.is_over() || caller.paused) {
+fn every_call_ends(protocol: &Protocol, state: &State) -> bool {
+    if state.callers.iter().all(|caller| caller.has_ended() || caller.paused) {
         return true;
     }
     let mut steps = Vec::new();
@@ -122,27 +161,27 @@ fn everybody_is_answered(protocol: &Protocol, state: &State) -> bool {
 /// The step of a caller that is paused and need not go on, ever.
 fn is_of_paused(state: &State, step: Action) -> bool {
     match step {
-        Action::Admit(caller)
-        | Action::Take { caller, .. }
-        | Action::Ask { caller, .. }
-        | Action::Finish { caller, .. }
-        | Action::GiveUp { caller, .. } => state.callers[caller].paused,
+        Action::Enter(caller)
+        | Action::Acquire { caller, .. }
+        | Action::Call { caller, .. }
+        | Action::Commit { caller, .. }
+        | Action::Release { caller, .. } => state.callers[caller].paused,
         _ => false,
     }
 }
 
-fn requests_in_time(state: &State) -> usize {
-    state.callers.iter().filter(|caller| caller.is_asking() && !caller.paused).count()
+fn calls_in_time(state: &State) -> usize {
+    state.callers.iter().filter(|caller| caller.is_calling() && !caller.paused).count()
 }
 
 fn calls_share(_: &Protocol, state: &State) -> bool {
-    let is = |operation| state.callers.iter().filter(|caller| caller.operation == operation).count();
+    let is = |operation| state.callers.iter().filter(|caller| caller.call.operation == operation).count();
     if is(Operation::Invalidate) + is(Operation::Logout) > 0 {
         return true;
     }
     let most = if is(Operation::GetFreshToken) > 0 { 2 } else { 1 }.min(state.callers.len());
-    let History { latecomers, breaches, .. } = state.history;
-    (latecomers || usize::from(state.livechat.requests) <= most) && !breaches.has(Breach::LeaseSkipped)
+    let History { has_latecomers, breaches, .. } = state.history;
+    (has_latecomers || usize::from(state.livechat.requests) <= most) && !breaches.has(Breach::LeaseSkipped)
 }
 
 /// What a configuration is there for must come about in it.
@@ -153,31 +192,26 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
         Operation::GetFreshToken => true,
         Operation::Invalidate | Operation::Logout => false,
     };
-    let several_renew = protocol.calls.iter().any(|calls| calls.iter().filter(|&&one| renews(one)).count() > 1);
-    let mut all = vec![Property::sometimes("all are answered", |_, state: &State| {
-        state.callers.iter().all(|caller| caller.phase == Phase::Answered)
-    })];
+    let several = |calls: &Vec<super::state::Call>| calls.iter().filter(|call| renews(call.operation)).count() > 1;
+    let several_renew = protocol.calls.iter().any(several);
+    let mut all = vec![all_are_answered()];
     if several_renew {
         all.push(Property::sometimes("one waits for another", |_, state: &State| {
-            state.callers.iter().any(|caller| matches!(caller.phase, Phase::Waiting { .. }))
-                && state.callers.iter().any(Caller::is_asking)
+            state.callers.iter().any(Caller::is_waiting) && state.callers.iter().any(Caller::is_calling)
         }));
     }
     if lapses + pauses > 0 {
-        all.push(Property::sometimes("two ask at once", |_, state: &State| {
-            state.callers.iter().filter(|caller| caller.is_asking()).count() > 1
+        all.push(Property::sometimes("two call LiveChat at once", |_, state: &State| {
+            state.callers.iter().filter(|caller| caller.is_calling()).count() > 1
         }));
         all.push(Property::sometimes("a result comes too late to be stored", |_, state: &State| {
-            state
-                .callers
-                .iter()
-                .filter_map(Caller::holding)
-                .any(|holding| matches!(holding.step, Step::Finish(_)) && holding.seq < state.item.lease_seq)
+            let seq = state.item(Who::User1).record().lease_seq;
+            state.callers.iter().filter_map(Caller::commits).any(|commits| commits < seq)
         }));
     }
     if crashes > 0 {
         all.push(Property::sometimes("a lease whose holder is dead", |_, state: &State| {
-            state.item.lease_until.is_some() && !state.has_live_holder()
+            state.item(Who::User1).is_leased() && !state.has_live_holder(Who::User1)
         }));
     }
     if late_writes > 0 && several_renew {
@@ -187,9 +221,8 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     }
     if protocol.logs_out() && protocol.calls.iter().any(|calls| calls.len() > 2) {
         all.push(Property::sometimes("a logout overtakes a renewal", |_, state: &State| {
-            let finishes =
-                |holding: &Holding| matches!(holding.step, Step::Finish(_)) && holding.seq <= state.item.logged_out;
-            state.callers.iter().filter_map(Caller::holding).any(finishes)
+            let seq = state.item(Who::User1).record().logged_out_seq;
+            state.callers.iter().filter_map(Caller::commits).any(|commits| commits <= seq)
         }));
         all.push(Property::sometimes("several tokens are revoked", |_, state: &State| {
             state.livechat.revoked.count() > 1
@@ -197,7 +230,87 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     }
     if forgets > 0 && !protocol.rejects {
         all.push(Property::sometimes("another customer takes the former one's place", |_, state: &State| {
-            state.item.former.count() > 0
+            !state.item(Who::User1).former().is_empty()
+        }));
+    }
+    all
+}
+
+fn all_are_answered() -> Property<Protocol> {
+    Property::sometimes("all calls end", |_, state: &State| {
+        state.callers.iter().all(|caller| matches!(caller.doing, Doing::Answered))
+    })
+}
+
+fn of_adoption() -> Vec<Property<Protocol>> {
+    vec![
+        Property::always(ONE_CUSTOMER, |_, state: &State| {
+            [Who::User1, Who::User2].into_iter().all(|user| state.history.customers_of[user as usize].count() <= 1)
+        }),
+        Property::always(ONE_OWNER, one_owner),
+        Property::always(NOBODY_ELSES, |_, state: &State| !state.history.gave_anothers),
+        Property::always(GUEST_IS_GONE, |_, state: &State| {
+            let guest = state.item(Who::Guest);
+            !state.history.has_moved || (guest.entity().is_none() && guest.token().is_none() && !guest.is_leased())
+        }),
+        Property::always(NOTHING_LOST_BY_ADOPTION, nothing_is_lost_by_adoption),
+        Property::always(STAYS_KNOWN, |_, state: &State| !state.history.created_anew),
+    ]
+}
+
+fn one_owner(_: &Protocol, state: &State) -> bool {
+    let [guest, user1, user2] = Who::ALL.map(|who| state.item(who).entity());
+    let are_others = |one: Option<u8>, other| one.is_none() || one != other;
+    are_others(guest, user1) && are_others(guest, user2) && are_others(user1, user2)
+}
+
+fn nothing_is_lost_by_adoption(_: &Protocol, state: &State) -> bool {
+    let History { stored_customers, customers_of, .. } = &state.history;
+    (0..=state.livechat.requests).all(|customer| {
+        let is_at = |who| state.item(who).entity() == Some(customer);
+        let was_given = |who: Who| customers_of[who as usize].has(customer);
+        (!stored_customers.has(customer) || Who::ALL.into_iter().any(is_at))
+            && Who::ALL.into_iter().all(|who| {
+                let is_adopted = who == Who::Guest && state.item(who).record().is_adopted;
+                !was_given(who) || is_at(who) || is_adopted
+            })
+    })
+}
+
+/// The same for a model of adoption.
+fn reached_by_adoption(protocol: &Protocol) -> Vec<Property<Protocol>> {
+    let takes_part = |calls: &[super::state::Call], who| {
+        calls.iter().any(|call| call.who == who && (call.was_guest || who == Who::Guest))
+    };
+    let are_there = |all: &[Who]| protocol.calls.iter().any(|calls| all.iter().all(|&who| takes_part(calls, who)));
+    let meets_guest = are_there(&[Who::Guest, Who::User1]);
+    let mut all = vec![all_are_answered()];
+    if meets_guest || (are_there(&[Who::User1]) && protocol.stored != [Stored::Nothing]) {
+        all.push(Property::sometimes("a user is given the guest's customer", |_, state: &State| {
+            let [guest, users @ ..] = state.history.customers_of;
+            state.history.has_moved && users.iter().any(|user| user.has(0)) && guest.has(0)
+        }));
+    }
+    if meets_guest {
+        all.push(Property::sometimes("an adoption meets the guest's renewal", |_, state: &State| {
+            let reads_guest = |caller: &Caller| matches!(caller.next(), Some(Next::ReadGuest));
+            state.callers.iter().any(reads_guest) && state.has_live_holder(Who::Guest)
+        }));
+        if protocol.faults.lapses > 0 {
+            all.push(Property::sometimes("the guest's result comes after the adoption", |_, state: &State| {
+                let commits = |caller: &Caller| caller.call.who == Who::Guest && caller.commits().is_some();
+                state.history.has_moved && state.callers.iter().any(commits)
+            }));
+        }
+    }
+    if are_there(&[Who::User1, Who::User2]) {
+        all.push(Property::sometimes("two users want the guest's customer", |_, state: &State| {
+            let moves = |user| {
+                let is_moving =
+                    |caller: &Caller| caller.call.who == user && matches!(caller.next(), Some(Next::Move(_)));
+                state.callers.iter().any(is_moving)
+            };
+            moves(Who::User1) && moves(Who::User2)
         }));
     }
     all
@@ -206,9 +319,10 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
 /// What is *not* promised, and does come about. `limits.rs` has the reasons.
 fn limit(protocol: &Protocol) -> Property<Protocol> {
     if protocol.is_timed() {
-        return Property::sometimes(TWO_REQUESTS_AT_A_TIME, |_, state: &State| requests_in_time(state) > 1);
+        return Property::sometimes(TWO_REQUESTS_AT_A_TIME, |_, state: &State| calls_in_time(state) > 1);
     }
     Property::sometimes(STRAY_LEASE, |_, state: &State| {
-        state.item.lease_until.is_some() && state.callers.iter().all(|caller| caller.phase == Phase::Answered)
+        let have_ended = state.callers.iter().all(|caller| matches!(caller.doing, Doing::Answered));
+        state.item(Who::User1).is_leased() && have_ended
     })
 }

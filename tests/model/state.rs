@@ -1,74 +1,108 @@
-//! What there is: the item, LiveChat, the callers, and what the properties have to remember.
+//! What there is: the items, LiveChat, the callers, and what may still go wrong.
 
-pub(crate) use crate::broken::Broken;
-use cip::provider::need::Need;
+use super::{
+    history::{Arrival, History},
+    table::{Item, Who},
+    tamper::Tamper,
+};
+use crate::{
+    identity::{Lease, OutstandingToken},
+    renewal::{Action, Phase, Renewal},
+    store::write::Write,
+};
+use secrecy::ExposeSecret;
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
 /// The protocol, in one configuration: the starting points, what may go wrong, and how often.
 #[derive(Clone, Debug)]
-pub(crate) struct Protocol {
+pub(super) struct Protocol {
     /// Who calls. Each list is a starting point of its own.
-    pub(crate) calls: Vec<Vec<Operation>>,
+    pub(super) calls: Vec<Vec<Call>>,
     /// What is stored before. Each is a starting point of its own.
-    pub(crate) stored: Vec<Stored>,
-    pub(crate) secrets: Secrets,
-    pub(crate) clocks: Clocks,
-    pub(crate) faults: Faults,
+    pub(super) stored: Vec<Stored>,
+    /// Whose record that is. The others have none.
+    pub(super) stored_for: Who,
+    pub(super) secrets: Secrets,
+    pub(super) clocks: Clocks,
+    pub(super) faults: Faults,
     /// `ON_IDENTITY_CHANGE=reject`.
-    pub(crate) rejects: bool,
-    /// A fault that is built in, for the properties to find.
-    pub(crate) broken: Option<Broken>,
-    /// It is there to show what is not promised, so that nobody relies on it.
-    pub(crate) shows_limits: bool,
+    pub(super) rejects: bool,
+    /// A change of what the real code decides, for the properties to find.
+    pub(super) tamper: Option<Tamper>,
+    /// It shows what is not promised.
+    pub(super) shows_limits: bool,
 }
 
 impl Protocol {
-    /// These calls, each from each of these starting points. Nothing goes wrong.
-    pub(crate) fn of(calls: Vec<Vec<Operation>>, stored: &[Stored]) -> Self {
+    /// These calls of one user, each from each of these starting points. Nothing goes wrong.
+    pub(super) fn of(calls: Vec<Vec<Operation>>, stored: &[Stored]) -> Self {
+        let of_user = |calls: Vec<Operation>| calls.into_iter().map(Call::user).collect();
         Self {
-            calls,
+            calls: calls.into_iter().map(of_user).collect(),
             stored: stored.to_vec(),
+            stored_for: Who::User1,
             secrets: Secrets::Lenient,
             clocks: Clocks::Untimed,
             faults: Faults::default(),
             rejects: false,
-            broken: None,
+            tamper: None,
             shows_limits: false,
         }
     }
 
-    pub(crate) fn is(&self, broken: Broken) -> bool {
-        self.broken == Some(broken)
+    /// These calls, each from each of these starting points of the guest. Nothing goes wrong.
+    pub(super) fn of_adoption(calls: Vec<Vec<Call>>, stored: &[Stored]) -> Self {
+        Self { calls, stored_for: Who::Guest, ..Self::of(vec![], stored) }
     }
 
-    pub(crate) fn is_timed(&self) -> bool {
+    pub(super) fn is(&self, tamper: Tamper) -> bool {
+        self.tamper == Some(tamper)
+    }
+
+    pub(super) fn is_timed(&self) -> bool {
         self.clocks != Clocks::Untimed
     }
 
-    /// Somebody logs out.
-    pub(crate) fn logs_out(&self) -> bool {
-        self.calls.iter().flatten().any(|&operation| operation == Operation::Logout)
+    fn any_call(&self, test: impl Fn(&Call) -> bool) -> bool {
+        self.calls.iter().flatten().any(test)
+    }
+
+    /// A user calls who was the guest.
+    pub(super) fn adopts(&self) -> bool {
+        self.any_call(|call| call.was_guest)
+    }
+
+    /// A user logs out.
+    pub(super) fn logs_out(&self) -> bool {
+        self.any_call(|call| call.operation == Operation::Logout)
+    }
+
+    /// A user invalidates a token or logs out.
+    pub(super) fn ends_tokens(&self) -> bool {
+        self.any_call(|call| call.operation.ends_tokens())
     }
 
     /// All that goes wrong is that LiveChat is down.
-    pub(crate) fn is_calm_but_down(&self) -> bool {
-        let invalidates = self.calls.iter().flatten().any(|operation| operation.ends_tokens());
-        self.faults == Faults { downs: self.faults.downs, ..Faults::default() } && !self.is_timed() && !invalidates
+    pub(super) fn is_calm_but_down(&self) -> bool {
+        let downs = Faults { downs: self.faults.downs, ..Faults::default() };
+        self.faults == downs && !self.is_timed() && !self.ends_tokens() && !self.adopts()
     }
 
-    /// Nothing goes wrong that could keep calls from sharing what LiveChat answers, or change an identity.
-    pub(crate) fn is_calm(&self) -> bool {
-        self.faults == Faults { lost_writes: self.faults.lost_writes, ..Faults::default() } && !self.rejects
+    /// Nothing goes wrong that could keep calls from sharing what LiveChat issues, or change an identity.
+    pub(super) fn is_calm(&self) -> bool {
+        let lost = Faults { lost_writes: self.faults.lost_writes, ..Faults::default() };
+        self.faults == lost && !self.rejects && !self.adopts()
     }
 }
 
-/// What a caller asks for. `hasToken` only reads, and decides nothing.
+/// What a caller wants. `hasToken` only reads, and decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Operation {
+pub(super) enum Operation {
     GetToken,
     GetFreshToken,
     Invalidate,
@@ -88,18 +122,18 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    /// Tokens that were stored before must not be answered after it.
-    pub(crate) fn ends_tokens(self) -> bool {
+    /// Tokens that were stored before must not be returned after it.
+    pub(super) fn ends_tokens(self) -> bool {
         matches!(self, Self::Invalidate | Self::Logout)
     }
 
-    /// All ways in which so many can call: who is who makes no difference. Nobody logs out.
-    pub(crate) fn combinations(callers: usize) -> Vec<Vec<Self>> {
+    /// All combinations of this many calls without a logout. The order makes no difference.
+    pub(super) fn combinations(callers: usize) -> Vec<Vec<Self>> {
         Self::combinations_of(&[Self::GetToken, Self::GetFreshToken, Self::Invalidate], callers)
     }
 
     /// The same with at least one logout.
-    pub(crate) fn combinations_with_logout(callers: usize) -> Vec<Vec<Self>> {
+    pub(super) fn combinations_with_logout(callers: usize) -> Vec<Vec<Self>> {
         let all = [Self::GetToken, Self::GetFreshToken, Self::Invalidate, Self::Logout];
         Self::combinations_of(&all, callers).into_iter().filter(|calls| calls.contains(&Self::Logout)).collect()
     }
@@ -115,10 +149,40 @@ impl Operation {
     }
 }
 
-/// What is stored before anybody calls.
+/// A call: whose, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Call {
+    pub(super) who: Who,
+    /// It comes with the guest's id.
+    pub(super) was_guest: bool,
+    pub(super) operation: Operation,
+}
+
+impl Call {
+    /// The first user's.
+    pub(super) const fn user(operation: Operation) -> Self {
+        Self { who: Who::User1, was_guest: false, operation }
+    }
+
+    /// The guest's own.
+    pub(super) const fn guest(operation: Operation) -> Self {
+        Self { who: Who::Guest, was_guest: false, operation }
+    }
+
+    /// That of a user who has just logged in.
+    pub(super) const fn adopts(who: Who, operation: Operation) -> Self {
+        Self { who, was_guest: true, operation }
+    }
+
+    pub(super) fn is_fresh(self) -> bool {
+        self.operation == Operation::GetFreshToken
+    }
+}
+
+/// What is stored before the first call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stored {
-    /// A user who is new.
+pub(super) enum Stored {
+    /// Nothing.
     Nothing,
     /// A customer, and no token.
     NoToken,
@@ -127,495 +191,374 @@ pub(crate) enum Stored {
 }
 
 impl Stored {
-    pub(crate) const ALL: [Self; 5] =
+    pub(super) const ALL: [Self; 5] =
         [Self::Nothing, Self::NoToken, Self::Token(Life::Usable), Self::Token(Life::Stale), Self::Token(Life::Dead)];
 }
 
-/// What is left of a token's life. It does not change while the model runs: that takes seconds, a life takes hours.
+/// What is left of a token's life. It does not change during a run: a run takes seconds, a life hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Life {
+pub(super) enum Life {
     Usable,
-    /// Alive, with too little time left.
+    /// Live, with too little time left.
     Stale,
-    /// Over, to everybody's clock.
+    /// Expired, to every caller's clock.
     Dead,
 }
 
-/// What LiveChat makes of a customer's secret, which nobody outside LiveChat knows.
+/// What LiveChat does with a customer's secret. Nobody outside LiveChat knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Secrets {
-    /// It stays valid, whether or not a call brings another one.
+pub(super) enum Secrets {
+    /// It stays valid.
     Lenient,
-    /// Each call brings another one, and kills the former.
+    /// Each call brings another one, and invalidates the former.
     Strict,
 }
 
-/// Who knows what time it is.
+/// Whether time is modelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Clocks {
-    /// Nobody: to anybody, at any moment, a lease may seem to have lapsed. This covers each way in which clocks can
-    /// disagree, and each holder that is slow.
+pub(super) enum Clocks {
+    /// It is not: to any caller, at any moment, a lease may seem to have expired. That covers every way in which clocks can
+    /// disagree, and every holder that is slow.
     Untimed,
     /// Time passes in ticks, and each caller's clock is ahead of the true time by one of the numbers, in ticks.
     Timed { tick: Duration, ahead: Vec<i16> },
 }
 
-/// How often each thing may go wrong, in a run. Without a number it does not.
+/// How often each thing may go wrong in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Faults {
-    /// A caller dies, or is out of time: it does nothing more, and leaves what it has.
-    pub(crate) crashes: u8,
-    /// A lease is taken from a holder that lives. From one that is dead it is always free to take. (Untimed.)
-    pub(crate) lapses: u8,
-    /// A write takes effect and its answer is lost, so the SDK sends it again; or a release of the lease gets lost.
-    /// (Untimed.)
-    pub(crate) lost_writes: u8,
+pub(super) struct Faults {
+    /// A caller dies, or has too little time left to go on waiting.
+    pub(super) crashes: u8,
+    /// A lease is acquired while its holder is alive. That of a dead one always can be. (Untimed.)
+    pub(super) lapses: u8,
+    /// A write takes effect and its response is lost, so the SDK sends it again; or a release never arrives. (Untimed.)
+    pub(super) lost_writes: u8,
     /// A write arrives a second time, at any later moment, with the time that it carried at first. (Untimed.)
-    pub(crate) late_writes: u8,
-    /// LiveChat takes a request, and its answer is lost.
-    pub(crate) lost_answers: u8,
-    /// The same, but LiveChat gets the request only after everybody has stopped waiting for it.
-    pub(crate) late_requests: u8,
-    /// LiveChat, or the breaker in its place, says that it cannot answer.
-    pub(crate) downs: u8,
-    /// A holder finds that it has too little time left to ask. (Untimed; else time tells.)
-    pub(crate) too_lates: u8,
+    pub(super) late_writes: u8,
+    /// A transaction takes effect, or not, at any later moment than its caller believes.
+    pub(super) late_moves: u8,
+    /// A transaction meets another write, and is refused for that.
+    pub(super) conflicts: u8,
+    /// LiveChat does what it is asked for, and its response is lost.
+    pub(super) lost_answers: u8,
+    /// The same, but LiveChat receives the request only after the caller has stopped waiting for it.
+    pub(super) late_requests: u8,
+    /// LiveChat, or the circuit breaker in its place, says that it cannot serve the call.
+    pub(super) downs: u8,
+    /// A holder has too little time left to call LiveChat. (Untimed.)
+    pub(super) too_lates: u8,
     /// LiveChat does not recognise a customer, once.
-    pub(crate) glitches: u8,
+    pub(super) glitches: u8,
     /// LiveChat forgets a customer for good.
-    pub(crate) forgets: u8,
-    /// LiveChat issues a token that is over at once.
-    pub(crate) dead_tokens: u8,
-    /// A holder is paused for as long as it likes. (Timed.)
-    pub(crate) pauses: u8,
-    /// A caller that wants the lease is paused between looking at its clock and the write. (Timed.)
-    pub(crate) late_takes: u8,
+    pub(super) forgets: u8,
+    /// LiveChat issues a token that has expired already.
+    pub(super) dead_tokens: u8,
+    /// A holder is paused for any time. (Timed.)
+    pub(super) pauses: u8,
+    /// A caller is paused between reading its clock and sending the write that acquires the lease. (Timed.)
+    pub(super) late_takes: u8,
 }
 
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct State {
-    pub(crate) item: Item,
-    pub(crate) livechat: LiveChat,
-    pub(crate) callers: Vec<Caller>,
-    /// Writes that are on their way a second time.
-    pub(crate) late_writes: Vec<LateWrite>,
+pub(super) struct State {
+    pub(super) items: [Item; 3],
+    pub(super) livechat: LiveChat,
+    pub(super) callers: Vec<Caller>,
+    /// Copies of writes that are still on their way.
+    pub(super) late_writes: Vec<LateWrite>,
+    pub(super) late_move: Option<LateMove>,
     /// What may still go wrong.
-    pub(crate) left: Faults,
-    pub(crate) history: History,
-    /// The item before it changed last, if that can still be read. (`Broken::EventuallyConsistentReads`.)
-    pub(crate) item_before: Option<Item>,
+    pub(super) left: Faults,
+    pub(super) history: History,
+    /// The user's item before it changed last, if that can still be read. ([`Tamper::EventuallyConsistentReads`].)
+    pub(super) item_before: Option<Item>,
 }
 
-/// The item in DynamoDB. Its `version` and `expiresAt` decide nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Item {
-    pub(crate) identity: Option<Cookies>,
-    pub(crate) former: Entities,
-    pub(crate) token: Option<Token>,
-    /// Tokens that may still work, by request and lease number, in that order. Only where somebody logs out.
-    pub(crate) outstanding: Vec<(u8, u64)>,
-    /// The number of the latest lease at the latest logout.
-    pub(crate) logged_out: u64,
-    pub(crate) lease_seq: u64,
-    pub(crate) lease_owner: Option<Owner>,
-    /// In ticks from now, by the owner's clock. Untimed: only whether it is there.
-    pub(crate) lease_until: Option<i16>,
-    pub(crate) failed: Option<Word>,
-}
-
-/// An owner's name is a value that is used once. Here it is the number of the first lease that was taken under it.
-pub(crate) type Owner = u64;
-
-/// The customer and what proves it. The numbers are those of the LiveChat requests that made them.
+/// The customer and what proves it. The numbers are those of the LiveChat calls that created them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Cookies {
-    pub(crate) entity: u8,
+pub(super) struct Cookies {
+    pub(super) entity: u8,
     /// Always 0 while secrets are lenient.
-    pub(crate) secret: u8,
+    pub(super) secret: u8,
 }
 
-/// A token: the `request`th that LiveChat got. The one that was there before anybody called has the number 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Token {
-    pub(crate) request: u8,
-    pub(crate) life: Life,
-    pub(crate) seq: u64,
-}
-
-/// Word of a failed renewal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Word {
-    pub(crate) seq: u64,
-    /// How many had been left before.
-    pub(crate) nth: u8,
-    /// `Failure::IdentityChanged`.
-    pub(crate) changed: bool,
-}
-
-/// Some small numbers: customers or tokens.
+/// A set of small numbers: customers, or tokens by the number of their LiveChat call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Few(u16);
+pub(super) struct Few(u16);
 
-/// Customers.
-pub(crate) type Entities = Few;
-/// Tokens, by the number of their request.
-pub(crate) type Tokens = Few;
+pub(super) type Entities = Few;
+pub(super) type Tokens = Few;
 
 impl Few {
-    pub(crate) fn add(&mut self, number: u8) {
+    pub(super) fn add(&mut self, number: u8) {
         assert!(number < 16, "a run has few requests, not {number}");
         self.0 |= 1 << number;
     }
 
-    pub(crate) fn has(self, number: u8) -> bool {
+    pub(super) fn has(self, number: u8) -> bool {
         self.0 & (1 << number) != 0
     }
 
-    pub(crate) fn count(self) -> u32 {
+    pub(super) fn count(self) -> u32 {
         self.0.count_ones()
     }
 
-    pub(crate) fn and(self, others: Self) -> Self {
+    pub(super) fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    pub(crate) fn are_among(self, others: Self) -> bool {
+    pub(super) fn are_among(self, others: Self) -> bool {
         self.0 & !others.0 == 0
     }
 }
 
 /// LiveChat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct LiveChat {
-    /// How many requests it got.
-    pub(crate) requests: u8,
+pub(super) struct LiveChat {
+    /// The number of calls that it received.
+    pub(super) requests: u8,
     /// The only secret that is valid, for each customer. (Strict.)
-    pub(crate) secrets: Vec<Cookies>,
+    pub(super) secrets: Vec<Cookies>,
     /// Customers that it no longer knows.
-    pub(crate) forgotten: Entities,
+    pub(super) forgotten: Entities,
     /// Tokens that it was told to revoke.
-    pub(crate) revoked: Tokens,
-    /// Requests that are under way and that nobody waits for.
-    pub(crate) late_requests: Vec<Cookies>,
+    pub(super) revoked: Tokens,
+    /// Calls that are on their way and that nobody waits for.
+    pub(super) late_requests: Vec<Cookies>,
 }
 
-/// What LiveChat answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Grant {
-    pub(crate) request: u8,
-    pub(crate) cookies: Cookies,
-    pub(crate) life: Life,
+/// A write that was sent once more than its caller knows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum LateWrite {
+    Acquire {
+        owner: Option<String>,
+        unless_newer_than: Option<u64>,
+    },
+    /// Any other; what it is in words.
+    Other {
+        what: &'static str,
+        write: Box<Write>,
+    },
+}
+
+impl Eq for LateWrite {}
+
+impl Hash for LateWrite {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        match self {
+            Self::Acquire { owner, unless_newer_than } => (owner, unless_newer_than).hash(hasher),
+            Self::Other { write, .. } => format!("{write:?}").hash(hasher),
+        }
+    }
+}
+
+/// A transaction that is on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LateMove {
+    pub(super) user: Who,
+    pub(super) moved_in: Box<Write>,
+    pub(super) moved_out: Box<Write>,
+}
+
+impl Eq for LateMove {}
+
+impl Hash for LateMove {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.user, format!("{:?}{:?}", self.moved_in, self.moved_out)).hash(hasher);
+    }
 }
 
 /// A call of an operation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Caller {
-    pub(crate) operation: Operation,
-    pub(crate) phase: Phase,
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) call: Call,
+    pub(super) doing: Doing,
     /// What was so when it arrived, while that matters.
-    pub(crate) arrival: Option<Arrival>,
+    pub(super) arrival: Option<Arrival>,
     /// How far its clock is ahead, in ticks.
-    pub(crate) clock: i16,
+    pub(super) clock: i16,
     /// It keeps to no time limit now.
-    pub(crate) paused: bool,
+    pub(super) paused: bool,
+    /// A hash of `doing`, which is compared in its place: [`Renewal`] has no equality.
+    pub(super) print: u64,
 }
 
-/// What was so when a call arrived, which is when its first operation takes effect: any earlier, and it could expect less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Arrival {
-    /// The oldest token that it may be answered.
-    pub(crate) oldest: u8,
-    /// Tokens that it must not be answered; for `invalidate`, those that it promises to end.
-    pub(crate) gone: Tokens,
-    /// How many customers had been answered.
-    pub(crate) entities: usize,
-    /// The last lease that had been taken, for a `getFreshToken`.
-    pub(crate) leases: u64,
-    /// How many times word of a failure had been left, for a `getToken`.
-    pub(crate) failures: u8,
-    /// The first lease that it found taken, for a `getToken`.
-    pub(crate) found_taken: Option<u64>,
-    /// `Record::logged_out_seq`.
-    pub(crate) logged_out: u64,
-    /// The tokens that had been answered, for a logout.
-    pub(crate) given: Tokens,
-}
-
-/// Where a call is. `fallback`: it is a `getToken` that found a token on record, which it may still answer in place of an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
+/// Where a call is.
+#[derive(Clone, Debug)]
+pub(super) enum Doing {
     Start,
-    /// About to try to take the lease.
-    Renew {
-        need: Need,
-        fallback: bool,
-        /// It comes from waiting, and nothing that it needs has changed. To find the lease taken would only send it back.
-        waited: bool,
-    },
-    /// The write that takes the lease is under way. (Timed.)
-    TakeSent {
-        need: Need,
-        fallback: bool,
-        age: i16,
-    },
-    /// The lease was taken and the answer lost; the SDK is about to send the write again.
-    TakeAgain {
-        need: Need,
-        fallback: bool,
-        owner: Owner,
-    },
-    /// In `Provider::wait`, between two looks.
-    Waiting {
-        need: Need,
-        fallback: bool,
-    },
-    Holding(Holding),
-    /// `invalidate` whose answer was lost; the SDK is about to send the write again.
+    /// `getToken`, `getFreshToken`: the code that runs in Lambda.
+    Renewing(Arc<Renewing>),
+    /// `invalidate` or a logout whose response was lost. The SDK is about to send the write again.
     DropAgain,
-    /// A logout that is stored, and whose caller is about to tell LiveChat to revoke these tokens, and then to forget them.
-    Telling(Tokens),
-    /// In `Provider::stored_despite`: about to read.
-    Despite,
-    /// Answered: with a token or an error.
+    /// A logout that is stored, and that is about to tell LiveChat to revoke these tokens.
+    Telling(Vec<OutstandingToken>),
+    /// It has its result: a token or an error.
     Answered,
-    /// Dead, or out of time.
+    /// Dead.
     Gone,
 }
 
-/// In `Provider::ask`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Holding {
-    pub(crate) need: Need,
-    pub(crate) fallback: bool,
-    /// The lease's number, and whose it is.
-    pub(crate) seq: u64,
-    pub(crate) owner: Owner,
-    /// When it ends, as in the item, until that has been looked at. (Timed.)
-    pub(crate) until: i16,
-    /// The identity in the record that came with the lease.
-    pub(crate) known: Option<Cookies>,
-    pub(crate) former: Entities,
-    /// Tokens that LiveChat is told to revoke before it is asked for another.
-    pub(crate) due: Tokens,
-    pub(crate) step: Step,
+/// A renewal, and what it waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Renewing {
+    pub(super) renewal: Renewal,
+    pub(super) next: Action,
+    /// The owner of the acquisition that is being sent again, as its response was lost.
+    pub(super) owner: Option<String>,
+    /// For how long the write that acquires the lease has been on its way, in ticks. (Timed.)
+    pub(super) age: Option<i16>,
     /// How long this step may still take, in ticks. (Timed.)
-    pub(crate) limit: i16,
+    pub(super) limit: i16,
+    /// The state in which it waited last, if nothing that it needs has changed since. To find the lease held would lead back there.
+    pub(super) waited_in: Option<u64>,
+    /// The transaction has taken effect, and its response was lost. DynamoDB knows it by its token when it is sent again.
+    pub(super) has_moved: bool,
+    /// The user's half of the move is written, the guest's is not. ([`Tamper::TwoWrites`].)
+    pub(super) moves_out: bool,
 }
 
-/// What a holder is about to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
-    /// In `Breaker::enter`. (Timed. Else it is a part of the time until LiveChat gets the request.)
-    Admit,
-    /// Its request is under way.
-    Ask(Attempt),
-    /// LiveChat has answered; about to store it.
-    Finish(Grant),
-    /// About to end the lease, leaving word of the failure or none.
-    GiveUp(Option<Word>),
-}
-
-/// The how-manieth attempt at a token it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Attempt {
-    First,
-    /// After one that was lost: `Miss::may_try_again`.
-    AfterLoss,
-    /// After an answer for another customer: the second half of `Provider::grant`.
-    AfterOther,
-}
-
-/// A write that was sent once more than the caller knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum LateWrite {
-    Take { owner: Option<Owner>, unless_newer_than: Option<u64> },
-    Finish(Holding, Grant),
-    GiveUp(Holding, Option<Word>),
-    DropToken,
-    LogOut,
-}
-
-/// What the properties have to remember.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct History {
-    /// The customers that were answered, in order.
-    pub(crate) answered: Vec<u8>,
-    /// All tokens that were ever stored, if somebody invalidates.
-    pub(crate) stored: Tokens,
-    /// Those of them that nobody who comes now may be answered.
-    pub(crate) gone: Tokens,
-    /// The tokens that were answered. Only where somebody logs out.
-    pub(crate) given: Tokens,
-    /// The number of the latest lease when somebody logged out last.
-    pub(crate) ended: u64,
-    /// The newest token that a `getFreshToken` answered.
-    pub(crate) freshest: u8,
-    /// How many times word of a failure was left.
-    pub(crate) failures: u8,
-    /// How many times the identity may have changed: secrets that LiveChat has killed and whose successor is not
-    /// stored, and customers that it forgot.
-    pub(crate) changes_due: u32,
-    /// The number of the last lease before anybody called.
-    pub(crate) leases_before: u64,
-    /// Somebody arrived after the first lease was over.
-    pub(crate) latecomers: bool,
-    /// What has gone wrong, beyond what can be seen in the state itself.
-    pub(crate) breaches: Breaches,
-}
-
-/// Something that must never happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Breach {
-    /// A `getFreshToken` was answered a token that LiveChat was asked for before it came.
-    NotFresh,
-    /// A `getToken` was answered an older token than a `getFreshToken` that had been answered before it came.
-    Older,
-    /// A `getToken` was answered a token that had been invalidated before it came.
-    Invalidated,
-    /// A call was answered a former customer, after another one had been answered the new one.
-    FormerCustomer,
-    /// A call was answered what is not stored.
-    NotStored,
-    /// A call was answered a failure of which word was left before it came; or, if it wants a fresh token, the failure of
-    /// a renewal that began before.
-    OldFailure,
-    /// A `getToken` that had waited for a renewal which failed began another.
-    FailureNotShared,
-    /// A `getToken` was answered the token with too little time left that it found, without an attempt to renew it.
-    Stale,
-    /// A new customer was asked for a second time under one lease.
-    NewCustomerTwice,
-    /// A call that had found a lease taken and got a later one did not get the next.
-    LeaseSkipped,
-    /// A token was answered that was issued before a logout.
-    LoggedOut,
-    /// A logout was answered that LiveChat was told, and a token works that was answered before.
-    NotRevoked,
-}
-
-/// The set of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Breaches(u16);
-
-impl Breaches {
-    pub(crate) fn add(&mut self, breach: Breach) {
-        self.0 |= 1 << breach as u8;
-    }
-
-    pub(crate) fn has(self, breach: Breach) -> bool {
-        self.0 & (1 << breach as u8) != 0
+impl PartialEq for Caller {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |one: &Self| (one.call, one.print, one.arrival, one.clock, one.paused);
+        key(self) == key(other)
     }
 }
 
-impl Item {
-    /// `Record::issued`.
-    pub(crate) fn issued(&self) -> Option<(Cookies, Token)> {
-        self.identity.zip(self.token.filter(|token| token.seq > self.logged_out))
-    }
+impl Eq for Caller {}
 
-    /// `Record::due_revocations`, as if it were always time to tell LiveChat again.
-    pub(crate) fn due(&self) -> Tokens {
-        let mut due = Tokens::default();
-        for &(request, seq) in &self.outstanding {
-            if seq <= self.logged_out {
-                due.add(request);
-            }
-        }
-        due
-    }
-
-    /// LiveChat has revoked these.
-    pub(crate) fn forget(&mut self, revoked: Tokens) {
-        self.outstanding.retain(|&(request, _)| !revoked.has(request));
-    }
-}
-
-impl History {
-    /// A token was stored, which matters if somebody `invalidates`.
-    pub(crate) fn note_stored(&mut self, request: u8, invalidates: bool) {
-        if invalidates {
-            self.stored.add(request);
-        }
+impl Hash for Caller {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.call, self.print, self.arrival, self.clock, self.paused).hash(hasher);
     }
 }
 
 impl Caller {
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Answered | Phase::Gone)
+    pub(super) fn new(call: Call, clock: i16) -> Self {
+        let mut caller = Self { call, doing: Doing::Start, arrival: None, clock, paused: false, print: 0 };
+        caller.note();
+        caller
     }
 
-    /// What it holds, as far as it knows.
-    pub(crate) fn holding(&self) -> Option<&Holding> {
-        match &self.phase {
-            Phase::Holding(holding) => Some(holding),
+    /// `doing` has changed.
+    pub(super) fn note(&mut self) {
+        let mut hasher = DefaultHasher::new();
+        match &self.doing {
+            Doing::Renewing(renewing) => renewing.hash_into(&mut hasher),
+            // Its tokens are told apart by their keys.
+            other => format!("{other:?}").hash(&mut hasher),
+        }
+        self.print = hasher.finish();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.doing, Doing::Answered | Doing::Gone)
+    }
+
+    pub(super) fn renewing(&self) -> Option<&Renewing> {
+        match &self.doing {
+            Doing::Renewing(renewing) => Some(renewing),
             _ => None,
         }
     }
 
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.operation == Operation::GetFreshToken
-    }
-
-    /// It is a `getToken` that found a token with too little time left, and it has not got another one yet.
-    pub(crate) fn found_token(&self) -> bool {
-        match self.phase {
-            Phase::Renew { fallback, .. }
-            | Phase::TakeSent { fallback, .. }
-            | Phase::TakeAgain { fallback, .. }
-            | Phase::Waiting { fallback, .. }
-            | Phase::Holding(Holding { fallback, .. }) => fallback,
-            _ => false,
+    pub(super) fn renewing_mut(&mut self) -> Option<&mut Renewing> {
+        match &mut self.doing {
+            Doing::Renewing(renewing) => Some(Arc::make_mut(renewing)),
+            _ => None,
         }
     }
 
-    /// How far the time that its write carries is ahead of the true time: less, the longer the write is under way.
-    pub(crate) fn clock_of_its_write(&self) -> i16 {
-        match self.phase {
-            Phase::TakeSent { age, .. } => self.clock - age,
-            _ => self.clock,
+    pub(super) fn next(&self) -> Option<&Action> {
+        self.renewing().map(|renewing| &renewing.next)
+    }
+
+    /// A call of its own to LiveChat is in progress.
+    pub(super) fn is_calling(&self) -> bool {
+        matches!(self.next(), Some(Action::Call(_)))
+    }
+
+    /// The number of the lease that it is about to commit.
+    pub(super) fn commits(&self) -> Option<u64> {
+        match self.next() {
+            Some(Action::Commit(commit)) => Some(commit.lease.seq()),
+            _ => None,
         }
     }
 
-    /// A request of its own to LiveChat is under way.
-    pub(crate) fn is_asking(&self) -> bool {
-        self.holding().is_some_and(|holding| matches!(holding.step, Step::Ask(_)))
+    /// It waits for another call's renewal.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.renewing().is_some_and(|renewing| matches!(renewing.renewal.phase, Phase::ReadingHeld))
     }
 
     /// It will go on with the lease that `item` has, whether it knows already or not.
-    fn is_holder(&self, item: &Item) -> bool {
-        match self.phase {
-            Phase::Holding(Holding { seq, owner, .. }) => item.lease_owner == Some(owner) && item.lease_seq == seq,
-            Phase::TakeAgain { owner, .. } => item.lease_owner == Some(owner),
-            _ => false,
+    pub(super) fn is_holder(&self, item: &Item) -> bool {
+        let Some(renewing) = self.renewing() else { return false };
+        let lease = item.lease();
+        let is_this = |held: &Lease| (held.owner.as_str(), held.seq) == (lease.owner.as_str(), lease.seq);
+        renewing.lease().is_some_and(is_this) || renewing.owner.as_ref().is_some_and(|owner| *owner == lease.owner)
+    }
+
+    /// How far the time that its write carries is ahead of the true time: less, the longer the write is on its way.
+    pub(super) fn clock_of_its_write(&self) -> i16 {
+        self.clock - self.renewing().and_then(|renewing| renewing.age).unwrap_or(0)
+    }
+}
+
+impl Renewing {
+    pub(super) fn new(renewal: Renewal, next: Action) -> Self {
+        Self { renewal, next, owner: None, age: None, limit: 0, waited_in: None, has_moved: false, moves_out: false }
+    }
+
+    /// The lease that it holds, as far as it knows.
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        match (&self.renewal.phase, &self.next) {
+            (Phase::Holding(holding), _) => Some(holding.lease.fence()),
+            (_, Action::Commit(commit)) => Some(commit.lease.fence()),
+            (_, Action::Release(release)) => Some(release.lease.fence()),
+            _ => None,
         }
     }
 
-    /// Equal callers are the same, and others almost surely not.
-    fn order(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
+    /// Everything that it knows: `Debug` shows all but secrets.
+    fn hash_into(&self, hasher: &mut DefaultHasher) {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(1024);
+        let _ = write!(text, "{self:?}");
+        hasher.write(text.as_bytes());
+        for secret in super::secrets::of(self) {
+            hasher.write(secret.expose_secret().as_bytes());
+        }
     }
 }
 
 impl State {
-    /// What a read answers.
-    pub(crate) fn item_to_read(&self) -> &Item {
-        self.item_before.as_ref().unwrap_or(&self.item)
+    pub(super) fn item(&self, who: Who) -> &Item {
+        &self.items[who as usize]
+    }
+
+    /// What a read returns.
+    pub(super) fn item_to_read(&self, who: Who) -> &Item {
+        self.item_before.as_ref().filter(|_| who == Who::User1).unwrap_or(self.item(who))
     }
 
     /// The lease is there, and its owner lives.
-    pub(crate) fn has_live_holder(&self) -> bool {
-        self.item.lease_until.is_some() && self.callers.iter().any(|caller| caller.is_holder(&self.item))
+    pub(super) fn has_live_holder(&self, who: Who) -> bool {
+        let item = self.item(who);
+        item.is_leased() && self.callers.iter().any(|caller| caller.call.who == who && caller.is_holder(item))
     }
 
-    /// The same state with the callers of each operation in a fixed order: which of them is which makes no difference.
-    pub(crate) fn representative(&self) -> Self {
+    /// The same state with the callers of each kind in a fixed order: which of them is which makes no difference.
+    pub(super) fn representative(&self) -> Self {
         let mut same = self.clone();
-        for alike in same.callers.chunk_by_mut(|one, next| one.operation == next.operation) {
+        for alike in same.callers.chunk_by_mut(|one, next| one.call == next.call) {
             if alike.len() > 1 {
-                alike.sort_by_cached_key(Caller::order);
+                alike.sort_by_cached_key(|caller| {
+                    let mut hasher = DefaultHasher::new();
+                    caller.hash(&mut hasher);
+                    hasher.finish()
+                });
             }
         }
         same

@@ -2,9 +2,12 @@
 //! limits that the code sets it. Then requests to LiveChat never overlap, so that even a LiveChat which kills the former
 //! secret with each call keeps one customer, as long as no answer is lost.
 
-use crate::{explore, is_acyclic, is_deep, state::*};
+use super::{
+    explore, is_acyclic, is_deep,
+    state::{Clocks, Faults, Life, Operation, Protocol, Secrets, Stored},
+};
+use crate::identity::Lease;
 use Operation::{GetFreshToken, GetToken, Invalidate};
-use cip::identity::Lease;
 use std::time::Duration;
 
 /// With a tick of so many ms, and clocks that agree or are as far apart as they may be.

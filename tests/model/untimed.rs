@@ -1,7 +1,10 @@
 //! Without time: to anybody, at any moment, a lease may seem to have lapsed. This covers every way in which clocks can disagree
 //! and every holder that is slow, and more. What holds here rests on the database's conditions alone.
 
-use crate::{explore, is_acyclic, is_deep, state::*};
+use super::{
+    explore, is_acyclic, is_deep,
+    state::{Faults, Operation, Protocol, Secrets, Stored},
+};
 
 /// All combinations of so many callers, from every starting point.
 fn callers(numbers: impl IntoIterator<Item = usize>) -> Protocol {
@@ -55,7 +58,7 @@ fn writes_may_be_repeated_and_come_late() {
 fn livechat_may_be_down() {
     let (most, at_least) = if is_deep() { (5, 350_000) } else { (3, 4_000) };
     let mut protocol = callers(1..=most);
-    protocol.calls.retain(|calls| !calls.contains(&Operation::Invalidate));
+    protocol.calls.retain(|calls| !calls.iter().any(|call| call.operation == Operation::Invalidate));
     protocol.faults.downs = 4;
     explore(&format!("LiveChat is down 4 times, 1 to {most} callers"), &protocol, at_least);
 }

@@ -1,165 +1,200 @@
 //! What a trace says, in words.
 
-use crate::{
-    actions::{Action, Answer, Seen, Write},
-    state::*,
+use super::{
+    actions::{Action, Answer, Read, Seen, Write},
+    state::{Doing, LateWrite, Protocol, State},
+    table::{Item, Who, cookies_of, request_of},
 };
+use crate::renewal::{Action as Next, Phase};
 use stateright::{Model, Path};
 
 /// The steps of `path`, a line each.
-pub(crate) fn of(protocol: &Protocol, path: Path<State, Action>) -> String {
+pub(super) fn of(protocol: &Protocol, path: Path<State, Action>) -> String {
     let steps = path.into_vec();
-    let mut lines = vec![format!("      before: {}", item(&steps[0].0.item))];
+    let mut lines = vec![format!("      before: {}", items(protocol, &steps[0].0))];
     for (number, (before, action)) in (1..).zip(&steps) {
         let Some(action) = *action else { break };
         let Some(after) = protocol.next_state(before, action) else { break };
         lines.push(format!("  {number:>3}. {}", step(before, action, &after)));
     }
-    lines.push(format!("      after: {}", steps.last().map(|(last, _)| item(&last.item)).unwrap_or_default()));
+    lines.push(format!("      after: {}", steps.last().map(|(last, _)| items(protocol, last)).unwrap_or_default()));
     lines.join("\n")
 }
 
+fn items(protocol: &Protocol, state: &State) -> String {
+    if !protocol.adopts() {
+        return item(state.item(Who::User1));
+    }
+    Who::ALL.map(|who| format!("{who}: {}", item(state.item(who)))).join("; ")
+}
+
 fn item(item: &Item) -> String {
-    let customer = item.identity.map_or("no customer".into(), |known| format!("customer {}", known.entity));
-    let token = item.token.map_or("no token".into(), |token| format!("token {} ({:?})", token.request, token.life));
-    let lease = if item.lease_until.is_some() { "taken" } else { "free" };
-    format!("{customer}, {token}, lease {} {lease}", item.lease_seq)
+    let customer = item.entity().map_or("no customer".into(), |entity| format!("customer {entity}"));
+    let token = item.token().map_or("no token".into(), |token| format!("token {token}"));
+    let lease = if item.is_leased() { "held" } else { "free" };
+    let adopted = if item.record().is_adopted { ", adopted" } else { "" };
+    format!("{customer}, {token}, lease {} {lease}{adopted}", item.record().lease_seq)
 }
 
 fn step(before: &State, action: Action, after: &State) -> String {
-    let who = |caller: usize| {
-        let name = char::from(b'A' + u8::try_from(caller).unwrap_or_default());
-        format!("{name} ({})", before.callers[caller].operation)
-    };
-    match action {
-        Action::Read(caller) | Action::ReadWhileDown(caller) => {
-            format!("{} reads, {}", who(caller), outcome(before, after, caller))
+    let (caller, what) = match action {
+        Action::Read { caller, lease, how } => (caller, read(before, caller, lease, how)),
+        Action::Send(caller) => (caller, "sends a write for the lease".into()),
+        Action::Acquire { caller, lease, write, is_short } => {
+            (caller, acquire(before, after, (caller, lease, write, is_short)))
         }
-        Action::Send(caller) => format!("{} sends a write for the lease", who(caller)),
-        Action::Take { caller, lease, write } => {
-            let write = write_words(write);
-            if after.item.lease_seq > before.item.lease_seq {
-                let how = match lease {
-                    Seen::Free => "",
-                    Seen::Held => ", though it is held",
-                    Seen::Lapsed => ", as the former seems to have lapsed",
-                };
-                format!("{} takes lease {}{how}{write}", who(caller), after.item.lease_seq)
-            } else {
-                format!("{} is refused the lease{write}, {}", who(caller), outcome(before, after, caller))
-            }
+        Action::Enter(caller) => (caller, "passes the circuit breaker".into()),
+        Action::Revoke { caller, is_told } | Action::Tell { caller, is_told } => {
+            let what =
+                if is_told { "tells LiveChat to revoke tokens" } else { "cannot tell LiveChat to revoke tokens" };
+            (caller, what.into())
         }
-        Action::Look { caller, .. } => format!("{} looks again, {}", who(caller), outcome(before, after, caller)),
-        Action::Admit(caller) => format!("{} begins to ask LiveChat, {}", who(caller), outcome(before, after, caller)),
-        Action::Ask { caller, answer } => {
-            format!("{}: {}, {}", who(caller), answered(before, after, answer), outcome(before, after, caller))
+        Action::Call { caller, answer } => (caller, call(after, answer)),
+        Action::Commit { caller, write } => {
+            let is_stored = before.items != after.items;
+            let what = if is_stored { "stores its token" } else { "may not store its token" };
+            (caller, format!("{what}{}", of_write(write)))
         }
-        Action::Finish { caller, write } => {
-            let stored =
-                if before.item.token == after.item.token { "may not store its token" } else { "stores its token" };
-            format!("{} {stored}{}, {}", who(caller), write_words(write), outcome(before, after, caller))
-        }
-        Action::GiveUp { caller, write } => {
-            let freed = before.item.lease_until.is_some() && after.item.lease_until.is_none();
-            let ended = if freed { format!("ends lease {}", before.item.lease_seq) } else { "ends no lease".into() };
-            format!("{} {ended}{}, {}", who(caller), write_words(write), outcome(before, after, caller))
-        }
-        Action::Drop { caller, write } if before.callers[caller].operation == Operation::Logout => {
-            format!("{} logs out{}, {}", who(caller), write_words(write), outcome(before, after, caller))
-        }
-        Action::Tell { caller, told } => {
-            let told = if told { "tells LiveChat to revoke" } else { "cannot tell LiveChat to revoke" };
-            format!("{} {told}, {}", who(caller), outcome(before, after, caller))
+        Action::Release { caller, write } => {
+            let is_released = before.items != after.items;
+            let what = if is_released { "ends its lease" } else { "ends no lease" };
+            (caller, format!("{what}{}", of_write(write)))
         }
         Action::Drop { caller, write } => {
-            format!("{} drops the token{}, {}", who(caller), write_words(write), outcome(before, after, caller))
+            let is_logout = before.callers[caller].call.operation == super::state::Operation::Logout;
+            let what = if is_logout { "logs out" } else { "drops the token" };
+            (caller, format!("{what}{}", of_write(write)))
         }
+        Action::Move { caller, write } => {
+            let what = if before.items == after.items { "tries to move" } else { "moves" };
+            (caller, format!("{what} the guest's identity{}", of_write(write)))
+        }
+        Action::MoveOut(caller) => (caller, "removes the identity from the guest".into()),
+        Action::Crash(caller) => (caller, "dies".into()),
+        Action::Pause(caller) => (caller, "is stopped for a while".into()),
         Action::LateWrite { index, .. } => {
-            let what = match before.late_writes[index] {
-                LateWrite::Take { .. } => format!("takes lease {}", after.item.lease_seq),
-                LateWrite::Finish(..) => "stores its token again".into(),
-                LateWrite::GiveUp(..) => format!("ends lease {}", before.item.lease_seq),
-                LateWrite::DropToken => "drops the token".into(),
-                LateWrite::LogOut => "logs out".into(),
+            let what = match &before.late_writes[index] {
+                LateWrite::Acquire { .. } => "acquires a lease again",
+                LateWrite::Other { what, .. } => what,
             };
-            format!("a write that was held up arrives, and {what}")
+            return format!("a copy of a write arrives late, and {what}");
         }
+        Action::LateMove => return "a copy of the transaction arrives late, and moves the identity".into(),
         Action::LateRequest(_) => {
-            format!("LiveChat gets request {}, which nobody waits for any more", after.livechat.requests)
+            return format!("LiveChat receives call {}, which nobody waits for any more", after.livechat.requests);
         }
-        Action::Forget => "LiveChat forgets the customer".into(),
-        Action::Crash(caller) => format!("{} dies", who(caller)),
-        Action::Despite(caller) => format!("{} is out of time, {}", who(caller), outcome(before, after, caller)),
-        Action::Pause(caller) => format!("{} is stopped for a while", who(caller)),
-        Action::Tick => "time passes".into(),
-    }
+        Action::Forget => return "LiveChat forgets the customer".into(),
+        Action::Tick => return "time passes".into(),
+    };
+    format!("{} {what}, {}", name(before, caller), outcome(before, after, caller))
 }
 
-fn write_words(write: Write) -> &'static str {
+fn name(state: &State, caller: usize) -> String {
+    let call = state.callers[caller].call;
+    let letter = char::from(b'A' + u8::try_from(caller).unwrap_or_default());
+    let who = if call.who == Who::User1 { String::new() } else { format!("{}: ", call.who) };
+    let was_guest = if call.was_guest { ", was the guest" } else { "" };
+    format!("{letter} ({who}{}{was_guest})", call.operation)
+}
+
+fn read(before: &State, caller: usize, lease: Seen, how: Read) -> String {
+    let what = match before.callers[caller].next() {
+        Some(Next::ReadGuest) => "reads the guest's record",
+        Some(Next::Read) => "reads the record again",
+        _ => "reads the record",
+    };
+    let lapsed = if lease == Seen::Lapsed { ", whose lease seems to have expired" } else { "" };
+    let how = match how {
+        Read::Usual => "",
+        Read::WhileDown => ", and knows that LiveChat is down",
+        Read::OutOfTime => ", and has no time left",
+    };
+    format!("{what}{lapsed}{how}")
+}
+
+fn acquire(before: &State, after: &State, (caller, lease, write, is_short): (usize, Seen, Write, bool)) -> String {
+    let who = before.callers[caller].call.who;
+    let seq = after.item(who).record().lease_seq;
+    if seq == before.item(who).record().lease_seq {
+        return format!("is not given a new lease{}", of_write(write));
+    }
+    let how = match lease {
+        Seen::Free => "",
+        Seen::Held => ", though it is held",
+        Seen::Lapsed => ", as the former seems to have expired",
+    };
+    let short = if is_short { ", with little time left" } else { "" };
+    format!("acquires lease {seq}{how}{short}{}", of_write(write))
+}
+
+fn of_write(write: Write) -> &'static str {
     match write {
         Write::Once => "",
         Write::AnswerLost => " and does not learn it",
+        Write::AnswerNever => " and will never learn it",
         Write::Twice => " with a write that will arrive once more",
         Write::Last => " and dies",
         Write::Never => " as its write gets lost",
+        Write::Conflict => ", and meets another write",
+        Write::LateAndAgain => " with a transaction that is held up",
+        Write::LateAndNever => " with a transaction that is held up for too long",
     }
 }
 
-fn answered(before: &State, after: &State, answer: Answer) -> String {
+fn call(after: &State, answer: Answer) -> String {
     let request = after.livechat.requests;
     match answer {
-        Answer::Token => format!("LiveChat answers token {request}"),
-        Answer::DeadToken => format!("LiveChat answers token {request}, which is over"),
-        Answer::Other => format!("LiveChat does not recognise the customer and answers token {request}"),
-        Answer::Down => "LiveChat is down".into(),
-        Answer::TooLate => "there is no time left to ask LiveChat".into(),
-        Answer::LostThenRetry | Answer::Lost | Answer::LostOutOfTime => {
-            format!("LiveChat issues token {request}, and its answer is lost")
+        Answer::Token => format!("calls LiveChat, which issues token {request}"),
+        Answer::DeadToken => format!("calls LiveChat, which issues token {request}, expired already"),
+        Answer::Other => format!("calls LiveChat, which does not recognise the customer and issues token {request}"),
+        Answer::IdentityLost => "calls LiveChat, which has lost the customer".into(),
+        Answer::Down => "calls LiveChat, which is down".into(),
+        Answer::Broken | Answer::Lost | Answer::LostOutOfTime => {
+            format!("calls LiveChat, which issues token {request}, and the response is lost")
         }
-        Answer::Late => format!("no answer from LiveChat in time, not even to request {}", before.livechat.requests),
+        Answer::Late => "calls LiveChat, which does not receive the call in time".into(),
     }
 }
 
 /// What the caller makes of it.
 fn outcome(before: &State, after: &State, caller: usize) -> String {
-    match after.callers[caller].phase {
-        Phase::Start => "begins".into(),
-        Phase::Renew { .. } => "will try for the lease".into(),
-        Phase::TakeSent { .. } => "waits for the write".into(),
-        Phase::TakeAgain { .. } | Phase::DropAgain => "will send it again".into(),
-        Phase::Waiting { .. } => format!("waits for lease {}", after.item.lease_seq),
-        Phase::Telling(due) => format!("will tell LiveChat to revoke {} tokens", due.count()),
-        Phase::Despite => "will look whether the stored token lives".into(),
-        Phase::Gone => "is gone".into(),
-        Phase::Holding(Holding { seq, known, step, .. }) => match step {
-            Step::Admit => format!("holds lease {seq}"),
-            Step::Ask(Attempt::First) => format!("asks LiveChat {}", customer(known)),
-            Step::Ask(_) => format!("asks LiveChat once more {}", customer(known)),
-            Step::Finish(grant) => format!("will store it for {}", customer(Some(grant.cookies))),
-            Step::GiveUp(Some(_)) => format!("will end lease {seq} with word of the failure"),
-            Step::GiveUp(None) => format!("will end lease {seq} without a word"),
-        },
-        Phase::Answered => match (before.callers[caller].phase, before.item_to_read().issued()) {
-            (Phase::Holding(Holding { step: Step::Finish(grant), .. }), _) => {
-                format!("is answered token {} of {}", grant.request, customer(Some(grant.cookies)))
+    match &after.callers[caller].doing {
+        Doing::Start => "begins".into(),
+        Doing::DropAgain => "will send it again".into(),
+        Doing::Telling(due) => format!("will tell LiveChat to revoke {} tokens", due.len()),
+        Doing::Gone => "is gone".into(),
+        Doing::Answered => given(before, after, caller),
+        Doing::Renewing(renewing) => match (&renewing.next, &renewing.renewal.phase) {
+            (Next::Read, Phase::ReadingHeld) => "waits".into(),
+            (Next::Read, _) => "will look at the record".into(),
+            (Next::ReadGuest, _) => "will look at the guest".into(),
+            (Next::Acquire { .. }, _) => "will try to acquire the lease".into(),
+            (Next::Call(call), _) => {
+                let customer = call.known.as_ref().map(cookies_of).map(|known| known.entity);
+                format!(
+                    "will call LiveChat for {}",
+                    customer.map_or("a new customer".into(), |entity| format!("customer {entity}"))
+                )
             }
-            (Phase::Holding(Holding { step: Step::Ask(_), .. }), _) => "is answered it".into(),
-            (Phase::Holding(_), _) => "is answered an error".into(),
-            _ if before.callers[caller].operation.ends_tokens() => "is answered".into(),
-            (Phase::Start | Phase::Despite, Some((known, token))) => {
-                format!("is answered token {} of {}", token.request, customer(Some(known)))
+            (Next::Commit(commit), _) => format!("will store token {}", request_of(&commit.token)),
+            (Next::Release(release), _) if release.failed.is_some() => {
+                "will end its lease and record the failure".into()
             }
-            (
-                Phase::Renew { need, .. } | Phase::TakeSent { need, .. } | Phase::Waiting { need, .. },
-                Some((known, token)),
-            ) if need.takes_token(token.seq) || before.item.failed.is_none() => {
-                format!("is answered token {} of {}", token.request, customer(Some(known)))
-            }
-            _ => "is answered an error".into(),
+            (Next::Release(_), _) => "will end its lease".into(),
+            (Next::Move(_), _) => "will move the guest's identity".into(),
+            (Next::Revoke(_) | Next::Tell(_), _) => "will tell LiveChat to revoke tokens".into(),
+            _ => "goes on".into(),
         },
     }
 }
 
-fn customer(known: Option<Cookies>) -> String {
-    known.map_or("a new customer".into(), |known| format!("customer {}", known.entity))
+fn given(before: &State, after: &State, caller: usize) -> String {
+    let who = before.callers[caller].call.who;
+    if before.callers[caller].call.operation.ends_tokens() {
+        return "and ends".into();
+    }
+    let had_token = before.callers[caller].renewing().is_some_and(|renewing| renewing.renewal.fallback.is_some());
+    let customers = |state: &State| (state.history.given_customers.len(), state.history.customers_of);
+    let is_given = customers(before) != customers(after) || had_token || after.item(who).token().is_some();
+    if is_given { format!("and ends, as {}", item(after.item(who))) } else { "and ends without a token".into() }
 }

@@ -58,21 +58,6 @@ impl Miss {
             }
         }
     }
-
-    /// Whether asking once more can neither fork an identity nor be in vain: always if LiveChat got nothing; if it may have
-    /// got something, only for a customer that it knows, as it makes a new one each time it is asked for one.
-    pub(super) fn may_try_again(&self, names_a_customer: bool) -> bool {
-        match self {
-            Self::Unsent(_) => true,
-            Self::Lost(_) | Self::Down(_) => names_a_customer,
-            Self::TimedOut
-            | Self::CutShort
-            | Self::Throttled
-            | Self::Rejected { .. }
-            | Self::IdentityLost
-            | Self::Nonsense(_) => false,
-        }
-    }
 }
 
 impl From<Miss> for Failure {
@@ -109,24 +94,6 @@ mod tests {
             (Miss::Rejected { exception: because(), description: because() }, Sign::Answer),
         ] {
             assert_eq!(miss.sign(), sign, "{miss:?}");
-        }
-    }
-
-    #[test]
-    fn only_what_cannot_make_a_second_customer_is_tried_again() {
-        let misses = [
-            (Miss::Unsent(String::new()), true, true),
-            (Miss::Lost(String::new()), false, true),
-            (Miss::Down(String::new()), false, true),
-            (Miss::TimedOut, false, false),
-            (Miss::CutShort, false, false),
-            (Miss::Throttled, false, false),
-            (Miss::Nonsense(String::new()), false, false),
-            (Miss::IdentityLost, false, false),
-            (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
-        ];
-        for (miss, new, known) in misses {
-            assert_eq!((miss.may_try_again(false), miss.may_try_again(true)), (new, known), "{miss:?}");
         }
     }
 }

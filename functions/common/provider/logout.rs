@@ -3,7 +3,7 @@
 //! It is stored first, for the user and for each of the user's groups, so that no token is returned while LiveChat cannot be reached.
 //! Then LiveChat is told to revoke all of them.
 
-use super::revocation::{LONGEST_AT_LOGOUT, tell};
+use super::revocation::{Context, LONGEST_AT_LOGOUT};
 use crate::{
     error::Error,
     identity::{OutstandingToken, Record, Subject},
@@ -49,7 +49,8 @@ pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> 
     for some in logged_out.chunks(AT_A_TIME) {
         let told = some.iter().map(async |Pending { subject, tokens, may_be_told, are_others }| {
             let may_be_told = *may_be_told || tokens.is_empty();
-            may_be_told && tell(store, accounts, subject, tokens, LONGEST_AT_LOGOUT, end).await && !are_others
+            let context = Context { store, accounts, subject };
+            may_be_told && context.tell(tokens, LONGEST_AT_LOGOUT, end).await && !are_others
         });
         is_complete &= join_all(told).await.into_iter().all(|told| told);
     }

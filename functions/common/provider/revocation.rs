@@ -6,7 +6,7 @@
 //! issued before. A call that needs no token from LiveChat tells it too, but not more than once a minute.
 
 use crate::{
-    identity::{OutstandingToken, Record, Subject},
+    identity::{OutstandingToken, Subject},
     livechat::Accounts,
     store::{Bookkeeping, Store},
     time::{Deadline, now_ms},
@@ -37,30 +37,29 @@ pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], dea
     revoked
 }
 
-/// Whether LiveChat has revoked all that were `due`, and what is stored then.
-pub(super) fn outcome(due: &[OutstandingToken], revoked: Vec<String>) -> (bool, Bookkeeping) {
-    let is_complete = revoked.len() == due.len();
-    let revoke_again_ms = if is_complete { 0 } else { now_ms() + Record::REVOKE_AGAIN_MS };
-    (is_complete, Bookkeeping { forget: revoked, revoke_again_ms: Some(revoke_again_ms), quota: None })
+/// Where tokens are revoked, and where that is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) store: &'a Store,
+    pub(super) accounts: &'a Accounts,
+    /// Whose tokens they are.
+    pub(super) subject: &'a Subject,
 }
 
-/// Tells LiveChat to revoke `due`, and records what became of it; returns whether all of them are revoked.
-pub(super) async fn tell(
-    store: &Store,
-    accounts: &Accounts,
-    subject: &Subject,
-    due: &[OutstandingToken],
-    longest: Duration,
-    deadline: Deadline,
-) -> bool {
-    if due.is_empty() {
-        return true;
+impl Context<'_> {
+    /// Tells LiveChat to revoke the tokens that are `due`, and records what became of it; returns whether all of them are revoked.
+    pub(super) async fn tell(self, due: &[OutstandingToken], longest: Duration, deadline: Deadline) -> bool {
+        if due.is_empty() {
+            return true;
+        }
+        let revoked = revoke(self.accounts, due, deadline.minus(Store::LONGEST_WRITE).within(longest)).await;
+        let is_complete = revoked.len() == due.len();
+        let mut bookkeeping = Bookkeeping::default();
+        bookkeeping.note_revoked(due, revoked, now_ms());
+        if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, deadline).await {
+            // LiveChat is told once more by the next call, which does no harm.
+            tracing::warn!(cause = %error, "that tokens are revoked could not be recorded");
+        }
+        is_complete
     }
-    let revoked = revoke(accounts, due, deadline.minus(Store::LONGEST_WRITE).within(longest)).await;
-    let (is_complete, bookkeeping) = outcome(due, revoked);
-    if let Err(error) = store.record_revocations(subject, &bookkeeping, deadline).await {
-        // LiveChat is told once more by the next call, which does no harm.
-        tracing::warn!(cause = %error, "that tokens are revoked could not be recorded");
-    }
-    is_complete
 }

@@ -41,36 +41,36 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::HashMap, fmt};
 
-pub(super) const PK: &str = "pk";
-pub(super) const SK: &str = "sk";
-pub(super) const VERSION: &str = "version";
-pub(super) const EXPIRES_AT_S: &str = "expiresAt";
-pub(super) const ENTITY_ID: &str = "entityId";
-pub(super) const COOKIES: &str = "cookies";
-pub(super) const COOKIES_LAPSE_AT_S: &str = "cookiesLapseAt";
-pub(super) const FORMER: &str = "formerIdentities";
-pub(super) const TOKEN: &str = "token";
-pub(super) const CREATED_MS: &str = "created";
-pub(super) const EXPIRES_IN_MS: &str = "expiresIn";
-pub(super) const SEQ: &str = "seq";
-pub(super) const OUTSTANDING: &str = "outstanding";
-pub(super) const LOGGED_OUT_SEQ: &str = "loggedOutSeq";
-pub(super) const REVOKE_AGAIN_MS: &str = "revokeAgain";
-pub(super) const UNPROVEN: &str = "unproven";
-pub(super) const LEASE_SEQ: &str = "leaseSeq";
-pub(super) const LEASE_OWNER: &str = "leaseOwner";
-pub(super) const LEASE_UNTIL_MS: &str = "leaseUntil";
-pub(super) const FAILED: &str = "failedRenewal";
-pub(super) const REFUSED: &str = "refused";
-pub(super) const SETTINGS: &str = "settings";
-pub(super) const QUOTA_SINCE_MS: &str = "quotaSince";
-pub(super) const QUOTA_LAST_SEQ: &str = "quotaLastSeq";
-pub(super) const ADOPTED_AT_MS: &str = "adoptedAt";
+pub(crate) const PK: &str = "pk";
+pub(crate) const SK: &str = "sk";
+pub(crate) const VERSION: &str = "version";
+pub(crate) const EXPIRES_AT_S: &str = "expiresAt";
+pub(crate) const ENTITY_ID: &str = "entityId";
+pub(crate) const COOKIES: &str = "cookies";
+pub(crate) const COOKIES_LAPSE_AT_S: &str = "cookiesLapseAt";
+pub(crate) const FORMER: &str = "formerIdentities";
+pub(crate) const TOKEN: &str = "token";
+pub(crate) const CREATED_MS: &str = "created";
+pub(crate) const EXPIRES_IN_MS: &str = "expiresIn";
+pub(crate) const SEQ: &str = "seq";
+pub(crate) const OUTSTANDING: &str = "outstanding";
+pub(crate) const LOGGED_OUT_SEQ: &str = "loggedOutSeq";
+pub(crate) const REVOKE_AGAIN_MS: &str = "revokeAgain";
+pub(crate) const UNPROVEN: &str = "unproven";
+pub(crate) const LEASE_SEQ: &str = "leaseSeq";
+pub(crate) const LEASE_OWNER: &str = "leaseOwner";
+pub(crate) const LEASE_UNTIL_MS: &str = "leaseUntil";
+pub(crate) const FAILED: &str = "failedRenewal";
+pub(crate) const REFUSED: &str = "refused";
+pub(crate) const SETTINGS: &str = "settings";
+pub(crate) const QUOTA_SINCE_MS: &str = "quotaSince";
+pub(crate) const QUOTA_LAST_SEQ: &str = "quotaLastSeq";
+pub(crate) const ADOPTED_AT_MS: &str = "adoptedAt";
 const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
 const ENDS_MS: &str = "ends";
-pub(super) const UNTIL_MS: &str = "until";
+pub(crate) const UNTIL_MS: &str = "until";
 const TIMES: &str = "times";
 const KIND: &str = "kind";
 const EXCEPTION: &str = "exception";
@@ -141,7 +141,7 @@ pub(super) fn of_token(token: &Token) -> AttributeValue {
     ])
 }
 
-pub(super) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
+pub(crate) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
     map([(ACCESS_TOKEN, secret(&token.access_token)), (ENDS_MS, number(token.ends_ms)), (SEQ, number(token.seq))])
 }
 
@@ -196,6 +196,16 @@ impl TryFrom<HashMap<String, AttributeValue>> for Record {
 impl Item {
     pub(crate) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
         Self(attributes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn attributes(&self) -> &HashMap<String, AttributeValue> {
+        &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_attributes(self) -> HashMap<String, AttributeValue> {
+        self.0
     }
 
     /// All that is stored for a subject.

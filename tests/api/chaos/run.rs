@@ -447,7 +447,7 @@ impl Run {
             let (at_us, group) = (self.now_us(), subject(&who).group);
             let deadline = Deadline::after(Duration::from_secs(10));
             let mut watch = Breaker::new(self.world.store()).watch(Permit::Free, false);
-            let grant = self.accounts.token_at_once(group, Some(&identity), deadline, &mut watch).await;
+            let grant = self.accounts.token(group, Some(&identity), deadline, &mut watch).await;
             let (stored, taken_for) = (identity.entity_id, grant.expect("LiveChat is well").entity_id);
             self.history().probes.push(Probe { who, at_us, stored, taken_for });
         }

@@ -158,3 +158,29 @@ fn order(left: &AttributeValue, right: &AttributeValue) -> Option<Ordering> {
         _ => None,
     }
 }
+
+impl Write {
+    /// The same without the conditions that ask about one of these attributes first.
+    pub(crate) fn without_conditions_on(mut self, attributes: &[&str]) -> Self {
+        self.when.retain(|condition| !attributes.contains(&first_attribute(condition)));
+        self
+    }
+
+    /// The same without what it sets or removes in this attribute.
+    pub(crate) fn without_change_of(mut self, attribute: &str) -> Self {
+        self.set.retain(|(path, _)| path.attribute != attribute);
+        self.remove.retain(|path| path.attribute != attribute);
+        self
+    }
+}
+
+fn first_attribute(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::Exists(path)
+        | Condition::NotExists(path)
+        | Condition::Compare(path, ..)
+        | Condition::Between(path, ..) => path.attribute,
+        Condition::All(conditions) | Condition::Any(conditions) => conditions.first().map_or("", first_attribute),
+        Condition::Not(condition) => first_attribute(condition),
+    }
+}

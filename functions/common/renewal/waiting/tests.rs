@@ -1,7 +1,7 @@
 //! Which results a waiting call takes. What happens between processes is tested in `tests/api`.
 
 use super::*;
-use crate::identity::{Cookies, Lifetime, Outstanding};
+use crate::identity::{Cookies, FailedRenewal, Identity, Lifetime, Outstanding, Token};
 
 const NOW_MS: u64 = 1_700_000_000_000;
 
@@ -35,46 +35,46 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
 
 const SETTINGS: &str = "0123456789abcdef";
 
-/// The number of the token that the need takes, or the error.
-fn met(need: &Need, record: &Record) -> Option<Result<u64, Error>> {
-    met_by(need, record, SETTINGS, NOW_MS).map(|result| result.map(|issued| issued.token.seq))
+/// The number of the token that the requirement accepts, or the error.
+fn met(requirement: &TokenRequirement, record: &Record) -> Option<Result<u64, Error>> {
+    result_for(requirement, record, SETTINGS, NOW_MS).map(|result| result.map(|issued| issued.token.seq))
 }
 
 #[test]
 fn a_usable_token_may_come_from_the_call_that_was_under_way() {
-    let mut need = Need::usable(Some(6));
-    need.found_taken(7);
-    assert_eq!(met(&need, &record(Some(6), None)), None);
-    assert_eq!(met(&need, &record(Some(7), None)), Some(Ok(7)));
+    let mut requirement = TokenRequirement::usable(Some(6));
+    requirement.observe_holder(7);
+    assert_eq!(met(&requirement, &record(Some(6), None)), None);
+    assert_eq!(met(&requirement, &record(Some(7), None)), Some(Ok(7)));
 }
 
 #[test]
 fn a_fresh_token_may_not() {
-    let mut need = Need::fresh();
-    assert_eq!(met(&need, &record(Some(7), None)), None);
-    need.found_taken(7);
-    assert_eq!(met(&need, &record(Some(7), None)), None);
-    assert_eq!(met(&need, &record(Some(8), None)), Some(Ok(8)));
+    let mut requirement = TokenRequirement::fresh();
+    assert_eq!(met(&requirement, &record(Some(7), None)), None);
+    requirement.observe_holder(7);
+    assert_eq!(met(&requirement, &record(Some(7), None)), None);
+    assert_eq!(met(&requirement, &record(Some(8), None)), Some(Ok(8)));
 }
 
 #[test]
 fn only_the_first_lease_that_was_found_taken_counts() {
-    let mut need = Need::fresh();
-    need.found_taken(7);
-    need.found_taken(8);
-    assert_eq!(met(&need, &record(Some(8), None)), Some(Ok(8)));
+    let mut requirement = TokenRequirement::fresh();
+    requirement.observe_holder(7);
+    requirement.observe_holder(8);
+    assert_eq!(met(&requirement, &record(Some(8), None)), Some(Ok(8)));
 }
 
 #[test]
 fn a_failure_is_shared_by_those_who_waited_for_it_and_nobody_else() {
     let down = Some(Err(Error::LiveChatUnavailable("down".into())));
-    let mut usable = Need::usable(None);
+    let mut usable = TokenRequirement::usable(None);
     assert_eq!(met(&usable, &record(None, Some(6))), None);
-    usable.found_taken(7);
+    usable.observe_holder(7);
     assert_eq!(met(&usable, &record(None, Some(6))), None);
     assert_eq!(met(&usable, &record(None, Some(7))), down);
-    let mut fresh = Need::fresh();
-    fresh.found_taken(7);
+    let mut fresh = TokenRequirement::fresh();
+    fresh.observe_holder(7);
     assert_eq!(met(&fresh, &record(None, Some(7))), None);
     assert_eq!(met(&fresh, &record(None, Some(8))), down);
 }
@@ -90,8 +90,8 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
         let (exception, description) = ("invalid_client".into(), "no such app".into());
         Some(Err(Error::LiveChatRejected { exception, description, retry_after_s }))
     };
-    let mut need = Need::usable(None);
-    need.found_taken(7);
+    let mut requirement = TokenRequirement::usable(None);
+    requirement.observe_holder(7);
     for (refusal, expected) in [
         (Some(of(SETTINGS, NOW_MS + 119_001)), told(120)),
         (Some(of("other settings", NOW_MS + 60_000)), None),
@@ -102,10 +102,14 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
     ] {
         let failed = Some(FailedRenewal { seq: 7, failure: rejected.clone() });
         let record = Record { refusal: refusal.clone(), failed, ..record(None, Some(7)) };
-        assert_eq!(met(&need, &record), expected, "{refusal:?}");
+        assert_eq!(met(&requirement, &record), expected, "{refusal:?}");
     }
     let record = Record { refusal: Some(of("other settings", NOW_MS + 60_000)), ..record(None, Some(7)) };
-    assert_eq!(met(&need, &record), Some(Err(Error::LiveChatUnavailable("down".into()))), "an outage is everybody's");
+    assert_eq!(
+        met(&requirement, &record),
+        Some(Err(Error::LiveChatUnavailable("down".into()))),
+        "an outage is everybody's"
+    );
 }
 
 #[test]
@@ -117,34 +121,24 @@ fn a_call_is_told_when_to_come_back_in_whole_seconds() {
 
 #[test]
 fn a_token_is_better_than_a_failure() {
-    let mut need = Need::usable(None);
-    need.found_taken(7);
-    assert_eq!(met(&need, &record(Some(7), Some(8))), Some(Ok(7)));
+    let mut requirement = TokenRequirement::usable(None);
+    requirement.observe_holder(7);
+    assert_eq!(met(&requirement, &record(Some(7), Some(8))), Some(Ok(7)));
 }
 
 #[test]
 fn a_dead_token_neither_serves_nor_blocks() {
-    let mut need = Need::usable(None);
+    let mut requirement = TokenRequirement::usable(None);
     let record = record(Some(7), None);
-    assert!(met_by(&need, &record, SETTINGS, NOW_MS + 1000).is_none());
-    need.pass_over(7);
-    assert_eq!(need.unless_newer_than(), Some(7));
-}
-
-#[test]
-fn a_lease_outlives_what_is_done_under_it() {
-    let work_ms = crate::time::millis(Accounts::LONGEST + Store::LONGEST_WRITE);
-    assert!(work_ms + Lease::SKEW_MS < Lease::LENGTH_MS, "{work_ms}");
-    // However long taking it took, what is left for asking ends early enough.
-    let lease = Lease { owner: "o".into(), seq: 1, until_ms: NOW_MS + 10_000 };
-    assert_eq!(lease.safe_for_ms(NOW_MS), 8_000);
-    assert_eq!(lease.safe_for_ms(NOW_MS + 9_000), 0);
+    assert!(result_for(&requirement, &record, SETTINGS, NOW_MS + 1000).is_none());
+    requirement.pass_over(7);
+    assert_eq!(requirement.unless_newer_than(), Some(7));
 }
 
 #[test]
 fn a_token_that_was_issued_before_a_logout_meets_no_need() {
-    let need = Need::usable(None);
+    let requirement = TokenRequirement::usable(None);
     let before = Record { logged_out_seq: 4, ..record(Some(4), None) };
-    assert_eq!(met(&need, &before), None);
-    assert_eq!(met(&need, &Record { logged_out_seq: 3, ..before }), Some(Ok(4)));
+    assert_eq!(met(&requirement, &before), None);
+    assert_eq!(met(&requirement, &Record { logged_out_seq: 3, ..before }), Some(Ok(4)));
 }

@@ -1,0 +1,311 @@
+//! Carries out what a [`Renewal`] asks for: DynamoDB, LiveChat, the circuit breaker, pauses, logs and metrics. It decides nothing.
+
+use super::{Provider, revocation};
+use crate::{
+    breaker::{Breaker, Gate, Permit, RoomWait, TurnedAway, Watch},
+    error::Error,
+    identity::{GuestId, Principal, Subject},
+    livechat::{Grant, Miss},
+    operation::{Call, Reply},
+    renewal::{self, Action, Circuit, Commit, Event, HeldLease, Moment, Move, Note, Pause, Release, Renewal},
+    store::{Stored, Taken},
+    telemetry::{self, tally},
+    time::{Deadline, now_ms},
+};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Where a call's actions take place.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    provider: &'a Provider,
+    call: &'a Call,
+}
+
+/// Carries out one call's actions.
+pub(super) struct Driver<'a> {
+    place: Place<'a>,
+    /// By when there must be room at the circuit breaker.
+    room_until: Deadline,
+    /// The circuit breaker's gate as it was seen last.
+    gate: Gate,
+    /// The right to call LiveChat, until it is used.
+    permit: Option<Permit>,
+    /// What is observed of the attempts under the lease.
+    watch: Option<Watch>,
+    /// When the lease was acquired; Unix time in ms.
+    began_ms: u64,
+    /// How much longer the pauses are than at first.
+    slowness: f64,
+}
+
+impl<'a> Driver<'a> {
+    /// What is kept back of an invocation when a write is repeated.
+    const STORE_RESERVE: Duration = Duration::from_millis(500);
+    /// The first pauses between two looks at a record, in ms. They get longer, up to five times.
+    const PAUSE_MS: std::ops::Range<u64> = 30..60;
+    const SLOWEST: f64 = 5.0;
+    /// The pauses between two looks at a guest's record, in ms.
+    const GUEST_PAUSE_MS: std::ops::Range<u64> = 40..80;
+
+    pub(super) fn new(provider: &'a Provider, call: &'a Call) -> Self {
+        Self {
+            place: Place { provider, call },
+            room_until: call.deadline.minus(renewal::SHORTEST_RENEWAL).within(Breaker::PATIENCE),
+            gate: Gate::default(),
+            permit: None,
+            watch: None,
+            began_ms: 0,
+            slowness: 1.0,
+        }
+    }
+
+    /// The readings that a step is taken at.
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            now_ms: now_ms(),
+            left: self.place.call.deadline.left(),
+            circuit: self.place.provider.breaker.remembered(),
+        }
+    }
+
+    /// Runs the renewal to its end.
+    pub(super) async fn run(mut self, (mut renewal, mut action): (Renewal, Action)) -> Result<Reply, Error> {
+        loop {
+            renewal.take_notes().into_iter().for_each(note);
+            let event = match action {
+                Action::Finish(result) => {
+                    self.settle().await;
+                    return result;
+                }
+                Action::Read => self.place.read(&self.place.call.subject).await,
+                // On the heap: they are large, and most calls never come here.
+                action => Box::pin(self.perform(action, &renewal)).await,
+            };
+            action = renewal.step(event.unwrap_or_else(Event::StoreFailed), self.moment());
+        }
+    }
+
+    async fn perform(&mut self, action: Action, renewal: &Renewal) -> Result<Event, Error> {
+        match action {
+            Action::Read => self.place.read(&self.place.call.subject).await,
+            Action::ReadGuest => self.place.read(&self.place.guest()?).await,
+            Action::Acquire { unless_newer_than } => self.acquire(unless_newer_than).await,
+            Action::Pause(pause) => Ok(self.pause(pause).await),
+            Action::LookAtCircuit => Ok(self.look(renewal).await),
+            Action::WaitForRoom => Ok(self.wait_for_room(renewal).await),
+            Action::EnterCircuit => Ok(self.enter(renewal).await),
+            Action::CountInGroups => self.place.count(self.began_ms).await,
+            Action::Move(moved) => self.place.move_identity(&moved).await,
+            Action::Revoke(due) => {
+                let deadline = self.place.call.deadline.within(revocation::LONGEST);
+                Ok(Event::Revoked(revocation::revoke(&self.place.provider.accounts, &due, deadline).await))
+            }
+            Action::Tell(due) => {
+                let Provider { store, accounts, .. } = self.place.provider;
+                let context = revocation::Context { store, accounts, subject: &self.place.call.subject };
+                context.tell(&due, revocation::LONGEST, self.place.call.deadline).await;
+                Ok(Event::Told)
+            }
+            Action::Call(attempt) => Ok(Event::Answered(self.attempt(&attempt).await)),
+            Action::Commit(commit) => self.commit(&commit).await,
+            Action::Release(release) => Ok(self.release(&release).await),
+            Action::Finish(_) => Err(Error::Internal("the end is no step".into())),
+        }
+    }
+
+    async fn acquire(&mut self, unless_newer_than: Option<u64>) -> Result<Event, Error> {
+        // Made anew for each try, so that a write of this try can never pass for one of another.
+        let owner = uuid::Uuid::new_v4().to_string();
+        let Provider { store, accounts, .. } = self.place.provider;
+        let settings = accounts.fingerprint();
+        let taken =
+            store.take_lease(&self.place.call.subject, &owner, unless_newer_than, settings, self.place.call.deadline);
+        match taken.await? {
+            Taken::Ours(lease, record) => {
+                self.began_ms = now_ms();
+                Ok(Event::Acquired(HeldLease::acquired(lease), Box::new(record)))
+            }
+            Taken::Refused(record) => {
+                self.settle().await;
+                Ok(Event::Rejected(Box::new(record)))
+            }
+        }
+    }
+
+    async fn pause(&mut self, pause: Pause) -> Event {
+        let ms = match pause {
+            Pause::ForHolder => {
+                let slowness = self.slowness;
+                self.slowness = f64::min(slowness * 1.3, Self::SLOWEST);
+                Duration::from_millis(fastrand::u64(Self::PAUSE_MS)).mul_f64(slowness)
+            }
+            Pause::ForGuest => Duration::from_millis(fastrand::u64(Self::GUEST_PAUSE_MS)),
+        };
+        sleep(ms).await;
+        Event::Paused
+    }
+
+    async fn look(&mut self, renewal: &Renewal) -> Event {
+        let breaker = &self.place.provider.breaker;
+        self.gate = breaker.look(self.place.call.deadline).await;
+        let turned_away = breaker.turns_away(self.gate, renewal.urgency());
+        self.circuit(turned_away)
+    }
+
+    async fn wait_for_room(&mut self, renewal: &Renewal) -> Event {
+        let wait = RoomWait { urgency: renewal.urgency(), until: self.room_until };
+        let entry = self.place.provider.breaker.wait_for_room(self.gate, wait, self.place.call.deadline).await;
+        self.entered(entry)
+    }
+
+    async fn enter(&mut self, renewal: &Renewal) -> Event {
+        let entry = self.place.provider.breaker.enter(self.gate, renewal.urgency(), self.place.call.deadline).await;
+        self.entered(entry)
+    }
+
+    fn entered(&mut self, entry: Result<Permit, TurnedAway>) -> Event {
+        match entry {
+            Ok(permit) => {
+                self.permit = Some(permit);
+                self.circuit(None)
+            }
+            Err(turned_away) => self.circuit(Some(turned_away)),
+        }
+    }
+
+    fn circuit(&mut self, turned_away: Option<TurnedAway>) -> Event {
+        Event::Circuit(match turned_away {
+            None => Circuit::HasRoom,
+            Some(TurnedAway::NoRoom(gate)) => {
+                self.gate = gate;
+                Circuit::Full
+            }
+            Some(TurnedAway::Down) => Circuit::Open,
+        })
+    }
+
+    async fn attempt(&mut self, attempt: &renewal::Call) -> Result<Grant, Miss> {
+        let Provider { accounts, breaker, .. } = self.place.provider;
+        let deadline = Deadline::after(attempt.time);
+        if attempt.is_retry {
+            sleep(Duration::from_millis(fastrand::u64(50..150))).await;
+        }
+        let permit = self.permit.take().unwrap_or(Permit::Free);
+        let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence));
+        accounts.token(self.place.call.subject.group, attempt.known.as_ref(), deadline, watch).await
+    }
+
+    async fn commit(&mut self, commit: &Commit) -> Result<Event, Error> {
+        let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
+        let (stored, ()) = tokio::join!(place.store(commit), place.settled(permit, watch));
+        Ok(Event::Stored(stored?))
+    }
+
+    /// If the write fails, the lease expires by itself.
+    async fn release(&mut self, release: &Release) -> Event {
+        let Release { lease, failed, refusal, bookkeeping, uncount } = release;
+        let (place, began_ms) = (self.place, self.began_ms);
+        let (permit, watch) = (self.permit.take(), self.watch.take());
+        let (store, subject, deadline) = (&place.provider.store, &place.call.subject, place.call.deadline);
+        let released = store.give_up(subject, lease.fence(), failed.as_ref(), refusal.as_ref(), bookkeeping, deadline);
+        let uncounted = async {
+            if *uncount {
+                place.uncount(began_ms).await;
+            }
+        };
+        let (released, (), ()) = tokio::join!(released, uncounted, place.settled(permit, watch));
+        if let Err(error) = released {
+            tracing::warn!(cause = %error, "the lease could not be released and will expire");
+        }
+        Event::Released
+    }
+
+    /// Returns a permit that was not used, or records what the attempts showed.
+    async fn settle(&mut self) {
+        let (permit, watch) = (self.permit.take(), self.watch.take());
+        self.place.settled(permit, watch).await;
+    }
+}
+
+impl Place<'_> {
+    async fn read(self, subject: &Subject) -> Result<Event, Error> {
+        let record = self.provider.store.read(subject, self.call.deadline).await?;
+        Ok(Event::Record(Box::new(record.unwrap_or_default())))
+    }
+
+    fn guest(self) -> Result<Subject, Error> {
+        let guest: Option<&GuestId> = self.call.was_guest.as_ref();
+        let guest = guest.ok_or_else(|| Error::Internal("there is no guest to adopt".into()))?;
+        Ok(Subject { principal: Principal::Guest(guest.clone()), group: self.call.subject.group })
+    }
+
+    async fn count(self, began_ms: u64) -> Result<Event, Error> {
+        let Provider { store, renewals, .. } = self.provider;
+        let principal = &self.call.subject.principal;
+        let counted = store.count_in_groups(principal, began_ms, renewals.get(), self.call.deadline).await?;
+        Ok(Event::Counted(counted))
+    }
+
+    async fn uncount(self, began_ms: u64) {
+        let (principal, deadline) = (&self.call.subject.principal, self.call.deadline);
+        if let Err(error) = self.provider.store.uncount_in_groups(principal, began_ms, deadline).await {
+            tracing::warn!(cause = %error, "a renewal without a call to LiveChat counts until the minute has passed");
+        }
+    }
+
+    async fn move_identity(self, moved: &Move) -> Result<Event, Error> {
+        let Move { lease, guest_version, identity, outstanding } = moved;
+        let (user, guest, deadline) = (&self.call.subject, self.guest()?, self.call.deadline);
+        let moved = self.provider.store.adopt(user, lease, &guest, *guest_version, identity, outstanding, deadline);
+        Ok(Event::Moved(moved.await?))
+    }
+
+    /// Stores what LiveChat has issued. It cannot be had again, so this is worth all the time that is left.
+    async fn store(self, commit: &Commit) -> Result<Stored, Error> {
+        let Commit { lease, identity, token, bookkeeping } = commit;
+        let (store, subject, deadline) = (&self.provider.store, &self.call.subject, self.call.deadline);
+        loop {
+            match store.finish(subject, lease.fence(), identity, token, bookkeeping, deadline).await {
+                Err(Error::StoreUnavailable(cause)) if deadline.left() > Driver::STORE_RESERVE => {
+                    tracing::warn!(cause, "a new token is not stored yet; trying again");
+                    sleep(Duration::from_millis(100)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn settled(self, permit: Option<Permit>, watch: Option<Watch>) {
+        if let Some(watch) = watch {
+            watch.settle(self.call.deadline).await;
+        }
+        if let Some(permit) = permit {
+            self.provider.breaker.release(permit, self.call.deadline).await;
+        }
+    }
+}
+
+/// Logs and counts what happened.
+fn note(note: Note) {
+    match note {
+        Note::Waited => tally::count(|tally| tally.lease_waits = 1),
+        Note::UnprovenGroup(is_unproven) => tally::count(|tally| tally.is_unproven_group = is_unproven),
+        Note::Renewed => tally::count(|tally| tally.renewals += 1),
+        Note::IdentityCreated => tally::count(|tally| tally.identities_made += 1),
+        Note::IdentityAdopted => tally::count(|tally| tally.identities_adopted += 1),
+        Note::NotRecognised => {
+            tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
+        }
+        Note::IdentityReplaced { on_record } => {
+            tally::count(|tally| tally.identities_changed += 1);
+            tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
+        }
+        Note::ChangeRefused => tally::count(|tally| tally.identities_changed += 1),
+        Note::IdentityExpired { on_record } => {
+            tally::count(|tally| tally.identities_lapsed += 1);
+            tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
+        }
+        Note::NotRenewed(error) => telemetry::trouble(&error, "not renewed; the stored token is still alive"),
+    }
+}

@@ -1,0 +1,322 @@
+//! The protocol that keeps one LiveChat customer per subject: what a call does next, given what it has seen.
+//!
+//! [`Renewal`] is a state machine for one call of `getToken` or `getFreshToken`. It does no I/O and reads no clock. Each
+//! [`step`](Renewal::step) takes what has just happened (an [`Event`]) and the [`Moment`] at which it happened, and returns the next
+//! [`Action`]. `provider/driver.rs` carries the actions out in Lambda; the model in `tests/model` carries them out in every possible
+//! order, with every fault, so what is proven is this code.
+//!
+//! # The rules
+//!
+//! 1. Only the call that holds the subject's **lease** may call LiveChat for the subject. It acquires the lease with one conditional
+//!    write, which returns the record.
+//! 2. What LiveChat issues is stored before it is returned, by one write that also ends the lease. The write is **fenced**: it takes
+//!    effect only while the lease is still the caller's. A holder that lost its lease throws its result away.
+//! 3. A call that finds the lease held waits for the holder's result: a token that meets its [`TokenRequirement`], or the failure.
+//! 4. Leases are numbered, and a token carries the number of its lease. `getFreshToken` accepts only a token with a higher number than
+//!    the lease that it found held: LiveChat was called for it after the call came. No clock decides that.
+//! 5. A holder that dies releases nothing. Its lease expires.
+//! 6. A guest's identity moves to the user under the user's lease, in one transaction, before LiveChat is called.
+//! 7. Tokens that a logout or an adoption ended are revoked before another token is issued.
+//!
+//! # Where to find what
+//!
+//! | file | rule |
+//! |---|---|
+//! | here | the steps outside of a lease: read, circuit breaker, acquire, release, finish |
+//! | `renewal/stored.rs` | what `getToken` makes of the stored token |
+//! | `renewal/requirement.rs` | which tokens and failures a call accepts |
+//! | `renewal/waiting.rs` | what a call makes of a record whose lease it did not get |
+//! | `renewal/holding.rs` | the steps under a lease |
+//! | `renewal/attempts.rs` | what a holder makes of LiveChat's responses |
+//! | `renewal/adoption.rs` | how a guest's identity becomes the user's |
+
+mod adoption;
+mod attempts;
+mod holding;
+mod lease;
+#[cfg(test)]
+#[path = "../../tests/model/mod.rs"]
+mod model;
+mod requirement;
+mod revoked;
+mod step;
+mod stored;
+mod waiting;
+
+pub(crate) use adoption::Move;
+pub(crate) use lease::HeldLease;
+pub(crate) use step::{Action, Call, Circuit, CircuitMemory, Commit, Event, Moment, Note, Pause, Release};
+
+use crate::{
+    breaker::{Breaker, Urgency},
+    error::Error,
+    identity::{Group, Issued, Record},
+    operation::{Reply, Source, Why},
+    settings::OnIdentityChange,
+};
+use holding::Holding;
+use requirement::TokenRequirement;
+use std::{mem, sync::Arc, time::Duration};
+
+/// What must be left of an invocation to start a renewal: with less, LiveChat could create a customer that is never stored.
+pub(crate) const SHORTEST_RENEWAL: Duration = Duration::from_millis(1_500);
+
+/// What is fixed for a call: the site's rules, and what the call brings along.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Tells the `LIVECHAT_*` settings from others ([`LiveChat::fingerprint`](crate::settings::LiveChat::fingerprint)): a refusal of
+    /// LiveChat's applies to these settings only.
+    pub(crate) settings: Arc<str>,
+    /// What to do when LiveChat returns another customer.
+    pub(crate) on_identity_change: OnIdentityChange,
+    /// The number of renewals per subject and minute.
+    pub(crate) renewals_per_minute: u32,
+    /// The group that the call names.
+    pub(crate) group: Option<Group>,
+    /// The site lists that group in `GROUPS`. If not, the caller may have made it up.
+    pub(crate) is_listed_group: bool,
+    /// The call comes with the id of the guest that the user was.
+    pub(crate) was_guest: bool,
+}
+
+/// One call of `getToken` or `getFreshToken`.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Renewal {
+    terms: Terms,
+    requirement: TokenRequirement,
+    why: Why,
+    urgency: Urgency,
+    /// `Record::logged_out_seq` of the first record that the call saw. A higher number later is a logout during the call.
+    logged_out_seq: Option<u64>,
+    /// The stored token that `getToken` may return if it cannot be renewed.
+    fallback: Option<Issued>,
+    /// A permit of the circuit breaker that was waited for.
+    has_permit: bool,
+    /// LiveChat was told to revoke old tokens. Whether or not it did, this call does not wait for that again.
+    has_revoked: bool,
+    phase: Phase,
+    notes: Vec<Note>,
+}
+
+/// What the call is waiting for.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+enum Phase {
+    /// `getToken`: the record.
+    Reading,
+    /// `getToken`: LiveChat is told about tokens that it could not be told about before.
+    Telling,
+    /// `getToken`: the record once more, as that took a while.
+    ReadingAfterTelling,
+    /// The circuit breaker's state, as it was doubtful.
+    LookingAtCircuit,
+    /// Room for another call to LiveChat.
+    WaitingForRoom,
+    /// The lease.
+    Acquiring,
+    /// The end of a pause before the record is read again, as another call holds the lease.
+    Pausing,
+    /// That record.
+    ReadingHeld,
+    /// Something under the lease.
+    Holding(Box<Holding>),
+    /// The end of the lease without a result.
+    Releasing(Next),
+    /// The end of the lease with a result.
+    Committing(Box<holding::Committing>),
+    /// LiveChat revokes the token that was just issued, as the user has logged out.
+    RevokingOwn,
+    /// `getToken`: what is stored, as it could not be renewed because of this error.
+    ReadingDespite(Error),
+    /// Nothing: the call has its result.
+    Finished,
+}
+
+/// What follows the release of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Next {
+    /// The call fails.
+    Fail(Error),
+    /// The call tries again from the start.
+    Retry,
+    /// The call waits for room at the circuit breaker, then tries again.
+    WaitForRoom,
+}
+
+impl Renewal {
+    /// `getToken`, and its first action.
+    pub(crate) fn usable(terms: Terms) -> (Self, Action) {
+        (Self::new(terms, TokenRequirement::usable(None), Phase::Reading), Action::Read)
+    }
+
+    /// `getFreshToken`, and its first action.
+    pub(crate) fn fresh(terms: Terms, moment: Moment) -> (Self, Action) {
+        let mut renewal = Self::new(terms, TokenRequirement::fresh(), Phase::Finished);
+        renewal.why = Why::Request;
+        renewal.urgency = renewal.urgency_for(&Record::default());
+        let action = renewal.start(moment);
+        (renewal, action)
+    }
+
+    fn new(terms: Terms, requirement: TokenRequirement, phase: Phase) -> Self {
+        Self {
+            terms,
+            requirement,
+            why: Why::Miss,
+            urgency: Urgency::Required,
+            logged_out_seq: None,
+            fallback: None,
+            has_permit: false,
+            has_revoked: false,
+            phase,
+            notes: Vec::new(),
+        }
+    }
+
+    /// How much the call needs LiveChat, for the circuit breaker.
+    pub(crate) fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
+    /// What happened since the last call of this, for logs and metrics.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        mem::take(&mut self.notes)
+    }
+
+    /// What to do next, after `event` at `moment`. An event that does not belong to the last action is a bug, and ends the call.
+    pub(crate) fn step(&mut self, event: Event, moment: Moment) -> Action {
+        match (mem::replace(&mut self.phase, Phase::Finished), event) {
+            (Phase::Reading, Event::Record(record)) => self.read(&record, moment),
+            (Phase::Telling, Event::Told) => self.expect(Phase::ReadingAfterTelling, Action::Read),
+            (Phase::ReadingAfterTelling, Event::Record(record)) => self.return_after_telling(&record),
+            (Phase::LookingAtCircuit, Event::Circuit(circuit)) => self.looked(circuit, moment),
+            (Phase::WaitingForRoom, Event::Circuit(circuit)) => self.waited_for_room(circuit, moment),
+            (Phase::Acquiring, Event::Acquired(lease, record)) => self.acquired(lease, *record, moment),
+            (Phase::Acquiring, Event::Rejected(record)) => self.rejected(&record, moment),
+            (Phase::Pausing, Event::Paused) => self.expect(Phase::ReadingHeld, Action::Read),
+            (Phase::ReadingHeld, Event::Record(record)) => self.look(&record, moment),
+            (Phase::Holding(holding), event) => self.hold(*holding, event, moment),
+            (Phase::Releasing(next), Event::Released) => self.released(next, moment),
+            (Phase::Committing(committing), event) => self.committed(*committing, event, moment),
+            (Phase::RevokingOwn, Event::Told) => self.fail(Error::LoggedOut),
+            (Phase::ReadingDespite(error), event) => self.return_despite(error, event, moment),
+            (_, Event::StoreFailed(error)) => self.fail(error),
+            (phase, event) => {
+                self.finish(Err(Error::Internal(format!("{} does not follow {}", event.name(), phase.name()))))
+            }
+        }
+    }
+
+    /// From the start: the circuit breaker, then the lease.
+    fn start(&mut self, moment: Moment) -> Action {
+        if !self.has_permit && moment.circuit.is_down {
+            return self.fail(Breaker::down().into());
+        }
+        if moment.left < SHORTEST_RENEWAL {
+            return self.fail(Error::Busy);
+        }
+        if !self.has_permit && moment.circuit.is_doubtful {
+            return self.expect(Phase::LookingAtCircuit, Action::LookAtCircuit);
+        }
+        self.acquire()
+    }
+
+    fn acquire(&mut self) -> Action {
+        let unless_newer_than = self.requirement.unless_newer_than();
+        self.expect(Phase::Acquiring, Action::Acquire { unless_newer_than })
+    }
+
+    fn looked(&mut self, circuit: Circuit, moment: Moment) -> Action {
+        match circuit {
+            Circuit::HasRoom if moment.left < SHORTEST_RENEWAL => self.fail(Error::Busy),
+            Circuit::HasRoom => self.acquire(),
+            Circuit::Open => self.fail(Breaker::down().into()),
+            Circuit::Full => self.wait_for_room(),
+        }
+    }
+
+    /// Without the lease: the wait could outlast it.
+    fn wait_for_room(&mut self) -> Action {
+        if self.urgency == Urgency::Optional {
+            return self.fail(Breaker::no_room().into());
+        }
+        self.expect(Phase::WaitingForRoom, Action::WaitForRoom)
+    }
+
+    fn waited_for_room(&mut self, circuit: Circuit, moment: Moment) -> Action {
+        match circuit {
+            Circuit::HasRoom => {
+                self.has_permit = true;
+                self.start(moment)
+            }
+            Circuit::Open => self.fail(Breaker::down().into()),
+            Circuit::Full => self.fail(Breaker::no_room().into()),
+        }
+    }
+
+    fn released(&mut self, next: Next, moment: Moment) -> Action {
+        match next {
+            Next::Fail(error) => self.fail(error),
+            Next::Retry => self.start(moment),
+            Next::WaitForRoom => self.wait_for_room(),
+        }
+    }
+
+    /// The call has failed. `getToken` looks whether the stored token can be returned instead.
+    fn fail(&mut self, error: Error) -> Action {
+        let is_final = matches!(error, Error::IdentityChanged | Error::GuestGone | Error::LoggedOut);
+        if self.fallback.is_some() && !is_final {
+            return self.expect(Phase::ReadingDespite(error), Action::Read);
+        }
+        self.finish(Err(error))
+    }
+
+    fn return_renewed(&mut self, issued: Issued, collapsed: bool) -> Action {
+        self.finish(Ok(Reply::Token { issued, source: Source::LiveChat { why: self.why, collapsed } }))
+    }
+
+    fn finish(&mut self, result: Result<Reply, Error>) -> Action {
+        self.expect(Phase::Finished, Action::Finish(result))
+    }
+
+    fn expect(&mut self, phase: Phase, action: Action) -> Action {
+        self.phase = phase;
+        action
+    }
+
+    /// The call knows this record now: how much does it need LiveChat?
+    fn note_urgency(&mut self, record: &Record) {
+        self.urgency = self.urgency_for(record);
+        self.notes.push(Note::UnprovenGroup(self.may_be_made_up(record)));
+    }
+
+    fn urgency_for(&self, record: &Record) -> Urgency {
+        match self.urgency {
+            Urgency::Optional => Urgency::Optional,
+            _ if self.may_be_made_up(record) => Urgency::Unproven,
+            _ => Urgency::Required,
+        }
+    }
+
+    /// The caller may have made up the group: the site does not list it, and LiveChat has issued no token for it.
+    fn may_be_made_up(&self, record: &Record) -> bool {
+        self.terms.group.is_some() && !self.terms.is_listed_group && record.identity.is_none()
+    }
+}
+
+impl Phase {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Reading | Self::ReadingAfterTelling | Self::ReadingHeld | Self::ReadingDespite(_) => "a read",
+            Self::Telling | Self::RevokingOwn => "a revocation",
+            Self::LookingAtCircuit | Self::WaitingForRoom => "a look at the circuit breaker",
+            Self::Acquiring => "an acquisition",
+            Self::Pausing => "a pause",
+            Self::Holding(_) => "a step under the lease",
+            Self::Releasing(_) => "a release",
+            Self::Committing(_) => "a commit",
+            Self::Finished => "the end",
+        }
+    }
+}

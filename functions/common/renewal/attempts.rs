@@ -1,0 +1,234 @@
+//! What a holder makes of LiveChat's responses: call once more, accept another customer, or fail.
+
+use super::{
+    Action, Commit, Moment, Next, Note, Renewal,
+    holding::{Holding, Stage},
+    step::Call,
+    waiting::refused,
+};
+use crate::{
+    error::Failure,
+    identity::{Identity, Refusal, Token},
+    livechat::{Accounts, Grant, Miss},
+    settings::OnIdentityChange,
+};
+use std::time::Duration;
+
+/// The longest pause before a lost attempt is repeated.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(150);
+
+/// An attempt to get a token, and what the ones before it came to.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Attempt {
+    kind: Kind,
+    /// What is left of the invocation when the time to call LiveChat is over.
+    ends_at_left: Duration,
+    /// The customer's cookies had expired by their own date when the call began.
+    has_expired: bool,
+}
+
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+enum Kind {
+    /// For the customer on record, or a new one if there is none.
+    First { is_retry: bool },
+    /// For the customer on record, as LiveChat did not recognise it: it issued this for another customer, or nothing.
+    OnceMore { other: Option<Grant> },
+    /// For a new customer, in place of one that LiveChat lost.
+    New,
+}
+
+#[cfg(test)]
+impl Holding {
+    /// As if LiveChat had all the time that it can have.
+    pub(super) fn forget_time(&mut self) {
+        if let Stage::Calling(attempt) = &mut self.stage {
+            attempt.ends_at_left = Duration::ZERO;
+        }
+    }
+}
+
+impl Attempt {
+    /// What LiveChat has issued for another customer, if it has.
+    #[cfg(test)]
+    pub(super) fn other(&self) -> Option<&Grant> {
+        match &self.kind {
+            Kind::OnceMore { other } => other.as_ref(),
+            Kind::First { .. } | Kind::New => None,
+        }
+    }
+
+    fn time_left(&self, moment: Moment) -> Duration {
+        moment.left.saturating_sub(self.ends_at_left)
+    }
+}
+
+impl Renewal {
+    pub(super) fn first_attempt(&mut self, holding: Holding, time: Duration, moment: Moment) -> Action {
+        let identity = holding.record.identity.as_ref();
+        let has_expired = identity.is_some_and(|known| known.has_lapsed(holding.began_ms));
+        let ends_at_left = moment.left.saturating_sub(time);
+        self.attempt(holding, Attempt { kind: Kind::First { is_retry: false }, ends_at_left, has_expired }, moment)
+    }
+
+    fn attempt(&mut self, mut holding: Holding, attempt: Attempt, moment: Moment) -> Action {
+        let known = holding.record.identity.clone().filter(|_| !matches!(attempt.kind, Kind::New));
+        let is_retry = matches!(attempt.kind, Kind::First { is_retry: true });
+        let is_evidence = !self.may_be_made_up(&holding.record);
+        let call = Call { known, time: attempt.time_left(moment), is_retry, is_evidence };
+        holding.stage = Stage::Calling(attempt);
+        self.hold_on(holding, Action::Call(Box::new(call)))
+    }
+
+    /// LiveChat's response.
+    pub(super) fn answered(
+        &mut self,
+        holding: Holding,
+        attempt: Attempt,
+        answer: Result<Grant, Miss>,
+        moment: Moment,
+    ) -> Action {
+        let known = holding.record.identity.as_ref();
+        let has_time = attempt.time_left(moment) >= Accounts::SHORTEST_ATTEMPT + LONGEST_PAUSE;
+        let may_repeat = |miss: &Miss| has_time && may_repeat_after(miss, known.is_some());
+        match (&attempt.kind, answer) {
+            (Kind::First { is_retry: false }, Err(miss)) if may_repeat(&miss) => {
+                self.attempt(holding, Attempt { kind: Kind::First { is_retry: true }, ..attempt }, moment)
+            }
+            (Kind::New, answer) => self.settle(holding, answer, moment),
+            (_, answer) if is_settled(&answer, known, attempt.has_expired) => self.settle(holding, answer, moment),
+            (Kind::First { .. }, answer) => self.not_recognised(holding, attempt, answer.ok(), moment),
+            (Kind::OnceMore { .. }, answer) => self.not_recognised_twice(holding, attempt, answer.ok(), moment),
+        }
+    }
+
+    /// LiveChat issued a token for another customer, or lost the one on record.
+    fn not_recognised(&mut self, holding: Holding, attempt: Attempt, other: Option<Grant>, moment: Moment) -> Action {
+        if attempt.has_expired {
+            return self.new_customer(holding, attempt, moment);
+        }
+        self.notes.push(Note::NotRecognised);
+        self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment)
+    }
+
+    /// LiveChat insists. The site's settings decide, but not for a user who loses nothing: no token of this customer was ever theirs.
+    fn not_recognised_twice(
+        &mut self,
+        holding: Holding,
+        attempt: Attempt,
+        other: Option<Grant>,
+        moment: Moment,
+    ) -> Action {
+        let loses_nothing = holding.record.identity.as_ref().is_some_and(|known| known.is_unproven);
+        if self.terms.on_identity_change == OnIdentityChange::Reject && !loses_nothing {
+            self.notes.push(Note::ChangeRefused);
+            return self.release_failed(holding, Failure::IdentityChanged);
+        }
+        let Attempt { kind, ends_at_left, has_expired } = attempt;
+        let before = if let Kind::OnceMore { other } = kind { other } else { None };
+        match other.or(before) {
+            Some(grant) => self.settle(holding, Ok(grant), moment),
+            // It has issued none, twice.
+            None => self.new_customer(holding, Attempt { kind: Kind::New, ends_at_left, has_expired }, moment),
+        }
+    }
+
+    /// A token for a new customer, in place of the one that LiveChat lost, takes a call of its own.
+    fn new_customer(&mut self, holding: Holding, mut attempt: Attempt, moment: Moment) -> Action {
+        if attempt.time_left(moment) < Accounts::SHORTEST_ATTEMPT {
+            return self.release_failed(holding, Failure::OutOfTime);
+        }
+        attempt.kind = Kind::New;
+        self.attempt(holding, attempt, moment)
+    }
+
+    /// The last response: a token is stored, a failure ends the lease.
+    fn settle(&mut self, holding: Holding, answer: Result<Grant, Miss>, moment: Moment) -> Action {
+        match answer {
+            Ok(grant) => self.keep(holding, grant, moment),
+            Err(miss) => self.give_up(holding, miss.into(), moment),
+        }
+    }
+
+    fn give_up(&mut self, holding: Holding, failure: Failure, moment: Moment) -> Action {
+        let Failure::Rejected { exception, description } = &failure else {
+            return self.release_failed(holding, failure);
+        };
+        let (before, settings) = (holding.record.refusal.as_ref(), &self.terms.settings);
+        let refusal = Refusal::after(before, settings, exception, description, moment.now_ms);
+        let next = Next::Fail(refused(&refusal, moment.now_ms));
+        self.release_refused(holding, Some(failure), Some(refusal), next)
+    }
+
+    fn keep(&mut self, holding: Holding, grant: Grant, moment: Moment) -> Action {
+        let Holding { lease, record, began_ms, bookkeeping, .. } = holding;
+        let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq() };
+        let mut notes = vec![Note::Renewed];
+        notes.extend(record.identity.is_none().then_some(Note::IdentityCreated));
+        let another = record.identity.as_ref().filter(|known| known.entity_id != grant.entity_id);
+        let (is_another, has_expired) = (another.is_some(), another.is_some_and(|known| known.has_lapsed(began_ms)));
+        let former = record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, moment.now_ms));
+        let on_record = former.len();
+        match (is_another, has_expired) {
+            (true, true) => notes.push(Note::IdentityExpired { on_record }),
+            (true, false) => notes.push(Note::IdentityReplaced { on_record }),
+            (false, _) => {}
+        }
+        let identity = Identity {
+            entity_id: grant.entity_id,
+            cookies: grant.cookies,
+            cookies_lapse_at_s: grant.cookies_lapse_at_s,
+            former,
+            is_unproven: false,
+        };
+        self.commit(Commit { lease, identity, token, bookkeeping }, notes)
+    }
+}
+
+/// The response ends the attempts: it is a token of the customer on record, or a failure that another call would not mend.
+fn is_settled(answer: &Result<Grant, Miss>, known: Option<&Identity>, has_expired: bool) -> bool {
+    match (answer, known) {
+        (Ok(grant), Some(known)) => has_expired || grant.entity_id == known.entity_id,
+        (Err(Miss::IdentityLost), Some(_)) => false,
+        _ => true,
+    }
+}
+
+/// Another attempt can neither fork an identity nor be in vain. If LiveChat received nothing, that is always so. If it may have received
+/// something, only for a customer that it knows: it creates a new one each time it is called without one.
+fn may_repeat_after(miss: &Miss, names_a_customer: bool) -> bool {
+    match miss {
+        Miss::Unsent(_) => true,
+        Miss::Lost(_) | Miss::Down(_) => names_a_customer,
+        Miss::TimedOut
+        | Miss::CutShort
+        | Miss::Throttled
+        | Miss::Rejected { .. }
+        | Miss::IdentityLost
+        | Miss::Nonsense(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_could_create_a_second_customer_is_not_repeated() {
+        let misses = [
+            (Miss::Unsent(String::new()), true, true),
+            (Miss::Lost(String::new()), false, true),
+            (Miss::Down(String::new()), false, true),
+            (Miss::TimedOut, false, false),
+            (Miss::CutShort, false, false),
+            (Miss::Throttled, false, false),
+            (Miss::Nonsense(String::new()), false, false),
+            (Miss::IdentityLost, false, false),
+            (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
+        ];
+        for (miss, new, known) in misses {
+            assert_eq!((may_repeat_after(&miss, false), may_repeat_after(&miss, true)), (new, known), "{miss:?}");
+        }
+    }
+}

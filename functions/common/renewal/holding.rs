@@ -1,0 +1,251 @@
+//! The steps under a lease. Each returns the lease to a later step, to a commit or to a release.
+
+use super::{
+    Action, Circuit, Commit, Event, HeldLease, Moment, Next, Note, Phase, Release, Renewal, adoption::Adoption,
+    attempts::Attempt, waiting::rate_limited,
+};
+use crate::{
+    breaker::Breaker,
+    error::{Error, Failure},
+    identity::{FailedRenewal, Issued, OutstandingToken, Quota, Record, Refusal},
+    livechat::Accounts,
+    store::{Bookkeeping, Stored},
+};
+
+/// What a call has while it holds the lease.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Holding {
+    pub(super) lease: HeldLease,
+    /// What was stored when the lease was acquired, and an identity that was adopted since.
+    pub(super) record: Record,
+    /// When the lease was acquired; Unix time in ms.
+    pub(super) began_ms: u64,
+    /// What the end of the lease writes beside its result.
+    pub(super) bookkeeping: Bookkeeping,
+    /// The renewal counts among those of all the principal's groups.
+    is_counted: bool,
+    pub(super) stage: Stage,
+}
+
+/// What a holder waits for.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) enum Stage {
+    /// The circuit breaker's state: a read, before there is any write.
+    LookingAtCircuit,
+    /// The count of the renewals in all groups.
+    Counting,
+    /// The guest's identity.
+    Adopting(Adoption),
+    /// A permit of the circuit breaker.
+    Entering,
+    /// LiveChat, which is told to revoke these tokens.
+    Revoking(Vec<OutstandingToken>),
+    /// LiveChat's response.
+    Calling(Attempt),
+}
+
+/// What a call knows while its result is being stored.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Committing {
+    seq: u64,
+    issued: Issued,
+    notes: Vec<Note>,
+}
+
+impl Renewal {
+    /// The lease is the call's.
+    pub(super) fn acquired(&mut self, lease: HeldLease, record: Record, moment: Moment) -> Action {
+        self.note_urgency(&record);
+        let is_logged_out = record.logged_out_seq > *self.logged_out_seq.get_or_insert(record.logged_out_seq);
+        let holding = Holding {
+            lease,
+            began_ms: moment.now_ms,
+            bookkeeping: uncounted(&record, moment.now_ms),
+            record,
+            is_counted: false,
+            stage: Stage::LookingAtCircuit,
+        };
+        if is_logged_out {
+            return self.release(holding, None, Next::Fail(Error::LoggedOut));
+        }
+        if self.has_permit {
+            return self.count(holding, moment);
+        }
+        self.hold_on(holding, Action::LookAtCircuit)
+    }
+
+    /// The next step under the lease.
+    pub(super) fn hold(&mut self, mut holding: Holding, event: Event, moment: Moment) -> Action {
+        match (std::mem::replace(&mut holding.stage, Stage::Entering), event) {
+            (Stage::LookingAtCircuit, Event::Circuit(Circuit::HasRoom)) => self.count(holding, moment),
+            (Stage::LookingAtCircuit | Stage::Entering, Event::Circuit(Circuit::Full)) => {
+                self.release(holding, None, Next::WaitForRoom)
+            }
+            (Stage::LookingAtCircuit | Stage::Entering, Event::Circuit(Circuit::Open)) => {
+                self.release(holding, Some(Breaker::down().into()), Next::Fail(Breaker::down().into()))
+            }
+            (Stage::Counting, Event::Counted(Ok(()))) => {
+                holding.is_counted = true;
+                self.adopt(holding, moment)
+            }
+            (Stage::Counting, Event::Counted(Err(left_ms))) => {
+                self.release(holding, None, Next::Fail(rate_limited(left_ms)))
+            }
+            (Stage::Adopting(adoption), event) => self.adopting(holding, adoption, event, moment),
+            (Stage::Entering, Event::Circuit(Circuit::HasRoom)) => self.make_way(holding, moment),
+            (Stage::Revoking(due), Event::Revoked(revoked)) => self.revoked(holding, &due, revoked, moment),
+            (Stage::Calling(attempt), Event::Answered(answer)) => self.answered(holding, attempt, answer, moment),
+            (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error)),
+            (_, event) => {
+                let bug = Error::Internal(format!("{} does not follow a step under the lease", event.name()));
+                self.release(holding, None, Next::Fail(bug))
+            }
+        }
+    }
+
+    /// A caller can make up groups, so all groups of one principal have a quota together, beside that of each.
+    fn count(&mut self, mut holding: Holding, moment: Moment) -> Action {
+        if self.terms.group.is_none() {
+            return self.adopt(holding, moment);
+        }
+        holding.stage = Stage::Counting;
+        self.hold_on(holding, Action::CountInGroups)
+    }
+
+    /// The identity is settled: a permit of the circuit breaker comes next, unless there is one.
+    pub(super) fn enter(&mut self, mut holding: Holding, moment: Moment) -> Action {
+        if std::mem::take(&mut self.has_permit) {
+            return self.make_way(holding, moment);
+        }
+        holding.stage = Stage::Entering;
+        self.hold_on(holding, Action::EnterCircuit)
+    }
+
+    /// Tokens that must not work beside a new one are revoked first: those that a logout or an adoption ended, and the oldest if there are
+    /// too many. Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
+    fn make_way(&mut self, mut holding: Holding, moment: Moment) -> Action {
+        if self.has_revoked {
+            return self.call(holding, moment);
+        }
+        let outstanding = &holding.record.outstanding;
+        // However recently LiveChat could not be told: it is about to be called anyway, and its next token may be kept for hours.
+        let due = outstanding.to_revoke_before_another(holding.record.logged_out_seq, moment.now_ms);
+        let expired = outstanding.expired(moment.now_ms).map(str::to_owned);
+        holding.bookkeeping.forget.extend(expired);
+        if due.is_empty() {
+            return self.call(holding, moment);
+        }
+        holding.stage = Stage::Revoking(due.clone());
+        self.hold_on(holding, Action::Revoke(due))
+    }
+
+    /// If that took so long that LiveChat could be cut short, another lease leaves time to call it.
+    fn revoked(
+        &mut self,
+        mut holding: Holding,
+        due: &[OutstandingToken],
+        revoked: Vec<String>,
+        moment: Moment,
+    ) -> Action {
+        self.has_revoked = true;
+        holding.bookkeeping.note_revoked(due, revoked, moment.now_ms);
+        if holding.lease.time_to_call(moment) < Accounts::ATTEMPT_TIMEOUT {
+            return self.release(holding, None, Next::Retry);
+        }
+        self.call(holding, moment)
+    }
+
+    /// Everything is ready to call LiveChat.
+    fn call(&mut self, mut holding: Holding, moment: Moment) -> Action {
+        if !holding.record.outstanding.has_room(&holding.bookkeeping.forget, moment.now_ms) {
+            let cause = "it does not revoke the tokens that must make room".into();
+            return self.release_failed(holding, Failure::Unavailable { cause });
+        }
+        let time = holding.lease.time_to_call(moment);
+        if time < Accounts::SHORTEST_ATTEMPT {
+            return self.release(holding, None, Next::Fail(Error::Busy));
+        }
+        let begins = holding.record.running_quota(holding.began_ms).is_none();
+        let quota = Quota::beginning_with(holding.lease.fence(), holding.began_ms, self.terms.renewals_per_minute);
+        holding.bookkeeping.quota = begins.then_some(quota);
+        holding.is_counted = false;
+        self.first_attempt(holding, time, moment)
+    }
+
+    /// Goes on under the lease.
+    pub(super) fn hold_on(&mut self, holding: Holding, action: Action) -> Action {
+        self.expect(Phase::Holding(Box::new(holding)), action)
+    }
+
+    /// Ends the lease with a result.
+    pub(super) fn commit(&mut self, commit: Commit, notes: Vec<Note>) -> Action {
+        let entity_id = commit.identity.entity_id.clone();
+        let issued = Issued { entity_id, token: commit.token.clone() };
+        let committing = Committing { seq: commit.lease.seq(), issued, notes };
+        self.expect(Phase::Committing(Box::new(committing)), Action::Commit(Box::new(commit)))
+    }
+
+    /// What became of the commit.
+    pub(super) fn committed(&mut self, committing: Committing, event: Event, moment: Moment) -> Action {
+        let Committing { seq, issued, notes } = committing;
+        match event {
+            Event::Stored(Stored::LeaseLost) => {
+                // The lease expired and another call acquired it, after this call came: the result of that one serves.
+                self.requirement.observe_holder(seq);
+                return self.start(moment);
+            }
+            Event::Stored(_) => {}
+            Event::StoreFailed(error) => return self.fail(error),
+            event => return self.fail(Error::Internal(format!("{} does not follow a commit", event.name()))),
+        }
+        self.notes.extend(notes);
+        if matches!(event, Event::Stored(Stored::LoggedOut)) {
+            return self.expect(Phase::RevokingOwn, Action::Tell(vec![issued.token.outstanding()]));
+        }
+        self.return_renewed(issued, false)
+    }
+
+    /// Ends the lease without a result, with the failure that the calls share which wait for this one.
+    pub(super) fn release_failed(&mut self, holding: Holding, failure: Failure) -> Action {
+        let error = failure.clone().into();
+        self.release(holding, Some(failure), Next::Fail(error))
+    }
+
+    /// Ends the lease without a result.
+    pub(super) fn release(&mut self, holding: Holding, failure: Option<Failure>, next: Next) -> Action {
+        self.release_refused(holding, failure, None, next)
+    }
+
+    /// Ends the lease without a result, and remembers LiveChat's refusal if there is one.
+    pub(super) fn release_refused(
+        &mut self,
+        holding: Holding,
+        failure: Option<Failure>,
+        refusal: Option<Refusal>,
+        next: Next,
+    ) -> Action {
+        self.has_permit = false;
+        let Holding { lease, bookkeeping, is_counted, .. } = holding;
+        // That this call had too little time is no other call's failure.
+        let failure = failure.filter(|failure| *failure != Failure::OutOfTime);
+        let failed = failure.map(|failure| FailedRenewal { seq: lease.seq(), failure });
+        let release = Release { lease, failed, refusal, bookkeeping, uncount: is_counted };
+        self.expect(Phase::Releasing(next), Action::Release(Box::new(release)))
+    }
+
+    /// The lease is another call's by now, whose result serves.
+    pub(super) fn lose(&mut self, holding: Holding) -> Action {
+        self.requirement.observe_holder(holding.lease.seq());
+        // The fence refuses the write; what was counted is taken back.
+        self.release(holding, None, Next::Retry)
+    }
+}
+
+/// What the end of a lease writes if LiveChat was not called: the lease counts by its number, and the quota gets it back.
+fn uncounted(record: &Record, now_ms: u64) -> Bookkeeping {
+    let quota = record.running_quota(now_ms).map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+    Bookkeeping { quota, ..Bookkeeping::default() }
+}

@@ -1,0 +1,53 @@
+//! The lease while a call holds it.
+
+use super::Moment;
+use crate::{identity::Lease, livechat::Accounts, store::Store};
+use std::time::Duration;
+
+/// What is kept back from calling LiveChat, for storing what it issues.
+const STORE_RESERVE: Duration = Duration::from_millis(500);
+
+/// The right to call LiveChat for one subject. It cannot be copied: to commit or to release it consumes it, and so does losing it.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+#[must_use]
+pub(crate) struct HeldLease(pub(super) Lease);
+
+impl HeldLease {
+    /// The lease that a conditional write has just acquired.
+    pub(crate) fn acquired(lease: Lease) -> Self {
+        Self(lease)
+    }
+
+    /// What fences a write under the lease: its owner and its number.
+    pub(crate) fn fence(&self) -> &Lease {
+        &self.0
+    }
+
+    /// Its number.
+    pub(crate) fn seq(&self) -> u64 {
+        self.0.seq
+    }
+
+    /// How long LiveChat may take, so that its result can be stored in time and while the lease is certainly still this call's.
+    pub(super) fn time_to_call(&self, moment: Moment) -> Duration {
+        let safe = Duration::from_millis(self.0.safe_for_ms(moment.now_ms)).saturating_sub(Store::LONGEST_WRITE);
+        moment.left.saturating_sub(STORE_RESERVE).min(safe).min(Accounts::LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_outlives_what_is_done_under_it() {
+        let now_ms = 1_700_000_000_000;
+        let work_ms = crate::time::millis(Accounts::LONGEST + Store::LONGEST_WRITE);
+        assert!(work_ms + Lease::SKEW_MS < Lease::LENGTH_MS, "{work_ms}");
+        // However long taking it took, what is left for asking ends early enough.
+        let lease = Lease { owner: "o".into(), seq: 1, until_ms: now_ms + 10_000 };
+        assert_eq!(lease.safe_for_ms(now_ms), 8_000);
+        assert_eq!(lease.safe_for_ms(now_ms + 9_000), 0);
+    }
+}

@@ -1,0 +1,211 @@
+//! What a renewal asks for, and what it is told.
+
+use super::{HeldLease, Move};
+use crate::{
+    error::Error,
+    identity::{FailedRenewal, Identity, OutstandingToken, Record, Refusal, Token},
+    livechat::{Grant, Miss},
+    operation::Reply,
+    store::{Adopted, Bookkeeping, Stored},
+};
+use std::time::Duration;
+
+/// What the clocks say, and what this process remembers of the circuit breaker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// Unix time in ms.
+    pub(crate) now_ms: u64,
+    /// What is left until the response must be ready.
+    pub(crate) left: Duration,
+    /// What this process remembers.
+    pub(crate) circuit: CircuitMemory,
+}
+
+/// What a process remembers of the circuit breaker.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CircuitMemory {
+    /// LiveChat is down, and no probe is due.
+    pub(crate) is_down: bool,
+    /// There was no room a moment ago, or LiveChat is down.
+    pub(crate) has_no_room: bool,
+    /// There was no room a short time ago, so it is worth looking before the lease is acquired.
+    pub(crate) is_doubtful: bool,
+}
+
+/// The circuit breaker's state, for this call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Circuit {
+    /// The call may be made.
+    HasRoom,
+    /// Too many calls wait for LiveChat.
+    Full,
+    /// LiveChat is down.
+    Open,
+}
+
+/// What to do next. Each is followed by the event that it names, or by [`Event::StoreFailed`].
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) enum Action {
+    /// Read the subject's record: [`Event::Record`].
+    Read,
+    /// Read the circuit breaker's state: [`Event::Circuit`].
+    LookAtCircuit,
+    /// Wait for room at the circuit breaker, and take a permit: [`Event::Circuit`].
+    WaitForRoom,
+    /// Acquire the lease, unless there is a token with a higher number: [`Event::Acquired`] or [`Event::Rejected`].
+    Acquire {
+        /// That number; `None` if no token can make the renewal needless.
+        unless_newer_than: Option<u64>,
+    },
+    /// Wait for a moment: [`Event::Paused`].
+    Pause(Pause),
+    /// Count one more renewal among those of all the principal's groups: [`Event::Counted`].
+    CountInGroups,
+    /// Read the record of the guest that the user was: [`Event::Record`].
+    ReadGuest,
+    /// Move the guest's identity to the user: [`Event::Moved`].
+    Move(Box<Move>),
+    /// Take a permit of the circuit breaker, without waiting: [`Event::Circuit`].
+    EnterCircuit,
+    /// Tell LiveChat to revoke these tokens: [`Event::Revoked`].
+    Revoke(Vec<OutstandingToken>),
+    /// Tell LiveChat to revoke these tokens, and record what became of it: [`Event::Told`].
+    Tell(Vec<OutstandingToken>),
+    /// Call LiveChat for a token: [`Event::Answered`].
+    Call(Box<Call>),
+    /// Store what LiveChat has issued, and end the lease: [`Event::Stored`].
+    Commit(Box<Commit>),
+    /// End the lease without a result, return the permit, and take back what was counted: [`Event::Released`].
+    Release(Box<Release>),
+    /// Return this. Nothing follows.
+    Finish(Result<Reply, Error>),
+}
+
+/// One attempt to get a token.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Call {
+    /// The customer; `None` for a new one.
+    pub(crate) known: Option<Identity>,
+    /// How long LiveChat may take.
+    pub(crate) time: Duration,
+    /// The attempt before this one was lost, so a short pause comes first.
+    pub(crate) is_retry: bool,
+    /// What comes of it says something about LiveChat: the group is not made up.
+    pub(crate) is_evidence: bool,
+}
+
+/// What is stored at the end of a successful renewal.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Commit {
+    pub(crate) lease: HeldLease,
+    pub(crate) identity: Identity,
+    pub(crate) token: Token,
+    pub(crate) bookkeeping: Bookkeeping,
+}
+
+/// What is stored at the end of a renewal without a token.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(crate) struct Release {
+    pub(crate) lease: HeldLease,
+    /// For the calls that wait for this renewal, if it is their failure too.
+    pub(crate) failed: Option<FailedRenewal>,
+    /// For later calls, if LiveChat refused.
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) bookkeeping: Bookkeeping,
+    /// The renewal was counted among those of all groups, and LiveChat was not called.
+    pub(crate) uncount: bool,
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The result of the lease's holder.
+    ForHolder,
+    /// The end of the guest's own renewal.
+    ForGuest,
+}
+
+/// What has happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A record was read; an empty one if there is none.
+    Record(Box<Record>),
+    /// The circuit breaker's state.
+    Circuit(Circuit),
+    /// The lease is the call's; this is what is stored.
+    Acquired(HeldLease, Box<Record>),
+    /// The lease is not; this is what is stored.
+    Rejected(Box<Record>),
+    /// The pause is over.
+    Paused,
+    /// Whether the renewal was counted. If not, for how long all groups' quota is spent, in ms.
+    Counted(Result<(), u64>),
+    /// What became of the move.
+    Moved(Adopted),
+    /// The keys of the tokens that do not work any more.
+    Revoked(Vec<String>),
+    /// LiveChat was told, and what became of it is stored as far as that is possible.
+    Told,
+    /// LiveChat's response to an attempt.
+    Answered(Result<Grant, Miss>),
+    /// What became of the commit.
+    Stored(Stored),
+    /// The lease was released, or will expire.
+    Released,
+    /// DynamoDB did not do what it was asked for, or nobody knows.
+    StoreFailed(Error),
+}
+
+impl Event {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Record(_) => "a record",
+            Self::Circuit(_) => "the circuit breaker's state",
+            Self::Acquired(..) | Self::Rejected(_) => "an acquisition's result",
+            Self::Paused => "the end of a pause",
+            Self::Counted(_) => "a count",
+            Self::Moved(_) => "a move's result",
+            Self::Revoked(_) | Self::Told => "a revocation's result",
+            Self::Answered(_) => "LiveChat's response",
+            Self::Stored(_) => "a commit's result",
+            Self::Released => "a release",
+            Self::StoreFailed(_) => "a failure of the store",
+        }
+    }
+}
+
+/// What happened on the way, for logs and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// LiveChat issued a token, which is stored.
+    Renewed,
+    /// The subject had no customer, and has one now.
+    IdentityCreated,
+    /// The user has a guest's customer now.
+    IdentityAdopted,
+    /// LiveChat did not recognise the customer on record, and is called once more.
+    NotRecognised,
+    /// LiveChat insists on another customer: replaced, with so many former ones on record.
+    IdentityReplaced {
+        /// The number of former customers.
+        on_record: usize,
+    },
+    /// The same, and the site's settings refuse that.
+    ChangeRefused,
+    /// The cookies had expired by their own date: a new customer, with so many former ones on record.
+    IdentityExpired {
+        /// The number of former customers.
+        on_record: usize,
+    },
+    /// The stored token is returned although it could not be renewed.
+    NotRenewed(Error),
+    /// The call waits for another one's renewal.
+    Waited,
+    /// Whether the caller may have made up the group, as far as is known now. What LiveChat makes of such a group says nothing about
+    /// LiveChat or the site.
+    UnprovenGroup(bool),
+}

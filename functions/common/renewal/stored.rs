@@ -1,0 +1,98 @@
+//! What `getToken` makes of the stored token.
+
+use super::{Action, Event, Moment, Note, Phase, Renewal, TokenRequirement, Urgency, waiting::refused};
+use crate::{
+    breaker::Breaker,
+    error::Error,
+    identity::{Issued, Record},
+    operation::{Reply, Source, Why},
+};
+
+impl Renewal {
+    /// `getToken` has read the record: the stored token is returned while it is usable, otherwise renewed.
+    pub(super) fn read(&mut self, record: &Record, moment: Moment) -> Action {
+        self.logged_out_seq = Some(record.logged_out_seq);
+        let refusal = record.refusal_of(&self.terms.settings, moment.now_ms);
+        let refused = refusal.map(|refusal| refused(refusal, moment.now_ms));
+        self.urgency = self.urgency_for(record);
+        match issued(record) {
+            Err(error) => self.fail(error),
+            Ok(Some(stored)) if stored.token.lifetime.is_usable(moment.now_ms) => {
+                self.return_usable(stored, record, moment)
+            }
+            Ok(Some(stored)) => self.renew_stale(stored, refused, moment),
+            Ok(None) => match refused {
+                Some(error) => self.fail(error),
+                None => self.start(moment),
+            },
+        }
+    }
+
+    fn return_usable(&mut self, stored: Issued, record: &Record, moment: Moment) -> Action {
+        let due = record.due_revocations(moment.now_ms);
+        // A renewal that is under way tells LiveChat itself.
+        if due.is_empty() || record.held(moment.now_ms).is_some() || moment.circuit.is_down {
+            return self.return_stored(stored);
+        }
+        self.expect(Phase::Telling, Action::Tell(due))
+    }
+
+    /// LiveChat was told to revoke old tokens. That took a while, and the user may have logged out meanwhile.
+    pub(super) fn return_after_telling(&mut self, record: &Record) -> Action {
+        match issued(record) {
+            Ok(Some(stored)) => self.return_stored(stored),
+            Ok(None) => self.fail(Error::LoggedOut),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn return_stored(&mut self, issued: Issued) -> Action {
+        self.finish(Ok(Reply::Token { issued, source: Source::Stored }))
+    }
+
+    /// The stored token has too little time left, or has expired.
+    fn renew_stale(&mut self, stored: Issued, refused: Option<Error>, moment: Moment) -> Action {
+        let is_live = stored.token.lifetime.is_live(moment.now_ms);
+        let in_vain = refused.or_else(|| (is_live && moment.circuit.has_no_room).then(|| Breaker::down().into()));
+        if let Some(error) = in_vain {
+            if !is_live {
+                return self.fail(error);
+            }
+            let source = Source::StoredDespite(error);
+            return self.finish(Ok(Reply::Token { issued: stored, source }));
+        }
+        if is_live {
+            self.urgency = Urgency::Optional;
+        }
+        self.why = Why::Stale;
+        self.requirement = TokenRequirement::usable(Some(stored.token.seq));
+        self.fallback = Some(stored);
+        self.start(moment)
+    }
+
+    /// The token could not be renewed because of `error`. What is stored now is returned instead if it is live: the token that was stored
+    /// when the call came may have been invalidated or replaced since. If the table cannot say, that one is returned.
+    pub(super) fn return_despite(&mut self, error: Error, event: Event, moment: Moment) -> Action {
+        let before = self.fallback.take();
+        let stored = match event {
+            Event::Record(record) => match issued(&record) {
+                Ok(stored) => stored,
+                Err(gone) => return self.fail(gone),
+            },
+            _ => before,
+        };
+        match stored.filter(|issued| issued.token.lifetime.is_live(moment.now_ms)) {
+            Some(issued) => {
+                self.notes.push(Note::NotRenewed(error.clone()));
+                let source = Source::StoredDespite(error);
+                self.finish(Ok(Reply::Token { issued, source }))
+            }
+            None => self.fail(error),
+        }
+    }
+}
+
+/// The token that a record has, if any.
+fn issued(record: &Record) -> Result<Option<Issued>, Error> {
+    if record.is_adopted { Err(Error::GuestGone) } else { Ok(record.issued()) }
+}

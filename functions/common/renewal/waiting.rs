@@ -1,0 +1,113 @@
+//! What a call makes of a record whose lease it did not get.
+
+use super::{Action, Moment, Note, Pause, Phase, Renewal, SHORTEST_RENEWAL, TokenRequirement};
+use crate::{
+    error::{Error, Failure},
+    identity::{Issued, Record, Refusal},
+};
+use std::time::Duration;
+
+/// The longest pause between two looks at the record.
+const LONGEST_PAUSE: Duration = Duration::from_millis(300);
+
+impl Renewal {
+    /// The lease was not acquired: another call holds it, or there is a result already, or the subject may not renew now.
+    pub(super) fn rejected(&mut self, record: &Record, moment: Moment) -> Action {
+        // The driver has returned it.
+        self.has_permit = false;
+        self.note_urgency(record);
+        self.logged_out_seq.get_or_insert(record.logged_out_seq);
+        self.look(record, moment)
+    }
+
+    /// One look at the record: a result, another try for the lease, or a pause.
+    pub(super) fn look(&mut self, record: &Record, moment: Moment) -> Action {
+        if record.is_adopted {
+            return self.fail(Error::GuestGone);
+        }
+        if self.logged_out_seq.is_some_and(|seq| record.logged_out_seq > seq) {
+            return self.fail(Error::LoggedOut);
+        }
+        let holder = record.held(moment.now_ms).map(|lease| lease.seq);
+        if let Some(seq) = holder {
+            self.requirement.observe_holder(seq);
+        }
+        match result_for(&self.requirement, record, &self.terms.settings, moment.now_ms) {
+            Some(Ok(issued)) => self.return_renewed(issued, true),
+            Some(Err(error)) => self.fail(error),
+            None if holder.is_some() => self.pause(moment),
+            None => self.try_again(record, moment),
+        }
+    }
+
+    /// The lease is free.
+    fn try_again(&mut self, record: &Record, moment: Moment) -> Action {
+        if let Some(left_ms) = record.spent_for_ms(moment.now_ms) {
+            return self.fail(rate_limited(left_ms));
+        }
+        if let Some(refusal) = record.refusal_of(&self.terms.settings, moment.now_ms) {
+            return self.fail(refused(refusal, moment.now_ms));
+        }
+        if let Some(token) = &record.token {
+            self.requirement.pass_over(token.seq);
+        }
+        self.start(moment)
+    }
+
+    fn pause(&mut self, moment: Moment) -> Action {
+        if moment.left < LONGEST_PAUSE + SHORTEST_RENEWAL {
+            return self.fail(Error::Busy);
+        }
+        self.notes.push(Note::Waited);
+        self.expect(Phase::Pausing, Action::Pause(Pause::ForHolder))
+    }
+}
+
+/// What `record` has for a call with this requirement and these `settings`: a token, or the failure that it waited for.
+fn result_for(
+    requirement: &TokenRequirement,
+    record: &Record,
+    settings: &str,
+    now_ms: u64,
+) -> Option<Result<Issued, Error>> {
+    let accepted =
+        |issued: &Issued| requirement.accepts_token(issued.token.seq) && issued.token.lifetime.is_live(now_ms);
+    let issued = record.issued().filter(accepted);
+    issued.map(Ok).or_else(|| failure_for(requirement, record, settings, now_ms).map(Err))
+}
+
+/// The failure that a call waited for. If LiveChat refused other settings than the call's, that is not the call's failure.
+fn failure_for(requirement: &TokenRequirement, record: &Record, settings: &str, now_ms: u64) -> Option<Error> {
+    let failed = record.failed.as_ref().filter(|failed| requirement.accepts_failure(failed.seq))?;
+    if matches!(failed.failure, Failure::Rejected { .. }) {
+        if record.refusal.as_ref().is_some_and(|refusal| refusal.settings != settings) {
+            return None;
+        }
+        if let Some(refusal) = record.refusal_of(settings, now_ms) {
+            return Some(refused(refusal, now_ms));
+        }
+    }
+    Some(failed.failure.clone().into())
+}
+
+/// The quota is spent for so many ms.
+pub(super) fn rate_limited(left_ms: u64) -> Error {
+    Error::RateLimited { retry_after_s: seconds(left_ms) }
+}
+
+/// What a call is told while `refusal` applies.
+pub(super) fn refused(refusal: &Refusal, now_ms: u64) -> Error {
+    Error::LiveChatRejected {
+        exception: refusal.exception.clone(),
+        description: refusal.description.clone(),
+        retry_after_s: seconds(refusal.until_ms.saturating_sub(now_ms)),
+    }
+}
+
+/// For `Retry-After`.
+fn seconds(left_ms: u64) -> u32 {
+    u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests;

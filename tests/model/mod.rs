@@ -1,0 +1,146 @@
+//! A model of the protocol, explored exhaustively with [stateright](https://docs.rs/stateright): every order in which several calls for
+//! one subject can meet, and every moment at which something can go wrong.
+//!
+//! **The code that is explored is the code that runs.** A caller is a [`Renewal`](crate::renewal::Renewal), the state machine that the
+//! functions use, and what it writes are the [`Write`](crate::store::write::Write)s of `store/`, applied to items in memory. Only the
+//! surroundings are modelled: DynamoDB's items (`table.rs`), LiveChat (`livechat.rs`), time (`clock.rs`), and what can go wrong
+//! (`actions.rs`). One step is one operation of DynamoDB's or one event of LiveChat's, with what the caller makes of it.
+//!
+//! # How to run it
+//!
+//! `cargo test --lib model -- --nocapture` prints what it explores, and shows how each change of a decision is noticed (`seeded.rs`).
+//! With `MODEL=deep` it explores more: more callers, more faults at a time, finer clocks.
+//!
+//! # What it leaves out, and why it may
+//!
+//! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others is as if it were slow for ever. One that
+//!   holds the lease is `Crash`, or has too little time to call LiveChat (`is_short`).
+//! - *The quota, the circuit breaker and LiveChat's refusal that is remembered* only refuse. Before the lease that is the same as a
+//!   deadline, or `Read::WhileDown` for a `getToken` whose token is live; under it, `Answer::Down`. Their attributes are removed from the
+//!   items. A call that waits for room releases its lease and acquires another one later: to all others, that is a caller that ends and
+//!   another that arrives.
+//! - *A group's count* is another item, and only refuses.
+//! - *Lifetimes.* A token is usable, stale or dead from the start to the end of a run: seconds, as against hours.
+//! - *Arriving and returning.* A call arrives with the effect of its first operation, and returns with that of its last. In truth it
+//!   arrives earlier and returns later; that only widens what it may return, and what comes after it.
+//! - *LiveChat's response* arrives with the effect of the call, or never: nobody can see what a caller does in between.
+//! - *What nobody else can see* is no step of its own: a pause, and a look at the circuit breaker that finds room.
+//! - *Looks that find nothing new* are no steps, so that every way through the states ends (`is_acyclic`). Nor is the try of a caller
+//!   that saw the lease free, and finds it held again: it could as well not have looked.
+//! - *How soon LiveChat is told again to revoke tokens*: it is always time to.
+//! - *Callers of the same kind* are interchangeable (`State::representative`).
+//! - `invalidate` and a logout have no decisions between their operations: `act.rs` makes the store's write, and tells LiveChat.
+//! - The item's deletion (two years later), more than five former customers, and a `group`: another item.
+//!
+//! # What it takes for granted
+//!
+//! - That DynamoDB does with a `Write` what `store/write/in_memory.rs` does: a test compares the two on random writes and items, and on
+//!   the store's own.
+//! - That `provider/driver.rs` carries out each action, and decides nothing.
+//! - With time (`timed.rs`): clocks are no further apart than `Lease::SKEW_MS`, and a write takes effect within `Store::LONGEST_WRITE`
+//!   of the look at the clock, or never. Without time (`untimed.rs`, `adoption.rs`): nothing of the kind. `limits.rs` shows what
+//!   comes of it if the second is not so.
+//!
+//! # Where to find what
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `state.rs` | a configuration, a state, a caller |
+//! | `actions.rs` | what can happen next: steps, and what can go wrong |
+//! | `act.rs` | what it does, and what the caller's code makes of it |
+//! | `table.rs`, `livechat.rs`, `clock.rs` | the items, LiveChat, time |
+//! | `history.rs`, `properties.rs` | what is remembered of a run, and what must hold |
+//! | `untimed.rs`, `timed.rs`, `adoption.rs` | the configurations that are explored |
+//! | `tamper.rs`, `seeded.rs` | changes of decisions, and that they are noticed |
+//! | `limits.rs` | what is not promised |
+//! | `secrets.rs` | what tells two callers apart that `Debug` does not show |
+//! | `words.rs` | traces in words |
+
+mod act;
+mod actions;
+mod adoption;
+mod clock;
+mod history;
+mod limits;
+mod livechat;
+mod properties;
+mod secrets;
+mod seeded;
+mod state;
+mod table;
+mod tamper;
+mod timed;
+mod untimed;
+mod words;
+
+use actions::Action;
+use state::{Protocol, State};
+use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    time::Instant,
+};
+
+/// Looks at all states that the protocol can come to, and finds no violation.
+fn explore(name: &str, protocol: &Protocol, at_least: usize) {
+    let started = Instant::now();
+    let checker = protocol
+        .clone()
+        .checker()
+        .threads(2)
+        .symmetry_fn(State::representative)
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_dfs()
+        .join();
+    for (property, path) in checker.discoveries() {
+        let violated = checker.model().property(property).expectation == Expectation::Always;
+        assert!(!violated, "{name}: \"{property}\" does not hold:\n{}", words::of(protocol, path));
+    }
+    checker.assert_properties();
+    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
+    println!("{name}: {states} states, depth {depth}, 0 violations ({:?})", started.elapsed());
+    assert!(states >= at_least, "{name}: {states} states only");
+}
+
+/// The shortest way to where a property does not hold, or to where one holds that is about some state.
+fn shortest(protocol: &Protocol, property: &'static str) -> Path<State, Action> {
+    let search = |depth: usize| {
+        let found = HasDiscoveries::AnyOf([property].into());
+        let checker = protocol.clone().checker().finish_when(found).target_max_depth(depth).spawn_bfs().join();
+        checker.discovery(property)
+    };
+    let mut path = search(1000).unwrap_or_else(|| panic!("\"{property}\" is not found"));
+    // The checker goes on to the end of a block and keeps the last that it finds.
+    while let Some(shorter) = search(path.clone().into_actions().len() + 1) {
+        path = shorter;
+    }
+    path
+}
+
+/// No way through the states leads back to where it came from: so every way ends, and by `EVERY_CALL_ENDS` it ends well.
+fn is_acyclic(name: &str, protocol: &Protocol) {
+    // Whether a state is on the way from the start to where we are, for each that we have come to.
+    let mut on_the_way = HashMap::new();
+    // That way: each state, and those of the states after it that we have not gone to yet.
+    let mut way = vec![(0, protocol.init_states())];
+    while let Some((state, next)) = way.last_mut() {
+        let Some(next) = next.pop().map(|next| next.representative()) else {
+            on_the_way.insert(*state, false);
+            way.pop();
+            continue;
+        };
+        let id = BuildHasherDefault::<DefaultHasher>::default().hash_one(&next);
+        match on_the_way.insert(id, true) {
+            Some(true) => panic!("{name}: a way leads back to {next:?}"),
+            Some(false) => drop(on_the_way.insert(id, false)),
+            None => way.push((id, protocol.next_states(&next))),
+        }
+    }
+    println!("{name}: {} states, no way leads back", on_the_way.len() - 1);
+}
+
+/// Whether to explore more, for minutes: `MODEL=deep`.
+fn is_deep() -> bool {
+    std::env::var("MODEL").is_ok_and(|size| size == "deep")
+}

@@ -1,0 +1,220 @@
+//! Small changes of what the real code decides, each of which a property must notice: of a write that the store makes, of what a step
+//! is told, or of what it asks for. `seeded.rs` shows that they are noticed.
+
+use super::{
+    state::{Caller, Protocol, Renewing},
+    table::Item,
+};
+use crate::{
+    identity::{Lease, Record},
+    livechat::Miss,
+    renewal::{Action as Next, Commit, Event, Phase, Renewal},
+    store::{
+        item,
+        write::{Write, member},
+    },
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tamper {
+    /// A commit stores what it is given, whoever has the lease.
+    NoFence,
+    /// The fence compares the owner, and not the lease's number.
+    FenceWithoutNumber,
+    /// The fence does not ask whether the lease is still there.
+    FenceWithoutLease,
+    /// A lease is acquired although it is held.
+    NoLeaseCondition,
+    /// A lease is acquired although there is a newer token by now.
+    NoTokenCondition,
+    /// A release ends any owner's lease.
+    ReleaseOfAnyLease,
+    /// The end of a lease removes its owner's name as well.
+    OwnerForgottenAtRelease,
+    /// A caller that acquired a lease by a write whose response was lost does not see that it has it.
+    OwnLeaseNotRecognised,
+    /// A caller that stored a token by a write whose response was lost does not see that it did.
+    OwnResultNotRecognised,
+    /// A `getFreshToken` accepts the result of the call that was in progress when it came.
+    FreshTakesTheCallUnderWay,
+    /// A read may return what was stored a moment ago.
+    EventuallyConsistentReads,
+    /// A failure counts for every caller that sees it.
+    AnyFailureCounts,
+    /// A failure counts for no caller but its own.
+    NoFailureCounts,
+    /// The stored token with too little time left is accepted by a caller that wants one that can be used.
+    StaleTokenServes,
+    /// A stored token that is not accepted keeps a caller from renewing it.
+    NoPassingOver,
+    /// A token is returned when LiveChat has issued it, and not stored first.
+    AnsweredBeforeStored,
+    /// The secret that comes with a token is not stored with it.
+    NewSecretNotStored,
+    /// `invalidate` removes the customer together with the token.
+    InvalidateForgetsTheCustomer,
+    /// LiveChat is called for a new customer again when the response is lost.
+    RetriesNewCustomer,
+    /// Another customer than the one on record is trusted at once.
+    OtherCustomerTakenAtOnce,
+    /// A holder calls LiveChat whether or not its lease lasts.
+    LeaseNotWatched,
+    /// A holder takes its own clock for every other's.
+    SkewIgnored,
+    /// A commit lists the new token as one that may work, and drops the others from the list.
+    OnlyTheLatestIsListed,
+    /// A logout removes the tokens from the list, before LiveChat has been told.
+    ForgottenBeforeRevoked,
+    /// A logout does not count the lease that is held as acquired before it.
+    LogoutOverlooksTheRenewal,
+    /// A renewal returns its token, and a waiting call goes on, although the user has logged out since.
+    LogoutNotNoticed,
+    /// The guest's half of the transaction does not ask whether the item is what it was when it was read.
+    NoVersion,
+    /// Adoption does not wait for the guest's own renewal.
+    GuestsLeaseIgnored,
+    /// The user's half asks whether there is an identity, and not whose the lease is.
+    NoFenceInAdoption,
+    /// The user's half asks nothing at all.
+    NothingAskedOfUser,
+    /// The guest's half removes the identity, and does not say that it was adopted.
+    Unmarked,
+    /// A lease is acquired although the guest was adopted.
+    AdoptedTakesLease,
+    /// The guest's half leaves the end of a lease where it is.
+    LeaseLeftBehind,
+    /// A guest that turns out to be adopted after a transaction was refused is taken for one without an identity.
+    OwnLateCopyOverlooked,
+    /// The user's half is one write, and the guest's another that follows it.
+    TwoWrites,
+}
+
+const FENCE: [&str; 3] = [item::LEASE_OWNER, item::LEASE_SEQ, item::LEASE_UNTIL_MS];
+
+pub(super) fn acquire(protocol: &Protocol, write: Write) -> Write {
+    match protocol.tamper {
+        Some(Tamper::NoLeaseCondition) => write.without_conditions_on(&[item::LEASE_UNTIL_MS]),
+        Some(Tamper::NoTokenCondition) => write.without_conditions_on(&[item::TOKEN]),
+        Some(Tamper::AdoptedTakesLease) => write.without_conditions_on(&[item::ADOPTED_AT_MS]),
+        _ => write,
+    }
+}
+
+pub(super) fn unless_newer_than(protocol: &Protocol, seq: Option<u64>) -> Option<u64> {
+    match protocol.tamper {
+        Some(Tamper::NoPassingOver | Tamper::StaleTokenServes) => seq.map(|_| 0),
+        _ => seq,
+    }
+}
+
+pub(super) fn commit(protocol: &Protocol, write: Write, commit: &Commit) -> Write {
+    match protocol.tamper {
+        Some(Tamper::NoFence) => write.without_conditions_on(&FENCE),
+        Some(Tamper::FenceWithoutNumber) => write.without_conditions_on(&[item::LEASE_SEQ]),
+        Some(Tamper::FenceWithoutLease) => write.without_conditions_on(&[item::LEASE_UNTIL_MS]),
+        Some(Tamper::OwnerForgottenAtRelease) => write.remove(item::LEASE_OWNER),
+        Some(Tamper::NewSecretNotStored) => write.without_change_of(item::COOKIES),
+        Some(Tamper::OnlyTheLatestIsListed) => {
+            let outstanding = commit.token.outstanding();
+            let one = [(outstanding.key.clone(), item::of_outstanding(&outstanding))];
+            write.without_change_of(item::OUTSTANDING).set(item::OUTSTANDING, AttributeValue::M(one.into()))
+        }
+        _ => write,
+    }
+}
+
+pub(super) fn release(protocol: &Protocol, write: Write) -> Write {
+    match protocol.tamper {
+        Some(Tamper::ReleaseOfAnyLease) => write.without_conditions_on(&[item::LEASE_OWNER, item::LEASE_SEQ]),
+        Some(Tamper::OwnerForgottenAtRelease) => write.remove(item::LEASE_OWNER),
+        _ => write,
+    }
+}
+
+pub(super) fn drop(protocol: &Protocol, write: Write, item: &Item, is_logout: bool) -> Write {
+    match protocol.tamper {
+        Some(Tamper::InvalidateForgetsTheCustomer) if !is_logout => {
+            let all = [item::ENTITY_ID, item::COOKIES, item::COOKIES_LAPSE_AT_S, item::FORMER];
+            all.into_iter().fold(write, Write::remove)
+        }
+        Some(Tamper::ForgottenBeforeRevoked) if is_logout => {
+            let keys = item.record().outstanding.0.iter().map(|token| token.key.clone());
+            keys.fold(write, |write, key| write.remove(member(item::OUTSTANDING, key)))
+        }
+        Some(Tamper::LogoutOverlooksTheRenewal) if is_logout && item.is_leased() => {
+            let seq = item.record().lease_seq - 1;
+            write.without_change_of(item::LOGGED_OUT_SEQ).set(item::LOGGED_OUT_SEQ, seq)
+        }
+        _ => write,
+    }
+}
+
+/// Both halves of the transaction.
+pub(super) fn adopt(protocol: &Protocol, moved_in: Write, moved_out: Write) -> (Write, Write) {
+    match protocol.tamper {
+        Some(Tamper::NoVersion) => (moved_in, moved_out.without_conditions_on(&[item::VERSION])),
+        Some(Tamper::NoFenceInAdoption) => (moved_in.without_conditions_on(&FENCE), moved_out),
+        Some(Tamper::NothingAskedOfUser) => {
+            (moved_in.without_conditions_on(&FENCE).without_conditions_on(&[item::ENTITY_ID]), moved_out)
+        }
+        Some(Tamper::Unmarked) => (moved_in, moved_out.without_change_of(item::ADOPTED_AT_MS)),
+        // With the list of tokens, without which nothing could be stored under that lease.
+        Some(Tamper::LeaseLeftBehind) => {
+            (moved_in, moved_out.without_change_of(item::LEASE_UNTIL_MS).without_change_of(item::OUTSTANDING))
+        }
+        _ => (moved_in, moved_out),
+    }
+}
+
+/// What a caller reads, or is told of the item.
+pub(super) fn record(protocol: &Protocol, record: &mut Record, caller: &Caller, is_guests: bool) {
+    let Some(renewal) = caller.renewing().map(|renewing| &renewing.renewal) else { return };
+    // DynamoDB has no order of them, and neither must the states.
+    record.outstanding.0.sort_by(|one, other| one.key.cmp(&other.key));
+    match protocol.tamper {
+        Some(Tamper::FreshTakesTheCallUnderWay) if caller.call.is_fresh() => {
+            record.lease.iter_mut().for_each(|lease| lease.seq -= 1);
+        }
+        Some(Tamper::AnyFailureCounts) => record.failed.iter_mut().for_each(|failed| failed.seq += 1_000),
+        Some(Tamper::NoFailureCounts) => record.failed = None,
+        Some(Tamper::StaleTokenServes) if !matches!(renewal.phase, Phase::Reading) => {
+            record.token.iter_mut().for_each(|token| token.seq += 1);
+        }
+        Some(Tamper::LogoutNotNoticed) => record.logged_out_seq = 0,
+        Some(Tamper::GuestsLeaseIgnored) if is_guests => record.lease = None,
+        Some(Tamper::OwnLateCopyOverlooked) if is_guests => record.is_adopted = false,
+        _ => {}
+    }
+}
+
+/// How a call to LiveChat failed whose connection broke.
+pub(super) fn broken(protocol: &Protocol, names_a_customer: bool) -> Miss {
+    if protocol.is(Tamper::RetriesNewCustomer) && !names_a_customer {
+        return Miss::Unsent("no connection".into());
+    }
+    Miss::Lost("the connection broke".into())
+}
+
+pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Event) {
+    let Phase::Holding(holding) = &mut renewal.phase else { return };
+    match (protocol.tamper, event) {
+        (Some(Tamper::OtherCustomerTakenAtOnce), Event::Answered(Ok(grant))) => {
+            if let Some(known) = &mut holding.record.identity {
+                known.entity_id.clone_from(&grant.entity_id);
+            }
+        }
+        (Some(Tamper::LeaseNotWatched), Event::Circuit(_)) => holding.lease.0.until_ms += 60_000,
+        (Some(Tamper::SkewIgnored), Event::Circuit(_)) => holding.lease.0.until_ms += Lease::SKEW_MS,
+        _ => {}
+    }
+}
+
+pub(super) fn after_step(protocol: &Protocol, renewing: &mut Renewing) {
+    if protocol.is(Tamper::StaleTokenServes)
+        && let Next::Acquire { unless_newer_than: Some(seq) } = &mut renewing.next
+    {
+        *seq = 0;
+    }
+}
