@@ -43,7 +43,6 @@ mod step;
 mod stored;
 mod waiting;
 
-pub(crate) use adoption::Move;
 pub(crate) use lease::HeldLease;
 pub(crate) use step::{Action, Call, Circuit, CircuitMemory, Commit, Event, Moment, Note, Pause, Release};
 

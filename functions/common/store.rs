@@ -27,9 +27,9 @@ pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod write;
 
-pub use adoption::Adopted;
+pub use adoption::{Adopted, Move};
 pub use gate::Admission;
-pub use lease::{Bookkeeping, Stored, Taken};
+pub use lease::{Acquire, Acquisition, Bookkeeping, Commit, Commitment, Release};
 
 use crate::{
     clients::aws,

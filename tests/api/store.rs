@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
     error::{Error, Failure},
     identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Refusal, Subject, Token},
-    store::{Bookkeeping, Store, Stored, Taken},
+    store::{Acquire, Acquisition, Bookkeeping, Commit, Commitment, Release, Store},
     time::Deadline,
 };
 use secrecy::ExposeSecret;
@@ -34,15 +34,20 @@ fn token(seq: u64) -> Token {
     Token { access_token: format!("access-{seq}").into(), lifetime, seq }
 }
 
-fn ours(taken: Taken) -> Lease {
+fn ours(taken: Acquisition) -> Lease {
     match taken {
-        Taken::Ours(lease, _) => lease,
-        Taken::Refused(record) => panic!("refused: {record:?}"),
+        Acquisition::Acquired(lease, _) => lease,
+        Acquisition::Rejected(record) => panic!("refused: {record:?}"),
     }
 }
 
 async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
-    ours(store.take_lease(subject, owner, None, SETTINGS, soon()).await.expect("an answer"))
+    ours(
+        store
+            .acquire(subject, Acquire { owner, unless_newer_than: None, settings: SETTINGS }, soon())
+            .await
+            .expect("an answer"),
+    )
 }
 
 #[tokio::test]
@@ -50,22 +55,44 @@ async fn a_lease_is_one_callers_until_it_ends() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     assert!(store.read(&alice, soon()).await.expect("an answer").is_none());
-    let lease = ours(store.take_lease(&alice, "a", Some(0), SETTINGS, soon()).await.expect("an answer"));
+    let lease = ours(
+        store
+            .acquire(&alice, Acquire { owner: "a", unless_newer_than: Some(0), settings: SETTINGS }, soon())
+            .await
+            .expect("an answer"),
+    );
     assert_eq!(lease.seq, 1);
-    match store.take_lease(&alice, "b", Some(0), SETTINGS, soon()).await.expect("an answer") {
-        Taken::Refused(record) => assert_eq!(record.lease, Some(lease.clone())),
-        Taken::Ours(..) => panic!("taken twice"),
+    match store
+        .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }, soon())
+        .await
+        .expect("an answer")
+    {
+        Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease.clone())),
+        Acquisition::Acquired(..) => panic!("taken twice"),
     }
     let stored = store
-        .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
         .await
         .expect("an answer");
-    assert_eq!(stored, Stored::Yes);
+    assert_eq!(stored, Commitment::Committed);
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
-    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), SETTINGS, soon()).await.expect("an answer")).seq, 2);
+    assert_eq!(
+        ours(
+            store
+                .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }, soon())
+                .await
+                .expect("an answer")
+        )
+        .seq,
+        2
+    );
 }
 
 #[tokio::test]
@@ -73,19 +100,33 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     let before = world.item("alice").await;
     // The lease is over, and its owner's first write comes once more.
-    let taken = store.take_lease(&alice, "a", None, SETTINGS, soon()).await.expect("an answer");
-    assert!(matches!(taken, Taken::Refused(_)), "{taken:?}");
+    let taken = store
+        .acquire(&alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }, soon())
+        .await
+        .expect("an answer");
+    assert!(matches!(taken, Acquisition::Rejected(_)), "{taken:?}");
     assert_eq!(before, world.item("alice").await);
     // The token is gone, and its owner's second write comes once more.
     store.drop_token(&alice, soon()).await.expect("an answer");
     let stored = store
-        .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
         .await
         .expect("an answer");
-    assert_eq!(stored, Stored::LeaseLost);
+    assert_eq!(stored, Commitment::LeaseLost);
     assert!(store.read(&alice, soon()).await.expect("an answer").expect("a record").token.is_none());
 }
 
@@ -102,14 +143,27 @@ async fn another_writers_token_is_not_taken_for_ones_own() {
     assert_eq!(other.seq, lease.seq);
     let others_token = Token { access_token: "another".into(), ..token(1) };
     store
-        .finish(&alice, &other, &identity("other"), &others_token, &Bookkeeping::default(), soon())
+        .commit(
+            &alice,
+            Commit {
+                lease: &other,
+                identity: &identity("other"),
+                token: &others_token,
+                bookkeeping: &Bookkeeping::default(),
+            },
+            soon(),
+        )
         .await
         .expect("an answer");
     let stored = store
-        .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
         .await
         .expect("an answer");
-    assert_eq!(stored, Stored::LeaseLost);
+    assert_eq!(stored, Commitment::LeaseLost);
 }
 
 #[tokio::test]
@@ -117,7 +171,14 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.give_up(&alice, &lease, None, None, &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .release(
+            &alice,
+            Release { lease: &lease, failed: None, refusal: None, bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
@@ -139,10 +200,19 @@ async fn storing_again_is_no_loss() {
     let lease = take(&store, &alice, "a").await;
     for _ in 0..2 {
         let stored = store
-            .finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon())
+            .commit(
+                &alice,
+                Commit {
+                    lease: &lease,
+                    identity: &identity("e"),
+                    token: &token(1),
+                    bookkeeping: &Bookkeeping::default(),
+                },
+                soon(),
+            )
             .await
             .expect("an answer");
-        assert_eq!(stored, Stored::Yes);
+        assert_eq!(stored, Commitment::Committed);
     }
 }
 
@@ -151,12 +221,32 @@ async fn a_newer_token_makes_a_lease_needless() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon()).await.expect("an answer");
-    match store.take_lease(&alice, "b", Some(0), SETTINGS, soon()).await.expect("an answer") {
-        Taken::Refused(record) => assert_eq!(record.token.expect("a token").seq, 1),
-        Taken::Ours(..) => panic!("there is a token"),
+    store
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
+    match store
+        .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }, soon())
+        .await
+        .expect("an answer")
+    {
+        Acquisition::Rejected(record) => assert_eq!(record.token.expect("a token").seq, 1),
+        Acquisition::Acquired(..) => panic!("there is a token"),
     }
-    assert_eq!(ours(store.take_lease(&alice, "b", Some(1), SETTINGS, soon()).await.expect("an answer")).seq, 2);
+    assert_eq!(
+        ours(
+            store
+                .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }, soon())
+                .await
+                .expect("an answer")
+        )
+        .seq,
+        2
+    );
 }
 
 #[tokio::test]
@@ -169,18 +259,43 @@ async fn who_lost_the_lease_changes_nothing() {
     assert_eq!(lease.seq, 2);
     let before = world.item("alice").await;
     let stored = store
-        .finish(&alice, &lost, &identity("lost"), &token(1), &Bookkeeping::default(), soon())
+        .commit(
+            &alice,
+            Commit {
+                lease: &lost,
+                identity: &identity("lost"),
+                token: &token(1),
+                bookkeeping: &Bookkeeping::default(),
+            },
+            soon(),
+        )
         .await
         .expect("an answer");
-    assert_eq!(stored, Stored::LeaseLost);
+    assert_eq!(stored, Commitment::LeaseLost);
     let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
-    store.give_up(&alice, &lost, Some(&failed), None, &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .release(
+            &alice,
+            Release { lease: &lost, failed: Some(&failed), refusal: None, bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     assert_eq!(before, world.item("alice").await);
     let same_owner_other_number = Lease { seq: 1, ..lease };
     let stored = store
-        .finish(&alice, &same_owner_other_number, &identity("x"), &token(1), &Bookkeeping::default(), soon())
+        .commit(
+            &alice,
+            Commit {
+                lease: &same_owner_other_number,
+                identity: &identity("x"),
+                token: &token(1),
+                bookkeeping: &Bookkeeping::default(),
+            },
+            soon(),
+        )
         .await;
-    assert_eq!(stored.expect("an answer"), Stored::LeaseLost);
+    assert_eq!(stored.expect("an answer"), Commitment::LeaseLost);
 }
 
 #[tokio::test]
@@ -189,14 +304,28 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
-    store.give_up(&alice, &lease, Some(&failed), None, &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .release(
+            &alice,
+            Release { lease: &lease, failed: Some(&failed), refusal: None, bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
     let lease = take(&store, &alice, "b").await;
-    store.finish(&alice, &lease, &identity("e"), &token(2), &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(2), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);
     let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
@@ -212,7 +341,16 @@ async fn refused(store: &Store, subject: &Subject) -> Refusal {
     let failure = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
     let failed = FailedRenewal { seq: lease.seq, failure };
     store
-        .give_up(subject, &lease, Some(&failed), Some(&refusal), &Bookkeeping::default(), soon())
+        .release(
+            subject,
+            Release {
+                lease: &lease,
+                failed: Some(&failed),
+                refusal: Some(&refusal),
+                bookkeeping: &Bookkeeping::default(),
+            },
+            soon(),
+        )
         .await
         .expect("an answer");
     refusal
@@ -224,17 +362,38 @@ async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_succe
     let store = world.store();
     let refusal = refused(&store, &alice).await;
     let before = world.item("alice").await;
-    match store.take_lease(&alice, "a", None, SETTINGS, soon()).await.expect("an answer") {
-        Taken::Refused(record) => assert_eq!((record.refusal, record.lease), (Some(refusal), None)),
-        Taken::Ours(..) => panic!("LiveChat would refuse again"),
+    match store
+        .acquire(&alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }, soon())
+        .await
+        .expect("an answer")
+    {
+        Acquisition::Rejected(record) => assert_eq!((record.refusal, record.lease), (Some(refusal), None)),
+        Acquisition::Acquired(..) => panic!("LiveChat would refuse again"),
     }
     assert_eq!(before, world.item("alice").await);
-    let lease = ours(store.take_lease(&alice, "b", None, "other settings", soon()).await.expect("an answer"));
+    let lease = ours(
+        store
+            .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }, soon())
+            .await
+            .expect("an answer"),
+    );
     assert_eq!(lease.seq, 2, "and that cost no number");
     // What the SDK does when the first answer was lost.
-    let again = ours(store.take_lease(&alice, "b", None, "other settings", soon()).await.expect("an answer"));
+    let again = ours(
+        store
+            .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }, soon())
+            .await
+            .expect("an answer"),
+    );
     assert_eq!(again, lease);
-    store.finish(&alice, &lease, &identity("e"), &token(2), &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(2), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.refusal, record.failed), (None, None));
     assert_eq!(take(&store, &alice, "c").await.seq, 3);
@@ -246,9 +405,21 @@ async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
     let store = world.store();
     let refusal = refused(&store, &alice).await;
     for (owner, failed) in [("a", None), ("b", Some(Failure::Unavailable { cause: "status 503".into() }))] {
-        let lease = ours(store.take_lease(&alice, owner, None, "other settings", soon()).await.expect("an answer"));
+        let lease = ours(
+            store
+                .acquire(&alice, Acquire { owner, unless_newer_than: None, settings: "other settings" }, soon())
+                .await
+                .expect("an answer"),
+        );
         let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
-        store.give_up(&alice, &lease, failed.as_ref(), None, &Bookkeeping::default(), soon()).await.expect("an answer");
+        store
+            .release(
+                &alice,
+                Release { lease: &lease, failed: failed.as_ref(), refusal: None, bookkeeping: &Bookkeeping::default() },
+                soon(),
+            )
+            .await
+            .expect("an answer");
         let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
         assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
     }
@@ -264,9 +435,13 @@ async fn a_lease_that_was_taken_past_an_unreadable_refusal_is_recognised() {
         .await;
     let lease = take(&store, &alice, "a").await;
     assert_eq!(take(&store, &alice, "a").await, lease, "as after a lost answer");
-    match store.take_lease(&alice, "b", None, SETTINGS, soon()).await.expect("an answer") {
-        Taken::Refused(record) => assert_eq!(record.lease, Some(lease)),
-        Taken::Ours(..) => panic!("taken twice"),
+    match store
+        .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: SETTINGS }, soon())
+        .await
+        .expect("an answer")
+    {
+        Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease)),
+        Acquisition::Acquired(..) => panic!("taken twice"),
     }
 }
 
@@ -278,7 +453,14 @@ async fn who_lost_the_lease_remembers_no_refusal() {
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
     take(&store, &alice, "b").await;
     let before = world.item("alice").await;
-    store.give_up(&alice, &lost, None, Some(&refusal()), &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .release(
+            &alice,
+            Release { lease: &lost, failed: None, refusal: Some(&refusal()), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     assert_eq!(before, world.item("alice").await);
 }
 
@@ -289,7 +471,14 @@ async fn dropping_a_token_drops_only_that() {
     store.drop_token(&alice, soon()).await.expect("an answer");
     assert!(world.item_at("alice", "group#7").await.is_empty());
     let lease = take(&store, &alice, "a").await;
-    store.finish(&alice, &lease, &identity("e"), &token(1), &Bookkeeping::default(), soon()).await.expect("an answer");
+    store
+        .commit(
+            &alice,
+            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
+            soon(),
+        )
+        .await
+        .expect("an answer");
     let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
     store.drop_token(&alice, soon()).await.expect("an answer");

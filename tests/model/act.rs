@@ -16,7 +16,7 @@ use crate::{
     operation::{Reply, Source},
     renewal::{Action as Next, Circuit, CircuitMemory, Event, HeldLease, Moment, Phase, Renewal, Terms},
     settings::OnIdentityChange,
-    store::{self, Adopted, Bookkeeping, Outcome, Stored, Taken, lease::Attempt},
+    store::{self, Acquisition, Adopted, Bookkeeping, Commitment, Outcome, lease::Attempt},
 };
 use secrecy::ExposeSecret;
 use std::{mem, sync::Arc, time::Duration};
@@ -276,11 +276,11 @@ impl Protocol {
         let name = owner.unwrap_or_else(|| "nobody".into());
         let taken = match store::lease::acquired(outcome, &name).expect("a record") {
             Attempt::Decided(taken) => taken,
-            Attempt::MalformedRefusal(record) => Taken::Refused(record),
+            Attempt::MalformedRefusal(record) => Acquisition::Rejected(record),
         };
         let left = if is_short { SHORT } else { LEFT };
         let (event, moment) = match taken {
-            Taken::Ours(lease, mut record) if is_taken || !self.is(Tamper::OwnLeaseNotRecognised) => {
+            Acquisition::Acquired(lease, mut record) if is_taken || !self.is(Tamper::OwnLeaseNotRecognised) => {
                 if is_taken {
                     self.note_lease(state, index, unless_newer_than);
                 }
@@ -294,7 +294,7 @@ impl Protocol {
                     Moment { now_ms, left, ..self.moment(state, index) },
                 )
             }
-            Taken::Ours(_, mut record) | Taken::Refused(mut record) => {
+            Acquisition::Acquired(_, mut record) | Acquisition::Rejected(mut record) => {
                 (!is_short).then_some(())?;
                 if lease == Seen::Held && record.lease.is_some() {
                     self.note_held(state, index);
@@ -400,7 +400,12 @@ impl Protocol {
         let who = state.callers[index].call.who;
         let Some(Next::Commit(commit)) = state.callers[index].next() else { return None };
         let fence = commit.lease.fence();
-        let real = store::lease::commit(fence, &commit.identity, &commit.token, &commit.bookkeeping);
+        let real = store::lease::commit(store::Commit {
+            lease: fence,
+            identity: &commit.identity,
+            token: &commit.token,
+            bookkeeping: &commit.bookkeeping,
+        });
         let (real, token) = (tamper::commit(self, real, commit), commit.token.clone());
         let known = state.item(who).record().identity.as_ref().map(cookies_of);
         let is_applied = applies(state, who, &real);
@@ -427,8 +432,8 @@ impl Protocol {
         }
         let stored = store::lease::committed(outcome, &token).expect("a record");
         let stored = match stored {
-            Stored::Yes if !is_applied && self.is(Tamper::OwnResultNotRecognised) => Stored::LeaseLost,
-            Stored::LoggedOut if self.is(Tamper::LogoutNotNoticed) => Stored::Yes,
+            Commitment::Committed if !is_applied && self.is(Tamper::OwnResultNotRecognised) => Commitment::LeaseLost,
+            Commitment::LoggedOut if self.is(Tamper::LogoutNotNoticed) => Commitment::Committed,
             stored => stored,
         };
         state.callers[index].paused = false;
@@ -441,7 +446,12 @@ impl Protocol {
         let who = state.callers[index].call.who;
         let Some(Next::Release(release)) = state.callers[index].next() else { return None };
         let (failed, refusal) = (release.failed.as_ref(), release.refusal.as_ref());
-        let real = store::lease::release(release.lease.fence(), failed, refusal, &release.bookkeeping);
+        let real = store::lease::release(store::Release {
+            lease: release.lease.fence(),
+            failed,
+            refusal,
+            bookkeeping: &release.bookkeeping,
+        });
         let (real, has_failed) = (tamper::release(self, real), failed.is_some());
         if write == Write::Never {
             state.left.lost_writes -= 1;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     identity::{Identity, Lease, Lifetime, Record, Token},
     store::{
-        Bookkeeping, Outcome, item,
+        Bookkeeping, Commit, Outcome, item,
         write::{Write, in_memory},
     },
 };
@@ -101,7 +101,12 @@ impl Item {
         let lease = Lease { owner: "L1".into(), seq: 1, until_ms: NOW_MS + Lease::LENGTH_MS };
         let life = if let Stored::Token(life) = stored { life } else { Life::Usable };
         let token = Token { access_token: "0".into(), lifetime: lifetime(life), seq: 1 };
-        let write = crate::store::lease::commit(&lease, &identity(cookies), &token, &Bookkeeping::default());
+        let write = crate::store::lease::commit(Commit {
+            lease: &lease,
+            identity: &identity(cookies),
+            token: &token,
+            bookkeeping: &Bookkeeping::default(),
+        });
         in_memory::run(&write, &mut item);
         if stored == Stored::NoToken {
             // It expired so long ago that it is not listed as outstanding either.

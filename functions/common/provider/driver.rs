@@ -7,8 +7,8 @@ use crate::{
     identity::{GuestId, Principal, Subject},
     livechat::{Grant, Miss},
     operation::{Call, Reply},
-    renewal::{self, Action, Circuit, Commit, Event, HeldLease, Moment, Move, Note, Pause, Release, Renewal},
-    store::{Stored, Taken},
+    renewal::{self, Action, Circuit, Commit, Event, HeldLease, Moment, Note, Pause, Release, Renewal},
+    store::{self, Acquire, Acquisition, Commitment, Move},
     telemetry::{self, tally},
     time::{Deadline, now_ms},
 };
@@ -108,8 +108,8 @@ impl<'a> Driver<'a> {
                 Ok(Event::Told)
             }
             Action::Call(attempt) => Ok(Event::Answered(self.attempt(&attempt).await)),
-            Action::Commit(commit) => self.commit(&commit).await,
-            Action::Release(release) => Ok(self.release(&release).await),
+            Action::Commit(commit) => self.commit(*commit).await,
+            Action::Release(release) => Ok(self.release(*release).await),
             Action::Finish(_) => Err(Error::Internal("the end is no step".into())),
         }
     }
@@ -118,15 +118,14 @@ impl<'a> Driver<'a> {
         // Made anew for each try, so that a write of this try can never pass for one of another.
         let owner = uuid::Uuid::new_v4().to_string();
         let Provider { store, accounts, .. } = self.place.provider;
-        let settings = accounts.fingerprint();
-        let taken =
-            store.take_lease(&self.place.call.subject, &owner, unless_newer_than, settings, self.place.call.deadline);
-        match taken.await? {
-            Taken::Ours(lease, record) => {
+        let request = Acquire { owner: &owner, unless_newer_than, settings: accounts.fingerprint() };
+        let acquisition = store.acquire(&self.place.call.subject, request, self.place.call.deadline);
+        match acquisition.await? {
+            Acquisition::Acquired(lease, record) => {
                 self.began_ms = now_ms();
                 Ok(Event::Acquired(HeldLease::acquired(lease), Box::new(record)))
             }
-            Taken::Refused(record) => {
+            Acquisition::Rejected(record) => {
                 self.settle().await;
                 Ok(Event::Rejected(Box::new(record)))
             }
@@ -196,19 +195,21 @@ impl<'a> Driver<'a> {
         accounts.token(self.place.call.subject.group, attempt.known.as_ref(), deadline, watch).await
     }
 
-    async fn commit(&mut self, commit: &Commit) -> Result<Event, Error> {
+    async fn commit(&mut self, commit: Commit) -> Result<Event, Error> {
         let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
         let (stored, ()) = tokio::join!(place.store(commit), place.settled(permit, watch));
         Ok(Event::Stored(stored?))
     }
 
     /// If the write fails, the lease expires by itself.
-    async fn release(&mut self, release: &Release) -> Event {
-        let Release { lease, failed, refusal, bookkeeping, uncount } = release;
+    async fn release(&mut self, release: Release) -> Event {
+        let Release { lease, failed, refusal, bookkeeping, uncount } = &release;
         let (place, began_ms) = (self.place, self.began_ms);
         let (permit, watch) = (self.permit.take(), self.watch.take());
         let (store, subject, deadline) = (&place.provider.store, &place.call.subject, place.call.deadline);
-        let released = store.give_up(subject, lease.fence(), failed.as_ref(), refusal.as_ref(), bookkeeping, deadline);
+        let end =
+            store::Release { lease: lease.fence(), failed: failed.as_ref(), refusal: refusal.as_ref(), bookkeeping };
+        let released = store.release(subject, end, deadline);
         let uncounted = async {
             if *uncount {
                 place.uncount(began_ms).await;
@@ -255,18 +256,18 @@ impl Place<'_> {
     }
 
     async fn move_identity(self, moved: &Move) -> Result<Event, Error> {
-        let Move { lease, guest_version, identity, outstanding } = moved;
-        let (user, guest, deadline) = (&self.call.subject, self.guest()?, self.call.deadline);
-        let moved = self.provider.store.adopt(user, lease, &guest, *guest_version, identity, outstanding, deadline);
-        Ok(Event::Moved(moved.await?))
+        let guest = self.guest()?;
+        let adopted = self.provider.store.adopt((&self.call.subject, &guest), moved, self.call.deadline);
+        Ok(Event::Moved(adopted.await?))
     }
 
     /// Stores what LiveChat has issued. It cannot be had again, so this is worth all the time that is left.
-    async fn store(self, commit: &Commit) -> Result<Stored, Error> {
-        let Commit { lease, identity, token, bookkeeping } = commit;
+    async fn store(self, commit: Commit) -> Result<Commitment, Error> {
+        let Commit { lease, identity, token, bookkeeping } = &commit;
         let (store, subject, deadline) = (&self.provider.store, &self.call.subject, self.call.deadline);
         loop {
-            match store.finish(subject, lease.fence(), identity, token, bookkeeping, deadline).await {
+            let result = store::Commit { lease: lease.fence(), identity, token, bookkeeping };
+            match store.commit(subject, result, deadline).await {
                 Err(Error::StoreUnavailable(cause)) if deadline.left() > Driver::STORE_RESERVE => {
                     tracing::warn!(cause, "a new token is not stored yet; trying again");
                     sleep(Duration::from_millis(100)).await;

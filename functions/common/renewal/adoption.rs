@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     error::{Error, Failure},
-    identity::{Identity, Lease, Outstanding, Record},
-    store::Adopted,
+    identity::{Identity, Outstanding, Record},
+    store::{Adopted, Move},
 };
 use std::time::Duration;
 
@@ -48,19 +48,6 @@ enum Step {
     Pausing,
     /// The user's own record is being read, as the guest's says that it was adopted.
     ReadingOwn,
-}
-
-/// What is moved, and on which conditions.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(crate) struct Move {
-    /// The user's lease, which goes on.
-    pub(crate) lease: Lease,
-    /// The version of the guest's record as it was read.
-    pub(crate) guest_version: u64,
-    pub(crate) identity: Identity,
-    /// The guest's tokens, as the user's that are to be revoked.
-    pub(crate) outstanding: Outstanding,
 }
 
 impl Renewal {

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Failure},
     identity::{FailedRenewal, Issued, OutstandingToken, Quota, Record, Refusal},
     livechat::Accounts,
-    store::{Bookkeeping, Stored},
+    store::{Bookkeeping, Commitment},
 };
 
 /// What a call has while it holds the lease.
@@ -192,7 +192,7 @@ impl Renewal {
     pub(super) fn committed(&mut self, committing: Committing, event: Event, moment: Moment) -> Action {
         let Committing { seq, issued, notes } = committing;
         match event {
-            Event::Stored(Stored::LeaseLost) => {
+            Event::Stored(Commitment::LeaseLost) => {
                 // The lease expired and another call acquired it, after this call came: the result of that one serves.
                 self.requirement.observe_holder(seq);
                 return self.start(moment);
@@ -202,7 +202,7 @@ impl Renewal {
             event => return self.fail(Error::Internal(format!("{} does not follow a commit", event.name()))),
         }
         self.notes.extend(notes);
-        if matches!(event, Event::Stored(Stored::LoggedOut)) {
+        if matches!(event, Event::Stored(Commitment::LoggedOut)) {
             return self.expect(Phase::RevokingOwn, Action::Tell(vec![issued.token.outstanding()]));
         }
         self.return_renewed(issued, false)

@@ -1,12 +1,12 @@
 //! What a renewal asks for, and what it is told.
 
-use super::{HeldLease, Move};
+use super::HeldLease;
 use crate::{
     error::Error,
     identity::{FailedRenewal, Identity, OutstandingToken, Record, Refusal, Token},
     livechat::{Grant, Miss},
     operation::Reply,
-    store::{Adopted, Bookkeeping, Stored},
+    store::{Adopted, Bookkeeping, Commitment, Move},
 };
 use std::time::Duration;
 
@@ -153,7 +153,7 @@ pub(crate) enum Event {
     /// LiveChat's response to an attempt.
     Answered(Result<Grant, Miss>),
     /// What became of the commit.
-    Stored(Stored),
+    Stored(Commitment),
     /// The lease was released, or will expire.
     Released,
     /// DynamoDB did not do what it was asked for, or nobody knows.

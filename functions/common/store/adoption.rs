@@ -16,6 +16,19 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, CancellationReason, TransactWriteItem},
 };
 
+/// What moves from a guest to a user, and on which conditions.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// The user's lease.
+    pub lease: Lease,
+    /// The version of the guest's record as it was read.
+    pub guest_version: u64,
+    /// The guest's identity, as the user's.
+    pub identity: Identity,
+    /// The guest's tokens, as the user's that must be revoked.
+    pub outstanding: Outstanding,
+}
+
 /// The result of a try to move a guest's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adopted {
@@ -39,25 +52,20 @@ pub(crate) enum Part {
 }
 
 impl Store {
-    /// Moves `identity` and the `outstanding` tokens, which were the guest's at `guest_version`, to the user, who must have no identity,
-    /// under the user's `lease`, which continues. From then on the guest can acquire no lease, and so gets no identity again. One
-    /// `TransactWriteItems` of two items.
-    #[expect(clippy::too_many_arguments, reason = "both sides of the move, and what moves")]
+    /// Moves a guest's identity and tokens to a user, who must have no identity, under the user's lease, which continues. From then on the
+    /// guest can acquire no lease, and so gets no identity again. One `TransactWriteItems` of two items.
     pub async fn adopt(
         &self,
-        user: &Subject,
-        lease: &Lease,
-        guest: &Subject,
-        guest_version: u64,
-        identity: &Identity,
-        outstanding: &Outstanding,
+        (user, guest): (&Subject, &Subject),
+        moved: &Move,
         deadline: Deadline,
     ) -> Result<Adopted, Error> {
+        let Move { lease, guest_version, identity, outstanding } = moved;
         let request = self
             .client
             .transact_write_items()
             .transact_items(self.part(user, move_in(lease, identity, outstanding))?)
-            .transact_items(self.part(guest, move_out(guest_version, now_ms()))?);
+            .transact_items(self.part(guest, move_out(*guest_version, now_ms()))?);
         let Err(error) = response(request.send(), deadline).await? else {
             return Ok(Adopted::Yes);
         };

@@ -21,21 +21,58 @@ const ABANDONED_AFTER_S: u64 = 86_400;
 /// An item expires this long after its cookies, in s: 30 days.
 const KEPT_AFTER_LAPSE_S: u64 = 2_592_000;
 
+/// A try to acquire a lease.
+#[derive(Clone, Copy, Debug)]
+pub struct Acquire<'a> {
+    /// Who acquires it: a value that is used for nothing else.
+    pub owner: &'a str,
+    /// A token with a higher sequence number makes the lease needless; `None` if no token does.
+    pub unless_newer_than: Option<u64>,
+    /// Tells the `LIVECHAT_*` settings from others.
+    pub settings: &'a str,
+}
+
+/// The end of a lease with a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit<'a> {
+    /// The lease.
+    pub lease: &'a Lease,
+    /// The customer that LiveChat issued the token for.
+    pub identity: &'a Identity,
+    /// The token.
+    pub token: &'a Token,
+    /// What is stored in addition.
+    pub bookkeeping: &'a Bookkeeping,
+}
+
+/// The end of a lease without a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Release<'a> {
+    /// The lease.
+    pub lease: &'a Lease,
+    /// Why the renewal failed, for the calls that wait for it.
+    pub failed: Option<&'a FailedRenewal>,
+    /// LiveChat's refusal, for later calls.
+    pub refusal: Option<&'a Refusal>,
+    /// What is stored in addition.
+    pub bookkeeping: &'a Bookkeeping,
+}
+
 /// The result of a try to acquire a lease.
 #[derive(Debug)]
-pub enum Taken {
+pub enum Acquisition {
     /// The caller has the lease. This is what is stored.
-    Ours(Lease, Record),
+    Acquired(Lease, Record),
     /// Another caller has the lease, there is already a newer token, the subject has used up this minute's renewals, LiveChat refused a
     /// call with the same settings a short time ago, or the subject is a guest who became a user. This is what is stored.
-    Refused(Record),
+    Rejected(Record),
 }
 
 /// The result of one write that [`acquire`] made.
 #[derive(Debug)]
 pub(crate) enum Attempt {
     /// It decides.
-    Decided(Taken),
+    Decided(Acquisition),
     /// It was rejected, and the stored refusal is malformed, such as another version's. It must lock nobody out, so the lease must be
     /// tried once more without it.
     MalformedRefusal(Record),
@@ -54,9 +91,9 @@ pub struct Bookkeeping {
 
 /// The result of a try to commit a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum Commitment {
     /// The identity and the token are stored, and the lease has ended.
-    Yes,
+    Committed,
     /// The same, but the user has logged out since the lease was acquired: the token must not be returned, and must be revoked.
     LoggedOut,
     /// The caller no longer had the lease: nothing was changed.
@@ -64,59 +101,38 @@ pub enum Stored {
 }
 
 impl Store {
-    /// Tries to acquire the subject's lease for `owner`, a value that is used for nothing else. It is rejected while another caller has
-    /// the lease, if there is a token with a higher sequence number than `unless_newer_than`, if the subject has used up its quota, and
-    /// while LiveChat's refusal of these `settings` applies. One `UpdateItem`, which creates the item if there is none.
-    pub async fn take_lease(
+    /// Tries to acquire the subject's lease. It is rejected while another caller has the lease, if there is a token with a higher sequence
+    /// number than `unless_newer_than`, if the subject has used up its quota, and while LiveChat's refusal of these `settings` applies. One
+    /// `UpdateItem`, which creates the item if there is none.
+    pub async fn acquire(
         &self,
         subject: &Subject,
-        owner: &str,
-        unless_newer_than: Option<u64>,
-        settings: &str,
+        request: Acquire<'_>,
         deadline: Deadline,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Acquisition, Error> {
+        let Acquire { owner, unless_newer_than, settings } = request;
         let attempt = async |settings| {
             let write = acquire(owner, unless_newer_than, settings, now_ms());
             acquired(self.send(item::key(subject), write, deadline).await?, owner)
         };
         match attempt(Some(settings)).await? {
-            Attempt::Decided(taken) => return Ok(taken),
+            Attempt::Decided(acquisition) => return Ok(acquisition),
             Attempt::MalformedRefusal(_) => {}
         }
         Ok(match attempt(None).await? {
-            Attempt::Decided(taken) => taken,
-            Attempt::MalformedRefusal(record) => Taken::Refused(record),
+            Attempt::Decided(acquisition) => acquisition,
+            Attempt::MalformedRefusal(record) => Acquisition::Rejected(record),
         })
     }
 
-    /// Stores the `identity` and the `token` that the owner of `lease` got, and ends the lease, if it is still the owner's. One
-    /// `UpdateItem`.
-    pub async fn finish(
-        &self,
-        subject: &Subject,
-        lease: &Lease,
-        identity: &Identity,
-        token: &Token,
-        bookkeeping: &Bookkeeping,
-        deadline: Deadline,
-    ) -> Result<Stored, Error> {
-        let write = commit(lease, identity, token, bookkeeping);
-        committed(self.send(item::key(subject), write, deadline).await?, token)
+    /// Stores what the owner of the lease got, and ends the lease, if it is still the owner's. One `UpdateItem`.
+    pub async fn commit(&self, subject: &Subject, result: Commit<'_>, deadline: Deadline) -> Result<Commitment, Error> {
+        committed(self.send(item::key(subject), commit(result), deadline).await?, result.token)
     }
 
-    /// Ends `lease` without a result, if it is still the owner's. Records why the renewal failed, if there is `failed`, and LiveChat's
-    /// `refusal`, if there is one. One `UpdateItem`.
-    pub async fn give_up(
-        &self,
-        subject: &Subject,
-        lease: &Lease,
-        failed: Option<&FailedRenewal>,
-        refusal: Option<&Refusal>,
-        bookkeeping: &Bookkeeping,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let write = release(lease, failed, refusal, bookkeeping);
-        self.send(item::key(subject), write, deadline).await.map(|_| ())
+    /// Ends the lease without a result, if it is still the owner's. One `UpdateItem`.
+    pub async fn release(&self, subject: &Subject, end: Release<'_>, deadline: Deadline) -> Result<(), Error> {
+        self.send(item::key(subject), release(end), deadline).await.map(|_| ())
     }
 }
 
@@ -181,45 +197,44 @@ pub(crate) fn acquired(outcome: Outcome, owner: &str) -> Result<Attempt, Error> 
     let record = item::record(item)?;
     // Also if the write was rejected: then an earlier try of the SDK's took effect, and the response was lost.
     if let Some(lease) = record.lease.clone().filter(|lease| lease.owner == owner) {
-        return Ok(Attempt::Decided(Taken::Ours(lease, record)));
+        return Ok(Attempt::Decided(Acquisition::Acquired(lease, record)));
     }
     let is_malformed = has_refusal && record.refusal.is_none();
-    Ok(if is_malformed { Attempt::MalformedRefusal(record) } else { Attempt::Decided(Taken::Refused(record)) })
+    Ok(if is_malformed { Attempt::MalformedRefusal(record) } else { Attempt::Decided(Acquisition::Rejected(record)) })
 }
 
 /// Stores what the owner of `lease` got, and ends the lease. The token is stored as outstanding too, so that a logout can revoke it when
 /// it is no longer the latest.
-pub(crate) fn commit(lease: &Lease, identity: &Identity, token: &Token, bookkeeping: &Bookkeeping) -> Write {
+pub(crate) fn commit(result: Commit<'_>) -> Write {
+    let Commit { lease, identity, token, bookkeeping } = result;
     let outstanding = token.outstanding();
     let stored = item::of_outstanding(&outstanding);
-    let write = set_identity(end(lease, bookkeeping), identity)
+    let write = set_identity(end_of(lease, bookkeeping), identity)
         .set(item::TOKEN, item::of_token(token))
         .set(member(item::OUTSTANDING, outstanding.key), stored);
     write.remove(item::FAILED).remove(item::REFUSED).remove(item::UNPROVEN).returning(ReturnValue::AllNew)
 }
 
 /// What became of a write that [`commit`] made for `token`.
-pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Stored, Error> {
+pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Commitment, Error> {
     let record = item::record(outcome.item())?;
     // Also if the write was rejected: then an earlier try of the SDK's may have taken effect, and the response was lost. A logout since
     // then has removed the token, but not from the outstanding ones.
     let access_token = token.access_token.expose_secret();
     let is_stored = record.outstanding.0.iter().any(|stored| stored.access_token.expose_secret() == access_token);
     Ok(match is_stored {
-        true if record.logged_out_seq >= token.seq => Stored::LoggedOut,
-        true if record.token.is_some_and(|stored| stored.access_token.expose_secret() == access_token) => Stored::Yes,
-        _ => Stored::LeaseLost,
+        true if record.logged_out_seq >= token.seq => Commitment::LoggedOut,
+        true if record.token.is_some_and(|stored| stored.access_token.expose_secret() == access_token) => {
+            Commitment::Committed
+        }
+        _ => Commitment::LeaseLost,
     })
 }
 
 /// Ends `lease` without a result.
-pub(crate) fn release(
-    lease: &Lease,
-    failed: Option<&FailedRenewal>,
-    refusal: Option<&Refusal>,
-    bookkeeping: &Bookkeeping,
-) -> Write {
-    let write = end(lease, bookkeeping);
+pub(crate) fn release(end: Release<'_>) -> Write {
+    let Release { lease, failed, refusal, bookkeeping } = end;
+    let write = end_of(lease, bookkeeping);
     let write = match failed {
         Some(failed) => write.set(item::FAILED, item::of_failed(failed)),
         None => write.remove(item::FAILED),
@@ -239,7 +254,7 @@ pub(super) fn fenced(lease: &Lease) -> Write {
 }
 
 /// The end of `lease`, fenced.
-fn end(lease: &Lease, bookkeeping: &Bookkeeping) -> Write {
+fn end_of(lease: &Lease, bookkeeping: &Bookkeeping) -> Write {
     let write = bookkeeping.add_to(fenced(lease)).remove(item::LEASE_UNTIL_MS);
     match bookkeeping.quota {
         Some(Quota { since_ms, last_seq }) => {

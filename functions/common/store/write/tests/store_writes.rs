@@ -8,7 +8,7 @@ use crate::{
         Cookies, FailedRenewal, FormerIdentity, Identity, Lease, Lifetime, Outstanding, OutstandingToken, Quota,
         Refusal, Token,
     },
-    store::{Bookkeeping, adoption, gate, groups, lease, logout, revocation, token},
+    store::{Bookkeeping, Commit, Release, adoption, gate, groups, lease, logout, revocation, token},
 };
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -46,13 +46,18 @@ fn acquire(rng: &mut Rng) -> Write {
 fn commit(rng: &mut Rng) -> Write {
     let lifetime = Lifetime { created_ms: NOW_MS, expires_in_ms: 28_800_000 };
     let token = Token { access_token: "access".into(), lifetime, seq: rng.u64(2..4) };
-    lease::commit(&held(rng), &identity(), &token, &bookkeeping(rng))
+    lease::commit(Commit { lease: &held(rng), identity: &identity(), token: &token, bookkeeping: &bookkeeping(rng) })
 }
 
 fn release(rng: &mut Rng) -> Write {
     let failed = rng.bool().then_some(FailedRenewal { seq: 1, failure: Failure::OutOfTime });
     let refusal = rng.bool().then(|| Refusal::after(None, SETTINGS[0], "invalid_client", "", NOW_MS));
-    lease::release(&held(rng), failed.as_ref(), refusal.as_ref(), &bookkeeping(rng))
+    lease::release(Release {
+        lease: &held(rng),
+        failed: failed.as_ref(),
+        refusal: refusal.as_ref(),
+        bookkeeping: &bookkeeping(rng),
+    })
 }
 
 fn gate_write(rng: &mut Rng) -> Write {
