@@ -178,6 +178,11 @@ impl Renewal {
         self.urgency
     }
 
+    /// It will not call LiveChat any more, so a permit that was waited for is returned.
+    pub(crate) fn is_done_with_livechat(&self) -> bool {
+        matches!(self.phase, Phase::ReadingDespite(_) | Phase::Finished)
+    }
+
     /// What happened since the last call of this, for logs and metrics.
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         mem::take(&mut self.notes)

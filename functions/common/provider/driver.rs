@@ -73,11 +73,11 @@ impl<'a> Driver<'a> {
     pub(super) async fn run(mut self, (mut renewal, mut action): (Renewal, Action)) -> Result<Reply, Error> {
         loop {
             renewal.take_notes().into_iter().for_each(note);
+            if renewal.is_done_with_livechat() {
+                self.settle().await;
+            }
             let event = match action {
-                Action::Finish(result) => {
-                    self.settle().await;
-                    return result;
-                }
+                Action::Finish(result) => return result,
                 Action::Read => self.place.read(&self.place.call.subject).await,
                 // On the heap: they are large, and most calls never come here.
                 action => Box::pin(self.perform(action, &renewal)).await,
@@ -126,6 +126,7 @@ impl<'a> Driver<'a> {
                 Ok(Event::Acquired(HeldLease::acquired(lease), Box::new(record)))
             }
             Acquisition::Rejected(record) => {
+                self.slowness = 1.0;
                 self.settle().await;
                 Ok(Event::Rejected(Box::new(record)))
             }

@@ -239,7 +239,7 @@ impl Renewal {
     /// The lease is another call's by now, whose result serves.
     pub(super) fn lose(&mut self, holding: Holding) -> Action {
         self.requirement.observe_holder(holding.lease.seq());
-        // The fence refuses the write; what was counted is taken back.
+        // If the lease is lost, the fence refuses the write. If the user has got an identity meanwhile, it ends the lease.
         self.release(holding, None, Next::Retry)
     }
 }
