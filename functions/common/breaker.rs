@@ -1,26 +1,26 @@
-//! A circuit breaker before LiveChat, for all functions together: while LiveChat does not answer, only a handful of calls
-//! wait for it, and all others fail at once or answer the token that is stored.
+//! A circuit breaker for LiveChat that all functions share: while LiveChat does not respond, only a few calls
+//! wait for it. All others fail at once, or return the stored token.
 //!
-//! A function serves one call at a time, so what it sees of LiveChat alone is next to nothing. What counts is kept in the
-//! table, in one [`Gate`] for all. While LiveChat answers in its usual time nothing is written there. A call that gets no answer
-//! in [that time](Latency) is *late*: it counts itself in the gate, and goes on waiting. From then on, calls are counted before
-//! they are sent, until an answer empties the gate. So a LiveChat that swallows every call has no more of them to swallow than
+//! A process serves one call at a time, so it sees little of LiveChat. What all processes have seen is kept in the
+//! table, in one [`Gate`]. While LiveChat responds in its usual time, nothing is written there. A call without a response
+//! in [that time](Latency) is *late*: it is counted in the gate, and goes on waiting. From then on, calls are counted before
+//! they are sent, until a response empties the gate. So if LiveChat stops responding, no more calls wait for it than
 //! come in that short time, and [`Gate::MOST_UNANSWERED`].
 //!
 //! | circuit | the gate | a call without a live token | a call with one |
 //! |---|---|---|---|
 //! | closed | is empty | is sent | is sent |
-//! | closed | has room | is counted and sent | answers the stored token, or is sent if no other was for [`Gate::PROBE_EVERY_MS`] |
-//! | closed | is full | waits for room | answers the stored token |
-//! | open | is full, and the latest call in it has had its [time-out](Gate::TIME_OUT_MS) | fails | answers the stored token |
+//! | closed | has room | is counted and sent | returns the stored token, or is sent if no other was for [`Gate::PROBE_EVERY_MS`] |
+//! | closed | is full | waits for room | returns the stored token |
+//! | open | is full, and its latest call is older than [the time-out](Gate::TIME_OUT_MS) | fails | returns the stored token |
 //! | half-open | the same, and no probe was sent for [`Gate::PROBE_EVERY_MS`] | is sent, as a probe | the same |
 //!
-//! Only calls without an answer count. An error that comes at once costs nobody time, so it is as good as any answer here; and a
-//! slow LiveChat is none that is down. Any answer closes the circuit for all.
+//! Only calls without a response count. An error that comes at once delays nobody, so it counts as a response; and a
+//! slow LiveChat is not down. Any response closes the circuit for all.
 //!
-//! The breaker spares LiveChat and waiting users; no promise about identities rests on it, so when the table does not answer in
-//! time, the call is simply sent, unless it has seen a full gate. What a function has seen of a gate without room it remembers until a
-//! call may be due to be sent, and then looks before it takes a lease, so that an outage costs few requests to the table.
+//! The breaker protects LiveChat and waiting users. Identities are safe without it, so if the table does not respond in
+//! time, the call is sent, unless it has seen a full gate. A process that has seen a gate without room remembers that until a
+//! call may be sent, and then reads the gate before it acquires a lease, so an outage costs few requests to the table.
 
 pub mod gate;
 pub mod latency;
@@ -54,7 +54,7 @@ pub struct Breaker {
 struct Memory {
     /// Until when LiveChat is down and no probe is due.
     down_until: Option<Instant>,
-    /// Until when a call that has a token to answer need not look.
+    /// Until when a call with a live token need not look.
     no_room_until: Option<Instant>,
     /// Until when the next look is likely to find no room either.
     doubtful_until: Option<Instant>,
@@ -119,11 +119,11 @@ impl From<NotCalled> for Failure {
 pub enum Sign {
     /// It gave a token.
     Token,
-    /// It gave another answer, be it an error.
+    /// It gave another response or an error.
     Answer,
-    /// It gave no answer in all the time that it is due.
+    /// It gave no response within its full time-out.
     Silence,
-    /// The connection broke, or there was none. After a while that is as bad as no answer.
+    /// There was no connection, or it broke. After a while, that counts as no response.
     Broken,
     /// Nothing: there was too little time.
     None,
@@ -132,9 +132,9 @@ pub enum Sign {
 impl Breaker {
     /// The longest that a call waits for room: a slow LiveChat may need all of its time-out to make some.
     pub const PATIENCE: Duration = Duration::from_secs(6);
-    /// How long the table may take to say how LiveChat is doing, or to count a call.
+    /// How long the table may take to return the gate, or to count a call.
     pub const LONGEST_LOOK: Duration = Duration::from_millis(500);
-    /// How long a function looks first after it has seen no room.
+    /// How long to read the gate first, after there was no room.
     const DOUBTFUL_FOR: Duration = Duration::from_millis(Gate::STALE_AFTER_MS);
     /// How often a waiting call looks, in ms: at first.
     const POLL_MS: std::ops::Range<u64> = 40..80;
@@ -159,7 +159,7 @@ impl Breaker {
         }
     }
 
-    /// How the gate stands; an empty one if the table does not say. Reads, and writes nothing.
+    /// The gate as it is stored; an empty one if the table does not return it. Writes nothing.
     pub async fn look(&self, deadline: Deadline) -> Gate {
         match self.store.read_gate(deadline.within(Self::LONGEST_LOOK)).await {
             Ok(gate) => gate,
@@ -167,7 +167,7 @@ impl Breaker {
         }
     }
 
-    /// Asks for the right to send a call, to a gate that was `seen` a moment ago. Does not wait for room. While the gate is
+    /// Requests a permit to send a call, from a gate `seen` a moment ago. Does not wait for room. While the gate is
     /// empty, this costs no request.
     ///
     /// # Errors
@@ -185,7 +185,7 @@ impl Breaker {
             match admission {
                 Ok(Admission::Granted) => return Ok(permit),
                 Ok(Admission::Refused(gate)) => seen = gate,
-                // The probe that is due is for one call, and which one only the table can say.
+                // Only one call may be the probe, and only the table can decide which one.
                 Err(error) if permit == Permit::Probe => {
                     tracing::warn!(cause = %error, "a probe could not be noted and is not sent");
                     return Err(self.down_for(Gate::PROBE_EVERY_MS));
@@ -225,7 +225,7 @@ impl Breaker {
     }
 
     /// Waits for room in a gate that was `seen` without any, and takes it. The caller should hold no lease meanwhile. While the table does
-    /// not say how the gate stands, what was seen last counts: many may wait, and would all go at once.
+    /// not return the gate, the last known gate counts: many may wait, and all would be sent at once.
     ///
     /// # Errors
     /// [`TurnedAway::Down`] once LiveChat is down, [`TurnedAway::NoRoom`] if there was no room in time.
@@ -256,11 +256,11 @@ impl Breaker {
         if permit == Permit::Counted
             && let Err(error) = self.store.uncount_call(deadline.within(Self::LONGEST_LOOK)).await
         {
-            tracing::warn!(cause = %error, "a call that was not sent counts until the next answer");
+            tracing::warn!(cause = %error, "a call stays counted until the next response");
         }
     }
 
-    /// Watches over what is sent with `permit`. What a caller can make up is no `evidence`: that LiveChat does not answer it does not
+    /// Observes what is sent with `permit`. A group that may be made up is not `evidence`: a missing response to it does not
     /// count.
     pub fn watch(&self, permit: Permit, evidence: bool) -> Watch {
         Watch { breaker: self.clone(), permit, evidence, is_late: false, report: None, sign: Sign::None }
@@ -280,7 +280,7 @@ impl Breaker {
     async fn report(self) -> bool {
         let counted = self.store.count_late_call(Deadline::after(Self::LONGEST_LOOK)).await;
         counted.unwrap_or_else(|error| {
-            tracing::warn!(cause = %error, "that LiveChat is late could not be noted");
+            tracing::warn!(cause = %error, "a late call could not be recorded");
             false
         })
     }
@@ -357,14 +357,14 @@ impl Watch {
             self.reported(counted);
         }
         match self.sign {
-            // An error is one of LiveChat's, or only of what stands before it, which knows no such group.
+            // An error may be LiveChat's, or that of a proxy before it that does not know the group.
             Sign::Answer if !self.evidence => self.breaker.release(self.permit, deadline).await,
             Sign::Token | Sign::Answer => {
                 let is_news = self.permit != Permit::Free || (self.is_late && self.evidence);
                 if is_news
                     && let Err(error) = self.breaker.store.empty_gate(deadline.within(Breaker::LONGEST_LOOK)).await
                 {
-                    tracing::warn!(cause = %error, "that LiveChat answers could not be noted; the next answer will be");
+                    tracing::warn!(cause = %error, "LiveChat's response could not be recorded; the next one will be");
                 }
             }
             Sign::Silence if self.evidence => {}
@@ -378,6 +378,6 @@ fn is_ahead(until: Option<Instant>) -> bool {
 }
 
 fn unguarded(error: &Error) -> Gate {
-    tracing::warn!(cause = %error, "how LiveChat is doing could not be looked up; asking it all the same");
+    tracing::warn!(cause = %error, "the circuit breaker could not be used; calling LiveChat anyway");
     Gate::default()
 }

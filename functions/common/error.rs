@@ -79,8 +79,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// How loudly the error is logged: a caller's mistake at debug, a refused caller at info, trouble that passes at warn, and what
-    /// somebody must repair at error.
+    /// The log level: debug for a caller's mistake, info for a refused caller, warn for a temporary error, error for what
+    /// somebody must repair.
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,

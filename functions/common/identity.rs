@@ -1,4 +1,4 @@
-//! The words of the domain. Strings become types at the door; what is secret cannot be printed.
+//! The types of the domain. Strings are parsed where they come in; secrets cannot be printed.
 //!
 //! | file | its words |
 //! |---|---|
@@ -37,26 +37,26 @@ pub struct Record {
     /// The number of the latest lease at the latest logout: no token with this number or a lower one may be returned. 0 if there was
     /// no logout.
     pub logged_out_seq: u64,
-    /// When LiveChat is told again to revoke tokens, after it could not be told; Unix time in ms, 0 for at once.
+    /// When a failed revocation is tried again; Unix time in ms, 0 for at once.
     pub revoke_again_ms: u64,
-    /// Who is renewing the token right now, or was when they died.
+    /// The lease of the renewal in progress, or of one that died.
     pub lease: Option<Lease>,
     /// The latest failed renewal since the latest good one.
     pub failed: Option<FailedRenewal>,
     /// LiveChat's latest refusal since the latest good renewal.
     pub refusal: Option<Refusal>,
-    /// The number of the latest lease, also when it is over; 0 if there never was one.
+    /// The number of the latest lease, even if it has ended; 0 if there was none.
     pub lease_seq: u64,
     /// What is left of this minute's renewals, or was left of an earlier minute's.
     pub quota: Option<Quota>,
-    /// The guest whose record this is became a user, who has the identity since. Nothing is ever stored here again.
+    /// The guest became a user, who has the identity now. Nothing is ever stored here again.
     pub is_adopted: bool,
     /// Counts the writes.
     pub version: u64,
 }
 
 impl Record {
-    /// How long LiveChat is not told again to revoke tokens after it could not be told, in ms.
+    /// How long a failed revocation is not tried again, in ms.
     pub const REVOKE_AGAIN_MS: u64 = 60_000;
 
     /// The token with its customer. `None` if either is missing, or if the token was issued before a logout.
@@ -77,7 +77,7 @@ impl Record {
         self.lease.as_ref().filter(|lease| lease.is_held(now_ms))
     }
 
-    /// The quota of the minute that is not over.
+    /// The quota of the current minute.
     pub fn running_quota(&self, now_ms: u64) -> Option<Quota> {
         self.quota.filter(|quota| quota.is_running(now_ms))
     }

@@ -12,15 +12,15 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`settings`] | environment variables to typed settings, read once, at init |
+//! | [`settings`] | typed settings from environment variables, read at init |
 //! | `serve` | a function's life: settings, clients, then one request after the other |
-//! | [`http`] | the event of any gateway to a call, its result to a response; what the caller is told about an error |
+//! | [`http`] | turns a gateway's event into a call, and its result or error into a response |
 //! | [`auth`] | who is calling: a verified user or a guest; the only place that decides it |
 //! | [`identity`] | the words of the domain: subject, cookies, token, record |
 //! | [`operation`] | the four operations, a file each, and what they return |
 //! | [`provider`] | what each operation does; carries out what `renewal` asks for |
 //! | `renewal` | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
-//! | [`breaker`] | whether LiveChat is up, as far as all functions know together |
+//! | [`breaker`] | whether LiveChat is up, from what all functions have seen |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`livechat`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong |

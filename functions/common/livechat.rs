@@ -36,13 +36,13 @@ pub struct Accounts {
 impl Accounts {
     /// One attempt, from connecting to the last byte of the answer.
     pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-    /// An attempt that had all but this of the time counts as one that had all of it.
+    /// A revocation whose time-out was shorter by at most this counts as a full one.
     const NEARLY: Duration = Duration::from_millis(200);
-    /// An attempt with less time than this is not worth the customer that it might leave behind.
+    /// With less time than this, no attempt is made: it could create a customer and lose it.
     pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
     /// The longest answer, in bytes.
     const LONGEST_BODY: usize = 65_536;
-    /// A frozen function's connections die without a word, so only young ones are used again.
+    /// A frozen function's connections die silently, so only recent ones are reused.
     const IDLE_CONNECTION: Duration = Duration::from_secs(10);
     /// The longest that all attempts for one renewal take. A time-out is final, so a second attempt follows a quick failure.
     pub const LONGEST: Duration = Duration::from_millis(4_500);
@@ -75,7 +75,7 @@ impl Accounts {
         Arc::clone(&self.fingerprint)
     }
 
-    /// Whether tokens for this group can be asked for at all.
+    /// Whether LiveChat can issue tokens for this group.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] with a group where only a v1 licence is configured: v1 has no group tokens.

@@ -1,4 +1,4 @@
-//! What each of the four operations does. Knows no HTTP, no DynamoDB and none of LiveChat's wire format.
+//! What each of the four operations does. Independent of HTTP, DynamoDB and LiveChat's wire format.
 //!
 //! | operation | what it does | DynamoDB | LiveChat |
 //! |---|---|---|---|
@@ -13,8 +13,8 @@
 //! first write; neither calls LiveChat.
 //!
 //! Renewal and adoption are decided in `renewal.rs`, and carried out in `provider/driver.rs`. How a logout and an adoption revoke tokens
-//! is in `provider/logout.rs` and `provider/revocation.rs`. While LiveChat has to be told about tokens, the next renewal and the next
-//! logout tell it, and the other calls but `hasToken` once a minute.
+//! is in `provider/logout.rs` and `provider/revocation.rs`. While tokens are still to be revoked, the next renewal and the next
+//! logout revoke them; other calls, not `hasToken`, once a minute.
 
 mod driver;
 mod logout;
@@ -33,7 +33,7 @@ use crate::{
 use driver::Driver;
 use std::num::NonZeroU32;
 
-/// `hasToken`: whether a token has been acquired that is still alive.
+/// `hasToken`: whether a live token is stored.
 pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
     let lifetime = store.read_lifetime(&call.subject, call.deadline).await?;
     Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now_ms()))))
@@ -41,7 +41,7 @@ pub async fn has_token(store: &Store, call: &Call) -> Result<Reply, Error> {
 
 /// `invalidate`: drops the token. Not erasure: the identity stays, and `getFreshToken` follows.
 ///
-/// LiveChat is not told: the widget invalidates a token for its routine renewal, and other devices go on with it meanwhile. Only what a
+/// LiveChat is not told: the widget invalidates a token to renew it, while other devices still use it. Only what a
 /// logout or an adoption has left to be revoked is revoked now.
 pub async fn invalidate(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
     if call.logout {
@@ -90,7 +90,7 @@ impl Provider {
         Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals: per_minute, groups }
     }
 
-    /// `getToken`: the stored token if it can be used, otherwise a new one. While none can be had, the stored token
+    /// `getToken`: the stored token if it can be used, otherwise a new one. If that fails, the stored token
     /// for as long as it lives.
     pub async fn get_token(&self, call: &Call) -> Result<Reply, Error> {
         self.usable_token(call).await.map_err(|error| self.for_group(call, error))

@@ -63,7 +63,7 @@ pub(crate) const SHORTEST_RENEWAL: Duration = Duration::from_millis(1_500);
 /// What is fixed for a call: the site's rules, and what the call brings along.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// Tells the `LIVECHAT_*` settings from others ([`LiveChat::fingerprint`](crate::settings::LiveChat::fingerprint)): a refusal of
+    /// Identifies the `LIVECHAT_*` settings ([`LiveChat::fingerprint`](crate::settings::LiveChat::fingerprint)): a refusal of
     /// LiveChat's applies to these settings only.
     pub(crate) settings: Arc<str>,
     /// What to do when LiveChat returns another customer.
@@ -104,7 +104,7 @@ pub(crate) struct Renewal {
 enum Phase {
     /// `getToken`: the record.
     Reading,
-    /// `getToken`: LiveChat is told about tokens that it could not be told about before.
+    /// `getToken`: LiveChat is told to revoke tokens, as that failed before.
     Telling,
     /// `getToken`: the record once more, as that took a while.
     ReadingAfterTelling,

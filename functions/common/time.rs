@@ -22,7 +22,7 @@ pub struct Deadline(Instant);
 pub struct Elapsed;
 
 impl Deadline {
-    /// What Lambda needs to carry an answer out of the function before it kills the invocation.
+    /// The time that Lambda needs to return a response before it kills the invocation.
     const ANSWER_RESERVE: Duration = Duration::from_millis(500);
     /// The longest that any invocation works; API Gateway gives up at 30 s.
     const LONGEST: Duration = Duration::from_secs(28);
@@ -48,7 +48,7 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// This deadline moved forward, so that `reserve` is left after it.
+    /// This deadline moved earlier, so that `reserve` is left after it.
     #[must_use]
     pub fn minus(self, reserve: Duration) -> Self {
         Self(self.0.checked_sub(reserve).unwrap_or_else(Instant::now))

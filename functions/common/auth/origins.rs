@@ -22,7 +22,7 @@ impl Origins {
         Ok(Self(origins))
     }
 
-    /// The same if nobody is verified: then an origin keeps nobody out, and `*` is accepted too.
+    /// The same if nobody is verified: then origins restrict nobody, and `*` is accepted too.
     ///
     /// # Errors
     /// As [`Origins::parse`].

@@ -3,18 +3,18 @@
 /// How much a call needs LiveChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// There is no other token to answer: the call waits for room.
+    /// There is no live token to return: the call waits for room.
     Required,
-    /// The same, for a group that its caller may have made up: whether LiveChat answers it says nothing, so it is never a probe.
+    /// The same, for a group that the caller may have made up: the response proves nothing, so the call is never a probe.
     Unproven,
-    /// A stored token is still alive: the call waits for nothing.
+    /// There is a live stored token: the call does not wait.
     Optional,
 }
 
-/// What all functions know together about calls that LiveChat has not answered. All zero while it answers as usual.
+/// What all functions have recorded about calls without a response. All zero while LiveChat responds as usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
-    /// How many calls are without an answer, of those that were late or were counted before they were sent.
+    /// The number of calls without a response that were late, or were counted before they were sent.
     pub unanswered: u64,
     /// When the latest call was counted or a probe was sent; Unix time in ms, by its sender's clock.
     pub last_sent_ms: u64,
@@ -31,23 +31,23 @@ pub enum Decision {
     Count,
     /// Note that a probe is sent, then send it: LiveChat is down, and it is time to find out whether it is back.
     Probe,
-    /// Do not send it now. It is worth looking again soon; a call that cannot wait may rest for so many ms.
+    /// Do not send it now, but look again soon. A call that cannot wait need not look for this time, in ms.
     Wait(u64),
-    /// Do not send it: LiveChat is down. The next probe is due in so many ms.
+    /// Do not send it: LiveChat is down. Holds the ms until the next probe.
     Fail(u64),
 }
 
 impl Gate {
-    /// So many calls may be without an answer. Then the gate is full.
+    /// The number of unanswered calls at which the gate is full.
     pub const MOST_UNANSWERED: u64 = 6;
     /// How long a call to LiveChat waits for its answer, in ms. LiveChat is down when the gate is full and the latest call in it
-    /// has waited for so long: a slow answer to any of them would have come by then.
+    /// has waited this long: a slow response to any of them would have come by then.
     pub const TIME_OUT_MS: u64 = 3_000;
-    /// While LiveChat is down, one call in so many ms is sent as a probe.
+    /// While LiveChat is down, the interval between probes, in ms.
     pub const PROBE_EVERY_MS: u64 = 800;
-    /// What was noted longer ago than this says nothing about LiveChat any more, in ms.
+    /// The age at which a record no longer says anything about LiveChat, in ms.
     pub const STALE_AFTER_MS: u64 = 10_000;
-    /// How far ahead another function's clock can be, in ms. A time beyond that is the work of a clock that is wrong.
+    /// How far ahead another function's clock can be, in ms. A later time comes from a wrong clock.
     pub const SKEW_MS: u64 = 2_000;
 
     /// The earliest and the latest time of a note that still counts; Unix time in ms.
@@ -55,7 +55,7 @@ impl Gate {
         (now_ms.saturating_sub(Self::STALE_AFTER_MS), now_ms + Self::SKEW_MS)
     }
 
-    /// The latest time of the call before at which a probe is due; Unix time in ms.
+    /// A probe is due if the last call was sent by this time; Unix time in ms.
     pub fn probe_if_sent_by_ms(now_ms: u64) -> u64 {
         now_ms.saturating_sub(Self::PROBE_EVERY_MS)
     }
@@ -74,7 +74,7 @@ impl Gate {
         let since_sent_ms = now_ms.saturating_sub(self.last_sent_ms);
         let until_probe_ms = Self::PROBE_EVERY_MS.saturating_sub(since_sent_ms);
         if self.unanswered < Self::MOST_UNANSWERED {
-            // Some call has to find out that all is well again, also if every user has a token.
+            // Some call must find out that LiveChat is back, even if every user has a token.
             return if urgency != Urgency::Optional || until_probe_ms == 0 {
                 Decision::Count
             } else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The usual time of an answer and how much it varies: the estimate of a TCP connection's round trip (RFC 6298).
+/// The usual response time and its variation, estimated like a TCP connection's round trip (RFC 6298).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Latency {
     /// The mean and the mean deviation; none before the first answer.
@@ -12,7 +12,7 @@ pub struct Latency {
 impl Latency {
     /// A call is late after this time in a process that has seen no answer yet: a first call with a TLS handshake takes less.
     const UNKNOWN: Duration = Duration::from_millis(300);
-    /// No call is late sooner. A late call costs two writes, and a pause of the machine is no slow LiveChat.
+    /// No call is late sooner. A late call costs two writes, and a pause of the machine is not LiveChat's.
     const LEAST: Duration = Duration::from_millis(100);
     /// Every call is late after this time, however slow LiveChat has been.
     pub const MOST: Duration = Duration::from_secs(1);

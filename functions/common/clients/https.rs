@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 const USER_AGENT: &str =
     concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
 
-/// A client that asks whom it is told to and nobody else: what goes out may be secret, and what comes in is believed.
+/// A client that follows no redirect and uses no proxy: requests may contain secrets, and responses are trusted.
 pub(crate) fn client() -> ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)

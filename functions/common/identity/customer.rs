@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-/// The two cookies that *are* a LiveChat customer: who has them can get tokens for two years. They never leave the
+/// The two cookies that *are* a LiveChat customer: holders can get tokens for two years. They never leave the
 /// backend. Values only; LiveChat's documentation calls them `__lc_cid` and `__lc_cst`.
 #[derive(Clone, Debug)]
 pub struct Cookies {

@@ -19,8 +19,8 @@ impl Lease {
     /// How far apart the clocks of two functions can be, in ms: others may see a lease end that much earlier.
     pub const SKEW_MS: u64 = 2_000;
 
-    /// The end of a lease that is taken now, and the last moment that the end of one can lie at: a lease beyond that
-    /// is the work of a clock that is wrong, and must not keep a user out for as long as the clock was.
+    /// The expiry of a lease that is acquired now, and the latest expiry that counts: a later one
+    /// comes from a wrong clock, and must not lock a user out.
     pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
         (now_ms + Self::LENGTH_MS, now_ms + 2 * Self::LENGTH_MS)
     }
@@ -49,7 +49,7 @@ pub struct Quota {
 impl Quota {
     /// How long a quota counts, in ms.
     pub const WINDOW_MS: u64 = 60_000;
-    /// A beginning from further in the future is the work of a clock that is wrong, and counts as none; in ms.
+    /// A beginning further in the future comes from a wrong clock and is ignored; in ms.
     const SKEW_MS: u64 = 10_000;
 
     /// A minute that begins with `lease`.
@@ -57,7 +57,7 @@ impl Quota {
         Self { since_ms: now_ms, last_seq: lease.seq.saturating_sub(1).saturating_add(per_minute.into()) }
     }
 
-    /// The earliest and the latest beginning of a minute that is not over; Unix time in ms.
+    /// The earliest and the latest beginning of the current minute; Unix time in ms.
     pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
         ((now_ms + 1).saturating_sub(Self::WINDOW_MS), now_ms + Self::SKEW_MS)
     }

@@ -39,7 +39,7 @@ impl Outstanding {
     }
 
     /// Those that LiveChat must be told to revoke before another one is issued: [`to_revoke`](Self::to_revoke), and the oldest of the
-    /// others as far as they are too many for one more.
+    /// others if there is no room for one more.
     pub fn to_revoke_before_another(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
         let (mut due, mut rest): (Vec<_>, Vec<_>) =
             self.live(now_ms).cloned().partition(|token| token.seq <= logged_out_seq);

@@ -1,7 +1,7 @@
 //! What LiveChat refused, and for how long it is not called again because of that.
 
 /// LiveChat refused to issue a token for a subject. It would refuse the same request again, and bills each, so for a while
-/// this is the answer to all calls for that subject.
+/// this is the result of all calls for that subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// When LiveChat may be called again; Unix time in ms, by the clock of whoever was refused.
@@ -21,7 +21,7 @@ impl Refusal {
     pub const FIRST_PAUSE_S: u32 = 60;
     /// The same after the first, the second and so on, in ms; the last one is for all that follow.
     const PAUSES_MS: [u64; 4] = [Self::FIRST_PAUSE_S as u64 * 1000, 120_000, 240_000, 300_000];
-    /// An end that lies further in the future than the longest pause and this is the work of a clock that is wrong; in ms.
+    /// An end later than the longest pause plus this comes from a wrong clock; in ms.
     const SKEW_MS: u64 = 10_000;
 
     /// The refusal that follows `before`, if there was one and it was of the same `settings`.
@@ -42,7 +42,7 @@ impl Refusal {
         (now_ms + 1, now_ms + Self::pause_ms(u64::MAX) + Self::SKEW_MS)
     }
 
-    /// Whether a call with these `settings` gets it as its answer.
+    /// Whether it applies to a call with these `settings`.
     pub fn applies_to(&self, settings: &str, now_ms: u64) -> bool {
         let (earliest, latest) = Self::bounds_ms(now_ms);
         self.settings == settings && (earliest..=latest).contains(&self.until_ms)

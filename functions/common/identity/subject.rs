@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId {
     id: String,
-    /// Where a site has several issuers: the one whose user this is, unless it is the first.
+    /// The issuer whose user this is; `None` for the first or only one.
     issuer: Option<Arc<str>>,
 }
 
@@ -70,7 +70,7 @@ impl Group {
     }
 }
 
-/// A visitor who is not logged in. Their browser has a random secret; this is its SHA-256 in hexadecimal, so that who reads
+/// A visitor who is not logged in. Their browser has a random secret; this is its SHA-256 in hexadecimal, so a reader of
 /// the table cannot act as the guest.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GuestId(String);
@@ -80,7 +80,7 @@ impl GuestId {
     const SECRET_CHARS: std::ops::RangeInclusive<usize> = 32..=128;
 
     /// The guest who has this secret: 32 to 128 characters of `A`-`Z`, `a`-`z`, `0`-`9`, `-` and `_`, such as 32 random bytes
-    /// in base64url. Whether they are random nobody can see here.
+    /// in base64url. Whether they are random cannot be checked.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] that says what to change, and does not repeat the secret.
@@ -108,7 +108,7 @@ impl fmt::Debug for GuestId {
     }
 }
 
-/// Somebody who can have a LiveChat customer. Users and guests never share one by their names: each kind has a key of its own.
+/// Somebody who can have a LiveChat customer. Keys of users and guests never collide: each kind has its own prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Principal {
     /// Somebody whom the site knows, as verified by [`crate::auth`].
@@ -118,7 +118,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// What tells them from everybody else: `user#` and the user's id; of another issuer than the first, `issuer#`, the issuer, `#` and the
+    /// The unique key: `user#` and the user's id; with another issuer than the first, `issuer#`, the issuer, `#` and the
     /// user's id; or `guest#` and the hash of the guest's secret.
     pub fn key(&self) -> String {
         match self {

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 /// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Just before LiveChat was asked for it; Unix time in ms.
+    /// Just before LiveChat was called; Unix time in ms.
     pub created_ms: u64,
     /// How long it lives from then on, in ms.
     pub expires_in_ms: u64,
@@ -15,7 +15,7 @@ pub struct Lifetime {
 impl Lifetime {
     /// The SDK renews a token that has under 60 minutes left, so a token is renewed here a little before that.
     const MARGIN_MS: u64 = 65 * 60 * 1000;
-    /// A token from further in the future is the work of a clock that is wrong, and its end means nothing.
+    /// A token from further in the future comes from a wrong clock, and its expiry means nothing; in ms.
     const SKEW_MS: u64 = 60 * 1000;
 
     /// LiveChat still accepts the token.

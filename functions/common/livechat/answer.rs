@@ -1,4 +1,4 @@
-//! What LiveChat answers, read. Everything in it comes from outside, so everything has a limit and a form.
+//! Parses LiveChat's responses. They come from outside, so every value has a limit and a format.
 
 use super::Miss;
 use crate::identity::{Cookies, Identity, Lifetime};
@@ -64,7 +64,7 @@ pub fn read(
     known: Option<&Identity>,
     asked_at_ms: u64,
 ) -> Result<Grant, Miss> {
-    // What the parser says of a body could quote it, token and all.
+    // A parser error could quote the body, with the token.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     // LiveChat's own client ignores the status and looks for these two, so they count in every answer.
     let (oauth, identity) = (body["oauth_exception"].as_str(), body["identity_exception"].as_str());

@@ -1,4 +1,4 @@
-//! The ways in which asking LiveChat can fail, and which of them may be tried again.
+//! The ways in which a call to LiveChat can fail, and what they show about LiveChat.
 
 use super::answer::{IDENTITY_LOST, UNEXPLAINED};
 use crate::{breaker::Sign, error::Failure};
@@ -12,7 +12,7 @@ pub enum Miss {
     Lost(String),
     /// No answer came in time: it may have been sent, and have taken effect.
     TimedOut,
-    /// The same, in less time than LiveChat is due: the caller had no more.
+    /// The same, with a shortened time-out: the caller had no more time.
     CutShort,
     /// LiveChat said that it cannot answer now.
     Down(String),
@@ -33,7 +33,7 @@ pub enum Miss {
 
 impl Miss {
     pub(super) fn of_transport(error: reqwest::Error, cut_short: bool) -> Self {
-        // The URL is ours and holds no secret, but an error's text is no place for it.
+        // The URL is ours and not secret, but does not belong in an error message.
         let error = error.without_url();
         // Also while it connects: then nothing was sent, but no time is left to try again.
         if error.is_timeout() {
@@ -47,7 +47,7 @@ impl Miss {
         }
     }
 
-    /// What it says about LiveChat: that it is there, unless it never said so.
+    /// What it says about LiveChat: that it is up, if there was a response.
     pub(super) fn sign(&self) -> Sign {
         match self {
             Self::TimedOut => Sign::Silence,

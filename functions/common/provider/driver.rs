@@ -40,7 +40,7 @@ pub(super) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// What is kept back of an invocation when a write is repeated.
+    /// The time that must be left to repeat a write.
     const STORE_RESERVE: Duration = Duration::from_millis(500);
     /// The first pauses between two looks at a record, in ms. They get longer, up to five times.
     const PAUSE_MS: std::ops::Range<u64> = 30..60;
@@ -115,7 +115,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn acquire(&mut self, unless_newer_than: Option<u64>) -> Result<Event, Error> {
-        // Made anew for each try, so that a write of this try can never pass for one of another.
+        // New for each try, so that a write of this try is never taken for one of another.
         let owner = uuid::Uuid::new_v4().to_string();
         let Provider { store, accounts, .. } = self.place.provider;
         let request = Acquire { owner: &owner, unless_newer_than, settings: accounts.fingerprint() };
@@ -262,7 +262,7 @@ impl Place<'_> {
         Ok(Event::Moved(adopted.await?))
     }
 
-    /// Stores what LiveChat has issued. It cannot be had again, so this is worth all the time that is left.
+    /// Stores what LiveChat has issued. It cannot be got again, so retries use all the time that is left.
     async fn store(self, commit: Commit) -> Result<Commitment, Error> {
         let Commit { lease, identity, token, bookkeeping } = &commit;
         let (store, subject, deadline) = (&self.provider.store, &self.call.subject, self.call.deadline);

@@ -1,4 +1,4 @@
-//! A logout: no token that the user was given before is returned or works any more.
+//! A logout: tokens that the user was given before are revoked and not returned.
 //!
 //! It is stored first, for the user and for each of the user's groups, so that no token is returned while LiveChat cannot be reached.
 //! Then LiveChat is told to revoke all of them.
@@ -62,7 +62,7 @@ struct Pending {
     subject: Subject,
     tokens: Vec<OutstandingToken>,
     may_be_told: bool,
-    /// It was a guest, who is a user now: the user's record says which of the guest's tokens are still to be revoked.
+    /// The guest became a user: the user's record has those of the guest's tokens that are still to be revoked.
     are_others: bool,
 }
 

@@ -3,7 +3,7 @@
 //! Which tokens these are is stored before LiveChat is told, and until it has been told: a logout stores its lease's number, and every
 //! token that was issued under that number or a lower one must be revoked; an adoption stores the guest's tokens with the user's
 //! identity. If LiveChat cannot be reached, or the process dies, the next renewal or logout of the same subject tells it, and no token is
-//! issued before. A call that needs no token from LiveChat tells it too, but not more than once a minute.
+//! issued before. A call that needs no token from LiveChat tells it too, at most once a minute.
 
 use crate::{
     identity::{OutstandingToken, Subject},
@@ -58,7 +58,7 @@ impl Context<'_> {
         bookkeeping.note_revoked(due, revoked, now_ms());
         if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, deadline).await {
             // LiveChat is told once more by the next call, which does no harm.
-            tracing::warn!(cause = %error, "that tokens are revoked could not be recorded");
+            tracing::warn!(cause = %error, "revoked tokens could not be recorded");
         }
         is_complete
     }

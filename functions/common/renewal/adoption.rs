@@ -33,7 +33,7 @@ pub(super) struct Adoption {
     step: Step,
     /// A transaction was refused, and a copy of it may have taken effect.
     has_tried: bool,
-    /// What is left of the invocation when the wait for the guest's renewal is over.
+    /// The time left of the invocation at which the wait for the guest must end.
     ends_at_left: Duration,
 }
 

@@ -22,7 +22,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(150);
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Attempt {
     kind: Kind,
-    /// What is left of the invocation when the time to call LiveChat is over.
+    /// The time left of the invocation at which calls to LiveChat must end.
     ends_at_left: Duration,
     /// The customer's cookies had expired by their own date when the call began.
     has_expired: bool,
@@ -112,7 +112,7 @@ impl Renewal {
         self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment)
     }
 
-    /// LiveChat insists. The site's settings decide, but not for a user who loses nothing: no token of this customer was ever theirs.
+    /// Not recognised, twice. The site's settings decide, unless the user loses nothing: they never had a token of this customer.
     fn not_recognised_twice(
         &mut self,
         holding: Holding,
@@ -134,7 +134,7 @@ impl Renewal {
         }
     }
 
-    /// A token for a new customer, in place of the one that LiveChat lost, takes a call of its own.
+    /// A new customer, in place of the one that LiveChat lost, needs a call of its own.
     fn new_customer(&mut self, holding: Holding, mut attempt: Attempt, moment: Moment) -> Action {
         if attempt.time_left(moment) < Accounts::SHORTEST_ATTEMPT {
             return self.release_failed(holding, Failure::OutOfTime);
@@ -195,8 +195,8 @@ fn is_settled(answer: &Result<Grant, Miss>, known: Option<&Identity>, has_expire
     }
 }
 
-/// Another attempt can neither fork an identity nor be in vain. If LiveChat received nothing, that is always so. If it may have received
-/// something, only for a customer that it knows: it creates a new one each time it is called without one.
+/// Another attempt can help and cannot fork an identity. If LiveChat received nothing, that is always so. If it may have received
+/// something, only for a customer on record: without one, each call creates a new customer.
 fn may_repeat_after(miss: &Miss, names_a_customer: bool) -> bool {
     match miss {
         Miss::Unsent(_) => true,

@@ -125,13 +125,13 @@ impl Renewal {
     }
 
     /// Tokens that must not work beside a new one are revoked first: those that a logout or an adoption ended, and the oldest if there are
-    /// too many. Before a new token is issued, as nobody knows whether LiveChat revokes one token of a customer or all of them.
+    /// too many. Not after a new one is issued: LiveChat may revoke all tokens of a customer instead of one.
     fn make_way(&mut self, mut holding: Holding, moment: Moment) -> Action {
         if self.has_revoked {
             return self.call(holding, moment);
         }
         let outstanding = &holding.record.outstanding;
-        // However recently LiveChat could not be told: it is about to be called anyway, and its next token may be kept for hours.
+        // Even if that failed a moment ago: LiveChat is about to be called anyway, and its next token may be kept for hours.
         let due = outstanding.to_revoke_before_another(holding.record.logged_out_seq, moment.now_ms);
         let expired = outstanding.expired(moment.now_ms).map(str::to_owned);
         holding.bookkeeping.forget.extend(expired);
@@ -142,7 +142,7 @@ impl Renewal {
         self.hold_on(holding, Action::Revoke(due))
     }
 
-    /// If that took so long that LiveChat could be cut short, another lease leaves time to call it.
+    /// If that left too little time for a full attempt, the call retries with a new lease.
     fn revoked(
         &mut self,
         mut holding: Holding,
@@ -193,7 +193,7 @@ impl Renewal {
         let Committing { seq, issued, notes } = committing;
         match event {
             Event::Stored(Commitment::LeaseLost) => {
-                // The lease expired and another call acquired it, after this call came: the result of that one serves.
+                // Another call acquired the lease after it expired, so after this call came: its result is accepted.
                 self.requirement.observe_holder(seq);
                 return self.start(moment);
             }
@@ -208,7 +208,7 @@ impl Renewal {
         self.return_renewed(issued, false)
     }
 
-    /// Ends the lease without a result, with the failure that the calls share which wait for this one.
+    /// Ends the lease without a result, with the failure for the calls that wait for this one.
     pub(super) fn release_failed(&mut self, holding: Holding, failure: Failure) -> Action {
         let error = failure.clone().into();
         self.release(holding, Some(failure), Next::Fail(error))
@@ -229,14 +229,14 @@ impl Renewal {
     ) -> Action {
         self.has_permit = false;
         let Holding { lease, bookkeeping, is_counted, .. } = holding;
-        // That this call had too little time is no other call's failure.
+        // This call's lack of time is not a failure of other calls.
         let failure = failure.filter(|failure| *failure != Failure::OutOfTime);
         let failed = failure.map(|failure| FailedRenewal { seq: lease.seq(), failure });
         let release = Release { lease, failed, refusal, bookkeeping, uncount: is_counted };
         self.expect(Phase::Releasing(next), Action::Release(Box::new(release)))
     }
 
-    /// The lease is another call's by now, whose result serves.
+    /// Another call has the lease by now: its result will do.
     pub(super) fn lose(&mut self, holding: Holding) -> Action {
         self.requirement.observe_holder(holding.lease.seq());
         // If the lease is lost, the fence refuses the write. If the user has got an identity meanwhile, it ends the lease.

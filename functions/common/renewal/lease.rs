@@ -4,7 +4,7 @@ use super::Moment;
 use crate::{identity::Lease, livechat::Accounts, store::Store};
 use std::time::Duration;
 
-/// What is kept back from calling LiveChat, for storing what it issues.
+/// The time reserved for storing what LiveChat issues.
 const STORE_RESERVE: Duration = Duration::from_millis(500);
 
 /// The right to call LiveChat for one subject. It cannot be copied: to commit or to release it consumes it, and so does losing it.
@@ -45,7 +45,7 @@ mod tests {
         let now_ms = 1_700_000_000_000;
         let work_ms = crate::time::millis(Accounts::LONGEST + Store::LONGEST_WRITE);
         assert!(work_ms + Lease::SKEW_MS < Lease::LENGTH_MS, "{work_ms}");
-        // However long taking it took, what is left for asking ends early enough.
+        // However long the acquisition took, calls to LiveChat end in time.
         let lease = Lease { owner: "o".into(), seq: 1, until_ms: now_ms + 10_000 };
         assert_eq!(lease.safe_for_ms(now_ms), 8_000);
         assert_eq!(lease.safe_for_ms(now_ms + 9_000), 0);

@@ -1,4 +1,4 @@
-//! Which results a call accepts, by the number of the lease under which they were got. The heart of *fresh means fresh*.
+//! Which results a call accepts, by the number of their lease: a fresh token is newer than the call that wants it.
 
 /// What a call accepts in place of a renewal of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -76,7 +76,7 @@ pub(crate) enum Action {
     Call(Box<Call>),
     /// Store what LiveChat has issued, and end the lease: [`Event::Stored`].
     Commit(Box<Commit>),
-    /// End the lease without a result, return the permit, and take back what was counted: [`Event::Released`].
+    /// End the lease without a result, return the permit, and undo the count: [`Event::Released`].
     Release(Box<Release>),
     /// Return this. Nothing follows.
     Finish(Result<Reply, Error>),
@@ -142,13 +142,13 @@ pub(crate) enum Event {
     Rejected(Box<Record>),
     /// The pause is over.
     Paused,
-    /// Whether the renewal was counted. If not, for how long all groups' quota is spent, in ms.
+    /// The renewal was counted, or the quota of all groups is used up for this time, in ms.
     Counted(Result<(), u64>),
     /// What became of the move.
     Moved(Adopted),
     /// The keys of the tokens that do not work any more.
     Revoked(Vec<String>),
-    /// LiveChat was told, and what became of it is stored as far as that is possible.
+    /// LiveChat was told, and the result is stored if that was possible.
     Told,
     /// LiveChat's response to an attempt.
     Answered(Result<Grant, Miss>),
@@ -156,7 +156,7 @@ pub(crate) enum Event {
     Stored(Commitment),
     /// The lease was released, or will expire.
     Released,
-    /// DynamoDB did not do what it was asked for, or nobody knows.
+    /// A request to DynamoDB failed, or its result is unknown.
     StoreFailed(Error),
 }
 
@@ -189,14 +189,14 @@ pub(crate) enum Note {
     IdentityAdopted,
     /// LiveChat did not recognise the customer on record, and is called once more.
     NotRecognised,
-    /// LiveChat insists on another customer: replaced, with so many former ones on record.
+    /// LiveChat no longer knows the customer on record: it was replaced.
     IdentityReplaced {
         /// The number of former customers.
         on_record: usize,
     },
-    /// The same, and the site's settings refuse that.
+    /// The same, but the settings refuse a change.
     ChangeRefused,
-    /// The cookies had expired by their own date: a new customer, with so many former ones on record.
+    /// The cookies had expired by their own date: the customer was replaced.
     IdentityExpired {
         /// The number of former customers.
         on_record: usize,

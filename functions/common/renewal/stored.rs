@@ -30,7 +30,7 @@ impl Renewal {
 
     fn return_usable(&mut self, stored: Issued, record: &Record, moment: Moment) -> Action {
         let due = record.due_revocations(moment.now_ms);
-        // A renewal that is under way tells LiveChat itself.
+        // A renewal in progress tells LiveChat itself.
         if due.is_empty() || record.held(moment.now_ms).is_some() || moment.circuit.is_down {
             return self.return_stored(stored);
         }
@@ -71,7 +71,7 @@ impl Renewal {
     }
 
     /// The token could not be renewed because of `error`. What is stored now is returned instead if it is live: the token that was stored
-    /// when the call came may have been invalidated or replaced since. If the table cannot say, that one is returned.
+    /// when the call came may have been invalidated or replaced since. If the read fails, the old one is returned.
     pub(super) fn return_despite(&mut self, error: Error, event: Event, moment: Moment) -> Action {
         let before = self.fallback.take();
         let stored = match event {

@@ -1,4 +1,4 @@
-//! What a call makes of a record whose lease it did not get.
+//! What a call does if it did not get the lease.
 
 use super::{Action, Moment, Note, Pause, Phase, Renewal, SHORTEST_RENEWAL, TokenRequirement};
 use crate::{
@@ -90,7 +90,7 @@ fn failure_for(requirement: &TokenRequirement, record: &Record, settings: &str, 
     Some(failed.failure.clone().into())
 }
 
-/// The quota is spent for so many ms.
+/// The quota is spent for `left_ms`.
 pub(super) fn rate_limited(left_ms: u64) -> Error {
     Error::RateLimited { retry_after_s: seconds(left_ms) }
 }

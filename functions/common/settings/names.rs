@@ -138,7 +138,7 @@ fn after<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     start.eq_ignore_ascii_case(prefix).then(|| &name[prefix.len()..])
 }
 
-/// A name as it sounds: without underscores and the like, in capitals.
+/// A name's letters and digits alone, in capitals.
 fn characters(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase())
 }

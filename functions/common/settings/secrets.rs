@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 /// The shortest secret, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
 pub const SHORTEST_SECRET: usize = 32;
 
-/// The bytes of a secret, of which there are enough.
+/// The bytes of a secret that is long enough.
 #[derive(Clone, Debug)]
 pub(crate) struct Secret(SecretSlice<u8>);
 

@@ -12,7 +12,7 @@
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
 //! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` |
 //! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
-//! | `revokeAgain` | N | Unix time in ms: when to tell LiveChat again to revoke tokens, after it could not be told |
+//! | `revokeAgain` | N | Unix time in ms: when to try a failed revocation again |
 //! | `unproven` | BOOL | the identity was a guest's, and LiveChat has not issued a token for it to the user yet |
 //! | `leaseSeq` | N | counts the leases |
 //! | `leaseOwner` | S | who took the latest lease |

@@ -60,7 +60,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) principal: Option<&'a Principal>,
     /// How long it took in all.
     pub(crate) took: Duration,
-    /// What it is answered.
+    /// Its result.
     pub(crate) result: &'a Result<Reply, Error>,
     /// What it counted.
     pub(crate) tally: Tally,
@@ -138,8 +138,8 @@ impl Formats {
     }
 }
 
-/// HMAC-SHA256 of the principal's key in the table; the first 16 hexadecimal digits. Who
-/// knows the key can find a user's lines, and who only has the lines learns nothing of the user.
+/// HMAC-SHA256 of the principal's key in the table; the first 16 hexadecimal digits. The
+/// HMAC's key finds a user's lines; without it, the lines say nothing about the user.
 fn hash(key: &hmac::Key, principal: &Principal) -> String {
     hex::encode(&hmac::sign(key, principal.key().as_bytes()).as_ref()[..8])
 }
@@ -240,7 +240,7 @@ fn some(count: u64) -> Option<AsCount<u64>> {
     (count > 0).then(|| count.into())
 }
 
-/// Now, as RFC 3339 has it: what other lines have too.
+/// Now, in RFC 3339 format, as in all other lines.
 fn timestamp() -> String {
     let mut text = String::new();
     // Writing into a string cannot fail.

@@ -1,7 +1,7 @@
 //! What one call costs and brings about: counted where it happens, and written with the call's line.
 //!
-//! The count travels with the task that serves the call, as a tracing span would, so that the rules need not carry it. Who counts
-//! outside of a call counts for nobody.
+//! The count travels with the task that serves the call, as a tracing span would, so that the rules need not pass it on. Counts
+//! outside of a call are ignored.
 
 use std::{
     cell::RefCell,
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) livechat: Duration,
     /// Requests to LiveChat.
     pub(crate) livechat_calls: u64,
-    /// Those of them without an answer that could be used, though LiveChat had all the time that it is due.
+    /// Those of them without a usable response, though LiveChat had the full time-out.
     pub(crate) livechat_failures: u64,
     /// Those of them that LiveChat refused, unless they were for a group.
     pub(crate) livechat_rejections: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Tally {
     pub(crate) lease_waits: u64,
 }
 
-/// Does `work`, and answers what it counted.
+/// Runs `work`, and returns what it counted.
 pub(crate) async fn counted<T>(work: impl Future<Output = T>) -> (T, Tally) {
     let both = async { (work.await, TALLY.with(RefCell::take)) };
     TALLY.scope(RefCell::default(), both).await

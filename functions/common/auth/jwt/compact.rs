@@ -36,7 +36,7 @@ impl<'a> Compact<'a> {
         };
         let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let header = Some(header).filter(|header| header.bytes().all(is_fit)).and_then(base64::decode).ok_or(OPAQUE)?;
-        // Where it says that a key could be had (`jku`, `x5u`, `jwk`, `x5c`) is not looked at.
+        // Its keys and references to keys (`jku`, `x5u`, `jwk`, `x5c`) are ignored.
         let header: Members = serde_json::from_slice(&header).map_err(|_| "the token's header is malformed")?;
         if header.get("enc").is_some() {
             return Err(ENCRYPTED);

@@ -18,7 +18,7 @@ static RING: CryptoProvider = CryptoProvider {
 
 /// Makes `ring` the cryptography of every JSON Web Token in this process.
 pub(super) fn install() {
-    // Whoever came first was this function too.
+    // An earlier call has done the same.
     let _ = RING.install_default();
 }
 
@@ -29,7 +29,7 @@ struct RingVerifier {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's type")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    // What an RSA key says is no secret, and must not be taken for one.
+    // An RSA key is public, and must not be used as a secret.
     if key.family() != algorithm.family() {
         return Err(ErrorKind::InvalidKeyFormat.into());
     }

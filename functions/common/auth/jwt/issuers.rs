@@ -2,7 +2,7 @@
 //!
 //! With one issuer, a user is known by the user claim. With several, two people may have the same user claim, one at each issuer. So
 //! the users of each issuer after the first are known by issuer and user claim. Those of the first one are known as before: adding an
-//! issuer makes nobody somebody else.
+//! issuer changes nobody's identity.
 
 use super::requirements::Requirements;
 use crate::{auth::claims::Members, settings::ConfigError};
@@ -66,7 +66,7 @@ impl Issuers {
         Ok(Self(issuers))
     }
 
-    /// Whose users the token's user is one of.
+    /// Whose user the token names.
     ///
     /// # Errors
     /// Why the token is refused, for the log.

@@ -1,7 +1,7 @@
 //! The identity provider's keys: a JSON Web Key Set (RFC 7517) behind `JWT_JWKS_URL`.
 //!
 //! Fetched at init and kept. Fetched again when a token names a key that is not in it, or when it is an hour old, so that a
-//! key that was withdrawn goes; but never more than once a minute in one process, whatever tokens say. While it cannot be had,
+//! withdrawn key is dropped; but at most once a minute in one process, whatever tokens say. While it cannot be fetched,
 //! the old set is used, for a day at most.
 
 use super::{
@@ -158,7 +158,7 @@ impl Jwks {
             }
             _ => return Err("the response is not a key set: it has no array `keys`".into()),
         };
-        // One by one: a key of no use must not take the others along.
+        // One by one: a bad key must not make the others unusable.
         let mut usable = Vec::new();
         let mut reasons = Vec::new();
         for key in keys {

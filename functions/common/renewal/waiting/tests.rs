@@ -95,7 +95,7 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
     for (refusal, expected) in [
         (Some(of(SETTINGS, NOW_MS + 119_001)), told(120)),
         (Some(of("other settings", NOW_MS + 60_000)), None),
-        // Of an older version there is word without a time, and of a wrong clock a time that means nothing.
+        // An older version stored no time, and a time from a wrong clock means nothing.
         (None, told(60)),
         (Some(of(SETTINGS, u64::MAX)), told(60)),
         (Some(of(SETTINGS, NOW_MS)), told(60)),
