@@ -24,7 +24,7 @@ pub(crate) enum Command {
         /// A redirect URI that it accepts; can be given more than once.
         #[arg(long, default_value = "http://127.0.0.1:3000/")]
         redirect_uri: Vec<String>,
-        /// Another name that it is called by; can be given more than once.
+        /// Another name to accept in `Host`; can be given more than once.
         #[arg(long, value_name = "NAME")]
         allow_host: Vec<String>,
     },
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// machine as 172.17.0.1.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) also_on: Option<IpAddr>,
-    /// Another name that the ports are called by, as it is in `Host`, such as that of a tunnel; can be given more than once.
+    /// Another name to accept in `Host` on all ports, such as that of a tunnel; can be given more than once.
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
     /// Keep nothing: the database and the development secret live in memory, not in `.local/`.

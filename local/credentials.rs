@@ -1,5 +1,5 @@
-//! A login for development, instead of a site's own: a secret that is made at first start, and what it issues to anybody on this
-//! machine who asks for any user. It exists only in `cargo local`; the functions on AWS have neither the secret nor the
+//! A login for development, instead of a site's own: a secret, created at first start, and the credentials that anybody on this
+//! machine can get for any user. It exists only in `cargo local`; the functions on AWS have neither the secret nor the
 //! route `/dev/credentials`. If the settings have a key or secret already, nothing is made and nothing issued.
 
 use crate::settings::Settings;
@@ -178,7 +178,7 @@ fn random() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// What `cargo local` prints at start: who callers are, with development secrets also these, and what to try on `url`. Empty
+/// What `cargo local` prints at start: how callers are verified, development credentials, and what to try on `url`. Empty
 /// if nobody is verified and there are no guests.
 pub fn introduction(auth: &str, credentials: Option<&Credentials>, guests: bool, url: &str) -> String {
     let mut lines = Lines::default();

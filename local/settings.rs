@@ -67,7 +67,7 @@ impl Settings {
         self
     }
 
-    /// These, with the options `--auth`, which goes before `AUTH`, and `--guests`, which does not go before `GUESTS`.
+    /// These, with the options `--auth`, which overrides `AUTH`, and `--guests`, which does not override `GUESTS`.
     #[must_use]
     pub fn with_options(mut self, auth: Option<String>, guests: bool) -> Self {
         if let Some(auth) = auth {

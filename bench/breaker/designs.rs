@@ -37,7 +37,7 @@ pub(crate) struct Attempt {
 
 pub(crate) trait Design {
     /// A caller looks whether to send its call, for the first time or again. One that is told to wait asks again, or
-    /// answers a stored token.
+    /// returns a stored token.
     fn ask(&mut self, now_ms: u64, urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict;
     /// A call that was sent came to its end.
     fn ended(&mut self, now_ms: u64, process: usize, attempt: Attempt, sign: Sign);

@@ -25,7 +25,7 @@ pub(crate) struct Scenario {
     pub(crate) latency_ms: u64,
     pub(crate) visits: Visits,
     pub(crate) urgency: Urgency,
-    /// LiveChat swallows what is sent from the first time until the second.
+    /// LiveChat does not respond to what is sent between these times.
     pub(crate) silent_ms: Option<(u64, u64)>,
     /// Another caller's requests, which get an error at once.
     pub(crate) odd_per_second: u64,

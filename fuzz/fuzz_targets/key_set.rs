@@ -1,5 +1,5 @@
-//! What a provider answers when it is asked for its key set. A token counts if its signer's key is in the set, for its algorithm and
-//! under its name, whatever stands beside it; and if not, never. The input is the text of an answer; or, if it does not begin like one,
+//! Responses of a provider to a request for its key set. A token counts if its signer's key is in the set, for its algorithm and
+//! under its name, whatever else is in it; if not, never. The input is the text of a response; or, if it does not begin like one,
 //! the bytes that a good answer with changed fields is made of.
 #![no_main]
 

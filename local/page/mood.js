@@ -1,4 +1,4 @@
-// LiveChat's mood: how the sandbox behaves, and what it counts.
+// Fault injection: how the sandbox behaves, and what it counts.
 
 import { $, element, excerpt, parseJson } from '/dom.js';
 

@@ -1,4 +1,4 @@
-//! The sandbox's admin API, for tests and for the page of `cargo local`. It is none of LiveChat's.
+//! The sandbox's admin API, for tests and for the page of `cargo local`. LiveChat has no such API.
 //!
 //! | request | does |
 //! |---|---|
@@ -15,7 +15,7 @@
 //! planned, in order; of all other calls the [`Share`], in this example one of twenty, until `"perMille": 0`. The same seed
 //! makes the same ones of the calls that follow go wrong.
 //!
-//! Each request is answered as `GET` would be. One that makes no sense is answered 400, with a sentence that says why, and
+//! Each request returns what `GET` would. An invalid one returns 400, with a sentence that says why, and
 //! changes nothing. The chat of the page's devices is in `chat.rs`.
 
 use super::{Sandbox, Settings, Share, fault::Planned};

@@ -1,14 +1,14 @@
-//! Chats, for the page of `cargo local`: what its two devices show where LiveChat's widget would be. Nobody answers. It is none
-//! of LiveChat's.
+//! Chats, for the page of `cargo local`: what its two devices show where LiveChat's widget would be. Nobody replies. It is not
+//! LiveChat's.
 //!
 //! | request, with `Authorization: Bearer <customer token>` | does |
 //! |---|---|
 //! | `GET /sandbox/chat` | the customer's messages |
 //! | `POST /sandbox/chat` | `{"text": "Hello"}`: one more, of 1000 characters at most |
 //!
-//! Each is answered with the customer's latest 200 messages, `[{"id": "…", "text": "Hello", "sentAt": 1795332937990}]`, the
-//! oldest first. The token alone decides whose they are: one that is unknown, over or revoked is answered 401. A message that
-//! makes no sense is answered 400, with a sentence that says why, and changes nothing.
+//! Each returns the customer's latest 200 messages, `[{"id": "…", "text": "Hello", "sentAt": 1795332937990}]`, the
+//! oldest first. The token alone decides whose they are: one that is unknown, expired or revoked gets 401. A message that
+//! is invalid gets 400, with a sentence that says why, and changes nothing.
 
 use super::{
     Sandbox,

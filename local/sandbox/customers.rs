@@ -20,7 +20,7 @@ pub enum CstMode {
     Strict,
 }
 
-/// What the cookies of a customer get that LiveChat forgot, or that it never knew. Nobody outside LiveChat knows.
+/// What happens to cookies of a customer that LiveChat forgot or never knew. Nobody outside LiveChat knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Forgotten {

@@ -1,8 +1,8 @@
 //! The ways in which the sandbox can go wrong on request: one after the other as planned, or a share of the calls at
 //! random.
 //!
-//! Not a fault but a setting is what goes wrong with all calls alike: latency, jitter, a clock that is off. A customer that
-//! LiveChat has forgotten is made by the admin API.
+//! What goes wrong with all calls alike is a setting: latency, jitter, a clock that is off. To forget a
+//! customer, use the admin API.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
@@ -57,7 +57,7 @@ pub enum Fault {
     OauthIn200,
     /// An identity error.
     IdentityException,
-    /// The cookies are not recognised: they get what a forgotten customer's do, which is a new customer unless it is set otherwise.
+    /// The cookies are not recognised: as for a forgotten customer, the result is a new one unless set otherwise.
     OtherEntity,
     /// The connection is cut before the call took effect.
     ResetBefore,

@@ -88,7 +88,7 @@ pub struct Settings {
     pub expires_in: u64,
     /// What becomes of `__lc_cst`.
     pub cst: CstMode,
-    /// What cookies get that prove no customer: because it was forgotten, because the secret is dead, or because they never did.
+    /// The result for cookies that prove no customer: it was forgotten, the secret is invalid, or they never did.
     pub forgotten: Forgotten,
     /// What revoking a token does.
     pub revocation: Revocation,
@@ -190,7 +190,7 @@ impl Sandbox {
     /// if there is one: a database that is kept would outlive them otherwise. Proxies on this machine may stand before it.
     ///
     /// # Errors
-    /// If the listener has no address, or the file is none of a sandbox's.
+    /// If the listener has no address, or the file is not a sandbox's.
     pub fn start(listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
         let callers = Callers { hosts: vec![access::ON_ANY_PORT.into()], origins: vec![] };
         Self::start_for(callers, listener, app, file)
@@ -199,7 +199,7 @@ impl Sandbox {
     /// The same, for programs that call it by the listener's address, and for these callers.
     ///
     /// # Errors
-    /// If the listener has no address, or the file is none of a sandbox's.
+    /// If the listener has no address, or the file is not a sandbox's.
     pub fn start_for(callers: Callers, listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
         let mut state = State::default();
         if let Some(kept) = file.filter(|file| file.exists()) {

@@ -1,4 +1,4 @@
-//! What a call does while the gate stands in each of its ways, and what LiveChat's answers do to the gate.
+//! What a call does in each state of the gate, and what LiveChat's responses do to the gate.
 
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -20,7 +20,7 @@ impl World {
         self.set_gate(unanswered, now_ms() + Gate::SKEW_MS - 100, now_ms() - counted_ms_ago).await;
     }
 
-    /// LiveChat swallows every call, and all functions could know.
+    /// LiveChat responds to no call, and all functions could know.
     async fn livechat_is_down(&self) {
         self.sandbox.fail(Fault::Hang, 1_000);
         self.calls_are_unanswered(MOST, Gate::TIME_OUT_MS).await;

@@ -1,4 +1,4 @@
-//! LiveChat answers for another customer than the one on record, or that it lost the one on record.
+//! LiveChat returns another customer than the one on record, or says that it lost that one.
 
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;

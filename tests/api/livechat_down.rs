@@ -1,4 +1,4 @@
-//! LiveChat down, slow, refusing, or talking nonsense.
+//! LiveChat down, slow, refusing, or sending bad data.
 
 use crate::world::*;
 use sandbox::Fault;

@@ -53,7 +53,7 @@ async fn a_logout_revokes_the_token_and_keeps_the_customer() {
 async fn a_token_that_livechat_does_not_know_is_as_good_as_revoked() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
-    // LiveChat knows the token no more.
+    // LiveChat has forgotten the token.
     world.sandbox.reset();
     let answer = world.send(Invalidate, &logout("alice")).await;
     assert_eq!((answer.body(), answer.header("x-logout")), (Value::Null, "complete"));

@@ -1,4 +1,4 @@
-//! LiveChat swallows every call for a while, and the site goes on. Among the other tests that is a short while, with few
+//! LiveChat responds to no call for a while; the site goes on. Among the other tests that is a short while, with few
 //! calls. With `OUTAGE_SECONDS=60` it lasts as long as that, with 50 calls a second; `--nocapture` shows the figures.
 
 use crate::{

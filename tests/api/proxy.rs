@@ -1,7 +1,7 @@
-//! A TCP proxy on loopback, to stand before DynamoDB or LiveChat and have bad moments when a test says so.
+//! A TCP proxy on loopback, to stand before DynamoDB or LiveChat and inject faults when a test says so.
 //!
-//! It knows nothing of HTTP but that a request is followed by its answer: what a client has sent something on and got
-//! nothing back yet is *waiting*.
+//! All it knows of HTTP is that a request is followed by its response: a connection with a request and
+//! no response yet is *waiting*.
 
 use std::{
     io,
@@ -26,8 +26,8 @@ pub(crate) enum Mode {
     Pass,
     /// Whatever is sent, either way, arrives that much later.
     Delay(Duration),
-    /// New connections are taken and nothing goes through any of them. When that is over, all of them die: whoever sent
-    /// something meanwhile would wait for ever.
+    /// New connections are accepted and nothing goes through. At the end, all of them are closed: a client that sent
+    /// something would otherwise hang.
     BlackHole,
     /// All connections are reset, new ones at once.
     Refuse,

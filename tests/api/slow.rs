@@ -1,4 +1,4 @@
-//! LiveChat answers every call, and takes its time: a slow LiveChat is none that is down, and all who come for the first time get
+//! LiveChat responds to every call, but slowly: a slow LiveChat is not down, and all who come for the first time get
 //! a token. Among the other tests that is a few visits. With `SLOW_SECONDS=20` it is each case of the table in docs/reliability.md,
 //! for as long as that; `--nocapture` shows the figures.
 

@@ -185,7 +185,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
 
 #[tokio::test]
 async fn taking_again_with_the_same_owner_is_the_same_lease() {
-    // What the SDK does when the first answer was lost.
+    // What the SDK does when the first response was lost.
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let first = take(&store, &alice, "a").await;
@@ -378,7 +378,7 @@ async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_succe
             .expect("an answer"),
     );
     assert_eq!(lease.seq, 2, "and that cost no number");
-    // What the SDK does when the first answer was lost.
+    // What the SDK does when the first response was lost.
     let again = ours(
         store
             .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }, soon())

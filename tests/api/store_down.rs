@@ -63,7 +63,7 @@ async fn a_database_that_hangs_is_not_waited_for_past_the_deadline() {
 
 #[tokio::test]
 async fn a_database_that_answers_nonsense_is_named_as_such() {
-    // The sandbox's page is as good a nonsense as any.
+    // The sandbox is a server that is not DynamoDB.
     let world = World::new().await;
     let url = world.sandbox.url();
     let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &url);

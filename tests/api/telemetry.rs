@@ -47,7 +47,7 @@ async fn it_counts_what_a_call_brought_about() {
         json!({"Renewals": 1, "LiveChatCalls": 1}),
         json!({"Renewals": 1, "IdentitiesChanged": 1, "LiveChatCalls": 2}),
         json!({"Renewals": 1, "IdentitiesMade": 1, "LiveChatCalls": 1}),
-        // The guest's token is taken back, and the user's asked for.
+        // The guest's token is revoked, and the user's requested.
         json!({"Renewals": 1, "IdentitiesAdopted": 1, "LiveChatCalls": 2}),
         json!({}),
     ];

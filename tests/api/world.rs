@@ -26,7 +26,7 @@ const REDIRECT_URI: &str = "https://shop.example/";
 /// What a guest's browser keeps.
 pub(crate) const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
 
-/// How long this machine may take for what takes others a moment. It is none of the product's times.
+/// The longest wait for what a fast machine does at once. The product has no such limit.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a binary is called.
@@ -259,7 +259,7 @@ impl World {
         sum
     }
 
-    /// LiveChat's refusal of the user is over, as if time had passed.
+    /// Ends LiveChat's refusal of the user, as if time had passed.
     pub(crate) async fn refusal_ends(&self, user: &str) {
         self.refusal_ends_at(user, cip::time::now_ms()).await;
     }
@@ -295,7 +295,7 @@ impl World {
         request.expression_attribute_values(format!(":{last}"), value).send().await.expect("a change");
     }
 
-    /// Waits until LiveChat has been asked for so many tokens.
+    /// Waits until LiveChat got this many token calls.
     pub(crate) async fn until_livechat_is_asked(&self, times: u64) {
         while self.sandbox.calls().token < times {
             tokio::time::sleep(Duration::from_millis(5)).await;

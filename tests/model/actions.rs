@@ -153,7 +153,7 @@ impl Model for Protocol {
         properties::of(self)
     }
 
-    /// A protocol that is tampered with may go on for ever.
+    /// A protocol that is tampered with may never end.
     fn within_boundary(&self, state: &State) -> bool {
         self.tamper.is_none() || state.livechat.requests < 10
     }

@@ -2,8 +2,8 @@
 //! test shows the shortest way to it. When one fails, the protocol has become better than its description.
 //!
 //! DynamoDB carries out a write whenever it arrives, with the time that it carried when it was sent. Neither way can
-//! change an identity while secrets are lenient: that rests on the fence, and `untimed.rs` lets every write come as
-//! late as it likes. What they cost is said at each.
+//! change an identity while secrets are lenient: that rests on the fence, and `untimed.rs` lets a write arrive
+//! at any time. What each costs is said at its test.
 
 use super::{
     properties::{STRAY_LEASE, TWO_REQUESTS_AT_A_TIME},
@@ -30,9 +30,9 @@ fn a_late_copy_of_a_write_can_leave_a_lease_that_is_nobodys() {
 }
 
 /// To a write that is held up for longer than `Lease::LENGTH_MS` less the skew of clocks, the end of a lease that somebody
-/// else has taken since is too far in the future, so it takes it for the work of a clock that is wrong. The one that held
-/// it goes on asking LiveChat, and the next one begins. Its result is thrown away; if LiveChat kills secrets, that is
-/// an answer lost, and the identity changes, on record.
+/// else has acquired since is too far in the future, so it is taken for the error of a wrong clock. The one that held
+/// it goes on calling LiveChat, and the next begins. Its result is dropped; if LiveChat invalidates secrets, it is
+/// a lost response: the identity changes, on record.
 #[test]
 fn a_write_that_is_held_up_very_long_can_take_a_lease_that_is_held() {
     let faults = Faults { late_takes: 1, ..Faults::default() };

@@ -13,7 +13,7 @@
 //!
 //! # What it leaves out, and why it may
 //!
-//! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others is as if it were slow for ever. One that
+//! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others looks as if it never went on. One that
 //!   holds the lease is `Crash`, or has too little time to call LiveChat (`is_short`).
 //! - *The quota, the circuit breaker and LiveChat's refusal that is remembered* only refuse. Before the lease that is the same as a
 //!   deadline, or `Read::WhileDown` for a `getToken` whose token is live; under it, `Answer::Down`. Their attributes are removed from the
@@ -118,11 +118,11 @@ fn shortest(protocol: &Protocol, property: &'static str) -> Path<State, Action> 
     path
 }
 
-/// No way through the states leads back to where it came from: so every way ends, and by `EVERY_CALL_ENDS` it ends well.
+/// No path through the states has a cycle: so every path ends, and by `EVERY_CALL_ENDS` it ends well.
 fn is_acyclic(name: &str, protocol: &Protocol) {
-    // Whether a state is on the way from the start to where we are, for each that we have come to.
+    // For each state visited: whether it is on the path from the start to the current one.
     let mut on_the_way = HashMap::new();
-    // That way: each state, and those of the states after it that we have not gone to yet.
+    // That path: each state, and its successors that are not visited yet.
     let mut way = vec![(0, protocol.init_states())];
     while let Some((state, next)) = way.last_mut() {
         let Some(next) = next.pop().map(|next| next.representative()) else {

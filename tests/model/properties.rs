@@ -10,44 +10,44 @@ use crate::renewal::Action as Next;
 use secrecy::ExposeSecret;
 use stateright::{Model, Property};
 
-/// All tokens that are answered are one customer's, unless LiveChat itself has made that impossible: by forgetting it, or
-/// by killing a secret with a call whose answer was lost. Then it changes once for each, the former one is on record,
-/// and nobody who comes after the change is answered the former one.
+/// All tokens that are returned are one customer's, unless LiveChat itself has made that impossible: by forgetting it, or
+/// by invalidating a secret in a call with a lost response. Then it changes once for each, the former is on record,
+/// and no call that comes after the change returns the former one.
 pub(super) const ONE_IDENTITY: &str = "one identity";
-/// `getFreshToken` answers a token that LiveChat was asked for after it came.
+/// `getFreshToken` returns a token from a LiveChat call made after it came.
 pub(super) const FRESH_MEANS_FRESH: &str = "fresh means fresh";
-/// A `getToken` that comes after a `getFreshToken` was answered is answered no older token.
+/// A `getToken` that comes after the end of a `getFreshToken` returns no older token.
 pub(super) const NEVER_OLDER: &str = "never older";
-/// A `getToken` that comes after an `invalidate` was answered is answered no token that was stored before that came.
+/// A `getToken` that comes after the end of an `invalidate` returns no token stored before the `invalidate` came.
 pub(super) const INVALIDATED_MEANS_GONE: &str = "invalidated means gone";
-/// What is answered is stored at that moment, and its customer stays on record for good.
+/// What is returned is stored at that time, and its customer stays on record for good.
 pub(super) const NOTHING_LOST: &str = "nothing lost";
 /// Where nothing can happen by itself any more, every caller that lives has its answer: a token or an error. As no way
 /// leads back to where it came from (`is_acyclic`), and things go wrong only so often, every caller gets it.
 pub(super) const EVERY_CALL_ENDS: &str = "every call ends";
 /// The code never fails with an internal error.
 pub(super) const NO_BUG: &str = "no internal error";
-/// A `getToken` fails only with a failure that was told after it came, a `getFreshToken` only with that of a renewal that
+/// A `getToken` fails only with a failure recorded after it came, a `getFreshToken` only with that of a renewal that
 /// began after it came.
 pub(super) const FAILURES_OF_ONES_TIME: &str = "failures of one's own time";
-/// A `getToken` that waited for a renewal fails with it, in place of asking a LiveChat that is down once more.
+/// A `getToken` that waited for a renewal fails with it, instead of calling a LiveChat that is down again.
 pub(super) const FAILURES_ARE_SHARED: &str = "failures are shared";
-/// A `getToken` is answered a token with too little time left only in place of an error.
+/// A `getToken` returns a token with too little time left only instead of an error.
 pub(super) const STALE_IS_RENEWED: &str = "stale is renewed";
 /// Under one lease, a new customer is asked for once.
 pub(super) const NEW_CUSTOMER_ONCE: &str = "a new customer is asked for once";
-/// Requests to LiveChat that keep to their time are never under way two at a time.
+/// Two requests to LiveChat that keep to their time never overlap.
 pub(super) const ONE_REQUEST_AT_A_TIME: &str = "one request at a time";
 /// Calls that came before the first renewal was over cost one request to LiveChat, or two if they want a fresh token. And
 /// a `getFreshToken` that waited for a lease to end makes its own request, if it does, under the very next one.
 pub(super) const CALLS_SHARE: &str = "calls share";
-/// While nobody dies, a lease is somebody's who will end it.
+/// If no caller dies, each lease's owner will end it.
 pub(super) const NO_STRAY_LEASE: &str = "no stray lease";
-/// No token is answered that was issued before a logout, not even by a renewal that the logout overtook.
+/// No token is returned that was issued before a logout, not even by a renewal that the logout overtook.
 pub(super) const LOGGED_OUT_MEANS_OVER: &str = "logged out means over";
-/// When a logout says that LiveChat was told, no token works that had been answered before.
+/// When a logout says that LiveChat was told, no token works that had been returned before.
 pub(super) const TOLD_MEANS_REVOKED: &str = "told means revoked";
-/// A token that was answered is on the list of those that may work, until LiveChat has revoked it; so a later logout finds it, and so
+/// A token that was returned is on the list of those that may work, until LiveChat has revoked it; so a later logout finds it, and so
 /// does the next call after a logout that could not tell LiveChat.
 pub(super) const NO_TOKEN_FORGOTTEN: &str = "no token is forgotten";
 
@@ -56,15 +56,15 @@ pub(super) const STRAY_LEASE: &str = "a lease that is nobody's, though nobody di
 /// The limit of `ONE_REQUEST_AT_A_TIME`.
 pub(super) const TWO_REQUESTS_AT_A_TIME: &str = "two requests at a time, though both are in time";
 
-/// A user is only ever answered one customer.
+/// A user is only ever given one customer.
 pub(super) const ONE_CUSTOMER: &str = "a user has one customer";
 /// No two have the same customer stored.
 pub(super) const ONE_OWNER: &str = "a customer has one owner";
-/// Once a user has been answered a customer, nobody else ever is: neither the guest nor another user.
+/// Once a user has been given a customer, nobody else ever is: neither the guest nor another user.
 pub(super) const NOBODY_ELSES: &str = "a user's customer is nobody else's";
 /// A guest whose identity has moved has no lease, no identity and no token, for good.
 pub(super) const GUEST_IS_GONE: &str = "an adopted guest is no more";
-/// A customer that was ever stored is stored. What a user was answered is the user's, and what the guest was answered is the
+/// A customer that was ever stored is stored. What a user was given is the user's, and what the guest was given is the
 /// guest's, unless it has moved.
 pub(super) const NOTHING_LOST_BY_ADOPTION: &str = "nothing is lost by adoption";
 /// LiveChat never has to make a new customer for one that is on record.

@@ -1,6 +1,6 @@
-//! With time: leases lapse by the clock of who looks at them, clocks are up to `Lease::SKEW_MS` apart, and a holder keeps to the
+//! With time: leases expire by the clock of each caller, clocks are up to `Lease::SKEW_MS` apart, and a holder keeps to the
 //! limits that the code sets it. Then requests to LiveChat never overlap, so that even a LiveChat which kills the former
-//! secret with each call keeps one customer, as long as no answer is lost.
+//! secret with each call keeps one customer, while no response is lost.
 
 use super::{
     explore, is_acyclic, is_deep,

@@ -1,4 +1,4 @@
-//! Without time: to anybody, at any moment, a lease may seem to have lapsed. This covers every way in which clocks can disagree
+//! Without time: to anybody, at any time, a lease may seem to have expired. This covers every way in which clocks can disagree
 //! and every holder that is slow, and more. What holds here rests on the database's conditions alone.
 
 use super::{

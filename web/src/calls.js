@@ -107,7 +107,7 @@ export function createCalls({ needsToken, timeout }, { identify, sendRequest }, 
   }
 
   /**
-   * The same, however long it takes: rejects only with what does not pass by itself, and after a logout.
+   * The same, with retries: rejects only with permanent errors, and after a logout.
    *
    * @param {string} operation
    */

@@ -47,9 +47,9 @@ export function createIdentityProvider(given) {
   /** @type {import('../livechat-cip.d.ts').IdentityProvider} */
   const functions = {
     getToken() {
-      // What follows an invalidate is a getFreshToken, which takes the widget a message there and back.
+      // After an invalidate, the widget calls getFreshToken, one message round trip later.
       if (running.invalidate) return running.invalidate.catch(() => {}).then(() => sleep(MESSAGE_MS).then(functions.getToken));
-      // Whoever requests a fresh one has been told that the one at hand is no good, or fears so. In an outage it is all there is.
+      // A fresh one is requested because the token at hand is refused, or may be. In an outage it is all there is.
       if (running.getFreshToken) return orAtHand(running.getFreshToken);
       const atHand = token.usable();
       return atHand ? Promise.resolve(atHand) : once('getToken');

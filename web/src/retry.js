@@ -70,7 +70,7 @@ export function retryMs(nth, beganMs, waitMs) {
 }
 
 /**
- * How long what was refused is not asked for again, in ms: 1 minute, then 2, 4 and 5.
+ * How long a refused request is not repeated, in ms: 1 minute, then 2, 4 and 5.
  *
  * @param {number} nth in a row, from 0 on
  */

@@ -244,7 +244,7 @@ async fn an_openid_configuration_leads_to_the_keys_of_the_same_host() {
     for _ in 0..2 {
         world.send(GetToken, &of(&issuer.token(Rs256, "alice"))).await.token();
     }
-    // Another host's keys are nobody's word: the log says what to set instead.
+    // Another host's keys are not trusted: the log says what to set instead.
     for elsewhere in [
         "https://keys.example/jwks",
         "http://localhost:1/jwks",
@@ -259,7 +259,7 @@ async fn an_openid_configuration_leads_to_the_keys_of_the_same_host() {
         let said = world.said();
         assert!(said.contains("OpenID configuration") && said.contains(elsewhere), "{said}");
     }
-    // It may not lead in circles.
+    // It must not name itself.
     issuer.lead_to(configuration);
     let world = with_key_set(&issuer).await.with("JWT_JWKS_URL", configuration);
     assert_eq!(

@@ -415,7 +415,7 @@ async fn a_secret_can_be_rotated_without_anybody_noticing() {
     let after = with_secret().await;
     after.send(GetToken, &of(&with_new)).await.token();
     refuse_token(&after, &with_old, "the old secret").await;
-    // Nobody asks who issued it or for whom, where only the site has the secret, but what is asked for counts.
+    // With a secret that only the site has, issuer and audience are optional, but checked if set.
     let strict = with_secret().await.with("JWT_ISSUER", "https://shop.example").with("JWT_AUDIENCE", "chat, livechat");
     refuse_token(&strict, &with_new, "another issuer").await;
     let mut claims = claims("alice");

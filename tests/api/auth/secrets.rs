@@ -105,7 +105,7 @@ async fn a_secret_may_be_bytes_that_no_text_has() {
     {
         let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", secret);
         world.with("JWT_SECRET_ENCODING", encoding).send(GetToken, &event).await.token();
-        // The same characters are another secret: which of the two is meant is nobody's guess.
+        // The same characters can be two secrets, and the function does not guess which.
         let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", secret);
         refuse_because(&world, &event, "JWT_SECRET_ENCODING").await;
     }

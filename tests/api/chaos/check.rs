@@ -1,7 +1,7 @@
 //! Whether a history kept the promises, decided from it and from LiveChat's journal, and from nothing else.
 //!
 //! All rules are sound: what they call a violation is one, however late a packet, a process or this test was. A call has
-//! taken effect at some moment between its start and its end, so only of calls that do not overlap is it known which was
+//! taken effect at some moment between its start and its end, so if two calls overlap, it is not known which was
 //! first. A call that was killed or got no answer may take effect at any time, or never.
 
 use super::history::{Call, Grant, History, Journal, Look, Outcome, TokenObject, Who, seconds, short};
@@ -16,16 +16,16 @@ use std::{
 pub(crate) enum Rule {
     /// A subject's entity changes only to one that LiveChat itself gave for the former one's cookies, and never back.
     OneIdentity,
-    /// No entity and no token is ever answered to two subjects, and each token is its entity's. But a guest's entity may
-    /// become that of one user, who said to have been that guest; then it is the guest's no longer.
+    /// No entity and no token is ever returned to two subjects, and each token is its entity's. But a guest's entity may
+    /// become that of one user, who claimed to be that guest; then it is no longer the guest's.
     KeptApart,
-    /// A fresh token was asked for after the call came, and no later call is answered an older one.
+    /// A fresh token was requested after the call came, and no later call returns an older one.
     Fresh,
     /// A token that was known before an invalidation is not answered after it.
     Invalidated,
     /// After a logout that LiveChat was told about, no token works that was answered before it; and LiveChat is told, if it can be.
     Revoked,
-    /// A token that is answered lives, and does not claim to live longer than it does.
+    /// A returned token is live, and does not claim to live longer than it does.
     NeverExpired,
     /// `hasToken` says what is stored.
     HasToken,

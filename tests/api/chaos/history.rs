@@ -69,7 +69,7 @@ pub(crate) enum Outcome {
     Killed,
     /// No answer by the deadline.
     Unanswered,
-    /// An answer that is none of the contract's.
+    /// A response that breaks the contract.
     Odd(String),
 }
 

@@ -3,16 +3,16 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`plan`] | what is going to happen, all of it from one seed |
-//! | [`run`] | the processes, proxies and moods that make it happen, and the notes on it |
+//! | [`run`] | the processes, proxies and faults that make it happen, and the log of it |
 //! | [`history`] | what was seen: calls and their answers; what LiveChat knows: every token that it issued |
 //! | [`check`] | the promises: history in, violations out |
 //!
 //! Sixteen processes of the four real binaries serve some hundred users, a few of whom collide all the time. They are guests
 //! before they log in, two users share each browser, and now and then they log out. Processes are
 //! killed and stopped at work; between them and DynamoDB, and between them and LiveChat, connections break, answers are
-//! lost, requests come late or twice or never; LiveChat answers nonsense, forgets customers, and lets its tokens live for
+//! lost, requests come late or twice or never; LiveChat sends malformed data, forgets customers, and lets tokens live for
 //! seconds. When that is over, everybody must soon get a token. Then the checker decides from what callers saw, what was
-//! stored and what LiveChat issued; of what was done to whom it knows only which customers LiveChat was made to forget.
+//! stored and what LiveChat issued; of the faults it knows only which customers LiveChat was made to forget.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|

@@ -56,7 +56,7 @@ impl Plan {
         [GetToken, GetFreshToken, GetToken, Invalidate, GetFreshToken, GetToken, GetToken, HasToken][place % 8]
     }
 
-    /// Whom a call is for: mostly the star of the moment, who is often somebody new, or one of a few who never rest; else anybody.
+    /// Whom a call is for: mostly the favourite of the moment, often a new one, or one of a few busy ones; else anybody.
     pub(crate) fn who(&self, rng: &mut Rng, elapsed: Duration) -> Who {
         match rng.u8(..10) {
             0..=4 => {
@@ -65,7 +65,7 @@ impl Plan {
                 if own.bool() {
                     return Self::identity(own.u64(..HOT_USERS), &mut own);
                 }
-                // Who is a guest in this second logs in in the next, at the browser of this one or of the next one's guest.
+                // A guest of this scene logs in in the next one, in their own browser or in that of the next guest.
                 let number = USERS + scene;
                 let name = match rng.u8(..5) {
                     0..=1 => Self::guest(number),
@@ -126,12 +126,12 @@ impl Plan {
         if self.faketime.is_some() && rng.bool() { rng.i64(-most..=most) } else { 0 }
     }
 
-    /// The weather between two parts of the system: for how long it is fine (so many ms), then what comes and for how long.
+    /// Faults between two parts of the system: for how long there are none (in ms), then which one and for how long.
     pub(crate) fn weather(&self, rng: &mut Rng, fine_ms: Range<u64>) -> (Duration, Burst, Duration) {
         let (fine, lasts) = (Duration::from_millis(rng.u64(fine_ms)), mostly_short(rng, 200, 4_000));
         if self.seconds >= LONG_RUN_S && rng.u8(..16) == 0 {
             let mode = if rng.bool() { Mode::BlackHole } else { Mode::Refuse };
-            // Leases lapse while those who have them still try to store what they got.
+            // Leases expire while their holders still try to store what they got.
             return (fine, Burst::Mode(mode), Duration::from_millis(rng.u64(9_000..13_000)));
         }
         match rng.u8(..10) {
@@ -147,7 +147,7 @@ impl Plan {
         }
     }
 
-    /// How LiveChat feels: latency and jitter in ms, what goes wrong, and for how long it stays like that.
+    /// LiveChat's faults: latency and jitter in ms, what goes wrong, and for how long.
     pub(crate) fn mood(&self, rng: &mut Rng) -> (u64, u64, Share, Duration) {
         // An answer without the new secret loses the customer if the old one is dead.
         let harmless = |fault: &Fault| !(self.cst == CstMode::Strict && *fault == Fault::OneCookie);

@@ -1,5 +1,5 @@
-//! The run: processes that work and die, proxies that misbehave, a LiveChat in changing moods, and somebody who writes
-//! everything down.
+//! The run: processes that work and die, proxies that misbehave, a LiveChat with changing faults, and a record of
+//! everything.
 
 use super::{
     check::MOST_TRIES,
@@ -247,7 +247,7 @@ impl Run {
         let event = event(worker.binary, &who, was_guest.as_ref(), logout);
         // The deadline is by the clock of the machine that the process runs on.
         let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
-        // Nobody who is stopped can be in time.
+        // A stopped process cannot be in time.
         let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
         let (start_us, starved_before_us) = (self.now_us(), self.starved.us());
         let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
@@ -260,7 +260,7 @@ impl Run {
             () = meet(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
         };
         let end_us = self.now_us();
-        // A machine that lets nobody run keeps nobody's deadlines.
+        // Time in which the machine ran nothing does not count.
         let starved_us = self.starved.us() - starved_before_us;
         let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX) + starved_us;
         let (operation, outcome_seen) = (worker.binary, outcome.clone());
@@ -406,7 +406,7 @@ impl Run {
                 worker.function.end().await;
             });
         }
-        // Who is still without a token then is found out by the checker.
+        // The checker finds those who are still without a token.
         let longest = Duration::from_secs(self.plan.seconds + 120);
         let all = async { while helpers.join_next().await.is_some() {} };
         if tokio::time::timeout(longest, all).await.is_err() {
@@ -428,7 +428,7 @@ impl Run {
         }
     }
 
-    /// Everybody logs out, with all groups. After that no token works that anybody was ever answered.
+    /// Everybody logs out, with all groups. After that no token works that anybody was ever given.
     async fn farewell(&self) {
         let worker = self.start(Invalidate, &mut self.plan.dice("farewell")).await;
         let names: BTreeSet<_> = self.everybody().into_iter().map(|who| who.name).collect();
@@ -534,7 +534,7 @@ async fn meet(fate: Option<(Duration, Fate, &Function)>) {
         signal("STOP", pid);
         sleep(lasts).await;
         signal("CONT", pid);
-        // It goes on where it was, with a lease that may be over.
+        // It goes on where it was, maybe without its lease.
         sleep(Duration::from_secs(2)).await;
     }
     function.kill();
