@@ -40,6 +40,8 @@ build_local() {
 # `cargo local`, with nothing kept. Its lines on stdout say where it listens.
 start_local() {
     build_local
+    # Of an earlier layer, and it would look as if this one had started already.
+    rm -f "$work/local.out"
     # Not in the checkout, where an .env could point it at a real licence.
     (cd "$work" && exec "$local_bin" --memory --port 0 "$@") >"$work/local.out" 2>"$work/local.log" &
     local_pid=$!

@@ -8,7 +8,6 @@ use super::{
     properties,
     state::{Caller, Clocks, Doing, Faults, LateWrite, LiveChat, Operation, Protocol, Secrets, State, Stored},
     table::{NOW_MS, Who},
-    tamper::Tamper,
 };
 use crate::{
     identity::Lease,
@@ -41,7 +40,7 @@ pub(super) enum Action {
     Tell { caller: usize, is_told: bool },
     /// The guest's identity moves to the user.
     Move { caller: usize, write: Write },
-    /// The guest's half of it. ([`Tamper::TwoWrites`].)
+    /// The guest's half of it. ([`Tamper::TwoWrites`](super::tamper::Tamper::TwoWrites).)
     MoveOut(usize),
     /// A copy of a write arrives.
     LateWrite { index: usize, lease: Seen },
@@ -327,7 +326,7 @@ impl Protocol {
                     actions.extend((left.downs > 0).then_some(Action::Tell { caller, is_told: false }));
                 }
                 Next::Call(call) => {
-                    let answers = self.bad_answers(left, call.known.is_some());
+                    let answers = bad_answers(left, call.known.is_some());
                     actions.extend(answers.map(|answer| Action::Call { caller, answer }));
                 }
                 Next::Read if matches!(renewing.renewal.phase, Phase::ReadingHeld) => {
@@ -373,20 +372,6 @@ impl Protocol {
         }
     }
 
-    fn bad_answers(&self, left: Faults, names_a_customer: bool) -> impl Iterator<Item = Answer> {
-        [
-            (left.dead_tokens, Answer::DeadToken, true),
-            (left.glitches, Answer::Other, names_a_customer),
-            (left.downs, Answer::Down, true),
-            (left.lost_answers, Answer::Broken, names_a_customer || self.is(Tamper::RetriesNewCustomer)),
-            (left.lost_answers, Answer::Lost, true),
-            (left.lost_answers, Answer::LostOutOfTime, true),
-            (left.late_requests, Answer::Late, names_a_customer),
-        ]
-        .into_iter()
-        .filter_map(|(left, answer, is_possible)| (left > 0 && is_possible).then_some(answer))
-    }
-
     /// How a caller can end, or stop for a while, in the middle.
     fn ends_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
         let (now, left) = (&state.callers[caller], state.left);
@@ -421,6 +406,21 @@ impl Protocol {
     fn seen_too_early(&self, state: &State, who: Who) -> Option<Seen> {
         (!self.is_timed() && state.left.lapses > 0 && state.has_live_holder(who)).then_some(Seen::Lapsed)
     }
+}
+
+/// How a call to LiveChat can go wrong.
+fn bad_answers(left: Faults, names_a_customer: bool) -> impl Iterator<Item = Answer> {
+    [
+        (left.dead_tokens, Answer::DeadToken, true),
+        (left.glitches, Answer::Other, names_a_customer),
+        (left.downs, Answer::Down, true),
+        (left.lost_answers, Answer::Broken, true),
+        (left.lost_answers, Answer::Lost, true),
+        (left.lost_answers, Answer::LostOutOfTime, true),
+        (left.late_requests, Answer::Late, names_a_customer),
+    ]
+    .into_iter()
+    .filter_map(|(left, answer, is_possible)| (left > 0 && is_possible).then_some(answer))
 }
 
 /// What the caller's clock says when the lease looks like this; Unix time in ms.
