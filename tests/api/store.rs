@@ -41,13 +41,26 @@ fn ours(taken: Acquisition) -> Lease {
     }
 }
 
+async fn acquire(store: &Store, subject: &Subject, request: Acquire<'_>) -> Acquisition {
+    store.acquire(subject, request, soon()).await.expect("an answer")
+}
+
+/// Commits a token of the customer with this entity id.
+async fn commit(store: &Store, subject: &Subject, lease: &Lease, (entity_id, token): (&str, &Token)) -> Commitment {
+    let identity = identity(entity_id);
+    let result = Commit { lease, identity: &identity, token, bookkeeping: &Bookkeeping::default() };
+    store.commit(subject, result, soon()).await.expect("an answer")
+}
+
+type Reason<'a> = (Option<&'a FailedRenewal>, Option<&'a Refusal>);
+
+async fn release(store: &Store, subject: &Subject, lease: &Lease, (failed, refusal): Reason<'_>) {
+    let end = Release { lease, failed, refusal, bookkeeping: &Bookkeeping::default() };
+    store.release(subject, end, soon()).await.expect("an answer");
+}
+
 async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
-    ours(
-        store
-            .acquire(subject, Acquire { owner, unless_newer_than: None, settings: SETTINGS }, soon())
-            .await
-            .expect("an answer"),
-    )
+    ours(acquire(store, subject, Acquire { owner, unless_newer_than: None, settings: SETTINGS }).await)
 }
 
 #[tokio::test]
@@ -55,42 +68,21 @@ async fn a_lease_is_one_callers_until_it_ends() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     assert!(store.read(&alice, soon()).await.expect("an answer").is_none());
-    let lease = ours(
-        store
-            .acquire(&alice, Acquire { owner: "a", unless_newer_than: Some(0), settings: SETTINGS }, soon())
-            .await
-            .expect("an answer"),
-    );
+    let lease =
+        ours(acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: Some(0), settings: SETTINGS }).await);
     assert_eq!(lease.seq, 1);
-    match store
-        .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }, soon())
-        .await
-        .expect("an answer")
-    {
+    match acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }).await {
         Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease.clone())),
         Acquisition::Acquired(..) => panic!("taken twice"),
     }
-    let stored = store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::Committed);
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
     assert_eq!(
-        ours(
-            store
-                .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }, soon())
-                .await
-                .expect("an answer")
-        )
-        .seq,
+        ours(acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }).await).seq,
         2
     );
 }
@@ -100,32 +92,15 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    commit(&store, &alice, &lease, ("e", &token(1))).await;
     let before = world.item("alice").await;
     // The lease is over, and its owner's first write comes once more.
-    let taken = store
-        .acquire(&alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }, soon())
-        .await
-        .expect("an answer");
+    let taken = acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }).await;
     assert!(matches!(taken, Acquisition::Rejected(_)), "{taken:?}");
     assert_eq!(before, world.item("alice").await);
     // The token is gone, and its owner's second write comes once more.
     store.drop_token(&alice, soon()).await.expect("an answer");
-    let stored = store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
     assert!(store.read(&alice, soon()).await.expect("an answer").expect("a record").token.is_none());
 }
@@ -142,27 +117,8 @@ async fn another_writers_token_is_not_taken_for_ones_own() {
     let other = take(&store, &alice, "b").await;
     assert_eq!(other.seq, lease.seq);
     let others_token = Token { access_token: "another".into(), ..token(1) };
-    store
-        .commit(
-            &alice,
-            Commit {
-                lease: &other,
-                identity: &identity("other"),
-                token: &others_token,
-                bookkeeping: &Bookkeeping::default(),
-            },
-            soon(),
-        )
-        .await
-        .expect("an answer");
-    let stored = store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    commit(&store, &alice, &other, ("other", &others_token)).await;
+    let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
 }
 
@@ -171,14 +127,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store
-        .release(
-            &alice,
-            Release { lease: &lease, failed: None, refusal: None, bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    release(&store, &alice, &lease, (None, None)).await;
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
@@ -199,19 +148,7 @@ async fn storing_again_is_no_loss() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     for _ in 0..2 {
-        let stored = store
-            .commit(
-                &alice,
-                Commit {
-                    lease: &lease,
-                    identity: &identity("e"),
-                    token: &token(1),
-                    bookkeeping: &Bookkeeping::default(),
-                },
-                soon(),
-            )
-            .await
-            .expect("an answer");
+        let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
         assert_eq!(stored, Commitment::Committed);
     }
 }
@@ -221,30 +158,13 @@ async fn a_newer_token_makes_a_lease_needless() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
-    store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
-    match store
-        .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }, soon())
-        .await
-        .expect("an answer")
-    {
+    commit(&store, &alice, &lease, ("e", &token(1))).await;
+    match acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }).await {
         Acquisition::Rejected(record) => assert_eq!(record.token.expect("a token").seq, 1),
         Acquisition::Acquired(..) => panic!("there is a token"),
     }
     assert_eq!(
-        ours(
-            store
-                .acquire(&alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }, soon())
-                .await
-                .expect("an answer")
-        )
-        .seq,
+        ours(acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }).await).seq,
         2
     );
 }
@@ -258,44 +178,14 @@ async fn who_lost_the_lease_changes_nothing() {
     let lease = take(&store, &alice, "b").await;
     assert_eq!(lease.seq, 2);
     let before = world.item("alice").await;
-    let stored = store
-        .commit(
-            &alice,
-            Commit {
-                lease: &lost,
-                identity: &identity("lost"),
-                token: &token(1),
-                bookkeeping: &Bookkeeping::default(),
-            },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    let stored = commit(&store, &alice, &lost, ("lost", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
     let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
-    store
-        .release(
-            &alice,
-            Release { lease: &lost, failed: Some(&failed), refusal: None, bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    release(&store, &alice, &lost, (Some(&failed), None)).await;
     assert_eq!(before, world.item("alice").await);
     let same_owner_other_number = Lease { seq: 1, ..lease };
-    let stored = store
-        .commit(
-            &alice,
-            Commit {
-                lease: &same_owner_other_number,
-                identity: &identity("x"),
-                token: &token(1),
-                bookkeeping: &Bookkeeping::default(),
-            },
-            soon(),
-        )
-        .await;
-    assert_eq!(stored.expect("an answer"), Commitment::LeaseLost);
+    let stored = commit(&store, &alice, &same_owner_other_number, ("x", &token(1))).await;
+    assert_eq!(stored, Commitment::LeaseLost);
 }
 
 #[tokio::test]
@@ -304,28 +194,14 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
-    store
-        .release(
-            &alice,
-            Release { lease: &lease, failed: Some(&failed), refusal: None, bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    release(&store, &alice, &lease, (Some(&failed), None)).await;
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
     let lease = take(&store, &alice, "b").await;
-    store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(2), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    commit(&store, &alice, &lease, ("e", &token(2))).await;
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);
     let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
@@ -340,19 +216,7 @@ async fn refused(store: &Store, subject: &Subject) -> Refusal {
     let (lease, refusal) = (take(store, subject, "refused").await, refusal());
     let failure = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
     let failed = FailedRenewal { seq: lease.seq, failure };
-    store
-        .release(
-            subject,
-            Release {
-                lease: &lease,
-                failed: Some(&failed),
-                refusal: Some(&refusal),
-                bookkeeping: &Bookkeeping::default(),
-            },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    release(store, subject, &lease, (Some(&failed), Some(&refusal))).await;
     refusal
 }
 
@@ -362,38 +226,21 @@ async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_succe
     let store = world.store();
     let refusal = refused(&store, &alice).await;
     let before = world.item("alice").await;
-    match store
-        .acquire(&alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }, soon())
-        .await
-        .expect("an answer")
-    {
+    match acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }).await {
         Acquisition::Rejected(record) => assert_eq!((record.refusal, record.lease), (Some(refusal), None)),
         Acquisition::Acquired(..) => panic!("LiveChat would refuse again"),
     }
     assert_eq!(before, world.item("alice").await);
     let lease = ours(
-        store
-            .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }, soon())
-            .await
-            .expect("an answer"),
+        acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }).await,
     );
     assert_eq!(lease.seq, 2, "and that cost no number");
     // What the SDK does when the first response was lost.
     let again = ours(
-        store
-            .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }, soon())
-            .await
-            .expect("an answer"),
+        acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }).await,
     );
     assert_eq!(again, lease);
-    store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(2), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    commit(&store, &alice, &lease, ("e", &token(2))).await;
     let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.refusal, record.failed), (None, None));
     assert_eq!(take(&store, &alice, "c").await.seq, 3);
@@ -405,21 +252,10 @@ async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
     let store = world.store();
     let refusal = refused(&store, &alice).await;
     for (owner, failed) in [("a", None), ("b", Some(Failure::Unavailable { cause: "status 503".into() }))] {
-        let lease = ours(
-            store
-                .acquire(&alice, Acquire { owner, unless_newer_than: None, settings: "other settings" }, soon())
-                .await
-                .expect("an answer"),
-        );
+        let lease =
+            ours(acquire(&store, &alice, Acquire { owner, unless_newer_than: None, settings: "other settings" }).await);
         let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
-        store
-            .release(
-                &alice,
-                Release { lease: &lease, failed: failed.as_ref(), refusal: None, bookkeeping: &Bookkeeping::default() },
-                soon(),
-            )
-            .await
-            .expect("an answer");
+        release(&store, &alice, &lease, (failed.as_ref(), None)).await;
         let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
         assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
     }
@@ -435,11 +271,7 @@ async fn a_lease_that_was_taken_past_an_unreadable_refusal_is_recognised() {
         .await;
     let lease = take(&store, &alice, "a").await;
     assert_eq!(take(&store, &alice, "a").await, lease, "as after a lost answer");
-    match store
-        .acquire(&alice, Acquire { owner: "b", unless_newer_than: None, settings: SETTINGS }, soon())
-        .await
-        .expect("an answer")
-    {
+    match acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: SETTINGS }).await {
         Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease)),
         Acquisition::Acquired(..) => panic!("taken twice"),
     }
@@ -453,14 +285,7 @@ async fn who_lost_the_lease_remembers_no_refusal() {
     world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
     take(&store, &alice, "b").await;
     let before = world.item("alice").await;
-    store
-        .release(
-            &alice,
-            Release { lease: &lost, failed: None, refusal: Some(&refusal()), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    release(&store, &alice, &lost, (None, Some(&refusal()))).await;
     assert_eq!(before, world.item("alice").await);
 }
 
@@ -471,14 +296,7 @@ async fn dropping_a_token_drops_only_that() {
     store.drop_token(&alice, soon()).await.expect("an answer");
     assert!(world.item_at("alice", "group#7").await.is_empty());
     let lease = take(&store, &alice, "a").await;
-    store
-        .commit(
-            &alice,
-            Commit { lease: &lease, identity: &identity("e"), token: &token(1), bookkeeping: &Bookkeeping::default() },
-            soon(),
-        )
-        .await
-        .expect("an answer");
+    commit(&store, &alice, &lease, ("e", &token(1))).await;
     let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
     store.drop_token(&alice, soon()).await.expect("an answer");
