@@ -43,8 +43,11 @@ mod step;
 mod stored;
 mod waiting;
 
-pub(crate) use lease::HeldLease;
+pub(crate) use attempts::RETRY_PAUSE_MS;
+pub(crate) use lease::{HeldLease, STORE_RESERVE};
 pub(crate) use step::{Action, Call, Circuit, CircuitMemory, Commit, Event, Moment, Note, Pause, Release};
+#[cfg(test)]
+pub(crate) use waiting::LONGEST_PAUSE;
 
 use crate::{
     breaker::{Breaker, Urgency},

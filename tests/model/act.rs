@@ -114,7 +114,6 @@ impl Protocol {
         renewing.waited_in = None;
         renewing.next = renewing.renewal.step(event, moment);
         self.settle(renewing, moment);
-        tamper::after_step(self, renewing);
         if let Some(clock) = Clock::of(self) {
             super::clock::forget_end_of_lease(renewing);
             renewing.limit = clock.limit(&renewing.next, if was_calling { limit } else { 0 });
@@ -399,13 +398,7 @@ impl Protocol {
     fn commit(&self, state: &mut State, index: usize, write: Write) -> Option<()> {
         let who = state.callers[index].call.who;
         let Some(Next::Commit(commit)) = state.callers[index].next() else { return None };
-        let fence = commit.lease.fence();
-        let real = store::lease::commit(store::Commit {
-            lease: fence,
-            identity: &commit.identity,
-            token: &commit.token,
-            bookkeeping: &commit.bookkeeping,
-        });
+        let real = store::lease::commit(commit.result());
         let (real, token) = (tamper::commit(self, real, commit), commit.token.clone());
         let known = state.item(who).record().identity.as_ref().map(cookies_of);
         let is_applied = applies(state, who, &real);
@@ -445,14 +438,8 @@ impl Protocol {
     fn release(&self, state: &mut State, index: usize, write: Write) -> Option<()> {
         let who = state.callers[index].call.who;
         let Some(Next::Release(release)) = state.callers[index].next() else { return None };
-        let (failed, refusal) = (release.failed.as_ref(), release.refusal.as_ref());
-        let real = store::lease::release(store::Release {
-            lease: release.lease.fence(),
-            failed,
-            refusal,
-            bookkeeping: &release.bookkeeping,
-        });
-        let (real, has_failed) = (tamper::release(self, real), failed.is_some());
+        let real = store::lease::release(release.end());
+        let (real, has_failed) = (tamper::release(self, real), release.failed.is_some());
         if write == Write::Never {
             state.left.lost_writes -= 1;
         } else {

@@ -2,13 +2,13 @@
 //! is told, or of what it asks for. `seeded.rs` shows that they are noticed.
 
 use super::{
-    state::{Caller, Protocol, Renewing},
+    state::{Caller, Protocol},
     table::Item,
 };
 use crate::{
     identity::{Lease, Record},
     livechat::Miss,
-    renewal::{Action as Next, Commit, Event, Phase, Renewal},
+    renewal::{Commit, Event, Phase, Renewal},
     store::{
         item,
         write::{Write, member},
@@ -208,13 +208,5 @@ pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Ev
         (Some(Tamper::LeaseNotWatched), Event::Circuit(_)) => holding.lease.0.until_ms += 60_000,
         (Some(Tamper::SkewIgnored), Event::Circuit(_)) => holding.lease.0.until_ms += Lease::SKEW_MS,
         _ => {}
-    }
-}
-
-pub(super) fn after_step(protocol: &Protocol, renewing: &mut Renewing) {
-    if protocol.is(Tamper::StaleTokenServes)
-        && let Next::Acquire { unless_newer_than: Some(seq) } = &mut renewing.next
-    {
-        *seq = 0;
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     livechat::{Grant, Miss},
     operation::{Call, Reply},
     renewal::{self, Action, Circuit, Commit, Event, HeldLease, Moment, Note, Pause, Release, Renewal},
-    store::{self, Acquire, Acquisition, Commitment, Move},
+    store::{Acquire, Acquisition, Commitment, Move},
     telemetry::{self, tally},
     time::{Deadline, now_ms},
 };
@@ -40,10 +40,9 @@ pub(super) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// The time that must be left to repeat a write.
-    const STORE_RESERVE: Duration = Duration::from_millis(500);
-    /// The first pauses between two looks at a record, in ms. They get longer, up to five times.
+    /// The first pauses between two looks at a record, in ms. They get longer.
     const PAUSE_MS: std::ops::Range<u64> = 30..60;
+    /// How many times longer they get at most.
     const SLOWEST: f64 = 5.0;
     /// The pauses between two looks at a guest's record, in ms.
     const GUEST_PAUSE_MS: std::ops::Range<u64> = 40..80;
@@ -189,7 +188,7 @@ impl<'a> Driver<'a> {
         let Provider { accounts, breaker, .. } = self.place.provider;
         let deadline = Deadline::after(attempt.time);
         if attempt.is_retry {
-            sleep(Duration::from_millis(fastrand::u64(50..150))).await;
+            sleep(Duration::from_millis(fastrand::u64(renewal::RETRY_PAUSE_MS))).await;
         }
         let permit = self.permit.take().unwrap_or(Permit::Free);
         let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence));
@@ -204,15 +203,12 @@ impl<'a> Driver<'a> {
 
     /// If the write fails, the lease expires by itself.
     async fn release(&mut self, release: Release) -> Event {
-        let Release { lease, failed, refusal, bookkeeping, uncount } = &release;
         let (place, began_ms) = (self.place, self.began_ms);
         let (permit, watch) = (self.permit.take(), self.watch.take());
         let (store, subject, deadline) = (&place.provider.store, &place.call.subject, place.call.deadline);
-        let end =
-            store::Release { lease: lease.fence(), failed: failed.as_ref(), refusal: refusal.as_ref(), bookkeeping };
-        let released = store.release(subject, end, deadline);
+        let released = store.release(subject, release.end(), deadline);
         let uncounted = async {
-            if *uncount {
+            if release.uncount {
                 place.uncount(began_ms).await;
             }
         };
@@ -264,12 +260,10 @@ impl Place<'_> {
 
     /// Stores what LiveChat has issued. It cannot be got again, so retries use all the time that is left.
     async fn store(self, commit: Commit) -> Result<Commitment, Error> {
-        let Commit { lease, identity, token, bookkeeping } = &commit;
         let (store, subject, deadline) = (&self.provider.store, &self.call.subject, self.call.deadline);
         loop {
-            let result = store::Commit { lease: lease.fence(), identity, token, bookkeeping };
-            match store.commit(subject, result, deadline).await {
-                Err(Error::StoreUnavailable(cause)) if deadline.left() > Driver::STORE_RESERVE => {
+            match store.commit(subject, commit.result(), deadline).await {
+                Err(Error::StoreUnavailable(cause)) if deadline.left() > renewal::STORE_RESERVE => {
                     tracing::warn!(cause, "a new token is not stored yet; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -309,5 +303,16 @@ fn note(note: Note) {
             tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
         }
         Note::NotRenewed(error) => telemetry::trouble(&error, "not renewed; the stored token is still alive"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pause_is_longer_than_the_rules_allow() {
+        let longest = Duration::from_millis(Driver::PAUSE_MS.end).mul_f64(Driver::SLOWEST);
+        assert_eq!(longest, renewal::LONGEST_PAUSE);
     }
 }

@@ -53,9 +53,8 @@ impl Context<'_> {
             return true;
         }
         let revoked = revoke(self.accounts, due, deadline.minus(Store::LONGEST_WRITE).within(longest)).await;
-        let is_complete = revoked.len() == due.len();
         let mut bookkeeping = Bookkeeping::default();
-        bookkeeping.note_revoked(due, revoked, now_ms());
+        let is_complete = bookkeeping.note_revoked(due, revoked, now_ms());
         if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, deadline).await {
             // LiveChat is told once more by the next call, which does no harm.
             tracing::warn!(cause = %error, "revoked tokens could not be recorded");

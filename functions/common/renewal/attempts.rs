@@ -14,8 +14,9 @@ use crate::{
 };
 use std::time::Duration;
 
-/// The longest pause before a lost attempt is repeated.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(150);
+/// The pause before a lost attempt is repeated, in ms.
+pub(crate) const RETRY_PAUSE_MS: std::ops::Range<u64> = 50..150;
+const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 
 /// An attempt to get a token, and what the ones before it came to.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Renewal {
         moment: Moment,
     ) -> Action {
         let known = holding.record.identity.as_ref();
-        let has_time = attempt.time_left(moment) >= Accounts::SHORTEST_ATTEMPT + LONGEST_PAUSE;
+        let has_time = attempt.time_left(moment) >= Accounts::SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
         let may_repeat = |miss: &Miss| has_time && may_repeat_after(miss, known.is_some());
         match (&attempt.kind, answer) {
             (Kind::First { is_retry: false }, Err(miss)) if may_repeat(&miss) => {
@@ -206,7 +207,7 @@ fn may_repeat_after(miss: &Miss, names_a_customer: bool) -> bool {
         | Miss::Throttled
         | Miss::Rejected { .. }
         | Miss::IdentityLost
-        | Miss::Nonsense(_) => false,
+        | Miss::Malformed(_) => false,
     }
 }
 
@@ -223,7 +224,7 @@ mod tests {
             (Miss::TimedOut, false, false),
             (Miss::CutShort, false, false),
             (Miss::Throttled, false, false),
-            (Miss::Nonsense(String::new()), false, false),
+            (Miss::Malformed(String::new()), false, false),
             (Miss::IdentityLost, false, false),
             (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
         ];

@@ -5,7 +5,7 @@ use crate::{identity::Lease, livechat::Accounts, store::Store};
 use std::time::Duration;
 
 /// The time reserved for storing what LiveChat issues.
-const STORE_RESERVE: Duration = Duration::from_millis(500);
+pub(crate) const STORE_RESERVE: Duration = Duration::from_millis(500);
 
 /// The right to call LiveChat for one subject. It cannot be copied: to commit or to release it consumes it, and so does losing it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use crate::{
     identity::{FailedRenewal, Identity, OutstandingToken, Record, Refusal, Token},
     livechat::{Grant, Miss},
     operation::Reply,
-    store::{Adopted, Bookkeeping, Commitment, Move},
+    store::{self, Adopted, Bookkeeping, Commitment, Move},
 };
 use std::time::Duration;
 
@@ -118,6 +118,22 @@ pub(crate) struct Release {
     pub(crate) bookkeeping: Bookkeeping,
     /// The renewal was counted among those of all groups, and LiveChat was not called.
     pub(crate) uncount: bool,
+}
+
+impl Commit {
+    /// For the store.
+    pub(crate) fn result(&self) -> store::Commit<'_> {
+        let Self { lease, identity, token, bookkeeping } = self;
+        store::Commit { lease: lease.fence(), identity, token, bookkeeping }
+    }
+}
+
+impl Release {
+    /// For the store.
+    pub(crate) fn end(&self) -> store::Release<'_> {
+        let Self { lease, failed, refusal, bookkeeping, .. } = self;
+        store::Release { lease: lease.fence(), failed: failed.as_ref(), refusal: refusal.as_ref(), bookkeeping }
+    }
 }
 
 /// What a call waits for.

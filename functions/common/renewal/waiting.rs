@@ -8,7 +8,7 @@ use crate::{
 use std::time::Duration;
 
 /// The longest pause between two looks at the record.
-const LONGEST_PAUSE: Duration = Duration::from_millis(300);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(300);
 
 impl Renewal {
     /// The lease was not acquired: another call holds it, or there is a result already, or the subject may not renew now.
