@@ -166,7 +166,7 @@ impl Accounts {
         }
         let mut response = request.send().await.map_err(in_time)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
-        let body = body.ok_or_else(|| Miss::Nonsense("an answer of more than 64 KiB".into()))?;
+        let body = body.ok_or_else(|| Miss::Malformed("an answer of more than 64 KiB".into()))?;
         answer::read(response.status(), response.headers(), &body, known, asked_at_ms)
     }
 

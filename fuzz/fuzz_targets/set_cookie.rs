@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
                 }
                 assert!(came > 0, "no cookie came, and yet there is a token");
             }
-            Err(Miss::Nonsense(_)) => {
+            Err(Miss::Malformed(_)) => {
                 // Two cookies that say nothing of their age and that a header can carry are all that it takes.
                 let whole = ["__lc_cid", "__lc_cst"].into_iter().all(|name| has_a_plain_value(&lines, name));
                 assert!(!whole, "good cookies were not taken");

@@ -96,7 +96,7 @@ fn after_name(operation: Name, path: &str) -> Result<&str, Error> {
     Err(Error::NotFound)
 }
 
-/// An HTTP API may cut a decoded path at a `?`. Then `a%3Fb` would arrive as `a`, who is another user. If the route's parameter shows
+/// An HTTP API may cut a decoded path at a `?`. Then `a%3Fb` would arrive as `a`, another user. If the route's parameter shows
 /// that, the request is refused. The parameter is decoded or not, depending on the gateway.
 fn check_same(user: Option<&UserId>, in_route: &str) -> Result<(), Error> {
     let is_same = user.is_some_and(|user| {

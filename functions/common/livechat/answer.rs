@@ -38,7 +38,7 @@ const LONGEST_ENTITY_ID: usize = 128;
 pub(super) fn cookie_header(cookies: &Cookies) -> Result<HeaderValue, Miss> {
     let pairs = format!("{CID}={}; {CST}={}", cookies.cid.expose_secret(), cookies.cst.expose_secret());
     let mut header =
-        HeaderValue::from_str(&pairs).map_err(|_| Miss::Nonsense("the stored cookies fit no header".into()))?;
+        HeaderValue::from_str(&pairs).map_err(|_| Miss::Malformed("the stored cookies fit no header".into()))?;
     header.set_sensitive(true);
     Ok(header)
 }
@@ -83,13 +83,13 @@ pub fn read(
         _ if status.is_client_error() => {
             return Err(Miss::Rejected { exception: of_status(status), description: UNEXPLAINED.into() });
         }
-        _ => return Err(Miss::Nonsense(of_status(status))),
+        _ => return Err(Miss::Malformed(of_status(status))),
     }
     // A struct can be read from a list, too, and a list is none of LiveChat's answers.
     if !body.is_object() {
-        return Err(Miss::Nonsense("a body that is no token answer".into()));
+        return Err(Miss::Malformed("a body that is no token answer".into()));
     }
-    let answer = serde_json::from_value(body).map_err(|_| Miss::Nonsense("a body that is no token answer".into()))?;
+    let answer = serde_json::from_value(body).map_err(|_| Miss::Malformed("a body that is no token answer".into()))?;
     read_grant(answer, headers, known, asked_at_ms)
 }
 
@@ -122,21 +122,21 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
 }
 
 fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, asked_at_ms: u64) -> Result<Grant, Miss> {
-    let nonsense = |what: &str| Miss::Nonsense(what.to_owned());
+    let malformed = |what: &str| Miss::Malformed(what.to_owned());
     let access_token = answer
         .access_token
         .filter(|token| (1..=LONGEST_TOKEN).contains(&token.expose_secret().len()))
-        .ok_or_else(|| nonsense("no usable access_token"))?;
+        .ok_or_else(|| malformed("no usable access_token"))?;
     let entity_id = answer
         .entity_id
         .filter(|id| (1..=LONGEST_ENTITY_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| nonsense("no usable entity_id"))?;
+        .ok_or_else(|| malformed("no usable entity_id"))?;
     let expires_in_s = answer
         .expires_in
         .filter(|seconds| (1..=TWO_YEARS_S).contains(seconds))
-        .ok_or_else(|| nonsense("no usable expires_in"))?;
+        .ok_or_else(|| malformed("no usable expires_in"))?;
     if !answer.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
-        return Err(nonsense("a token_type other than Bearer"));
+        return Err(malformed("a token_type other than Bearer"));
     }
     let (cookies, max_age_s) =
         read_cookies(headers, known.filter(|known| known.entity_id == entity_id), asked_at_ms / 1000)?;
@@ -169,13 +169,13 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Re
         }
     }
     if cid.is_none() && cst.is_none() {
-        return Err(Miss::Nonsense("no cookies".into()));
+        return Err(Miss::Malformed("no cookies".into()));
     }
     let known = known.map(|known| &known.cookies);
     let cid = cid.or_else(|| known.map(|known| known.cid.clone()));
     let cst = cst.or_else(|| known.map(|known| known.cst.clone()));
     let (Some(cid), Some(cst)) = (cid, cst) else {
-        return Err(Miss::Nonsense("one of the two cookies only".into()));
+        return Err(Miss::Malformed("one of the two cookies only".into()));
     };
     let cookies = Cookies { cid, cst };
     cookie_header(&cookies)?;

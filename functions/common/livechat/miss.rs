@@ -28,7 +28,7 @@ pub enum Miss {
     /// LiveChat no longer knows the customer whose cookies it was sent.
     IdentityLost,
     /// The answer is not one of LiveChat's documented ones.
-    Nonsense(String),
+    Malformed(String),
 }
 
 impl Miss {
@@ -53,7 +53,7 @@ impl Miss {
             Self::TimedOut => Sign::Silence,
             Self::Unsent(_) | Self::Lost(_) => Sign::Broken,
             Self::CutShort => Sign::None,
-            Self::Down(_) | Self::Throttled | Self::Rejected { .. } | Self::IdentityLost | Self::Nonsense(_) => {
+            Self::Down(_) | Self::Throttled | Self::Rejected { .. } | Self::IdentityLost | Self::Malformed(_) => {
                 Sign::Answer
             }
         }
@@ -68,7 +68,7 @@ impl From<Miss> for Failure {
             Miss::TimedOut => Self::Unavailable { cause: "no answer in time".into() },
             Miss::CutShort => Self::OutOfTime,
             Miss::Throttled => Self::Unavailable { cause: "status 429".into() },
-            Miss::Unsent(cause) | Miss::Lost(cause) | Miss::Down(cause) | Miss::Nonsense(cause) => {
+            Miss::Unsent(cause) | Miss::Lost(cause) | Miss::Down(cause) | Miss::Malformed(cause) => {
                 Self::Unavailable { cause }
             }
         }
@@ -89,7 +89,7 @@ mod tests {
             (Miss::Lost(because()), Sign::Broken),
             (Miss::Down(because()), Sign::Answer),
             (Miss::Throttled, Sign::Answer),
-            (Miss::Nonsense(because()), Sign::Answer),
+            (Miss::Malformed(because()), Sign::Answer),
             (Miss::IdentityLost, Sign::Answer),
             (Miss::Rejected { exception: because(), description: because() }, Sign::Answer),
         ] {

@@ -58,7 +58,7 @@ fn cookies_that_only_say_when_they_end_last_until_then() {
 fn a_token_can_have_four_kibibytes() {
     let with = |length| body(&serde_json::json!({"access_token": "x".repeat(length)}));
     assert!(read(200, &both(), &with(4096)).is_ok());
-    assert!(matches!(read(200, &both(), &with(4097)), Err(Miss::Nonsense(_))));
+    assert!(matches!(read(200, &both(), &with(4097)), Err(Miss::Malformed(_))));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_refusal_without_an_explanation_is_still_a_refusal() {
 }
 
 #[test]
-fn nonsense_is_never_a_token() {
+fn a_malformed_body_is_never_a_token() {
     for odd in [
         serde_json::json!({"access_token": ""}),
         serde_json::json!({"access_token": null}),
@@ -175,7 +175,7 @@ fn nonsense_is_never_a_token() {
         serde_json::json!({"token_type": null}),
         serde_json::json!({"token_type": "mac"}),
     ] {
-        assert!(matches!(read(200, &both(), &body(&odd)), Err(Miss::Nonsense(_))), "{odd}");
+        assert!(matches!(read(200, &both(), &body(&odd)), Err(Miss::Malformed(_))), "{odd}");
     }
     let good = body(&serde_json::json!({}));
     for odd in [
@@ -187,10 +187,10 @@ fn nonsense_is_never_a_token() {
         b"<html>hello</html>",
         &good[..good.len() / 2],
     ] {
-        assert!(matches!(read(200, &both(), odd), Err(Miss::Nonsense(_))));
+        assert!(matches!(read(200, &both(), odd), Err(Miss::Malformed(_))));
     }
     for status in [201, 204, 302, 307] {
-        assert!(matches!(read(status, &both(), &good), Err(Miss::Nonsense(_))), "{status}");
+        assert!(matches!(read(status, &both(), &good), Err(Miss::Malformed(_))), "{status}");
     }
 }
 
@@ -208,7 +208,7 @@ fn a_new_customer_needs_both_cookies() {
         &["__lc_cid=c1", "__LC_CST=s1"],
         &["__lc_cid=c1", "other=s1"],
     ] {
-        assert!(matches!(read(200, &headers(lines), &good), Err(Miss::Nonsense(_))), "{lines:?}");
+        assert!(matches!(read(200, &headers(lines), &good), Err(Miss::Malformed(_))), "{lines:?}");
     }
 }
 
@@ -233,5 +233,5 @@ fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
     let mixed = super::read(StatusCode::OK, &lines, &good, Some(&known("another")), ASKED_AT_MS);
-    assert!(matches!(mixed, Err(Miss::Nonsense(_))));
+    assert!(matches!(mixed, Err(Miss::Malformed(_))));
 }
