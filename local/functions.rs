@@ -2,7 +2,7 @@
 
 use crate::Result;
 use axum::{Router, extract::Request};
-use cip::{livechat::Accounts, provider::Provider, store::Store};
+use cip::{livechat::Accounts, operation::Renewer, store::Store};
 use local::{authorizer::Authorizer, gateway::Gateway, page, settings::Settings};
 use sandbox::{Sandbox, database};
 
@@ -22,9 +22,9 @@ impl Functions {
             cip::settings::Settings::from_lookup(&settings.lookup())?;
         let accounts = Accounts::new(livechat)?;
         let store = Store::new(database::client(dynamodb_url), &common.table_name);
-        let provider = Provider::new(store.clone(), accounts.clone(), renewals, common.groups.clone());
+        let renewer = Renewer::new(store.clone(), accounts.clone(), renewals, common.groups.clone());
         let authorizer = Authorizer::read(settings).await?;
-        let gateway = Gateway::connect(common, provider, store, accounts.clone()).await?.with_authorizer(authorizer);
+        let gateway = Gateway::connect(common, renewer, store, accounts.clone()).await?.with_authorizer(authorizer);
         Ok(Self { gateway, accounts })
     }
 

@@ -12,8 +12,7 @@ use cip::{
     auth::Auth,
     http::{Event, Function},
     livechat::Accounts,
-    operation::{GetFreshToken, GetToken, HasToken, Invalidate, Name},
-    provider::Provider,
+    operation::{GetFreshToken, GetToken, HasToken, Invalidate, Name, Renewer},
     settings::{Common, ConfigError, Groups},
     store::Store,
     time::{Deadline, now_ms},
@@ -38,13 +37,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// The functions, over this provider, its store and its LiveChat account.
+    /// The functions, over this renewer, its store and its LiveChat account.
     ///
     /// # Errors
     /// As [`Auth::connect`].
     pub async fn connect(
         common: Common,
-        provider: Provider,
+        renewer: Renewer,
         store: Store,
         accounts: Accounts,
     ) -> Result<Self, ConfigError> {
@@ -52,8 +51,8 @@ impl Gateway {
         let auth = Auth::connect(auth).await?;
         Ok(Self {
             authorizer: None,
-            get_token: function(GetToken { provider: provider.clone() }, &auth, &groups),
-            get_fresh_token: function(GetFreshToken { provider }, &auth, &groups),
+            get_token: function(GetToken { renewer: renewer.clone() }, &auth, &groups),
+            get_fresh_token: function(GetFreshToken { renewer }, &auth, &groups),
             has_token: function(HasToken { store: store.clone() }, &auth, &groups),
             invalidate: function(Invalidate { store, accounts }, &auth, &groups),
         })

@@ -1,7 +1,7 @@
 //! The designs. Each keeps what it shares between processes as one item would, and counts the writes to it.
 
 use crate::engine::TIME_OUT_MS;
-use cip::breaker::{Decision, Gate, Urgency, latency::Latency};
+use cip::renewal::circuit::{Decision, Gate, Urgency, latency::Latency};
 use std::{collections::HashMap, time::Duration};
 
 /// Far from 0, so that there are times before the start.

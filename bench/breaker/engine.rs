@@ -1,7 +1,7 @@
 //! The simulation: callers, processes and LiveChat, one event after the other. All times in ms.
 
 use crate::designs::{Attempt, Design, Sign, Verdict};
-use cip::breaker::Urgency;
+use cip::renewal::circuit::Urgency;
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 /// One look into the table, or one write.

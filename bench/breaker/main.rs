@@ -1,12 +1,12 @@
 //! Designs of a circuit breaker before LiveChat, compared: a deterministic simulation of many function processes that share
-//! one item of a table. Ours decides by the very rule of the service, [`cip::breaker::Gate`].
+//! one item of a table. Ours decides by the very rule of the service, [`cip::renewal::circuit::Gate`].
 //!
 //! `cargo run -p breaker-designs` prints the tables of docs/reliability.md.
 
 mod designs;
 mod engine;
 
-use cip::breaker::Urgency;
+use cip::renewal::circuit::Urgency;
 use designs::{Aimd, Design, FormerGate, Gradient, LateCalls, TimeOutsOnly};
 use engine::{Outcome, Scenario, Visits};
 

@@ -176,7 +176,7 @@ fn no_user(auth: &str) -> Error {
 /// The guest who a request comes from, or came from until they logged in.
 fn guest(headers: &HeaderMap) -> Result<Option<GuestId>, Error> {
     match only(headers, GUEST_HEADER) {
-        Ok(secret) => secret.map(GuestId::of_secret).transpose(),
+        Ok(secret) => Ok(secret.map(GuestId::of_secret).transpose()?),
         Err(Repeated) => Err(Error::InvalidRequest("X-Guest-Id must be given once.".into())),
     }
 }

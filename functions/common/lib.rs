@@ -4,10 +4,10 @@
 //! the call to the Lambda function of that name. Its `main.rs` calls [`serve`]:
 //!
 //! ```text
-//!  event ──▶ http ──▶ auth ──▶ operation ──▶ provider ──┬──▶ store      DynamoDB: cookies, token, lease
-//!            request  subject  one of four   the rules  └──▶ livechat   LiveChat's Customer Accounts API
-//!              ▲                   │
-//!              └───── response ◀───┘
+//!  event ──▶ http ──▶ auth ──▶ operation ──┬──▶ store      DynamoDB: cookies, token, lease
+//!            request  subject  one of four └──▶ livechat   LiveChat's Customer Accounts API
+//!              ▲                   │ ▲
+//!              └───── response ◀───┘ └── renewal   the rules: what to do next
 //! ```
 //!
 //! | file | what it holds |
@@ -16,11 +16,9 @@
 //! | `serve` | a function's life: settings, clients, then one request after the other |
 //! | [`http`] | turns a gateway's event into a call, and its result or error into a response |
 //! | [`auth`] | who is calling: a verified user or a guest; the only place that decides it |
-//! | [`identity`] | the words of the domain: subject, cookies, token, record |
-//! | [`operation`] | the four operations, a file each, and what they return |
-//! | [`provider`] | what each operation does; carries out what `renewal` asks for |
-//! | `renewal` | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
-//! | [`breaker`] | whether LiveChat is up, from what all functions have seen |
+//! | [`identity`] | the words of the domain: subject, cookies, token |
+//! | [`operation`] | the four operations, a file each; carries out what `renewal` asks for |
+//! | [`renewal`] | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`livechat`] | LiveChat; the only file that knows its wire format |
 //! | [`error`] | everything that can go wrong |
@@ -35,15 +33,13 @@
 
 pub mod auth;
 mod base64;
-pub mod breaker;
 mod clients;
 pub mod error;
 pub mod http;
 pub mod identity;
 pub mod livechat;
 pub mod operation;
-pub mod provider;
-mod renewal;
+pub mod renewal;
 mod serve;
 pub mod settings;
 pub mod store;

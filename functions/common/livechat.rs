@@ -3,19 +3,16 @@
 //! Source: <https://platform.text.com/docs/authorization/customer-authorization>, section *Cookie grant*.
 
 pub mod answer;
-mod miss;
+mod transport;
 
 use crate::{
-    breaker::{Sign, Watch},
     clients::https,
-    error::{Error, Failure},
     identity::{Group, Identity},
+    renewal::{self, AttemptError, Grant, record::Failure, time_limits::ATTEMPT_TIMEOUT},
     settings::{LiveChat, Tenant},
     telemetry::tally,
     time::{Deadline, now_ms},
 };
-pub use answer::Grant;
-pub use miss::Miss;
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
@@ -34,18 +31,12 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// One attempt, from connecting to the last byte of the answer.
-    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
     /// A revocation whose time-out was shorter by at most this counts as a full one.
     const NEARLY: Duration = Duration::from_millis(200);
-    /// With less time than this, no attempt is made: it could create a customer and lose it.
-    pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
-    /// The longest answer, in bytes.
+    /// The longest response, in bytes.
     const LONGEST_BODY: usize = 65_536;
     /// A frozen function's connections die silently, so only recent ones are reused.
     const IDLE_CONNECTION: Duration = Duration::from_secs(10);
-    /// The longest that all attempts for one renewal take. A time-out is final, so a second attempt follows a quick failure.
-    pub const LONGEST: Duration = Duration::from_millis(4_500);
 
     /// A client with these settings. It connects when it is first used.
     ///
@@ -54,7 +45,7 @@ impl Accounts {
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
         let http = https::client()
             // A server that is slow to take connections is slow, and no other one is tried meanwhile.
-            .connect_timeout(Self::ATTEMPT_TIMEOUT)
+            .connect_timeout(ATTEMPT_TIMEOUT)
             .pool_idle_timeout(Self::IDLE_CONNECTION)
             .build()?;
         Ok(Self { http, fingerprint: settings.fingerprint().into(), settings: Arc::new(settings) })
@@ -75,53 +66,16 @@ impl Accounts {
         Arc::clone(&self.fingerprint)
     }
 
-    /// Whether LiveChat can issue tokens for this group.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRequest`] with a group where only a v1 licence is configured: v1 has no group tokens.
-    pub fn check_group(&self, group: Option<Group>) -> Result<(), Error> {
-        match (&self.settings.tenant, group) {
-            (Tenant::License(_), Some(_)) => Err(Error::InvalidRequest(
-                "`group` needs LiveChat's v2 API: this site has LIVECHAT_LICENSE_ID only, and must also set \
-                 LIVECHAT_ORGANIZATION_ID."
-                    .into(),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// One attempt to get a token: of the customer that `known` is, or of a new one. `watch` observes it.
-    ///
-    /// # Errors
-    /// A [`Miss`]. After any but [`Miss::Rejected`] and [`Miss::IdentityLost`] LiveChat may have issued a token all the same,
-    /// and changed the cookies.
-    pub async fn token(
-        &self,
-        group: Option<Group>,
-        known: Option<&Identity>,
-        deadline: Deadline,
-        watch: &mut Watch,
-    ) -> Result<Grant, Miss> {
-        let sign = |result: &Result<Grant, Miss>| result.as_ref().map_or_else(Miss::sign, |_| Sign::Token);
-        let attempt = watch.over(self.ask(group, known, deadline), sign);
-        let result = tally::timed(|tally| &mut tally.livechat, attempt).await;
-        tally::count(|tally| {
-            tally.livechat_calls += 1;
-            match result {
-                Ok(_) | Err(Miss::CutShort | Miss::IdentityLost) => {}
-                // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
-                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(!tally.is_unproven_group),
-                Err(_) => tally.livechat_failures += u64::from(!tally.is_unproven_group),
-            }
-        });
-        result
+    /// Whether LiveChat issues tokens for groups: its v1 API does not.
+    pub fn has_group_tokens(&self) -> bool {
+        matches!(self.settings.tenant, Tenant::Organization(_))
     }
 
     /// Tells LiveChat to revoke a token, once. Returns whether the token is known not to work any more: LiveChat revoked it, or did
     /// not know it.
     pub async fn revoke(&self, token: &SecretString, deadline: Deadline) -> bool {
-        let time = deadline.left().min(Self::ATTEMPT_TIMEOUT);
-        let cut_short = time + Self::NEARLY < Self::ATTEMPT_TIMEOUT;
+        let time = deadline.left().min(ATTEMPT_TIMEOUT);
+        let cut_short = time + Self::NEARLY < ATTEMPT_TIMEOUT;
         // A group's token too is revoked where tokens without a group are issued.
         let request = self
             .http
@@ -142,18 +96,28 @@ impl Accounts {
             Ok(answer) if answer.status().is_success() => return true,
             Ok(answer) if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => return true,
             Ok(answer) => format!("status {}", answer.status().as_u16()),
-            Err(error) => Error::from(Failure::from(Miss::of_transport(error, cut_short))).to_string(),
+            Err(error) => renewal::Error::from(Failure::from(transport::error(error, cut_short))).to_string(),
         };
         tracing::warn!(cause, "LiveChat could not be told to revoke a token");
         false
     }
 
-    async fn ask(&self, group: Option<Group>, known: Option<&Identity>, deadline: Deadline) -> Result<Grant, Miss> {
+    /// One call for a token: of the customer that `known` is, or of a new one.
+    ///
+    /// # Errors
+    /// After any [`AttemptError`] but [`Rejected`](AttemptError::Rejected) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
+    /// have issued a token all the same, and changed the cookies.
+    pub async fn token(
+        &self,
+        group: Option<Group>,
+        known: Option<&Identity>,
+        deadline: Deadline,
+    ) -> Result<Grant, AttemptError> {
         // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
         let asked_at_ms = now_ms();
-        let time = deadline.left().min(Self::ATTEMPT_TIMEOUT);
-        let cut_short = time < Self::ATTEMPT_TIMEOUT;
-        let in_time = |error| Miss::of_transport(error, cut_short);
+        let time = deadline.left().min(ATTEMPT_TIMEOUT);
+        let cut_short = time < ATTEMPT_TIMEOUT;
+        let in_time = |error| transport::error(error, cut_short);
         let mut request = self
             .http
             .post(self.url(group))
@@ -166,7 +130,7 @@ impl Accounts {
         }
         let mut response = request.send().await.map_err(in_time)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
-        let body = body.ok_or_else(|| Miss::Malformed("an answer of more than 64 KiB".into()))?;
+        let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
         answer::read(response.status(), response.headers(), &body, known, asked_at_ms)
     }
 

@@ -1,18 +1,45 @@
 //! The four operations: one file each, and what they have in common.
+//!
+//! | operation | what it does | DynamoDB | LiveChat |
+//! |---|---|---|---|
+//! | `getToken` | returns the stored token while it is usable, else *renews* | one read | – |
+//! | `getFreshToken` | returns a token that was issued after the call came | *renewal* | |
+//! | *renewal* | one call at a time for each subject | two writes and a read, a group's three | one call |
+//! | `hasToken` | whether a live token is stored | one read | – |
+//! | `invalidate` | drops the token, keeps the identity | one write | – |
+//! | `invalidate`, as a logout | the same with all groups, then revokes all tokens | one query; two writes for each group | one call for each token |
+//!
+//! While LiveChat's [refusal](crate::renewal::record::Refusal) applies, `getToken` reads it with the token and `getFreshToken` meets it
+//! in its first write; neither calls LiveChat.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `operation/renewer.rs` | renewal, as `getToken` and `getFreshToken` use it; `renewer/driver.rs` carries it out |
+//! | `operation/breaker.rs` | the circuit breaker for LiveChat |
+//! | `operation/logout.rs` | a logout |
+//! | `operation/revocation.rs` | how a logout and an adoption revoke tokens |
+//!
+//! While tokens are still to be revoked, the next renewal and the next logout revoke them; other calls, not `hasToken`, once a minute.
 
+mod breaker;
 mod get_fresh_token;
 mod get_token;
 mod has_token;
 mod invalidate;
+mod logout;
+mod renewer;
+mod revocation;
 
 pub use get_fresh_token::GetFreshToken;
 pub use get_token::GetToken;
 pub use has_token::HasToken;
 pub use invalidate::Invalidate;
+pub use renewer::Renewer;
 
 use crate::{
     error::Error,
-    identity::{GuestId, Issued, Subject},
+    identity::{GuestId, Subject},
+    renewal::{Obtained, Source},
     settings::{Account, Common, ConfigError, Lookup},
     time::Deadline,
 };
@@ -91,12 +118,7 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// `getToken`, `getFreshToken`.
-    Token {
-        /// The token and its customer.
-        issued: Issued,
-        /// Where it came from.
-        source: Source,
-    },
+    Token(Obtained),
     /// `hasToken`.
     HasToken(bool),
     /// `invalidate`.
@@ -112,35 +134,8 @@ impl Reply {
     /// Where the token came from, if the reply has one.
     pub fn source(&self) -> Option<&Source> {
         match self {
-            Self::Token { source, .. } => Some(source),
+            Self::Token(obtained) => Some(&obtained.source),
             Self::HasToken(_) | Self::Invalidated | Self::LoggedOut { .. } => None,
         }
     }
-}
-
-/// Where a token came from. The stored token is a cache of the latest one that LiveChat issued.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The store.
-    Stored,
-    /// The store, because the token could not be renewed; the error that prevented it.
-    StoredDespite(Error),
-    /// LiveChat, called by this call or, if `collapsed`, by another one that this call waited for.
-    LiveChat {
-        /// Why LiveChat was called.
-        why: Why,
-        /// Another call called LiveChat.
-        collapsed: bool,
-    },
-}
-
-/// Why LiveChat had to be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// There was no token.
-    Miss,
-    /// The token had too little time left.
-    Stale,
-    /// The caller wanted a fresh one.
-    Request,
 }

@@ -1,9 +1,9 @@
 //! The protocol that keeps one LiveChat customer per subject: what a call does next, given what it has seen.
 //!
-//! [`Renewal`] is a state machine for one call of `getToken` or `getFreshToken`. It does no I/O and reads no clock. Each
-//! [`step`](Renewal::step) takes what has just happened (an [`Event`]) and the [`Moment`] at which it happened, and returns the next
-//! [`Action`]. `provider/driver.rs` carries the actions out in Lambda; the model in `tests/model` carries them out in every possible
-//! order, with every fault, so what is proven is this code.
+//! `Renewal` is a state machine for one call of `getToken` or `getFreshToken`. It does no I/O and reads no clock. Each `step` takes what
+//! has just happened (an `Event`) and the `Moment` at which it happened, and returns the next `Action`. `operation/renewer/driver.rs`
+//! carries the actions out in Lambda; the model in `tests/model` carries them out in every possible order, with every fault, so what is
+//! proven is this code.
 //!
 //! # The rules
 //!
@@ -11,7 +11,7 @@
 //!    write, which returns the record.
 //! 2. What LiveChat issues is stored before it is returned, by one write that also ends the lease. The write is **fenced**: it takes
 //!    effect only while the lease is still the caller's. A holder that lost its lease throws its result away.
-//! 3. A call that finds the lease held waits for the holder's result: a token that meets its [`TokenRequirement`], or the failure.
+//! 3. A call that finds the lease held waits for the holder's result: a token that meets its `TokenRequirement`, or the failure.
 //! 4. Leases are numbered, and a token carries the number of its lease. `getFreshToken` accepts only a token with a higher number than
 //!    the lease that it found held: LiveChat was called for it after the call came. No clock decides that.
 //! 5. A holder that dies releases nothing. Its lease expires.
@@ -29,45 +29,60 @@
 //! | `renewal/holding.rs` | the steps under a lease |
 //! | `renewal/attempts.rs` | what a holder makes of LiveChat's responses |
 //! | `renewal/adoption.rs` | how a guest's identity becomes the user's |
+//! | `renewal/circuit.rs` | whether LiveChat is up |
+//! | `renewal/record.rs` | what is stored for one subject |
+//! | `renewal/step.rs` | what a renewal asks for, and what it is told |
+//! | `renewal/time_limits.rs` | how long each step may take |
 
 mod adoption;
+mod attempt;
 mod attempts;
+mod bookkeeping;
+pub mod circuit;
+mod error;
 mod holding;
 mod lease;
 #[cfg(test)]
 #[path = "../../tests/model/mod.rs"]
 mod model;
+mod obtained;
+pub mod record;
 mod requirement;
-mod revoked;
 mod step;
 mod stored;
+pub mod time_limits;
 mod waiting;
 
-pub(crate) use attempts::RETRY_PAUSE_MS;
-pub(crate) use lease::{HeldLease, STORE_RESERVE};
-pub(crate) use step::{Action, Call, Circuit, CircuitMemory, Commit, Event, Moment, Note, Pause, Release};
-#[cfg(test)]
-pub(crate) use waiting::LONGEST_PAUSE;
+pub use attempt::{AttemptError, Grant};
+pub(crate) use attempt::{IDENTITY_LOST, UNEXPLAINED};
+pub use bookkeeping::Bookkeeping;
+pub use error::{Error, StoreError};
+pub(crate) use lease::HeldLease;
+pub use obtained::{Obtained, Source, Why};
+pub(crate) use step::{Action, Call, Commit, Event, Moment, Note, Pause, Release};
+pub use step::{Adopted, Commitment, Move};
 
-use crate::{
-    breaker::{Breaker, Urgency},
-    error::Error,
-    identity::{Group, Issued, Record},
-    operation::{Reply, Source, Why},
-    settings::OnIdentityChange,
-};
+use crate::identity::{Group, Issued};
+use circuit::{Circuit, NotCalled, Urgency};
 use holding::Holding;
+use record::Record;
 use requirement::TokenRequirement;
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc};
+use time_limits::SHORTEST_RENEWAL;
 
-/// What must be left of an invocation to start a renewal: with less, LiveChat could create a customer that is never stored.
-pub(crate) const SHORTEST_RENEWAL: Duration = Duration::from_millis(1_500);
+/// What to do when LiveChat returns a token of another customer than the one on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnIdentityChange {
+    /// Store the new customer, and keep the former one on record.
+    Replace,
+    /// Return an error, and leave the record as it is.
+    Reject,
+}
 
 /// What is fixed for a call: the site's rules, and what the call brings along.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// Identifies the `LIVECHAT_*` settings ([`LiveChat::fingerprint`](crate::settings::LiveChat::fingerprint)): a refusal of
-    /// LiveChat's applies to these settings only.
+    /// Identifies the site's settings for LiveChat: a refusal applies to these settings only.
     pub(crate) settings: Arc<str>,
     /// What to do when LiveChat returns another customer.
     pub(crate) on_identity_change: OnIdentityChange,
@@ -208,7 +223,7 @@ impl Renewal {
             (Phase::Committing(committing), event) => self.committed(*committing, event, moment),
             (Phase::RevokingOwn, Event::Told) => self.fail(Error::LoggedOut),
             (Phase::ReadingDespite(error), event) => self.return_despite(error, event, moment),
-            (_, Event::StoreFailed(error)) => self.fail(error),
+            (_, Event::StoreFailed(error)) => self.fail(error.into()),
             (phase, event) => {
                 self.finish(Err(Error::Internal(format!("{} does not follow {}", event.name(), phase.name()))))
             }
@@ -218,7 +233,7 @@ impl Renewal {
     /// From the start: the circuit breaker, then the lease.
     fn start(&mut self, moment: Moment) -> Action {
         if !self.has_permit && moment.circuit.is_down {
-            return self.fail(Breaker::down().into());
+            return self.fail(NotCalled::CircuitOpen.into());
         }
         if moment.left < SHORTEST_RENEWAL {
             return self.fail(Error::Busy);
@@ -238,7 +253,7 @@ impl Renewal {
         match circuit {
             Circuit::HasRoom if moment.left < SHORTEST_RENEWAL => self.fail(Error::Busy),
             Circuit::HasRoom => self.acquire(),
-            Circuit::Open => self.fail(Breaker::down().into()),
+            Circuit::Open => self.fail(NotCalled::CircuitOpen.into()),
             Circuit::Full => self.wait_for_room(),
         }
     }
@@ -246,7 +261,7 @@ impl Renewal {
     /// Without the lease: the wait could outlast it.
     fn wait_for_room(&mut self) -> Action {
         if self.urgency == Urgency::Optional {
-            return self.fail(Breaker::no_room().into());
+            return self.fail(NotCalled::GateFull.into());
         }
         self.expect(Phase::WaitingForRoom, Action::WaitForRoom)
     }
@@ -257,8 +272,8 @@ impl Renewal {
                 self.has_permit = true;
                 self.start(moment)
             }
-            Circuit::Open => self.fail(Breaker::down().into()),
-            Circuit::Full => self.fail(Breaker::no_room().into()),
+            Circuit::Open => self.fail(NotCalled::CircuitOpen.into()),
+            Circuit::Full => self.fail(NotCalled::GateFull.into()),
         }
     }
 
@@ -280,10 +295,10 @@ impl Renewal {
     }
 
     fn return_renewed(&mut self, issued: Issued, collapsed: bool) -> Action {
-        self.finish(Ok(Reply::Token { issued, source: Source::LiveChat { why: self.why, collapsed } }))
+        self.finish(Ok(Obtained { issued, source: Source::LiveChat { why: self.why, collapsed } }))
     }
 
-    fn finish(&mut self, result: Result<Reply, Error>) -> Action {
+    fn finish(&mut self, result: Result<Obtained, Error>) -> Action {
         self.expect(Phase::Finished, Action::Finish(result))
     }
 

@@ -35,7 +35,7 @@ pub use livechat::{Account, LiveChat, Tenant};
 pub(crate) use lookup::safe_url;
 pub use lookup::{ConfigError, Lookup};
 pub use names::{NAMES, check as check_names};
-pub use renewals::{OnIdentityChange, Renewals};
+pub use renewals::Renewals;
 pub use secrets::SHORTEST_SECRET;
 pub(crate) use secrets::{Secret, SecretSource, StoredSecret};
 pub(crate) use telemetry::Telemetry;

@@ -27,14 +27,13 @@ pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod write;
 
-pub use adoption::{Adopted, Move};
 pub use gate::Admission;
-pub use lease::{Acquire, Acquisition, Bookkeeping, Commit, Commitment, Release};
+pub use lease::{Acquire, Acquisition, Commit, Release};
 
 use crate::{
     clients::aws,
-    error::Error,
-    identity::{Lifetime, Record, Subject},
+    identity::{Lifetime, Subject},
+    renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
     telemetry::tally,
     time::Deadline,
 };
@@ -55,8 +54,6 @@ pub struct Store {
 }
 
 impl Store {
-    /// The longest that one operation takes, retries included.
-    pub const LONGEST_WRITE: Duration = Duration::from_secs(3);
     /// The longest pause before a write is tried again that conflicted with a transaction on the same item.
     const CONFLICT_PAUSE: Duration = Duration::from_millis(60);
 
@@ -67,16 +64,16 @@ impl Store {
 
     /// The table `table`, with the region, credentials and endpoint that the environment names.
     pub async fn connect(table: &str) -> Self {
-        Self::new(Client::new(&aws::config("AWS_ENDPOINT_URL_DYNAMODB", Self::LONGEST_WRITE).await), table)
+        Self::new(Client::new(&aws::config("AWS_ENDPOINT_URL_DYNAMODB", LONGEST_WRITE).await), table)
     }
 
     /// Everything that is stored for `subject`; one `GetItem`.
-    pub async fn read(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Record>, Error> {
+    pub async fn read(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Record>, StoreError> {
         self.get(subject, None, deadline).await?.map(Item::into_record).transpose()
     }
 
     /// The age and life of the subject's token, if it has one; one `GetItem` that returns nothing else.
-    pub async fn read_lifetime(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Lifetime>, Error> {
+    pub async fn read_lifetime(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Lifetime>, StoreError> {
         let wanted =
             format!("{}, #t.{}, #t.{}, #t.{}", item::LOGGED_OUT_SEQ, item::CREATED_MS, item::EXPIRES_IN_MS, item::SEQ);
         self.get(subject, Some(wanted), deadline).await?.map_or(Ok(None), Item::lifetime)
@@ -87,7 +84,7 @@ impl Store {
         subject: &Subject,
         projection: Option<String>,
         deadline: Deadline,
-    ) -> Result<Option<Item>, Error> {
+    ) -> Result<Option<Item>, StoreError> {
         let key = Some(item::key(subject).into_attributes());
         let mut request = self.client.get_item().table_name(&self.table).set_key(key).consistent_read(true);
         if let Some(wanted) = projection {
@@ -99,8 +96,8 @@ impl Store {
 
     /// Sends `write` of the item at `key`. Tries again while another transaction is writing the item, which the SDK leaves to its
     /// callers: a user who logs in calls twice within milliseconds.
-    async fn send(&self, key: Key, write: Write, deadline: Deadline) -> Result<Outcome, Error> {
-        let deadline = deadline.within(Self::LONGEST_WRITE);
+    async fn send(&self, key: Key, write: Write, deadline: Deadline) -> Result<Outcome, StoreError> {
+        let deadline = deadline.within(LONGEST_WRITE);
         let request = write.into_request(key, self.client.update_item().table_name(&self.table));
         loop {
             let error = match response(request.clone().send(), deadline).await? {
@@ -138,17 +135,17 @@ impl Outcome {
 }
 
 /// DynamoDB's response to `request`, if there is one before the deadline.
-fn response<T>(request: impl Future<Output = T>, deadline: Deadline) -> impl Future<Output = Result<T, Error>> {
+fn response<T>(request: impl Future<Output = T>, deadline: Deadline) -> impl Future<Output = Result<T, StoreError>> {
     // On the heap: the SDK's futures are large, and each future that holds one would be as large again.
     let request = Box::pin(request);
     async move {
         let response = tally::timed(|tally| &mut tally.dynamodb, deadline.bound(request)).await;
-        response.map_err(|_| Error::StoreUnavailable("no response before the invocation's deadline".into()))
+        response.map_err(|_| StoreError::Unavailable("no response before the invocation's deadline".into()))
     }
 }
 
 /// The kind of error only: DynamoDB's messages can quote what was sent.
-fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Error {
+fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
     let kind = match error {
         SdkError::ServiceError(response) => response.err().code().unwrap_or("an error without a code"),
         SdkError::TimeoutError(_) => "time-out",
@@ -158,7 +155,7 @@ fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Error {
         SdkError::ResponseError(_) => "a response that is not DynamoDB's",
         _ => "the request could not be built",
     };
-    Error::StoreUnavailable(kind.to_owned())
+    StoreError::Unavailable(kind.to_owned())
 }
 
 #[cfg(test)]

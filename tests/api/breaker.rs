@@ -2,10 +2,7 @@
 
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
-use cip::{
-    breaker::{Breaker, Gate, Urgency},
-    time::{Deadline, now_ms},
-};
+use cip::{renewal::circuit::Gate, time::now_ms};
 use sandbox::Fault;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -196,41 +193,6 @@ async fn when_it_turns_out_that_livechat_is_down_nobody_waits_any_longer() {
     assert!(world.item("alice").await.contains_key("leaseOwner"), "it had looked");
     // On a slow machine it finds that a probe is due.
     assert!(world.sandbox.calls().token <= 1);
-}
-
-#[tokio::test]
-async fn what_was_given_room_and_is_not_sent_makes_room_for_another() {
-    let world = World::new().await;
-    let store = world.store();
-    let deadline = || Deadline::after(Duration::from_secs(5));
-    world.calls_are_unanswered(2, 0).await;
-    let breaker = Breaker::new(store);
-    let gate = breaker.look(deadline()).await;
-    let permit = breaker.enter(gate, Urgency::Required, deadline()).await.expect("there is room");
-    assert_eq!(world.unanswered().await, 3);
-    breaker.release(permit, deadline()).await;
-    assert_eq!(world.unanswered().await, 2);
-}
-
-#[tokio::test]
-async fn the_last_place_is_given_once() {
-    let world = World::new().await;
-    world.calls_are_unanswered(MOST - 1, 0).await;
-    assert_eq!(tries_that_pass(&world, Urgency::Required).await, 1);
-    world.a_probe_is_due().await;
-    assert_eq!(tries_that_pass(&world, Urgency::Optional).await, 1);
-}
-
-/// How many of ten at once may be sent.
-async fn tries_that_pass(world: &World, urgency: Urgency) -> usize {
-    let deadline = Deadline::after(Duration::from_secs(20));
-    let mut tries = JoinSet::new();
-    for _ in 0..10 {
-        let breaker = Breaker::new(world.store());
-        let gate = breaker.look(deadline).await;
-        tries.spawn(async move { breaker.enter(gate, urgency, deadline).await.is_ok() });
-    }
-    tries.join_all().await.into_iter().filter(|passes| *passes).count()
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use cip::identity::Outstanding;
+use cip::renewal::record::Outstanding;
 use sandbox::{CstMode, Revocation};
 use serde_json::{Value, json};
 use std::{

@@ -3,9 +3,12 @@
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
-    error::{Error, Failure},
-    identity::{Cookies, FailedRenewal, Identity, Lease, Lifetime, Refusal, Subject, Token},
-    store::{Acquire, Acquisition, Bookkeeping, Commit, Commitment, Release, Store},
+    identity::{Cookies, Identity, Lifetime, Subject, Token},
+    renewal::{
+        Bookkeeping, Commitment, StoreError,
+        record::{FailedRenewal, Failure, Lease, Refusal},
+    },
+    store::{Acquire, Acquisition, Commit, Release, Store},
     time::Deadline,
 };
 use secrecy::ExposeSecret;
@@ -311,7 +314,7 @@ async fn an_item_of_another_form_is_an_error_and_stays_as_it_is() {
     let (world, alice) = (World::new().await, subject("alice", None));
     world.call(GetToken, "alice").await.token();
     world.change_item("alice", "SET #cookies = :cookies", &["cookies"], AttributeValue::S("secret".into())).await;
-    assert!(matches!(world.store().read(&alice, soon()).await, Err(Error::Internal(_))));
+    assert!(matches!(world.store().read(&alice, soon()).await, Err(StoreError::Internal(_))));
     assert_eq!(world.call(GetToken, "alice").await.problem(), (500, "internal".into()));
     assert_eq!(world.item("alice").await["cookies"], AttributeValue::S("secret".into()));
 }

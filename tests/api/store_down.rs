@@ -6,7 +6,7 @@ use crate::{
     world::*,
 };
 use axum::{http::StatusCode, response::IntoResponse};
-use cip::breaker::Gate;
+use cip::renewal::circuit::Gate;
 use sandbox::Fault;
 use std::{
     ops::Range,

@@ -10,13 +10,14 @@ use super::{
     tamper::{self, Tamper},
 };
 use crate::{
-    error::Error,
-    identity::{Group, OutstandingToken, Record},
-    livechat::Miss,
-    operation::{Reply, Source},
-    renewal::{Action as Next, Circuit, CircuitMemory, Event, HeldLease, Moment, Phase, Renewal, Terms},
-    settings::OnIdentityChange,
-    store::{self, Acquisition, Adopted, Bookkeeping, Commitment, Outcome, lease::Attempt},
+    identity::Group,
+    renewal::{
+        Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, HeldLease, Moment, Obtained,
+        OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
+        circuit::{Circuit, CircuitMemory},
+        record::{OutstandingToken, Record},
+    },
+    store::{self, Acquisition, Outcome, lease::Attempt},
 };
 use secrecy::ExposeSecret;
 use std::{mem, sync::Arc, time::Duration};
@@ -128,7 +129,7 @@ impl Protocol {
             return None;
         };
         match result {
-            Ok(Reply::Token { issued, source }) => {
+            Ok(Obtained { issued, source }) => {
                 if matches!(source, Source::LiveChat { .. }) && is_stale(&issued) {
                     state.history.breaches.add(Breach::Stale);
                 }
@@ -377,11 +378,11 @@ impl Protocol {
             (Answer::Token | Answer::DeadToken | Answer::Other, Some((request, cookies))) => {
                 Ok(livechat::grant(request, cookies, life))
             }
-            (Answer::IdentityLost, _) => Err(Miss::IdentityLost),
-            (Answer::Down, _) => Err(Miss::Throttled),
+            (Answer::IdentityLost, _) => Err(AttemptError::IdentityLost),
+            (Answer::Down, _) => Err(AttemptError::Throttled),
             (Answer::Broken, _) => Err(tamper::broken(self, known.is_some())),
-            (Answer::LostOutOfTime, _) => Err(Miss::CutShort),
-            _ => Err(Miss::TimedOut),
+            (Answer::LostOutOfTime, _) => Err(AttemptError::CutShort),
+            _ => Err(AttemptError::TimedOut),
         };
         let moment = self.moment(state, index);
         self.step(state, index, Event::Answered(result), moment);
@@ -398,7 +399,7 @@ impl Protocol {
     fn commit(&self, state: &mut State, index: usize, write: Write) -> Option<()> {
         let who = state.callers[index].call.who;
         let Some(Next::Commit(commit)) = state.callers[index].next() else { return None };
-        let real = store::lease::commit(commit.result());
+        let real = store::lease::commit((&**commit).into());
         let (real, token) = (tamper::commit(self, real, commit), commit.token.clone());
         let known = state.item(who).record().identity.as_ref().map(cookies_of);
         let is_applied = applies(state, who, &real);
@@ -438,7 +439,7 @@ impl Protocol {
     fn release(&self, state: &mut State, index: usize, write: Write) -> Option<()> {
         let who = state.callers[index].call.who;
         let Some(Next::Release(release)) = state.callers[index].next() else { return None };
-        let real = store::lease::release(release.end());
+        let real = store::lease::release((&**release).into());
         let (real, has_failed) = (tamper::release(self, real), release.failed.is_some());
         if write == Write::Never {
             state.left.lost_writes -= 1;
@@ -574,7 +575,7 @@ impl Protocol {
                     note_moved(state, index);
                     return Some(());
                 }
-                Event::StoreFailed(Error::StoreUnavailable("time-out".into()))
+                Event::StoreFailed(StoreError::Unavailable("time-out".into()))
             }
             Write::Conflict => {
                 state.left.conflicts -= 1;
@@ -586,7 +587,7 @@ impl Protocol {
                 if write == Write::LateAndAgain {
                     return Some(());
                 }
-                Event::StoreFailed(Error::StoreUnavailable("time-out".into()))
+                Event::StoreFailed(StoreError::Unavailable("time-out".into()))
             }
             Write::Twice | Write::Last | Write::Never => return None,
         };

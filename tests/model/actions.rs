@@ -9,10 +9,7 @@ use super::{
     state::{Caller, Clocks, Doing, Faults, LateWrite, LiveChat, Operation, Protocol, Secrets, State, Stored},
     table::{NOW_MS, Who},
 };
-use crate::{
-    identity::Lease,
-    renewal::{Action as Next, Phase},
-};
+use crate::renewal::{Action as Next, Phase, record::Lease};
 use stateright::{Model, Property};
 
 /// One of them. Callers are told apart by their index.

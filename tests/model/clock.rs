@@ -5,9 +5,10 @@ use super::{
     table::NOW_MS,
 };
 use crate::{
-    breaker::Breaker,
-    renewal::{Action, Phase},
-    store::Store,
+    renewal::{
+        Action, Phase,
+        time_limits::{LONGEST_LOOK, LONGEST_WRITE},
+    },
     time::millis,
 };
 use std::time::Duration;
@@ -42,13 +43,13 @@ impl Clock {
 
     /// The longest that a write is on its way.
     pub(super) fn longest_write(self) -> i16 {
-        self.ticks(Store::LONGEST_WRITE)
+        self.ticks(LONGEST_WRITE)
     }
 
     /// The longest that a holder takes before it calls LiveChat: to count a group's renewal, and to pass the circuit breaker. It waits
     /// for room without the lease.
     pub(super) fn longest_admission(self) -> i16 {
-        self.ticks(Store::LONGEST_WRITE + Breaker::LONGEST_LOOK)
+        self.ticks(LONGEST_WRITE + LONGEST_LOOK)
     }
 
     /// How long the step may take that comes `next`. Further calls to LiveChat share the time of the first.

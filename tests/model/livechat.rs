@@ -4,7 +4,7 @@ use super::{
     state::{Cookies, Life, Protocol, Secrets, State},
     table::{NOW_MS, identity, lifetime},
 };
-use crate::livechat::Grant;
+use crate::renewal::Grant;
 
 /// The cookies prove a customer.
 pub(super) fn recognises(protocol: &Protocol, state: &State, cookies: Cookies) -> bool {

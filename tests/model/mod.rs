@@ -36,7 +36,7 @@
 //!
 //! - That DynamoDB does with a `Write` what `store/write/in_memory.rs` does: a test compares the two on random writes and items, and on
 //!   the store's own.
-//! - That `provider/driver.rs` carries out each action, and decides nothing.
+//! - That `operation/renewer/driver.rs` carries out each action, and decides nothing.
 //! - With time (`timed.rs`): clocks are no further apart than `Lease::SKEW_MS`, and a write takes effect within `Store::LONGEST_WRITE`
 //!   of the look at the clock, or never. Without time (`untimed.rs`, `adoption.rs`): nothing of the kind. `limits.rs` shows what
 //!   comes of it if the second is not so.

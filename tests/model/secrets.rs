@@ -2,8 +2,8 @@
 
 use super::state::Renewing;
 use crate::{
-    identity::{Cookies, Identity, Record, Token},
-    renewal::{Action, Phase, holding::Stage},
+    identity::{Cookies, Identity, Token},
+    renewal::{Action, Phase, holding::Stage, record::Record},
 };
 use secrecy::SecretString;
 

@@ -6,8 +6,10 @@ use super::{
     tamper::Tamper,
 };
 use crate::{
-    identity::{Lease, OutstandingToken},
-    renewal::{Action, Phase, Renewal},
+    renewal::{
+        Action, Phase, Renewal,
+        record::{Lease, OutstandingToken},
+    },
     store::write::Write,
 };
 use secrecy::ExposeSecret;

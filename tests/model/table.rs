@@ -8,9 +8,13 @@ use super::{
     tamper,
 };
 use crate::{
-    identity::{Identity, Lease, Lifetime, Record, Token},
+    identity::{Identity, Lifetime, Token},
+    renewal::{
+        Bookkeeping,
+        record::{Lease, Record},
+    },
     store::{
-        Bookkeeping, Commit, Outcome, item,
+        Commit, Outcome, item,
         write::{Write, in_memory},
     },
 };

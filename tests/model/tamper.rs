@@ -6,9 +6,10 @@ use super::{
     table::Item,
 };
 use crate::{
-    identity::{Lease, Record},
-    livechat::Miss,
-    renewal::{Commit, Event, Phase, Renewal},
+    renewal::{
+        AttemptError, Commit, Event, Phase, Renewal,
+        record::{Lease, OutstandingToken, Record},
+    },
     store::{
         item,
         write::{Write, member},
@@ -117,7 +118,7 @@ pub(super) fn commit(protocol: &Protocol, write: Write, commit: &Commit) -> Writ
         Some(Tamper::OwnerForgottenAtRelease) => write.remove(item::LEASE_OWNER),
         Some(Tamper::NewSecretNotStored) => write.without_change_of(item::COOKIES),
         Some(Tamper::OnlyTheLatestIsListed) => {
-            let outstanding = commit.token.outstanding();
+            let outstanding = OutstandingToken::of(&commit.token);
             let one = [(outstanding.key.clone(), item::of_outstanding(&outstanding))];
             write.without_change_of(item::OUTSTANDING).set(item::OUTSTANDING, AttributeValue::M(one.into()))
         }
@@ -190,11 +191,11 @@ pub(super) fn record(protocol: &Protocol, record: &mut Record, caller: &Caller, 
 }
 
 /// How a call to LiveChat failed whose connection broke.
-pub(super) fn broken(protocol: &Protocol, names_a_customer: bool) -> Miss {
+pub(super) fn broken(protocol: &Protocol, names_a_customer: bool) -> AttemptError {
     if protocol.is(Tamper::RetriesNewCustomer) && !names_a_customer {
-        return Miss::Unsent("no connection".into());
+        return AttemptError::Unsent("no connection".into());
     }
-    Miss::Lost("the connection broke".into())
+    AttemptError::Lost("the connection broke".into())
 }
 
 pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Event) {

@@ -6,7 +6,7 @@ use super::{
     explore, is_acyclic, is_deep,
     state::{Clocks, Faults, Life, Operation, Protocol, Secrets, Stored},
 };
-use crate::identity::Lease;
+use crate::renewal::record::Lease;
 use Operation::{GetFreshToken, GetToken, Invalidate};
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ impl Authorizer {
         };
         match verified {
             Verified::Nobody => Ok(None),
-            Verified::Somebody(Ok(id)) => self.normalization.user_id(&id).map(Some),
+            Verified::Somebody(Ok(id)) => Ok(Some(self.normalization.user_id(&id)?)),
             // Never a guest: a misspelt AUTHORIZER_CLAIM must not turn every user into one.
             Verified::Somebody(Err(what)) => Err(Error::Unauthenticated {
                 expected: Credential::Gateway,

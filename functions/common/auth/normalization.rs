@@ -1,6 +1,6 @@
 //! `USER_ID_NORMALIZATION`: which spellings of a user id are the same user. By default none: ids are compared byte by byte.
 
-use crate::{error::Error, identity::UserId};
+use crate::identity::{InvalidId, UserId};
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,16 +17,16 @@ impl Normalization {
     /// This user, in the spelling that counts.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] if the id is too long then.
-    pub(super) fn of(self, user: &UserId) -> Result<UserId, Error> {
+    /// [`InvalidId`] if the id is too long then.
+    pub(super) fn of(self, user: &UserId) -> Result<UserId, InvalidId> {
         if self == Self::None { Ok(user.clone()) } else { self.user_id(user.as_str()) }
     }
 
     /// The user with this id.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] that says what to change.
-    pub(super) fn user_id(self, id: &str) -> Result<UserId, Error> {
+    /// [`InvalidId`] that says what to change.
+    pub(super) fn user_id(self, id: &str) -> Result<UserId, InvalidId> {
         let nfc = ComposingNormalizerBorrowed::new_nfc();
         match self {
             Self::None => UserId::parse(id),

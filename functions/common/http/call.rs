@@ -41,7 +41,7 @@ impl<O: Operation> Function<O> {
 fn read_group(request: &Request) -> Result<Option<Group>, Error> {
     match request.query.all("group").as_deref() {
         None | Some([]) => Ok(None),
-        Some([group]) => Group::parse(group).map(Some),
+        Some([group]) => Ok(Some(Group::parse(group)?)),
         Some(_) => Err(Error::InvalidRequest("`group` must be given once.".into())),
     }
 }
@@ -73,11 +73,11 @@ fn read_user(operation: Name, path: &Path) -> Result<Option<UserId>, Error> {
         user => user,
     };
     match path {
-        Path::Decoded(_) => UserId::parse(user).map(Some),
+        Path::Decoded(_) => Ok(Some(UserId::parse(user)?)),
         Path::Encoded(_) => {
             let user = percent_decode_str(user).decode_utf8();
             let user = user.map_err(|_| Error::InvalidRequest("The user id is not percent-encoded UTF-8.".into()))?;
-            UserId::parse(&user).map(Some)
+            Ok(Some(UserId::parse(&user)?))
         }
     }
 }

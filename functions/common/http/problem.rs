@@ -1,6 +1,10 @@
-//! What the caller is told about an error: one match from [`Error`] to a problem (RFC 9457).
+//! What the caller is told about an error: the only place that turns an [`Error`] into a problem (RFC 9457).
 
-use crate::{auth::Credential, breaker::NotCalled, error::Error};
+use crate::{
+    auth::Credential,
+    error::Error,
+    renewal::{self, StoreError, circuit::NotCalled},
+};
 use lambda_http::http::StatusCode;
 use std::borrow::Cow;
 
@@ -59,13 +63,23 @@ impl Problem {
             Error::InvalidRequest(detail) => Self::new(INVALID_REQUEST, detail.clone()),
             Error::Unauthenticated { expected, .. } => unauthenticated(*expected),
             Error::UserMismatch => Self::new(USER_MISMATCH, ANOTHER_USER),
-            Error::GuestGone => Self::new(GUEST_GONE, LOG_IN),
             Error::KeysUnavailable(_) => Self::new(KEYS_UNAVAILABLE, NO_KEYS).retry_after(SOON_S),
             Error::UnknownGroup { refusal } => unknown_group(refusal.as_deref()),
             Error::NotFound => Self::new(NOT_FOUND, PATHS),
             Error::MethodNotAllowed => {
                 Self { allow: Some("GET, POST"), ..Self::new(METHOD_NOT_ALLOWED, "Use GET or POST.") }
             }
+            Error::Renewal(error) => Self::of_renewal(error),
+            Error::Store(error) => Self::of_store(error),
+            Error::Internal(_) => Self::new(INTERNAL, SEE_THE_LOG),
+        }
+    }
+
+    /// The problem of a call that gets no token.
+    pub(crate) fn of_renewal(error: &renewal::Error) -> Self {
+        use renewal::Error;
+        match error {
+            Error::GuestGone => Self::new(GUEST_GONE, LOG_IN),
             Error::IdentityChanged => Self::new(IDENTITY_CHANGED, LEFT_ALONE),
             Error::RateLimited { retry_after_s } => Self::new(RATE_LIMITED, A_LOOP).retry_after(*retry_after_s),
             Error::LiveChatRejected { exception, description, retry_after_s } => {
@@ -75,10 +89,17 @@ impl Problem {
             Error::LiveChatNotCalled(reason) => {
                 Self::new(LIVECHAT_UNAVAILABLE, not_called(*reason)).retry_after(SOON_S)
             }
-            Error::StoreUnavailable(_) => Self::new(STORE_UNAVAILABLE, NO_STORE).retry_after(SOON_S),
             Error::Busy => Self::new(BUSY, ANOTHER_RENEWAL).retry_after(SOON_S),
             Error::LoggedOut => Self::new(BUSY, LOGGED_OUT).retry_after(SOON_S),
+            Error::Store(error) => Self::of_store(error),
             Error::Internal(_) => Self::new(INTERNAL, SEE_THE_LOG),
+        }
+    }
+
+    fn of_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::new(STORE_UNAVAILABLE, NO_STORE).retry_after(SOON_S),
+            StoreError::Internal(_) => Self::new(INTERNAL, SEE_THE_LOG),
         }
     }
 
@@ -183,13 +204,13 @@ fn remedy(exception: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
+    use crate::renewal::record::Failure;
 
     #[test]
     fn what_is_for_the_log_is_not_in_the_problem() {
         for error in [
-            Error::LiveChatUnavailable("connect to 10.0.0.1".into()),
-            Error::StoreUnavailable("AccessDeniedException".into()),
+            renewal::Error::LiveChatUnavailable("connect to 10.0.0.1".into()).into(),
+            StoreError::Unavailable("AccessDeniedException".into()).into(),
             Error::Internal("index out of bounds".into()),
             Error::KeysUnavailable("10.0.0.1 refused".into()),
             Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied".into() },
@@ -204,36 +225,36 @@ mod tests {
         let because = String::new;
         let rejected = Failure::Rejected { exception: because(), description: because() };
         for (error, status, seconds) in [
-            (Error::Busy, 503, 1),
-            (Error::LiveChatUnavailable(because()), 503, 1),
-            (Error::LiveChatNotCalled(NotCalled::CircuitOpen), 503, 1),
-            (Error::StoreUnavailable(because()), 503, 1),
+            (renewal::Error::Busy.into(), 503, 1),
+            (renewal::Error::LiveChatUnavailable(because()).into(), 503, 1),
+            (renewal::Error::from(NotCalled::CircuitOpen).into(), 503, 1),
+            (StoreError::Unavailable(because()).into(), 503, 1),
             (Error::KeysUnavailable(because()), 503, 1),
-            (Error::RateLimited { retry_after_s: 7 }, 429, 7),
-            (rejected.into(), 502, 60),
+            (renewal::Error::RateLimited { retry_after_s: 7 }.into(), 429, 7),
+            (renewal::Error::from(rejected).into(), 502, 60),
         ] {
             let problem = Problem::of(&error);
             assert_eq!((problem.status.as_u16(), problem.retry_after_s), (status, Some(seconds)), "{error:?}");
         }
-        assert_eq!(Problem::of(&Error::IdentityChanged).retry_after_s, None);
+        assert_eq!(Problem::of_renewal(&renewal::Error::IdentityChanged).retry_after_s, None);
     }
 
     #[test]
     fn a_rejection_names_livechats_code_and_what_to_fix() {
-        let error = Error::LiveChatRejected {
+        let error = renewal::Error::LiveChatRejected {
             exception: "invalid_request".into(),
             description: "redirect URI mismatch".into(),
             retry_after_s: 60,
         };
-        let detail = Problem::of(&error).detail;
+        let detail = Problem::of_renewal(&error).detail;
         assert!(detail.contains("invalid_request: redirect URI mismatch") && detail.contains("LIVECHAT_REDIRECT_URI"));
     }
 
     #[test]
     fn a_call_that_was_not_sent_is_not_reported_as_unanswered() {
         for (reason, why) in [(NotCalled::CircuitOpen, "does not answer"), (NotCalled::GateFull, "slow")] {
-            let error = Error::from(reason);
-            let Problem { code, detail, .. } = Problem::of(&error);
+            let error = renewal::Error::from(reason);
+            let Problem { code, detail, .. } = Problem::of_renewal(&error);
             assert_eq!(code, "livechat_unavailable");
             assert!(detail.contains("was not called") && detail.contains(why), "{detail}");
             let cause = error.to_string();

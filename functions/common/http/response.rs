@@ -2,7 +2,8 @@
 
 use super::{problem::Problem, request::Format};
 use crate::{
-    operation::{Reply, Source, Why},
+    operation::Reply,
+    renewal::{Obtained, Source, Why},
     settings::Account,
 };
 use lambda_http::{
@@ -32,7 +33,7 @@ impl Response {
     /// The response of an operation that succeeded. `account` is the LiveChat account that its token is for.
     pub(super) fn of_reply(reply: &Reply, account: &Account) -> Self {
         match reply {
-            Reply::Token { issued, source } => {
+            Reply::Token(Obtained { issued, source }) => {
                 let token = TokenObject {
                     access_token: issued.token.access_token.expose_secret(),
                     entity_id: &issued.entity_id,
@@ -124,7 +125,7 @@ pub enum GatewayResponse {
 pub(crate) fn cache_status(source: &Source) -> String {
     match source {
         Source::Stored => "hit".into(),
-        Source::StoredDespite(error) => format!("hit; detail={}", Problem::of(error).code.replace('_', "-")),
+        Source::StoredDespite(error) => format!("hit; detail={}", Problem::of_renewal(error).code.replace('_', "-")),
         Source::LiveChat { why, collapsed } => {
             let why = match why {
                 Why::Miss => "miss",
@@ -174,7 +175,7 @@ fn spread(status: StatusCode, seconds: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{breaker::NotCalled, error::Error};
+    use crate::renewal::{Error, StoreError, circuit::NotCalled};
 
     #[test]
     fn cache_status_has_the_terms_of_rfc_9211() {
@@ -196,13 +197,12 @@ mod tests {
             (Error::Busy, vec![1, 2, 3]),
             (Error::LiveChatUnavailable(because()), vec![1, 2, 3]),
             (Error::LiveChatNotCalled(NotCalled::GateFull), vec![1, 2, 3]),
-            (Error::StoreUnavailable(because()), vec![1, 2, 3]),
-            (Error::KeysUnavailable(because()), vec![1, 2, 3]),
+            (StoreError::Unavailable(because()).into(), vec![1, 2, 3]),
             (Error::RateLimited { retry_after_s: 7 }, vec![7, 8, 9]),
             (Error::RateLimited { retry_after_s: u32::MAX }, vec![u32::MAX]),
             (refused, vec![60]),
         ] {
-            let response = || Response::of_problem(Problem::of(&error), "r");
+            let response = || Response::of_problem(Problem::of_renewal(&error), "r");
             let seen: std::collections::BTreeSet<u32> = (0..1_000)
                 .map(|_| response().headers[RETRY_AFTER].to_str().expect("text").parse().expect("seconds"))
                 .collect();

@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     identity::{Group, Issued, Lifetime, Principal, Token},
-    operation::{Call, Name, Reply, Source, Why},
+    operation::{Call, Name, Reply},
+    renewal::{Obtained, Source, Why},
     settings::{Account, AuthSettings, Common, ConfigError, Lookup},
 };
 use serde_json::{Value, json, value::to_raw_value};
@@ -40,7 +41,7 @@ impl Operation for Echo {
                 seq: 1,
             },
         };
-        Ok(Reply::Token { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } })
+        Ok(Reply::Token(Obtained { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } }))
     }
 }
 

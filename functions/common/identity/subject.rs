@@ -1,7 +1,11 @@
 //! Whose identity it is: a user or a guest, and the group if there is one.
 
-use crate::error::Error;
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
+
+/// A user id, guest secret or group is invalid. The text says what to change, and does not repeat a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidId(pub Cow<'static, str>);
 
 /// Who a user is to the site: 1 to 256 bytes of UTF-8 without control characters. Everything else is welcome: mail
 /// addresses, slashes, spaces, emoji. Two ids are the same user when their bytes are the same, and the issuer is.
@@ -17,20 +21,17 @@ impl UserId {
     pub const MAX_BYTES: usize = 256;
 
     /// # Errors
-    /// [`Error::InvalidRequest`] that says what to change.
-    pub fn parse(id: &str) -> Result<Self, Error> {
+    /// [`InvalidId`] that says what to change.
+    pub fn parse(id: &str) -> Result<Self, InvalidId> {
         if id.is_empty() {
-            return Err(Error::InvalidRequest("The user id is empty.".into()));
+            return Err(InvalidId("The user id is empty.".into()));
         }
         if id.len() > Self::MAX_BYTES {
-            return Err(Error::InvalidRequest(format!(
-                "The user id has {} bytes; {} is the most.",
-                id.len(),
-                Self::MAX_BYTES
-            )));
+            let most = Self::MAX_BYTES;
+            return Err(InvalidId(format!("The user id has {} bytes; {most} is the most.", id.len()).into()));
         }
         if id.chars().any(char::is_control) {
-            return Err(Error::InvalidRequest("The user id contains a control character.".into()));
+            return Err(InvalidId("The user id contains a control character.".into()));
         }
         Ok(Self { id: id.to_owned(), issuer: None })
     }
@@ -59,14 +60,14 @@ pub struct Group(pub u32);
 
 impl Group {
     /// # Errors
-    /// [`Error::InvalidRequest`] for anything but a plain decimal integer, so that one group has one spelling.
-    pub fn parse(group: &str) -> Result<Self, Error> {
+    /// [`InvalidId`] for anything but a plain decimal integer, so that one group has one spelling.
+    pub fn parse(group: &str) -> Result<Self, InvalidId> {
         group
             .parse()
             .ok()
             .filter(|number: &u32| number.to_string() == group)
             .map(Self)
-            .ok_or_else(|| Error::InvalidRequest("`group` must be a LiveChat group's number, such as 3.".into()))
+            .ok_or_else(|| InvalidId("`group` must be a LiveChat group's number, such as 3.".into()))
     }
 }
 
@@ -83,11 +84,11 @@ impl GuestId {
     /// in base64url. Whether they are random cannot be checked.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] that says what to change, and does not repeat the secret.
-    pub fn of_secret(secret: &[u8]) -> Result<Self, Error> {
+    /// [`InvalidId`] that says what to change, and does not repeat the secret.
+    pub fn of_secret(secret: &[u8]) -> Result<Self, InvalidId> {
         let is_fit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if !Self::SECRET_CHARS.contains(&secret.len()) || !secret.iter().all(is_fit) {
-            return Err(Error::InvalidRequest(
+            return Err(InvalidId(
                 "X-Guest-Id must be 32 to 128 characters of A-Z, a-z, 0-9, - and _: make it of 32 random bytes, in \
                  base64url."
                     .into(),
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn user_ids_that_nobody_can_mean_are_refused() {
         for id in ["", "a\nb", "a\0", "\u{7f}", "\u{85}", "é".repeat(129).as_str()] {
-            assert!(matches!(UserId::parse(id), Err(Error::InvalidRequest(_))), "{id:?}");
+            assert!(matches!(UserId::parse(id), Err(InvalidId(_))), "{id:?}");
         }
     }
 
@@ -171,7 +172,7 @@ mod tests {
             "é23456789abcdef0123456789abcdef0",
         ] {
             match GuestId::of_secret(secret.as_bytes()) {
-                Err(Error::InvalidRequest(what)) => assert!(secret.is_empty() || !what.contains(secret)),
+                Err(InvalidId(what)) => assert!(secret.is_empty() || !what.contains(secret)),
                 other => panic!("{secret}: {other:?}"),
             }
         }

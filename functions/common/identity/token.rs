@@ -1,6 +1,5 @@
 //! What LiveChat issues, and for how long it can be used.
 
-use super::OutstandingToken;
 use secrecy::SecretString;
 
 /// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
@@ -51,18 +50,6 @@ pub struct Token {
     pub lifetime: Lifetime,
     /// The sequence number of the lease under which LiveChat issued it: a higher number is a newer token.
     pub seq: u64,
-}
-
-impl Token {
-    /// The same, as one that may still work at LiveChat.
-    pub fn outstanding(&self) -> OutstandingToken {
-        OutstandingToken {
-            key: self.seq.to_string(),
-            access_token: self.access_token.clone(),
-            ends_ms: self.lifetime.ends_ms(),
-            seq: self.seq,
-        }
-    }
 }
 
 /// A token and the customer whom it stands for: what a caller gets.

@@ -1,7 +1,9 @@
 //! Parses LiveChat's responses. They come from outside, so every value has a limit and a format.
 
-use super::Miss;
-use crate::identity::{Cookies, Identity, Lifetime};
+use crate::{
+    identity::{Cookies, Identity, Lifetime},
+    renewal::{AttemptError, Grant, IDENTITY_LOST, UNEXPLAINED},
+};
 use cookie::Cookie;
 use reqwest::{
     StatusCode,
@@ -10,21 +12,6 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
-
-/// A token that LiveChat has just issued, and the cookies that prove who it is for.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// The customer.
-    pub entity_id: String,
-    /// The token.
-    pub access_token: SecretString,
-    /// Its age and life.
-    pub lifetime: Lifetime,
-    /// What to send next time.
-    pub cookies: Cookies,
-    /// When the cookies lapse; Unix time in s.
-    pub cookies_lapse_at_s: u64,
-}
 
 const CID: &str = "__lc_cid";
 const CST: &str = "__lc_cst";
@@ -35,10 +22,10 @@ const LONGEST_COOKIE: usize = 1024;
 const LONGEST_ENTITY_ID: usize = 128;
 
 /// The cookies as a request carries them: names and values, never the attributes that they came with.
-pub(super) fn cookie_header(cookies: &Cookies) -> Result<HeaderValue, Miss> {
+pub(super) fn cookie_header(cookies: &Cookies) -> Result<HeaderValue, AttemptError> {
     let pairs = format!("{CID}={}; {CST}={}", cookies.cid.expose_secret(), cookies.cst.expose_secret());
-    let mut header =
-        HeaderValue::from_str(&pairs).map_err(|_| Miss::Malformed("the stored cookies fit no header".into()))?;
+    let mut header = HeaderValue::from_str(&pairs)
+        .map_err(|_| AttemptError::MalformedResponse("the stored cookies fit no header".into()))?;
     header.set_sensitive(true);
     Ok(header)
 }
@@ -56,14 +43,14 @@ struct Answer {
 /// Reads an answer to a request for the customer `known`, or for a new one, that was sent at `asked_at_ms` (Unix time in ms).
 ///
 /// # Errors
-/// A [`Miss`] for everything that is not a whole and usable token.
+/// A [`AttemptError`] for everything that is not a whole and usable token.
 pub fn read(
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
     known: Option<&Identity>,
     asked_at_ms: u64,
-) -> Result<Grant, Miss> {
+) -> Result<Grant, AttemptError> {
     // A parser error could quote the body, with the token.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     // LiveChat's own client ignores the status and looks for these two, so they count in every answer.
@@ -71,25 +58,26 @@ pub fn read(
     if let Some(exception) = oauth.or(identity) {
         // To a request for a new customer it is a refusal as any other.
         if oauth.is_none() && exception == IDENTITY_LOST && known.is_some() {
-            return Err(Miss::IdentityLost);
+            return Err(AttemptError::IdentityLost);
         }
         return Err(of_exception(exception, body["exception_description"].as_str().unwrap_or_default(), known));
     }
     match status {
         StatusCode::OK => {}
-        StatusCode::TOO_MANY_REQUESTS => return Err(Miss::Throttled),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => return Err(Miss::Down(of_status(status))),
-        _ if status.is_server_error() => return Err(Miss::Down(of_status(status))),
+        StatusCode::TOO_MANY_REQUESTS => return Err(AttemptError::Throttled),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => return Err(AttemptError::Down(of_status(status))),
+        _ if status.is_server_error() => return Err(AttemptError::Down(of_status(status))),
         _ if status.is_client_error() => {
-            return Err(Miss::Rejected { exception: of_status(status), description: UNEXPLAINED.into() });
+            return Err(AttemptError::Rejected { exception: of_status(status), description: UNEXPLAINED.into() });
         }
-        _ => return Err(Miss::Malformed(of_status(status))),
+        _ => return Err(AttemptError::MalformedResponse(of_status(status))),
     }
     // A struct can be read from a list, too, and a list is none of LiveChat's answers.
     if !body.is_object() {
-        return Err(Miss::Malformed("a body that is no token answer".into()));
+        return Err(AttemptError::MalformedResponse("a body that is no token answer".into()));
     }
-    let answer = serde_json::from_value(body).map_err(|_| Miss::Malformed("a body that is no token answer".into()))?;
+    let answer = serde_json::from_value(body)
+        .map_err(|_| AttemptError::MalformedResponse("a body that is no token answer".into()))?;
     read_grant(answer, headers, known, asked_at_ms)
 }
 
@@ -97,16 +85,12 @@ fn of_status(status: StatusCode) -> String {
     format!("status {}", status.as_u16())
 }
 
-/// The `identity_exception` of a customer that LiveChat no longer knows.
-pub(super) const IDENTITY_LOST: &str = "identity_lost";
-pub(super) const UNEXPLAINED: &str = "without an explanation";
-
-fn of_exception(exception: &str, description: &str, known: Option<&Identity>) -> Miss {
+fn of_exception(exception: &str, description: &str, known: Option<&Identity>) -> AttemptError {
     let known_form =
         (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let exception = if known_form { exception } else { "an unknown exception" };
     if matches!(exception, "server_error" | "temporarily_unavailable") {
-        return Miss::Down(exception.to_owned());
+        return AttemptError::Down(exception.to_owned());
     }
     // What cannot be seen must not hide a secret, so it goes first.
     let said: String = description.chars().filter(|char| !char.is_control()).collect();
@@ -118,11 +102,16 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
         said if said.is_empty() || quotes_a_secret => UNEXPLAINED,
         said => said,
     };
-    Miss::Rejected { exception: exception.to_owned(), description: description.to_owned() }
+    AttemptError::Rejected { exception: exception.to_owned(), description: description.to_owned() }
 }
 
-fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, asked_at_ms: u64) -> Result<Grant, Miss> {
-    let malformed = |what: &str| Miss::Malformed(what.to_owned());
+fn read_grant(
+    answer: Answer,
+    headers: &HeaderMap,
+    known: Option<&Identity>,
+    asked_at_ms: u64,
+) -> Result<Grant, AttemptError> {
+    let malformed = |what: &str| AttemptError::MalformedResponse(what.to_owned());
     let access_token = answer
         .access_token
         .filter(|token| (1..=LONGEST_TOKEN).contains(&token.expose_secret().len()))
@@ -152,7 +141,7 @@ fn read_grant(answer: Answer, headers: &HeaderMap, known: Option<&Identity>, ask
 
 /// The cookies to send next time and how long they live, in s: what came now, over what was there. An answer that
 /// brings neither cookie is none of LiveChat's; a new customer needs both.
-fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Result<(Cookies, u64), Miss> {
+fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Result<(Cookies, u64), AttemptError> {
     let (mut cid, mut cst, mut max_age_s) = (None, None, TWO_YEARS_S);
     for line in headers.get_all(SET_COOKIE) {
         let Some(cookie) = line.to_str().ok().and_then(|line| Cookie::parse(line).ok()) else { continue };
@@ -169,13 +158,13 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Re
         }
     }
     if cid.is_none() && cst.is_none() {
-        return Err(Miss::Malformed("no cookies".into()));
+        return Err(AttemptError::MalformedResponse("no cookies".into()));
     }
     let known = known.map(|known| &known.cookies);
     let cid = cid.or_else(|| known.map(|known| known.cid.clone()));
     let cst = cst.or_else(|| known.map(|known| known.cst.clone()));
     let (Some(cid), Some(cst)) = (cid, cst) else {
-        return Err(Miss::Malformed("one of the two cookies only".into()));
+        return Err(AttemptError::MalformedResponse("one of the two cookies only".into()));
     };
     let cookies = Cookies { cid, cst };
     cookie_header(&cookies)?;

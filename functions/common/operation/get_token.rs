@@ -1,9 +1,8 @@
 //! `getToken`: the stored token while it is usable, else a new one.
 
-use super::{Call, Name, Operation, Reply};
+use super::{Call, Name, Operation, Renewer, Reply};
 use crate::{
     error::Error,
-    provider::Provider,
     settings::{Account, Common, ConfigError, LiveChat, Lookup, Renewals, Settings},
 };
 
@@ -11,7 +10,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct GetToken {
     /// The rules of renewal, with the table and LiveChat.
-    pub provider: Provider,
+    pub renewer: Renewer,
 }
 
 impl Operation for GetToken {
@@ -25,14 +24,14 @@ impl Operation for GetToken {
     }
 
     async fn connect(common: &Common, (livechat, renewals): Self::Settings) -> Result<Self, lambda_http::Error> {
-        Ok(Self { provider: Provider::connect(common, livechat, renewals).await? })
+        Ok(Self { renewer: Renewer::connect(common, livechat, renewals).await? })
     }
 
     fn account(&self) -> Account {
-        self.provider.account()
+        self.renewer.account()
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, Error> {
-        self.provider.get_token(call).await
+        self.renewer.get_token(call).await
     }
 }

@@ -3,9 +3,9 @@
 use super::{Call, Name, Operation, Reply};
 use crate::{
     error::Error,
-    provider,
     settings::{Common, ConfigError, Lookup},
     store::Store,
+    time::now_ms,
 };
 
 /// `hasToken`.
@@ -29,6 +29,7 @@ impl Operation for HasToken {
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, Error> {
-        provider::has_token(&self.store, call).await
+        let lifetime = self.store.read_lifetime(&call.subject, call.deadline).await?;
+        Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now_ms()))))
     }
 }

@@ -1,13 +1,13 @@
 //! `invalidate`: drops the stored token, and logs a user out if the call says so. It calls LiveChat only to revoke tokens, after a
 //! logout or an adoption.
 
-use super::{Call, Name, Operation, Reply};
+use super::{Call, Name, Operation, Reply, logout, revocation};
 use crate::{
     error::Error,
     livechat::Accounts,
-    provider,
     settings::{Common, ConfigError, LiveChat, Lookup},
     store::Store,
+    time::now_ms,
 };
 
 /// `invalidate`.
@@ -34,6 +34,28 @@ impl Operation for Invalidate {
     }
 
     async fn call(&self, call: &Call) -> Result<Reply, Error> {
-        provider::invalidate(&self.store, &self.accounts, call).await
+        if call.logout {
+            return logout::log_out(&self.store, &self.accounts, call).await;
+        }
+        self.drop_token(call).await
+    }
+}
+
+impl Invalidate {
+    /// Drops the token. Not erasure: the identity stays, and `getFreshToken` follows.
+    ///
+    /// LiveChat is not told: the widget invalidates a token to renew it, while other devices still use it. Only what a logout or an
+    /// adoption has left to be revoked is revoked now.
+    async fn drop_token(&self, call: &Call) -> Result<Reply, Error> {
+        let Self { store, accounts } = self;
+        let record = store.drop_token(&call.subject, call.deadline).await?;
+        let now_ms = now_ms();
+        let due = record.due_revocations(now_ms);
+        // A renewal that is under way tells LiveChat itself, before it gets its token.
+        if record.held(now_ms).is_none() {
+            let context = revocation::Context { store, accounts, subject: &call.subject };
+            context.tell(&due, revocation::LONGEST, call.deadline).await;
+        }
+        Ok(Reply::Invalidated)
     }
 }

@@ -13,14 +13,11 @@
 //! user's first token for it, an adopted identity is unproven: it is replaced even with `ON_IDENTITY_CHANGE=reject`.
 
 use super::{
-    Action, Event, Moment, Next, Note, Pause, Renewal,
+    Action, Adopted, Error, Event, Moment, Move, Next, Note, Pause, Renewal,
     holding::{Holding, Stage},
+    record::{Failure, Outstanding, Record},
 };
-use crate::{
-    error::{Error, Failure},
-    identity::{Identity, Outstanding, Record},
-    store::{Adopted, Move},
-};
+use crate::identity::Identity;
 use std::time::Duration;
 
 /// How long an adoption waits for the guest's own renewal: that leaves time to call LiveChat under the same lease.
@@ -85,7 +82,7 @@ impl Renewal {
                 Some(identity) => self.adopted(holding, identity, own.outstanding, moment),
                 None => self.enter(holding, moment),
             },
-            (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error)),
+            (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error.into())),
             (_, event) => {
                 let bug = Error::Internal(format!("{} does not follow a step of an adoption", event.name()));
                 self.release(holding, None, Next::Fail(bug))

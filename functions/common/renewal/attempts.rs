@@ -1,21 +1,15 @@
 //! What a holder makes of LiveChat's responses: call once more, accept another customer, or fail.
 
 use super::{
-    Action, Commit, Moment, Next, Note, Renewal,
+    Action, AttemptError, Call, Commit, Grant, Moment, Next, Note, OnIdentityChange, Renewal,
     holding::{Holding, Stage},
-    step::Call,
+    record::{Failure, Refusal},
+    time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT},
     waiting::refused,
 };
-use crate::{
-    error::Failure,
-    identity::{Identity, Refusal, Token},
-    livechat::{Accounts, Grant, Miss},
-    settings::OnIdentityChange,
-};
+use crate::identity::{Identity, Token};
 use std::time::Duration;
 
-/// The pause before a lost attempt is repeated, in ms.
-pub(crate) const RETRY_PAUSE_MS: std::ops::Range<u64> = 50..150;
 const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 
 /// An attempt to get a token, and what the ones before it came to.
@@ -87,20 +81,22 @@ impl Renewal {
         &mut self,
         holding: Holding,
         attempt: Attempt,
-        answer: Result<Grant, Miss>,
+        response: Result<Grant, AttemptError>,
         moment: Moment,
     ) -> Action {
         let known = holding.record.identity.as_ref();
-        let has_time = attempt.time_left(moment) >= Accounts::SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
-        let may_repeat = |miss: &Miss| has_time && may_repeat_after(miss, known.is_some());
-        match (&attempt.kind, answer) {
-            (Kind::First { is_retry: false }, Err(miss)) if may_repeat(&miss) => {
+        let has_time = attempt.time_left(moment) >= SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
+        let may_repeat = |error: &AttemptError| has_time && may_repeat_after(error, known.is_some());
+        match (&attempt.kind, response) {
+            (Kind::First { is_retry: false }, Err(error)) if may_repeat(&error) => {
                 self.attempt(holding, Attempt { kind: Kind::First { is_retry: true }, ..attempt }, moment)
             }
-            (Kind::New, answer) => self.settle(holding, answer, moment),
-            (_, answer) if is_settled(&answer, known, attempt.has_expired) => self.settle(holding, answer, moment),
-            (Kind::First { .. }, answer) => self.not_recognised(holding, attempt, answer.ok(), moment),
-            (Kind::OnceMore { .. }, answer) => self.not_recognised_twice(holding, attempt, answer.ok(), moment),
+            (Kind::New, response) => self.settle(holding, response, moment),
+            (_, response) if is_settled(&response, known, attempt.has_expired) => {
+                self.settle(holding, response, moment)
+            }
+            (Kind::First { .. }, response) => self.not_recognised(holding, attempt, response.ok(), moment),
+            (Kind::OnceMore { .. }, response) => self.not_recognised_twice(holding, attempt, response.ok(), moment),
         }
     }
 
@@ -137,7 +133,7 @@ impl Renewal {
 
     /// A new customer, in place of the one that LiveChat lost, needs a call of its own.
     fn new_customer(&mut self, holding: Holding, mut attempt: Attempt, moment: Moment) -> Action {
-        if attempt.time_left(moment) < Accounts::SHORTEST_ATTEMPT {
+        if attempt.time_left(moment) < SHORTEST_ATTEMPT {
             return self.release_failed(holding, Failure::OutOfTime);
         }
         attempt.kind = Kind::New;
@@ -145,14 +141,14 @@ impl Renewal {
     }
 
     /// The last response: a token is stored, a failure ends the lease.
-    fn settle(&mut self, holding: Holding, answer: Result<Grant, Miss>, moment: Moment) -> Action {
-        match answer {
-            Ok(grant) => self.keep(holding, grant, moment),
-            Err(miss) => self.give_up(holding, miss.into(), moment),
+    fn settle(&mut self, holding: Holding, response: Result<Grant, AttemptError>, moment: Moment) -> Action {
+        match response {
+            Ok(grant) => self.commit_grant(holding, grant, moment),
+            Err(error) => self.release_after(holding, error.into(), moment),
         }
     }
 
-    fn give_up(&mut self, holding: Holding, failure: Failure, moment: Moment) -> Action {
+    fn release_after(&mut self, holding: Holding, failure: Failure, moment: Moment) -> Action {
         let Failure::Rejected { exception, description } = &failure else {
             return self.release_failed(holding, failure);
         };
@@ -162,7 +158,7 @@ impl Renewal {
         self.release_refused(holding, Some(failure), Some(refusal), next)
     }
 
-    fn keep(&mut self, holding: Holding, grant: Grant, moment: Moment) -> Action {
+    fn commit_grant(&mut self, holding: Holding, grant: Grant, moment: Moment) -> Action {
         let Holding { lease, record, began_ms, bookkeeping, .. } = holding;
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq() };
         let mut notes = vec![Note::Renewed];
@@ -188,26 +184,26 @@ impl Renewal {
 }
 
 /// The response ends the attempts: it is a token of the customer on record, or a failure that another call would not mend.
-fn is_settled(answer: &Result<Grant, Miss>, known: Option<&Identity>, has_expired: bool) -> bool {
-    match (answer, known) {
+fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>, has_expired: bool) -> bool {
+    match (response, known) {
         (Ok(grant), Some(known)) => has_expired || grant.entity_id == known.entity_id,
-        (Err(Miss::IdentityLost), Some(_)) => false,
+        (Err(AttemptError::IdentityLost), Some(_)) => false,
         _ => true,
     }
 }
 
 /// Another attempt can help and cannot fork an identity. If LiveChat received nothing, that is always so. If it may have received
 /// something, only for a customer on record: without one, each call creates a new customer.
-fn may_repeat_after(miss: &Miss, names_a_customer: bool) -> bool {
-    match miss {
-        Miss::Unsent(_) => true,
-        Miss::Lost(_) | Miss::Down(_) => names_a_customer,
-        Miss::TimedOut
-        | Miss::CutShort
-        | Miss::Throttled
-        | Miss::Rejected { .. }
-        | Miss::IdentityLost
-        | Miss::Malformed(_) => false,
+fn may_repeat_after(error: &AttemptError, names_a_customer: bool) -> bool {
+    match error {
+        AttemptError::Unsent(_) => true,
+        AttemptError::Lost(_) | AttemptError::Down(_) => names_a_customer,
+        AttemptError::TimedOut
+        | AttemptError::CutShort
+        | AttemptError::Throttled
+        | AttemptError::Rejected { .. }
+        | AttemptError::IdentityLost
+        | AttemptError::MalformedResponse(_) => false,
     }
 }
 
@@ -217,19 +213,19 @@ mod tests {
 
     #[test]
     fn an_attempt_that_could_create_a_second_customer_is_not_repeated() {
-        let misses = [
-            (Miss::Unsent(String::new()), true, true),
-            (Miss::Lost(String::new()), false, true),
-            (Miss::Down(String::new()), false, true),
-            (Miss::TimedOut, false, false),
-            (Miss::CutShort, false, false),
-            (Miss::Throttled, false, false),
-            (Miss::Malformed(String::new()), false, false),
-            (Miss::IdentityLost, false, false),
-            (Miss::Rejected { exception: String::new(), description: String::new() }, false, false),
+        let errors = [
+            (AttemptError::Unsent(String::new()), true, true),
+            (AttemptError::Lost(String::new()), false, true),
+            (AttemptError::Down(String::new()), false, true),
+            (AttemptError::TimedOut, false, false),
+            (AttemptError::CutShort, false, false),
+            (AttemptError::Throttled, false, false),
+            (AttemptError::MalformedResponse(String::new()), false, false),
+            (AttemptError::IdentityLost, false, false),
+            (AttemptError::Rejected { exception: String::new(), description: String::new() }, false, false),
         ];
-        for (miss, new, known) in misses {
-            assert_eq!((may_repeat_after(&miss, false), may_repeat_after(&miss, true)), (new, known), "{miss:?}");
+        for (error, new, known) in errors {
+            assert_eq!((may_repeat_after(&error, false), may_repeat_after(&error, true)), (new, known), "{error:?}");
         }
     }
 }

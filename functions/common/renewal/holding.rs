@@ -1,16 +1,15 @@
 //! The steps under a lease. Each returns the lease to a later step, to a commit or to a release.
 
 use super::{
-    Action, Circuit, Commit, Event, HeldLease, Moment, Next, Note, Phase, Release, Renewal, adoption::Adoption,
-    attempts::Attempt, waiting::rate_limited,
+    Action, Bookkeeping, Commit, Commitment, Error, Event, HeldLease, Moment, Next, Note, Phase, Release, Renewal,
+    adoption::Adoption,
+    attempts::Attempt,
+    circuit::{Circuit, NotCalled},
+    record::{FailedRenewal, Failure, OutstandingToken, Quota, Record, Refusal},
+    time_limits::{ATTEMPT_TIMEOUT, SHORTEST_ATTEMPT},
+    waiting::rate_limited,
 };
-use crate::{
-    breaker::Breaker,
-    error::{Error, Failure},
-    identity::{FailedRenewal, Issued, OutstandingToken, Quota, Record, Refusal},
-    livechat::Accounts,
-    store::{Bookkeeping, Commitment},
-};
+use crate::identity::Issued;
 
 /// What a call has while it holds the lease.
 #[derive(Debug)]
@@ -85,7 +84,8 @@ impl Renewal {
                 self.release(holding, None, Next::WaitForRoom)
             }
             (Stage::LookingAtCircuit | Stage::Entering, Event::Circuit(Circuit::Open)) => {
-                self.release(holding, Some(Breaker::down().into()), Next::Fail(Breaker::down().into()))
+                let open = NotCalled::CircuitOpen;
+                self.release(holding, Some(open.into()), Next::Fail(open.into()))
             }
             (Stage::Counting, Event::Counted(Ok(()))) => {
                 holding.is_counted = true;
@@ -98,7 +98,7 @@ impl Renewal {
             (Stage::Entering, Event::Circuit(Circuit::HasRoom)) => self.make_way(holding, moment),
             (Stage::Revoking(due), Event::Revoked(revoked)) => self.revoked(holding, &due, revoked, moment),
             (Stage::Calling(attempt), Event::Answered(answer)) => self.answered(holding, attempt, answer, moment),
-            (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error)),
+            (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error.into())),
             (_, event) => {
                 let bug = Error::Internal(format!("{} does not follow a step under the lease", event.name()));
                 self.release(holding, None, Next::Fail(bug))
@@ -152,7 +152,7 @@ impl Renewal {
     ) -> Action {
         self.has_revoked = true;
         holding.bookkeeping.note_revoked(due, revoked, moment.now_ms);
-        if holding.lease.time_to_call(moment) < Accounts::ATTEMPT_TIMEOUT {
+        if holding.lease.time_to_call(moment) < ATTEMPT_TIMEOUT {
             return self.release(holding, None, Next::Retry);
         }
         self.call(holding, moment)
@@ -165,7 +165,7 @@ impl Renewal {
             return self.release_failed(holding, Failure::Unavailable { cause });
         }
         let time = holding.lease.time_to_call(moment);
-        if time < Accounts::SHORTEST_ATTEMPT {
+        if time < SHORTEST_ATTEMPT {
             return self.release(holding, None, Next::Fail(Error::Busy));
         }
         let begins = holding.record.running_quota(holding.began_ms).is_none();
@@ -198,12 +198,12 @@ impl Renewal {
                 return self.start(moment);
             }
             Event::Stored(_) => {}
-            Event::StoreFailed(error) => return self.fail(error),
+            Event::StoreFailed(error) => return self.fail(error.into()),
             event => return self.fail(Error::Internal(format!("{} does not follow a commit", event.name()))),
         }
         self.notes.extend(notes);
         if matches!(event, Event::Stored(Commitment::LoggedOut)) {
-            return self.expect(Phase::RevokingOwn, Action::Tell(vec![issued.token.outstanding()]));
+            return self.expect(Phase::RevokingOwn, Action::Tell(vec![OutstandingToken::of(&issued.token)]));
         }
         self.return_renewed(issued, false)
     }

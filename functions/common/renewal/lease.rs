@@ -1,11 +1,11 @@
 //! The lease while a call holds it.
 
-use super::Moment;
-use crate::{identity::Lease, livechat::Accounts, store::Store};
+use super::{
+    Moment,
+    record::Lease,
+    time_limits::{LONGEST_ATTEMPTS, LONGEST_WRITE, STORE_RESERVE},
+};
 use std::time::Duration;
-
-/// The time reserved for storing what LiveChat issues.
-pub(crate) const STORE_RESERVE: Duration = Duration::from_millis(500);
 
 /// The right to call LiveChat for one subject. It cannot be copied: to commit or to release it consumes it, and so does losing it.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl HeldLease {
 
     /// How long LiveChat may take, so that its result can be stored in time and while the lease is certainly still this call's.
     pub(super) fn time_to_call(&self, moment: Moment) -> Duration {
-        let safe = Duration::from_millis(self.0.safe_for_ms(moment.now_ms)).saturating_sub(Store::LONGEST_WRITE);
-        moment.left.saturating_sub(STORE_RESERVE).min(safe).min(Accounts::LONGEST)
+        let safe = Duration::from_millis(self.0.safe_for_ms(moment.now_ms)).saturating_sub(LONGEST_WRITE);
+        moment.left.saturating_sub(STORE_RESERVE).min(safe).min(LONGEST_ATTEMPTS)
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn a_lease_outlives_what_is_done_under_it() {
         let now_ms = 1_700_000_000_000;
-        let work_ms = crate::time::millis(Accounts::LONGEST + Store::LONGEST_WRITE);
+        let work_ms = crate::time::millis(LONGEST_ATTEMPTS + LONGEST_WRITE);
         assert!(work_ms + Lease::SKEW_MS < Lease::LENGTH_MS, "{work_ms}");
         // However long the acquisition took, calls to LiveChat end in time.
         let lease = Lease { owner: "o".into(), seq: 1, until_ms: now_ms + 10_000 };

@@ -1,13 +1,11 @@
 //! What a renewal asks for, and what it is told.
 
-use super::HeldLease;
-use crate::{
-    error::Error,
-    identity::{FailedRenewal, Identity, OutstandingToken, Record, Refusal, Token},
-    livechat::{Grant, Miss},
-    operation::Reply,
-    store::{self, Adopted, Bookkeeping, Commitment, Move},
+use super::{
+    AttemptError, Bookkeeping, Error, Grant, HeldLease, Obtained, StoreError,
+    circuit::{Circuit, CircuitMemory},
+    record::{FailedRenewal, Lease, Outstanding, OutstandingToken, Record, Refusal},
 };
+use crate::identity::{Identity, Token};
 use std::time::Duration;
 
 /// What the clocks say, and what this process remembers of the circuit breaker.
@@ -19,28 +17,6 @@ pub(crate) struct Moment {
     pub(crate) left: Duration,
     /// What this process remembers.
     pub(crate) circuit: CircuitMemory,
-}
-
-/// What a process remembers of the circuit breaker.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CircuitMemory {
-    /// LiveChat is down, and no probe is due.
-    pub(crate) is_down: bool,
-    /// There was no room a moment ago, or LiveChat is down.
-    pub(crate) has_no_room: bool,
-    /// There was no room a short time ago, so it is worth looking before the lease is acquired.
-    pub(crate) is_doubtful: bool,
-}
-
-/// The circuit breaker's state, for this call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Circuit {
-    /// The call may be made.
-    HasRoom,
-    /// Too many calls wait for LiveChat.
-    Full,
-    /// LiveChat is down.
-    Open,
 }
 
 /// What to do next. Each is followed by the event that it names, or by [`Event::StoreFailed`].
@@ -79,7 +55,7 @@ pub(crate) enum Action {
     /// End the lease without a result, return the permit, and undo the count: [`Event::Released`].
     Release(Box<Release>),
     /// Return this. Nothing follows.
-    Finish(Result<Reply, Error>),
+    Finish(Result<Obtained, Error>),
 }
 
 /// One attempt to get a token.
@@ -120,20 +96,39 @@ pub(crate) struct Release {
     pub(crate) uncount: bool,
 }
 
-impl Commit {
-    /// For the store.
-    pub(crate) fn result(&self) -> store::Commit<'_> {
-        let Self { lease, identity, token, bookkeeping } = self;
-        store::Commit { lease: lease.fence(), identity, token, bookkeeping }
-    }
+/// What moves from a guest to a user, and on which conditions.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// The user's lease.
+    pub lease: Lease,
+    /// The version of the guest's record as it was read.
+    pub guest_version: u64,
+    /// The guest's identity, as the user's.
+    pub identity: Identity,
+    /// The guest's tokens, as the user's that must be revoked.
+    pub outstanding: Outstanding,
 }
 
-impl Release {
-    /// For the store.
-    pub(crate) fn end(&self) -> store::Release<'_> {
-        let Self { lease, failed, refusal, bookkeeping, .. } = self;
-        store::Release { lease: lease.fence(), failed: failed.as_ref(), refusal: refusal.as_ref(), bookkeeping }
-    }
+/// The result of a try to move a guest's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// The user has the identity, and the guest has none.
+    Yes,
+    /// The caller no longer had the user's lease, or the user has an identity by now: nothing was changed.
+    LeaseLost,
+    /// The guest's record has changed since it was read: nothing was changed.
+    GuestChanged,
+}
+
+/// The result of a try to commit a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commitment {
+    /// The identity and the token are stored, and the lease has ended.
+    Committed,
+    /// The same, but the user has logged out since the lease was acquired: the token must not be returned, and must be revoked.
+    LoggedOut,
+    /// The caller no longer had the lease: nothing was changed.
+    LeaseLost,
 }
 
 /// What a call waits for.
@@ -167,13 +162,13 @@ pub(crate) enum Event {
     /// LiveChat was told, and the result is stored if that was possible.
     Told,
     /// LiveChat's response to an attempt.
-    Answered(Result<Grant, Miss>),
+    Answered(Result<Grant, AttemptError>),
     /// What became of the commit.
     Stored(Commitment),
     /// The lease was released, or will expire.
     Released,
     /// A request to DynamoDB failed, or its result is unknown.
-    StoreFailed(Error),
+    StoreFailed(StoreError),
 }
 
 impl Event {

@@ -1,12 +1,12 @@
 //! What `getToken` makes of the stored token.
 
-use super::{Action, Event, Moment, Note, Phase, Renewal, TokenRequirement, Urgency, waiting::refused};
-use crate::{
-    breaker::Breaker,
-    error::Error,
-    identity::{Issued, Record},
-    operation::{Reply, Source, Why},
+use super::{
+    Action, Error, Event, Moment, Note, Obtained, Phase, Renewal, Source, TokenRequirement, Why,
+    circuit::{NotCalled, Urgency},
+    record::Record,
+    waiting::refused,
 };
+use crate::identity::Issued;
 
 impl Renewal {
     /// `getToken` has read the record: the stored token is returned while it is usable, otherwise renewed.
@@ -47,19 +47,20 @@ impl Renewal {
     }
 
     fn return_stored(&mut self, issued: Issued) -> Action {
-        self.finish(Ok(Reply::Token { issued, source: Source::Stored }))
+        self.finish(Ok(Obtained { issued, source: Source::Stored }))
     }
 
     /// The stored token has too little time left, or has expired.
     fn renew_stale(&mut self, stored: Issued, refused: Option<Error>, moment: Moment) -> Action {
         let is_live = stored.token.lifetime.is_live(moment.now_ms);
-        let in_vain = refused.or_else(|| (is_live && moment.circuit.has_no_room).then(|| Breaker::down().into()));
+        let in_vain =
+            refused.or_else(|| (is_live && moment.circuit.has_no_room).then(|| NotCalled::CircuitOpen.into()));
         if let Some(error) = in_vain {
             if !is_live {
                 return self.fail(error);
             }
             let source = Source::StoredDespite(error);
-            return self.finish(Ok(Reply::Token { issued: stored, source }));
+            return self.finish(Ok(Obtained { issued: stored, source }));
         }
         if is_live {
             self.urgency = Urgency::Optional;
@@ -85,7 +86,7 @@ impl Renewal {
             Some(issued) => {
                 self.notes.push(Note::NotRenewed(error.clone()));
                 let source = Source::StoredDespite(error);
-                self.finish(Ok(Reply::Token { issued, source }))
+                self.finish(Ok(Obtained { issued, source }))
             }
             None => self.fail(error),
         }

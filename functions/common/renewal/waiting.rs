@@ -1,14 +1,11 @@
 //! What a call does if it did not get the lease.
 
-use super::{Action, Moment, Note, Pause, Phase, Renewal, SHORTEST_RENEWAL, TokenRequirement};
-use crate::{
-    error::{Error, Failure},
-    identity::{Issued, Record, Refusal},
+use super::{
+    Action, Error, Moment, Note, Pause, Phase, Renewal, TokenRequirement,
+    record::{Failure, Record, Refusal},
+    time_limits::{LONGEST_PAUSE, SHORTEST_RENEWAL},
 };
-use std::time::Duration;
-
-/// The longest pause between two looks at the record.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(300);
+use crate::identity::Issued;
 
 impl Renewal {
     /// The lease was not acquired: another call holds it, or there is a result already, or the subject may not renew now.

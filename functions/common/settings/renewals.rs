@@ -1,25 +1,17 @@
 //! `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`: what `getToken` and `getFreshToken` may do at LiveChat.
 
 use super::{ConfigError, Lookup};
+use crate::renewal::OnIdentityChange;
 use std::num::NonZeroU32;
 
 /// How tokens are renewed.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewals {
-    /// `ON_IDENTITY_CHANGE`.
+    /// `ON_IDENTITY_CHANGE`: `replace`, the default, or `reject`.
     pub on_identity_change: OnIdentityChange,
     /// `RENEWALS_PER_MINUTE`: how many renewals of one user's token may reach LiveChat in a minute, and how many of all tokens for
     /// groups of one user together. 10 by default, far more than a person's browsing needs.
     pub per_minute: NonZeroU32,
-}
-
-/// What to do when LiveChat returns a token of another customer than the one on record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnIdentityChange {
-    /// `replace`, the default: store the new customer, and keep the former one on record.
-    Replace,
-    /// `reject`: return an error, and leave the record as it is.
-    Reject,
 }
 
 impl Renewals {

@@ -7,38 +7,17 @@ use super::{
     write::{Write, equals, exists, not_exists},
 };
 use crate::{
-    error::Error,
-    identity::{Identity, Lease, Outstanding, Subject},
+    identity::{Identity, Subject},
+    renewal::{
+        Adopted, Move, StoreError,
+        record::{Lease, Outstanding},
+    },
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, CancellationReason, TransactWriteItem},
 };
-
-/// What moves from a guest to a user, and on which conditions.
-#[derive(Clone, Debug)]
-pub struct Move {
-    /// The user's lease.
-    pub lease: Lease,
-    /// The version of the guest's record as it was read.
-    pub guest_version: u64,
-    /// The guest's identity, as the user's.
-    pub identity: Identity,
-    /// The guest's tokens, as the user's that must be revoked.
-    pub outstanding: Outstanding,
-}
-
-/// The result of a try to move a guest's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adopted {
-    /// The user has the identity, and the guest has none.
-    Yes,
-    /// The caller no longer had the user's lease, or the user has an identity by now: nothing was changed.
-    LeaseLost,
-    /// The guest's record has changed since it was read: nothing was changed.
-    GuestChanged,
-}
 
 /// One write's part in a transaction that was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +38,7 @@ impl Store {
         (user, guest): (&Subject, &Subject),
         moved: &Move,
         deadline: Deadline,
-    ) -> Result<Adopted, Error> {
+    ) -> Result<Adopted, StoreError> {
         let Move { lease, guest_version, identity, outstanding } = moved;
         let request = self
             .client
@@ -80,9 +59,9 @@ impl Store {
         adopted.ok_or_else(|| failed(&error))
     }
 
-    fn part(&self, subject: &Subject, write: Write) -> Result<TransactWriteItem, Error> {
+    fn part(&self, subject: &Subject, write: Write) -> Result<TransactWriteItem, StoreError> {
         let update = write.into_part(item::key(subject), &self.table);
-        let update = update.map_err(|_| Error::Internal("a transaction lacks a part".into()))?;
+        let update = update.map_err(|_| StoreError::Internal("a transaction lacks a part".into()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }

@@ -1,4 +1,4 @@
-//! The gate of the [circuit breaker](crate::breaker): the one item that belongs to no subject, at `pk` = `livechat`, `sk` = `gate`. It
+//! The gate of the [circuit breaker](crate::renewal::circuit): the one item that belongs to no subject, at `pk` = `livechat`, `sk` = `gate`. It
 //! does not exist before LiveChat is late for the first time, and has no attributes while LiveChat is on time.
 //!
 //! | attribute | type | holds |
@@ -14,8 +14,7 @@ use super::{
     write::{Condition, Write, all, any, at_least, between, exists, not, not_exists, stored},
 };
 use crate::{
-    breaker::Gate,
-    error::Error,
+    renewal::{StoreError, circuit::Gate},
     time::{Deadline, now_ms},
 };
 
@@ -35,13 +34,13 @@ pub enum Admission {
 impl Store {
     /// Counts one more call that is about to be sent to LiveChat, if some are without a response and there is room. One `UpdateItem`. If
     /// a try of the SDK's takes effect and its response is lost, the call counts twice, until LiveChat's next response.
-    pub async fn count_call(&self, deadline: Deadline) -> Result<Admission, Error> {
+    pub async fn count_call(&self, deadline: Deadline) -> Result<Admission, StoreError> {
         self.pass_gate(count(now_ms()), deadline).await
     }
 
     /// Counts a call for which LiveChat's response is late, if there is room, and returns whether it did. One `UpdateItem`, and one more
     /// if the gate's content is out of date.
-    pub async fn count_late_call(&self, deadline: Deadline) -> Result<bool, Error> {
+    pub async fn count_late_call(&self, deadline: Deadline) -> Result<bool, StoreError> {
         match self.pass_gate(count_late(now_ms()), deadline).await? {
             Admission::Granted => return Ok(true),
             Admission::Refused(gate) if gate.is_current(now_ms()) => return Ok(false),
@@ -51,17 +50,17 @@ impl Store {
     }
 
     /// Records that a probe is about to be sent to LiveChat, if the gate is full and no other was sent for a while. One `UpdateItem`.
-    pub async fn note_probe(&self, deadline: Deadline) -> Result<Admission, Error> {
+    pub async fn note_probe(&self, deadline: Deadline) -> Result<Admission, StoreError> {
         self.pass_gate(probe(now_ms()), deadline).await
     }
 
     /// Undoes the count of a call that is not sent, or that shows nothing about LiveChat. One `UpdateItem`.
-    pub async fn uncount_call(&self, deadline: Deadline) -> Result<(), Error> {
+    pub async fn uncount_call(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.send(key(), uncount(), deadline).await.map(|_| ())
     }
 
     /// The gate. One `GetItem`, not strongly consistent: one call more or less decides nothing.
-    pub async fn read_gate(&self, deadline: Deadline) -> Result<Gate, Error> {
+    pub async fn read_gate(&self, deadline: Deadline) -> Result<Gate, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key().into_attributes()));
         let response = response(request.send(), deadline).await?.map_err(|error| failed(&error))?;
         gate(response.item.map(Item::new))
@@ -69,11 +68,11 @@ impl Store {
 
     /// Empties the gate, as LiveChat responds: all earlier calls count as answered. One `UpdateItem`, which changes nothing if the gate
     /// is empty already.
-    pub async fn empty_gate(&self, deadline: Deadline) -> Result<(), Error> {
+    pub async fn empty_gate(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.send(key(), empty(), deadline).await.map(|_| ())
     }
 
-    async fn pass_gate(&self, write: Write, deadline: Deadline) -> Result<Admission, Error> {
+    async fn pass_gate(&self, write: Write, deadline: Deadline) -> Result<Admission, StoreError> {
         admission(self.send(key(), write, deadline).await?)
     }
 }
@@ -121,7 +120,7 @@ pub(crate) fn empty() -> Write {
 }
 
 /// What became of a write that [`count`], [`count_late`], [`count_first`] or [`probe`] made.
-pub(crate) fn admission(outcome: Outcome) -> Result<Admission, Error> {
+pub(crate) fn admission(outcome: Outcome) -> Result<Admission, StoreError> {
     Ok(match outcome {
         Outcome::Applied(_) => Admission::Granted,
         Outcome::Rejected(item) => Admission::Refused(gate(item)?),
@@ -137,7 +136,7 @@ fn is_current(now_ms: u64) -> Condition {
     between(LAST_SENT_MS, Gate::current_between_ms(now_ms))
 }
 
-fn gate(item: Option<Item>) -> Result<Gate, Error> {
+fn gate(item: Option<Item>) -> Result<Gate, StoreError> {
     let Some(mut item) = item.filter(|item| item.has(UNANSWERED)) else { return Ok(Gate::default()) };
     let last_sent_ms = item.number(LAST_SENT_MS)?;
     // A version before this one did not write it.

@@ -9,7 +9,7 @@ use super::{
     item::{self, Key},
     write::{Write, any, less, more, not_exists, stored},
 };
-use crate::{error::Error, identity::Principal, time::Deadline};
+use crate::{identity::Principal, renewal::StoreError, time::Deadline};
 
 const RENEWALS: &str = "renewals";
 const MINUTE_MS: u64 = 60_000;
@@ -26,12 +26,17 @@ impl Store {
         at_ms: u64,
         most: u32,
         deadline: Deadline,
-    ) -> Result<Result<(), u64>, Error> {
+    ) -> Result<Result<(), u64>, StoreError> {
         Ok(counted(&self.send(minute(principal, at_ms), count(at_ms, most), deadline).await?, at_ms))
     }
 
     /// Undoes one [`count_in_groups`](Self::count_in_groups) in the minute of `at_ms`. One `UpdateItem`.
-    pub async fn uncount_in_groups(&self, principal: &Principal, at_ms: u64, deadline: Deadline) -> Result<(), Error> {
+    pub async fn uncount_in_groups(
+        &self,
+        principal: &Principal,
+        at_ms: u64,
+        deadline: Deadline,
+    ) -> Result<(), StoreError> {
         self.send(minute(principal, at_ms), uncount(), deadline).await.map(|_| ())
     }
 }

@@ -31,10 +31,10 @@
 
 use super::write::{Write, stored};
 use crate::{
-    error::{Error, Failure},
-    identity::{
-        Cookies, FailedRenewal, FormerIdentity, Group, Identity, Lease, Lifetime, Outstanding, OutstandingToken, Quota,
-        Record, Refusal, Subject, Token,
+    identity::{Cookies, FormerIdentity, Group, Identity, Lifetime, Subject, Token},
+    renewal::{
+        StoreError,
+        record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal},
     },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -100,7 +100,7 @@ pub(super) fn next_version() -> Write {
 }
 
 /// The record that `item` holds, which is empty if there is no item.
-pub(super) fn record(item: Option<Item>) -> Result<Record, Error> {
+pub(super) fn record(item: Option<Item>) -> Result<Record, StoreError> {
     Ok(item.map(Item::into_record).transpose()?.unwrap_or_default())
 }
 
@@ -186,9 +186,9 @@ impl fmt::Debug for Item {
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl TryFrom<HashMap<String, AttributeValue>> for Record {
-    type Error = Error;
+    type Error = StoreError;
 
-    fn try_from(attributes: HashMap<String, AttributeValue>) -> Result<Self, Error> {
+    fn try_from(attributes: HashMap<String, AttributeValue>) -> Result<Self, StoreError> {
         Item::new(attributes).into_record()
     }
 }
@@ -209,7 +209,7 @@ impl Item {
     }
 
     /// All that is stored for a subject.
-    pub(crate) fn into_record(mut self) -> Result<Record, Error> {
+    pub(crate) fn into_record(mut self) -> Result<Record, StoreError> {
         let identity = if self.has(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
@@ -226,7 +226,7 @@ impl Item {
         // An earlier version stored the token alone.
         let is_listed = |token: &Token| outstanding.0.iter().any(|listed| listed.seq == token.seq);
         let unlisted = token.as_ref().filter(|token| token.seq > logged_out_seq && !is_listed(token));
-        outstanding.0.extend(unlisted.map(Token::outstanding));
+        outstanding.0.extend(unlisted.map(OutstandingToken::of));
         Ok(Record {
             identity,
             token,
@@ -244,14 +244,14 @@ impl Item {
     }
 
     /// The age and life of a token that may be returned, from an item of which only that was read.
-    pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, Error> {
+    pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, StoreError> {
         let logged_out_seq = self.number_or_0(LOGGED_OUT_SEQ)?;
         let Some(mut token) = self.take_map(TOKEN)? else { return Ok(None) };
         let lifetime = token.token_lifetime()?;
         Ok((token.number(SEQ)? > logged_out_seq).then_some(lifetime))
     }
 
-    fn outstanding(&mut self) -> Result<Outstanding, Error> {
+    fn outstanding(&mut self) -> Result<Outstanding, StoreError> {
         let Some(tokens) = self.take_map(OUTSTANDING)? else { return Ok(Outstanding::default()) };
         let one = |(key, value)| match value {
             AttributeValue::M(fields) => {
@@ -268,7 +268,7 @@ impl Item {
         tokens.0.into_iter().map(one).collect::<Result<_, _>>().map(Outstanding)
     }
 
-    fn lease(&mut self) -> Result<Lease, Error> {
+    fn lease(&mut self) -> Result<Lease, StoreError> {
         Ok(Lease {
             owner: self.string(LEASE_OWNER)?,
             seq: self.number(LEASE_SEQ)?,
@@ -276,11 +276,11 @@ impl Item {
         })
     }
 
-    fn quota(&mut self) -> Result<Quota, Error> {
+    fn quota(&mut self) -> Result<Quota, StoreError> {
         Ok(Quota { since_ms: self.number(QUOTA_SINCE_MS)?, last_seq: self.number(QUOTA_LAST_SEQ)? })
     }
 
-    fn identity(&mut self) -> Result<Identity, Error> {
+    fn identity(&mut self) -> Result<Identity, StoreError> {
         let mut cookies = self.take_map(COOKIES)?.ok_or_else(|| malformed(COOKIES))?;
         Ok(Identity {
             entity_id: self.string(ENTITY_ID)?,
@@ -291,7 +291,7 @@ impl Item {
         })
     }
 
-    fn former(&mut self) -> Result<Vec<FormerIdentity>, Error> {
+    fn former(&mut self) -> Result<Vec<FormerIdentity>, StoreError> {
         let list = match self.0.remove(FORMER) {
             None => return Ok(Vec::new()),
             Some(AttributeValue::L(list)) => list,
@@ -311,7 +311,7 @@ impl Item {
         list.into_iter().map(one).collect()
     }
 
-    fn token(mut self) -> Result<Token, Error> {
+    fn token(mut self) -> Result<Token, StoreError> {
         Ok(Token {
             access_token: self.string(ACCESS_TOKEN)?.into(),
             lifetime: self.token_lifetime()?,
@@ -319,11 +319,11 @@ impl Item {
         })
     }
 
-    fn token_lifetime(&mut self) -> Result<Lifetime, Error> {
+    fn token_lifetime(&mut self) -> Result<Lifetime, StoreError> {
         Ok(Lifetime { created_ms: self.number(CREATED_MS)?, expires_in_ms: self.number(EXPIRES_IN_MS)? })
     }
 
-    fn failed(mut self) -> Result<FailedRenewal, Error> {
+    fn failed(mut self) -> Result<FailedRenewal, StoreError> {
         let failure = match self.string(KIND)?.as_str() {
             "rejected" => Failure::Rejected { exception: self.text(EXCEPTION)?, description: self.text(DESCRIPTION)? },
             "unavailable" => Failure::Unavailable { cause: self.text(DESCRIPTION)? },
@@ -334,7 +334,7 @@ impl Item {
         Ok(FailedRenewal { seq: self.number(SEQ)?, failure })
     }
 
-    fn refusal(mut self) -> Result<Refusal, Error> {
+    fn refusal(mut self) -> Result<Refusal, StoreError> {
         Ok(Refusal {
             until_ms: self.number(UNTIL_MS)?,
             times: self.number(TIMES)?,
@@ -344,11 +344,11 @@ impl Item {
         })
     }
 
-    fn cookies(&mut self) -> Result<Cookies, Error> {
+    fn cookies(&mut self) -> Result<Cookies, StoreError> {
         Ok(Cookies { cid: self.string(CID)?.into(), cst: self.string(CST)?.into() })
     }
 
-    fn take_map(&mut self, name: &str) -> Result<Option<Self>, Error> {
+    fn take_map(&mut self, name: &str) -> Result<Option<Self>, StoreError> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(AttributeValue::M(fields)) => Ok(Some(Self(fields))),
@@ -357,11 +357,11 @@ impl Item {
     }
 
     /// A string that is not empty.
-    fn string(&mut self, name: &str) -> Result<String, Error> {
+    fn string(&mut self, name: &str) -> Result<String, StoreError> {
         self.text(name).and_then(|text| if text.is_empty() { Err(malformed(name)) } else { Ok(text) })
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Result<String, Error> {
+    pub(super) fn text(&mut self, name: &str) -> Result<String, StoreError> {
         match self.0.remove(name) {
             Some(AttributeValue::S(text)) => Ok(text),
             _ => Err(malformed(name)),
@@ -372,20 +372,20 @@ impl Item {
         self.0.contains_key(name)
     }
 
-    pub(super) fn number(&mut self, name: &str) -> Result<u64, Error> {
+    pub(super) fn number(&mut self, name: &str) -> Result<u64, StoreError> {
         match self.0.get(name) {
             Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| malformed(name)),
             _ => Err(malformed(name)),
         }
     }
 
-    fn number_or_0(&mut self, name: &str) -> Result<u64, Error> {
+    fn number_or_0(&mut self, name: &str) -> Result<u64, StoreError> {
         if self.has(name) { self.number(name) } else { Ok(0) }
     }
 }
 
-fn malformed(name: &str) -> Error {
-    Error::Internal(format!("the stored item's `{name}` is missing or malformed"))
+fn malformed(name: &str) -> StoreError {
+    StoreError::Internal(format!("the stored item's `{name}` is missing or malformed"))
 }
 
 #[cfg(test)]
@@ -434,7 +434,7 @@ mod tests {
             (COOKIES_LAPSE_AT_S.into(), number(7)),
             (FORMER.into(), of_former(&[former])),
             (TOKEN.into(), of_token(&token)),
-            (OUTSTANDING.into(), of_all_outstanding(&Outstanding(vec![token.outstanding(), outstanding()]))),
+            (OUTSTANDING.into(), of_all_outstanding(&Outstanding(vec![OutstandingToken::of(&token), outstanding()]))),
             (LOGGED_OUT_SEQ.into(), number(2)),
             (REVOKE_AGAIN_MS.into(), number(16)),
             (UNPROVEN.into(), AttributeValue::Bool(true)),
@@ -574,7 +574,7 @@ mod tests {
             let mut item = full();
             item.insert(name.into(), AttributeValue::Ss(vec!["secret".into()]));
             match Item::new(item).into_record() {
-                Err(Error::Internal(what)) => assert!(what.contains(name) && !what.contains("secret"), "{what}"),
+                Err(StoreError::Internal(what)) => assert!(what.contains(name) && !what.contains("secret"), "{what}"),
                 other => panic!("{name}: {other:?}"),
             }
         }

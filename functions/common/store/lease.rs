@@ -8,8 +8,11 @@ use super::{
     },
 };
 use crate::{
-    error::Error,
-    identity::{FailedRenewal, Identity, Lease, Quota, Record, Refusal, Subject, Token},
+    identity::{Identity, Subject, Token},
+    renewal::{
+        self, Bookkeeping, Commitment, StoreError,
+        record::{FailedRenewal, Lease, OutstandingToken, Quota, Record, Refusal},
+    },
     time::{Deadline, now_ms},
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -58,6 +61,20 @@ pub struct Release<'a> {
     pub bookkeeping: &'a Bookkeeping,
 }
 
+impl<'a> From<&'a renewal::Commit> for Commit<'a> {
+    fn from(commit: &'a renewal::Commit) -> Self {
+        let renewal::Commit { lease, identity, token, bookkeeping } = commit;
+        Self { lease: lease.fence(), identity, token, bookkeeping }
+    }
+}
+
+impl<'a> From<&'a renewal::Release> for Release<'a> {
+    fn from(release: &'a renewal::Release) -> Self {
+        let renewal::Release { lease, failed, refusal, bookkeeping, .. } = release;
+        Self { lease: lease.fence(), failed: failed.as_ref(), refusal: refusal.as_ref(), bookkeeping }
+    }
+}
+
 /// The result of a try to acquire a lease.
 #[derive(Debug)]
 pub enum Acquisition {
@@ -78,28 +95,6 @@ pub(crate) enum Attempt {
     MalformedRefusal(Record),
 }
 
-/// What the end of a lease stores in addition to its result.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bookkeeping {
-    /// The quota, if it has changed.
-    pub quota: Option<Quota>,
-    /// Keys of outstanding tokens that LiveChat has revoked, or that have expired.
-    pub forget: Vec<String>,
-    /// When to tell LiveChat again to revoke the tokens that it could not be told about; Unix time in ms.
-    pub revoke_again_ms: Option<u64>,
-}
-
-/// The result of a try to commit a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Commitment {
-    /// The identity and the token are stored, and the lease has ended.
-    Committed,
-    /// The same, but the user has logged out since the lease was acquired: the token must not be returned, and must be revoked.
-    LoggedOut,
-    /// The caller no longer had the lease: nothing was changed.
-    LeaseLost,
-}
-
 impl Store {
     /// Tries to acquire the subject's lease. It is rejected while another caller has the lease, if there is a token with a higher sequence
     /// number than `unless_newer_than`, if the subject has used up its quota, and while LiveChat's refusal of these `settings` applies. One
@@ -109,7 +104,7 @@ impl Store {
         subject: &Subject,
         request: Acquire<'_>,
         deadline: Deadline,
-    ) -> Result<Acquisition, Error> {
+    ) -> Result<Acquisition, StoreError> {
         let Acquire { owner, unless_newer_than, settings } = request;
         let attempt = async |settings| {
             let write = acquire(owner, unless_newer_than, settings, now_ms());
@@ -126,12 +121,17 @@ impl Store {
     }
 
     /// Stores what the owner of the lease got, and ends the lease, if it is still the owner's. One `UpdateItem`.
-    pub async fn commit(&self, subject: &Subject, result: Commit<'_>, deadline: Deadline) -> Result<Commitment, Error> {
+    pub async fn commit(
+        &self,
+        subject: &Subject,
+        result: Commit<'_>,
+        deadline: Deadline,
+    ) -> Result<Commitment, StoreError> {
         committed(self.send(item::key(subject), commit(result), deadline).await?, result.token)
     }
 
     /// Ends the lease without a result, if it is still the owner's. One `UpdateItem`.
-    pub async fn release(&self, subject: &Subject, end: Release<'_>, deadline: Deadline) -> Result<(), Error> {
+    pub async fn release(&self, subject: &Subject, end: Release<'_>, deadline: Deadline) -> Result<(), StoreError> {
         self.send(item::key(subject), release(end), deadline).await.map(|_| ())
     }
 }
@@ -191,7 +191,7 @@ fn is_not_refused(settings: &str, now_ms: u64) -> Condition {
 }
 
 /// What became of a write that [`acquire`] made for `owner`.
-pub(crate) fn acquired(outcome: Outcome, owner: &str) -> Result<Attempt, Error> {
+pub(crate) fn acquired(outcome: Outcome, owner: &str) -> Result<Attempt, StoreError> {
     let item = outcome.item();
     let has_refusal = item.as_ref().is_some_and(|item| item.has(item::REFUSED));
     let record = item::record(item)?;
@@ -207,7 +207,7 @@ pub(crate) fn acquired(outcome: Outcome, owner: &str) -> Result<Attempt, Error> 
 /// it is no longer the latest.
 pub(crate) fn commit(result: Commit<'_>) -> Write {
     let Commit { lease, identity, token, bookkeeping } = result;
-    let outstanding = token.outstanding();
+    let outstanding = OutstandingToken::of(token);
     let stored = item::of_outstanding(&outstanding);
     let write = set_identity(end_of(lease, bookkeeping), identity)
         .set(item::TOKEN, item::of_token(token))
@@ -216,7 +216,7 @@ pub(crate) fn commit(result: Commit<'_>) -> Write {
 }
 
 /// What became of a write that [`commit`] made for `token`.
-pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Commitment, Error> {
+pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Commitment, StoreError> {
     let record = item::record(outcome.item())?;
     // Also if the write was rejected: then an earlier try of the SDK's may have taken effect, and the response was lost. A logout since
     // then has removed the token, but not from the outstanding ones.

@@ -5,8 +5,8 @@ use super::{
     write::{Write, exists, stored},
 };
 use crate::{
-    error::Error,
-    identity::{Group, Principal, Record, Subject},
+    identity::{Group, Principal, Subject},
+    renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
     time::Deadline,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -15,15 +15,15 @@ impl Store {
     /// Logs the subject out: removes its token, and marks all tokens that were issued until now as to be revoked. If a renewal is in
     /// progress, its token counts as issued before the logout. Returns the record. One `UpdateItem`, which does not create an item, and
     /// may be repeated.
-    pub async fn log_out(&self, subject: &Subject, deadline: Deadline) -> Result<Record, Error> {
+    pub async fn log_out(&self, subject: &Subject, deadline: Deadline) -> Result<Record, StoreError> {
         logged_out(self.send(item::key(subject), log_out(), deadline).await?)
     }
 
     /// The groups in which the principal has an identity, or may get one soon. Not a group that was made up and that LiveChat
     /// refused. One `Query`, or more for a principal with very many groups.
-    pub async fn groups(&self, principal: &Principal, deadline: Deadline) -> Result<Vec<Group>, Error> {
+    pub async fn groups(&self, principal: &Principal, deadline: Deadline) -> Result<Vec<Group>, StoreError> {
         const PREFIX: &str = "group#";
-        let deadline = deadline.within(Self::LONGEST_WRITE);
+        let deadline = deadline.within(LONGEST_WRITE);
         let mut groups = Vec::new();
         let mut start = None;
         loop {
@@ -65,7 +65,7 @@ pub(crate) fn log_out() -> Write {
 }
 
 /// The record after a write that [`log_out`] made.
-pub(crate) fn logged_out(outcome: Outcome) -> Result<Record, Error> {
+pub(crate) fn logged_out(outcome: Outcome) -> Result<Record, StoreError> {
     let Outcome::Applied(Some(item)) = outcome else { return Ok(Record::default()) };
     // From the item before the write, as the token of an earlier version is not in the list of outstanding ones.
     let mut record = item.into_record()?;

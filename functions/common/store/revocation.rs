@@ -1,10 +1,14 @@
 //! What is stored about the revocation of tokens.
 
 use super::{
-    Bookkeeping, Store, item,
+    Store, item,
     write::{Write, exists, member},
 };
-use crate::{error::Error, identity::Subject, time::Deadline};
+use crate::{
+    identity::Subject,
+    renewal::{Bookkeeping, StoreError},
+    time::Deadline,
+};
 
 impl Store {
     /// Records the result of revocations. One `UpdateItem`, which does not create an item.
@@ -13,7 +17,7 @@ impl Store {
         subject: &Subject,
         bookkeeping: &Bookkeeping,
         deadline: Deadline,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StoreError> {
         self.send(item::key(subject), record(bookkeeping), deadline).await.map(|_| ())
     }
 }

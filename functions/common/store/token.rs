@@ -5,8 +5,8 @@ use super::{
     write::{Write, exists},
 };
 use crate::{
-    error::Error,
-    identity::{Record, Subject},
+    identity::Subject,
+    renewal::{StoreError, record::Record},
     time::Deadline,
 };
 use aws_sdk_dynamodb::types::ReturnValue;
@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 impl Store {
     /// Removes the subject's token, and keeps everything else. Returns what was stored before. One `UpdateItem`, which does not create
     /// an item.
-    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<Record, Error> {
+    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<Record, StoreError> {
         dropped(self.send(item::key(subject), drop(), deadline).await?)
     }
 }
@@ -25,6 +25,6 @@ pub(crate) fn drop() -> Write {
 }
 
 /// What was stored before a write that [`drop`] made.
-pub(crate) fn dropped(outcome: Outcome) -> Result<Record, Error> {
+pub(crate) fn dropped(outcome: Outcome) -> Result<Record, StoreError> {
     item::record(outcome.item())
 }

@@ -10,6 +10,7 @@ use crate::{
     http::{Problem, cache_status},
     identity::Principal,
     operation::Reply,
+    renewal,
     settings::Telemetry,
 };
 use metrique_writer::{
@@ -229,8 +230,10 @@ impl<'c> Line<'c> {
 /// stop its deployments.
 fn is_of_caller(error: &Error, tally: &Tally) -> bool {
     match error {
-        Error::LoggedOut => true,
-        Error::LiveChatUnavailable(_) | Error::LiveChatNotCalled(_) => tally.is_unproven_group,
+        Error::Renewal(renewal::Error::LoggedOut) => true,
+        Error::Renewal(renewal::Error::LiveChatUnavailable(_) | renewal::Error::LiveChatNotCalled(_)) => {
+            tally.is_unproven_group
+        }
         _ => false,
     }
 }
@@ -303,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_error_counts_by_its_outcome_too() {
-        let line = line(&[("METRICS_NAMESPACE", "shop")], &Err(Error::Busy), Tally::default());
+        let line = line(&[("METRICS_NAMESPACE", "shop")], &Err(renewal::Error::Busy.into()), Tally::default());
         assert_eq!((&line["Errors"], &line["outcome"], &line["level"]), (&json!(1), &json!("busy"), &json!("WARN")));
         let count = |dimensions: &str| (dimensions.to_owned(), "Errors".to_owned(), "Count".to_owned());
         let metrics = metrics(&line);
@@ -336,7 +339,8 @@ mod tests {
             lease_waits: 1,
             is_unproven_group: false,
         };
-        let lines = [Err(Error::Busy), Err(Error::NotFound)].map(|result| line(&[], &result, everything.clone()));
+        let lines = [Err(renewal::Error::Busy.into()), Err(Error::NotFound)]
+            .map(|result| line(&[], &result, everything.clone()));
         let seen: BTreeSet<_> = lines.iter().flat_map(metrics).map(|(_, name, _)| name).collect();
         assert_eq!(seen, METRICS.map(str::to_owned).into());
     }

@@ -12,7 +12,6 @@ use crate::{
 };
 use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use cip::{
-    breaker::{Breaker, Permit},
     identity::{Group, GuestId, Identity, Principal, Subject, UserId},
     livechat::Accounts,
     settings::{LiveChat, Lookup},
@@ -446,8 +445,7 @@ impl Run {
             let Some(identity) = self.look(who.clone()).await else { continue };
             let (at_us, group) = (self.now_us(), subject(&who).group);
             let deadline = Deadline::after(Duration::from_secs(10));
-            let mut watch = Breaker::new(self.world.store()).watch(Permit::Free, false);
-            let grant = self.accounts.token(group, Some(&identity), deadline, &mut watch).await;
+            let grant = self.accounts.token(group, Some(&identity), deadline).await;
             let (stored, taken_for) = (identity.entity_id, grant.expect("LiveChat is well").entity_id);
             self.history().probes.push(Probe { who, at_us, stored, taken_for });
         }

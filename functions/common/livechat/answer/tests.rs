@@ -26,7 +26,7 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
     answer.to_string().into_bytes()
 }
 
-fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, Miss> {
+fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
     super::read(StatusCode::from_u16(status).expect("a status"), headers, body, None, ASKED_AT_MS)
 }
 
@@ -58,7 +58,7 @@ fn cookies_that_only_say_when_they_end_last_until_then() {
 fn a_token_can_have_four_kibibytes() {
     let with = |length| body(&serde_json::json!({"access_token": "x".repeat(length)}));
     assert!(read(200, &both(), &with(4096)).is_ok());
-    assert!(matches!(read(200, &both(), &with(4097)), Err(Miss::Malformed(_))));
+    assert!(matches!(read(200, &both(), &with(4097)), Err(AttemptError::MalformedResponse(_))));
 }
 
 #[test]
@@ -74,12 +74,15 @@ fn an_exception_counts_in_every_status() {
     for status in [200, 400, 401, 500] {
         assert_eq!(
             read(status, &both(), body).err(),
-            Some(Miss::Rejected { exception: "invalid_request".into(), description: "redirect_uri mismatch".into() })
+            Some(AttemptError::Rejected {
+                exception: "invalid_request".into(),
+                description: "redirect_uri mismatch".into()
+            })
         );
     }
     let body = br#"{"identity_exception":"customer_banned"}"#;
     assert!(
-        matches!(read(200, &both(), body), Err(Miss::Rejected { exception, .. }) if exception == "customer_banned")
+        matches!(read(200, &both(), body), Err(AttemptError::Rejected { exception, .. }) if exception == "customer_banned")
     );
 }
 
@@ -92,14 +95,17 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
         let miss = |body: &[u8], known| super::read(status, &HeaderMap::new(), body, known, ASKED_AT_MS).err();
-        assert_eq!(miss(lost, Some(&known)), Some(Miss::IdentityLost), "{status}");
+        assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
             (&lost[..], None, "identity_lost"),
             (oauth, Some(&known), "identity_lost"),
             (both, Some(&known), "invalid_request"),
         ] {
             let miss = miss(body, known);
-            assert!(matches!(&miss, Some(Miss::Rejected { exception, .. }) if exception == code), "{status}: {miss:?}");
+            assert!(
+                matches!(&miss, Some(AttemptError::Rejected { exception, .. }) if exception == code),
+                "{status}: {miss:?}"
+            );
         }
     }
 }
@@ -108,12 +114,12 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
 fn livechats_own_trouble_is_not_our_fault() {
     for exception in ["server_error", "temporarily_unavailable"] {
         let body = format!(r#"{{"oauth_exception":"{exception}"}}"#);
-        assert_eq!(read(200, &both(), body.as_bytes()).err(), Some(Miss::Down(exception.into())));
+        assert_eq!(read(200, &both(), body.as_bytes()).err(), Some(AttemptError::Down(exception.into())));
     }
     for status in [408, 425, 500, 502, 503, 504] {
-        assert_eq!(read(status, &both(), b"<html>").err(), Some(Miss::Down(format!("status {status}"))));
+        assert_eq!(read(status, &both(), b"<html>").err(), Some(AttemptError::Down(format!("status {status}"))));
     }
-    assert_eq!(read(429, &both(), b"<html>").err(), Some(Miss::Throttled));
+    assert_eq!(read(429, &both(), b"<html>").err(), Some(AttemptError::Throttled));
 }
 
 #[test]
@@ -121,7 +127,7 @@ fn an_exception_that_is_no_code_is_not_repeated() {
     let body = br#"{"oauth_exception":"<script>","exception_description":"a\u0000b"}"#;
     assert_eq!(
         read(400, &both(), body).err(),
-        Some(Miss::Rejected { exception: "an unknown exception".into(), description: "ab".into() })
+        Some(AttemptError::Rejected { exception: "an unknown exception".into(), description: "ab".into() })
     );
 }
 
@@ -139,7 +145,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), ASKED_AT_MS).err();
-        let expected = Miss::Rejected { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
+        let expected = AttemptError::Rejected { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
         assert_eq!(miss, Some(expected), "{description}");
     }
 }
@@ -147,13 +153,15 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
 #[test]
 fn an_exception_counts_beside_fields_of_any_form() {
     let body = br#"{"oauth_exception":"invalid_client","expires_in":"x","access_token":7}"#;
-    assert!(matches!(read(200, &both(), body), Err(Miss::Rejected { exception, .. }) if exception == "invalid_client"));
+    assert!(
+        matches!(read(200, &both(), body), Err(AttemptError::Rejected { exception, .. }) if exception == "invalid_client")
+    );
 }
 
 #[test]
 fn a_refusal_without_an_explanation_is_still_a_refusal() {
     for status in [400, 401, 403, 404] {
-        assert!(matches!(read(status, &both(), b"<html>"), Err(Miss::Rejected { .. })), "{status}");
+        assert!(matches!(read(status, &both(), b"<html>"), Err(AttemptError::Rejected { .. })), "{status}");
     }
 }
 
@@ -175,7 +183,7 @@ fn a_malformed_body_is_never_a_token() {
         serde_json::json!({"token_type": null}),
         serde_json::json!({"token_type": "mac"}),
     ] {
-        assert!(matches!(read(200, &both(), &body(&odd)), Err(Miss::Malformed(_))), "{odd}");
+        assert!(matches!(read(200, &both(), &body(&odd)), Err(AttemptError::MalformedResponse(_))), "{odd}");
     }
     let good = body(&serde_json::json!({}));
     for odd in [
@@ -187,10 +195,10 @@ fn a_malformed_body_is_never_a_token() {
         b"<html>hello</html>",
         &good[..good.len() / 2],
     ] {
-        assert!(matches!(read(200, &both(), odd), Err(Miss::Malformed(_))));
+        assert!(matches!(read(200, &both(), odd), Err(AttemptError::MalformedResponse(_))));
     }
     for status in [201, 204, 302, 307] {
-        assert!(matches!(read(status, &both(), &good), Err(Miss::Malformed(_))), "{status}");
+        assert!(matches!(read(status, &both(), &good), Err(AttemptError::MalformedResponse(_))), "{status}");
     }
 }
 
@@ -208,7 +216,7 @@ fn a_new_customer_needs_both_cookies() {
         &["__lc_cid=c1", "__LC_CST=s1"],
         &["__lc_cid=c1", "other=s1"],
     ] {
-        assert!(matches!(read(200, &headers(lines), &good), Err(Miss::Malformed(_))), "{lines:?}");
+        assert!(matches!(read(200, &headers(lines), &good), Err(AttemptError::MalformedResponse(_))), "{lines:?}");
     }
 }
 
@@ -233,5 +241,5 @@ fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
     let mixed = super::read(StatusCode::OK, &lines, &good, Some(&known("another")), ASKED_AT_MS);
-    assert!(matches!(mixed, Err(Miss::Malformed(_))));
+    assert!(matches!(mixed, Err(AttemptError::MalformedResponse(_))));
 }

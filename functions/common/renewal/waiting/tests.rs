@@ -1,7 +1,10 @@
 //! Which results a waiting call takes. What happens between processes is tested in `tests/api`.
 
 use super::*;
-use crate::identity::{Cookies, FailedRenewal, Identity, Lifetime, Outstanding, Token};
+use crate::{
+    identity::{Cookies, Identity, Lifetime, Token},
+    renewal::record::{FailedRenewal, Outstanding},
+};
 
 const NOW_MS: u64 = 1_700_000_000_000;
 

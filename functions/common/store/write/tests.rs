@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    error::Error,
+    renewal::StoreError,
     store::{
         Outcome, Store,
         item::{Item, Key, PK, SK},
@@ -62,7 +62,7 @@ impl Database {
         let mut expected = item.cloned();
         if let Err(Refused::Invalid(_)) = in_memory::apply(write, item) {
             assert!(
-                matches!(&outcome, Err(Error::StoreUnavailable(kind)) if kind == "ValidationException"),
+                matches!(&outcome, Err(StoreError::Unavailable(kind)) if kind == "ValidationException"),
                 "{}",
                 case()
             );

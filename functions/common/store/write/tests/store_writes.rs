@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::{
-    breaker::Gate,
-    error::Failure,
-    identity::{
-        Cookies, FailedRenewal, FormerIdentity, Identity, Lease, Lifetime, Outstanding, OutstandingToken, Quota,
-        Refusal, Token,
+    identity::{Cookies, FormerIdentity, Identity, Lifetime, Token},
+    renewal::{
+        Bookkeeping,
+        circuit::Gate,
+        record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal},
     },
-    store::{Bookkeeping, Commit, Release, adoption, gate, groups, lease, logout, revocation, token},
+    store::{Commit, Release, adoption, gate, groups, lease, logout, revocation, token},
 };
 
 const NOW_MS: u64 = 1_700_000_000_000;

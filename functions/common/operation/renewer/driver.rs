@@ -1,14 +1,20 @@
 //! Carries out what a [`Renewal`] asks for: DynamoDB, LiveChat, the circuit breaker, pauses, logs and metrics. It decides nothing.
 
-use super::{Provider, revocation};
+use super::Renewer;
 use crate::{
-    breaker::{Breaker, Gate, Permit, RoomWait, TurnedAway, Watch},
-    error::Error,
     identity::{GuestId, Principal, Subject},
-    livechat::{Grant, Miss},
-    operation::{Call, Reply},
-    renewal::{self, Action, Circuit, Commit, Event, HeldLease, Moment, Note, Pause, Release, Renewal},
-    store::{Acquire, Acquisition, Commitment, Move},
+    operation::{
+        Call,
+        breaker::{Breaker, Permit, RoomWait, TurnedAway, Watch},
+        revocation,
+    },
+    renewal::{
+        self, Action, AttemptError, Commit, Commitment, Event, Grant, HeldLease, Moment, Move, Note, Obtained, Pause,
+        Release, Renewal, StoreError,
+        circuit::{Circuit, Gate, Sign},
+        time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
+    },
+    store::{Acquire, Acquisition},
     telemetry::{self, tally},
     time::{Deadline, now_ms},
 };
@@ -18,7 +24,7 @@ use tokio::time::sleep;
 /// Where a call's actions take place.
 #[derive(Clone, Copy)]
 struct Place<'a> {
-    provider: &'a Provider,
+    renewer: &'a Renewer,
     call: &'a Call,
 }
 
@@ -47,10 +53,10 @@ impl<'a> Driver<'a> {
     /// The pauses between two looks at a guest's record, in ms.
     const GUEST_PAUSE_MS: std::ops::Range<u64> = 40..80;
 
-    pub(super) fn new(provider: &'a Provider, call: &'a Call) -> Self {
+    pub(super) fn new(renewer: &'a Renewer, call: &'a Call) -> Self {
         Self {
-            place: Place { provider, call },
-            room_until: call.deadline.minus(renewal::SHORTEST_RENEWAL).within(Breaker::PATIENCE),
+            place: Place { renewer, call },
+            room_until: call.deadline.minus(SHORTEST_RENEWAL).within(Breaker::PATIENCE),
             gate: Gate::default(),
             permit: None,
             watch: None,
@@ -64,12 +70,15 @@ impl<'a> Driver<'a> {
         Moment {
             now_ms: now_ms(),
             left: self.place.call.deadline.left(),
-            circuit: self.place.provider.breaker.remembered(),
+            circuit: self.place.renewer.breaker.remembered(),
         }
     }
 
     /// Runs the renewal to its end.
-    pub(super) async fn run(mut self, (mut renewal, mut action): (Renewal, Action)) -> Result<Reply, Error> {
+    pub(super) async fn run(
+        mut self,
+        (mut renewal, mut action): (Renewal, Action),
+    ) -> Result<Obtained, renewal::Error> {
         loop {
             renewal.take_notes().into_iter().for_each(note);
             if renewal.is_done_with_livechat() {
@@ -85,7 +94,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn perform(&mut self, action: Action, renewal: &Renewal) -> Result<Event, Error> {
+    async fn perform(&mut self, action: Action, renewal: &Renewal) -> Result<Event, StoreError> {
         match action {
             Action::Read => self.place.read(&self.place.call.subject).await,
             Action::ReadGuest => self.place.read(&self.place.guest()?).await,
@@ -98,10 +107,10 @@ impl<'a> Driver<'a> {
             Action::Move(moved) => self.place.move_identity(&moved).await,
             Action::Revoke(due) => {
                 let deadline = self.place.call.deadline.within(revocation::LONGEST);
-                Ok(Event::Revoked(revocation::revoke(&self.place.provider.accounts, &due, deadline).await))
+                Ok(Event::Revoked(revocation::revoke(&self.place.renewer.accounts, &due, deadline).await))
             }
             Action::Tell(due) => {
-                let Provider { store, accounts, .. } = self.place.provider;
+                let Renewer { store, accounts, .. } = self.place.renewer;
                 let context = revocation::Context { store, accounts, subject: &self.place.call.subject };
                 context.tell(&due, revocation::LONGEST, self.place.call.deadline).await;
                 Ok(Event::Told)
@@ -109,14 +118,14 @@ impl<'a> Driver<'a> {
             Action::Call(attempt) => Ok(Event::Answered(self.attempt(&attempt).await)),
             Action::Commit(commit) => self.commit(*commit).await,
             Action::Release(release) => Ok(self.release(*release).await),
-            Action::Finish(_) => Err(Error::Internal("the end is no step".into())),
+            Action::Finish(_) => Err(StoreError::Internal("the end is no step".into())),
         }
     }
 
-    async fn acquire(&mut self, unless_newer_than: Option<u64>) -> Result<Event, Error> {
+    async fn acquire(&mut self, unless_newer_than: Option<u64>) -> Result<Event, StoreError> {
         // New for each try, so that a write of this try is never taken for one of another.
         let owner = uuid::Uuid::new_v4().to_string();
-        let Provider { store, accounts, .. } = self.place.provider;
+        let Renewer { store, accounts, .. } = self.place.renewer;
         let request = Acquire { owner: &owner, unless_newer_than, settings: accounts.fingerprint() };
         let acquisition = store.acquire(&self.place.call.subject, request, self.place.call.deadline);
         match acquisition.await? {
@@ -146,7 +155,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn look(&mut self, renewal: &Renewal) -> Event {
-        let breaker = &self.place.provider.breaker;
+        let breaker = &self.place.renewer.breaker;
         self.gate = breaker.look(self.place.call.deadline).await;
         let turned_away = breaker.turns_away(self.gate, renewal.urgency());
         self.circuit(turned_away)
@@ -154,12 +163,12 @@ impl<'a> Driver<'a> {
 
     async fn wait_for_room(&mut self, renewal: &Renewal) -> Event {
         let wait = RoomWait { urgency: renewal.urgency(), until: self.room_until };
-        let entry = self.place.provider.breaker.wait_for_room(self.gate, wait, self.place.call.deadline).await;
+        let entry = self.place.renewer.breaker.wait_for_room(self.gate, wait, self.place.call.deadline).await;
         self.entered(entry)
     }
 
     async fn enter(&mut self, renewal: &Renewal) -> Event {
-        let entry = self.place.provider.breaker.enter(self.gate, renewal.urgency(), self.place.call.deadline).await;
+        let entry = self.place.renewer.breaker.enter(self.gate, renewal.urgency(), self.place.call.deadline).await;
         self.entered(entry)
     }
 
@@ -184,18 +193,23 @@ impl<'a> Driver<'a> {
         })
     }
 
-    async fn attempt(&mut self, attempt: &renewal::Call) -> Result<Grant, Miss> {
-        let Provider { accounts, breaker, .. } = self.place.provider;
+    async fn attempt(&mut self, attempt: &renewal::Call) -> Result<Grant, AttemptError> {
+        let Renewer { accounts, breaker, .. } = self.place.renewer;
         let deadline = Deadline::after(attempt.time);
         if attempt.is_retry {
-            sleep(Duration::from_millis(fastrand::u64(renewal::RETRY_PAUSE_MS))).await;
+            sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MS))).await;
         }
         let permit = self.permit.take().unwrap_or(Permit::Free);
         let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence));
-        accounts.token(self.place.call.subject.group, attempt.known.as_ref(), deadline, watch).await
+        let sign =
+            |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
+        let token = accounts.token(self.place.call.subject.group, attempt.known.as_ref(), deadline);
+        let result = tally::timed(|tally| &mut tally.livechat, watch.over(token, sign)).await;
+        count_attempt(&result);
+        result
     }
 
-    async fn commit(&mut self, commit: Commit) -> Result<Event, Error> {
+    async fn commit(&mut self, commit: Commit) -> Result<Event, StoreError> {
         let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
         let (stored, ()) = tokio::join!(place.store(commit), place.settled(permit, watch));
         Ok(Event::Stored(stored?))
@@ -205,8 +219,8 @@ impl<'a> Driver<'a> {
     async fn release(&mut self, release: Release) -> Event {
         let (place, began_ms) = (self.place, self.began_ms);
         let (permit, watch) = (self.permit.take(), self.watch.take());
-        let (store, subject, deadline) = (&place.provider.store, &place.call.subject, place.call.deadline);
-        let released = store.release(subject, release.end(), deadline);
+        let (store, subject, deadline) = (&place.renewer.store, &place.call.subject, place.call.deadline);
+        let released = store.release(subject, (&release).into(), deadline);
         let uncounted = async {
             if release.uncount {
                 place.uncount(began_ms).await;
@@ -227,19 +241,19 @@ impl<'a> Driver<'a> {
 }
 
 impl Place<'_> {
-    async fn read(self, subject: &Subject) -> Result<Event, Error> {
-        let record = self.provider.store.read(subject, self.call.deadline).await?;
+    async fn read(self, subject: &Subject) -> Result<Event, StoreError> {
+        let record = self.renewer.store.read(subject, self.call.deadline).await?;
         Ok(Event::Record(Box::new(record.unwrap_or_default())))
     }
 
-    fn guest(self) -> Result<Subject, Error> {
+    fn guest(self) -> Result<Subject, StoreError> {
         let guest: Option<&GuestId> = self.call.was_guest.as_ref();
-        let guest = guest.ok_or_else(|| Error::Internal("there is no guest to adopt".into()))?;
+        let guest = guest.ok_or_else(|| StoreError::Internal("there is no guest to adopt".into()))?;
         Ok(Subject { principal: Principal::Guest(guest.clone()), group: self.call.subject.group })
     }
 
-    async fn count(self, began_ms: u64) -> Result<Event, Error> {
-        let Provider { store, renewals, .. } = self.provider;
+    async fn count(self, began_ms: u64) -> Result<Event, StoreError> {
+        let Renewer { store, renewals, .. } = self.renewer;
         let principal = &self.call.subject.principal;
         let counted = store.count_in_groups(principal, began_ms, renewals.get(), self.call.deadline).await?;
         Ok(Event::Counted(counted))
@@ -247,23 +261,23 @@ impl Place<'_> {
 
     async fn uncount(self, began_ms: u64) {
         let (principal, deadline) = (&self.call.subject.principal, self.call.deadline);
-        if let Err(error) = self.provider.store.uncount_in_groups(principal, began_ms, deadline).await {
+        if let Err(error) = self.renewer.store.uncount_in_groups(principal, began_ms, deadline).await {
             tracing::warn!(cause = %error, "a renewal without a call to LiveChat counts until the minute has passed");
         }
     }
 
-    async fn move_identity(self, moved: &Move) -> Result<Event, Error> {
+    async fn move_identity(self, moved: &Move) -> Result<Event, StoreError> {
         let guest = self.guest()?;
-        let adopted = self.provider.store.adopt((&self.call.subject, &guest), moved, self.call.deadline);
+        let adopted = self.renewer.store.adopt((&self.call.subject, &guest), moved, self.call.deadline);
         Ok(Event::Moved(adopted.await?))
     }
 
     /// Stores what LiveChat has issued. It cannot be got again, so retries use all the time that is left.
-    async fn store(self, commit: Commit) -> Result<Commitment, Error> {
-        let (store, subject, deadline) = (&self.provider.store, &self.call.subject, self.call.deadline);
+    async fn store(self, commit: Commit) -> Result<Commitment, StoreError> {
+        let (store, subject, deadline) = (&self.renewer.store, &self.call.subject, self.call.deadline);
         loop {
-            match store.commit(subject, commit.result(), deadline).await {
-                Err(Error::StoreUnavailable(cause)) if deadline.left() > renewal::STORE_RESERVE => {
+            match store.commit(subject, (&commit).into(), deadline).await {
+                Err(StoreError::Unavailable(cause)) if deadline.left() > STORE_RESERVE => {
                     tracing::warn!(cause, "a new token is not stored yet; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -277,9 +291,21 @@ impl Place<'_> {
             watch.settle(self.call.deadline).await;
         }
         if let Some(permit) = permit {
-            self.provider.breaker.release(permit, self.call.deadline).await;
+            self.renewer.breaker.release(permit, self.call.deadline).await;
         }
     }
+}
+
+fn count_attempt(result: &Result<Grant, AttemptError>) {
+    tally::count(|tally| {
+        tally.livechat_calls += 1;
+        match result {
+            Ok(_) | Err(AttemptError::CutShort | AttemptError::IdentityLost) => {}
+            // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
+            Err(AttemptError::Rejected { .. }) => tally.livechat_rejections += u64::from(!tally.is_unproven_group),
+            Err(_) => tally.livechat_failures += u64::from(!tally.is_unproven_group),
+        }
+    });
 }
 
 /// Logs and counts what happened.
@@ -302,7 +328,7 @@ fn note(note: Note) {
             tally::count(|tally| tally.identities_lapsed += 1);
             tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
         }
-        Note::NotRenewed(error) => telemetry::trouble(&error, "not renewed; the stored token is still alive"),
+        Note::NotRenewed(error) => telemetry::trouble(&error.into(), "not renewed; the stored token is still alive"),
     }
 }
 
@@ -313,6 +339,6 @@ mod tests {
     #[test]
     fn no_pause_is_longer_than_the_rules_allow() {
         let longest = Duration::from_millis(Driver::PAUSE_MS.end).mul_f64(Driver::SLOWEST);
-        assert_eq!(longest, renewal::LONGEST_PAUSE);
+        assert_eq!(longest, renewal::time_limits::LONGEST_PAUSE);
     }
 }

@@ -6,9 +6,14 @@
 //! issued before. A call that needs no token from LiveChat tells it too, at most once a minute.
 
 use crate::{
-    identity::{OutstandingToken, Subject},
+    identity::Subject,
     livechat::Accounts,
-    store::{Bookkeeping, Store},
+    renewal::{
+        Bookkeeping,
+        record::OutstandingToken,
+        time_limits::{ATTEMPT_TIMEOUT, LONGEST_WRITE},
+    },
+    store::Store,
     time::{Deadline, now_ms},
 };
 use futures_util::future::join_all;
@@ -17,7 +22,7 @@ use std::time::Duration;
 /// The longest that a logout waits for LiveChat.
 pub(super) const LONGEST_AT_LOGOUT: Duration = Duration::from_secs(4);
 /// The longest that any other call waits for LiveChat to revoke tokens. A slow LiveChat needs as long for that as for a token.
-pub(super) const LONGEST: Duration = Accounts::ATTEMPT_TIMEOUT;
+pub(super) const LONGEST: Duration = ATTEMPT_TIMEOUT;
 /// The number of tokens that LiveChat is told about at a time.
 const AT_A_TIME: usize = 10;
 
@@ -52,7 +57,7 @@ impl Context<'_> {
         if due.is_empty() {
             return true;
         }
-        let revoked = revoke(self.accounts, due, deadline.minus(Store::LONGEST_WRITE).within(longest)).await;
+        let revoked = revoke(self.accounts, due, deadline.minus(LONGEST_WRITE).within(longest)).await;
         let mut bookkeeping = Bookkeeping::default();
         let is_complete = bookkeeping.note_revoked(due, revoked, now_ms());
         if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, deadline).await {

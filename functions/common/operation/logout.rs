@@ -3,12 +3,19 @@
 //! It is stored first, for the user and for each of the user's groups, so that no token is returned while LiveChat cannot be reached.
 //! Then LiveChat is told to revoke all of them.
 
-use super::revocation::{Context, LONGEST_AT_LOGOUT};
+use super::{
+    Call, Reply,
+    revocation::{Context, LONGEST_AT_LOGOUT},
+};
 use crate::{
     error::Error,
-    identity::{OutstandingToken, Record, Subject},
+    identity::Subject,
     livechat::Accounts,
-    operation::{Call, Reply},
+    renewal::{
+        StoreError,
+        record::{OutstandingToken, Record},
+        time_limits::LONGEST_WRITE,
+    },
     store::Store,
     time::{Deadline, now_ms},
 };
@@ -23,7 +30,7 @@ const PAUSE_MS: u64 = 5_000;
 /// Logs the caller out: of all groups, unless the call names one.
 ///
 /// # Errors
-/// [`Error::StoreUnavailable`] if the table does not answer. The user may be logged out all the same, and LiveChat told.
+/// [`Error::Store`] if the table does not answer. The user may be logged out all the same, and LiveChat told.
 pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
     let (subject, deadline) = (&call.subject, call.deadline);
     // The one that was named first, so that nothing about the others can keep it from being logged out.
@@ -44,7 +51,7 @@ pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> 
             }
         }
     }
-    let end = deadline.within(LONGEST_AT_LOGOUT + Store::LONGEST_WRITE);
+    let end = deadline.within(LONGEST_AT_LOGOUT + LONGEST_WRITE);
     let mut is_complete = true;
     for some in logged_out.chunks(AT_A_TIME) {
         let told = some.iter().map(async |Pending { subject, tokens, may_be_told, are_others }| {
@@ -54,7 +61,7 @@ pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> 
         });
         is_complete &= join_all(told).await.into_iter().all(|told| told);
     }
-    failure.map_or(Ok(Reply::LoggedOut { is_complete }), Err)
+    failure.map_or(Ok(Reply::LoggedOut { is_complete }), |error| Err(error.into()))
 }
 
 /// Somebody who is logged out, and the tokens that LiveChat has to revoke.
@@ -66,7 +73,7 @@ struct Pending {
     are_others: bool,
 }
 
-async fn log_out_of(store: &Store, subject: Subject, deadline: Deadline) -> Result<Pending, Error> {
+async fn log_out_of(store: &Store, subject: Subject, deadline: Deadline) -> Result<Pending, StoreError> {
     let record = store.log_out(&subject, deadline).await?;
     let now_ms = now_ms();
     let tokens = record.outstanding.to_revoke(record.logged_out_seq, now_ms);

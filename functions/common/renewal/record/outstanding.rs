@@ -1,5 +1,6 @@
 //! The tokens that were issued for a subject and may still work at LiveChat.
 
+use crate::identity::Token;
 use secrecy::SecretString;
 
 /// A token that LiveChat issued, and that works until it expires or LiveChat is told to revoke it.
@@ -68,6 +69,16 @@ impl Outstanding {
 }
 
 impl OutstandingToken {
+    /// A token that has just been issued.
+    pub fn of(token: &Token) -> Self {
+        Self {
+            key: token.seq.to_string(),
+            access_token: token.access_token.clone(),
+            ends_ms: token.lifetime.ends_ms(),
+            seq: token.seq,
+        }
+    }
+
     fn is_expired(&self, now_ms: u64) -> bool {
         self.ends_ms.saturating_add(Outstanding::SKEW_MS) <= now_ms
     }

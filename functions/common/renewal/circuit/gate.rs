@@ -92,7 +92,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{livechat::Accounts, time::millis};
+    use crate::{renewal::time_limits::ATTEMPT_TIMEOUT, time::millis};
     use Urgency::{Optional, Required, Unproven};
 
     const NOW_MS: u64 = 1_700_000_000_000;
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn livechat_has_the_time_that_its_client_gives_it() {
-        assert_eq!(Gate::TIME_OUT_MS, millis(Accounts::ATTEMPT_TIMEOUT));
+        assert_eq!(Gate::TIME_OUT_MS, millis(ATTEMPT_TIMEOUT));
     }
 
     #[test]

@@ -1,9 +1,17 @@
-//! What is recorded after LiveChat was told to revoke tokens.
+//! What the end of a lease stores in addition to its result.
 
-use crate::{
-    identity::{OutstandingToken, Record},
-    store::Bookkeeping,
-};
+use super::record::{OutstandingToken, Quota, Record};
+
+/// What the end of a lease stores in addition to its result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bookkeeping {
+    /// The quota, if it has changed.
+    pub quota: Option<Quota>,
+    /// Keys of outstanding tokens that LiveChat has revoked, or that have expired.
+    pub forget: Vec<String>,
+    /// When to tell LiveChat again to revoke the tokens that it could not be told about; Unix time in ms.
+    pub revoke_again_ms: Option<u64>,
+}
 
 impl Bookkeeping {
     /// LiveChat was told to revoke the tokens that were `due`, and those with the keys in `revoked` do not work any more. Those are

@@ -1,0 +1,110 @@
+//! One call to LiveChat for a token: what it returns, and how it fails.
+
+use super::{circuit::Sign, record::Failure};
+use crate::identity::{Cookies, Lifetime};
+use secrecy::SecretString;
+
+/// A token that LiveChat has just issued, and the cookies that prove who it is for.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The customer.
+    pub entity_id: String,
+    /// The token.
+    pub access_token: SecretString,
+    /// Its age and life.
+    pub lifetime: Lifetime,
+    /// The cookies to send with the next call.
+    pub cookies: Cookies,
+    /// When the cookies expire; Unix time in s.
+    pub cookies_lapse_at_s: u64,
+}
+
+/// The exception of a customer that LiveChat no longer knows.
+pub(crate) const IDENTITY_LOST: &str = "identity_lost";
+/// Stands for LiveChat's description if there is none.
+pub(crate) const UNEXPLAINED: &str = "without an explanation";
+
+/// Why an attempt gave no token.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AttemptError {
+    /// The request never reached LiveChat.
+    Unsent(String),
+    /// It was sent, and the response was lost: it may have taken effect.
+    Lost(String),
+    /// There was no response in time: the request may have been sent, and have taken effect.
+    TimedOut,
+    /// The same, with a shortened time-out: the caller had no more time.
+    CutShort,
+    /// LiveChat returned a temporary error.
+    Down(String),
+    /// LiveChat returned that there were too many requests.
+    Throttled,
+    /// LiveChat refused, and would refuse the same request again.
+    Rejected {
+        /// LiveChat's code.
+        exception: String,
+        /// LiveChat's description.
+        description: String,
+    },
+    /// LiveChat no longer knows the customer whose cookies it was sent.
+    IdentityLost,
+    /// The response has none of LiveChat's documented formats.
+    MalformedResponse(String),
+}
+
+impl AttemptError {
+    /// What it says about LiveChat: that it is up, if there was a response.
+    pub(crate) fn sign(&self) -> Sign {
+        match self {
+            Self::TimedOut => Sign::Silence,
+            Self::Unsent(_) | Self::Lost(_) => Sign::Broken,
+            Self::CutShort => Sign::None,
+            Self::Down(_)
+            | Self::Throttled
+            | Self::Rejected { .. }
+            | Self::IdentityLost
+            | Self::MalformedResponse(_) => Sign::Answer,
+        }
+    }
+}
+
+impl From<AttemptError> for Failure {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Rejected { exception, description } => Self::Rejected { exception, description },
+            AttemptError::IdentityLost => {
+                Self::Rejected { exception: IDENTITY_LOST.into(), description: UNEXPLAINED.into() }
+            }
+            AttemptError::TimedOut => Self::Unavailable { cause: "no response in time".into() },
+            AttemptError::CutShort => Self::OutOfTime,
+            AttemptError::Throttled => Self::Unavailable { cause: "status 429".into() },
+            AttemptError::Unsent(cause)
+            | AttemptError::Lost(cause)
+            | AttemptError::Down(cause)
+            | AttemptError::MalformedResponse(cause) => Self::Unavailable { cause },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_full_time_out_counts_as_no_response() {
+        let because = String::new;
+        for (error, sign) in [
+            (AttemptError::TimedOut, Sign::Silence),
+            (AttemptError::CutShort, Sign::None),
+            (AttemptError::Unsent(because()), Sign::Broken),
+            (AttemptError::Lost(because()), Sign::Broken),
+            (AttemptError::Down(because()), Sign::Answer),
+            (AttemptError::Throttled, Sign::Answer),
+            (AttemptError::MalformedResponse(because()), Sign::Answer),
+            (AttemptError::IdentityLost, Sign::Answer),
+            (AttemptError::Rejected { exception: because(), description: because() }, Sign::Answer),
+        ] {
+            assert_eq!(error.sign(), sign, "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The circuit breaker's rules: whether LiveChat is up, from what all functions have seen. No I/O; `operation/breaker.rs` does that.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | here | what a renewal is told of the circuit, and what a call to LiveChat says about it |
+//! | `circuit/gate.rs` | what all functions have recorded, and what one more call has to do |
+//! | `circuit/latency.rs` | when a call is late |
+
+pub mod gate;
+pub mod latency;
+
+pub use gate::{Decision, Gate, Urgency};
+
+use super::record::Failure;
+
+/// What a process remembers of the circuit breaker.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CircuitMemory {
+    /// LiveChat is down, and no probe is due.
+    pub(crate) is_down: bool,
+    /// There was no room a moment ago, or LiveChat is down.
+    pub(crate) has_no_room: bool,
+    /// There was no room a short time ago, so it is worth looking before the lease is acquired.
+    pub(crate) is_doubtful: bool,
+}
+
+/// The circuit breaker's state, for this call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Circuit {
+    /// The call may be made.
+    HasRoom,
+    /// Too many calls wait for LiveChat.
+    Full,
+    /// LiveChat is down.
+    Open,
+}
+
+/// Why a call was not sent to LiveChat. Its text is for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotCalled {
+    /// The circuit is open.
+    #[error("it does not answer other calls")]
+    CircuitOpen,
+    /// The gate is full: LiveChat is slow, and no call ended in time to make room.
+    #[error("it is slow, and too many other calls wait for it")]
+    GateFull,
+}
+
+impl From<NotCalled> for Failure {
+    fn from(reason: NotCalled) -> Self {
+        Self::Unavailable { cause: format!("not called: {reason}") }
+    }
+}
+
+/// What an attempt to get an answer from LiveChat says about LiveChat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// It gave a token.
+    Token,
+    /// It gave another response or an error.
+    Answer,
+    /// It gave no response within its full time-out.
+    Silence,
+    /// There was no connection, or it broke. After a while, that counts as no response.
+    Broken,
+    /// Nothing: there was too little time.
+    None,
+}

@@ -1,0 +1,165 @@
+//! What is stored for one subject.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | here | the whole record |
+//! | `record/lease.rs` | the lease |
+//! | `record/quota.rs` | the number of renewals that are left in a minute |
+//! | `record/failure.rs` | the failure of a renewal, for the calls that waited for it |
+//! | `record/refusal.rs` | LiveChat's refusal, for later calls |
+//! | `record/outstanding.rs` | tokens that may still work at LiveChat |
+
+mod failure;
+mod lease;
+mod outstanding;
+mod quota;
+mod refusal;
+
+pub use failure::{FailedRenewal, Failure};
+pub use lease::Lease;
+pub use outstanding::{Outstanding, OutstandingToken};
+pub use quota::Quota;
+pub use refusal::Refusal;
+
+use crate::identity::{Identity, Issued, Token};
+
+/// Everything that is stored for one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// The customer, once LiveChat has made one.
+    pub identity: Option<Identity>,
+    /// The newest token, unless it was invalidated. After a logout it may be one that must not be returned: [`issued`](Self::issued)
+    /// knows.
+    pub token: Option<Token>,
+    /// All tokens that were issued and may still work at LiveChat, this one included.
+    pub outstanding: Outstanding,
+    /// The number of the latest lease at the latest logout: no token with this number or a lower one may be returned. 0 if there was
+    /// no logout.
+    pub logged_out_seq: u64,
+    /// When a failed revocation is tried again; Unix time in ms, 0 for at once.
+    pub revoke_again_ms: u64,
+    /// The lease of the renewal in progress, or of one that died.
+    pub lease: Option<Lease>,
+    /// The latest failed renewal since the latest good one.
+    pub failed: Option<FailedRenewal>,
+    /// LiveChat's latest refusal since the latest good renewal.
+    pub refusal: Option<Refusal>,
+    /// The number of the latest lease, even if it has ended; 0 if there was none.
+    pub lease_seq: u64,
+    /// What is left of this minute's renewals, or was left of an earlier minute's.
+    pub quota: Option<Quota>,
+    /// The guest became a user, who has the identity now. Nothing is ever stored here again.
+    pub is_adopted: bool,
+    /// Counts the writes.
+    pub version: u64,
+}
+
+impl Record {
+    /// How long a failed revocation is not tried again, in ms.
+    pub const REVOKE_AGAIN_MS: u64 = 60_000;
+
+    /// The token with its customer. `None` if either is missing, or if the token was issued before a logout.
+    pub fn issued(&self) -> Option<Issued> {
+        let token = self.token.as_ref().filter(|token| token.seq > self.logged_out_seq)?;
+        let identity = self.identity.as_ref()?;
+        Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone() })
+    }
+
+    /// The tokens that LiveChat is to be told about now: it must revoke them, and has not just failed to.
+    pub fn due_revocations(&self, now_ms: u64) -> Vec<OutstandingToken> {
+        let may_be_told = !(now_ms + 1..=now_ms + Self::REVOKE_AGAIN_MS).contains(&self.revoke_again_ms);
+        if may_be_told { self.outstanding.to_revoke(self.logged_out_seq, now_ms) } else { Vec::new() }
+    }
+
+    /// The lease that nobody else may take over yet.
+    pub fn held(&self, now_ms: u64) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| lease.is_held(now_ms))
+    }
+
+    /// The quota of the current minute.
+    pub fn running_quota(&self, now_ms: u64) -> Option<Quota> {
+        self.quota.filter(|quota| quota.is_running(now_ms))
+    }
+
+    /// LiveChat's refusal, if it is the answer to a call with these `settings`.
+    pub fn refusal_of(&self, settings: &str, now_ms: u64) -> Option<&Refusal> {
+        self.refusal.as_ref().filter(|refusal| refusal.applies_to(settings, now_ms))
+    }
+
+    /// How long until the subject may renew again, in ms, if it has spent this minute's renewals.
+    pub fn spent_for_ms(&self, now_ms: u64) -> Option<u64> {
+        let quota = self.running_quota(now_ms).filter(|quota| self.lease_seq >= quota.last_seq)?;
+        Some((quota.since_ms + Quota::WINDOW_MS).saturating_sub(now_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Cookies, GuestId, Lifetime, UserId};
+
+    #[test]
+    fn a_lease_lapses_and_a_wrong_clock_makes_no_endless_one() {
+        let now_ms = 1_000_000;
+        let lease = |until_ms| Lease { owner: "o".into(), seq: 1, until_ms };
+        for (until_ms, held) in [
+            (now_ms - 1, false),
+            (now_ms, true),
+            (now_ms + 10_000, true),
+            (now_ms + 20_000, true),
+            (now_ms + 20_001, false),
+        ] {
+            assert_eq!(lease(until_ms).is_held(now_ms), held, "{until_ms}");
+            let record = Record { lease: Some(lease(until_ms)), ..Record::default() };
+            assert_eq!(record.held(now_ms).is_some(), held, "{until_ms}");
+        }
+        assert_eq!(Lease::bounds_ms(now_ms), (now_ms + 10_000, now_ms + 20_000));
+    }
+
+    #[test]
+    fn a_minute_has_as_many_renewals_as_it_may() {
+        let now_ms = 1_000_000;
+        let first = Lease { owner: "o".into(), seq: 7, until_ms: now_ms };
+        let quota = Quota::beginning_with(&first, now_ms, 3);
+        assert_eq!(quota, Quota { since_ms: now_ms, last_seq: 9 });
+        let spent =
+            |lease_seq, now_ms| Record { lease_seq, quota: Some(quota), ..Record::default() }.spent_for_ms(now_ms);
+        assert_eq!(spent(8, now_ms), None);
+        assert_eq!(spent(9, now_ms + 1_000), Some(59_000));
+        assert_eq!(spent(10, now_ms), Some(60_000));
+        assert_eq!(spent(9, now_ms + 60_000), None);
+        assert_eq!(Record::default().spent_for_ms(now_ms), None);
+    }
+
+    #[test]
+    fn nothing_secret_can_be_printed() {
+        let cookies = Cookies { cid: "cid-value".into(), cst: "cst-value".into() };
+        let record = Record {
+            identity: Some(Identity {
+                entity_id: "e".into(),
+                cookies,
+                cookies_lapse_at_s: 0,
+                former: vec![],
+                is_unproven: false,
+            }),
+            outstanding: Outstanding(vec![OutstandingToken {
+                key: "1".into(),
+                access_token: "token-value".into(),
+                ends_ms: 1,
+                seq: 1,
+            }]),
+            token: Some(Token {
+                access_token: "token-value".into(),
+                lifetime: Lifetime { created_ms: 0, expires_in_ms: 1 },
+                seq: 1,
+            }),
+            ..Record::default()
+        };
+        let user = UserId::parse("alice@example.com").expect("a good id");
+        let guest = GuestId::of_secret(b"0123456789abcdef0123456789abcdef").expect("a good secret");
+        let printed = format!("{record:?} {guest:?} {user:?}");
+        assert!(printed.contains("GuestId(…)") && !printed.contains(guest.as_str()));
+        assert!(!printed.contains("-value") && !printed.contains("alice"), "{printed}");
+        assert!(printed.ends_with("UserId(…)"), "and it can be seen that it was left out: {printed}");
+    }
+}

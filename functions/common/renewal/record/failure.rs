@@ -1,0 +1,31 @@
+//! Why a renewal failed, for the calls that waited for it.
+
+/// How the renewal under a lease failed, for the calls that waited for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRenewal {
+    /// The lease's sequence number.
+    pub seq: u64,
+    /// What happened.
+    pub failure: Failure,
+}
+
+/// Why LiveChat gave no usable token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It does not accept our settings or request; trying again soon changes nothing.
+    Rejected {
+        /// LiveChat's code, such as `invalid_client`.
+        exception: String,
+        /// LiveChat's description, or one of ours if LiveChat gave none.
+        description: String,
+    },
+    /// It is down or slow, or its response is malformed; a later try may work.
+    Unavailable {
+        /// What happened, for the log.
+        cause: String,
+    },
+    /// This call had too little time left for a response. Says nothing about LiveChat.
+    OutOfTime,
+    /// It returned another customer than the one on record, or lost that one, and the site's settings refuse such a change.
+    IdentityChanged,
+}

@@ -1,0 +1,35 @@
+//! The lease of a subject: who may renew its token.
+
+/// The exclusive right to renew one subject's token, for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// A value that nobody else has, made anew for each lease.
+    pub owner: String,
+    /// Counts a subject's leases; each is higher than the one before.
+    pub seq: u64,
+    /// When others may take it over; Unix time in ms, by the owner's clock.
+    pub until_ms: u64,
+}
+
+impl Lease {
+    /// How long a lease keeps others out, in ms.
+    pub const LENGTH_MS: u64 = 10_000;
+    /// How far apart the clocks of two functions can be, in ms: others may see a lease end that much earlier.
+    pub const SKEW_MS: u64 = 2_000;
+
+    /// The expiry of a lease that is acquired now, and the latest expiry that counts: a later one
+    /// comes from a wrong clock, and must not lock a user out.
+    pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
+        (now_ms + Self::LENGTH_MS, now_ms + 2 * Self::LENGTH_MS)
+    }
+
+    /// How long nobody can have taken it over yet, whatever their clock, in ms.
+    pub fn safe_for_ms(&self, now_ms: u64) -> u64 {
+        self.until_ms.saturating_sub(now_ms).saturating_sub(Self::SKEW_MS)
+    }
+
+    /// Nobody else may take it over yet.
+    pub fn is_held(&self, now_ms: u64) -> bool {
+        (now_ms..=Self::bounds_ms(now_ms).1).contains(&self.until_ms)
+    }
+}
