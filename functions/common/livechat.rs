@@ -104,14 +104,15 @@ impl Accounts {
     ) -> Result<Grant, Miss> {
         let sign = |result: &Result<Grant, Miss>| result.as_ref().map_or_else(Miss::sign, |_| Sign::Token);
         let attempt = watch.over(self.ask(group, known, deadline), sign);
-        let result = tally::timed(|tally| &mut tally.livechat, attempt).await;
-        tally::count(|tally| {
-            tally.livechat_calls += 1;
+        let result = tally::timed(|metrics| &metrics.live_chat_time, attempt).await;
+        tally::count(|metrics| {
+            metrics.live_chat_calls.increment();
+            // A caller can make up a group. LiveChat's refusal then says nothing about the site's settings.
+            let counts = !metrics.is_unproven_group.is_set();
             match result {
                 Ok(_) | Err(Miss::CutShort | Miss::IdentityLost) => {}
-                // Whoever calls can make up a group, and LiveChat's refusal then says nothing of the site's settings.
-                Err(Miss::Rejected { .. }) => tally.livechat_rejections += u64::from(!tally.is_unproven_group),
-                Err(_) => tally.livechat_failures += u64::from(!tally.is_unproven_group),
+                Err(Miss::Rejected { .. }) => metrics.live_chat_rejections.increment_if(counts),
+                Err(_) => metrics.live_chat_failures.increment_if(counts),
             }
         });
         result
@@ -129,14 +130,14 @@ impl Accounts {
             .timeout(time)
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
-        let answer = tally::timed(|tally| &mut tally.livechat, request.send()).await;
+        let answer = tally::timed(|metrics| &metrics.live_chat_time, request.send()).await;
         let is_failure = match &answer {
             Ok(answer) => answer.status().is_server_error(),
             Err(error) => !(cut_short && error.is_timeout()),
         };
-        tally::count(|tally| {
-            tally.livechat_calls += 1;
-            tally.livechat_failures += u64::from(is_failure);
+        tally::count(|metrics| {
+            metrics.live_chat_calls.increment();
+            metrics.live_chat_failures.increment_if(is_failure);
         });
         let cause = match answer {
             Ok(answer) if answer.status().is_success() => return true,

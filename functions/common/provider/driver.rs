@@ -285,21 +285,21 @@ impl Place<'_> {
 /// Logs and counts what happened.
 fn note(note: Note) {
     match note {
-        Note::Waited => tally::count(|tally| tally.lease_waits = 1),
-        Note::UnprovenGroup(is_unproven) => tally::count(|tally| tally.is_unproven_group = is_unproven),
-        Note::Renewed => tally::count(|tally| tally.renewals += 1),
-        Note::IdentityCreated => tally::count(|tally| tally.identities_made += 1),
-        Note::IdentityAdopted => tally::count(|tally| tally.identities_adopted += 1),
+        Note::Waited => tally::count(|metrics| metrics.lease_waits.set_to_one()),
+        Note::UnprovenGroup(is_unproven) => tally::count(|metrics| metrics.is_unproven_group.set(is_unproven)),
+        Note::Renewed => tally::count(|metrics| metrics.renewals.increment()),
+        Note::IdentityCreated => tally::count(|metrics| metrics.identities_made.increment()),
+        Note::IdentityAdopted => tally::count(|metrics| metrics.identities_adopted.increment()),
         Note::NotRecognised => {
             tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
         }
         Note::IdentityReplaced { on_record } => {
-            tally::count(|tally| tally.identities_changed += 1);
+            tally::count(|metrics| metrics.identities_changed.increment());
             tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
         }
-        Note::ChangeRefused => tally::count(|tally| tally.identities_changed += 1),
+        Note::ChangeRefused => tally::count(|metrics| metrics.identities_changed.increment()),
         Note::IdentityExpired { on_record } => {
-            tally::count(|tally| tally.identities_lapsed += 1);
+            tally::count(|metrics| metrics.identities_lapsed.increment());
             tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
         }
         Note::NotRenewed(error) => telemetry::trouble(&error, "not renewed; the stored token is still alive"),
