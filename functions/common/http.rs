@@ -86,7 +86,7 @@ impl<O: Operation> Function<O> {
             self.operation.call(&call).await
         });
         // A bug in one call must not leave its caller without a response.
-        let (result, tally) = tally::counted(AssertUnwindSafe(result).catch_unwind()).await;
+        let (result, metrics) = tally::counted(AssertUnwindSafe(result).catch_unwind()).await;
         let result =
             result.unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into())));
         telemetry::call(&Finished {
@@ -95,7 +95,7 @@ impl<O: Operation> Function<O> {
             principal: principal.as_ref(),
             took: started.elapsed(),
             result: &result,
-            tally,
+            metrics: &metrics,
         });
         let response = match result {
             Ok(reply) => Response::of_reply(&reply, &self.operation.account()),

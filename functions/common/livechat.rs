@@ -83,14 +83,14 @@ impl Accounts {
             .timeout(time)
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
-        let answer = tally::timed(|tally| &mut tally.livechat, request.send()).await;
+        let answer = tally::timed(|metrics| &metrics.live_chat_time, request.send()).await;
         let is_failure = match &answer {
             Ok(answer) => answer.status().is_server_error(),
             Err(error) => !(cut_short && error.is_timeout()),
         };
-        tally::count(|tally| {
-            tally.livechat_calls += 1;
-            tally.livechat_failures += u64::from(is_failure);
+        tally::count(|metrics| {
+            metrics.live_chat_calls.increment();
+            metrics.live_chat_failures.increment_if(is_failure);
         });
         let cause = match answer {
             Ok(answer) if answer.status().is_success() => return true,

@@ -139,7 +139,7 @@ fn response<T>(request: impl Future<Output = T>, deadline: Deadline) -> impl Fut
     // On the heap: the SDK's futures are large, and each future that holds one would be as large again.
     let request = Box::pin(request);
     async move {
-        let response = tally::timed(|tally| &mut tally.dynamodb, deadline.bound(request)).await;
+        let response = tally::timed(|metrics| &metrics.dynamo_db_time, deadline.bound(request)).await;
         response.map_err(|_| StoreError::Unavailable("no response before the invocation's deadline".into()))
     }
 }

@@ -1,14 +1,24 @@
-//! Logs and metrics: one JSON line for each call, which is where CloudWatch takes the metrics from too, and one for each thing
-//! that an operator must know.
+//! Logs and metrics: one JSON line for each call, from which CloudWatch takes the metrics too, and one for each event that an operator
+//! must know about.
 //!
-//! No line ever has a cookie, a token, a credential or a user id in it. The libraries below us log requests and
-//! answers at their finer levels, so `RUST_LOG` sets the level of this crate alone; theirs stays at warnings.
+//! | file | what it holds |
+//! |---|---|
+//! | `metrics.rs` | the metrics of a call, each listed once |
+//! | `amounts.rs` | what a metric can hold: a count or a time |
+//! | `tally.rs` | counts something for the call that is being served |
+//! | `line.rs` | the line of a call |
+//!
+//! No line contains a cookie, a token, a credential or a user id. The libraries that we use log requests and responses at their finer
+//! levels. So `RUST_LOG` sets the level of this crate alone; theirs stays at warnings.
 
+mod amounts;
 mod line;
+mod metrics;
 pub(crate) mod tally;
 
-pub use line::METRICS;
 pub(crate) use line::{Finished, write as call};
+pub(crate) use metrics::CallMetrics;
+pub use metrics::metric_names;
 
 use crate::{
     error::Error,
@@ -28,7 +38,7 @@ pub fn init() {
     line::start(&settings);
 }
 
-/// Logs an error that the caller was spared.
+/// Logs an error that the caller does not see.
 pub(crate) fn trouble(error: &Error, what: &str) {
     if error.level() == Level::ERROR {
         tracing::error!(cause = %error, "{what}");

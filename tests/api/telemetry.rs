@@ -1,11 +1,11 @@
-//! What a function writes of each call: a line that people read, and that CloudWatch takes the metrics from.
+//! What a function writes about each call: a line for people, from which CloudWatch takes the metrics.
 
 use crate::world::*;
 use sandbox::{Fault, Forgotten};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What a line counts, without what every call has and without times.
+/// The counts of a line, without times and without the counts that every call has.
 fn counts(line: &Value) -> Value {
     let mut counts = line.as_object().expect("an object").clone();
     counts.retain(|name, value| {
@@ -16,7 +16,7 @@ fn counts(line: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn each_call_is_one_line_that_names_no_user() {
+async fn each_call_writes_one_line_without_the_user_id() {
     let world = World::new().await.with("RUST_LOG", "info");
     let answer = world.call(GetToken, "alice").await;
     world.call(GetToken, "alice").await.token();
@@ -30,7 +30,7 @@ async fn each_call_is_one_line_that_names_no_user() {
 }
 
 #[tokio::test]
-async fn it_counts_what_a_call_brought_about() {
+async fn the_line_counts_the_effects_of_the_call() {
     let world = World::new().await.with("RUST_LOG", "error").with("GUESTS", "true");
     world.call(GetToken, "alice").await.token();
     world.call(GetToken, "alice").await.token();
@@ -55,7 +55,7 @@ async fn it_counts_what_a_call_brought_about() {
 }
 
 #[tokio::test]
-async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
+async fn the_line_counts_failures_of_livechat_that_the_caller_does_not_see() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.age_token("alice", Duration::from_hours(7)).await;
@@ -80,7 +80,7 @@ async fn it_counts_what_livechat_did_wrong_also_where_the_caller_was_spared() {
 }
 
 #[tokio::test]
-async fn a_change_that_the_site_refuses_counts_too() {
+async fn a_rejected_identity_change_is_counted() {
     for forgotten in [Forgotten::NewCustomer, Forgotten::IdentityLost] {
         let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
         world.sandbox.set(|settings| settings.forgotten = forgotten);
@@ -93,7 +93,7 @@ async fn a_change_that_the_site_refuses_counts_too() {
 }
 
 #[tokio::test]
-async fn a_lost_customer_counts_as_a_change_and_as_no_fault_of_the_sites_settings() {
+async fn a_lost_customer_counts_as_a_change_and_not_as_a_rejection() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.forgotten = Forgotten::IdentityLost);
     let former = world.call(GetToken, "alice").await.entity();
@@ -104,7 +104,7 @@ async fn a_lost_customer_counts_as_a_change_and_as_no_fault_of_the_sites_setting
 }
 
 #[tokio::test]
-async fn it_tells_where_the_time_went_and_who_waited_for_whom() {
+async fn the_line_shows_where_the_time_went_and_which_call_waited() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 1_500);
     let (first, second) = (world.spawn(GetToken).await, world.spawn(GetToken).await);
@@ -125,7 +125,7 @@ async fn it_tells_where_the_time_went_and_who_waited_for_whom() {
 }
 
 #[tokio::test]
-async fn with_a_key_a_users_lines_are_found_by_a_hash() {
+async fn with_a_key_lines_have_a_hash_of_the_user() {
     let world =
         World::new().await.with("SUBJECT_KEY", "a key of this stack").with("METRICS_NAMESPACE", "livechat-cip/shop");
     world.call(GetToken, "alice").await.token();

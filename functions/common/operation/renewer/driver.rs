@@ -204,7 +204,7 @@ impl<'a> Driver<'a> {
         let sign =
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
         let token = accounts.token(self.place.call.subject.group, attempt.known.as_ref(), deadline);
-        let result = tally::timed(|tally| &mut tally.livechat, watch.over(token, sign)).await;
+        let result = tally::timed(|metrics| &metrics.live_chat_time, watch.over(token, sign)).await;
         count_attempt(&result);
         result
     }
@@ -297,13 +297,14 @@ impl Place<'_> {
 }
 
 fn count_attempt(result: &Result<Grant, AttemptError>) {
-    tally::count(|tally| {
-        tally.livechat_calls += 1;
+    tally::count(|metrics| {
+        metrics.live_chat_calls.increment();
+        // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
+        let counts = !metrics.is_unproven_group.is_set();
         match result {
             Ok(_) | Err(AttemptError::CutShort | AttemptError::IdentityLost) => {}
-            // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
-            Err(AttemptError::Rejected { .. }) => tally.livechat_rejections += u64::from(!tally.is_unproven_group),
-            Err(_) => tally.livechat_failures += u64::from(!tally.is_unproven_group),
+            Err(AttemptError::Rejected { .. }) => metrics.live_chat_rejections.increment_if(counts),
+            Err(_) => metrics.live_chat_failures.increment_if(counts),
         }
     });
 }
@@ -311,21 +312,21 @@ fn count_attempt(result: &Result<Grant, AttemptError>) {
 /// Logs and counts what happened.
 fn note(note: Note) {
     match note {
-        Note::Waited => tally::count(|tally| tally.lease_waits = 1),
-        Note::UnprovenGroup(is_unproven) => tally::count(|tally| tally.is_unproven_group = is_unproven),
-        Note::Renewed => tally::count(|tally| tally.renewals += 1),
-        Note::IdentityCreated => tally::count(|tally| tally.identities_made += 1),
-        Note::IdentityAdopted => tally::count(|tally| tally.identities_adopted += 1),
+        Note::Waited => tally::count(|metrics| metrics.lease_waits.set_to_one()),
+        Note::UnprovenGroup(is_unproven) => tally::count(|metrics| metrics.is_unproven_group.set(is_unproven)),
+        Note::Renewed => tally::count(|metrics| metrics.renewals.increment()),
+        Note::IdentityCreated => tally::count(|metrics| metrics.identities_made.increment()),
+        Note::IdentityAdopted => tally::count(|metrics| metrics.identities_adopted.increment()),
         Note::NotRecognised => {
             tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
         }
         Note::IdentityReplaced { on_record } => {
-            tally::count(|tally| tally.identities_changed += 1);
+            tally::count(|metrics| metrics.identities_changed.increment());
             tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
         }
-        Note::ChangeRefused => tally::count(|tally| tally.identities_changed += 1),
+        Note::ChangeRefused => tally::count(|metrics| metrics.identities_changed.increment()),
         Note::IdentityExpired { on_record } => {
-            tally::count(|tally| tally.identities_lapsed += 1);
+            tally::count(|metrics| metrics.identities_lapsed.increment());
             tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
         }
         Note::NotRenewed(error) => telemetry::trouble(&error.into(), "not renewed; the stored token is still alive"),
