@@ -18,10 +18,11 @@ pub(crate) use response::cache_status;
 
 use crate::{
     auth::Auth,
+    context::Context,
     error::Error,
     operation::Operation,
     settings::Groups,
-    telemetry::{self, Finished, tally},
+    telemetry::{self, Finished},
     time::Deadline,
 };
 use futures_util::FutureExt;
@@ -76,6 +77,7 @@ impl<O: Operation> Function<O> {
     /// Serves one request. Never fails: an error becomes a response too.
     pub async fn handle(&self, event: Event) -> GatewayResponse {
         let started = Instant::now();
+        let context = Context::new(event.deadline);
         let (mut format, mut principal) = (Format::default(), None);
         // On the heap: the future of a renewal is large.
         let result = Box::pin(async {
@@ -83,10 +85,10 @@ impl<O: Operation> Function<O> {
             format = its_format;
             let call = self.read_call(&request?, event.deadline).await?;
             principal = Some(call.subject.principal.clone());
-            self.operation.call(&call).await
+            self.operation.call(&call, &context).await
         });
         // A bug in one call must not leave its caller without a response.
-        let (result, metrics) = tally::counted(AssertUnwindSafe(result).catch_unwind()).await;
+        let result = AssertUnwindSafe(result).catch_unwind().await;
         let result =
             result.unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into())));
         telemetry::call(&Finished {
@@ -95,7 +97,7 @@ impl<O: Operation> Function<O> {
             principal: principal.as_ref(),
             took: started.elapsed(),
             result: &result,
-            metrics: &metrics,
+            metrics: &context.metrics,
         });
         let response = match result {
             Ok(reply) => Response::of_reply(&reply, &self.operation.account()),

@@ -21,6 +21,7 @@
 //! | [`renewal`] | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
 //! | [`store`] | DynamoDB; the only file that knows its attributes |
 //! | [`livechat`] | LiveChat; the only file that knows its wire format |
+//! | [`context`] | what goes along with a call: its deadline and its metrics |
 //! | [`error`] | everything that can go wrong |
 //! | [`telemetry`] | logs and metrics |
 //! | `clients` | how AWS, LiveChat and the identity provider are reached |
@@ -34,6 +35,7 @@
 pub mod auth;
 mod base64;
 mod clients;
+pub mod context;
 pub mod error;
 pub mod http;
 pub mod identity;

@@ -7,11 +7,11 @@ mod transport;
 
 use crate::{
     clients::https,
+    context::Context,
     identity::{Group, Identity},
     renewal::{self, AttemptError, Grant, record::Failure, time_limits::ATTEMPT_TIMEOUT},
     settings::{LiveChat, Tenant},
-    telemetry::tally,
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 use reqwest::{
     Client, StatusCode,
@@ -73,8 +73,8 @@ impl Accounts {
 
     /// Tells LiveChat to revoke a token, once. Returns whether the token is known not to work any more: LiveChat revoked it, or did
     /// not know it.
-    pub async fn revoke(&self, token: &SecretString, deadline: Deadline) -> bool {
-        let time = deadline.left().min(ATTEMPT_TIMEOUT);
+    pub async fn revoke(&self, token: &SecretString, context: &Context) -> bool {
+        let time = context.left().min(ATTEMPT_TIMEOUT);
         let cut_short = time + Self::NEARLY < ATTEMPT_TIMEOUT;
         // A group's token too is revoked where tokens without a group are issued.
         let request = self
@@ -83,15 +83,13 @@ impl Accounts {
             .timeout(time)
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
-        let answer = tally::timed(|metrics| &metrics.live_chat_time, request.send()).await;
+        let answer = context.metrics.live_chat_time.measure(request.send()).await;
         let is_failure = match &answer {
             Ok(answer) => answer.status().is_server_error(),
             Err(error) => !(cut_short && error.is_timeout()),
         };
-        tally::count(|metrics| {
-            metrics.live_chat_calls.increment();
-            metrics.live_chat_failures.increment_if(is_failure);
-        });
+        context.metrics.live_chat_calls.increment();
+        context.metrics.live_chat_failures.increment_if(is_failure);
         let cause = match answer {
             Ok(answer) if answer.status().is_success() => return true,
             Ok(answer) if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => return true,
@@ -111,11 +109,11 @@ impl Accounts {
         &self,
         group: Option<Group>,
         known: Option<&Identity>,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Grant, AttemptError> {
         // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
         let asked_at_ms = now_ms();
-        let time = deadline.left().min(ATTEMPT_TIMEOUT);
+        let time = context.left().min(ATTEMPT_TIMEOUT);
         let cut_short = time < ATTEMPT_TIMEOUT;
         let in_time = |error| transport::error(error, cut_short);
         let mut request = self

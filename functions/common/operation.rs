@@ -37,11 +37,11 @@ pub use invalidate::Invalidate;
 pub use renewer::Renewer;
 
 use crate::{
+    context::Context,
     error::Error,
     identity::{GuestId, Subject},
     renewal::{Obtained, Source},
     settings::{Account, Common, ConfigError, Lookup},
-    time::Deadline,
 };
 
 /// One of the four operations, with what it needs to serve calls.
@@ -70,7 +70,7 @@ pub trait Operation: Sized + Send + Sync + 'static {
     }
 
     /// Serves one call.
-    fn call(&self, call: &Call) -> impl Future<Output = Result<Reply, Error>> + Send;
+    fn call(&self, call: &Call, context: &Context) -> impl Future<Output = Result<Reply, Error>> + Send;
 }
 
 /// The name of an operation.
@@ -110,8 +110,6 @@ pub struct Call {
     pub was_guest: Option<GuestId>,
     /// `invalidate`: the user logs out.
     pub logout: bool,
-    /// When the response must be ready.
-    pub deadline: Deadline,
 }
 
 /// The result of an operation.

@@ -32,10 +32,9 @@ pub use lease::{Acquire, Acquisition, Commit, Release};
 
 use crate::{
     clients::aws,
+    context::Context,
     identity::{Lifetime, Subject},
     renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
-    telemetry::tally,
-    time::Deadline,
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -68,39 +67,39 @@ impl Store {
     }
 
     /// Everything that is stored for `subject`; one `GetItem`.
-    pub async fn read(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Record>, StoreError> {
-        self.get(subject, None, deadline).await?.map(Item::into_record).transpose()
+    pub async fn read(&self, subject: &Subject, context: &Context) -> Result<Option<Record>, StoreError> {
+        self.get(subject, None, context).await?.map(Item::into_record).transpose()
     }
 
     /// The age and life of the subject's token, if it has one; one `GetItem` that returns nothing else.
-    pub async fn read_lifetime(&self, subject: &Subject, deadline: Deadline) -> Result<Option<Lifetime>, StoreError> {
+    pub async fn read_lifetime(&self, subject: &Subject, context: &Context) -> Result<Option<Lifetime>, StoreError> {
         let wanted =
             format!("{}, #t.{}, #t.{}, #t.{}", item::LOGGED_OUT_SEQ, item::CREATED_MS, item::EXPIRES_IN_MS, item::SEQ);
-        self.get(subject, Some(wanted), deadline).await?.map_or(Ok(None), Item::lifetime)
+        self.get(subject, Some(wanted), context).await?.map_or(Ok(None), Item::lifetime)
     }
 
     async fn get(
         &self,
         subject: &Subject,
         projection: Option<String>,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Option<Item>, StoreError> {
         let key = Some(item::key(subject).into_attributes());
         let mut request = self.client.get_item().table_name(&self.table).set_key(key).consistent_read(true);
         if let Some(wanted) = projection {
             request = request.projection_expression(wanted).expression_attribute_names("#t", item::TOKEN);
         }
-        let response = response(request.send(), deadline).await?.map_err(|error| failed(&error))?;
+        let response = response(request.send(), context).await?.map_err(|error| failed(&error))?;
         Ok(response.item.map(Item::new))
     }
 
     /// Sends `write` of the item at `key`. Tries again while another transaction is writing the item, which the SDK leaves to its
     /// callers: a user who logs in calls twice within milliseconds.
-    async fn send(&self, key: Key, write: Write, deadline: Deadline) -> Result<Outcome, StoreError> {
-        let deadline = deadline.within(LONGEST_WRITE);
+    async fn send(&self, key: Key, write: Write, context: &Context) -> Result<Outcome, StoreError> {
+        let context = &context.within(LONGEST_WRITE);
         let request = write.into_request(key, self.client.update_item().table_name(&self.table));
         loop {
-            let error = match response(request.clone().send(), deadline).await? {
+            let error = match response(request.clone().send(), context).await? {
                 Ok(response) => return Ok(Outcome::Applied(response.attributes.map(Item::new))),
                 Err(error) => error,
             };
@@ -108,7 +107,7 @@ impl Store {
                 Some(UpdateItemError::ConditionalCheckFailedException(rejected)) => {
                     return Ok(Outcome::Rejected(rejected.item.clone().map(Item::new)));
                 }
-                Some(UpdateItemError::TransactionConflictException(_)) if deadline.left() > Self::CONFLICT_PAUSE => {
+                Some(UpdateItemError::TransactionConflictException(_)) if context.left() > Self::CONFLICT_PAUSE => {
                     tokio::time::sleep(Self::CONFLICT_PAUSE.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
                 }
                 _ => return Err(failed(&error)),
@@ -135,11 +134,11 @@ impl Outcome {
 }
 
 /// DynamoDB's response to `request`, if there is one before the deadline.
-fn response<T>(request: impl Future<Output = T>, deadline: Deadline) -> impl Future<Output = Result<T, StoreError>> {
+fn response<T>(request: impl Future<Output = T>, context: &Context) -> impl Future<Output = Result<T, StoreError>> {
     // On the heap: the SDK's futures are large, and each future that holds one would be as large again.
     let request = Box::pin(request);
     async move {
-        let response = tally::timed(|metrics| &metrics.dynamo_db_time, deadline.bound(request)).await;
+        let response = context.metrics.dynamo_db_time.measure(context.deadline.bound(request)).await;
         response.map_err(|_| StoreError::Unavailable("no response before the invocation's deadline".into()))
     }
 }

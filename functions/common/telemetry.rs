@@ -5,7 +5,6 @@
 //! |---|---|
 //! | `metrics.rs` | the metrics of a call, each listed once |
 //! | `amounts.rs` | what a metric can hold: a count or a time |
-//! | `tally.rs` | counts something for the call that is being served |
 //! | `line.rs` | the line of a call |
 //!
 //! No line contains a cookie, a token, a credential or a user id. The libraries that we use log requests and responses at their finer
@@ -14,7 +13,6 @@
 mod amounts;
 mod line;
 mod metrics;
-pub(crate) mod tally;
 
 pub(crate) use line::{Finished, write as call};
 pub(crate) use metrics::CallMetrics;

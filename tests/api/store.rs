@@ -3,6 +3,7 @@
 use crate::world::*;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
+    context::Context,
     identity::{Cookies, Identity, Lifetime, Subject, Token},
     renewal::{
         Bookkeeping, Commitment, StoreError,
@@ -17,8 +18,8 @@ use std::time::Duration;
 /// What tells the settings for LiveChat from others.
 const SETTINGS: &str = "0123456789abcdef";
 
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(5))
+fn soon() -> Context {
+    Context::new(Deadline::after(Duration::from_secs(5)))
 }
 
 fn identity(entity_id: &str) -> Identity {
@@ -45,21 +46,21 @@ fn ours(taken: Acquisition) -> Lease {
 }
 
 async fn acquire(store: &Store, subject: &Subject, request: Acquire<'_>) -> Acquisition {
-    store.acquire(subject, request, soon()).await.expect("an answer")
+    store.acquire(subject, request, &soon()).await.expect("an answer")
 }
 
 /// Commits a token of the customer with this entity id.
 async fn commit(store: &Store, subject: &Subject, lease: &Lease, (entity_id, token): (&str, &Token)) -> Commitment {
     let identity = identity(entity_id);
     let result = Commit { lease, identity: &identity, token, bookkeeping: &Bookkeeping::default() };
-    store.commit(subject, result, soon()).await.expect("an answer")
+    store.commit(subject, result, &soon()).await.expect("an answer")
 }
 
 type Reason<'a> = (Option<&'a FailedRenewal>, Option<&'a Refusal>);
 
 async fn release(store: &Store, subject: &Subject, lease: &Lease, (failed, refusal): Reason<'_>) {
     let end = Release { lease, failed, refusal, bookkeeping: &Bookkeeping::default() };
-    store.release(subject, end, soon()).await.expect("an answer");
+    store.release(subject, end, &soon()).await.expect("an answer");
 }
 
 async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
@@ -70,7 +71,7 @@ async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
 async fn a_lease_is_one_callers_until_it_ends() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    assert!(store.read(&alice, soon()).await.expect("an answer").is_none());
+    assert!(store.read(&alice, &soon()).await.expect("an answer").is_none());
     let lease =
         ours(acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: Some(0), settings: SETTINGS }).await);
     assert_eq!(lease.seq, 1);
@@ -80,7 +81,7 @@ async fn a_lease_is_one_callers_until_it_ends() {
     }
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::Committed);
-    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
@@ -102,10 +103,10 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
     assert!(matches!(taken, Acquisition::Rejected(_)), "{taken:?}");
     assert_eq!(before, world.item("alice").await);
     // The token is gone, and its owner's second write comes once more.
-    store.drop_token(&alice, soon()).await.expect("an answer");
+    store.drop_token(&alice, &soon()).await.expect("an answer");
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
-    assert!(store.read(&alice, soon()).await.expect("an answer").expect("a record").token.is_none());
+    assert!(store.read(&alice, &soon()).await.expect("an answer").expect("a record").token.is_none());
 }
 
 #[tokio::test]
@@ -131,7 +132,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
     release(&store, &alice, &lease, (None, None)).await;
-    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
 
@@ -198,14 +199,14 @@ async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
     let lease = take(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
     release(&store, &alice, &lease, (Some(&failed), None)).await;
-    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
     let lease = take(&store, &alice, "b").await;
     commit(&store, &alice, &lease, ("e", &token(2))).await;
-    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.failed, None);
     let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
     assert_eq!(kept_until, 2_000_000_000 + 30 * 86_400);
@@ -244,7 +245,7 @@ async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_succe
     );
     assert_eq!(again, lease);
     commit(&store, &alice, &lease, ("e", &token(2))).await;
-    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
     assert_eq!((record.refusal, record.failed), (None, None));
     assert_eq!(take(&store, &alice, "c").await.seq, 3);
 }
@@ -259,7 +260,7 @@ async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
             ours(acquire(&store, &alice, Acquire { owner, unless_newer_than: None, settings: "other settings" }).await);
         let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
         release(&store, &alice, &lease, (failed.as_ref(), None)).await;
-        let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+        let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
         assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
     }
 }
@@ -296,15 +297,15 @@ async fn who_lost_the_lease_remembers_no_refusal() {
 async fn dropping_a_token_drops_only_that() {
     let (world, alice) = (World::new().await, subject("alice", Some(7)));
     let store = world.store();
-    store.drop_token(&alice, soon()).await.expect("an answer");
+    store.drop_token(&alice, &soon()).await.expect("an answer");
     assert!(world.item_at("alice", "group#7").await.is_empty());
     let lease = take(&store, &alice, "a").await;
     commit(&store, &alice, &lease, ("e", &token(1))).await;
-    let lifetime = store.read_lifetime(&alice, soon()).await.expect("an answer").expect("a token");
+    let lifetime = store.read_lifetime(&alice, &soon()).await.expect("an answer").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
-    store.drop_token(&alice, soon()).await.expect("an answer");
-    assert_eq!(store.read_lifetime(&alice, soon()).await.expect("an answer"), None);
-    let record = store.read(&alice, soon()).await.expect("an answer").expect("a record");
+    store.drop_token(&alice, &soon()).await.expect("an answer");
+    assert_eq!(store.read_lifetime(&alice, &soon()).await.expect("an answer"), None);
+    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
     assert_eq!(record.identity.expect("an identity").entity_id, "e");
     assert!(record.token.is_none());
 }
@@ -314,7 +315,7 @@ async fn an_item_of_another_form_is_an_error_and_stays_as_it_is() {
     let (world, alice) = (World::new().await, subject("alice", None));
     world.call(GetToken, "alice").await.token();
     world.change_item("alice", "SET #cookies = :cookies", &["cookies"], AttributeValue::S("secret".into())).await;
-    assert!(matches!(world.store().read(&alice, soon()).await, Err(StoreError::Internal(_))));
+    assert!(matches!(world.store().read(&alice, &soon()).await, Err(StoreError::Internal(_))));
     assert_eq!(world.call(GetToken, "alice").await.problem(), (500, "internal".into()));
     assert_eq!(world.item("alice").await["cookies"], AttributeValue::S("secret".into()));
 }
@@ -324,9 +325,10 @@ async fn renewals_in_groups_are_counted_by_the_minute_and_forgotten_after_a_day(
     let world = World::new().await;
     let store = world.store();
     let principal = |name: &str| subject(name, None).principal;
-    let count = async |name, at_ms| store.count_in_groups(&principal(name), at_ms, 2, soon()).await.expect("an answer");
+    let count =
+        async |name, at_ms| store.count_in_groups(&principal(name), at_ms, 2, &soon()).await.expect("an answer");
     let uncount =
-        async |name, at_ms| store.uncount_in_groups(&principal(name), at_ms, soon()).await.expect("an answer");
+        async |name, at_ms| store.uncount_in_groups(&principal(name), at_ms, &soon()).await.expect("an answer");
     let counted = async |minute| {
         let item = world.item_at("alice", &format!("renewals#{minute}")).await;
         ["renewals", "expiresAt"].map(|name| item.get(name).map(|value| value.as_n().expect("a number").clone()))

@@ -34,7 +34,7 @@ impl<O: Operation> Function<O> {
         self.groups.check(group)?;
         let logout = O::NAME == Name::Invalidate && read_logout(request)?;
         let subject = Subject { principal: caller.principal, group };
-        Ok(Call { subject, was_guest: caller.was_guest, logout, deadline })
+        Ok(Call { subject, was_guest: caller.was_guest, logout })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    context::Context,
     identity::{Group, Issued, Lifetime, Principal, Token},
     operation::{Call, Name, Reply},
     renewal::{Obtained, Source, Why},
@@ -29,7 +30,7 @@ impl Operation for Echo {
         Account { license_id: Some(1), organization_id: Some("o".into()) }
     }
 
-    async fn call(&self, Call { subject, .. }: &Call) -> Result<Reply, Error> {
+    async fn call(&self, Call { subject, .. }: &Call, _: &Context) -> Result<Reply, Error> {
         let Principal::User(user) = &subject.principal else { panic!("nobody is a guest here") };
         assert_ne!(user.as_str(), "panic", "as this test wants");
         let group = subject.group.map_or(String::new(), |Group(number)| format!("|{number}"));

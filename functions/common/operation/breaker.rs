@@ -27,6 +27,7 @@ mod watch;
 pub(super) use watch::Watch;
 
 use crate::{
+    context::Context,
     renewal::{
         StoreError,
         circuit::{CircuitMemory, Decision, Gate, Urgency, latency::Latency},
@@ -120,8 +121,8 @@ impl Breaker {
     }
 
     /// The gate as it is stored; an empty one if the table does not return it. Writes nothing.
-    pub(super) async fn look(&self, deadline: Deadline) -> Gate {
-        match self.store.read_gate(deadline.within(LONGEST_LOOK)).await {
+    pub(super) async fn look(&self, context: &Context) -> Gate {
+        match self.store.read_gate(&context.within(LONGEST_LOOK)).await {
             Ok(gate) => gate,
             Err(error) => unguarded(&error),
         }
@@ -136,9 +137,9 @@ impl Breaker {
         &self,
         mut seen: Gate,
         urgency: Urgency,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Permit, TurnedAway> {
-        let within = deadline.within(LONGEST_LOOK);
+        let within = &context.within(LONGEST_LOOK);
         for _ in 0..Self::MOST_TRIES {
             let (permit, admission) = match seen.decide(urgency, now_ms()) {
                 Decision::Send => return Ok(Permit::Free),
@@ -198,7 +199,7 @@ impl Breaker {
         &self,
         mut seen: Gate,
         wait: RoomWait,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Permit, TurnedAway> {
         let mut pause = 1.0;
         loop {
@@ -208,8 +209,8 @@ impl Breaker {
             }
             sleep(poll).await;
             pause = f64::min(pause * 1.4, Self::SLOWEST_POLL);
-            seen = self.store.read_gate(deadline.within(LONGEST_LOOK)).await.unwrap_or(seen);
-            match self.enter(seen, wait.urgency, deadline).await {
+            seen = self.store.read_gate(&context.within(LONGEST_LOOK)).await.unwrap_or(seen);
+            match self.enter(seen, wait.urgency, context).await {
                 Err(TurnedAway::NoRoom(gate)) => seen = gate,
                 entry => return entry,
             }
@@ -217,9 +218,9 @@ impl Breaker {
     }
 
     /// The call that `permit` was for is not sent.
-    pub(super) async fn release(&self, permit: Permit, deadline: Deadline) {
+    pub(super) async fn release(&self, permit: Permit, context: &Context) {
         if permit == Permit::Counted
-            && let Err(error) = self.store.uncount_call(deadline.within(LONGEST_LOOK)).await
+            && let Err(error) = self.store.uncount_call(&context.within(LONGEST_LOOK)).await
         {
             tracing::warn!(cause = %error, "a call stays counted until the next response");
         }
@@ -227,13 +228,13 @@ impl Breaker {
 
     /// Observes what is sent with `permit`. A group that may be made up is not `evidence`: a missing response to it does not
     /// count.
-    pub(super) fn watch(&self, permit: Permit, evidence: bool) -> Watch {
-        Watch::new(self.clone(), permit, evidence)
+    pub(super) fn watch(&self, permit: Permit, evidence: bool, context: &Context) -> Watch {
+        Watch::new(self.clone(), permit, evidence, context.clone())
     }
 
     /// Counts a call that is late, and says whether it is counted.
-    async fn report(self) -> bool {
-        let counted = self.store.count_late_call(Deadline::after(LONGEST_LOOK)).await;
+    async fn report(self, context: Context) -> bool {
+        let counted = self.store.count_late_call(&context.within(LONGEST_LOOK)).await;
         counted.unwrap_or_else(|error| {
             tracing::warn!(cause = %error, "a late call could not be recorded");
             false

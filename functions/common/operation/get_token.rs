@@ -2,6 +2,7 @@
 
 use super::{Call, Name, Operation, Renewer, Reply};
 use crate::{
+    context::Context,
     error::Error,
     settings::{Account, Common, ConfigError, LiveChat, Lookup, Renewals, Settings},
 };
@@ -31,7 +32,7 @@ impl Operation for GetToken {
         self.renewer.account()
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, Error> {
-        self.renewer.get_token(call).await
+    async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
+        self.renewer.get_token(call, context).await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Call, Name, Operation, Reply};
 use crate::{
+    context::Context,
     error::Error,
     settings::{Common, ConfigError, Lookup},
     store::Store,
@@ -28,8 +29,8 @@ impl Operation for HasToken {
         Ok(Self { store: Store::connect(&common.table_name).await })
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, Error> {
-        let lifetime = self.store.read_lifetime(&call.subject, call.deadline).await?;
+    async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
+        let lifetime = self.store.read_lifetime(&call.subject, context).await?;
         Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now_ms()))))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{Call, Name, Operation, Reply, logout, revocation};
 use crate::{
+    context::Context,
     error::Error,
     livechat::Accounts,
     settings::{Common, ConfigError, LiveChat, Lookup},
@@ -33,11 +34,11 @@ impl Operation for Invalidate {
         Ok(Self { store: Store::connect(&common.table_name).await, accounts })
     }
 
-    async fn call(&self, call: &Call) -> Result<Reply, Error> {
+    async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         if call.logout {
-            return logout::log_out(&self.store, &self.accounts, call).await;
+            return logout::log_out(&self.store, &self.accounts, call, context).await;
         }
-        self.drop_token(call).await
+        self.drop_token(call, context).await
     }
 }
 
@@ -46,15 +47,15 @@ impl Invalidate {
     ///
     /// LiveChat is not told: the widget invalidates a token to renew it, while other devices still use it. Only what a logout or an
     /// adoption has left to be revoked is revoked now.
-    async fn drop_token(&self, call: &Call) -> Result<Reply, Error> {
+    async fn drop_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         let Self { store, accounts } = self;
-        let record = store.drop_token(&call.subject, call.deadline).await?;
+        let record = store.drop_token(&call.subject, context).await?;
         let now_ms = now_ms();
         let due = record.due_revocations(now_ms);
         // A renewal that is under way tells LiveChat itself, before it gets its token.
         if record.held(now_ms).is_none() {
-            let context = revocation::Context { store, accounts, subject: &call.subject };
-            context.tell(&due, revocation::LONGEST, call.deadline).await;
+            let revoker = revocation::Revoker { store, accounts, subject: &call.subject };
+            revoker.tell(&due, revocation::LONGEST, context).await;
         }
         Ok(Reply::Invalidated)
     }

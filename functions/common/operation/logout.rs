@@ -5,9 +5,10 @@
 
 use super::{
     Call, Reply,
-    revocation::{Context, LONGEST_AT_LOGOUT},
+    revocation::{LONGEST_AT_LOGOUT, Revoker},
 };
 use crate::{
+    context::Context,
     error::Error,
     identity::Subject,
     livechat::Accounts,
@@ -17,7 +18,7 @@ use crate::{
         time_limits::LONGEST_WRITE,
     },
     store::Store,
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 use futures_util::future::join_all;
 
@@ -31,19 +32,24 @@ const PAUSE_MS: u64 = 5_000;
 ///
 /// # Errors
 /// [`Error::Store`] if the table does not answer. The user may be logged out all the same, and LiveChat told.
-pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> Result<Reply, Error> {
-    let (subject, deadline) = (&call.subject, call.deadline);
+pub(super) async fn log_out(
+    store: &Store,
+    accounts: &Accounts,
+    call: &Call,
+    context: &Context,
+) -> Result<Reply, Error> {
+    let subject = &call.subject;
     // The one that was named first, so that nothing about the others can keep it from being logged out.
-    let mut logged_out = vec![log_out_of(store, subject.clone(), deadline).await?];
+    let mut logged_out = vec![log_out_of(store, subject.clone(), context).await?];
     let mut failure = None;
     if subject.group.is_none() {
-        let groups = store.groups(&subject.principal, deadline).await.unwrap_or_else(|error| {
+        let groups = store.groups(&subject.principal, context).await.unwrap_or_else(|error| {
             failure = Some(error);
             Vec::new()
         });
         for some in groups.chunks(AT_A_TIME) {
             let some = some.iter().map(|group| Subject { group: Some(*group), ..subject.clone() });
-            for result in join_all(some.map(|subject| log_out_of(store, subject, deadline))).await {
+            for result in join_all(some.map(|subject| log_out_of(store, subject, context))).await {
                 match result {
                     Ok(done) => logged_out.push(done),
                     Err(error) => failure = Some(error),
@@ -51,13 +57,13 @@ pub(super) async fn log_out(store: &Store, accounts: &Accounts, call: &Call) -> 
             }
         }
     }
-    let end = deadline.within(LONGEST_AT_LOGOUT + LONGEST_WRITE);
+    let end = &context.within(LONGEST_AT_LOGOUT + LONGEST_WRITE);
     let mut is_complete = true;
     for some in logged_out.chunks(AT_A_TIME) {
         let told = some.iter().map(async |Pending { subject, tokens, may_be_told, are_others }| {
             let may_be_told = *may_be_told || tokens.is_empty();
-            let context = Context { store, accounts, subject };
-            may_be_told && context.tell(tokens, LONGEST_AT_LOGOUT, end).await && !are_others
+            let revoker = Revoker { store, accounts, subject };
+            may_be_told && revoker.tell(tokens, LONGEST_AT_LOGOUT, end).await && !are_others
         });
         is_complete &= join_all(told).await.into_iter().all(|told| told);
     }
@@ -73,8 +79,8 @@ struct Pending {
     are_others: bool,
 }
 
-async fn log_out_of(store: &Store, subject: Subject, deadline: Deadline) -> Result<Pending, StoreError> {
-    let record = store.log_out(&subject, deadline).await?;
+async fn log_out_of(store: &Store, subject: Subject, context: &Context) -> Result<Pending, StoreError> {
+    let record = store.log_out(&subject, context).await?;
     let now_ms = now_ms();
     let tokens = record.outstanding.to_revoke(record.logged_out_seq, now_ms);
     let failed_ms = record.revoke_again_ms.saturating_sub(Record::REVOKE_AGAIN_MS);

@@ -4,6 +4,7 @@ mod driver;
 
 use super::{Call, Reply, breaker::Breaker};
 use crate::{
+    context::Context,
     error::Error,
     identity::Group,
     livechat::Accounts,
@@ -48,19 +49,19 @@ impl Renewer {
 
     /// `getToken`: the stored token if it can be used, otherwise a new one. If that fails, the stored token
     /// for as long as it lives.
-    pub async fn get_token(&self, call: &Call) -> Result<Reply, Error> {
-        self.usable_token(call).await.map_err(|error| self.for_group(call, error))
+    pub async fn get_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
+        self.usable_token(call, context).await.map_err(|error| self.for_group(call, error))
     }
 
-    async fn usable_token(&self, call: &Call) -> Result<Reply, Error> {
+    async fn usable_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         self.check_group(call.subject.group)?;
-        Ok(Reply::Token(Driver::new(self, call).run(Renewal::usable(self.terms(call))).await?))
+        Ok(Reply::Token(Driver::new(self, call, context).run(Renewal::usable(self.terms(call))).await?))
     }
 
     /// `getFreshToken`: a token that LiveChat issued after this call came, for the same customer.
-    pub async fn get_fresh_token(&self, call: &Call) -> Result<Reply, Error> {
+    pub async fn get_fresh_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         self.check_group(call.subject.group)?;
-        let driver = Driver::new(self, call);
+        let driver = Driver::new(self, call, context);
         let moment = driver.moment();
         let renewed = driver.run(Renewal::fresh(self.terms(call), moment)).await;
         renewed.map(Reply::Token).map_err(|error| self.for_group(call, error.into()))

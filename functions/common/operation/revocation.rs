@@ -6,6 +6,7 @@
 //! issued before. A call that needs no token from LiveChat tells it too, at most once a minute.
 
 use crate::{
+    context::Context,
     identity::Subject,
     livechat::Accounts,
     renewal::{
@@ -14,7 +15,7 @@ use crate::{
         time_limits::{ATTEMPT_TIMEOUT, LONGEST_WRITE},
     },
     store::Store,
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -27,15 +28,15 @@ pub(super) const LONGEST: Duration = ATTEMPT_TIMEOUT;
 const AT_A_TIME: usize = 10;
 
 /// Tells LiveChat to revoke `tokens`; returns the keys of those that are known not to work any more.
-pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], deadline: Deadline) -> Vec<String> {
+pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], context: &Context) -> Vec<String> {
     let mut revoked = Vec::new();
     for some in tokens.chunks(AT_A_TIME) {
-        if deadline.left().is_zero() {
+        if context.left().is_zero() {
             break;
         }
         let told = join_all(
             some.iter()
-                .map(async |token| accounts.revoke(&token.access_token, deadline).await.then(|| token.key.clone())),
+                .map(async |token| accounts.revoke(&token.access_token, context).await.then(|| token.key.clone())),
         );
         revoked.extend(told.await.into_iter().flatten());
     }
@@ -44,23 +45,23 @@ pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], dea
 
 /// Where tokens are revoked, and where that is recorded.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(super) struct Revoker<'a> {
     pub(super) store: &'a Store,
     pub(super) accounts: &'a Accounts,
     /// Whose tokens they are.
     pub(super) subject: &'a Subject,
 }
 
-impl Context<'_> {
+impl Revoker<'_> {
     /// Tells LiveChat to revoke the tokens that are `due`, and records what became of it; returns whether all of them are revoked.
-    pub(super) async fn tell(self, due: &[OutstandingToken], longest: Duration, deadline: Deadline) -> bool {
+    pub(super) async fn tell(self, due: &[OutstandingToken], longest: Duration, context: &Context) -> bool {
         if due.is_empty() {
             return true;
         }
-        let revoked = revoke(self.accounts, due, deadline.minus(LONGEST_WRITE).within(longest)).await;
+        let revoked = revoke(self.accounts, due, &context.minus(LONGEST_WRITE).within(longest)).await;
         let mut bookkeeping = Bookkeeping::default();
         let is_complete = bookkeeping.note_revoked(due, revoked, now_ms());
-        if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, deadline).await {
+        if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, context).await {
             // LiveChat is told once more by the next call, which does no harm.
             tracing::warn!(cause = %error, "revoked tokens could not be recorded");
         }

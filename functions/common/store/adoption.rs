@@ -7,12 +7,13 @@ use super::{
     write::{Write, equals, exists, not_exists},
 };
 use crate::{
+    context::Context,
     identity::{Identity, Subject},
     renewal::{
         Adopted, Move, StoreError,
         record::{Lease, Outstanding},
     },
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
@@ -37,7 +38,7 @@ impl Store {
         &self,
         (user, guest): (&Subject, &Subject),
         moved: &Move,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Adopted, StoreError> {
         let Move { lease, guest_version, identity, outstanding } = moved;
         let request = self
@@ -45,7 +46,7 @@ impl Store {
             .transact_write_items()
             .transact_items(self.part(user, move_in(lease, identity, outstanding))?)
             .transact_items(self.part(guest, move_out(*guest_version, now_ms()))?);
-        let Err(error) = response(request.send(), deadline).await? else {
+        let Err(error) = response(request.send(), context).await? else {
             return Ok(Adopted::Yes);
         };
         let adopted = match error.as_service_error() {

@@ -14,8 +14,9 @@ use super::{
     write::{Condition, Write, all, any, at_least, between, exists, not, not_exists, stored},
 };
 use crate::{
+    context::Context,
     renewal::{StoreError, circuit::Gate},
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 
 const UNANSWERED: &str = "unanswered";
@@ -34,46 +35,46 @@ pub enum Admission {
 impl Store {
     /// Counts one more call that is about to be sent to LiveChat, if some are without a response and there is room. One `UpdateItem`. If
     /// a try of the SDK's takes effect and its response is lost, the call counts twice, until LiveChat's next response.
-    pub async fn count_call(&self, deadline: Deadline) -> Result<Admission, StoreError> {
-        self.pass_gate(count(now_ms()), deadline).await
+    pub async fn count_call(&self, context: &Context) -> Result<Admission, StoreError> {
+        self.pass_gate(count(now_ms()), context).await
     }
 
     /// Counts a call for which LiveChat's response is late, if there is room, and returns whether it did. One `UpdateItem`, and one more
     /// if the gate's content is out of date.
-    pub async fn count_late_call(&self, deadline: Deadline) -> Result<bool, StoreError> {
-        match self.pass_gate(count_late(now_ms()), deadline).await? {
+    pub async fn count_late_call(&self, context: &Context) -> Result<bool, StoreError> {
+        match self.pass_gate(count_late(now_ms()), context).await? {
             Admission::Granted => return Ok(true),
             Admission::Refused(gate) if gate.is_current(now_ms()) => return Ok(false),
             Admission::Refused(_) => {}
         }
-        Ok(self.pass_gate(count_first(now_ms()), deadline).await? == Admission::Granted)
+        Ok(self.pass_gate(count_first(now_ms()), context).await? == Admission::Granted)
     }
 
     /// Records that a probe is about to be sent to LiveChat, if the gate is full and no other was sent for a while. One `UpdateItem`.
-    pub async fn note_probe(&self, deadline: Deadline) -> Result<Admission, StoreError> {
-        self.pass_gate(probe(now_ms()), deadline).await
+    pub async fn note_probe(&self, context: &Context) -> Result<Admission, StoreError> {
+        self.pass_gate(probe(now_ms()), context).await
     }
 
     /// Undoes the count of a call that is not sent, or that shows nothing about LiveChat. One `UpdateItem`.
-    pub async fn uncount_call(&self, deadline: Deadline) -> Result<(), StoreError> {
-        self.send(key(), uncount(), deadline).await.map(|_| ())
+    pub async fn uncount_call(&self, context: &Context) -> Result<(), StoreError> {
+        self.send(key(), uncount(), context).await.map(|_| ())
     }
 
     /// The gate. One `GetItem`, not strongly consistent: one call more or less decides nothing.
-    pub async fn read_gate(&self, deadline: Deadline) -> Result<Gate, StoreError> {
+    pub async fn read_gate(&self, context: &Context) -> Result<Gate, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key().into_attributes()));
-        let response = response(request.send(), deadline).await?.map_err(|error| failed(&error))?;
+        let response = response(request.send(), context).await?.map_err(|error| failed(&error))?;
         gate(response.item.map(Item::new))
     }
 
     /// Empties the gate, as LiveChat responds: all earlier calls count as answered. One `UpdateItem`, which changes nothing if the gate
     /// is empty already.
-    pub async fn empty_gate(&self, deadline: Deadline) -> Result<(), StoreError> {
-        self.send(key(), empty(), deadline).await.map(|_| ())
+    pub async fn empty_gate(&self, context: &Context) -> Result<(), StoreError> {
+        self.send(key(), empty(), context).await.map(|_| ())
     }
 
-    async fn pass_gate(&self, write: Write, deadline: Deadline) -> Result<Admission, StoreError> {
-        admission(self.send(key(), write, deadline).await?)
+    async fn pass_gate(&self, write: Write, context: &Context) -> Result<Admission, StoreError> {
+        admission(self.send(key(), write, context).await?)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     item::{self, Key},
     write::{Write, any, less, more, not_exists, stored},
 };
-use crate::{identity::Principal, renewal::StoreError, time::Deadline};
+use crate::{context::Context, identity::Principal, renewal::StoreError};
 
 const RENEWALS: &str = "renewals";
 const MINUTE_MS: u64 = 60_000;
@@ -25,9 +25,9 @@ impl Store {
         principal: &Principal,
         at_ms: u64,
         most: u32,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Result<(), u64>, StoreError> {
-        Ok(counted(&self.send(minute(principal, at_ms), count(at_ms, most), deadline).await?, at_ms))
+        Ok(counted(&self.send(minute(principal, at_ms), count(at_ms, most), context).await?, at_ms))
     }
 
     /// Undoes one [`count_in_groups`](Self::count_in_groups) in the minute of `at_ms`. One `UpdateItem`.
@@ -35,9 +35,9 @@ impl Store {
         &self,
         principal: &Principal,
         at_ms: u64,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<(), StoreError> {
-        self.send(minute(principal, at_ms), uncount(), deadline).await.map(|_| ())
+        self.send(minute(principal, at_ms), uncount(), context).await.map(|_| ())
     }
 }
 

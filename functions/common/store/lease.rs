@@ -8,12 +8,13 @@ use super::{
     },
 };
 use crate::{
+    context::Context,
     identity::{Identity, Subject, Token},
     renewal::{
         self, Bookkeeping, Commitment, StoreError,
         record::{FailedRenewal, Lease, OutstandingToken, Quota, Record, Refusal},
     },
-    time::{Deadline, now_ms},
+    time::now_ms,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use secrecy::ExposeSecret;
@@ -103,12 +104,12 @@ impl Store {
         &self,
         subject: &Subject,
         request: Acquire<'_>,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Acquisition, StoreError> {
         let Acquire { owner, unless_newer_than, settings } = request;
         let attempt = async |settings| {
             let write = acquire(owner, unless_newer_than, settings, now_ms());
-            acquired(self.send(item::key(subject), write, deadline).await?, owner)
+            acquired(self.send(item::key(subject), write, context).await?, owner)
         };
         match attempt(Some(settings)).await? {
             Attempt::Decided(acquisition) => return Ok(acquisition),
@@ -125,14 +126,14 @@ impl Store {
         &self,
         subject: &Subject,
         result: Commit<'_>,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<Commitment, StoreError> {
-        committed(self.send(item::key(subject), commit(result), deadline).await?, result.token)
+        committed(self.send(item::key(subject), commit(result), context).await?, result.token)
     }
 
     /// Ends the lease without a result, if it is still the owner's. One `UpdateItem`.
-    pub async fn release(&self, subject: &Subject, end: Release<'_>, deadline: Deadline) -> Result<(), StoreError> {
-        self.send(item::key(subject), release(end), deadline).await.map(|_| ())
+    pub async fn release(&self, subject: &Subject, end: Release<'_>, context: &Context) -> Result<(), StoreError> {
+        self.send(item::key(subject), release(end), context).await.map(|_| ())
     }
 }
 

@@ -5,9 +5,9 @@ use super::{
     write::{Write, exists, stored},
 };
 use crate::{
+    context::Context,
     identity::{Group, Principal, Subject},
     renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
-    time::Deadline,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
@@ -15,15 +15,15 @@ impl Store {
     /// Logs the subject out: removes its token, and marks all tokens that were issued until now as to be revoked. If a renewal is in
     /// progress, its token counts as issued before the logout. Returns the record. One `UpdateItem`, which does not create an item, and
     /// may be repeated.
-    pub async fn log_out(&self, subject: &Subject, deadline: Deadline) -> Result<Record, StoreError> {
-        logged_out(self.send(item::key(subject), log_out(), deadline).await?)
+    pub async fn log_out(&self, subject: &Subject, context: &Context) -> Result<Record, StoreError> {
+        logged_out(self.send(item::key(subject), log_out(), context).await?)
     }
 
     /// The groups in which the principal has an identity, or may get one soon. Not a group that was made up and that LiveChat
     /// refused. One `Query`, or more for a principal with very many groups.
-    pub async fn groups(&self, principal: &Principal, deadline: Deadline) -> Result<Vec<Group>, StoreError> {
+    pub async fn groups(&self, principal: &Principal, context: &Context) -> Result<Vec<Group>, StoreError> {
         const PREFIX: &str = "group#";
-        let deadline = deadline.within(LONGEST_WRITE);
+        let context = &context.within(LONGEST_WRITE);
         let mut groups = Vec::new();
         let mut start = None;
         loop {
@@ -42,7 +42,7 @@ impl Store {
                 .expression_attribute_values(":pk", AttributeValue::S(principal.key()))
                 .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
                 .set_exclusive_start_key(start);
-            let page = response(request.send(), deadline).await?.map_err(|error| failed(&error))?;
+            let page = response(request.send(), context).await?.map_err(|error| failed(&error))?;
             for item in page.items.unwrap_or_default() {
                 let sk = Item::new(item).text(item::SK)?;
                 groups.extend(sk.strip_prefix(PREFIX).and_then(|group| Group::parse(group).ok()));

@@ -5,9 +5,9 @@ use super::{
     write::{Write, exists, member},
 };
 use crate::{
+    context::Context,
     identity::Subject,
     renewal::{Bookkeeping, StoreError},
-    time::Deadline,
 };
 
 impl Store {
@@ -16,9 +16,9 @@ impl Store {
         &self,
         subject: &Subject,
         bookkeeping: &Bookkeeping,
-        deadline: Deadline,
+        context: &Context,
     ) -> Result<(), StoreError> {
-        self.send(item::key(subject), record(bookkeeping), deadline).await.map(|_| ())
+        self.send(item::key(subject), record(bookkeeping), context).await.map(|_| ())
     }
 }
 

@@ -5,17 +5,17 @@ use super::{
     write::{Write, exists},
 };
 use crate::{
+    context::Context,
     identity::Subject,
     renewal::{StoreError, record::Record},
-    time::Deadline,
 };
 use aws_sdk_dynamodb::types::ReturnValue;
 
 impl Store {
     /// Removes the subject's token, and keeps everything else. Returns what was stored before. One `UpdateItem`, which does not create
     /// an item.
-    pub async fn drop_token(&self, subject: &Subject, deadline: Deadline) -> Result<Record, StoreError> {
-        dropped(self.send(item::key(subject), drop(), deadline).await?)
+    pub async fn drop_token(&self, subject: &Subject, context: &Context) -> Result<Record, StoreError> {
+        dropped(self.send(item::key(subject), drop(), context).await?)
     }
 }
 

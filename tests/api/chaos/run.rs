@@ -12,6 +12,7 @@ use crate::{
 };
 use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use cip::{
+    context::Context,
     identity::{Group, GuestId, Identity, Principal, Subject, UserId},
     livechat::Accounts,
     settings::{LiveChat, Lookup},
@@ -349,7 +350,7 @@ impl Run {
 
     async fn look(&self, who: Who) -> Option<Identity> {
         let start_us = self.now_us();
-        let record = self.store.read(&subject(&who), Deadline::after(Duration::from_secs(10))).await;
+        let record = self.store.read(&subject(&who), &Context::new(Deadline::after(Duration::from_secs(10)))).await;
         let record = record.expect("the database itself is well").unwrap_or_default();
         let end_us = self.now_us();
         let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
@@ -444,8 +445,8 @@ impl Run {
         for who in self.everybody() {
             let Some(identity) = self.look(who.clone()).await else { continue };
             let (at_us, group) = (self.now_us(), subject(&who).group);
-            let deadline = Deadline::after(Duration::from_secs(10));
-            let grant = self.accounts.token(group, Some(&identity), deadline).await;
+            let context = Context::new(Deadline::after(Duration::from_secs(10)));
+            let grant = self.accounts.token(group, Some(&identity), &context).await;
             let (stored, taken_for) = (identity.entity_id, grant.expect("LiveChat is well").entity_id);
             self.history().probes.push(Probe { who, at_us, stored, taken_for });
         }

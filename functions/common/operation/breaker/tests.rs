@@ -21,8 +21,8 @@ async fn set_gate(client: &Client, gate: Gate) {
     request.item("lastCounted", number(gate.last_counted_ms)).send().await.expect("a stored gate");
 }
 
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(20))
+fn soon() -> Context {
+    Context::new(Deadline::after(Duration::from_secs(20)))
 }
 
 #[tokio::test]
@@ -30,10 +30,10 @@ async fn a_released_permit_makes_room_for_another_call() {
     let client = table().await;
     set_gate(&client, Gate { unanswered: 2, last_sent_ms: now_ms(), last_counted_ms: now_ms() }).await;
     let breaker = Breaker::new(Store::new(client, TABLE));
-    let permit = breaker.enter(breaker.look(soon()).await, Urgency::Required, soon()).await.expect("there is room");
-    assert_eq!(breaker.look(soon()).await.unanswered, 3);
-    breaker.release(permit, soon()).await;
-    assert_eq!(breaker.look(soon()).await.unanswered, 2);
+    let permit = breaker.enter(breaker.look(&soon()).await, Urgency::Required, &soon()).await.expect("there is room");
+    assert_eq!(breaker.look(&soon()).await.unanswered, 3);
+    breaker.release(permit, &soon()).await;
+    assert_eq!(breaker.look(&soon()).await.unanswered, 2);
 }
 
 #[tokio::test]
@@ -56,8 +56,8 @@ async fn permits_of_ten(client: &Client, urgency: Urgency) -> usize {
     let mut calls = JoinSet::new();
     for _ in 0..10 {
         let breaker = Breaker::new(Store::new(client.clone(), TABLE));
-        let gate = breaker.look(soon()).await;
-        calls.spawn(async move { breaker.enter(gate, urgency, soon()).await.is_ok() });
+        let gate = breaker.look(&soon()).await;
+        calls.spawn(async move { breaker.enter(gate, urgency, &soon()).await.is_ok() });
     }
     calls.join_all().await.into_iter().filter(|has_permit| *has_permit).count()
 }

@@ -2,11 +2,11 @@
 
 use super::{Breaker, Permit};
 use crate::{
+    context::Context,
     renewal::{
         circuit::{Sign, latency::Latency},
         time_limits::LONGEST_LOOK,
     },
-    time::Deadline,
 };
 use std::pin::{Pin, pin};
 use tokio::time::{Instant, sleep};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 #[must_use]
 pub(crate) struct Watch {
     breaker: Breaker,
+    context: Context,
     permit: Permit,
     evidence: bool,
     /// An attempt was late, so that an answer is news to others.
@@ -26,8 +27,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(breaker: Breaker, permit: Permit, evidence: bool) -> Self {
-        Self { breaker, permit, evidence, is_late: false, report: None, sign: Sign::None }
+    pub(super) fn new(breaker: Breaker, permit: Permit, evidence: bool, context: Context) -> Self {
+        Self { breaker, context, permit, evidence, is_late: false, report: None, sign: Sign::None }
     }
 
     /// One attempt. Reports it when it is late, while it goes on: neither waits for the other.
@@ -42,7 +43,7 @@ impl Watch {
                 self.is_late = true;
                 // One that was counted before it was sent is not counted again.
                 if self.evidence && self.permit == Permit::Free {
-                    let mut report: Pin<Box<dyn Future<Output = bool> + Send>> = Box::pin(self.breaker.clone().report());
+                    let mut report: Pin<Box<dyn Future<Output = bool> + Send>> = Box::pin(self.breaker.clone().report(self.context.clone()));
                     tokio::select! {
                         biased;
                         answer = &mut attempt => {
@@ -76,22 +77,22 @@ impl Watch {
     }
 
     /// After the last attempt: records in the gate what it showed, if other functions do not know that yet. Usually this does nothing.
-    pub(crate) async fn settle(mut self, deadline: Deadline) {
+    pub(crate) async fn settle(mut self) {
         if let Some(report) = self.report.take() {
             let counted = report.await;
             self.reported(counted);
         }
         match self.sign {
             // An error may be LiveChat's, or that of a proxy before it that does not know the group.
-            Sign::Answer if !self.evidence => self.breaker.release(self.permit, deadline).await,
+            Sign::Answer if !self.evidence => self.breaker.release(self.permit, &self.context).await,
             Sign::Token | Sign::Answer => {
                 let is_news = self.permit != Permit::Free || (self.is_late && self.evidence);
-                if is_news && let Err(error) = self.breaker.store.empty_gate(deadline.within(LONGEST_LOOK)).await {
+                if is_news && let Err(error) = self.breaker.store.empty_gate(&self.context.within(LONGEST_LOOK)).await {
                     tracing::warn!(cause = %error, "LiveChat's response could not be recorded; the next one will be");
                 }
             }
             Sign::Silence if self.evidence => {}
-            Sign::Silence | Sign::Broken | Sign::None => self.breaker.release(self.permit, deadline).await,
+            Sign::Silence | Sign::Broken | Sign::None => self.breaker.release(self.permit, &self.context).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Renewer;
 use crate::{
+    context::Context,
     identity::{GuestId, Principal, Subject},
     operation::{
         Call,
@@ -15,7 +16,7 @@ use crate::{
         time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
     },
     store::{Acquire, Acquisition},
-    telemetry::{self, tally},
+    telemetry::{self, CallMetrics},
     time::{Deadline, now_ms},
 };
 use std::time::Duration;
@@ -26,6 +27,7 @@ use tokio::time::sleep;
 struct Place<'a> {
     renewer: &'a Renewer,
     call: &'a Call,
+    context: &'a Context,
 }
 
 /// Carries out one call's actions.
@@ -53,10 +55,10 @@ impl<'a> Driver<'a> {
     /// The pauses between two looks at a guest's record, in ms.
     const GUEST_PAUSE_MS: std::ops::Range<u64> = 40..80;
 
-    pub(super) fn new(renewer: &'a Renewer, call: &'a Call) -> Self {
+    pub(super) fn new(renewer: &'a Renewer, call: &'a Call, context: &'a Context) -> Self {
         Self {
-            place: Place { renewer, call },
-            room_until: call.deadline.minus(SHORTEST_RENEWAL).within(Breaker::PATIENCE),
+            place: Place { renewer, call, context },
+            room_until: context.deadline.minus(SHORTEST_RENEWAL).within(Breaker::PATIENCE),
             gate: Gate::default(),
             permit: None,
             watch: None,
@@ -67,11 +69,7 @@ impl<'a> Driver<'a> {
 
     /// The readings that a step is taken at.
     pub(super) fn moment(&self) -> Moment {
-        Moment {
-            now_ms: now_ms(),
-            left: self.place.call.deadline.left(),
-            circuit: self.place.renewer.breaker.remembered(),
-        }
+        Moment { now_ms: now_ms(), left: self.place.context.left(), circuit: self.place.renewer.breaker.remembered() }
     }
 
     /// Runs the renewal to its end.
@@ -80,7 +78,9 @@ impl<'a> Driver<'a> {
         (mut renewal, mut action): (Renewal, Action),
     ) -> Result<Obtained, renewal::Error> {
         loop {
-            renewal.take_notes().into_iter().for_each(note);
+            for happened in renewal.take_notes() {
+                note(happened, &self.place.context.metrics);
+            }
             if renewal.is_done_with_livechat() {
                 self.settle().await;
             }
@@ -106,13 +106,13 @@ impl<'a> Driver<'a> {
             Action::CountInGroups => self.place.count(self.began_ms).await,
             Action::Move(moved) => self.place.move_identity(&moved).await,
             Action::Revoke(due) => {
-                let deadline = self.place.call.deadline.within(revocation::LONGEST);
-                Ok(Event::Revoked(revocation::revoke(&self.place.renewer.accounts, &due, deadline).await))
+                let context = self.place.context.within(revocation::LONGEST);
+                Ok(Event::Revoked(revocation::revoke(&self.place.renewer.accounts, &due, &context).await))
             }
             Action::Tell(due) => {
                 let Renewer { store, accounts, .. } = self.place.renewer;
-                let context = revocation::Context { store, accounts, subject: &self.place.call.subject };
-                context.tell(&due, revocation::LONGEST, self.place.call.deadline).await;
+                let revoker = revocation::Revoker { store, accounts, subject: &self.place.call.subject };
+                revoker.tell(&due, revocation::LONGEST, self.place.context).await;
                 Ok(Event::Told)
             }
             Action::Call(attempt) => Ok(Event::Answered(self.attempt(&attempt).await)),
@@ -127,7 +127,7 @@ impl<'a> Driver<'a> {
         let owner = uuid::Uuid::new_v4().to_string();
         let Renewer { store, accounts, .. } = self.place.renewer;
         let request = Acquire { owner: &owner, unless_newer_than, settings: accounts.fingerprint() };
-        let acquisition = store.acquire(&self.place.call.subject, request, self.place.call.deadline);
+        let acquisition = store.acquire(&self.place.call.subject, request, self.place.context);
         match acquisition.await? {
             Acquisition::Acquired(lease, record) => {
                 self.began_ms = now_ms();
@@ -156,19 +156,19 @@ impl<'a> Driver<'a> {
 
     async fn look(&mut self, renewal: &Renewal) -> Event {
         let breaker = &self.place.renewer.breaker;
-        self.gate = breaker.look(self.place.call.deadline).await;
+        self.gate = breaker.look(self.place.context).await;
         let turned_away = breaker.turns_away(self.gate, renewal.urgency());
         self.circuit(turned_away)
     }
 
     async fn wait_for_room(&mut self, renewal: &Renewal) -> Event {
         let wait = RoomWait { urgency: renewal.urgency(), until: self.room_until };
-        let entry = self.place.renewer.breaker.wait_for_room(self.gate, wait, self.place.call.deadline).await;
+        let entry = self.place.renewer.breaker.wait_for_room(self.gate, wait, self.place.context).await;
         self.entered(entry)
     }
 
     async fn enter(&mut self, renewal: &Renewal) -> Event {
-        let entry = self.place.renewer.breaker.enter(self.gate, renewal.urgency(), self.place.call.deadline).await;
+        let entry = self.place.renewer.breaker.enter(self.gate, renewal.urgency(), self.place.context).await;
         self.entered(entry)
     }
 
@@ -195,17 +195,18 @@ impl<'a> Driver<'a> {
 
     async fn attempt(&mut self, attempt: &renewal::Call) -> Result<Grant, AttemptError> {
         let Renewer { accounts, breaker, .. } = self.place.renewer;
-        let deadline = Deadline::after(attempt.time);
+        let context = self.place.context.within(attempt.time);
         if attempt.is_retry {
             sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MS))).await;
         }
         let permit = self.permit.take().unwrap_or(Permit::Free);
-        let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence));
+        let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence, self.place.context));
         let sign =
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
-        let token = accounts.token(self.place.call.subject.group, attempt.known.as_ref(), deadline);
-        let result = tally::timed(|metrics| &metrics.live_chat_time, watch.over(token, sign)).await;
-        count_attempt(&result);
+        let token = accounts.token(self.place.call.subject.group, attempt.known.as_ref(), &context);
+        let metrics = &self.place.context.metrics;
+        let result = metrics.live_chat_time.measure(watch.over(token, sign)).await;
+        count_attempt(&result, metrics);
         result
     }
 
@@ -219,8 +220,8 @@ impl<'a> Driver<'a> {
     async fn release(&mut self, release: Release) -> Event {
         let (place, began_ms) = (self.place, self.began_ms);
         let (permit, watch) = (self.permit.take(), self.watch.take());
-        let (store, subject, deadline) = (&place.renewer.store, &place.call.subject, place.call.deadline);
-        let released = store.release(subject, (&release).into(), deadline);
+        let (store, subject) = (&place.renewer.store, &place.call.subject);
+        let released = store.release(subject, (&release).into(), place.context);
         let uncounted = async {
             if release.uncount {
                 place.uncount(began_ms).await;
@@ -242,7 +243,7 @@ impl<'a> Driver<'a> {
 
 impl Place<'_> {
     async fn read(self, subject: &Subject) -> Result<Event, StoreError> {
-        let record = self.renewer.store.read(subject, self.call.deadline).await?;
+        let record = self.renewer.store.read(subject, self.context).await?;
         Ok(Event::Record(Box::new(record.unwrap_or_default())))
     }
 
@@ -255,29 +256,29 @@ impl Place<'_> {
     async fn count(self, began_ms: u64) -> Result<Event, StoreError> {
         let Renewer { store, renewals, .. } = self.renewer;
         let principal = &self.call.subject.principal;
-        let counted = store.count_in_groups(principal, began_ms, renewals.get(), self.call.deadline).await?;
+        let counted = store.count_in_groups(principal, began_ms, renewals.get(), self.context).await?;
         Ok(Event::Counted(counted))
     }
 
     async fn uncount(self, began_ms: u64) {
-        let (principal, deadline) = (&self.call.subject.principal, self.call.deadline);
-        if let Err(error) = self.renewer.store.uncount_in_groups(principal, began_ms, deadline).await {
+        let principal = &self.call.subject.principal;
+        if let Err(error) = self.renewer.store.uncount_in_groups(principal, began_ms, self.context).await {
             tracing::warn!(cause = %error, "a renewal without a call to LiveChat counts until the minute has passed");
         }
     }
 
     async fn move_identity(self, moved: &Move) -> Result<Event, StoreError> {
         let guest = self.guest()?;
-        let adopted = self.renewer.store.adopt((&self.call.subject, &guest), moved, self.call.deadline);
+        let adopted = self.renewer.store.adopt((&self.call.subject, &guest), moved, self.context);
         Ok(Event::Moved(adopted.await?))
     }
 
     /// Stores what LiveChat has issued. It cannot be got again, so retries use all the time that is left.
     async fn store(self, commit: Commit) -> Result<Commitment, StoreError> {
-        let (store, subject, deadline) = (&self.renewer.store, &self.call.subject, self.call.deadline);
+        let (store, subject) = (&self.renewer.store, &self.call.subject);
         loop {
-            match store.commit(subject, (&commit).into(), deadline).await {
-                Err(StoreError::Unavailable(cause)) if deadline.left() > STORE_RESERVE => {
+            match store.commit(subject, (&commit).into(), self.context).await {
+                Err(StoreError::Unavailable(cause)) if self.context.left() > STORE_RESERVE => {
                     tracing::warn!(cause, "a new token is not stored yet; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -288,45 +289,43 @@ impl Place<'_> {
 
     async fn settled(self, permit: Option<Permit>, watch: Option<Watch>) {
         if let Some(watch) = watch {
-            watch.settle(self.call.deadline).await;
+            watch.settle().await;
         }
         if let Some(permit) = permit {
-            self.renewer.breaker.release(permit, self.call.deadline).await;
+            self.renewer.breaker.release(permit, self.context).await;
         }
     }
 }
 
-fn count_attempt(result: &Result<Grant, AttemptError>) {
-    tally::count(|metrics| {
-        metrics.live_chat_calls.increment();
-        // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
-        let counts = !metrics.is_unproven_group.is_set();
-        match result {
-            Ok(_) | Err(AttemptError::CutShort | AttemptError::IdentityLost) => {}
-            Err(AttemptError::Rejected { .. }) => metrics.live_chat_rejections.increment_if(counts),
-            Err(_) => metrics.live_chat_failures.increment_if(counts),
-        }
-    });
+fn count_attempt(result: &Result<Grant, AttemptError>, metrics: &CallMetrics) {
+    metrics.live_chat_calls.increment();
+    // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
+    let counts = !metrics.is_unproven_group.is_set();
+    match result {
+        Ok(_) | Err(AttemptError::CutShort | AttemptError::IdentityLost) => {}
+        Err(AttemptError::Rejected { .. }) => metrics.live_chat_rejections.increment_if(counts),
+        Err(_) => metrics.live_chat_failures.increment_if(counts),
+    }
 }
 
 /// Logs and counts what happened.
-fn note(note: Note) {
+fn note(note: Note, metrics: &CallMetrics) {
     match note {
-        Note::Waited => tally::count(|metrics| metrics.lease_waits.set_to_one()),
-        Note::UnprovenGroup(is_unproven) => tally::count(|metrics| metrics.is_unproven_group.set(is_unproven)),
-        Note::Renewed => tally::count(|metrics| metrics.renewals.increment()),
-        Note::IdentityCreated => tally::count(|metrics| metrics.identities_made.increment()),
-        Note::IdentityAdopted => tally::count(|metrics| metrics.identities_adopted.increment()),
+        Note::Waited => metrics.lease_waits.set_to_one(),
+        Note::UnprovenGroup(is_unproven) => metrics.is_unproven_group.set(is_unproven),
+        Note::Renewed => metrics.renewals.increment(),
+        Note::IdentityCreated => metrics.identities_made.increment(),
+        Note::IdentityAdopted => metrics.identities_adopted.increment(),
         Note::NotRecognised => {
             tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
         }
         Note::IdentityReplaced { on_record } => {
-            tally::count(|metrics| metrics.identities_changed.increment());
+            metrics.identities_changed.increment();
             tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
         }
-        Note::ChangeRefused => tally::count(|metrics| metrics.identities_changed.increment()),
+        Note::ChangeRefused => metrics.identities_changed.increment(),
         Note::IdentityExpired { on_record } => {
-            tally::count(|metrics| metrics.identities_lapsed.increment());
+            metrics.identities_lapsed.increment();
             tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
         }
         Note::NotRenewed(error) => telemetry::trouble(&error.into(), "not renewed; the stored token is still alive"),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    context::Context,
     renewal::StoreError,
     store::{
         Outcome, Store,
@@ -55,8 +56,8 @@ impl Database {
         if let Some(item) = item {
             self.put(key(), item.clone()).await;
         }
-        let deadline = Deadline::after(Duration::from_secs(10));
-        let outcome = self.store.send(key(), write.clone(), deadline).await;
+        let context = Context::new(Deadline::after(Duration::from_secs(10)));
+        let outcome = self.store.send(key(), write.clone(), &context).await;
         let stored = self.get(key()).await;
         let case = || format!("{write:?}\non {:?}", item.map(|item| &item.0));
         let mut expected = item.cloned();
