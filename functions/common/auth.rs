@@ -9,32 +9,37 @@
 //!
 //! With `GUESTS=true`, a caller that sends an `X-Guest-Id` and no credentials is a guest. A caller with bad credentials is never a
 //! guest, but is refused.
+//!
+//! This module uses `identity`, and `clients` to fetch key sets. It does not use [`settings`](crate::settings), which turns variables
+//! into the types here; [`connect_auth`](crate::connect_auth) creates an [`Auth`] from them.
 
 mod authorizer;
 mod claims;
+mod error;
 mod jwt;
 mod keys;
 mod normalization;
 mod origins;
+mod secret;
 mod user_hash;
 
 use crate::{
-    error::Error,
     identity::{GuestId, Principal, UserId},
-    settings::{AuthMode, AuthSettings, ConfigError, Guests},
     time::Deadline,
 };
-use authorizer::Authorizer;
-use jwt::Jwt;
 use lambda_http::{http::HeaderMap, request::RequestContext};
 use std::sync::Arc;
-use user_hash::UserHash;
 
+pub(crate) use authorizer::Authorizer;
 pub(crate) use claims::ClaimName;
-pub(crate) use jwt::{Issuers, Requirement, Requirements};
-pub(crate) use keys::{Algorithms, Key, public_key};
+pub use error::Error;
+pub(crate) use jwt::{ClaimRules, InvalidIssuers, Issuers, Jwt, Keys, Requirement, Requirements, SessionCookie};
+pub(crate) use keys::{Algorithms, Jwks, Key, KeyKind, RSA_BITS};
 pub(crate) use normalization::Normalization;
 pub(crate) use origins::Origins;
+pub use secret::SHORTEST_SECRET;
+pub(crate) use secret::Secret;
+pub(crate) use user_hash::UserHash;
 
 /// The latest expiry of a credential; Unix time in s. Today's time in ms is later, and would be a credential that never expires.
 const LAST_END_S: u64 = 100_000_000_000;
@@ -50,13 +55,29 @@ pub struct Auth {
     guests: Guests,
 }
 
+/// The values of `AUTH`, each with what it verifies callers with.
 #[derive(Clone, Debug)]
-enum Mode {
+pub(crate) enum Mode {
     /// No verification: the caller is the user of the path. For trials, and behind a gateway that verifies.
     None,
+    /// A signed token says who the user is.
     Jwt(Arc<Jwt>),
+    /// The gateway has verified the user.
     Authorizer(Authorizer),
+    /// The request has a hash of the user id in the path.
     Hmac(Arc<UserHash>),
+}
+
+/// Whether visitors who are not logged in have identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guests {
+    /// `GUESTS=false`, the default.
+    No,
+    /// `GUESTS=true`.
+    Yes {
+        /// `ADOPT_GUESTS`: whether a user takes over the identity that they had as a guest. `true` by default.
+        adopted: bool,
+    },
 }
 
 /// What a caller must send to be verified: depends on `AUTH`.
@@ -93,20 +114,9 @@ pub struct Caller {
 }
 
 impl Auth {
-    /// How callers are verified, as the settings say, with the keys that this needs: secrets in AWS Secrets Manager and the identity
-    /// provider's key set are fetched.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if a secret cannot be fetched, or is too short. A key set that cannot be fetched now is fetched later.
-    pub async fn connect(settings: AuthSettings) -> Result<Self, ConfigError> {
-        let AuthSettings { mode, normalization, allowed_origins, guests } = settings;
-        let mode = match mode {
-            AuthMode::None => Mode::None,
-            AuthMode::Jwt(jwt) => Mode::Jwt(Arc::new(Jwt::connect(*jwt, normalization, allowed_origins).await?)),
-            AuthMode::Authorizer { claim } => Mode::Authorizer(Authorizer::new(claim, normalization)),
-            AuthMode::Hmac { secrets } => Mode::Hmac(Arc::new(UserHash::connect(secrets).await?)),
-        };
-        Ok(Self { mode, normalization, guests })
+    /// Verifies callers in this mode. `normalization` is for the user ids in paths.
+    pub(crate) fn new(mode: Mode, normalization: Normalization, guests: Guests) -> Self {
+        Self { mode, normalization, guests }
     }
 
     /// Verifies who sent a request.
@@ -173,7 +183,7 @@ fn no_user(auth: &str) -> Error {
     ))
 }
 
-/// The guest who a request comes from, or came from until they logged in.
+/// The guest that a request comes from, or the guest that its user was until they logged in.
 fn guest(headers: &HeaderMap) -> Result<Option<GuestId>, Error> {
     match only(headers, GUEST_HEADER) {
         Ok(secret) => Ok(secret.map(GuestId::of_secret).transpose()?),

@@ -6,11 +6,8 @@
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
-    auth::Credential,
-    clients::secrets,
-    error::Error,
+    auth::{Credential, Error, Secret},
     identity::UserId,
-    settings::{ConfigError, SecretSource},
     time::now_ms,
 };
 use lambda_http::http::HeaderMap;
@@ -21,19 +18,20 @@ const EXPIRES_HEADER: &str = "x-user-hash-expires";
 
 /// The secrets: `HMAC_SECRET`, and `HMAC_SECRET_PREVIOUS` while they are being rotated.
 #[derive(Debug)]
-pub(super) struct UserHash {
+pub(crate) struct UserHash {
     keys: Vec<hmac::Key>,
 }
 
 impl UserHash {
-    /// # Errors
-    /// [`ConfigError`] if a secret cannot be fetched, or is too short.
-    pub(super) async fn connect(secrets: Vec<SecretSource>) -> Result<Self, ConfigError> {
-        let secrets = secrets::fetch(secrets).await?;
-        Ok(Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() })
+    /// Accepts a hash that was created with one of these secrets.
+    pub(crate) fn new(secrets: &[Secret]) -> Self {
+        Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() }
     }
 
     /// The user of the path, if the request has the right hash; `None` if it has no hash.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a hash that is not accepted, [`Error::InvalidRequest`] if the path has no user.
     pub(super) fn user(&self, headers: &HeaderMap, in_path: Option<&UserId>) -> Result<Option<UserId>, Error> {
         let hash = only(headers, HASH_HEADER).map_err(|_| refused("two hashes"))?;
         let expires = only(headers, EXPIRES_HEADER).map_err(|_| refused("two expiries"))?;

@@ -8,8 +8,9 @@ use lambda_http::http::{
     header::{COOKIE, ORIGIN},
 };
 
+/// The cookie that may have a token, and the pages that may send it.
 #[derive(Debug)]
-pub(super) struct SessionCookie {
+pub(crate) struct SessionCookie {
     name: String,
     origins: Origins,
 }
@@ -22,7 +23,7 @@ impl SessionCookie {
     const MOST: usize = 8;
 
     /// The cookie `name`, in calls from pages of these origins.
-    pub(super) fn new(name: String, origins: Origins) -> Self {
+    pub(crate) fn new(name: String, origins: Origins) -> Self {
         Self { name, origins }
     }
 

@@ -1,7 +1,7 @@
 //! One key of a key set: a JSON Web Key (RFC 7517), as providers really write them. What has one meaning only is put into the form
 //! that the library reads; what has none is a fault, by name.
 
-use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
+use super::{Algorithms, Key, KeyKind, RSA_BITS};
 use crate::{auth::jwt::key_name, base64};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -120,22 +120,16 @@ fn bytes(key: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Unused> {
 }
 
 /// The algorithms that the key, its set and the site allow.
-fn usable(key: &Jwk, taken: &Algorithms) -> Result<Vec<Algorithm>, Unused> {
+fn usable(key: &Jwk, accepted: &Algorithms) -> Result<Vec<Algorithm>, Unused> {
     let common = &key.common;
     let is_for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     if !is_for_signatures {
         return Err(Unsuited("it is not for signatures"));
     }
-    let all = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => OF_RSA,
-        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => OF_P256,
-        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P384 => OF_P384,
-        AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => OF_ED25519,
-        _ => return Err(Unsuited("its kty is not supported")),
-    };
+    let kind = kind(key).ok_or(Unsuited("its kty is not supported"))?;
     let algorithms = match common.key_algorithm {
-        None => taken.among(all),
+        None => accepted.for_key(kind),
         Some(
             KeyAlgorithm::RSA1_5
             | KeyAlgorithm::RSA_OAEP
@@ -146,14 +140,29 @@ fn usable(key: &Jwk, taken: &Algorithms) -> Result<Vec<Algorithm>, Unused> {
         }
         Some(own) => {
             let own: Algorithm = own.try_into().map_err(|_| Unsuited("its alg is not supported"))?;
-            if !all.contains(&own) {
+            if !kind.algorithms().contains(&own) {
                 return Err(Faulty("its alg is not for its kind of key"));
             }
-            let is_taken = taken.0.as_ref().is_none_or(|taken| taken.contains(&own));
-            is_taken.then_some(own).into_iter().collect()
+            accepted.accept(own).then(|| vec![own])
         }
     };
-    if algorithms.is_empty() { Err(Unsuited("its alg is not in JWT_ALGORITHMS")) } else { Ok(algorithms) }
+    algorithms.ok_or(Unsuited("its alg is not in JWT_ALGORITHMS"))
+}
+
+fn kind(key: &Jwk) -> Option<KeyKind> {
+    match &key.algorithm {
+        AlgorithmParameters::RSA(_) => Some(KeyKind::Rsa),
+        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => {
+            Some(KeyKind::P256)
+        }
+        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P384 => {
+            Some(KeyKind::P384)
+        }
+        AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => {
+            Some(KeyKind::Ed25519)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
