@@ -1,4 +1,4 @@
-//! Who is calling. The only place that decides whose token a request is about.
+//! Who is calling. The only module that decides whose token a request is for.
 //!
 //! | `AUTH` | the user is | which is in |
 //! |---|---|---|
@@ -47,7 +47,7 @@ const LAST_END_S: u64 = 100_000_000_000;
 /// The header with a guest's secret.
 pub const GUEST_HEADER: &str = "x-guest-id";
 
-/// How callers are verified: `AUTH`, and what belongs to it.
+/// Verifies callers, as `AUTH` and the settings of its mode say.
 #[derive(Clone, Debug)]
 pub struct Auth {
     mode: Mode,
@@ -55,7 +55,7 @@ pub struct Auth {
     guests: Guests,
 }
 
-/// The values of `AUTH`, each with what it verifies callers with.
+/// The values of `AUTH`, each with its keys and rules.
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
     /// No verification: the caller is the user of the path. For trials, and behind a gateway that verifies.
@@ -93,12 +93,12 @@ pub enum Credential {
     UserHash,
 }
 
-/// What a request says about who sent it.
+/// The parts of a request that say who sent it.
 #[derive(Clone, Debug)]
 pub struct Sender<'a> {
     /// All headers, with all cookies in `Cookie`.
     pub headers: &'a HeaderMap,
-    /// What the gateway says, which no caller can set; `None` if there is no gateway.
+    /// The gateway's context, which no caller can set; `None` if there is no gateway.
     pub gateway: Option<&'a RequestContext>,
     /// The `{user}` of the path.
     pub user_in_path: Option<UserId>,
@@ -122,7 +122,7 @@ impl Auth {
     /// Verifies who sent a request.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] if nothing says who the user is, or if what says so is malformed;
+    /// [`Error::InvalidRequest`] if the request has no user, or if its user id or guest id is malformed;
     /// [`Error::Unauthenticated`]; [`Error::UserMismatch`] if the path names another user than the credentials;
     /// [`Error::KeysUnavailable`] if there are no keys to verify with.
     pub async fn caller(&self, sender: Sender<'_>, deadline: Deadline) -> Result<Caller, Error> {
@@ -133,7 +133,7 @@ impl Auth {
         let named = sender.user_in_path.as_ref().map(|user| self.normalization.of(user)).transpose()?;
         match (self.verified(&sender, named.as_ref(), deadline).await?, guest) {
             (Some(user), guest) => {
-                // The path has no issuer: it only repeats what the user is called.
+                // The path has no issuer: it only repeats the user id.
                 if named.is_some_and(|named| named.as_str() != user.as_str()) {
                     return Err(Error::UserMismatch);
                 }
@@ -200,7 +200,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Repe
     }
 }
 
-/// A header is there more than once, so it is not clear which value counts.
+/// A header is there more than once, so it is not clear which value is valid.
 #[derive(Clone, Copy, Debug)]
 struct Repeated;
 

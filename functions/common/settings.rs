@@ -46,10 +46,10 @@ pub use renewals::Renewals;
 pub(crate) use secrets::{SecretSource, StoredSecret};
 pub(crate) use telemetry::Telemetry;
 
-/// What `getToken` and `getFreshToken` read: everything. `hasToken` reads [`Common`] alone, `invalidate` also [`LiveChat`].
+/// All settings, which `getToken` and `getFreshToken` read. `hasToken` reads [`Common`] alone, `invalidate` also [`LiveChat`].
 #[derive(Debug)]
 pub struct Settings {
-    /// What all four functions read.
+    /// The settings that all four functions read.
     pub common: Common,
     /// `LIVECHAT_*`: the site's account at LiveChat.
     pub livechat: LiveChat,
@@ -69,7 +69,7 @@ impl Settings {
     }
 }
 
-/// What all four functions read.
+/// The settings that all four functions read.
 #[derive(Debug)]
 pub struct Common {
     /// `TABLE_NAME`: the DynamoDB table.
@@ -84,7 +84,7 @@ impl Common {
     /// # Errors
     /// [`ConfigError`] for misspelt names, otherwise for the first variable that is missing or invalid.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
-        // First: otherwise the setting that was meant would be reported as missing, or not at all.
+        // First: otherwise the misspelt setting would be reported as missing, or not at all.
         check_names(lookup)?;
         Ok(Self {
             table_name: lookup.required("TABLE_NAME", "the name of the DynamoDB table")?,

@@ -25,7 +25,7 @@ pub(crate) struct Authorizer {
     normalization: Normalization,
 }
 
-/// What the gateway says about the user.
+/// What the gateway says about the caller.
 enum Verified<'a> {
     /// No authorizer was called.
     Nobody,

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `bearer.rs`, `session_cookie.rs` | where the token is |
 //! | `compact.rs` | which key its header chooses, and whether that key signed it |
-//! | `issuers.rs` | whether its issuer counts, and whose users are the same people |
+//! | `issuers.rs` | whether its issuer is accepted, and which issuers have the same users |
 //! | `requirements.rs` | whether it is valid now, and for this service |
 
 mod bearer;
@@ -55,7 +55,7 @@ pub(crate) enum Keys {
 /// What the claims of a token must say, and which of them is the user.
 #[derive(Debug)]
 pub(crate) struct ClaimRules {
-    /// Whose tokens count; `None` if any issuer is accepted.
+    /// The issuers that are accepted; `None` if any issuer is.
     pub(crate) issuers: Option<Issuers>,
     /// What else the claims must say.
     pub(crate) requirements: Requirements,

@@ -1,5 +1,5 @@
-//! The keys that tokens are verified with, each pinned to the algorithms that go with its kind (RFC 8725, section 3.1): what a
-//! token says of its own algorithm only ever chooses among these.
+//! The keys that tokens are verified with, each pinned to the algorithms of its kind (RFC 8725, section 3.1): the algorithm in
+//! a token's header only chooses among these.
 //!
 //! | file | where a key comes from |
 //! |---|---|
@@ -15,15 +15,15 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 
 pub(crate) use jwks::Jwks;
 
-/// One key.
+/// One key, with the algorithms that it is used with.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     /// Its name in a set of keys.
     kid: Option<String>,
-    /// Whose tokens it may sign, if its set says so. Where several tenants share one set, as at Microsoft Entra, some keys are for one
-    /// tenant only. May have a place for the token's tenant.
+    /// The issuer whose tokens it may sign, if its set names one. In a set for several tenants, as at Microsoft Entra, some keys are
+    /// for one tenant only. May have a placeholder for the token's tenant.
     pub(super) issuer: Option<String>,
-    /// What it may be used with; all of one family.
+    /// The algorithms that it may be used with; all of one family.
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
 }

@@ -11,7 +11,7 @@ pub(crate) enum Normalization {
     None,
     /// `nfc`: Unicode Normalization Form C (Unicode Standard Annex 15).
     Nfc,
-    /// `nfc-lowercase`: small letters (Unicode's default case conversion), in that form.
+    /// `nfc-lowercase`: lower case (Unicode's default case conversion), then Form C.
     NfcLowercase,
 }
 
@@ -33,7 +33,7 @@ impl Normalization {
         let id: Cow<str> = match self {
             Self::None => id.into(),
             Self::Nfc => nfc.normalize(id),
-            // Twice: small letters can be composed differently, and a composed character can have another small letter.
+            // Twice: lower case can be composed differently, and a composed character can have another lower case.
             Self::NfcLowercase => nfc.normalize(&nfc.normalize(id).to_lowercase()).into_owned().into(),
         };
         UserId::parse(&id)
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normalized_id_stays_as_it_is() {
+    fn normalizing_twice_is_the_same_as_once() {
         for text in
             ["\u{130}", "\u{1e9e}", "\u{3a3}\u{3a3}", "A\u{30a}", "\u{1f88}\u{345}", "\u{0130}\u{0323}", "J\u{30c}"]
         {

@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_compared_whole() {
+    fn an_origin_must_match_exactly() {
         let origins = origins(&["https://shop.example", "http://localhost:3000", "capacitor://localhost"]);
         assert!(origins.allow(Some(b"https://shop.example"), None));
         assert!(origins.allow(Some(b"http://localhost:3000"), Some(b"cross-site")));
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_origin_only_the_sites_own_pages_count() {
+    fn without_an_origin_only_same_origin_requests_are_allowed() {
         let origins = origins(&["https://shop.example"]);
         assert!(origins.allow(None, Some(b"same-origin")));
         for site in [None, Some("same-site"), Some("cross-site"), Some("none"), Some("")] {

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// The longest that reading one takes, retries included.
+/// The longest duration of reading one, retries included.
 const LONGEST_READ: Duration = Duration::from_secs(3);
 
 /// AWS Secrets Manager. The client is created once, when the first secret is fetched.

@@ -1,4 +1,4 @@
-//! Creates [`Auth`] from its settings: fetches secrets from AWS Secrets Manager, and the identity provider's key set.
+//! From the settings of `AUTH` to an [`Auth`]: with the secrets and key sets that have to be fetched.
 
 use crate::{
     auth::{Auth, Authorizer, Jwks, Jwt, Key, Keys, Mode, Normalization, Origins, Secret, SessionCookie, UserHash},
@@ -8,7 +8,7 @@ use crate::{
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
-/// Verifies callers as the settings say. Fetches what this needs: secrets in AWS Secrets Manager, and the identity provider's key set.
+/// Creates an [`Auth`] from its settings. Fetches secrets from AWS Secrets Manager, and the identity provider's key set.
 ///
 /// # Errors
 /// [`ConfigError`] if a secret cannot be fetched, or is too short. A key set that cannot be fetched now is fetched later.

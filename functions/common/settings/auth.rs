@@ -21,7 +21,7 @@ pub struct AuthSettings {
     pub(crate) guests: Guests,
 }
 
-/// The values of `AUTH`, each with the settings that it has of its own.
+/// The values of `AUTH`, each with its own settings.
 #[derive(Debug)]
 pub(crate) enum AuthMode {
     /// `jwt`: by a JSON Web Token.
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn any_origin_is_for_unverified_users_only() {
+    fn a_wildcard_origin_is_accepted_for_unverified_users_only() {
         const ANY: (&str, &str) = ("ALLOWED_ORIGINS", "https://shop.example, *");
         assert!(read(&[("AUTH", "none"), ANY]).is_ok());
         let line = read(&[("AUTH", "authorizer"), ANY]).expect_err("refused").to_string();
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(read(&[("GUESTS", "yes")]), None);
     }
 
-    /// A secret in AWS Secrets Manager is fetched later, so what else is wrong is found without it.
+    /// A secret in AWS Secrets Manager is fetched later, so that other errors are found without it.
     #[test]
     fn a_stored_secret_is_not_fetched() {
         const ARN: (&str, &str) = ("JWT_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none");

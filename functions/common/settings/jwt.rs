@@ -153,7 +153,7 @@ mod tests {
     const ISSUER: (&str, &str) = ("JWT_ISSUER", "https://login.example/");
 
     #[test]
-    fn shared_keys_need_something_that_says_for_which_service_a_token_is() {
+    fn a_key_set_needs_an_audience_or_a_claim_that_names_the_service() {
         for settings in [
             &[] as &[_],
             &[("JWT_REQUIRED_CLAIMS", "tid=a,tid=b")],

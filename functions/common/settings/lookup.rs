@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_one_of_its_words_and_the_first_by_default() {
+    fn a_choice_is_one_of_its_words_and_by_default_the_first() {
         let choose = |word| value(word).choice("AUTH", [("one", 1), ("two", 2), ("three", 3)]);
         assert_eq!((choose("").ok(), choose("one").ok(), choose(" three ").ok()), (Some(1), Some(1), Some(3)));
         for bad in ["four", "ONE", "one,two"] {

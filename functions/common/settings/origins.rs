@@ -19,7 +19,7 @@ pub fn allowed_origins(lookup: &Lookup) -> Result<Vec<String>, ConfigError> {
     Ok(origins)
 }
 
-/// The same if no caller is verified: then origins restrict nobody, and `*` is accepted too.
+/// The same if no caller is verified: then origins restrict no caller, and `*` is accepted too.
 ///
 /// # Errors
 /// As [`allowed_origins`].
@@ -34,7 +34,7 @@ fn origins(lookup: &Lookup) -> Vec<String> {
 }
 
 fn check(text: &str) -> Result<(), ConfigError> {
-    // The URL standard takes line feeds and tabs out of an address.
+    // The URL standard removes line feeds and tabs from an address.
     let url = Url::parse(text).ok().filter(|url| is_plain(url) && !text.contains(char::is_whitespace));
     match url.as_ref().and_then(origin_of) {
         Some(origin) if origin == text => Ok(()),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_browsers_and_apps_send_is_an_origin() {
+    fn origins_of_browsers_apps_and_extensions_are_accepted() {
         for origin in [
             "https://shop.example",
             "https://shop.example:8443",
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn any_origin_is_for_unverified_users_only() {
+    fn a_wildcard_is_accepted_for_unverified_users_only() {
         assert!(parse("*").is_err());
         for list in ["*", "https://shop.example, *"] {
             assert!(parse_with_wildcard(list).is_ok(), "{list}");

@@ -53,16 +53,17 @@ fn parts(text: &str) -> Result<(Option<&str>, String), ConfigError> {
     }
 }
 
-/// The structures of ASN.1 that people have at hand, told apart by what they are made of.
+/// The ASN.1 structures that a key is likely to be in, told apart by their items.
 enum Structure {
-    /// `SubjectPublicKeyInfo` (RFC 5280, section 4.1): what a public key is, and the key.
+    /// `SubjectPublicKeyInfo` (RFC 5280, section 4.1): the algorithm of a public key, and the key.
     Spki,
     /// `RSAPublicKey` (RFC 8017, appendix A.1.1): modulus and exponent.
     Pkcs1,
     /// PKCS #8, PKCS #1 or SEC 1: each begins with a version, and has more than one number after it or a string of bytes.
     Private,
-    /// RFC 5280, section 4.1: what is signed, the algorithm, and the signature.
+    /// `Certificate` (RFC 5280, section 4.1): the signed part, the algorithm, and the signature.
     Certificate,
+    /// Anything else.
     Other,
 }
 

@@ -18,10 +18,11 @@ pub(crate) enum SecretSource {
 /// A secret in AWS Secrets Manager.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredSecret {
-    /// What the secret is called here, such as `JWT_SECRET`.
+    /// The name of the setting, such as `JWT_SECRET`.
     pub(crate) name: String,
     /// The variable with the ARN.
     pub(crate) variable: String,
+    /// Its ARN.
     pub(crate) arn: String,
     /// How its characters are to be read.
     encoding: Encoding,
@@ -32,7 +33,9 @@ pub(crate) struct StoredSecret {
 pub(super) enum Encoding {
     /// Its characters are its bytes.
     Text,
+    /// Base64, in either alphabet.
     Base64,
+    /// Hexadecimal.
     Hex,
 }
 

@@ -1,4 +1,4 @@
-//! `JWT_ISSUER`: whose tokens count, and which of these issuers' users are the same people.
+//! `JWT_ISSUER`: the issuers whose tokens are accepted, and which of them have the same users.
 //!
 //! With one issuer, a user is known by the user claim. With several, two people may have the same user claim, one at each issuer. So
 //! the users of each issuer after the first are known by issuer and user claim. Those of the first one are known as before: adding an
@@ -17,7 +17,7 @@ const PLACEHOLDERS: [&str; 2] = ["{tid}", "{tenantid}"];
 /// The longest name of an issuer, in bytes. It can be part of a key in DynamoDB, which has at most 2,048.
 const LONGEST: usize = 512;
 
-/// The issuers whose tokens count.
+/// The issuers whose tokens are accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Issuers(Vec<Issuer>);
 
@@ -28,7 +28,7 @@ pub(crate) enum InvalidIssuers {
     Malformed,
     /// It names an issuer twice.
     Repeated,
-    /// It has a place for the token's tenant, but no tenants are listed.
+    /// It has a placeholder for the token's tenant, but no tenants are listed.
     NoTenants,
 }
 
@@ -40,7 +40,7 @@ struct Issuer {
     users: Users,
 }
 
-/// Whose users an issuer's are: `None` for the first issuer's, which are known by their ids alone.
+/// The issuer in the identity of its users: `None` for the first issuer's, which are known by their ids alone.
 pub(super) type Users = Option<Arc<str>>;
 
 impl Issuers {
@@ -73,7 +73,7 @@ impl Issuers {
         Ok(Self(issuers))
     }
 
-    /// Whose user the token names.
+    /// Which users the user of the token belongs to.
     ///
     /// # Errors
     /// Why the token is refused, for the log.
@@ -106,7 +106,7 @@ fn tenants(entry: &str, required: &Requirements) -> Result<Vec<Option<String>>, 
     Ok(tenants.iter().cloned().map(Some).collect())
 }
 
-/// The issuers of an entry, whose users are the same people.
+/// The issuers of an entry. They have the same users.
 fn names<'a>(entry: &'a str, tenant: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
     let parts = entry.split('|').map(str::trim).filter(|part| !part.is_empty());
     parts.map(move |name| tenant.map_or_else(|| name.to_owned(), |tenant| of_tenant(name, tenant)))
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn adding_an_issuer_moves_nobody() {
+    fn adding_an_issuer_changes_no_existing_users_identity() {
         let before = read("https://a.example", &[]).expect("one issuer");
         let after = read("https://a.example,https://b.example", &[]).expect("two issuers");
         let token = json!({"iss": "https://a.example"});
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_must_be_listed_and_the_tokens_own() {
+    fn a_tenant_must_be_listed_and_equal_the_tokens_tid() {
         const LIST: &str = "https://sts.example/{tid}/|https://login.example/{tenantid}/v2.0";
         let issuers = read(LIST, &["one", "two"]).expect("a list");
         for (iss, tid, users) in [

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 /// How far clocks may be apart, in s.
 const LEEWAY_S: f64 = 60.0;
 
-/// Members that say who issued a token, to whom and when, but not for which service.
+/// Claims that do not say for which service a token is: only who issued it, to whom and when.
 const NO_SERVICE: [&str; 22] = [
     "iss",
     "tid",
@@ -79,7 +79,7 @@ impl Requirements {
     }
 
     /// # Errors
-    /// What the claims lack, for the log.
+    /// Which requirement the claims do not meet, for the log.
     pub(super) fn check(&self, claims: &Members, now_ms: u64) -> Result<(), Cow<'static, str>> {
         check_time(claims, now_ms)?;
         match self.0.iter().find(|required| !required.is_met_by(claims)) {

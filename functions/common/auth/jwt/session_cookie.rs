@@ -79,7 +79,7 @@ impl SessionCookie {
         text.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with(".0="))
     }
 
-    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD in place of characters that a header cannot have.
+    /// Whether this is a damaged session cookie: one without a value, or with U+FFFD in place of characters that a header cannot have.
     fn is_damaged(&self, text: &str) -> bool {
         if self.parsed(text).is_some() {
             return false;

@@ -37,7 +37,7 @@ struct State {
     tried_ms: Option<u64>,
 }
 
-/// What is behind the URL.
+/// A document that a provider has at the URL.
 enum Document {
     Keys(Vec<Key>),
     /// An OpenID configuration (OpenID Connect Discovery 1.0, section 3), which says where the keys are.
@@ -56,7 +56,7 @@ impl Jwks {
     const PAUSE: Duration = Duration::from_mins(1);
     /// The same while there is no set at all, so that no caller can be verified.
     const PAUSE_WITHOUT: Duration = Duration::from_secs(2);
-    /// The longest that a fetch takes. The one at init is paid by a waiting user too.
+    /// The longest duration of a fetch. A user may wait for the one at init, too.
     const LONGEST_FETCH: Duration = Duration::from_secs(2);
     /// In bytes.
     const LONGEST_BODY: usize = 256 * 1024;
