@@ -10,8 +10,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
 };
 use cip::{
-    auth::{Auth, Sender},
-    error::Error,
+    auth::{self, Auth, Sender},
     settings::{AuthSettings, ConfigError, Lookup},
     time::Deadline,
 };
@@ -48,7 +47,7 @@ impl Authorizer {
             "GUESTS" | "JWT_COOKIE" => None,
             _ => settings.get(name),
         });
-        let auth = Auth::connect(AuthSettings::from_lookup(&lookup)?).await?;
+        let auth = cip::connect_auth(AuthSettings::from_lookup(&lookup)?).await?;
         Ok(Some(Self { auth, guests: settings.have_guests() }))
     }
 
@@ -65,7 +64,7 @@ impl Authorizer {
         let sender = Sender { headers, gateway: None, user_in_path: None };
         match self.auth.caller(sender, Deadline::after(Self::PATIENCE)).await {
             Ok(_) => {}
-            Err(Error::KeysUnavailable(_)) => {
+            Err(auth::Error::KeysUnavailable(_)) => {
                 let message = json!({ "message": "Internal Server Error" });
                 return Err((StatusCode::INTERNAL_SERVER_ERROR, Json(message)));
             }

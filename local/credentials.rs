@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use cip::{identity::UserId, settings::SHORTEST_SECRET, time::now_ms};
+use cip::{auth::SHORTEST_SECRET, identity::UserId, time::now_ms};
 use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -278,7 +278,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
     use cip::{
-        auth::{Auth, Sender},
+        auth::Sender,
         identity::Principal,
         settings::{AuthSettings, Lookup},
         time::Deadline,
@@ -306,7 +306,7 @@ mod tests {
             let (settings, credentials) = Credentials::develop(settings(auth, more), None).expect("a secret");
             let credentials = credentials.expect("a development secret");
             let settings = AuthSettings::from_lookup(&Lookup::new(|name| settings.get(name))).expect("good settings");
-            let auth = Auth::connect(settings).await.expect("nothing to fetch");
+            let auth = cip::connect_auth(settings).await.expect("nothing to fetch");
             let headers = (&credentials.headers("zoë")).try_into().expect("good headers");
             let user = UserId::parse("zoë").expect("a user id");
             let user_in_path = credentials.user_in_path().then(|| user.clone());

@@ -40,7 +40,7 @@ impl Gateway {
     /// The functions, over this renewer, its store and its LiveChat account.
     ///
     /// # Errors
-    /// As [`Auth::connect`].
+    /// As [`cip::connect_auth`].
     pub async fn connect(
         common: Common,
         renewer: Renewer,
@@ -48,7 +48,7 @@ impl Gateway {
         accounts: Accounts,
     ) -> Result<Self, ConfigError> {
         let Common { auth, groups, .. } = common;
-        let auth = Auth::connect(auth).await?;
+        let auth = cip::connect_auth(auth).await?;
         Ok(Self {
             authorizer: None,
             get_token: function(GetToken { renewer: renewer.clone() }, &auth, &groups),

@@ -1,4 +1,4 @@
-//! Who is calling. The only place that decides whose token a request is about.
+//! Who is calling. The only module that decides whose token a request is for.
 //!
 //! | `AUTH` | the user is | which is in |
 //! |---|---|---|
@@ -9,32 +9,37 @@
 //!
 //! With `GUESTS=true`, a caller that sends an `X-Guest-Id` and no credentials is a guest. A caller with bad credentials is never a
 //! guest, but is refused.
+//!
+//! This module uses `identity`, and `clients` to fetch key sets. It does not use [`settings`](crate::settings), which turns variables
+//! into the types here; [`connect_auth`](crate::connect_auth) creates an [`Auth`] from them.
 
 mod authorizer;
 mod claims;
+mod error;
 mod jwt;
 mod keys;
 mod normalization;
 mod origins;
+mod secret;
 mod user_hash;
 
 use crate::{
-    error::Error,
     identity::{GuestId, Principal, UserId},
-    settings::{AuthMode, AuthSettings, ConfigError, Guests},
     time::Deadline,
 };
-use authorizer::Authorizer;
-use jwt::Jwt;
 use lambda_http::{http::HeaderMap, request::RequestContext};
 use std::sync::Arc;
-use user_hash::UserHash;
 
+pub(crate) use authorizer::Authorizer;
 pub(crate) use claims::ClaimName;
-pub(crate) use jwt::{Issuers, Requirement, Requirements};
-pub(crate) use keys::{Algorithms, Key, public_key};
+pub use error::Error;
+pub(crate) use jwt::{ClaimRules, InvalidIssuers, Issuers, Jwt, Keys, Requirement, Requirements, SessionCookie};
+pub(crate) use keys::{Algorithms, Jwks, Key, KeyKind, RSA_BITS};
 pub(crate) use normalization::Normalization;
 pub(crate) use origins::Origins;
+pub use secret::SHORTEST_SECRET;
+pub(crate) use secret::Secret;
+pub(crate) use user_hash::UserHash;
 
 /// The latest expiry of a credential; Unix time in s. Today's time in ms is later, and would be a credential that never expires.
 const LAST_END_S: u64 = 100_000_000_000;
@@ -42,7 +47,7 @@ const LAST_END_S: u64 = 100_000_000_000;
 /// The header with a guest's secret.
 pub const GUEST_HEADER: &str = "x-guest-id";
 
-/// How callers are verified: `AUTH`, and what belongs to it.
+/// Verifies callers, as `AUTH` and the settings of its mode say.
 #[derive(Clone, Debug)]
 pub struct Auth {
     mode: Mode,
@@ -50,13 +55,29 @@ pub struct Auth {
     guests: Guests,
 }
 
+/// The values of `AUTH`, each with its keys and rules.
 #[derive(Clone, Debug)]
-enum Mode {
+pub(crate) enum Mode {
     /// No verification: the caller is the user of the path. For trials, and behind a gateway that verifies.
     None,
+    /// A signed token says who the user is.
     Jwt(Arc<Jwt>),
+    /// The gateway has verified the user.
     Authorizer(Authorizer),
+    /// The request has a hash of the user id in the path.
     Hmac(Arc<UserHash>),
+}
+
+/// Whether visitors who are not logged in have identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guests {
+    /// `GUESTS=false`, the default.
+    No,
+    /// `GUESTS=true`.
+    Yes {
+        /// `ADOPT_GUESTS`: whether a user takes over the identity that they had as a guest. `true` by default.
+        adopted: bool,
+    },
 }
 
 /// What a caller must send to be verified: depends on `AUTH`.
@@ -72,12 +93,12 @@ pub enum Credential {
     UserHash,
 }
 
-/// What a request says about who sent it.
+/// The parts of a request that say who sent it.
 #[derive(Clone, Debug)]
 pub struct Sender<'a> {
     /// All headers, with all cookies in `Cookie`.
     pub headers: &'a HeaderMap,
-    /// What the gateway says, which no caller can set; `None` if there is no gateway.
+    /// The gateway's context, which no caller can set; `None` if there is no gateway.
     pub gateway: Option<&'a RequestContext>,
     /// The `{user}` of the path.
     pub user_in_path: Option<UserId>,
@@ -93,26 +114,15 @@ pub struct Caller {
 }
 
 impl Auth {
-    /// How callers are verified, as the settings say, with the keys that this needs: secrets in AWS Secrets Manager and the identity
-    /// provider's key set are fetched.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if a secret cannot be fetched, or is too short. A key set that cannot be fetched now is fetched later.
-    pub async fn connect(settings: AuthSettings) -> Result<Self, ConfigError> {
-        let AuthSettings { mode, normalization, allowed_origins, guests } = settings;
-        let mode = match mode {
-            AuthMode::None => Mode::None,
-            AuthMode::Jwt(jwt) => Mode::Jwt(Arc::new(Jwt::connect(*jwt, normalization, allowed_origins).await?)),
-            AuthMode::Authorizer { claim } => Mode::Authorizer(Authorizer::new(claim, normalization)),
-            AuthMode::Hmac { secrets } => Mode::Hmac(Arc::new(UserHash::connect(secrets).await?)),
-        };
-        Ok(Self { mode, normalization, guests })
+    /// Verifies callers in this mode. `normalization` is for the user ids in paths.
+    pub(crate) fn new(mode: Mode, normalization: Normalization, guests: Guests) -> Self {
+        Self { mode, normalization, guests }
     }
 
     /// Verifies who sent a request.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] if nothing says who the user is, or if what says so is malformed;
+    /// [`Error::InvalidRequest`] if the request has no user, or if its user id or guest id is malformed;
     /// [`Error::Unauthenticated`]; [`Error::UserMismatch`] if the path names another user than the credentials;
     /// [`Error::KeysUnavailable`] if there are no keys to verify with.
     pub async fn caller(&self, sender: Sender<'_>, deadline: Deadline) -> Result<Caller, Error> {
@@ -123,7 +133,7 @@ impl Auth {
         let named = sender.user_in_path.as_ref().map(|user| self.normalization.of(user)).transpose()?;
         match (self.verified(&sender, named.as_ref(), deadline).await?, guest) {
             (Some(user), guest) => {
-                // The path has no issuer: it only repeats what the user is called.
+                // The path has no issuer: it only repeats the user id.
                 if named.is_some_and(|named| named.as_str() != user.as_str()) {
                     return Err(Error::UserMismatch);
                 }
@@ -173,7 +183,7 @@ fn no_user(auth: &str) -> Error {
     ))
 }
 
-/// The guest who a request comes from, or came from until they logged in.
+/// The guest that a request comes from, or the guest that its user was until they logged in.
 fn guest(headers: &HeaderMap) -> Result<Option<GuestId>, Error> {
     match only(headers, GUEST_HEADER) {
         Ok(secret) => Ok(secret.map(GuestId::of_secret).transpose()?),
@@ -190,7 +200,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Repe
     }
 }
 
-/// A header is there more than once, so it is not clear which value counts.
+/// A header is there more than once, so it is not clear which value is valid.
 #[derive(Clone, Copy, Debug)]
 struct Repeated;
 

@@ -9,7 +9,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// In the form that JSON Web Keys have (RFC 7515, section 2).
+/// In the format of JSON Web Keys (RFC 7515, section 2): the URL-safe alphabet, without padding.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_has_two_alphabets_and_may_be_padded() {
+    fn both_alphabets_padding_and_line_breaks_are_read() {
         for text in ["+/+/+g==", "-_-_-g", "-_-_-g==", "+/+/\r\n +g\n"] {
             assert_eq!(decode(text).as_deref(), Some(&[0xfb, 0xff, 0xbf, 0xfa][..]), "{text:?}");
         }

@@ -1,4 +1,4 @@
-//! How others are reached: AWS, and LiveChat and the identity provider over HTTPS.
+//! How other services are reached: AWS, and LiveChat and the identity provider over HTTPS. Uses nothing else of this project.
 
 pub(crate) mod aws;
 pub(crate) mod https;

@@ -1,33 +1,21 @@
 //! Everything that can go wrong with a call, as facts. What the caller is told is in `http/problem.rs`.
 
 use crate::{
-    auth::Credential,
+    auth,
     identity::InvalidId,
     renewal::{self, StoreError},
 };
-use std::borrow::Cow;
 use tracing::Level;
 
 /// What went wrong with a call. The text of an error is for the log. It contains no secret and no user id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The request has no user, or a user id or group that cannot be one. Says what to change.
+    /// The request is malformed, or has a user id or group that cannot be one. Says what to change.
     #[error("{0}")]
     InvalidRequest(String),
-    /// The caller is not verified: credentials are missing, expired or wrong.
-    #[error("not authenticated: {cause}")]
-    Unauthenticated {
-        /// What the caller must send.
-        expected: Credential,
-        /// What is wrong, for the log. The caller is not told, as it would help an attacker.
-        cause: Cow<'static, str>,
-    },
-    /// The verified user is not the user in the path.
-    #[error("the verified user is not the user in the path")]
-    UserMismatch,
-    /// The keys to verify callers with are not available.
-    #[error("keys unavailable: {0}")]
-    KeysUnavailable(String),
+    /// The caller is not verified.
+    #[error(transparent)]
+    Auth(#[from] auth::Error),
     /// LiveChat refuses the group that the request names, or the site does not list it.
     #[error("unknown group: {}", refusal.as_deref().unwrap_or("not in GROUPS"))]
     UnknownGroup {
@@ -72,10 +60,20 @@ impl Error {
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,
-            Self::Unauthenticated { .. } | Self::UserMismatch | Self::UnknownGroup { .. } => Level::INFO,
+            Self::Auth(error) => level_of_auth(error),
+            Self::UnknownGroup { .. } => Level::INFO,
             Self::Renewal(error) => level_of_renewal(error),
-            Self::KeysUnavailable(_) | Self::Store(_) | Self::Internal(_) => Level::ERROR,
+            Self::Store(_) | Self::Internal(_) => Level::ERROR,
         }
+    }
+}
+
+fn level_of_auth(error: &auth::Error) -> Level {
+    use auth::Error;
+    match error {
+        Error::InvalidRequest(_) => Level::DEBUG,
+        Error::Unauthenticated { .. } | Error::UserMismatch => Level::INFO,
+        Error::KeysUnavailable(_) => Level::ERROR,
     }
 }
 

@@ -25,7 +25,7 @@
 //! | [`error`] | everything that can go wrong |
 //! | [`telemetry`] | logs and metrics |
 //! | `clients` | how AWS, LiveChat and the identity provider are reached |
-//! | [`time`], `base64` | clocks and deadlines; base64 as people write it |
+//! | [`time`], `base64`, `safe_url` | clocks and deadlines; base64 as people write it; URLs that may be trusted |
 //!
 //! The heart is `renewal`: a call that needs a new token acquires the user's lease with one conditional write, calls LiveChat, and stores
 //! cookies and token with one more write, which also ends the lease and which only the lease's owner can make. All other calls wait for
@@ -42,10 +42,11 @@ pub mod identity;
 pub mod livechat;
 pub mod operation;
 pub mod renewal;
+mod safe_url;
 mod serve;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod time;
 
-pub use serve::serve;
+pub use serve::{connect_auth, serve};

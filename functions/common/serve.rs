@@ -1,7 +1,10 @@
 //! A Lambda function: everything that happens once, at init, then one request after the other.
 
+mod auth;
+
+pub use auth::connect_auth;
+
 use crate::{
-    auth::Auth,
     http::{self, Function},
     operation::Operation,
     settings::Lookup,
@@ -18,6 +21,6 @@ pub async fn serve<O: Operation>() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let (common, settings) = O::read(&Lookup::environment())?;
     let operation = O::connect(&common, settings).await?;
-    let auth = Auth::connect(common.auth).await?;
+    let auth = connect_auth(common.auth).await?;
     http::run(Function { operation, auth, groups: common.groups }).await
 }

@@ -1,15 +1,20 @@
 //! Settings: the environment variables of the functions as typed values, read once, at init.
 //!
-//! Reading is pure: it calls nobody, and looks at nothing but a [`Lookup`]. What needs the network, such as a secret in AWS Secrets
-//! Manager or a key set, is fetched afterwards, by [`Auth::connect`](crate::auth::Auth::connect). Each function reads only what it
-//! uses. A missing or invalid value ends init with one line that names the variable.
+//! Reading is pure: it uses no network, and reads nothing but a [`Lookup`]. A secret in AWS Secrets Manager or a key set is fetched
+//! afterwards, by [`connect_auth`](crate::connect_auth). Each function reads only what it uses. A missing or invalid value ends init
+//! with one line that names the variable.
+//!
+//! This module uses the value types of [`identity`](crate::identity), [`auth`](crate::auth) and [`renewal`](crate::renewal), and
+//! nothing of this project that does I/O.
 //!
 //! | file | variables |
 //! |---|---|
 //! | `settings.rs` | `TABLE_NAME` |
 //! | `livechat.rs` | `LIVECHAT_*` |
 //! | `auth.rs` | `AUTH` and what all its modes share, `AUTHORIZER_CLAIM`, `GUESTS` |
+//! | `origins.rs` | `ALLOWED_ORIGINS` |
 //! | `jwt.rs` | `JWT_*` |
+//! | `public_key.rs` | `JWT_PUBLIC_KEY` |
 //! | `secrets.rs` | the variants of `JWT_SECRET` and `HMAC_SECRET` |
 //! | `groups.rs` | `GROUPS` |
 //! | `renewals.rs` | `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` |
@@ -23,27 +28,28 @@ mod jwt;
 mod livechat;
 mod lookup;
 mod names;
+mod origins;
+mod public_key;
 mod renewals;
 mod secrets;
 mod telemetry;
 
-pub(crate) use auth::{AuthMode, Guests};
-pub use auth::{AuthSettings, allowed_origins};
+pub(crate) use auth::AuthMode;
+pub use auth::AuthSettings;
 pub use groups::Groups;
 pub(crate) use jwt::{JwtKeys, JwtSettings};
 pub use livechat::{Account, LiveChat, Tenant};
-pub(crate) use lookup::safe_url;
 pub use lookup::{ConfigError, Lookup};
 pub use names::{NAMES, check as check_names};
+pub use origins::allowed_origins;
 pub use renewals::Renewals;
-pub use secrets::SHORTEST_SECRET;
-pub(crate) use secrets::{Secret, SecretSource, StoredSecret};
+pub(crate) use secrets::{SecretSource, StoredSecret};
 pub(crate) use telemetry::Telemetry;
 
-/// What `getToken` and `getFreshToken` read: everything. `hasToken` reads [`Common`] alone, `invalidate` also [`LiveChat`].
+/// All settings, which `getToken` and `getFreshToken` read. `hasToken` reads [`Common`] alone, `invalidate` also [`LiveChat`].
 #[derive(Debug)]
 pub struct Settings {
-    /// What all four functions read.
+    /// The settings that all four functions read.
     pub common: Common,
     /// `LIVECHAT_*`: the site's account at LiveChat.
     pub livechat: LiveChat,
@@ -63,7 +69,7 @@ impl Settings {
     }
 }
 
-/// What all four functions read.
+/// The settings that all four functions read.
 #[derive(Debug)]
 pub struct Common {
     /// `TABLE_NAME`: the DynamoDB table.
@@ -78,7 +84,7 @@ impl Common {
     /// # Errors
     /// [`ConfigError`] for misspelt names, otherwise for the first variable that is missing or invalid.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
-        // First: otherwise the setting that was meant would be reported as missing, or not at all.
+        // First: otherwise the misspelt setting would be reported as missing, or not at all.
         check_names(lookup)?;
         Ok(Self {
             table_name: lookup.required("TABLE_NAME", "the name of the DynamoDB table")?,

@@ -4,8 +4,7 @@
 #![no_main]
 
 use cip::{
-    auth::{Caller, Sender},
-    error::Error,
+    auth::{Caller, Error, Sender},
     settings::Lookup,
     time::Deadline,
 };

@@ -5,8 +5,8 @@
 
 use base64::{Engine, prelude::*};
 use cip::{
-    auth::{Auth, Sender},
-    settings::{Lookup, SHORTEST_SECRET},
+    auth::{Auth, SHORTEST_SECRET, Sender},
+    settings::Lookup,
     time::Deadline,
 };
 use fuzz::{

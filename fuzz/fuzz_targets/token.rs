@@ -4,8 +4,7 @@
 #![no_main]
 
 use cip::{
-    auth::{Auth, Caller, Sender},
-    error::Error,
+    auth::{Auth, Caller, Error, Sender},
     identity::{Principal, UserId},
     settings::Lookup,
     time::{Deadline, now_ms},

@@ -145,7 +145,7 @@ pub fn ready<T>(future: impl Future<Output = T>) -> T {
 /// # Errors
 /// If the settings are invalid.
 pub async fn auth(lookup: &Lookup<'_>) -> Result<Auth, ConfigError> {
-    Auth::connect(AuthSettings::from_lookup(lookup)?).await
+    cip::connect_auth(AuthSettings::from_lookup(lookup)?).await
 }
 
 /// `AUTH=none`, and no guests.

@@ -5,7 +5,10 @@
 //! variables* in Amazon API Gateway's developer guide.
 
 use super::{claims::ClaimName, normalization::Normalization};
-use crate::{auth::Credential, error::Error, identity::UserId};
+use crate::{
+    auth::{Credential, Error},
+    identity::UserId,
+};
 use lambda_http::{
     aws_lambda_events::apigw::{
         ApiGatewayProxyRequestContext, ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext,
@@ -17,12 +20,12 @@ use std::borrow::Cow;
 
 /// Which claim is the user's id: `AUTHORIZER_CLAIM`.
 #[derive(Clone, Debug)]
-pub(super) struct Authorizer {
+pub(crate) struct Authorizer {
     claim: ClaimName,
     normalization: Normalization,
 }
 
-/// What the gateway says about the user.
+/// What the gateway says about the caller.
 enum Verified<'a> {
     /// No authorizer was called.
     Nobody,
@@ -31,11 +34,15 @@ enum Verified<'a> {
 }
 
 impl Authorizer {
-    pub(super) fn new(claim: ClaimName, normalization: Normalization) -> Self {
+    /// The user is this claim, normalized.
+    pub(crate) fn new(claim: ClaimName, normalization: Normalization) -> Self {
         Self { claim, normalization }
     }
 
-    /// The user whom the gateway let in; `None` if no authorizer was called.
+    /// The user that the gateway verified; `None` if no authorizer was called.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if the claim has no usable value, [`Error::InvalidRequest`] if it is not a user id.
     pub(super) fn user(&self, gateway: Option<&RequestContext>) -> Result<Option<UserId>, Error> {
         let verified = match gateway {
             Some(RequestContext::ApiGatewayV2(context)) => self.of_http_api(context),

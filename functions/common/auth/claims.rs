@@ -1,5 +1,4 @@
-//! The claims of a verified token, or what a gateway's authorizer says: how a setting names one of them, and which values are a
-//! user id.
+//! The claims of a verified token or of a gateway's authorizer: how a setting names a claim, and which values are a user id.
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +8,7 @@ use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
 
 /// The members of a JSON object: the claims of a token (RFC 7519, section 4), or its header (RFC 7515, section 4). A name that is there
-/// twice, also further inside, makes it invalid: which of the two counts would be a guess.
+/// twice, also in a nested object, makes it invalid: to choose one of the two would be a guess.
 #[derive(Debug)]
 pub(super) struct Members(Map<String, Value>);
 
@@ -128,13 +127,16 @@ impl ClaimName {
         self.name == name || self.path.as_ref().is_some_and(|(first, _)| first == name)
     }
 
-    /// The value of this claim, where all claims are strings and none has another one inside.
+    /// The value of this claim, if all claims are strings and none is nested.
     pub(super) fn find_flat<'a>(&self, get: impl Fn(&str) -> Option<&'a String>) -> Option<&'a String> {
         let step = self.path.as_ref().filter(|(_, rest)| rest.is_empty());
         get(&self.name).or_else(|| get(&step?.0))
     }
 
-    /// The claim's value, where `get` has the claims by their names.
+    /// The claim's value. `get` returns the claim of a name.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if there are two different values.
     pub(super) fn find<'a>(&self, get: impl Fn(&str) -> Option<&'a Value>) -> Result<Option<&'a Value>, Ambiguous> {
         let named = get(&self.name);
         let nested = self.path.as_ref().and_then(|(first, rest)| get(first)?.pointer(rest));
@@ -167,7 +169,7 @@ impl ClaimName {
     }
 }
 
-/// From here on, programs that keep numbers as floating point take two integers for one (RFC 8259, section 6).
+/// Above this, programs that keep numbers as floating point cannot tell two integers apart (RFC 8259, section 6).
 const LARGEST_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// Whether a claim has this value: a string, the decimal form of an integer, or `true` or `false`; or an array that contains it.
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_not_exactly_there_is_missing() {
+    fn a_claim_with_a_similar_name_or_path_is_not_found() {
         for (name, claims) in [
             ("sub", json!({"Sub": "alice", "data": {"sub": "alice"}})),
             ("data.user.id", json!({"data": {"user": "id"}})),
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_is_its_decimal_form_and_other_values_are_no_user_id() {
+    fn only_strings_and_safe_integers_are_user_ids() {
         for (value, id) in [("4711", "4711"), ("0", "0"), ("-5", "-5"), ("9007199254740991", "9007199254740991")] {
             let claims = format!("{{\"sub\":{value}}}");
             assert_eq!(user_id("sub", serde_json::from_str(&claims).expect("JSON")).as_deref(), Ok(id));
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_compared_whole_and_by_its_type() {
+    fn a_required_value_must_equal_the_whole_claim() {
         for (claim, wanted) in [
             (json!("access"), "access"),
             (json!(["id", "access"]), "access"),

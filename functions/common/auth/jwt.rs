@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `bearer.rs`, `session_cookie.rs` | where the token is |
 //! | `compact.rs` | which key its header chooses, and whether that key signed it |
-//! | `issuers.rs` | whether its issuer counts, and whose users are the same people |
+//! | `issuers.rs` | whether its issuer is accepted, and which issuers have the same users |
 //! | `requirements.rs` | whether it is valid now, and for this service |
 
 mod bearer;
@@ -19,71 +19,74 @@ use super::{
     claims::{ClaimName, Members},
     keys::{Jwks, Key},
     normalization::Normalization,
-    origins::Origins,
 };
 use crate::{
-    auth::Credential,
-    clients::secrets,
-    error::Error,
+    auth::{Credential, Error},
     identity::UserId,
-    settings::{ConfigError, JwtKeys, JwtSettings},
     time::{Deadline, now_ms},
 };
 use compact::Compact;
 use lambda_http::http::HeaderMap;
-use session_cookie::SessionCookie;
 use std::borrow::Cow;
 
 pub(super) use compact::key_name;
-pub(crate) use issuers::Issuers;
+pub(crate) use issuers::{InvalidIssuers, Issuers};
 pub(crate) use requirements::{Requirement, Requirements};
+pub(crate) use session_cookie::SessionCookie;
 
 /// How tokens are verified.
 #[derive(Debug)]
-pub(super) struct Jwt {
+pub(crate) struct Jwt {
     keys: Keys,
-    issuers: Option<Issuers>,
-    requirements: Requirements,
-    user_claim: ClaimName,
+    claims: ClaimRules,
     normalization: Normalization,
     cookie: Option<SessionCookie>,
 }
 
+/// What tokens are signed with.
 #[derive(Debug)]
-enum Keys {
-    /// Those of the settings. A token's `kid` means nothing to them.
+pub(crate) enum Keys {
+    /// The keys of the settings. The `kid` of a token is ignored.
     Fixed(Vec<Key>),
+    /// The identity provider's key set.
     Set(Box<Jwks>),
 }
 
+/// What the claims of a token must say, and which of them is the user.
+#[derive(Debug)]
+pub(crate) struct ClaimRules {
+    /// The issuers that are accepted; `None` if any issuer is.
+    pub(crate) issuers: Option<Issuers>,
+    /// What else the claims must say.
+    pub(crate) requirements: Requirements,
+    /// The claim with the user id.
+    pub(crate) user_claim: ClaimName,
+}
+
 impl Jwt {
-    /// # Errors
-    /// [`ConfigError`] if a secret cannot be fetched, or is too short.
-    pub(super) async fn connect(
-        settings: JwtSettings,
+    /// Verifies tokens with these keys and by these rules. `cookie` may have a token too.
+    pub(crate) fn new(
+        keys: Keys,
+        claims: ClaimRules,
         normalization: Normalization,
-        origins: Origins,
-    ) -> Result<Self, ConfigError> {
+        cookie: Option<SessionCookie>,
+    ) -> Self {
         crypto::install();
-        let JwtSettings { keys, issuers, requirements, user_claim, cookie } = settings;
-        Ok(Self {
-            keys: Keys::connect(keys).await?,
-            issuers,
-            requirements,
-            user_claim,
-            normalization,
-            cookie: cookie.map(|name| SessionCookie::new(name, origins)),
-        })
+        Self { keys, claims, normalization, cookie }
     }
 
-    /// What callers have to send.
+    /// What callers must send.
     pub(super) fn expected(&self) -> Credential {
         if self.cookie.is_some() { Credential::BearerOrCookie } else { Credential::Bearer }
     }
 
-    /// The user whom the request's token names; `None` if it has none.
+    /// The user that the request's token names; `None` if the request has no token.
     ///
-    /// Of several cookies each counts for itself: they must name one user between them.
+    /// Each cookie is verified on its own. All valid ones must name the same user.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a token that is not accepted, [`Error::InvalidRequest`] if its user id is invalid, and
+    /// [`Error::KeysUnavailable`].
     pub(super) async fn user(&self, headers: &HeaderMap, deadline: Deadline) -> Result<Option<UserId>, Error> {
         let tokens = match (bearer::token(headers), &self.cookie) {
             (Ok(Some(token)), _) => Ok(vec![token.to_owned()]),
@@ -144,33 +147,20 @@ impl Jwt {
     }
 
     fn user_of(&self, claims: &Members, key: &Key) -> Result<UserId, Error> {
-        self.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
+        self.claims.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
         if key.issuer.as_ref().is_some_and(|issuer| !issuers::vouches_for(issuer, claims)) {
             return Err(self.refused("the key that signed the token is for another issuer's tokens"));
         }
-        let users = match &self.issuers {
+        let users = match &self.claims.issuers {
             Some(issuers) => issuers.accept(claims).map_err(|cause| self.refused(cause))?,
             None => None,
         };
-        let id = self.user_claim.user_id(|name| claims.get(name)).map_err(|cause| self.refused(cause))?;
+        let id = self.claims.user_claim.user_id(|name| claims.get(name)).map_err(|cause| self.refused(cause))?;
         Ok(self.normalization.user_id(&id)?.of_issuer(users))
     }
 
     fn refused(&self, cause: impl Into<Cow<'static, str>>) -> Error {
         Error::Unauthenticated { expected: self.expected(), cause: cause.into() }
-    }
-}
-
-impl Keys {
-    async fn connect(keys: JwtKeys) -> Result<Self, ConfigError> {
-        match keys {
-            JwtKeys::Set(url, algorithms) => Ok(Self::Set(Box::new(Jwks::connect(url, algorithms).await?))),
-            JwtKeys::Public(key) => Ok(Self::Fixed(vec![*key])),
-            JwtKeys::Secrets(secrets, algorithms) => {
-                let secrets = secrets::fetch(secrets).await?;
-                Ok(Self::Fixed(secrets.iter().map(|secret| Key::of_secret(secret, algorithms.clone())).collect()))
-            }
-        }
     }
 }
 

@@ -1,39 +1,42 @@
-//! `USER_ID_NORMALIZATION`: which spellings of a user id are the same user. By default none: ids are compared byte by byte.
+//! `USER_ID_NORMALIZATION`: which spellings of a user id are the same user. By default, ids are compared byte by byte.
 
 use crate::identity::{InvalidId, UserId};
 use icu_normalizer::ComposingNormalizerBorrowed;
+use std::borrow::Cow;
 
+/// How user ids are normalized before they are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Normalization {
     /// `none`, the default.
     None,
     /// `nfc`: Unicode Normalization Form C (Unicode Standard Annex 15).
     Nfc,
-    /// `nfc-lowercase`: small letters (Unicode's default case conversion), in that form.
+    /// `nfc-lowercase`: lower case (Unicode's default case conversion), then Form C.
     NfcLowercase,
 }
 
 impl Normalization {
-    /// This user, in the spelling that counts.
+    /// The same user, normalized.
     ///
     /// # Errors
-    /// [`InvalidId`] if the id is too long then.
+    /// [`InvalidId`] if the normalized id is too long.
     pub(super) fn of(self, user: &UserId) -> Result<UserId, InvalidId> {
         if self == Self::None { Ok(user.clone()) } else { self.user_id(user.as_str()) }
     }
 
-    /// The user with this id.
+    /// The user with this id, normalized.
     ///
     /// # Errors
     /// [`InvalidId`] that says what to change.
     pub(super) fn user_id(self, id: &str) -> Result<UserId, InvalidId> {
         let nfc = ComposingNormalizerBorrowed::new_nfc();
-        match self {
-            Self::None => UserId::parse(id),
-            Self::Nfc => UserId::parse(&nfc.normalize(id)),
-            // Twice: small letters can be composed differently, and a composed character can have another small letter.
-            Self::NfcLowercase => UserId::parse(&nfc.normalize(&nfc.normalize(id).to_lowercase())),
-        }
+        let id: Cow<str> = match self {
+            Self::None => id.into(),
+            Self::Nfc => nfc.normalize(id),
+            // Twice: lower case can be composed differently, and a composed character can have another lower case.
+            Self::NfcLowercase => nfc.normalize(&nfc.normalize(id).to_lowercase()).into_owned().into(),
+        };
+        UserId::parse(&id)
     }
 }
 
@@ -57,12 +60,12 @@ mod tests {
         }
         assert_eq!(id(Nfc, "Alice@Example.COM"), "Alice@Example.COM");
         assert_eq!(id(NfcLowercase, "Alice@Example.COM"), "alice@example.com");
-        // Neither trims, nor takes characters that only look alike for the same.
+        // Neither removes spaces, nor merges characters that only look alike.
         assert_eq!(id(NfcLowercase, " A\u{ff21} "), " a\u{ff41} ");
     }
 
     #[test]
-    fn a_normalized_id_stays_as_it_is() {
+    fn normalizing_twice_is_the_same_as_once() {
         for text in
             ["\u{130}", "\u{1e9e}", "\u{3a3}\u{3a3}", "A\u{30a}", "\u{1f88}\u{345}", "\u{0130}\u{0323}", "J\u{30c}"]
         {

@@ -1,16 +1,13 @@
 //! `AUTH=hmac`: the site's own server gives its page the user's id and a MAC of the id, and the page sends both.
 //!
 //! `X-User-Hash` is HMAC-SHA256 (RFC 2104) in hexadecimal, with `HMAC_SECRET`, of the user id. With
-//! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number. Neither can pass for the other as
-//! long as the site's server signs no id with a line feed, as docs/authentication.md says: no user id has one here.
+//! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number. One hash cannot be used as the
+//! other if the site's server signs no id with a line feed, as docs/authentication.md says. No user id has a line feed here.
 
 use super::{LAST_END_S, no_user, only};
 use crate::{
-    auth::Credential,
-    clients::secrets,
-    error::Error,
+    auth::{Credential, Error, Secret},
     identity::UserId,
-    settings::{ConfigError, SecretSource},
     time::now_ms,
 };
 use lambda_http::http::HeaderMap;
@@ -21,19 +18,20 @@ const EXPIRES_HEADER: &str = "x-user-hash-expires";
 
 /// The secrets: `HMAC_SECRET`, and `HMAC_SECRET_PREVIOUS` while they are being rotated.
 #[derive(Debug)]
-pub(super) struct UserHash {
+pub(crate) struct UserHash {
     keys: Vec<hmac::Key>,
 }
 
 impl UserHash {
-    /// # Errors
-    /// [`ConfigError`] if a secret cannot be fetched, or is too short.
-    pub(super) async fn connect(secrets: Vec<SecretSource>) -> Result<Self, ConfigError> {
-        let secrets = secrets::fetch(secrets).await?;
-        Ok(Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() })
+    /// Accepts a hash that was created with one of these secrets.
+    pub(crate) fn new(secrets: &[Secret]) -> Self {
+        Self { keys: secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.bytes())).collect() }
     }
 
     /// The user of the path, if the request has the right hash; `None` if it has no hash.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a hash that is not accepted, [`Error::InvalidRequest`] if the path has no user.
     pub(super) fn user(&self, headers: &HeaderMap, in_path: Option<&UserId>) -> Result<Option<UserId>, Error> {
         let hash = only(headers, HASH_HEADER).map_err(|_| refused("two hashes"))?;
         let expires = only(headers, EXPIRES_HEADER).map_err(|_| refused("two expiries"))?;

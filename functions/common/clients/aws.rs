@@ -1,4 +1,4 @@
-//! What AWS's clients have in common: quick to make, and never waiting longer than a caller can.
+//! The configuration of AWS's clients: quick to create, and with time-outs that fit a caller's.
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
@@ -8,11 +8,11 @@ use aws_smithy_http_client::{
 use std::time::Duration;
 
 /// Amazon's own root certificates, which sign all of its endpoints outside China
-/// (<https://www.amazontrust.com/repository/>). Five, not the system's 140: reading those is most of a cold start.
+/// (<https://www.amazontrust.com/repository/>). These are five. Reading the system's 140 would be most of a cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-root-cas.pem");
 
-/// The region, credentials and endpoint that the environment names, for the service whose endpoint `endpoint_variable` overrides;
-/// an operation takes no longer than `longest`, retries included.
+/// The configuration for one service: region, credentials and endpoint from the environment. `endpoint_variable` is the variable that
+/// overrides the service's endpoint. An operation takes no longer than `longest`, retries included.
 pub(crate) async fn config(endpoint_variable: &str, longest: Duration) -> SdkConfig {
     let tls = tls(endpoint_variable);
     aws_config::defaults(BehaviorVersion::latest())
@@ -29,7 +29,7 @@ pub(crate) async fn config(endpoint_variable: &str, longest: Duration) -> SdkCon
         .await
 }
 
-/// Which certificates to trust: Amazon's, or the system's where the endpoint may be somebody else's.
+/// Which certificates to trust: Amazon's, or the system's if the endpoint may not be Amazon's.
 fn tls(endpoint_variable: &str) -> TlsContext {
     let set = |name| std::env::var_os(name).is_some();
     let in_china = std::env::var("AWS_REGION").is_ok_and(|region| region.starts_with("cn-"));
@@ -44,7 +44,7 @@ mod tests {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
 
     #[test]
-    fn amazons_certificates_are_whole() {
+    fn amazons_five_certificates_can_be_read() {
         let mut roots = rustls::RootCertStore::empty();
         let (good, bad) = roots.add_parsable_certificates(
             CertificateDer::pem_slice_iter(AMAZON_ROOTS).map(|certificate| certificate.expect("a certificate")),

@@ -1,4 +1,4 @@
-//! Asking others than AWS: LiveChat and the identity provider. Which certificates are trusted, and how much is read.
+//! Requests to services other than AWS: LiveChat and the identity provider. Which certificates are trusted, and how much is read.
 //!
 //! The cryptography of TLS is `ring`. The first handshake of `aws-lc-rs`, the usual choice, costs a cold start over 300 million
 //! instructions: it gathers its randomness from the jitter of the processor's clock.
@@ -6,7 +6,7 @@
 use reqwest::{Client, ClientBuilder, Response, redirect};
 use std::{sync::Arc, time::Duration};
 
-/// Firewalls refuse requests that do not say who makes them (RFC 9110, section 10.1.5).
+/// Firewalls refuse requests without a `User-Agent` (RFC 9110, section 10.1.5).
 const USER_AGENT: &str =
     concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"), " (+", env!("CARGO_PKG_REPOSITORY"), ")");
 
@@ -20,7 +20,10 @@ pub(crate) fn client() -> ClientBuilder {
         .no_proxy()
 }
 
-/// An answer's body; `None` if it has more than `longest` bytes, of which no more are read then.
+/// The body of a response; `None` if it has more than `longest` bytes. Then the rest is not read.
+///
+/// # Errors
+/// If the connection breaks, or the client's time-out passes.
 pub(crate) async fn body(response: &mut Response, longest: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {

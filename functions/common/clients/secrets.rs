@@ -1,64 +1,37 @@
-//! Secrets, from the settings or from AWS Secrets Manager. Fetched at init only.
+//! Secrets in AWS Secrets Manager. Fetched at init only.
 
-use crate::{
-    clients::aws,
-    settings::{ConfigError, Secret, SecretSource, StoredSecret},
-};
+use crate::clients::aws;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// The longest that reading one takes, retries included.
+/// The longest duration of reading one, retries included.
 const LONGEST_READ: Duration = Duration::from_secs(3);
 
-/// The secrets, in this order.
-///
-/// # Errors
-/// [`ConfigError`] if one cannot be fetched, or is too short.
-pub(crate) async fn fetch(sources: Vec<SecretSource>) -> Result<Vec<Secret>, ConfigError> {
-    let manager = Manager::default();
-    let mut secrets = Vec::with_capacity(sources.len());
-    for source in sources {
-        secrets.push(match source {
-            SecretSource::Inline(secret) => secret,
-            SecretSource::Stored(stored) => manager.fetch(&stored).await?,
-        });
-    }
-    Ok(secrets)
-}
-
-/// AWS Secrets Manager. Connects once, when the first secret is fetched.
+/// AWS Secrets Manager. The client is created once, when the first secret is fetched.
 #[derive(Debug, Default)]
-struct Manager(OnceCell<Client>);
+pub(crate) struct Manager(OnceCell<Client>);
 
 /// The value of a secret in AWS Secrets Manager.
 #[derive(Debug)]
-enum Value {
+pub(crate) enum Value {
+    /// It was stored as characters (`SecretString`).
     Text(SecretString),
     /// It was stored as bytes (`SecretBinary`).
     Bytes(Vec<u8>),
 }
 
 impl Manager {
-    async fn fetch(&self, secret: &StoredSecret) -> Result<Secret, ConfigError> {
-        let StoredSecret { name, variable, arn, encoding } = secret;
-        let value = self.value(arn, name).await.map_err(|why| ConfigError::new(format!("{variable} {why}.")))?;
-        match value {
-            Value::Text(text) => Secret::decode(variable, text.expose_secret(), *encoding),
-            Value::Bytes(bytes) => Secret::new(variable, bytes, *encoding),
-        }
-    }
-
     /// The value of the secret with this ARN. If it consists of names and values, as AWS's console creates secrets, it is the value of
-    /// `name`. Otherwise it is the whole text, or the bytes.
+    /// `name`. Otherwise it is the whole string, or the bytes.
     ///
     /// # Errors
     /// Why it cannot be fetched: the rest of a sentence that begins with the name of the variable.
-    async fn value(&self, arn: &str, name: &str) -> Result<Value, String> {
+    pub(crate) async fn value(&self, arn: &str, name: &str) -> Result<Value, String> {
         let output = self.client().await.get_secret_value().secret_id(arn).send().await;
         let output = output.map_err(|error| format!("cannot be read: {}", why(&error)))?;
         let text = match (output.secret_string, output.secret_binary) {
@@ -86,7 +59,7 @@ impl Manager {
 
 fn why<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &'static str {
     match error {
-        SdkError::ServiceError(answer) => match answer.err().code().unwrap_or_default() {
+        SdkError::ServiceError(error) => match error.err().code().unwrap_or_default() {
             "ResourceNotFoundException" => "there is no such secret in this account and region",
             "AccessDeniedException" => {
                 "the function's role lacks secretsmanager:GetSecretValue for it, or kms:Decrypt for its key"

@@ -31,7 +31,9 @@ impl<O: Operation> Function<O> {
         let group = read_group(request)?;
         let sender = Sender { headers: &request.headers, gateway: Some(&request.gateway), user_in_path: user };
         let caller = self.auth.caller(sender, deadline).await?;
-        self.groups.check(group)?;
+        if group.is_some_and(|group| !self.groups.allow(group)) {
+            return Err(Error::UnknownGroup { refusal: None });
+        }
         let logout = O::NAME == Name::Invalidate && read_logout(request)?;
         let subject = Subject { principal: caller.principal, group };
         Ok(Call { subject, was_guest: caller.was_guest, logout })

@@ -1,7 +1,7 @@
 //! What the caller is told about an error: the only place that turns an [`Error`] into a problem (RFC 9457).
 
 use crate::{
-    auth::Credential,
+    auth::{self, Credential},
     error::Error,
     renewal::{self, StoreError, circuit::NotCalled},
 };
@@ -61,9 +61,7 @@ impl Problem {
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::InvalidRequest(detail) => Self::new(INVALID_REQUEST, detail.clone()),
-            Error::Unauthenticated { expected, .. } => unauthenticated(*expected),
-            Error::UserMismatch => Self::new(USER_MISMATCH, ANOTHER_USER),
-            Error::KeysUnavailable(_) => Self::new(KEYS_UNAVAILABLE, NO_KEYS).retry_after(SOON_S),
+            Error::Auth(error) => Self::of_auth(error),
             Error::UnknownGroup { refusal } => unknown_group(refusal.as_deref()),
             Error::NotFound => Self::new(NOT_FOUND, PATHS),
             Error::MethodNotAllowed => {
@@ -72,6 +70,17 @@ impl Problem {
             Error::Renewal(error) => Self::of_renewal(error),
             Error::Store(error) => Self::of_store(error),
             Error::Internal(_) => Self::new(INTERNAL, SEE_THE_LOG),
+        }
+    }
+
+    /// The problem of a caller who is not verified.
+    fn of_auth(error: &auth::Error) -> Self {
+        use auth::Error;
+        match error {
+            Error::InvalidRequest(detail) => Self::new(INVALID_REQUEST, detail.clone()),
+            Error::Unauthenticated { expected, .. } => unauthenticated(*expected),
+            Error::UserMismatch => Self::new(USER_MISMATCH, ANOTHER_USER),
+            Error::KeysUnavailable(_) => Self::new(KEYS_UNAVAILABLE, NO_KEYS).retry_after(SOON_S),
         }
     }
 
@@ -212,8 +221,8 @@ mod tests {
             renewal::Error::LiveChatUnavailable("connect to 10.0.0.1".into()).into(),
             StoreError::Unavailable("AccessDeniedException".into()).into(),
             Error::Internal("index out of bounds".into()),
-            Error::KeysUnavailable("10.0.0.1 refused".into()),
-            Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied".into() },
+            auth::Error::KeysUnavailable("10.0.0.1 refused".into()).into(),
+            auth::Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied".into() }.into(),
         ] {
             let public = format!("{:?}", Problem::of(&error));
             assert!(!public.contains("10.0.0.1") && !public.contains("AccessDenied") && !public.contains("bounds"));
@@ -229,7 +238,7 @@ mod tests {
             (renewal::Error::LiveChatUnavailable(because()).into(), 503, 1),
             (renewal::Error::from(NotCalled::CircuitOpen).into(), 503, 1),
             (StoreError::Unavailable(because()).into(), 503, 1),
-            (Error::KeysUnavailable(because()), 503, 1),
+            (auth::Error::KeysUnavailable(because()).into(), 503, 1),
             (renewal::Error::RateLimited { retry_after_s: 7 }.into(), 429, 7),
             (renewal::Error::from(rejected).into(), 502, 60),
         ] {

@@ -49,7 +49,7 @@ impl Operation for Echo {
 /// Sends an event to [`Echo`].
 async fn call(event: &Value) -> Value {
     let settings = AuthSettings::from_lookup(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())));
-    let auth = Auth::connect(settings.expect("good settings")).await.expect("nothing to fetch");
+    let auth = crate::connect_auth(settings.expect("good settings")).await.expect("nothing to fetch");
     let function = Function { operation: Echo, auth, groups: Groups::default() };
     let payload = to_raw_value(event).expect("JSON");
     let event = Event { payload, request_id: "request-1".into(), deadline: Deadline::of_invocation(0) };

@@ -3,9 +3,10 @@
 use super::{
     ConfigError, Lookup,
     jwt::JwtSettings,
+    origins::{allowed_origins, allowed_origins_or_any},
     secrets::{Encoding, SecretSource, secrets},
 };
-use crate::auth::{ClaimName, Normalization, Origins};
+use crate::auth::{ClaimName, Guests, Normalization, Origins};
 
 /// How callers are verified.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct AuthSettings {
     pub(crate) guests: Guests,
 }
 
-/// The values of `AUTH`, each with the settings that it has of its own.
+/// The values of `AUTH`, each with its own settings.
 #[derive(Debug)]
 pub(crate) enum AuthMode {
     /// `jwt`: by a JSON Web Token.
@@ -39,18 +40,6 @@ pub(crate) enum AuthMode {
     None,
 }
 
-/// Whether visitors who are not logged in have identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Guests {
-    /// `GUESTS=false`, the default.
-    No,
-    /// `GUESTS=true`.
-    Yes {
-        /// `ADOPT_GUESTS`: whether a user takes over the identity that they had as a guest. `true` by default.
-        adopted: bool,
-    },
-}
-
 impl AuthSettings {
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or invalid.
@@ -62,16 +51,16 @@ impl AuthSettings {
         ];
         let normalization = lookup.choice("USER_ID_NORMALIZATION", normalizations)?;
         let mode = AuthMode::from_lookup(lookup)?;
-        let allowed_origins = match mode {
-            AuthMode::None => Origins::parse_with_wildcard(origins(lookup))?,
-            _ => Origins::parse(origins(lookup))?,
-        };
+        let allowed_origins = Origins::new(match mode {
+            AuthMode::None => allowed_origins_or_any(lookup)?,
+            _ => allowed_origins(lookup)?,
+        });
         if mode.has_cookie() && allowed_origins.is_empty() {
             return Err(ConfigError::new(
                 "JWT_COOKIE needs ALLOWED_ORIGINS: a cookie only counts in calls from pages of these origins.",
             ));
         }
-        Ok(Self { mode, normalization, allowed_origins, guests: Guests::from_lookup(lookup)? })
+        Ok(Self { mode, normalization, allowed_origins, guests: guests(lookup)? })
     }
 }
 
@@ -96,13 +85,11 @@ impl AuthMode {
     }
 }
 
-impl Guests {
-    fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
-        if !lookup.flag("GUESTS", false)? {
-            return Ok(Self::No);
-        }
-        Ok(Self::Yes { adopted: lookup.flag("ADOPT_GUESTS", true)? })
+fn guests(lookup: &Lookup) -> Result<Guests, ConfigError> {
+    if !lookup.flag("GUESTS", false)? {
+        return Ok(Guests::No);
     }
+    Ok(Guests::Yes { adopted: lookup.flag("ADOPT_GUESTS", true)? })
 }
 
 fn user_hash_secrets(lookup: &Lookup) -> Result<Vec<SecretSource>, ConfigError> {
@@ -126,18 +113,6 @@ fn check_unverified(lookup: &Lookup) -> Result<(), ConfigError> {
         ));
     }
     Ok(())
-}
-
-fn origins(lookup: &Lookup) -> Vec<String> {
-    lookup.list("ALLOWED_ORIGINS").unwrap_or_default()
-}
-
-/// `ALLOWED_ORIGINS`, for a gateway that answers CORS.
-///
-/// # Errors
-/// [`ConfigError`] for an entry that browsers never send as an `Origin`, and for `*`.
-pub fn allowed_origins(lookup: &Lookup) -> Result<Vec<String>, ConfigError> {
-    Origins::parse(origins(lookup)).map(Origins::into_inner)
 }
 
 #[cfg(test)]
@@ -166,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn any_origin_is_for_unverified_users_only() {
+    fn a_wildcard_origin_is_accepted_for_unverified_users_only() {
         const ANY: (&str, &str) = ("ALLOWED_ORIGINS", "https://shop.example, *");
         assert!(read(&[("AUTH", "none"), ANY]).is_ok());
         let line = read(&[("AUTH", "authorizer"), ANY]).expect_err("refused").to_string();
@@ -176,7 +151,19 @@ mod tests {
         );
     }
 
-    /// A secret in AWS Secrets Manager is fetched later, so what else is wrong is found without it.
+    #[test]
+    fn guests_are_adopted_unless_the_site_says_otherwise() {
+        let read = |settings: &[(&str, &str)]| {
+            read(&[&[("AUTH", "none")], settings].concat()).map(|settings| settings.guests).ok()
+        };
+        assert_eq!(read(&[]), Some(Guests::No));
+        assert_eq!(read(&[("GUESTS", "false"), ("ADOPT_GUESTS", "true")]), Some(Guests::No));
+        assert_eq!(read(&[("GUESTS", "true")]), Some(Guests::Yes { adopted: true }));
+        assert_eq!(read(&[("GUESTS", "true"), ("ADOPT_GUESTS", "false")]), Some(Guests::Yes { adopted: false }));
+        assert_eq!(read(&[("GUESTS", "yes")]), None);
+    }
+
+    /// A secret in AWS Secrets Manager is fetched later, so that other errors are found without it.
     #[test]
     fn a_stored_secret_is_not_fetched() {
         const ARN: (&str, &str) = ("JWT_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:none");

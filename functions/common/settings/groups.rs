@@ -1,11 +1,11 @@
 //! `GROUPS`: the LiveChat groups that callers may name.
 
 use super::{ConfigError, Lookup};
-use crate::{error::Error, identity::Group};
+use crate::identity::Group;
 use std::sync::Arc;
 
-/// The groups that callers may name: those of a list, or any. With a list, a number that a caller made up is refused without a call to
-/// LiveChat, and without an item in the table.
+/// The groups that callers may name: those of a list, or any. With a list, an invented number is refused without a call to LiveChat,
+/// and without an item in the table.
 #[derive(Clone, Debug, Default)]
 pub struct Groups(Option<Arc<[Group]>>);
 
@@ -26,13 +26,9 @@ impl Groups {
         self.0.as_ref().is_some_and(|groups| groups.contains(&group))
     }
 
-    /// # Errors
-    /// [`Error::UnknownGroup`] for a group that is not in the list, if there is one.
-    pub fn check(&self, group: Option<Group>) -> Result<(), Error> {
-        match group {
-            Some(group) if self.0.is_some() && !self.lists(group) => Err(Error::UnknownGroup { refusal: None }),
-            _ => Ok(()),
-        }
+    /// Whether a caller may name this group: there is no list, or the group is in it.
+    pub(crate) fn allow(&self, group: Group) -> bool {
+        self.0.is_none() || self.lists(group)
     }
 }
 
@@ -47,16 +43,16 @@ mod tests {
     #[test]
     fn without_a_list_every_group_may_be_named() {
         let groups = read("").expect("no list");
-        assert!(groups.check(Some(Group(7))).is_ok() && !groups.lists(Group(7)));
+        assert!(groups.allow(Group(7)) && !groups.lists(Group(7)));
     }
 
     #[test]
     fn with_a_list_no_other_group_may_be_named() {
         let groups = read("0, 3,7").expect("a list");
-        for group in [None, Some(Group(0)), Some(Group(3)), Some(Group(7))] {
-            assert!(groups.check(group).is_ok() && group.is_none_or(|group| groups.lists(group)), "{group:?}");
+        for group in [Group(0), Group(3), Group(7)] {
+            assert!(groups.allow(group) && groups.lists(group), "{group:?}");
         }
-        assert_eq!(groups.check(Some(Group(4))), Err(Error::UnknownGroup { refusal: None }));
+        assert!(!groups.allow(Group(4)) && !groups.lists(Group(4)));
     }
 
     #[test]

@@ -3,9 +3,12 @@
 use super::{
     ConfigError, Lookup,
     lookup::safe_url,
+    public_key::public_key,
     secrets::{Encoding, SecretSource, secrets},
 };
-use crate::auth::{Algorithms, ClaimName, Issuers, Key, Requirement, Requirements, public_key};
+use crate::auth::{
+    Algorithms, ClaimName, ClaimRules, InvalidIssuers, Issuers, Key, KeyKind, Requirement, Requirements,
+};
 use jsonwebtoken::Algorithm;
 use reqwest::Url;
 
@@ -14,12 +17,8 @@ use reqwest::Url;
 pub(crate) struct JwtSettings {
     /// `JWT_JWKS_URL`, `JWT_PUBLIC_KEY` or `JWT_SECRET`, and `JWT_ALGORITHMS`.
     pub(crate) keys: JwtKeys,
-    /// `JWT_ISSUER`; `None` if any issuer is accepted.
-    pub(crate) issuers: Option<Issuers>,
-    /// `JWT_AUDIENCE`, `JWT_AUDIENCE_CLAIM` and `JWT_REQUIRED_CLAIMS`.
-    pub(crate) requirements: Requirements,
-    /// `JWT_USER_CLAIM`: the claim with the user id. `sub` by default.
-    pub(crate) user_claim: ClaimName,
+    /// `JWT_ISSUER`; `JWT_AUDIENCE`, `JWT_AUDIENCE_CLAIM` and `JWT_REQUIRED_CLAIMS`; `JWT_USER_CLAIM`, by default `sub`.
+    pub(crate) claims: ClaimRules,
     /// `JWT_COOKIE`: the name of the cookie that may have the token.
     pub(crate) cookie: Option<String>,
 }
@@ -41,41 +40,66 @@ impl JwtSettings {
     pub(super) fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
         let keys = keys(lookup)?;
         let requirements = requirements(lookup)?;
-        let issuers = match lookup.list("JWT_ISSUER") {
-            None => None,
-            Some(entries) => Some(Issuers::parse(&entries, &requirements)?),
-        };
+        let issuers = issuers(lookup, &requirements)?;
         if matches!(keys, JwtKeys::Set(..)) {
             check_shared_keys(issuers.as_ref(), &requirements)?;
         }
-        Ok(Self {
-            keys,
-            issuers,
-            requirements,
-            user_claim: ClaimName::new(lookup.optional("JWT_USER_CLAIM").as_deref().unwrap_or("sub")),
-            cookie: lookup.optional("JWT_COOKIE"),
-        })
+        let user_claim = ClaimName::new(lookup.optional("JWT_USER_CLAIM").as_deref().unwrap_or("sub"));
+        let claims = ClaimRules { issuers, requirements, user_claim };
+        Ok(Self { keys, claims, cookie: lookup.optional("JWT_COOKIE") })
     }
 }
 
 fn keys(lookup: &Lookup) -> Result<JwtKeys, ConfigError> {
-    let algorithms =
-        lookup.optional("JWT_ALGORITHMS").map_or(Ok(Algorithms::default()), |list| Algorithms::parse(&list))?;
+    let algorithms = algorithms(lookup)?;
     let encodings = [("text", Encoding::Text), ("base64", Encoding::Base64), ("hex", Encoding::Hex)];
     let secrets = secrets(lookup, "JWT_SECRET", lookup.choice("JWT_SECRET_ENCODING", encodings)?)?;
     match (lookup.optional("JWT_JWKS_URL"), lookup.optional("JWT_PUBLIC_KEY"), secrets.is_empty()) {
         (Some(url), None, true) => Ok(JwtKeys::Set(safe_url("JWT_JWKS_URL", &url)?, algorithms)),
         (None, Some(key), true) => Ok(JwtKeys::Public(Box::new(public_key(&key, &algorithms)?))),
-        (None, None, false) => Ok(JwtKeys::Secrets(secrets, algorithms.for_secrets()?)),
+        (None, None, false) => {
+            Ok(JwtKeys::Secrets(secrets, algorithms.for_key(KeyKind::Secret).ok_or_else(no_algorithm)?))
+        }
         _ => Err(ConfigError::new(
             "AUTH=jwt needs exactly one of JWT_JWKS_URL, JWT_PUBLIC_KEY and JWT_SECRET (or JWT_SECRET_ARN).",
         )),
     }
 }
 
+const ALGORITHMS: &str = "JWT_ALGORITHMS";
+
+fn algorithms(lookup: &Lookup) -> Result<Algorithms, ConfigError> {
+    let Some(list) = lookup.optional(ALGORITHMS) else { return Ok(Algorithms::default()) };
+    let expected = "a list of some of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA and Ed25519";
+    Algorithms::parse(&list).ok_or_else(|| ConfigError::invalid(ALGORITHMS, expected))
+}
+
+/// The error if none of the accepted algorithms is for the key in the settings.
+pub(super) fn no_algorithm() -> ConfigError {
+    ConfigError::invalid(ALGORITHMS, "a list with at least one algorithm for the kind of key that is set")
+}
+
+fn issuers(lookup: &Lookup, requirements: &Requirements) -> Result<Option<Issuers>, ConfigError> {
+    const NAME: &str = "JWT_ISSUER";
+    let Some(entries) = lookup.list(NAME) else { return Ok(None) };
+    Issuers::parse(&entries, requirements).map(Some).map_err(|invalid| match invalid {
+        InvalidIssuers::Malformed => {
+            ConfigError::invalid(NAME, "the `iss` of your tokens, or several with commas between, without `#`")
+        }
+        InvalidIssuers::Repeated => ConfigError::new("JWT_ISSUER names an issuer twice: name each once."),
+        InvalidIssuers::NoTenants => ConfigError::new(
+            "JWT_ISSUER has a place for the token's tenant, so JWT_REQUIRED_CLAIMS must list the tenants whose users may call, such as \
+             tid=aaaabbbb-0000-cccc-1111-dddd2222eeee,tid=bbbbcccc-1111-dddd-2222-eeee3333ffff.",
+        ),
+    })
+}
+
 fn requirements(lookup: &Lookup) -> Result<Requirements, ConfigError> {
     let audience = match (lookup.list("JWT_AUDIENCE"), lookup.optional("JWT_AUDIENCE_CLAIM")) {
-        (Some(values), claim) => Some(Requirement::audience(claim.as_deref().unwrap_or("aud"), values)?),
+        (Some(values), _) if values.is_empty() => {
+            return Err(ConfigError::invalid("JWT_AUDIENCE", "at least one audience"));
+        }
+        (Some(values), claim) => Some(Requirement::audience(claim.as_deref().unwrap_or("aud"), values)),
         (None, None) => None,
         (None, Some(_)) => {
             return Err(ConfigError::new(
@@ -83,7 +107,17 @@ fn requirements(lookup: &Lookup) -> Result<Requirements, ConfigError> {
             ));
         }
     };
-    Requirements::parse(audience, &lookup.list("JWT_REQUIRED_CLAIMS").unwrap_or_default())
+    let entries = lookup.list("JWT_REQUIRED_CLAIMS").unwrap_or_default();
+    let claims: Result<Vec<_>, _> = entries.iter().map(|entry| required_claim(entry)).collect();
+    Ok(Requirements::new(audience, &claims?))
+}
+
+/// Name and value of an entry `name=value` in `JWT_REQUIRED_CLAIMS`.
+fn required_claim(entry: &str) -> Result<(&str, &str), ConfigError> {
+    let pair = entry.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
+    pair.filter(|(name, value)| !name.is_empty() && !value.is_empty()).ok_or_else(|| {
+        ConfigError::invalid("JWT_REQUIRED_CLAIMS", "a list such as token_use=access,azp=https://www.example.com")
+    })
 }
 
 /// An identity provider signs tokens for other services with the same keys. So the settings must say who issues the tokens and for
@@ -119,7 +153,7 @@ mod tests {
     const ISSUER: (&str, &str) = ("JWT_ISSUER", "https://login.example/");
 
     #[test]
-    fn shared_keys_need_something_that_says_for_which_service_a_token_is() {
+    fn a_key_set_needs_an_audience_or_a_claim_that_names_the_service() {
         for settings in [
             &[] as &[_],
             &[("JWT_REQUIRED_CLAIMS", "tid=a,tid=b")],
@@ -148,6 +182,11 @@ mod tests {
     #[test]
     fn a_malformed_value_names_its_setting() {
         for (name, value) in [
+            ("JWT_ISSUER", ","),
+            ("JWT_ISSUER", "|"),
+            ("JWT_ISSUER", "https://a.example,https://a.example"),
+            ("JWT_ISSUER", "https://a.example,https://b.example/#x"),
+            ("JWT_ISSUER", "https://sts.example/{tid}/"),
             ("JWT_REQUIRED_CLAIMS", "token_use"),
             ("JWT_REQUIRED_CLAIMS", "=access"),
             ("JWT_REQUIRED_CLAIMS", "token_use="),
@@ -160,5 +199,7 @@ mod tests {
             let line = read(&[SECRET, (name, value)]).expect_err(value).to_string();
             assert!(line.contains(name) && !line.contains('\n'), "{line}");
         }
+        let line = read(&[SECRET, ("JWT_ISSUER", "https://sts.example/{tid}/")]).expect_err("no tenants").to_string();
+        assert!(line.contains("JWT_REQUIRED_CLAIMS"), "{line}");
     }
 }

@@ -11,8 +11,8 @@ use uuid::{Uuid, fmt::Hyphenated};
 pub struct LiveChat {
     /// `LIVECHAT_CLIENT_ID`, from the app in LiveChat's console.
     pub client_id: String,
-    /// `LIVECHAT_ORGANIZATION_ID` or, if that is not set, `LIVECHAT_LICENSE_ID`: whose customers they are, and so which version of
-    /// LiveChat's API is used.
+    /// `LIVECHAT_ORGANIZATION_ID` or, if that is not set, `LIVECHAT_LICENSE_ID`: the account that the customers belong to. It decides which
+    /// version of LiveChat's API is used.
     pub tenant: Tenant,
     /// `LIVECHAT_LICENSE_ID`, which token objects have as `licenseId`. Required with the API's version 1.
     pub license_id: Option<u64>,
@@ -28,7 +28,7 @@ impl LiveChat {
     const DEFAULT_ACCOUNTS_URL: &'static str = "https://accounts.livechat.com";
 
     /// # Errors
-    /// [`ConfigError`] for the first variable that is missing or bad.
+    /// [`ConfigError`] for the first variable that is missing or invalid.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
         let client_id = lookup.required("LIVECHAT_CLIENT_ID", "the client id of your app in LiveChat's console")?;
         if !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -50,7 +50,7 @@ impl LiveChat {
         })
     }
 
-    /// What token objects have of these.
+    /// The account, as token objects have it.
     pub fn account(&self) -> Account {
         let organization_id = match &self.tenant {
             Tenant::Organization(id) => Some(id.clone()),
@@ -71,7 +71,7 @@ impl LiveChat {
     }
 }
 
-/// What a token object has beside the token: the account that it is for.
+/// The account that a token is for, as its token object has it.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     /// `licenseId`.
@@ -80,7 +80,7 @@ pub struct Account {
     pub organization_id: Option<String>,
 }
 
-/// An account, by the id that each version of LiveChat's API has for it.
+/// The id of an account, which depends on the version of LiveChat's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tenant {
     /// v1: `license_id`.
@@ -123,7 +123,7 @@ fn not_a_license(id: &str) -> ConfigError {
     ConfigError::invalid("LIVECHAT_LICENSE_ID", "an integer, such as 12345678")
 }
 
-/// LiveChat compares a redirect URI's scheme and host exactly and its path by prefix, and takes no query or fragment.
+/// LiveChat compares a redirect URI's scheme and host exactly and its path by prefix. It accepts no query or fragment.
 fn origin_of(redirect: &str) -> Result<String, ConfigError> {
     let url = Url::parse(redirect)
         .ok()
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_means_v1_and_an_organization_wins() {
+    fn an_organization_id_has_priority_over_a_licence() {
         let v1 = read(&[]).expect("good settings");
         assert_eq!(v1.tenant, Tenant::License(12_345_678));
         assert_eq!(v1.origin, "https://shop.example:8443");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_named_in_one_line_and_not_repeated() {
+    fn an_error_is_one_line_with_the_variable_and_without_its_value() {
         for (name, value) in [
             ("LIVECHAT_CLIENT_ID", ""),
             ("LIVECHAT_CLIENT_ID", "two words"),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_in_the_others_place_is_refused_with_the_right_variable() {
+    fn an_id_in_the_wrong_variable_is_refused_with_the_right_one() {
         let refusal = |name, value| read(&[(name, value)]).expect_err("refused").to_string();
         let line = refusal("LIVECHAT_ORGANIZATION_ID", "19283746");
         assert!(line.contains("belongs in LIVECHAT_LICENSE_ID") && !line.contains("19283746"), "{line}");

@@ -2,6 +2,7 @@
 //! missing or invalid.
 
 use super::names::NAMES;
+use crate::safe_url;
 use reqwest::Url;
 use std::{fmt, sync::LazyLock};
 
@@ -115,21 +116,13 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// A URL that secrets may be sent to, or that trusted data may come from: without encryption only on this machine.
-pub(crate) fn safe_url(name: &str, address: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(address).ok().filter(|url| url.fragment().is_none());
-    let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(url));
-    url.filter(safe).ok_or_else(|| ConfigError::invalid(name, "an https:// address (http:// only for this machine)"))
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost" | "host.docker.internal") => true,
-        Some(host) => {
-            host.trim_matches(['[', ']']).parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-        }
-        None => false,
-    }
+/// A URL that secrets may be sent to, or that trusted data may come from.
+///
+/// # Errors
+/// [`ConfigError`] that names the variable, for a URL without encryption to another machine.
+pub(super) fn safe_url(name: &str, address: &str) -> Result<Url, ConfigError> {
+    let expected = "an https:// address (http:// only for this machine)";
+    safe_url::parse(address).ok_or_else(|| ConfigError::invalid(name, expected))
 }
 
 #[cfg(test)]
@@ -158,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_one_of_its_words_and_the_first_by_default() {
+    fn a_choice_is_one_of_its_words_and_by_default_the_first() {
         let choose = |word| value(word).choice("AUTH", [("one", 1), ("two", 2), ("three", 3)]);
         assert_eq!((choose("").ok(), choose("one").ok(), choose(" three ").ok()), (Some(1), Some(1), Some(3)));
         for bad in ["four", "ONE", "one,two"] {

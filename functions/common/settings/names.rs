@@ -1,5 +1,5 @@
-//! The names of all settings, and a check for misspelt ones. A misspelt setting would count as not set, and whatever it restricts
-//! would not be restricted.
+//! The names of all settings, and a check for misspelt ones. A misspelt setting would count as not set, so that a
+//! restriction would have no effect.
 
 use super::{ConfigError, Lookup};
 use strsim::osa_distance;
@@ -46,10 +46,10 @@ pub const NAMES: [&str; 37] = [
     "RUST_LOG",
 ];
 
-/// Prefixes that are ours: a variable that has one, or nearly, and is not a setting is reported.
+/// The prefixes of settings. A variable that has one, or almost one, and is not a setting, is reported.
 const PREFIXES: [&str; 3] = ["LIVECHAT_", "JWT_", "HMAC_"];
 
-/// Settings without such a prefix whose names no other program is likely to use. The rest (`AUTH`, `GUESTS`, `ALLOWED_ORIGINS`)
+/// Settings without such a prefix whose names other programs are unlikely to use. The rest (`AUTH`, `GUESTS`, `ALLOWED_ORIGINS`)
 /// are words that a site may use itself, so nothing that resembles them is reported.
 const DISTINCTIVE: [&str; 6] = [
     "ADOPT_GUESTS",
@@ -67,7 +67,7 @@ const REPORTED: usize = 5;
 /// logged as a warning, as a site may have variables of its own. Values are never shown.
 ///
 /// # Errors
-/// [`ConfigError`] for misspelt names of settings, with the names that were meant.
+/// [`ConfigError`] for misspelt names of settings, with the correct names.
 pub fn check(lookup: &Lookup) -> Result<(), ConfigError> {
     let mut names = lookup.names();
     names.retain(|name| may_be_ours(name) && !NAMES.contains(&name.as_str()));
@@ -88,8 +88,8 @@ pub fn check(lookup: &Lookup) -> Result<(), ConfigError> {
     Err(ConfigError::new(list(lines, " ")))
 }
 
-/// Whether a name is worth comparing with all settings, which costs time at each start. A spelling mistake is hardly ever in the first
-/// letter, or in the first two of a long name.
+/// Whether to compare a name with all settings, which costs time at each start. A spelling mistake is hardly ever in the first
+/// character, or in the first two of a long name.
 fn may_be_ours(name: &str) -> bool {
     let begins_as = |ours: &str, letters| match (name.as_bytes().get(..letters), ours.as_bytes().get(..letters)) {
         (Some(name), Some(ours)) => name.eq_ignore_ascii_case(ours),
@@ -102,7 +102,7 @@ fn has_prefix(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| after(name, prefix).is_some())
 }
 
-/// The setting that a name was meant to be.
+/// The setting whose misspelt name this probably is.
 fn meant(name: &str) -> Option<&'static str> {
     let is_reported = |setting: &&str| prefix_of(setting).is_some() || DISTINCTIVE.contains(setting);
     let resembling = NAMES.into_iter().filter(|setting| resembles(name, setting)).filter(is_reported);
@@ -127,18 +127,18 @@ fn resembles(name: &str, setting: &str) -> bool {
     }
 }
 
-/// The prefix of a setting's name, if it has one of ours.
+/// The prefix of a setting's name, if it has one.
 fn prefix_of(setting: &str) -> Option<&'static str> {
     PREFIXES.into_iter().find(|prefix| setting.starts_with(prefix))
 }
 
-/// What comes after a prefix; in an environment, small letters are possible too.
+/// The rest of a name after a prefix, in upper or lower case.
 fn after<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let start = name.get(..prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then(|| &name[prefix.len()..])
 }
 
-/// A name's letters and digits alone, in capitals.
+/// The letters and digits of a name, in upper case.
 fn characters(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase())
 }
@@ -146,7 +146,7 @@ fn characters(name: &str) -> impl Iterator<Item = u8> {
 /// Names without their prefixes: one or two wrong characters (`ISUER`, `JWKS_URI`, `LICENCE_ID`), or words that are cut short or
 /// left out at the end (`AUD`, `ORG_ID`, `LICENSE`).
 fn rest_resembles(name: &str, setting: &str) -> bool {
-    // Of a short name, two other characters can make another word: SECRET, SECURE.
+    // Two other characters can turn a short name into another word: SECRET, SECURE.
     let most = if setting.len() < 8 { 1 } else { 2 };
     if osa_distance(name, setting) <= most {
         return true;
@@ -169,7 +169,7 @@ fn prefix_resembles(start: &str, prefix: &str) -> bool {
     (same_letters || prefix.len() >= 8) && osa_distance(&start, &prefix) <= 1
 }
 
-/// A name in a line: a variable can be called anything.
+/// A name as a line shows it: the name of a variable can contain any characters.
 fn shown(name: &str) -> String {
     name.chars().take(64).flat_map(char::escape_debug).collect()
 }
@@ -264,7 +264,7 @@ mod tests {
             "LIVECHAT_API_KEY",
             "LIVECHAT_ACCOUNT_ID",
             "LIVECHAT_CIP_CACHE",
-            // Without one of the prefixes, nothing is said at all.
+            // Names without one of the prefixes are not reported at all.
             "MAC_SECRET",
             "BOT_SECRET",
             "GWT_ISSUER",

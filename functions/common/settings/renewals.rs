@@ -1,4 +1,4 @@
-//! `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`: what `getToken` and `getFreshToken` may do at LiveChat.
+//! `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`: how `getToken` and `getFreshToken` renew tokens.
 
 use super::{ConfigError, Lookup};
 use crate::renewal::OnIdentityChange;
@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 pub struct Renewals {
     /// `ON_IDENTITY_CHANGE`: `replace`, the default, or `reject`.
     pub on_identity_change: OnIdentityChange,
-    /// `RENEWALS_PER_MINUTE`: how many renewals of one user's token may reach LiveChat in a minute, and how many of all tokens for
-    /// groups of one user together. 10 by default, far more than a person's browsing needs.
+    /// `RENEWALS_PER_MINUTE`: the number of renewals of one user's token that may reach LiveChat in a minute, and the number for all
+    /// tokens for groups of one user together. 10 by default, far more than a person's browsing needs.
     pub per_minute: NonZeroU32,
 }
 
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_always_a_limit_to_renewals() {
+    fn the_limit_of_renewals_is_10_by_default_and_at_least_1() {
         let read = |value| read("RENEWALS_PER_MINUTE", value).map(|renewals| renewals.per_minute.get());
         assert_eq!(read("").ok(), Some(10));
         assert_eq!(read("1").ok(), Some(1));

@@ -1,15 +1,10 @@
 //! `JWT_SECRET`, `HMAC_SECRET` and their variants: a secret that the site's own server shares with these functions.
 
 use super::{ConfigError, Lookup};
-use crate::base64;
-use secrecy::{ExposeSecret, SecretSlice};
-
-/// The shortest secret, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
-pub const SHORTEST_SECRET: usize = 32;
-
-/// The bytes of a secret that is long enough.
-#[derive(Clone, Debug)]
-pub(crate) struct Secret(SecretSlice<u8>);
+use crate::{
+    auth::{SHORTEST_SECRET, Secret},
+    base64,
+};
 
 /// Where a secret is.
 #[derive(Clone, Debug)]
@@ -23,55 +18,65 @@ pub(crate) enum SecretSource {
 /// A secret in AWS Secrets Manager.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredSecret {
-    /// What the secret is called here, such as `JWT_SECRET`.
+    /// The name of the setting, such as `JWT_SECRET`.
     pub(crate) name: String,
     /// The variable with the ARN.
     pub(crate) variable: String,
+    /// Its ARN.
     pub(crate) arn: String,
     /// How its characters are to be read.
-    pub(crate) encoding: Encoding,
+    encoding: Encoding,
 }
 
 /// How a secret's bytes are written: `JWT_SECRET_ENCODING`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
+pub(super) enum Encoding {
     /// Its characters are its bytes.
     Text,
+    /// Base64, in either alphabet.
     Base64,
+    /// Hexadecimal.
     Hex,
 }
 
-impl Secret {
-    /// The secret that `variable` has, written as `encoding` says.
+impl StoredSecret {
+    /// The secret, if AWS Secrets Manager has it as characters.
     ///
     /// # Errors
-    /// [`ConfigError`] if it is written in another way, or too short.
-    pub(crate) fn decode(variable: &str, text: &str, encoding: Encoding) -> Result<Self, ConfigError> {
-        let bytes = match encoding {
+    /// [`ConfigError`] if they are not in the encoding that the settings say, or if the secret is too short.
+    pub(crate) fn decode(&self, text: &str) -> Result<Secret, ConfigError> {
+        decode(&self.variable, text, self.encoding)
+    }
+
+    /// The secret, if AWS Secrets Manager has it as bytes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the secret is too short.
+    pub(crate) fn of_bytes(&self, bytes: Vec<u8>) -> Result<Secret, ConfigError> {
+        long_enough(&self.variable, bytes, self.encoding)
+    }
+}
+
+/// The secret that `variable` has, written as `encoding` says.
+fn decode(variable: &str, text: &str, encoding: Encoding) -> Result<Secret, ConfigError> {
+    let bytes =
+        match encoding {
             Encoding::Text => text.as_bytes().to_vec(),
             Encoding::Base64 => base64::decode(text)
                 .ok_or_else(|| ConfigError::invalid(variable, "base64, as JWT_SECRET_ENCODING says"))?,
             Encoding::Hex => hex::decode(text)
                 .map_err(|_| ConfigError::invalid(variable, "hexadecimal, as JWT_SECRET_ENCODING says"))?,
         };
-        Self::new(variable, bytes, encoding)
-    }
+    long_enough(variable, bytes, encoding)
+}
 
-    /// # Errors
-    /// [`ConfigError`] if there are too few bytes.
-    pub(crate) fn new(variable: &str, bytes: Vec<u8>, encoding: Encoding) -> Result<Self, ConfigError> {
-        if bytes.len() >= SHORTEST_SECRET {
-            return Ok(Self(bytes.into()));
-        }
+fn long_enough(variable: &str, bytes: Vec<u8>, encoding: Encoding) -> Result<Secret, ConfigError> {
+    Secret::new(bytes).ok_or_else(|| {
         let decoded = if encoding == Encoding::Text { "" } else { " after decoding" };
         let expected =
             format!("a secret of at least {SHORTEST_SECRET} bytes{decoded}: create one with `openssl rand -base64 48`");
-        Err(ConfigError::invalid(variable, &expected))
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.expose_secret()
-    }
+        ConfigError::invalid(variable, &expected)
+    })
 }
 
 /// The secret `name` and, during a rotation, `<name>_PREVIOUS`: the newer one first. Each is in its variable, or in AWS Secrets
@@ -90,7 +95,7 @@ fn secret(lookup: &Lookup, name: &str, encoding: Encoding) -> Result<Option<Secr
     let variable = format!("{name}_ARN");
     match (lookup.optional(name), lookup.optional(&variable)) {
         (None, None) => Ok(None),
-        (Some(text), None) => Ok(Some(SecretSource::Inline(Secret::decode(name, &text, encoding)?))),
+        (Some(text), None) => Ok(Some(SecretSource::Inline(decode(name, &text, encoding)?))),
         (None, Some(arn)) => {
             Ok(Some(SecretSource::Stored(StoredSecret { name: name.to_owned(), variable, arn, encoding })))
         }

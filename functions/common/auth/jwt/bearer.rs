@@ -45,7 +45,7 @@ fn is_scheme(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') || text.contains('=')
 }
 
-/// `JWT <token>`, `Token <token>`, `DPoP <token>`, `Bearer: <token>`: meant for somebody who verifies tokens.
+/// `JWT <token>`, `Token <token>`, `DPoP <token>`, `Bearer: <token>`: a token in the wrong format, not another credential.
 fn looks_like_a_token(part: &str) -> bool {
     let is_token = |word: &str| word.contains("eyJ") && word.matches('.').count() >= 2;
     let small = part.to_ascii_lowercase();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn another_schemes_credentials_are_none_of_ours() {
+    fn credentials_of_another_scheme_are_ignored() {
         for value in [
             "Basic YWxpY2U6eA==",
             "Digest username=\"a\", realm=\"b\"",
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_credential_is_not_the_absence_of_one() {
+    fn a_malformed_credential_is_not_treated_as_missing() {
         assert_eq!(read(&["Bearer"]), Ok(Some(String::new())));
         assert_eq!(read(&["BEARER  "]), Ok(Some(String::new())));
         for value in [
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_token_may_come_twice_and_after_a_tab() {
+    fn the_same_token_may_be_sent_twice_or_after_a_tab() {
         for values in [
             &["Bearer a, Bearer a"] as &[_],
             &["Bearer a", "bearer a"],

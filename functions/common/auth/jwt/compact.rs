@@ -1,4 +1,4 @@
-//! A token as it comes: the JWS Compact Serialization (RFC 7515, section 7.1). Nothing in it is trusted until its signature has been
+//! A token as it is sent: the JWS Compact Serialization (RFC 7515, section 7.1). Nothing in it is trusted until its signature has been
 //! verified; until then, its header only chooses among our own keys.
 
 use crate::{
@@ -41,7 +41,7 @@ impl<'a> Compact<'a> {
         if header.get("enc").is_some() {
             return Err(ENCRYPTED);
         }
-        // RFC 7515, section 4.1.11: an implementation that does not know all of these must refuse, and we know none.
+        // RFC 7515, section 4.1.11: an implementation that does not know all of these must refuse the token, and this one knows none.
         if header.get("crit").is_some() {
             return Err("the token has critical extensions");
         }

@@ -1,5 +1,5 @@
-//! The cryptography behind JSON Web Tokens: `ring`, which is there for TLS already. The backends that `jsonwebtoken` brings
-//! along would add a second library for the same algorithms.
+//! The cryptography behind JSON Web Tokens: `ring`, which TLS uses already. The backends of `jsonwebtoken` would add a second library
+//! for the same algorithms.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind,

@@ -1,15 +1,13 @@
-//! `JWT_ISSUER`: whose tokens count, and which of these issuers' users are the same people.
+//! `JWT_ISSUER`: the issuers whose tokens are accepted, and which of them have the same users.
 //!
 //! With one issuer, a user is known by the user claim. With several, two people may have the same user claim, one at each issuer. So
 //! the users of each issuer after the first are known by issuer and user claim. Those of the first one are known as before: adding an
 //! issuer changes nobody's identity.
 
 use super::requirements::Requirements;
-use crate::{auth::claims::Members, settings::ConfigError};
+use crate::auth::claims::Members;
 use serde_json::Value;
 use std::sync::Arc;
-
-const NAME: &str = "JWT_ISSUER";
 
 /// The claim that names the Microsoft Entra tenant of a token, and how an issuer refers to it; the second is how Microsoft's metadata
 /// spell it (*OpenID Connect on the Microsoft identity platform*).
@@ -19,8 +17,20 @@ const PLACEHOLDERS: [&str; 2] = ["{tid}", "{tenantid}"];
 /// The longest name of an issuer, in bytes. It can be part of a key in DynamoDB, which has at most 2,048.
 const LONGEST: usize = 512;
 
+/// The issuers whose tokens are accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Issuers(Vec<Issuer>);
+
+/// Why a list of issuers cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidIssuers {
+    /// It is empty, or an issuer after the first contains `#` or is too long to be part of a key.
+    Malformed,
+    /// It names an issuer twice.
+    Repeated,
+    /// It has a placeholder for the token's tenant, but no tenants are listed.
+    NoTenants,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Issuer {
@@ -30,15 +40,15 @@ struct Issuer {
     users: Users,
 }
 
-/// Whose users an issuer's are: `None` for the first issuer's, which are known by their ids alone.
+/// The issuer in the identity of its users: `None` for the first issuer's, which are known by their ids alone.
 pub(super) type Users = Option<Arc<str>>;
 
 impl Issuers {
-    /// The issuers that the entries of the list stand for.
+    /// The issuers that the entries of the list stand for. Their tenants are those that `required` lists.
     ///
     /// # Errors
-    /// [`ConfigError`] for a malformed list, or a tenant's placeholder without a list of tenants.
-    pub(crate) fn parse(entries: &[String], required: &Requirements) -> Result<Self, ConfigError> {
+    /// [`InvalidIssuers`], which says why the list cannot be used.
+    pub(crate) fn parse(entries: &[String], required: &Requirements) -> Result<Self, InvalidIssuers> {
         let mut issuers: Vec<Issuer> = Vec::new();
         for entry in entries {
             for tenant in tenants(entry, required)? {
@@ -54,19 +64,16 @@ impl Issuers {
         let is_bad =
             |issuer: &Issuer| issuer.users.is_some() && (issuer.name.contains('#') || issuer.name.len() > LONGEST);
         if issuers.is_empty() || issuers.iter().any(is_bad) {
-            return Err(ConfigError::invalid(
-                NAME,
-                "the `iss` of your tokens, or several with commas between, without `#`",
-            ));
+            return Err(InvalidIssuers::Malformed);
         }
         if issuers.iter().enumerate().any(|(nth, issuer)| issuers[..nth].iter().any(|other| other.name == issuer.name))
         {
-            return Err(ConfigError::new("JWT_ISSUER names an issuer twice: name each once."));
+            return Err(InvalidIssuers::Repeated);
         }
         Ok(Self(issuers))
     }
 
-    /// Whose user the token names.
+    /// Which users the user of the token belongs to.
     ///
     /// # Errors
     /// Why the token is refused, for the log.
@@ -88,21 +95,18 @@ impl Issuers {
 }
 
 /// For which tenants an entry of the list stands: one issuer each.
-fn tenants(entry: &str, required: &Requirements) -> Result<Vec<Option<String>>, ConfigError> {
+fn tenants(entry: &str, required: &Requirements) -> Result<Vec<Option<String>>, InvalidIssuers> {
     if !PLACEHOLDERS.iter().any(|placeholder| entry.contains(placeholder)) {
         return Ok(vec![None]);
     }
     let tenants = required.values(TENANT);
     if tenants.is_empty() {
-        return Err(ConfigError::new(
-            "JWT_ISSUER has a place for the token's tenant, so JWT_REQUIRED_CLAIMS must list the tenants whose users may call, such as \
-             tid=aaaabbbb-0000-cccc-1111-dddd2222eeee,tid=bbbbcccc-1111-dddd-2222-eeee3333ffff.",
-        ));
+        return Err(InvalidIssuers::NoTenants);
     }
     Ok(tenants.iter().cloned().map(Some).collect())
 }
 
-/// The issuers of an entry, whose users are the same people.
+/// The issuers of an entry. They have the same users.
 fn names<'a>(entry: &'a str, tenant: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
     let parts = entry.split('|').map(str::trim).filter(|part| !part.is_empty());
     parts.map(move |name| tenant.map_or_else(|| name.to_owned(), |tenant| of_tenant(name, tenant)))
@@ -134,11 +138,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(list: &str, required: &str) -> Result<Issuers, ConfigError> {
-        let entries = |list: &str| -> Vec<_> {
-            list.split(',').filter(|entry| !entry.is_empty()).map(|entry| entry.trim().to_owned()).collect()
-        };
-        Issuers::parse(&entries(list), &Requirements::parse(None, &entries(required))?)
+    fn read(list: &str, tenants: &[&str]) -> Result<Issuers, InvalidIssuers> {
+        let entries: Vec<_> =
+            list.split(',').filter(|entry| !entry.is_empty()).map(|entry| entry.trim().to_owned()).collect();
+        let claims: Vec<_> = tenants.iter().map(|tenant| (TENANT, *tenant)).collect();
+        Issuers::parse(&entries, &Requirements::new(None, &claims))
     }
 
     fn accept(issuers: &Issuers, claims: Value) -> Result<Option<String>, &'static str> {
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn only_the_first_issuers_users_are_known_by_their_ids_alone() {
-        let issuers = read("https://a.example/, https://b.example|b.example, https://c.example", "").expect("a list");
+        let issuers = read("https://a.example/, https://b.example|b.example, https://c.example", &[]).expect("a list");
         for (iss, users) in [
             ("https://a.example/", None),
             ("https://b.example", Some("https://b.example")),
@@ -160,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn adding_an_issuer_moves_nobody() {
-        let before = read("https://a.example", "").expect("one issuer");
-        let after = read("https://a.example,https://b.example", "").expect("two issuers");
+    fn adding_an_issuer_changes_no_existing_users_identity() {
+        let before = read("https://a.example", &[]).expect("one issuer");
+        let after = read("https://a.example,https://b.example", &[]).expect("two issuers");
         let token = json!({"iss": "https://a.example"});
         assert_eq!(accept(&before, token.clone()), accept(&after, token));
         assert_ne!(accept(&after, json!({"iss": "https://b.example"})), Ok(None));
@@ -170,7 +174,7 @@ mod tests {
 
     #[test]
     fn issuers_are_compared_exactly() {
-        let issuers = read("https://a.example/,https://b.example", "").expect("a list");
+        let issuers = read("https://a.example/,https://b.example", &[]).expect("a list");
         for iss in
             ["https://a.example", "https://b.example/", "https://A.example/", "https://a.example//", "a.example", ""]
         {
@@ -184,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_must_be_listed_and_the_tokens_own() {
+    fn a_tenant_must_be_listed_and_equal_the_tokens_tid() {
         const LIST: &str = "https://sts.example/{tid}/|https://login.example/{tenantid}/v2.0";
-        let issuers = read(LIST, "tid=one,tid=two").expect("a list");
+        let issuers = read(LIST, &["one", "two"]).expect("a list");
         for (iss, tid, users) in [
             ("https://login.example/one/v2.0", "one", None),
             ("https://sts.example/one/", "one", None),
@@ -203,14 +207,15 @@ mod tests {
         ] {
             assert!(accept(&issuers, claims.clone()).is_err(), "{claims}");
         }
-        assert!(read(LIST, "").expect_err("no tenants").to_string().contains("JWT_REQUIRED_CLAIMS"));
+        assert_eq!(read(LIST, &[]).err(), Some(InvalidIssuers::NoTenants));
     }
 
     #[test]
-    fn a_malformed_list_names_the_setting() {
-        for list in [",", "|", "https://a.example,https://a.example", "https://a.example,https://b.example/#x"] {
-            assert!(read(list, "").expect_err(list).to_string().contains(NAME), "{list}");
+    fn a_malformed_list_is_refused() {
+        for list in [",", "|", "https://a.example,https://b.example/#x"] {
+            assert_eq!(read(list, &[]).err(), Some(InvalidIssuers::Malformed), "{list}");
         }
-        assert!(read("https://a.example/#x", "").is_ok(), "a single one is part of no key");
+        assert_eq!(read("https://a.example,https://a.example", &[]).err(), Some(InvalidIssuers::Repeated));
+        assert!(read("https://a.example/#x", &[]).is_ok(), "a single one is part of no key");
     }
 }

@@ -1,12 +1,9 @@
-//! What a token's claims have to say, as the settings have it: when it is valid, whom it is for, and what else the site asks for.
-//! Who issued it is in `issuers.rs`.
+//! What a token's claims must say: when it is valid, whom it is for, and what else the site requires. Who issued it is in
+//! `issuers.rs`.
 
-use crate::{
-    auth::{
-        LAST_END_S,
-        claims::{Ambiguous, ClaimName, Members, has_value},
-    },
-    settings::ConfigError,
+use crate::auth::{
+    LAST_END_S,
+    claims::{Ambiguous, ClaimName, Members, has_value},
 };
 use serde_json::Value;
 use std::borrow::Cow;
@@ -14,7 +11,7 @@ use std::borrow::Cow;
 /// How far clocks may be apart, in s.
 const LEEWAY_S: f64 = 60.0;
 
-/// Members that say who issued a token, to whom and when, but not for which service.
+/// Claims that do not say for which service a token is: only who issued it, to whom and when.
 const NO_SERVICE: [&str; 22] = [
     "iss",
     "tid",
@@ -56,27 +53,18 @@ pub(crate) struct Requirement {
 }
 
 impl Requirements {
-    /// The audience that a token must be for, if any, and the entries of `JWT_REQUIRED_CLAIMS`: `name=value`.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for a malformed entry.
-    pub(crate) fn parse(audience: Option<Requirement>, entries: &[String]) -> Result<Self, ConfigError> {
+    /// The audience that a token must be for, if any, and the pairs of name and value in `JWT_REQUIRED_CLAIMS`. A claim that is
+    /// listed more than once must have one of its values.
+    pub(crate) fn new(audience: Option<Requirement>, claims: &[(&str, &str)]) -> Self {
         let mut required: Vec<Requirement> = Vec::new();
-        for entry in entries {
-            let pair = entry.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
-            let Some((name, value)) = pair.filter(|(name, value)| !name.is_empty() && !value.is_empty()) else {
-                return Err(ConfigError::invalid(
-                    CLAIMS,
-                    "a list such as token_use=access,azp=https://www.example.com",
-                ));
-            };
+        for (name, value) in claims {
             let claim = ClaimName::new(name);
             match required.iter_mut().find(|required| required.claim == claim) {
-                Some(required) => required.values.push(value.to_owned()),
-                None => required.push(Requirement { setting: CLAIMS, claim, values: vec![value.to_owned()] }),
+                Some(required) => required.values.push((*value).to_owned()),
+                None => required.push(Requirement { setting: CLAIMS, claim, values: vec![(*value).to_owned()] }),
             }
         }
-        Ok(Self(audience.into_iter().chain(required).collect()))
+        Self(audience.into_iter().chain(required).collect())
     }
 
     /// Whether one of them says for which service a token is.
@@ -91,7 +79,7 @@ impl Requirements {
     }
 
     /// # Errors
-    /// What the claims lack, for the log.
+    /// Which requirement the claims do not meet, for the log.
     pub(super) fn check(&self, claims: &Members, now_ms: u64) -> Result<(), Cow<'static, str>> {
         check_time(claims, now_ms)?;
         match self.0.iter().find(|required| !required.is_met_by(claims)) {
@@ -108,14 +96,8 @@ const AUDIENCE: &str = "JWT_AUDIENCE";
 
 impl Requirement {
     /// `JWT_AUDIENCE`: `claim` must be there, with one of these values.
-    ///
-    /// # Errors
-    /// [`ConfigError`] without any value.
-    pub(crate) fn audience(claim: &str, values: Vec<String>) -> Result<Self, ConfigError> {
-        if values.is_empty() {
-            return Err(ConfigError::invalid(AUDIENCE, "at least one audience"));
-        }
-        Ok(Self { setting: AUDIENCE, claim: ClaimName::new(claim), values })
+    pub(crate) fn audience(claim: &str, values: Vec<String>) -> Self {
+        Self { setting: AUDIENCE, claim: ClaimName::new(claim), values }
     }
 
     fn names_a_service(&self) -> bool {
@@ -169,15 +151,12 @@ mod tests {
         requirements.check(&claims, 1_000_000).map_err(Cow::into_owned)
     }
 
-    fn required(entries: &[&str]) -> Requirements {
-        let entries: Vec<_> = entries.iter().map(|entry| (*entry).to_owned()).collect();
-        Requirements::parse(None, &entries).expect("good entries")
-    }
-
     #[test]
     fn every_claim_must_have_one_of_its_values() {
-        let requirements =
-            required(&["token_use=access", "azp=https://a.example", "azp=https://b.example", "data.level=7"]);
+        let requirements = Requirements::new(
+            None,
+            &[("token_use", "access"), ("azp", "https://a.example"), ("azp", "https://b.example"), ("data.level", "7")],
+        );
         let good = json!({"token_use": "access", "azp": "https://b.example", "data": {"level": 7}});
         assert_eq!(check(&requirements, good.clone()), Ok(()));
         for (name, value) in [
@@ -199,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn the_audience_may_stand_in_another_claim() {
-        let audience = Requirement::audience("client_id", vec!["chat".into(), "web".into()]).expect("good values");
-        let requirements = Requirements::parse(Some(audience), &[]).expect("good settings");
+    fn the_audience_may_be_in_another_claim() {
+        let audience = Requirement::audience("client_id", vec!["chat".into(), "web".into()]);
+        let requirements = Requirements::new(Some(audience), &[]);
         assert_eq!(check(&requirements, json!({"client_id": "web"})), Ok(()));
         for claims in [json!({"aud": "web"}), json!({"client_id": "other", "aud": "web"}), json!({})] {
             assert!(
@@ -214,7 +193,7 @@ mod tests {
 
     #[test]
     fn scopes_are_compared_one_by_one() {
-        let requirements = required(&["scope=chat"]);
+        let requirements = Requirements::new(None, &[("scope", "chat")]);
         for scope in [json!("chat"), json!("openid chat email"), json!(["openid", "chat"])] {
             assert_eq!(check(&requirements, json!({ "scope": scope })), Ok(()));
         }

@@ -8,8 +8,9 @@ use lambda_http::http::{
     header::{COOKIE, ORIGIN},
 };
 
+/// The cookie that may have a token, and the pages that may send it.
 #[derive(Debug)]
-pub(super) struct SessionCookie {
+pub(crate) struct SessionCookie {
     name: String,
     origins: Origins,
 }
@@ -22,7 +23,7 @@ impl SessionCookie {
     const MOST: usize = 8;
 
     /// The cookie `name`, in calls from pages of these origins.
-    pub(super) fn new(name: String, origins: Origins) -> Self {
+    pub(crate) fn new(name: String, origins: Origins) -> Self {
         Self { name, origins }
     }
 
@@ -78,7 +79,7 @@ impl SessionCookie {
         text.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with(".0="))
     }
 
-    /// Whether this was meant to be the session cookie: it has no value, or U+FFFD in place of characters that a header cannot have.
+    /// Whether this is a damaged session cookie: one without a value, or with U+FFFD in place of characters that a header cannot have.
     fn is_damaged(&self, text: &str) -> bool {
         if self.parsed(text).is_some() {
             return false;

@@ -1,7 +1,7 @@
-//! One key of a key set: a JSON Web Key (RFC 7517), as providers really write them. What has one meaning only is put into the form
-//! that the library reads; what has none is a fault, by name.
+//! One key of a key set: a JSON Web Key (RFC 7517), as providers really write them. A key with one possible meaning is changed to the
+//! format that the library reads. Any other key is reported, with the reason.
 
-use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
+use super::{Algorithms, Key, KeyKind, RSA_BITS};
 use crate::{auth::jwt::key_name, base64};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 pub(super) enum Unused {
     /// It is for something else: encryption, another algorithm than those of `JWT_ALGORITHMS`, or a kind of key that is not supported.
     Unsuited(&'static str),
-    /// Somebody made a mistake.
+    /// It is malformed, or must not be in a public set.
     Faulty(&'static str),
 }
 use Unused::{Faulty, Unsuited};
@@ -22,7 +22,7 @@ use Unused::{Faulty, Unsuited};
 /// What only a private key has (RFC 7518, sections 6.2.2 and 6.3.2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
-/// The key's name in a form that fits a log line.
+/// The key's name, short enough for a log line.
 pub(super) fn name(key: &Value) -> Option<String> {
     key.get("kid").and_then(key_name).map(|kid| kid.chars().take(100).collect())
 }
@@ -33,7 +33,7 @@ pub(super) fn read(key: Value, algorithms: &Algorithms) -> Result<Key, Unused> {
     let Value::Object(mut key) = key else { return Err(Faulty("it is not an object")) };
     match key.get("kty").and_then(Value::as_str) {
         Some("RSA" | "EC" | "OKP") => {}
-        // Everybody can read the set.
+        // The set is public.
         Some("oct") => return Err(Faulty("it is a secret, and has no place in a public set")),
         Some(_) => return Err(Unsuited("its kty is not supported")),
         None => return Err(Faulty("its kty is missing")),
@@ -52,7 +52,7 @@ fn repair(key: &mut Map<String, Value>) -> Result<(), Unused> {
     if PRIVATE.iter().any(|member| key.contains_key(*member)) {
         return Err(Faulty("it is a private key, with which everybody who reads the set can sign"));
     }
-    // They are not read, and must not be what makes a key malformed.
+    // They are not used, so a malformed one must not make the key unusable.
     for certificate in ["x5c", "x5t", "x5u", "x5t#S256"] {
         key.remove(certificate);
     }
@@ -95,7 +95,7 @@ fn bits(number: &[u8]) -> u64 {
 }
 
 /// A coordinate has the full size of its curve (RFC 7518, section 6.2.1.2; RFC 8037, section 2). Libraries that print numbers leave out
-/// zero bytes at the beginning of those of P-256 and P-384, or add one. What Ed25519 has is no number.
+/// zero bytes at the beginning of those of P-256 and P-384, or add one. A coordinate of Ed25519 is not a number.
 fn repair_coordinates(key: &mut Map<String, Value>, names: &[&str], size: usize) -> Result<(), Unused> {
     let is_number = names.len() == 2;
     for name in names {
@@ -120,22 +120,16 @@ fn bytes(key: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Unused> {
 }
 
 /// The algorithms that the key, its set and the site allow.
-fn usable(key: &Jwk, taken: &Algorithms) -> Result<Vec<Algorithm>, Unused> {
+fn usable(key: &Jwk, accepted: &Algorithms) -> Result<Vec<Algorithm>, Unused> {
     let common = &key.common;
     let is_for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
     if !is_for_signatures {
         return Err(Unsuited("it is not for signatures"));
     }
-    let all = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => OF_RSA,
-        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => OF_P256,
-        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P384 => OF_P384,
-        AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => OF_ED25519,
-        _ => return Err(Unsuited("its kty is not supported")),
-    };
+    let kind = kind(key).ok_or(Unsuited("its kty is not supported"))?;
     let algorithms = match common.key_algorithm {
-        None => taken.among(all),
+        None => accepted.for_key(kind),
         Some(
             KeyAlgorithm::RSA1_5
             | KeyAlgorithm::RSA_OAEP
@@ -146,14 +140,29 @@ fn usable(key: &Jwk, taken: &Algorithms) -> Result<Vec<Algorithm>, Unused> {
         }
         Some(own) => {
             let own: Algorithm = own.try_into().map_err(|_| Unsuited("its alg is not supported"))?;
-            if !all.contains(&own) {
+            if !kind.algorithms().contains(&own) {
                 return Err(Faulty("its alg is not for its kind of key"));
             }
-            let is_taken = taken.0.as_ref().is_none_or(|taken| taken.contains(&own));
-            is_taken.then_some(own).into_iter().collect()
+            accepted.accept(own).then(|| vec![own])
         }
     };
-    if algorithms.is_empty() { Err(Unsuited("its alg is not in JWT_ALGORITHMS")) } else { Ok(algorithms) }
+    algorithms.ok_or(Unsuited("its alg is not in JWT_ALGORITHMS"))
+}
+
+fn kind(key: &Jwk) -> Option<KeyKind> {
+    match &key.algorithm {
+        AlgorithmParameters::RSA(_) => Some(KeyKind::Rsa),
+        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P256 => {
+            Some(KeyKind::P256)
+        }
+        AlgorithmParameters::EllipticCurve(parameters) if parameters.curve == EllipticCurve::P384 => {
+            Some(KeyKind::P384)
+        }
+        AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => {
+            Some(KeyKind::Ed25519)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -179,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn an_rsa_key_is_the_same_however_its_numbers_are_written() {
+    fn an_rsa_key_may_have_padding_leading_zeros_and_extra_members() {
         use ::base64::{Engine, prelude::BASE64_STANDARD};
         let n = modulus();
         let usual = read(json!({"kty": "RSA", "kid": "k", "n": url_safe(&n), "e": "AQAB"})).expect("a key");
@@ -198,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_a_number() {
+    fn a_kid_may_be_a_number() {
         let key = read(json!({"kty": "RSA", "kid": 1, "n": url_safe(&modulus()), "e": "AQAB"})).expect("a key");
         assert_eq!(key.kid.as_deref(), Some("1"));
     }
 
     #[test]
-    fn a_coordinate_is_filled_up_or_cut_to_the_size_of_its_curve() {
+    fn a_coordinate_is_padded_or_cut_to_the_size_of_its_curve() {
         for (curve, size) in [("P-256", 32), ("P-384", 48)] {
             let (x, y) = ([vec![0], vec![7; size - 1]].concat(), vec![9; size]);
             let key = |x: &[u8], y: &[u8]| json!({"kty": "EC", "crv": curve, "x": url_safe(x), "y": url_safe(y)});
@@ -216,7 +225,7 @@ mod tests {
                 assert!(matches!(read(key(&x, &y)), Err(Faulty(_))), "{curve}");
             }
         }
-        // What Ed25519 has is no number.
+        // A coordinate of Ed25519 is not a number.
         for length in [31, 33] {
             let key = json!({"kty": "OKP", "crv": "Ed25519", "x": url_safe(&vec![0; length])});
             assert!(matches!(read(key), Err(Faulty(_))), "{length}");
@@ -232,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_from_a_key_for_something_else() {
+    fn a_faulty_key_is_not_reported_as_unsuited() {
         let rsa = |more: Value| {
             let mut key = json!({"kty": "RSA", "n": url_safe(&modulus()), "e": "AQAB"});
             key.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());

@@ -9,9 +9,9 @@ use super::{
     jwk::{self, Unused},
 };
 use crate::{
+    auth::Error,
     clients::https,
-    error::Error,
-    settings::{ConfigError, safe_url},
+    safe_url,
     time::{millis, now_ms},
 };
 use jsonwebtoken::Algorithm;
@@ -21,7 +21,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 #[derive(Debug)]
-pub(in crate::auth) struct Jwks {
+pub(crate) struct Jwks {
     url: Url,
     algorithms: Algorithms,
     http: Client,
@@ -37,7 +37,7 @@ struct State {
     tried_ms: Option<u64>,
 }
 
-/// What is behind the URL.
+/// A document that a provider has at the URL.
 enum Document {
     Keys(Vec<Key>),
     /// An OpenID configuration (OpenID Connect Discovery 1.0, section 3), which says where the keys are.
@@ -47,18 +47,16 @@ enum Document {
 /// Why there are no keys, for the log.
 type Fault = Cow<'static, str>;
 
-const NAME: &str = "JWT_JWKS_URL";
-
 impl Jwks {
     /// A set that is older is fetched again when it is used next.
     const MAX_AGE: Duration = Duration::from_hours(1);
     /// A set that is older is not used any more: keys in it may have been withdrawn.
     const LONGEST_STALE: Duration = Duration::from_hours(24);
-    /// Between two tries to fetch it.
+    /// The interval between two tries to fetch it.
     const PAUSE: Duration = Duration::from_mins(1);
-    /// The same while there is no set at all, and so nobody can be verified.
+    /// The same while there is no set at all, so that no caller can be verified.
     const PAUSE_WITHOUT: Duration = Duration::from_secs(2);
-    /// The longest that a fetch takes. The one at init is paid by a waiting user too.
+    /// The longest duration of a fetch. A user may wait for the one at init, too.
     const LONGEST_FETCH: Duration = Duration::from_secs(2);
     /// In bytes.
     const LONGEST_BODY: usize = 256 * 1024;
@@ -66,18 +64,18 @@ impl Jwks {
     /// The key set at `JWT_JWKS_URL`. If it cannot be fetched now, it is fetched later.
     ///
     /// # Errors
-    /// [`ConfigError`] if the TLS library does not support its own defaults.
-    pub(in crate::auth) async fn connect(url: Url, algorithms: Algorithms) -> Result<Self, ConfigError> {
-        let http = https::client()
-            .timeout(Self::LONGEST_FETCH)
-            .build()
-            .map_err(|_| ConfigError::new("JWT_JWKS_URL cannot be used: TLS does not start."))?;
+    /// If the TLS library does not support its own defaults.
+    pub(crate) async fn connect(url: Url, algorithms: Algorithms) -> Result<Self, reqwest::Error> {
+        let http = https::client().timeout(Self::LONGEST_FETCH).build()?;
         let jwks = Self { url, algorithms, http, state: Mutex::default() };
         jwks.refresh(&mut *jwks.state.lock().await).await;
         Ok(jwks)
     }
 
     /// The keys that a token with this header can be signed with.
+    ///
+    /// # Errors
+    /// [`Error::KeysUnavailable`] if no key set could be fetched for a day.
     pub(in crate::auth) async fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Vec<Key>, Error> {
         let mut state = self.state.lock().await;
         let is_unknown = state.find(kid, algorithm).is_empty();
@@ -90,8 +88,8 @@ impl Jwks {
         Ok(state.find(kid, algorithm))
     }
 
-    /// The same, once none of those keys has signed the token: the provider may have replaced one under its name, or one without a name.
-    /// Nothing, if the set was fetched a moment ago.
+    /// The same, from a newer set, for a token that none of those keys has signed: the provider may have replaced a key under its
+    /// name, or a key without a name. Empty if the set was fetched a moment ago.
     pub(in crate::auth) async fn newer_candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
         let mut state = self.state.lock().await;
         if !state.may_try() {
@@ -118,13 +116,13 @@ impl Jwks {
         }
     }
 
-    /// The keys; from where an OpenID configuration says that they are, if the same host says so.
+    /// The keys. If the URL has an OpenID configuration, they are fetched from where it says, on the same host.
     async fn keys(&self) -> Result<Vec<Key>, Fault> {
         let place = match self.fetch(&self.url).await? {
             Document::Keys(keys) => return Ok(keys),
             Document::Elsewhere(place) => place,
         };
-        let next = safe_url(NAME, &place).ok().filter(|next| next.host() == self.url.host());
+        let next = safe_url::parse(&place).filter(|next| next.host() == self.url.host());
         let next = next.ok_or_else(|| elsewhere(&place))?;
         match self.fetch(&next).await? {
             Document::Keys(keys) => Ok(keys),
@@ -138,9 +136,9 @@ impl Jwks {
             error if error.is_connect() => "no connection",
             _ => "the connection broke",
         };
-        let mut answer = self.http.get(url.clone()).send().await.map_err(failed)?;
-        check_status(&answer)?;
-        let body = https::body(&mut answer, Self::LONGEST_BODY).await.map_err(failed)?;
+        let mut response = self.http.get(url.clone()).send().await.map_err(failed)?;
+        check_status(&response)?;
+        let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(failed)?;
         self.read(&body.ok_or("the response has more than 256 KiB")?)
     }
 
@@ -183,9 +181,9 @@ impl Jwks {
     }
 }
 
-/// A redirect is not followed, as nobody has said that the keys may come from there.
-fn check_status(answer: &Response) -> Result<(), Fault> {
-    match answer.status() {
+/// A redirect is not followed: no setting says that the keys may come from there.
+fn check_status(response: &Response) -> Result<(), Fault> {
+    match response.status() {
         status if status.is_success() => Ok(()),
         status if status.is_redirection() => Err(format!(
             "the response has the status {}: set JWT_JWKS_URL to the address that it leads to",
@@ -211,15 +209,15 @@ impl State {
         self.tried_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) >= millis(pause))
     }
 
-    /// Also when there is none, or when the clock was set back.
+    /// True also if there is no set, or if the clock was set back.
     fn is_older_than(&self, age: Duration) -> bool {
         self.fetched_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) > millis(age))
     }
 
-    /// The keys of that name, or those without one; for a token that names none, all (RFC 7515, section 4.1.4: the name is a hint). Each
-    /// is pinned to its algorithms, and the provider vouches for all of them.
+    /// The keys of that name, or, if there are none, the keys without a name. For a token without a `kid`, all keys (RFC 7515,
+    /// section 4.1.4: the name is a hint). Each key is pinned to its algorithms, and the provider vouches for all of them.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
-        /// So that no token costs more signatures than this.
+        /// The most keys that one token is verified with.
         const MOST: usize = 32;
         let fitting = || self.keys.iter().filter(|key| key.algorithms.contains(&algorithm));
         let named: Vec<_> =

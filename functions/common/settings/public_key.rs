@@ -1,8 +1,11 @@
-//! `JWT_PUBLIC_KEY`: one public key in PEM (RFC 7468), in the forms that it has after a trip through consoles, templates and `.env`
-//! files: in one line with `\n` or `\r\n` or spaces for line feeds, in quotes, or the base64 alone.
+//! `JWT_PUBLIC_KEY`: one public key in PEM (RFC 7468), also as consoles, templates and `.env` files change it: in one line with `\n`,
+//! `\r\n` or spaces for line feeds, in quotes, or the base64 alone.
 
-use super::{Algorithms, Key, OF_ED25519, OF_P256, OF_P384, OF_RSA, RSA_BITS};
-use crate::{base64, settings::ConfigError};
+use super::{ConfigError, jwt::no_algorithm};
+use crate::{
+    auth::{Algorithms, Key, KeyKind, RSA_BITS},
+    base64,
+};
 use ::base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::DecodingKey;
 use simple_asn1::ASN1Block;
@@ -12,21 +15,21 @@ const WANTED: &str = "a public key in PEM (-----BEGIN PUBLIC KEY-----): RSA, P-2
 
 /// # Errors
 /// [`ConfigError`] that says why this is not a key to verify with.
-pub(crate) fn public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
+pub(super) fn public_key(text: &str, algorithms: &Algorithms) -> Result<Key, ConfigError> {
     let (label, body) = parts(text)?;
     if label.is_some_and(|label| label.contains("PRIVATE")) {
         return Err(private());
     }
     let der = base64::decode(&body).ok_or_else(|| ConfigError::invalid(NAME, WANTED))?;
-    match form(&der) {
-        Form::Private => Err(private()),
-        Form::Spki => of_spki(&der, algorithms),
-        Form::Pkcs1 => of_rsa(&der, "RSA PUBLIC KEY", algorithms),
-        Form::Certificate => Err(ConfigError::invalid(
+    match Structure::of(&der) {
+        Structure::Private => Err(private()),
+        Structure::Spki => of_spki(&der, algorithms),
+        Structure::Pkcs1 => of_rsa(&der, "RSA PUBLIC KEY", algorithms),
+        Structure::Certificate => Err(ConfigError::invalid(
             NAME,
             "a public key, found a certificate: `openssl x509 -in certificate.pem -noout -pubkey` prints its key",
         )),
-        Form::Other => Err(ConfigError::invalid(NAME, WANTED)),
+        Structure::Other => Err(ConfigError::invalid(NAME, WANTED)),
     }
 }
 
@@ -50,28 +53,31 @@ fn parts(text: &str) -> Result<(Option<&str>, String), ConfigError> {
     }
 }
 
-/// The structures of ASN.1 that people have at hand, told apart by what they are made of.
-enum Form {
-    /// `SubjectPublicKeyInfo` (RFC 5280, section 4.1): what a public key is, and the key.
+/// The ASN.1 structures that a key is likely to be in, told apart by their items.
+enum Structure {
+    /// `SubjectPublicKeyInfo` (RFC 5280, section 4.1): the algorithm of a public key, and the key.
     Spki,
     /// `RSAPublicKey` (RFC 8017, appendix A.1.1): modulus and exponent.
     Pkcs1,
     /// PKCS #8, PKCS #1 or SEC 1: each begins with a version, and has more than one number after it or a string of bytes.
     Private,
-    /// RFC 5280, section 4.1: what is signed, the algorithm, and the signature.
+    /// `Certificate` (RFC 5280, section 4.1): the signed part, the algorithm, and the signature.
     Certificate,
+    /// Anything else.
     Other,
 }
 
-fn form(der: &[u8]) -> Form {
-    let blocks = simple_asn1::from_der(der).unwrap_or_default();
-    let [ASN1Block::Sequence(_, items)] = blocks.as_slice() else { return Form::Other };
-    match items.as_slice() {
-        [ASN1Block::Sequence(..), ASN1Block::BitString(..)] => Form::Spki,
-        [ASN1Block::Integer(..), ASN1Block::Integer(..)] => Form::Pkcs1,
-        [ASN1Block::Integer(..), ..] => Form::Private,
-        [ASN1Block::Sequence(..), ASN1Block::Sequence(..), ASN1Block::BitString(..)] => Form::Certificate,
-        _ => Form::Other,
+impl Structure {
+    fn of(der: &[u8]) -> Self {
+        let blocks = simple_asn1::from_der(der).unwrap_or_default();
+        let [ASN1Block::Sequence(_, items)] = blocks.as_slice() else { return Self::Other };
+        match items.as_slice() {
+            [ASN1Block::Sequence(..), ASN1Block::BitString(..)] => Self::Spki,
+            [ASN1Block::Integer(..), ASN1Block::Integer(..)] => Self::Pkcs1,
+            [ASN1Block::Integer(..), ..] => Self::Private,
+            [ASN1Block::Sequence(..), ASN1Block::Sequence(..), ASN1Block::BitString(..)] => Self::Certificate,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -83,13 +89,13 @@ fn of_spki(der: &[u8], algorithms: &Algorithms) -> Result<Key, ConfigError> {
     if let Ok(key) = DecodingKey::from_ec_pem(&pem) {
         // An uncompressed point: two coordinates and a byte.
         return match key.try_get_as_bytes().map(<[u8]>::len) {
-            Ok(65) => algorithms.pin(OF_P256, key),
-            Ok(97) => algorithms.pin(OF_P384, key),
+            Ok(65) => pin(KeyKind::P256, key, algorithms),
+            Ok(97) => pin(KeyKind::P384, key, algorithms),
             _ => Err(ConfigError::invalid(NAME, "a key of another curve: P-256, P-384 or Ed25519")),
         };
     }
     match DecodingKey::from_ed_pem(&pem) {
-        Ok(key) => algorithms.pin(OF_ED25519, key),
+        Ok(key) => pin(KeyKind::Ed25519, key, algorithms),
         Err(_) => Err(ConfigError::invalid(NAME, WANTED)),
     }
 }
@@ -108,7 +114,12 @@ fn of_rsa(der: &[u8], label: &str, algorithms: &Algorithms) -> Result<Key, Confi
         let wanted = format!("an RSA key of {} to {} bits, found one of {bits}", RSA_BITS.start(), RSA_BITS.end());
         return Err(ConfigError::invalid(NAME, &wanted));
     }
-    algorithms.pin(OF_RSA, key)
+    pin(KeyKind::Rsa, key, algorithms)
+}
+
+/// The key, with the accepted algorithms of its kind.
+fn pin(kind: KeyKind, key: DecodingKey, algorithms: &Algorithms) -> Result<Key, ConfigError> {
+    Key::public(kind, key, algorithms).ok_or_else(no_algorithm)
 }
 
 fn pem(label: &str, der: &[u8]) -> Vec<u8> {
