@@ -4,17 +4,17 @@
 //! |---|---|
 //! | `request.rs` | the event of any gateway, as one type of request |
 //! | `call.rs` | what the operation needs to know of a request |
+//! | `outcome.rs` | what the log line says about the result |
 //! | `problem.rs` | what the caller is told about an error |
 //! | `response.rs` | results and problems, as the gateways take them |
 
 mod call;
+mod outcome;
 mod problem;
 mod request;
 mod response;
 
-pub(crate) use problem::Problem;
 pub use response::GatewayResponse;
-pub(crate) use response::cache_status;
 
 use crate::{
     auth::Auth,
@@ -27,6 +27,7 @@ use crate::{
 };
 use futures_util::FutureExt;
 use lambda_http::{LambdaEvent, service_fn};
+use problem::Problem;
 use request::{Format, Request};
 use response::Response;
 use serde_json::value::RawValue;
@@ -96,12 +97,12 @@ impl<O: Operation> Function<O> {
             request_id: &event.request_id,
             principal: principal.as_ref(),
             took: started.elapsed(),
-            result: &result,
+            outcome: outcome::of(&result, &context.metrics),
             metrics: &context.metrics,
         });
-        let response = match result {
-            Ok(reply) => Response::of_reply(&reply, &self.operation.account()),
-            Err(error) => Response::of_problem(Problem::of(&error), &event.request_id),
+        let response = match &result {
+            Ok(reply) => Response::of_reply(reply, &self.operation.account()),
+            Err(error) => Response::of_problem(Problem::of(error), &event.request_id),
         };
         response.in_format(format)
     }

@@ -13,7 +13,7 @@
 //! | `livechat.rs` | `LIVECHAT_*` |
 //! | `auth.rs` | `AUTH` and what all its modes share, `AUTHORIZER_CLAIM`, `GUESTS` |
 //! | `origins.rs` | `ALLOWED_ORIGINS` |
-//! | `jwt.rs` | `JWT_*` |
+//! | `jwt.rs`, `algorithms.rs`, `public_key.rs` | `JWT_*` |
 //! | `public_key.rs` | `JWT_PUBLIC_KEY` |
 //! | `secrets.rs` | the variants of `JWT_SECRET` and `HMAC_SECRET` |
 //! | `groups.rs` | `GROUPS` |
@@ -22,6 +22,7 @@
 //! | `names.rs` | all names, and the check for misspelt ones |
 //! | `lookup.rs` | where values come from, and the formats that they share |
 
+mod algorithms;
 mod auth;
 mod groups;
 mod jwt;

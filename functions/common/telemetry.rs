@@ -14,15 +14,12 @@ mod amounts;
 mod line;
 mod metrics;
 
-pub(crate) use line::{Finished, write as call};
+pub(crate) use line::{Finished, Outcome, Success, write as call};
 pub(crate) use metrics::CallMetrics;
 pub use metrics::metric_names;
 
-use crate::{
-    error::Error,
-    settings::{Lookup, Telemetry},
-};
-use tracing::{Level, level_filters::LevelFilter};
+use crate::settings::{Lookup, Telemetry};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Starts logging, at the level that `RUST_LOG` names (`error`, `warn`, `info`, `debug`, `trace`; default `info`). Calls are
@@ -34,13 +31,4 @@ pub fn init() {
     let lines = fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
     line::start(&settings);
-}
-
-/// Logs an error that the caller does not see.
-pub(crate) fn trouble(error: &Error, what: &str) {
-    if error.level() == Level::ERROR {
-        tracing::error!(cause = %error, "{what}");
-    } else {
-        tracing::warn!(cause = %error, "{what}");
-    }
 }

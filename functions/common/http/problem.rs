@@ -10,23 +10,23 @@ use std::borrow::Cow;
 
 /// The public part of an error. Nothing that is for the log alone is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(super) struct Problem {
     /// The HTTP status.
-    pub(crate) status: StatusCode,
+    pub(super) status: StatusCode,
     /// The code that programs rely on.
-    pub(crate) code: &'static str,
+    pub(super) code: &'static str,
     /// A few words, the same for each code.
-    pub(crate) title: &'static str,
+    pub(super) title: &'static str,
     /// What happened and what to do, for the person who integrates.
-    pub(crate) detail: Cow<'static, str>,
+    pub(super) detail: Cow<'static, str>,
     /// LiveChat's own code, such as `invalid_client`, if LiveChat refused the request.
-    pub(crate) livechat_code: Option<String>,
+    pub(super) livechat_code: Option<String>,
     /// `Retry-After`, in s, if a later call can succeed.
-    pub(crate) retry_after_s: Option<u32>,
+    pub(super) retry_after_s: Option<u32>,
     /// `Allow`.
-    pub(crate) allow: Option<&'static str>,
+    pub(super) allow: Option<&'static str>,
     /// `WWW-Authenticate` (RFC 9110, section 11.6.1).
-    pub(crate) challenge: Option<&'static str>,
+    pub(super) challenge: Option<&'static str>,
 }
 
 /// Status, code and title. The code does not tell apart what a program would handle in the same way.
@@ -58,7 +58,7 @@ const SOON_S: u32 = 1;
 
 impl Problem {
     /// The problem that a caller gets for `error`.
-    pub(crate) fn of(error: &Error) -> Self {
+    pub(super) fn of(error: &Error) -> Self {
         match error {
             Error::InvalidRequest(detail) => Self::new(INVALID_REQUEST, detail.clone()),
             Error::Auth(error) => Self::of_auth(error),
@@ -85,7 +85,7 @@ impl Problem {
     }
 
     /// The problem of a call that gets no token.
-    pub(crate) fn of_renewal(error: &renewal::Error) -> Self {
+    pub(super) fn of_renewal(error: &renewal::Error) -> Self {
         use renewal::Error;
         match error {
             Error::GuestGone => Self::new(GUEST_GONE, LOG_IN),

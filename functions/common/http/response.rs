@@ -122,7 +122,7 @@ pub enum GatewayResponse {
 }
 
 /// Where a token came from, in the terms of `Cache-Status` (RFC 9211): the stored token is a cache in front of LiveChat.
-pub(crate) fn cache_status(source: &Source) -> String {
+pub(super) fn cache_status(source: &Source) -> String {
     match source {
         Source::Stored => "hit".into(),
         Source::StoredDespite(error) => format!("hit; detail={}", Problem::of_renewal(error).code.replace('_', "-")),
@@ -175,7 +175,10 @@ fn spread(status: StatusCode, seconds: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::renewal::{Error, StoreError, circuit::NotCalled};
+    use crate::{
+        auth,
+        renewal::{Error, StoreError, circuit::NotCalled},
+    };
 
     #[test]
     fn cache_status_has_the_terms_of_rfc_9211() {
@@ -194,15 +197,16 @@ mod tests {
         let because = String::new;
         let refused = Error::LiveChatRejected { exception: because(), description: because(), retry_after_s: 60 };
         for (error, seconds) in [
-            (Error::Busy, vec![1, 2, 3]),
-            (Error::LiveChatUnavailable(because()), vec![1, 2, 3]),
-            (Error::LiveChatNotCalled(NotCalled::GateFull), vec![1, 2, 3]),
+            (Error::Busy.into(), vec![1, 2, 3]),
+            (Error::LiveChatUnavailable(because()).into(), vec![1, 2, 3]),
+            (Error::LiveChatNotCalled(NotCalled::GateFull).into(), vec![1, 2, 3]),
             (StoreError::Unavailable(because()).into(), vec![1, 2, 3]),
-            (Error::RateLimited { retry_after_s: 7 }, vec![7, 8, 9]),
-            (Error::RateLimited { retry_after_s: u32::MAX }, vec![u32::MAX]),
-            (refused, vec![60]),
+            (auth::Error::KeysUnavailable(because()).into(), vec![1, 2, 3]),
+            (Error::RateLimited { retry_after_s: 7 }.into(), vec![7, 8, 9]),
+            (Error::RateLimited { retry_after_s: u32::MAX }.into(), vec![u32::MAX]),
+            (refused.into(), vec![60]),
         ] {
-            let response = || Response::of_problem(Problem::of_renewal(&error), "r");
+            let response = || Response::of_problem(Problem::of(&error), "r");
             let seen: std::collections::BTreeSet<u32> = (0..1_000)
                 .map(|_| response().headers[RETRY_AFTER].to_str().expect("text").parse().expect("seconds"))
                 .collect();

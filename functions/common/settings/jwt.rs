@@ -1,7 +1,7 @@
 //! `JWT_*`: how JSON Web Tokens are verified.
 
 use super::{
-    ConfigError, Lookup,
+    ConfigError, Lookup, algorithms,
     lookup::safe_url,
     public_key::public_key,
     secrets::{Encoding, SecretSource, secrets},
@@ -51,32 +51,19 @@ impl JwtSettings {
 }
 
 fn keys(lookup: &Lookup) -> Result<JwtKeys, ConfigError> {
-    let algorithms = algorithms(lookup)?;
+    let algorithms = algorithms::read(lookup)?;
     let encodings = [("text", Encoding::Text), ("base64", Encoding::Base64), ("hex", Encoding::Hex)];
     let secrets = secrets(lookup, "JWT_SECRET", lookup.choice("JWT_SECRET_ENCODING", encodings)?)?;
     match (lookup.optional("JWT_JWKS_URL"), lookup.optional("JWT_PUBLIC_KEY"), secrets.is_empty()) {
         (Some(url), None, true) => Ok(JwtKeys::Set(safe_url("JWT_JWKS_URL", &url)?, algorithms)),
         (None, Some(key), true) => Ok(JwtKeys::Public(Box::new(public_key(&key, &algorithms)?))),
         (None, None, false) => {
-            Ok(JwtKeys::Secrets(secrets, algorithms.for_key(KeyKind::Secret).ok_or_else(no_algorithm)?))
+            Ok(JwtKeys::Secrets(secrets, algorithms.for_key(KeyKind::Secret).ok_or_else(algorithms::none_fits)?))
         }
         _ => Err(ConfigError::new(
             "AUTH=jwt needs exactly one of JWT_JWKS_URL, JWT_PUBLIC_KEY and JWT_SECRET (or JWT_SECRET_ARN).",
         )),
     }
-}
-
-const ALGORITHMS: &str = "JWT_ALGORITHMS";
-
-fn algorithms(lookup: &Lookup) -> Result<Algorithms, ConfigError> {
-    let Some(list) = lookup.optional(ALGORITHMS) else { return Ok(Algorithms::default()) };
-    let expected = "a list of some of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA and Ed25519";
-    Algorithms::parse(&list).ok_or_else(|| ConfigError::invalid(ALGORITHMS, expected))
-}
-
-/// The error if none of the accepted algorithms is for the key in the settings.
-pub(super) fn no_algorithm() -> ConfigError {
-    ConfigError::invalid(ALGORITHMS, "a list with at least one algorithm for the kind of key that is set")
 }
 
 fn issuers(lookup: &Lookup, requirements: &Requirements) -> Result<Option<Issuers>, ConfigError> {

@@ -1,7 +1,7 @@
 //! `JWT_PUBLIC_KEY`: one public key in PEM (RFC 7468), also as consoles, templates and `.env` files change it: in one line with `\n`,
 //! `\r\n` or spaces for line feeds, in quotes, or the base64 alone.
 
-use super::{ConfigError, jwt::no_algorithm};
+use super::{ConfigError, algorithms::none_fits};
 use crate::{
     auth::{Algorithms, Key, KeyKind, RSA_BITS},
     base64,
@@ -119,7 +119,7 @@ fn of_rsa(der: &[u8], label: &str, algorithms: &Algorithms) -> Result<Key, Confi
 
 /// The key, with the accepted algorithms of its kind.
 fn pin(kind: KeyKind, key: DecodingKey, algorithms: &Algorithms) -> Result<Key, ConfigError> {
-    Key::public(kind, key, algorithms).ok_or_else(no_algorithm)
+    Key::public(kind, key, algorithms).ok_or_else(none_fits)
 }
 
 fn pem(label: &str, der: &[u8]) -> Vec<u8> {

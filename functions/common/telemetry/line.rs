@@ -5,14 +5,7 @@
 //! `Refusals` are also counted for each `outcome`.
 
 use super::CallMetrics;
-use crate::{
-    error::Error,
-    http::{Problem, cache_status},
-    identity::Principal,
-    operation::Reply,
-    renewal,
-    settings::Telemetry,
-};
+use crate::{identity::Principal, settings::Telemetry};
 use metrique::{
     CloseValue, RootEntry,
     unit_of_work::metrics,
@@ -30,6 +23,7 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+use tracing::Level;
 use tracing_subscriber::fmt::{self, time::FormatTime};
 
 /// A call that has its result.
@@ -43,9 +37,34 @@ pub(crate) struct Finished<'a> {
     /// How long it took in all.
     pub(crate) took: Duration,
     /// Its result.
-    pub(crate) result: &'a Result<Reply, Error>,
+    pub(crate) outcome: Outcome,
     /// What it counted.
     pub(crate) metrics: &'a CallMetrics,
+}
+
+/// The result of a call, as its line shows it.
+pub(crate) struct Outcome {
+    /// `ok`, or the problem's code.
+    pub(crate) code: &'static str,
+    /// Which of the metrics it counts for.
+    pub(crate) success: Success,
+    /// The level of the line.
+    pub(crate) level: Level,
+    /// Where the token came from, if there is one, in the terms of `Cache-Status` (RFC 9211).
+    pub(crate) source: Option<String>,
+    /// What went wrong, for the log alone.
+    pub(crate) cause: Option<String>,
+}
+
+/// Whether a call succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Success {
+    /// It has its result.
+    Succeeded,
+    /// It counts as an error: an alarm may follow.
+    Failed,
+    /// It counts as a refusal: the caller must change something, or could cause the error at will.
+    Refused,
 }
 
 /// Writes the lines, once [`start`] was called.
@@ -149,19 +168,18 @@ struct Line<'c> {
 
 impl<'c> Line<'c> {
     fn of(call: &Finished<'c>, subject: Option<String>) -> Self {
-        let error = call.result.as_ref().err();
-        let reply = call.result.as_ref().ok();
+        let outcome = &call.outcome;
         Self {
             at: SystemTime::now(),
             timestamp: timestamp(),
-            level: error.map_or(tracing::Level::INFO, Error::level).as_str(),
+            level: outcome.level.as_str(),
             message: "call",
             operation: call.operation,
             request_id: call.request_id.into(),
             subject,
-            outcome: error.map_or("ok", |error| Problem::of(error).code),
-            source: reply.and_then(Reply::source).map(cache_status),
-            cause: error.map(ToString::to_string),
+            outcome: outcome.code,
+            source: outcome.source.clone(),
+            cause: outcome.cause.clone(),
             metrics: call.metrics,
         }
     }
@@ -173,24 +191,8 @@ fn count_result(call: &Finished<'_>, is_cold: bool) {
     metrics.calls.increment();
     metrics.cold_starts.increment_if(is_cold);
     metrics.duration.add(call.took);
-    if let Err(error) = call.result {
-        let is_server_error = Problem::of(error).status.is_server_error();
-        let is_error = is_server_error && !is_caused_by_caller(error, metrics);
-        metrics.errors.increment_if(is_error);
-        metrics.refusals.increment_if(!is_error);
-    }
-}
-
-/// Whether any caller can cause this error, even if it has the status of a server error. A caller can make up a group or log out, and
-/// must not trigger the site's alarms, which stop its deployments.
-fn is_caused_by_caller(error: &Error, metrics: &CallMetrics) -> bool {
-    match error {
-        Error::Renewal(renewal::Error::LoggedOut) => true,
-        Error::Renewal(renewal::Error::LiveChatUnavailable(_) | renewal::Error::LiveChatNotCalled(_)) => {
-            metrics.is_unproven_group.is_set()
-        }
-        _ => false,
-    }
+    metrics.errors.increment_if(call.outcome.success == Success::Failed);
+    metrics.refusals.increment_if(call.outcome.success == Success::Refused);
 }
 
 /// Now, in RFC 3339 format, as in all other lines.
@@ -208,7 +210,7 @@ mod tests {
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
-    fn line(settings: &'static [(&str, &str)], result: &Result<Reply, Error>, metrics: &CallMetrics) -> Value {
+    fn line(settings: &'static [(&str, &str)], outcome: Outcome, metrics: &CallMetrics) -> Value {
         let look_up = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
         let alice = Principal::User(UserId::parse("alice").expect("a user id"));
         let line = Writer::new(&Telemetry::from_lookup(&Lookup::new(look_up))).line(&Finished {
@@ -216,12 +218,26 @@ mod tests {
             request_id: "r-1",
             principal: Some(&alice),
             took: Duration::from_micros(12_345),
-            result,
+            outcome,
             metrics,
         });
         let line = String::from_utf8(line).expect("UTF-8");
         assert!(line.ends_with('\n') && line.trim_end().lines().count() == 1, "{line}");
         serde_json::from_str(&line).expect("JSON")
+    }
+
+    fn succeeded() -> Outcome {
+        Outcome { code: "ok", success: Success::Succeeded, level: Level::INFO, source: None, cause: None }
+    }
+
+    fn failed() -> Outcome {
+        let cause = Some("another renewal did not end in time".into());
+        Outcome { code: "busy", success: Success::Failed, level: Level::WARN, source: None, cause }
+    }
+
+    fn refused() -> Outcome {
+        let cause = Some("no such path".into());
+        Outcome { code: "not_found", success: Success::Refused, level: Level::DEBUG, source: None, cause }
     }
 
     /// The metrics that CloudWatch would take from a line: dimensions, name and unit.
@@ -240,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_metric_that_is_0_is_left_out() {
-        let line = line(&[], &Ok(Reply::HasToken(true)), &CallMetrics::default());
+        let line = line(&[], succeeded(), &CallMetrics::default());
         let names: Vec<_> = metrics(&line).into_iter().map(|(_, name, _)| name).collect();
         assert_eq!(names, ["Calls", "ColdStarts", "Duration"]);
         assert_eq!(line["Duration"], json!(12.3));
@@ -251,7 +267,7 @@ mod tests {
 
     #[test]
     fn errors_are_counted_by_outcome_too() {
-        let line = line(&[("METRICS_NAMESPACE", "shop")], &Err(renewal::Error::Busy.into()), &CallMetrics::default());
+        let line = line(&[("METRICS_NAMESPACE", "shop")], failed(), &CallMetrics::default());
         assert_eq!((&line["Errors"], &line["outcome"], &line["level"]), (&json!(1), &json!("busy"), &json!("WARN")));
         let count = |dimensions: &str| (dimensions.to_owned(), "Errors".to_owned(), "Count".to_owned());
         let metrics = metrics(&line);
@@ -262,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_mistake_counts_as_a_refusal_not_as_an_error() {
-        let line = line(&[], &Err(Error::NotFound), &CallMetrics::default());
+    fn a_refusal_is_not_counted_as_an_error() {
+        let line = line(&[], refused(), &CallMetrics::default());
         assert_eq!((line.get("Errors"), &line["Refusals"]), (None, &json!(1)));
         assert!(metrics(&line).contains(&(r#"[["outcome"]]"#.into(), "Refusals".into(), "Count".into())));
     }
@@ -289,8 +305,7 @@ mod tests {
             metrics.live_chat_time.add(Duration::from_millis(1));
             metrics
         };
-        let lines =
-            [Err(renewal::Error::Busy.into()), Err(Error::NotFound)].map(|result| line(&[], &result, &everything()));
+        let lines = [failed(), refused()].map(|outcome| line(&[], outcome, &everything()));
         let seen: BTreeSet<_> = lines.iter().flat_map(metrics).map(|(_, name, _)| name).collect();
         assert_eq!(seen, metric_names().into_iter().map(str::to_owned).collect());
     }
@@ -303,7 +318,7 @@ mod tests {
         counted.live_chat_time.add(Duration::from_millis(80));
         counted.live_chat_calls.increment();
         counted.live_chat_calls.increment();
-        let line = line(&[], &Ok(Reply::Invalidated), &counted);
+        let line = line(&[], succeeded(), &counted);
         assert_eq!(
             (&line["DynamoDbTime"], &line["LiveChatTime"], &line["LiveChatCalls"]),
             (&json!(11.3), &json!(80), &json!(2))
@@ -314,7 +329,7 @@ mod tests {
 
     #[test]
     fn with_a_key_the_line_has_a_hash_of_the_user() {
-        let line = line(&[("SUBJECT_KEY", "k")], &Ok(Reply::Invalidated), &CallMetrics::default());
+        let line = line(&[("SUBJECT_KEY", "k")], succeeded(), &CallMetrics::default());
         // printf %s 'user#alice' | openssl dgst -sha256 -hmac k
         assert_eq!(line["subject"], "42d63b1800c9c190");
         assert!(!line.to_string().contains("alice"));

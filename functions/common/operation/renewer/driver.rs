@@ -3,6 +3,7 @@
 use super::Renewer;
 use crate::{
     context::Context,
+    error::Error,
     identity::{GuestId, Principal, Subject},
     operation::{
         Call,
@@ -16,11 +17,12 @@ use crate::{
         time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
     },
     store::{Acquire, Acquisition},
-    telemetry::{self, CallMetrics},
+    telemetry::CallMetrics,
     time::{Deadline, now_ms},
 };
 use std::time::Duration;
 use tokio::time::sleep;
+use tracing::Level;
 
 /// Where a call's actions take place.
 #[derive(Clone, Copy)]
@@ -328,7 +330,17 @@ fn note(note: Note, metrics: &CallMetrics) {
             metrics.identities_lapsed.increment();
             tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
         }
-        Note::NotRenewed(error) => telemetry::trouble(&error.into(), "not renewed; the stored token is still alive"),
+        Note::NotRenewed(error) => not_renewed(&error.into()),
+    }
+}
+
+/// Logs an error that the caller does not see, as it gets the stored token.
+fn not_renewed(error: &Error) {
+    const WHAT: &str = "not renewed; the stored token is still alive";
+    if error.level() == Level::ERROR {
+        tracing::error!(cause = %error, "{WHAT}");
+    } else {
+        tracing::warn!(cause = %error, "{WHAT}");
     }
 }
 
