@@ -1,4 +1,4 @@
-//! One function, from the event to the answer, with canned results in place of DynamoDB and LiveChat.
+//! One function, from the event to the response, with canned results in place of DynamoDB and LiveChat.
 
 use crate::panics::PLANTED;
 use cip::{
@@ -20,15 +20,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The id that every answer carries as `requestId`.
+/// The request id, which every problem has as `requestId`.
 pub const REQUEST_ID: &str = "request-1";
-/// What errors carry for the log alone.
+/// The text of internal errors, which must only be logged.
 pub const INSIDE: &str = "only-for-the-log";
 
-/// What became of a call.
+/// The outcome of an operation.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It went well.
+    /// It succeeds.
     Good,
     /// [`Error::IdentityChanged`].
     IdentityChanged,
@@ -49,7 +49,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// For events that are bytes and nothing more: the group chooses.
+    /// The outcome that the group chooses, for inputs that are only an event.
     pub fn of_group(subject: &Subject) -> Self {
         match subject.group {
             Some(Group(2)) => Self::IdentityChanged,
@@ -64,7 +64,7 @@ impl Outcome {
         }
     }
 
-    /// What the caller must be told.
+    /// The problem code that the response must have; `None` for success.
     pub fn code(self) -> Option<&'static str> {
         match self {
             Self::Good => None,
@@ -78,7 +78,7 @@ impl Outcome {
         }
     }
 
-    /// The entity id of a token is the user id, so that the answer shows whose it is.
+    /// The result of an operation. The entity id of a token is the user id, so that the response shows whose token it is.
     fn of(self, operation: Name, subject: &Subject) -> Result<Reply, Error> {
         Err(match self {
             Self::Good => return Ok(reply(operation, subject)),
@@ -113,15 +113,15 @@ fn reply(operation: Name, subject: &Subject) -> Reply {
     }
 }
 
-/// The id of the user, which without guests every subject is.
+/// The id of the user. Guests are not allowed here, so every subject is a user.
 pub fn user_of(subject: &Subject) -> &str {
     match &subject.principal {
         Principal::User(id) => id.as_str(),
-        Principal::Guest(_) => panic!("nobody said that there are guests"),
+        Principal::Guest(_) => panic!("a guest, although guests are not allowed"),
     }
 }
 
-/// The headers of a request, as far as they are valid.
+/// The headers of a request, without the invalid ones.
 pub fn headers(sent: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in sent {
@@ -132,15 +132,15 @@ pub fn headers(sent: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-/// The result of what waits for nothing.
+/// The result of a future that never waits.
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
     let Poll::Ready(result) = pin!(future).poll(&mut Context::from_waker(Waker::noop())) else {
-        panic!("this waits for something")
+        panic!("the future waits")
     };
     result
 }
 
-/// How callers are verified with these settings.
+/// The verification of callers with these settings.
 ///
 /// # Errors
 /// If the settings are invalid.
@@ -148,20 +148,20 @@ pub async fn auth(lookup: &Lookup<'_>) -> Result<Auth, ConfigError> {
     cip::connect_auth(AuthSettings::from_lookup(lookup)?).await
 }
 
-/// `AUTH=none`, and no guests.
+/// `AUTH=none`, without guests.
 static AUTH: LazyLock<Auth> =
     LazyLock::new(|| ready(auth(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())))).expect("good settings"));
 
-/// What a function made of an event.
+/// The result of a function for an event.
 #[derive(Debug)]
 pub struct Called {
-    /// What the gateway gets.
-    pub answer: Value,
-    /// Whom the operation was called for, if it was.
+    /// The response to the gateway.
+    pub response: Value,
+    /// The subject that the operation was called for; `None` if it was not called.
     pub subject: Option<Subject>,
 }
 
-/// An operation `O` with canned results, which keeps the subjects that it was called for.
+/// An operation `O` with canned results, which records the subjects that it was called for.
 struct Canned<O, F> {
     outcome: F,
     subjects: Mutex<Vec<Subject>>,
@@ -191,7 +191,7 @@ impl<O: Operation, F: Fn(&Subject) -> Outcome + Send + Sync + 'static> Operation
     }
 }
 
-/// Calls the function of `operation`, whose rules then say what `outcome` says.
+/// Calls the function of `operation`. `outcome` decides the outcome of the operation.
 pub fn call(
     operation: Name,
     event: Box<RawValue>,
@@ -212,9 +212,9 @@ fn call_canned<O: Operation>(
     let operation: Canned<O, _> = Canned { outcome, subjects: Mutex::default(), operation: PhantomData };
     let function = Function { operation, auth: AUTH.clone(), groups: Groups::default() };
     let event = Event { payload: event, request_id: REQUEST_ID.into(), deadline: Deadline::of_invocation(0) };
-    let answer = serde_json::to_value(ready(function.handle(event))).expect("a response is JSON");
+    let response = serde_json::to_value(ready(function.handle(event))).expect("a response is JSON");
     let mut subjects = function.operation.subjects.lock().unwrap_or_else(PoisonError::into_inner);
     let subject = subjects.pop();
-    assert!(subjects.is_empty(), "one event, two calls");
-    Called { answer, subject }
+    assert!(subjects.is_empty(), "two calls for one event");
+    Called { response, subject }
 }

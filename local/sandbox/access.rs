@@ -100,7 +100,8 @@ fn misdirected(hosts: &[String]) -> Response {
 }
 
 fn forbidden() -> Response {
-    (StatusCode::FORBIDDEN, "This port of `cargo local` does not accept requests from pages of other origins.\n").into_response()
+    (StatusCode::FORBIDDEN, "This port of `cargo local` does not accept requests from pages of other origins.\n")
+        .into_response()
 }
 
 #[cfg(test)]
