@@ -86,8 +86,8 @@ fn check(provider: &Provider, case: Case) -> Corpus {
         if matches!(result, Err(Error::KeysUnavailable(_))) {
             assert!(!one_accepted, "{token:?}: the keys were available for another token");
         }
-        let cause = result.as_ref().err().map(|error| format!("{error} {error:?}")).unwrap_or_default();
-        assert!(!log::repeats(&cause, &token.text), "{cause}");
+        let message = result.as_ref().err().map(|error| format!("{error} {error:?}")).unwrap_or_default();
+        assert!(!log::repeats(&message, &token.text), "{message}");
         assert!(!log::repeats(&log, &token.text), "{log}");
     }
     let is_a_name = keys.iter().filter_map(name).any(|name| log::repeats(&name, PRIVATE));

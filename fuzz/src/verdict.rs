@@ -190,13 +190,12 @@ fn on_claim<'a, T>(claims: &'a Json, name: &str, test: impl Fn(&'a Json) -> (Is,
         (is.min(most), Some(tested))
     };
     match places(claims, name) {
-        (Found::Several(_), _) | (Found::Missing, Found::Missing) => (No, None),
+        (Found::Several(_), _) | (_, Found::Several(_)) | (Found::Missing, Found::Missing) => (No, None),
         (Found::One(value), Found::Missing) | (Found::Missing, Found::One(value)) => tested(value, Yes),
         (Found::One(one), Found::One(other)) if one == other => tested(one, Yes),
         (Found::One(one), Found::One(other)) if is_plain(one) && is_plain(other) => (No, None),
         // The two may be equal for a library: `1` and `1.0`, or objects whose members have another order.
         (Found::One(one), Found::One(_)) => tested(one, Unclear),
-        (_, Found::Several(_)) => (No, None),
     }
 }
 
