@@ -52,15 +52,14 @@ fn check(provider: &Provider, case: Case) -> Corpus {
         Keys::Unclear => return Corpus::Reject,
     };
     let url = provider.url();
-    let look_up = |name: &str| match name {
+    let lookup = Lookup::new(|name| match name {
         "AUTH" => Some("jwt".into()),
         "JWT_JWKS_URL" => Some(url.clone()),
         "JWT_ISSUER" => Some("https://login.example/".into()),
         "JWT_AUDIENCE" => Some("livechat".into()),
         "JWT_ALGORITHMS" => case.algorithms.map(str::to_owned),
         _ => None,
-    };
-    let lookup = Lookup::new(look_up);
+    });
     log::take();
     let tokens = tokens(&keys);
     let visit = provider.visit(documents, async {
