@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /sandbox` | returns the counters, the settings and the pending faults |
 //! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
-//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; `"customer"`: a revocation revokes all tokens of the customer |
+//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; `"customer"`: revokes all tokens of the customer |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls fail in this way |
 //! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 fails |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share of the calls fails, at random |
