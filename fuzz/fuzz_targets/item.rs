@@ -2,8 +2,11 @@
 #![no_main]
 
 use cip::{
-    error::Error,
-    identity::{Cookies, Lease, Quota, Record, Refusal},
+    identity::Cookies,
+    renewal::{
+        StoreError,
+        record::{Lease, Quota, Record, Refusal},
+    },
 };
 use fuzz::items::{Item, NOW_MS, SHAPES, Shape, is_valid, item, number_at, text_at};
 use libfuzzer_sys::{
@@ -35,11 +38,11 @@ fuzz_target!(|stored: Stored| {
                 check_use(&record, now_ms);
             }
         }
-        Err(Error::Internal(what)) => {
+        Err(StoreError::Internal(what)) => {
             assert!(!is_valid(&item), "{what}");
             assert!(names().any(|name| what == message(name)), "{what:?}");
         }
-        Err(other) => panic!("{other:?}"),
+        Err(other @ StoreError::Unavailable(_)) => panic!("{other:?}"),
     }
 });
 

@@ -3,8 +3,8 @@
 #![no_main]
 
 use cip::{
-    error::Failure,
-    livechat::{Miss, answer::read},
+    livechat::answer::read,
+    renewal::{AttemptError, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
 use http::StatusCode;
@@ -32,19 +32,19 @@ fuzz_target!(|data: &[u8]| {
                 let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
                 assert_eq!(cookies, ["c1", "s1"]);
             }
-            Err(miss) => {
-                assert!(expected.is_none(), "a valid token is refused: {miss:?}");
+            Err(error) => {
+                assert!(expected.is_none(), "a valid token is refused: {error:?}");
                 match exception {
                     Some("server_error" | "temporarily_unavailable") => {
-                        assert!(matches!(miss, Miss::Down(_)), "{miss:?}");
+                        assert!(matches!(error, AttemptError::Down(_)), "{error:?}");
                     }
                     Some("identity_lost") if known.is_some() && is_identity_exception(&parsed) => {
-                        assert_eq!(miss, Miss::IdentityLost);
+                        assert_eq!(error, AttemptError::IdentityLost);
                     }
-                    Some(_) => assert!(matches!(miss, Miss::Rejected { .. }), "{miss:?}"),
+                    Some(_) => assert!(matches!(error, AttemptError::Rejected { .. }), "{error:?}"),
                     None => {}
                 }
-                check_texts(miss, known.is_some());
+                check_texts(error, known.is_some());
             }
         }
     }
@@ -75,8 +75,8 @@ fn is_identity_exception(body: &Value) -> bool {
 }
 
 /// Checks that the texts of a refusal are short, have one line and quote no cookie. They are logged, and are part of a response.
-fn check_texts(miss: Miss, is_known: bool) {
-    let (code, description) = match Failure::from(miss) {
+fn check_texts(error: AttemptError, is_known: bool) {
+    let (code, description) = match Failure::from(error) {
         Failure::Rejected { exception, description } => (exception, description),
         Failure::Unavailable { cause } => (String::new(), cause),
         odd @ (Failure::OutOfTime | Failure::IdentityChanged) => panic!("{odd:?}"),

@@ -2,7 +2,7 @@
 //! known, and if so, under the entity id of the body or under another one.
 #![no_main]
 
-use cip::livechat::{Miss, answer::read};
+use cip::{livechat::answer::read, renewal::AttemptError};
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
                 }
                 assert!(received > 0, "there is a token, but no cookie was received");
             }
-            Err(Miss::Malformed(_)) => {
+            Err(AttemptError::MalformedResponse(_)) => {
                 // Two cookies without attributes, whose values can be sent in a header, are enough.
                 let are_valid = ["__lc_cid", "__lc_cst"].into_iter().all(|name| has_a_plain_value(&lines, name));
                 assert!(!are_valid, "valid cookies are refused");

@@ -3,10 +3,12 @@
 use crate::panics::PLANTED;
 use cip::{
     auth::Auth,
+    context::Context,
     error::Error,
     http::{Event, Function},
     identity::{Group, Issued, Lifetime, Principal, Subject, Token},
-    operation::{self, Call, GetFreshToken, GetToken, HasToken, Invalidate, Name, Operation, Reply, Why},
+    operation::{Call, GetFreshToken, GetToken, HasToken, Invalidate, Name, Operation, Reply},
+    renewal::{self, Obtained, Source, StoreError, Why},
     settings::{Account, AuthSettings, Common, ConfigError, Groups, Lookup},
     time::Deadline,
 };
@@ -17,7 +19,7 @@ use std::{
     marker::PhantomData,
     pin::pin,
     sync::{LazyLock, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{self, Poll, Waker},
 };
 
 /// The request id, which every problem has as `requestId`.
@@ -30,17 +32,17 @@ pub const INSIDE: &str = "only-for-the-log";
 pub enum Outcome {
     /// It succeeds.
     Good,
-    /// [`Error::IdentityChanged`].
+    /// [`renewal::Error::IdentityChanged`].
     IdentityChanged,
-    /// [`Error::RateLimited`].
+    /// [`renewal::Error::RateLimited`].
     RateLimited,
-    /// [`Error::LiveChatRejected`].
+    /// [`renewal::Error::LiveChatRejected`].
     LiveChatRejected,
-    /// [`Error::LiveChatUnavailable`].
+    /// [`renewal::Error::LiveChatUnavailable`].
     LiveChatUnavailable,
-    /// [`Error::StoreUnavailable`].
+    /// [`StoreError::Unavailable`].
     StoreUnavailable,
-    /// [`Error::Busy`].
+    /// [`renewal::Error::Busy`].
     Busy,
     /// [`Error::Internal`].
     Internal,
@@ -82,16 +84,17 @@ impl Outcome {
     fn of(self, operation: Name, subject: &Subject) -> Result<Reply, Error> {
         Err(match self {
             Self::Good => return Ok(reply(operation, subject)),
-            Self::IdentityChanged => Error::IdentityChanged,
-            Self::RateLimited => Error::RateLimited { retry_after_s: 60 },
-            Self::LiveChatRejected => Error::LiveChatRejected {
+            Self::IdentityChanged => renewal::Error::IdentityChanged.into(),
+            Self::RateLimited => renewal::Error::RateLimited { retry_after_s: 60 }.into(),
+            Self::LiveChatRejected => renewal::Error::LiveChatRejected {
                 exception: "invalid_request".into(),
                 description: "redirect_uri \"mismatch\"".into(),
                 retry_after_s: 60,
-            },
-            Self::LiveChatUnavailable => Error::LiveChatUnavailable(INSIDE.into()),
-            Self::StoreUnavailable => Error::StoreUnavailable(INSIDE.into()),
-            Self::Busy => Error::Busy,
+            }
+            .into(),
+            Self::LiveChatUnavailable => renewal::Error::LiveChatUnavailable(INSIDE.into()).into(),
+            Self::StoreUnavailable => StoreError::Unavailable(INSIDE.into()).into(),
+            Self::Busy => renewal::Error::Busy.into(),
             Self::Internal => Error::Internal(INSIDE.into()),
             Self::Panic => panic!("{PLANTED}"),
         })
@@ -101,13 +104,13 @@ impl Outcome {
 fn reply(operation: Name, subject: &Subject) -> Reply {
     let lifetime = Lifetime { created_ms: 1_700_000_000_123, expires_in_ms: 28_800_000 };
     match operation {
-        Name::GetToken | Name::GetFreshToken => Reply::Token {
+        Name::GetToken | Name::GetFreshToken => Reply::Token(Obtained {
             issued: Issued {
                 entity_id: user_of(subject).to_owned(),
                 token: Token { access_token: "dal:token".into(), lifetime, seq: 1 },
             },
-            source: operation::Source::LiveChat { why: Why::Miss, collapsed: false },
-        },
+            source: Source::LiveChat { why: Why::Miss, collapsed: false },
+        }),
         Name::HasToken => Reply::HasToken(true),
         Name::Invalidate => Reply::Invalidated,
     }
@@ -134,7 +137,7 @@ pub fn headers(sent: &[(&str, &str)]) -> HeaderMap {
 
 /// The result of a future that never waits.
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
-    let Poll::Ready(result) = pin!(future).poll(&mut Context::from_waker(Waker::noop())) else {
+    let Poll::Ready(result) = pin!(future).poll(&mut task::Context::from_waker(Waker::noop())) else {
         panic!("the future waits")
     };
     result
@@ -185,7 +188,7 @@ impl<O: Operation, F: Fn(&Subject) -> Outcome + Send + Sync + 'static> Operation
         Account { license_id: Some(1), organization_id: Some("o".into()) }
     }
 
-    async fn call(&self, Call { subject, .. }: &Call) -> Result<Reply, Error> {
+    async fn call(&self, Call { subject, .. }: &Call, _: &Context) -> Result<Reply, Error> {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner).push(subject.clone());
         (self.outcome)(subject).of(O::NAME, subject)
     }
