@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How many instructions a function spends before its first event, on its first call, and on each call after that.
+"""Counts the instructions of a function before its first event, on its first call, and on each later call.
 
     sam build                                   # or: cargo build --release
-    cargo local --memory &                      # its DynamoDB and sandbox are what the function talks to
+    cargo local --memory &                      # the function uses its DynamoDB and sandbox
     bench/instructions.py .aws-sam/build/GetToken/bootstrap
 
-Instructions, counted by valgrind's callgrind, are the same in each run and on each machine of a kind; times are not. A
-setting given as NAME=VALUE goes to the function: LIVECHAT_ACCOUNTS_URL=https://localhost:4443, with an `openssl s_server`
-there, shows what a TLS handshake costs.
+Instructions are counted by valgrind's callgrind. Unlike times, they are the same in each run and on each machine of the same kind.
+A setting can be passed to the function as NAME=VALUE. For example, LIVECHAT_ACCOUNTS_URL=https://localhost:4443, with an
+`openssl s_server` there, shows the cost of a TLS handshake.
 """
 
 import http.server
@@ -35,7 +35,7 @@ RUNTIME = {
 
 
 class RuntimeApi(http.server.BaseHTTPRequestHandler):
-    """Hands out `calls` events, and then keeps the function waiting."""
+    """Returns `calls` events, and then lets the function wait."""
 
     protocol_version = "HTTP/1.1"
 
@@ -59,7 +59,7 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         if length := self.headers.get("Content-Length"):
-            self.server.answer = self.rfile.read(int(length)).decode()
+            self.server.response = self.rfile.read(int(length)).decode()
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -68,9 +68,9 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
 def runtime_api(calls, event):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
     server.daemon_threads = True
-    # A function that is ended in the middle of asking is no error.
+    # It is not an error if a function ends while it waits for an event.
     server.handle_error = lambda *_: None
-    server.calls, server.event, server.idle, server.answer = calls, event, threading.Event(), ""
+    server.calls, server.event, server.idle, server.response = calls, event, threading.Event(), ""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -90,9 +90,9 @@ def instructions(binary, calls, settings, event=EVENT):
         report = process.communicate(timeout=60)[1]
     counted = re.search(r"Collected : (\d+)", report)
     if not came_back or not counted:
-        sys.exit(f"{binary} did not ask for the next event:\n{report}")
-    if calls and (status := json.loads(server.answer or "{}").get("statusCode")) != 200:
-        print(f"  (answered {status})", file=sys.stderr)
+        sys.exit(f"{binary} did not request the next event:\n{report}")
+    if calls and (status := json.loads(server.response or "{}").get("statusCode")) != 200:
+        print(f"  (returned {status})", file=sys.stderr)
     return int(counted[1])
 
 
@@ -106,13 +106,13 @@ def main():
         sys.exit(__doc__)
     binary = sys.argv[1]
     settings = settings_here(dict(argument.split("=", 1) for argument in sys.argv[2:]))
-    # As on AWS, where no endpoint is named and only Amazon's certificates are read.
+    # As on AWS: without an endpoint, the function reads only Amazon's certificates.
     on_aws = {name: value for name, value in settings.items() if not name.startswith("AWS_ENDPOINT_URL")}
     start = instructions(binary, 0, settings)
     first = instructions(binary, 1, settings)
     more = instructions(binary, 11, settings)
     print(f"before the first event   {instructions(binary, 0, on_aws):>12,}")
-    print(f"  with an own endpoint   {start:>12,}   (reads the system's certificates)")
+    print(f"  with an endpoint       {start:>12,}   (reads the system's certificates)")
     print(f"first call               {first - start:>12,}")
     print(f"each call after that     {(more - first) // 10:>12,}")
 

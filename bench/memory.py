@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How much memory each function takes at most, and how long its calls would be at a memory size, which decides Lambda's share of a core.
+"""Measures the peak memory of each function, and estimates the time of a call at several memory sizes.
 
     sam build --config-env local
-    cargo local --memory &                      # its DynamoDB and sandbox are what the functions talk to
+    cargo local --memory &                      # the functions use its DynamoDB and sandbox
     bench/memory.py .aws-sam/build
 
-AWS Lambda gives a function of 1,769 MB one core, and others a share in proportion
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). A call's processor time by that share is the longest that
-it computes; waiting for DynamoDB and LiveChat comes on top, and is the same at any size.
+AWS Lambda gives a function of 1,769 MB one core, and a smaller function a share in proportion
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html). The estimate is the processor time of a call, divided by this
+share. The time for DynamoDB and LiveChat is not included: it is the same at any size.
 """
 
 import json
@@ -26,26 +26,26 @@ CALLS = 500
 
 
 def run(binary, event, calls, settings):
-    """Peak of resident memory in MB, and processor time in ms."""
+    """Returns the peak of resident memory in MB, and the processor time in ms."""
     server = runtime_api(calls, event)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**RUNTIME, **settings, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
     process = subprocess.Popen([binary], env=environment, stdout=subprocess.DEVNULL)
     if not server.idle.wait(120):
-        sys.exit(f"{binary} did not ask for the next event")
+        sys.exit(f"{binary} did not request the next event")
     peak_kb = int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{process.pid}/status").read_text())[1])
     process.terminate()
     process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if calls and (status := json.loads(server.answer or "{}").get("statusCode")) != 200:
-        sys.exit(f"{binary} answered {status}")
+    if calls and (status := json.loads(server.response or "{}").get("statusCode")) != 200:
+        sys.exit(f"{binary} returned {status}")
     return peak_kb / 1024, 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    # As on AWS, where only Amazon's certificates are read, the start is measured without an endpoint.
+    # The start is measured without an endpoint, as on AWS: then only Amazon's certificates are read.
     settings = settings_here({"RENEWALS_PER_MINUTE": "100000"})
     on_aws = {name: value for name, value in settings.items() if not name.startswith("AWS_ENDPOINT_URL")}
     print(f"{'':16}{'peak':>8}{'start':>10}{'call':>10}   call at " + "".join(f"{size:>7} MB" for size in SIZES_MB))

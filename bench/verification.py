@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What verifying a caller adds to a call that is answered from the store, for each way of doing it.
+"""Measures how much the verification of the caller adds to a call with a stored token, for each way to verify callers.
 
     sam build                                   # or: cargo build --release
-    cargo local --memory &                      # its DynamoDB and sandbox are what the function talks to
+    cargo local --memory &                      # the function uses its DynamoDB and sandbox
     bench/verification.py .aws-sam/build/GetToken/bootstrap
 
-Instructions are counted by valgrind's callgrind, over ten warm calls; it does not know the newest processors' instructions, with
-which ring is faster. Times are the processor's, per call, over some thousand calls; they go up and down with the machine, and
-compare within one run only. Needs openssl.
+Instructions are counted by valgrind's callgrind, over ten warm calls. It does not support the instructions of the newest processors,
+with which ring is faster. Times are processor times per call, over some thousand calls. They vary with the load of the machine, so
+compare only times of the same run. Needs openssl.
 """
 
 import base64
@@ -46,7 +46,7 @@ def token(algorithm, sign):
 
 
 def fixed(der):
-    """An ECDSA signature as JWTs have it: both numbers with 32 bytes, not ASN.1."""
+    """An ECDSA signature in the format of JWTs: both numbers with 32 bytes, not ASN.1."""
     first = 4 + der[3]
     numbers = der[4:first], der[first + 2 : first + 2 + der[first + 1]]
     return b"".join(number.lstrip(b"\0").rjust(32, b"\0") for number in numbers)
@@ -59,7 +59,7 @@ def key(folder, name, *options):
 
 
 def modes(folder):
-    """Name, settings and headers of each."""
+    """Name, settings and headers of each way to verify callers."""
     yield "AUTH=none", {"AUTH": "none"}, {}
     mac = lambda message: hmac.new(SECRET.encode(), message, hashlib.sha256)
     yield "hmac", {"AUTH": "hmac", "HMAC_SECRET": SECRET}, {"x-user-hash": mac(USER.encode()).hexdigest()}
@@ -79,7 +79,7 @@ def processor_ms(binary, calls, settings, event):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen([binary], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if not server.idle.wait(120):
-        sys.exit(f"{binary} did not take all calls")
+        sys.exit(f"{binary} did not handle all calls")
     process.terminate()
     process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -97,7 +97,7 @@ def main():
             event = json.loads(EVENT)
             event["headers"].update(headers)
             event = json.dumps(event)
-            # The first call of all is no warm one: it makes the customer.
+            # The very first call creates the customer, so it is left out.
             instructions(binary, 1, settings, event)
             count = (instructions(binary, 12, settings, event) - instructions(binary, 2, settings, event)) // 10
             cold, warm = (processor_ms(binary, calls, settings, event) for calls in (10, 10 + CALLS))

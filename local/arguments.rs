@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use sandbox::access;
 use std::net::IpAddr;
 
-/// The backend of a LiveChat Custom Identity Provider on this machine: the four routes, DynamoDB, LiveChat's stand-in.
+/// The backend of a LiveChat Custom Identity Provider on this machine: the four routes, DynamoDB, and a stand-in for LiveChat.
 #[derive(Parser)]
 #[command(name = "cargo local", bin_name = "cargo local", version)]
 pub(crate) struct Arguments {
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     /// created for development, and printed with example requests.
     #[arg(long, value_name = "AUTH", value_parser = ["none", "jwt", "hmac", "authorizer"])]
     pub(crate) auth: Option<String>,
-    /// Visitors who are not logged in have identities too, unless GUESTS says otherwise.
+    /// Give visitors who are not logged in an identity too. The setting GUESTS overrides this option.
     #[arg(long)]
     pub(crate) guests: bool,
 }
@@ -76,8 +76,8 @@ impl Options {
     }
 }
 
-/// The names in `Host` that the functions may use for DynamoDB and the sandbox: `more`, and the one that `sam local` gives this
-/// machine in containers, whatever its address.
+/// The names in `Host` that the functions may use for DynamoDB and the sandbox: `more`, and the name that this machine has in
+/// the containers of `sam local`.
 pub(crate) fn with_containers(more: &[String]) -> Vec<String> {
     [&[access::OF_CONTAINERS.to_owned()], more].concat()
 }

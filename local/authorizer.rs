@@ -1,5 +1,5 @@
-//! API Gateway's JWT authorizer, for `AUTH=authorizer`: it verifies the caller's token, and the event has the token's claims.
-//! Nothing that the caller sent is removed.
+//! API Gateway's JWT authorizer, for `AUTH=authorizer`: it verifies the caller's token, and adds the token's claims to the event.
+//! Everything that the caller sent stays in the event.
 //!
 //! Tokens are verified by the functions' own code for `AUTH=jwt`, with its settings: a key or secret, `JWT_ISSUER`,
 //! `JWT_AUDIENCE`.
@@ -29,8 +29,8 @@ pub struct Authorizer {
 pub type Refused = (StatusCode, Json<Value>);
 
 impl Authorizer {
-    /// How long verifying a token may take: its key may have to be fetched.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    /// How long the verification of a token may take. The key may have to be fetched for it.
+    const TIMEOUT: Duration = Duration::from_secs(5);
 
     /// The authorizer, if the settings ask for one.
     ///
@@ -51,18 +51,18 @@ impl Authorizer {
         Ok(Some(Self { auth, guests: settings.have_guests() }))
     }
 
-    /// The token's claims, as an HTTP API's event has them; `None` if there is no token and there may be guests, as on a route
-    /// without an authorizer.
+    /// The token's claims, in the format of an HTTP API's event. `None` if there is no token and guests are allowed: then the
+    /// route behaves like one without an authorizer.
     ///
     /// # Errors
-    /// API Gateway's response to a bad or missing token, and to any token while there are no keys.
+    /// API Gateway's response: 401 if the token is invalid or missing, 500 if the keys cannot be fetched.
     pub async fn claims(&self, headers: &HeaderMap) -> Result<Option<Map<String, Value>>, Refused> {
         let unauthorized = || (StatusCode::UNAUTHORIZED, Json(json!({ "message": "Unauthorized" })));
         let Some(authorization) = headers.get(AUTHORIZATION) else {
             return if self.guests { Ok(None) } else { Err(unauthorized()) };
         };
         let sender = Sender { headers, gateway: None, user_in_path: None };
-        match self.auth.caller(sender, Deadline::after(Self::PATIENCE)).await {
+        match self.auth.caller(sender, Deadline::after(Self::TIMEOUT)).await {
             Ok(_) => {}
             Err(auth::Error::KeysUnavailable(_)) => {
                 let message = json!({ "message": "Internal Server Error" });
@@ -73,12 +73,12 @@ impl Authorizer {
         // The token has been verified above.
         let token = authorization.to_str().ok().and_then(|value| value.rsplit(' ').next()).unwrap_or_default();
         let token = insecure_decode::<Map<String, Value>>(token).map_err(|_| unauthorized())?;
-        Ok(Some(token.claims.into_iter().map(|(name, value)| (name, text(value))).collect()))
+        Ok(Some(token.claims.into_iter().map(|(name, value)| (name, to_string(value))).collect()))
     }
 }
 
 /// Claims are strings in the event, whatever type they have in the token.
-fn text(claim: Value) -> Value {
+fn to_string(claim: Value) -> Value {
     if claim.is_string() { claim } else { Value::String(claim.to_string()) }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_good_token_says_in_text_who_is_calling() {
+    async fn the_claims_of_a_valid_token_are_strings() {
         let (authorizer, headers) = authorizer(false).await;
         let claims = authorizer.claims(&headers).await.expect("verified").expect("a token");
         assert_eq!(claims["sub"], "alice");
@@ -104,10 +104,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bad_token_is_never_a_guests() {
+    async fn an_invalid_token_is_never_treated_as_a_guest() {
         for guests in [false, true] {
             let (authorizer, headers) = authorizer(guests).await;
-            let good = headers[AUTHORIZATION].to_str().expect("text");
+            let good = headers[AUTHORIZATION].to_str().expect("a string");
             for bad in [good.trim_end_matches(|c: char| c != '.'), "Bearer x", "Basic YTpi", ""] {
                 let headers = HeaderMap::from_iter([(AUTHORIZATION, bad.parse().expect("a value"))]);
                 let (status, Json(body)) = authorizer.claims(&headers).await.expect_err(bad);
@@ -117,9 +117,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_token_is_let_through_where_there_are_guests() {
+    async fn a_call_without_a_token_is_accepted_only_with_guests() {
         let (with_guests, _) = authorizer(true).await;
-        assert!(with_guests.claims(&HeaderMap::new()).await.expect("let through").is_none());
+        assert!(with_guests.claims(&HeaderMap::new()).await.expect("accepted").is_none());
         let (without, _) = authorizer(false).await;
         assert_eq!(without.claims(&HeaderMap::new()).await.expect_err("refused").0, StatusCode::UNAUTHORIZED);
     }

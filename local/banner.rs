@@ -2,7 +2,7 @@
 
 use local::page::Config;
 
-/// The lines, for the four routes at `url`; `in_memory` if nothing is kept.
+/// The lines. The four routes are at `url`. With `in_memory`, nothing is stored on disk.
 pub(crate) fn banner(config: &Config, url: &str, in_memory: bool) -> String {
     let Config { dynamodb_url, table, .. } = config;
     let kept = if in_memory { "in memory" } else { "kept in .local/" };

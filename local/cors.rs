@@ -1,5 +1,5 @@
-//! Which pages may call from a browser: the CORS of the template's HTTP API, where API Gateway does it in front of the
-//! functions.
+//! CORS: which pages may call from a browser. On AWS, API Gateway applies the template's CORS settings before a function is
+//! called.
 
 use crate::settings::Settings;
 use axum::http::{
@@ -10,11 +10,11 @@ use cip::settings::allowed_origins;
 use std::time::Duration;
 use tower_http::cors::CorsLayer;
 
-/// How long browsers may remember an answer to a preflight.
+/// How long browsers may cache the response to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(2);
 
-/// What pages may send: what callers are verified by, and what monitoring scripts add to every request of a page (Sentry's two, and W3C
-/// *Trace Context* and *Baggage*). The template has the same.
+/// The request headers that pages may send: the credentials of callers, and what monitoring scripts add to every request of a page
+/// (Sentry's headers, W3C *Trace Context* and *Baggage*). The template has the same list.
 const HEADERS: [HeaderName; 9] = [
     AUTHORIZATION,
     CONTENT_TYPE,
@@ -27,11 +27,11 @@ const HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("tracestate"),
 ];
 
-/// The pages of `ALLOWED_ORIGINS`, compared exactly, which may send the headers of `ALLOWED_HEADERS` too; `None` if there are no pages,
-/// and then no preflight is answered.
+/// Allows the origins of `ALLOWED_ORIGINS`, which are compared exactly, to send the usual headers and those of `ALLOWED_HEADERS`.
+/// `None` if there are no such origins: then no response has CORS headers.
 ///
 /// # Errors
-/// One line that names the setting, if it has `*`, an invalid origin, or an invalid name of a header.
+/// One line that names the setting, if it has `*`, an invalid origin or an invalid header name.
 pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
     let origins = allowed_origins(&settings.lookup()).map_err(|error| error.to_string())?;
     let headers = allowed_headers(&settings.get("ALLOWED_HEADERS").unwrap_or_default())?;
@@ -48,7 +48,7 @@ pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
     Ok(Some(layer))
 }
 
-/// The usual headers and those of a list. With credentials, `*` would mean a header of that name.
+/// [`HEADERS`] and those of a list. `*` is refused: in a response that allows credentials, it means a header whose name is `*`.
 fn allowed_headers(list: &str) -> Result<Vec<HeaderName>, String> {
     let more = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let more: Option<Vec<_>> = more.map(|name| name.parse().ok().filter(|_| name != "*")).collect();
@@ -71,8 +71,8 @@ mod tests {
         settings.iter().fold(Settings::default(), |all, (name, value)| all.with(name, *value))
     }
 
-    async fn ask(settings: &[(&str, &str)], method: Method, origin: &str) -> Response {
-        let mut router = Router::new().fallback(async || "answered");
+    async fn send(settings: &[(&str, &str)], method: Method, origin: &str) -> Response {
+        let mut router = Router::new().fallback(async || "served");
         if let Some(layer) = layer(&with(settings)).expect("good settings") {
             router = router.layer(layer);
         }
@@ -81,19 +81,19 @@ mod tests {
             .uri("/getToken")
             .header("origin", origin)
             .header("access-control-request-method", "GET");
-        router.oneshot(request.body(Body::empty()).expect("a good request")).await.expect("an answer")
+        router.oneshot(request.body(Body::empty()).expect("a good request")).await.expect("a response")
     }
 
     fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
-        response.headers().get(name).map(|value| value.to_str().expect("text"))
+        response.headers().get(name).map(|value| value.to_str().expect("a string"))
     }
 
     #[tokio::test]
-    async fn an_origin_is_compared_whole() {
+    async fn an_origin_must_match_exactly() {
         for origin in ["https://shop.example", "http://localhost:5173"] {
             for method in [Method::OPTIONS, Method::GET] {
-                let answer = ask(&[ORIGINS], method, origin).await;
-                assert_eq!(header(&answer, "access-control-allow-origin"), Some(origin));
+                let response = send(&[ORIGINS], method, origin).await;
+                assert_eq!(header(&response, "access-control-allow-origin"), Some(origin));
             }
         }
         for origin in [
@@ -109,45 +109,45 @@ mod tests {
             "",
         ] {
             for method in [Method::OPTIONS, Method::GET] {
-                let answer = ask(&[ORIGINS], method, origin).await;
-                assert_eq!(header(&answer, "access-control-allow-origin"), None, "{origin}");
+                let response = send(&[ORIGINS], method, origin).await;
+                assert_eq!(header(&response, "access-control-allow-origin"), None, "{origin}");
             }
         }
     }
 
     #[tokio::test]
-    async fn a_preflight_says_what_the_template_says() {
-        let answer = ask(&[ORIGINS], Method::OPTIONS, "https://shop.example").await;
-        assert_eq!(header(&answer, "access-control-allow-methods"), Some("GET,POST"));
+    async fn a_preflight_allows_what_the_template_allows() {
+        let response = send(&[ORIGINS], Method::OPTIONS, "https://shop.example").await;
+        assert_eq!(header(&response, "access-control-allow-methods"), Some("GET,POST"));
         assert_eq!(
-            header(&answer, "access-control-allow-headers"),
+            header(&response, "access-control-allow-headers"),
             Some(
                 "authorization,content-type,x-user-hash,x-user-hash-expires,x-guest-id,sentry-trace,baggage,traceparent,tracestate"
             )
         );
-        assert_eq!(header(&answer, "access-control-max-age"), Some("7200"));
-        assert_eq!(header(&answer, "access-control-allow-credentials"), Some("true"));
-        let answer = ask(&[ORIGINS], Method::GET, "https://shop.example").await;
-        assert_eq!(header(&answer, "access-control-expose-headers"), Some("retry-after,date,x-logout"));
+        assert_eq!(header(&response, "access-control-max-age"), Some("7200"));
+        assert_eq!(header(&response, "access-control-allow-credentials"), Some("true"));
+        let response = send(&[ORIGINS], Method::GET, "https://shop.example").await;
+        assert_eq!(header(&response, "access-control-expose-headers"), Some("retry-after,date,x-logout"));
     }
 
     #[tokio::test]
-    async fn by_default_there_are_no_origins() {
+    async fn without_allowed_origins_there_are_no_cors_headers() {
         for settings in [&[] as &[(&str, &str)], &[("ALLOWED_ORIGINS", " , ")]] {
-            let answer = ask(settings, Method::GET, "http://localhost:5173").await;
-            assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("access-control")));
+            let response = send(settings, Method::GET, "http://localhost:5173").await;
+            assert!(response.headers().keys().all(|name| !name.as_str().starts_with("access-control")));
         }
     }
 
     #[tokio::test]
-    async fn apps_and_extensions_have_origins_too() {
+    async fn origins_of_apps_and_extensions_can_be_allowed() {
         const ID: &str = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
         let settings =
             [("ALLOWED_ORIGINS", "capacitor://localhost,chrome-extension://abcdefghijklmnopabcdefghijklmnop")];
         for (origin, allowed) in [("capacitor://localhost", true), (ID, true), ("ionic://localhost", false)] {
             for method in [Method::OPTIONS, Method::GET] {
-                let answer = ask(&settings, method, origin).await;
-                assert_eq!(header(&answer, "access-control-allow-origin"), allowed.then_some(origin));
+                let response = send(&settings, method, origin).await;
+                assert_eq!(header(&response, "access-control-allow-origin"), allowed.then_some(origin));
             }
         }
     }
@@ -155,8 +155,8 @@ mod tests {
     #[tokio::test]
     async fn a_site_may_allow_more_headers() {
         let settings = [ORIGINS, ("ALLOWED_HEADERS", " X-Datadog-Trace-Id, newrelic,")];
-        let answer = ask(&settings, Method::OPTIONS, "https://shop.example").await;
-        let headers = header(&answer, "access-control-allow-headers").expect("headers");
+        let response = send(&settings, Method::OPTIONS, "https://shop.example").await;
+        let headers = header(&response, "access-control-allow-headers").expect("headers");
         assert!(headers.starts_with("authorization,") && headers.ends_with(",tracestate,x-datadog-trace-id,newrelic"));
         for list in ["*", "x-a,*", "x a", "x-a;x-b", "x:y"] {
             let line = layer(&with(&[ORIGINS, ("ALLOWED_HEADERS", list)])).expect_err(list);
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_no_browser_sends_is_refused_with_the_right_one() {
+    fn the_refusal_of_an_invalid_origin_shows_the_right_form() {
         let line = layer(&with(&[("ALLOWED_ORIGINS", "https://Shop.example/")])).expect_err("refused");
         assert!(line.contains("must be written https://shop.example."), "{line}");
     }
 
     #[test]
-    fn everybody_is_not_taken_for_an_origin() {
+    fn an_asterisk_is_refused_as_an_origin() {
         for list in ["*", "https://shop.example,*"] {
             let line = layer(&with(&[("ALLOWED_ORIGINS", list)])).expect_err(list);
             assert!(line.contains("ALLOWED_ORIGINS") && !line.contains('\n'), "{line}");

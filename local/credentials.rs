@@ -1,6 +1,6 @@
-//! A login for development, instead of a site's own: a secret, created at first start, and the credentials that anybody on this
-//! machine can get for any user. It exists only in `cargo local`; the functions on AWS have neither the secret nor the
-//! route `/dev/credentials`. If the settings have a key or secret already, nothing is made and nothing issued.
+//! A login for development, in place of a site's own login. A secret is created at the first start, and anybody on this machine
+//! can get credentials for any user. This exists only in `cargo local`: the functions on AWS have neither the secret nor the
+//! route `/dev/credentials`. If the settings have a key or a secret, no secret is created and no credentials are issued.
 
 use crate::settings::Settings;
 use axum::{
@@ -22,10 +22,10 @@ use serde_json::{Map, Value, json};
 use std::{collections::HashMap, fmt, fmt::Write, fs, io, path::Path};
 use uuid::Uuid;
 
-/// How long a token is good, in s.
+/// The lifetime of a token, in s.
 const LIFETIME_S: u64 = 8 * 60 * 60;
 
-/// What tokens are verified with, with `AUTH=jwt` and `authorizer`.
+/// The settings for the keys that verify tokens, with `AUTH=jwt` and `AUTH=authorizer`.
 const KEYS_OF_TOKENS: [&str; 6] = [
     "JWT_JWKS_URL",
     "JWT_PUBLIC_KEY",
@@ -34,20 +34,20 @@ const KEYS_OF_TOKENS: [&str; 6] = [
     "JWT_SECRET_PREVIOUS",
     "JWT_SECRET_PREVIOUS_ARN",
 ];
-/// What hashes are verified with, with `AUTH=hmac`.
+/// The settings for the keys that verify hashes, with `AUTH=hmac`.
 const KEYS_OF_HASHES: [&str; 4] =
     ["HMAC_SECRET", "HMAC_SECRET_ARN", "HMAC_SECRET_PREVIOUS", "HMAC_SECRET_PREVIOUS_ARN"];
 
-/// The development secret, and how it is used.
+/// The development secret, and the kind of credentials that it signs.
 #[derive(Clone)]
 pub struct Credentials {
     secret: String,
-    form: Form,
+    kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-enum Form {
-    /// A JSON Web Token with these claims, and the user in that one.
+enum Kind {
+    /// A JSON Web Token with these claims, and with the user in `user_claim`.
     Token { claims: Map<String, Value>, user_claim: String },
     /// `X-User-Hash`.
     Hash,
@@ -55,42 +55,42 @@ enum Form {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("form", &self.form).finish_non_exhaustive()
+        f.debug_struct("Credentials").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
 impl Credentials {
-    /// The settings with a development secret, and the credentials that go with it, if `AUTH` needs a secret that the settings do
-    /// not have. It is kept in `file`, or only in memory.
+    /// If `AUTH` needs a secret and the settings have none: the settings with a development secret, and the credentials for it.
+    /// The secret is stored in `file`; without a file, only in memory.
     ///
     /// # Errors
     /// One line that names the file, if it cannot be used.
     pub fn develop(settings: Settings, file: Option<&Path>) -> Result<(Settings, Option<Self>), String> {
-        let (keys, name, form) = match settings.get("AUTH").as_deref() {
-            Some("jwt") => (&KEYS_OF_TOKENS[..], "JWT_SECRET", Form::token(&settings, "JWT_USER_CLAIM")),
-            Some("authorizer") => (&KEYS_OF_TOKENS[..], "JWT_SECRET", Form::token(&settings, "AUTHORIZER_CLAIM")),
-            Some("hmac") => (&KEYS_OF_HASHES[..], "HMAC_SECRET", Form::Hash),
+        let (keys, name, kind) = match settings.get("AUTH").as_deref() {
+            Some("jwt") => (&KEYS_OF_TOKENS[..], "JWT_SECRET", Kind::token(&settings, "JWT_USER_CLAIM")),
+            Some("authorizer") => (&KEYS_OF_TOKENS[..], "JWT_SECRET", Kind::token(&settings, "AUTHORIZER_CLAIM")),
+            Some("hmac") => (&KEYS_OF_HASHES[..], "HMAC_SECRET", Kind::Hash),
             _ => return Ok((settings, None)),
         };
         if keys.iter().any(|key| settings.has(key)) {
             return Ok((settings, None));
         }
-        let secret = kept_secret(file)?;
-        // What development tokens are signed with, whatever the settings accept otherwise.
+        let secret = stored_secret(file)?;
+        // Development tokens are signed with HS256, whatever algorithms the settings accept.
         let settings =
             settings.with(name, secret.clone()).with("JWT_ALGORITHMS", "HS256").with("JWT_SECRET_ENCODING", "text");
-        Ok((settings, Some(Self { secret, form })))
+        Ok((settings, Some(Self { secret, kind })))
     }
 
-    /// What a request of this user's must carry.
+    /// The headers that a request of this user needs.
     pub fn headers(&self, user: &str) -> HashMap<String, String> {
         let (name, value) = self.header(user);
         HashMap::from([(name.to_owned(), value)])
     }
 
     fn header(&self, user: &str) -> (&'static str, String) {
-        match &self.form {
-            Form::Token { claims, user_claim } => {
+        match &self.kind {
+            Kind::Token { claims, user_claim } => {
                 let now_s = now_ms() / 1000;
                 let mut claims = claims.clone();
                 claims.insert("iat".into(), now_s.into());
@@ -98,7 +98,7 @@ impl Credentials {
                 claims.insert(user_claim.clone(), user.into());
                 ("Authorization", format!("Bearer {}", self.token(claims)))
             }
-            Form::Hash => ("X-User-Hash", hex::encode(self.sign(user))),
+            Kind::Hash => ("X-User-Hash", hex::encode(self.sign(user))),
         }
     }
 
@@ -116,19 +116,19 @@ impl Credentials {
 
     /// Whether the path must name the user.
     fn user_in_path(&self) -> bool {
-        matches!(self.form, Form::Hash)
+        matches!(self.kind, Kind::Hash)
     }
 }
 
-impl Form {
-    /// Tokens that the settings will take. Which claim is the user is in the setting `claim_setting`.
+impl Kind {
+    /// Tokens that the settings accept. The setting `claim_setting` names the claim with the user.
     fn token(settings: &Settings, claim_setting: &str) -> Self {
         let set = |name| settings.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let first = |name, separators: &[char]| {
             set(name)
                 .and_then(|list| list.split(separators).map(str::trim).find(|part| !part.is_empty()).map(str::to_owned))
         };
-        // A claim of exactly the name in a setting counts, also where the name is a path.
+        // A setting may have a path (`data.level`) as the name of a claim. A claim with exactly this name is accepted too.
         let mut claims = Map::new();
         for required in set("JWT_REQUIRED_CLAIMS").unwrap_or_default().split(',') {
             if let Some((name, value)) = required.split_once('=') {
@@ -147,8 +147,8 @@ impl Form {
     }
 }
 
-/// The secret in `file`; a new one if there is none.
-fn kept_secret(file: Option<&Path>) -> Result<String, String> {
+/// The secret in `file`. If the file does not exist, creates a secret and stores it.
+fn stored_secret(file: Option<&Path>) -> Result<String, String> {
     let Some(file) = file else { return Ok(random()) };
     let unusable = |error: io::Error| {
         format!("{} cannot be used ({error}): make it readable and writable, or delete it", file.display())
@@ -158,14 +158,14 @@ fn kept_secret(file: Option<&Path>) -> Result<String, String> {
         Ok(_) => Err(format!("{} has no secret of {SHORTEST_SECRET} bytes: delete it, start again", file.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let secret = random();
-            keep(file, &secret).map_err(unusable)?;
+            store(file, &secret).map_err(unusable)?;
             Ok(secret)
         }
         Err(error) => Err(unusable(error)),
     }
 }
 
-fn keep(file: &Path, secret: &str) -> io::Result<()> {
+fn store(file: &Path, secret: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -173,13 +173,13 @@ fn keep(file: &Path, secret: &str) -> io::Result<()> {
     io::Write::write_all(&mut options.open(file)?, format!("{secret}\n").as_bytes())
 }
 
-/// 64 hexadecimal digits with 244 random bits; good as a guest's secret too.
+/// 64 hexadecimal digits with 244 random bits. It is a valid guest secret too.
 fn random() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// What `cargo local` prints at start: how callers are verified, development credentials, and what to try on `url`. Empty
-/// if nobody is verified and there are no guests.
+/// What `cargo local` prints at start: how callers are verified, development credentials, and example requests to `url`. Empty
+/// if callers are not verified and there are no guests.
 pub fn introduction(auth: &str, credentials: Option<&Credentials>, guests: bool, url: &str) -> String {
     let mut lines = Lines::default();
     if auth != "none" || guests {
@@ -188,7 +188,7 @@ pub fn introduction(auth: &str, credentials: Option<&Credentials>, guests: bool,
     match credentials {
         Some(credentials) => credentials.introduce(&mut lines, url),
         None if auth == "none" => {}
-        None => lines.add("", "verified with the key or secret of your settings; nothing is issued here"),
+        None => lines.add("", "verified with the key or secret in your settings; no credentials are issued here"),
     }
     if guests {
         lines.add("a guest", &format!("curl -i -H 'X-Guest-Id: {}' {url}/getToken", random()));
@@ -203,19 +203,20 @@ impl Credentials {
             format!("{name}: {value}")
         };
         let alice = header("alice");
-        lines.add("Secret", &format!("{}  for development on this machine, and nothing else", self.secret));
+        lines.add("Secret", &format!("{}  only for development on this machine", self.secret));
         lines.add("alice", &alice);
-        match self.form {
-            Form::Token { .. } => {
+        match self.kind {
+            Kind::Token { .. } => {
                 lines.add("bob", &header("bob"));
-                lines.add("", &format!("for {} h; others: curl '{url}/dev/credentials?user=carol'", LIFETIME_S / 3600));
+                let hours = LIFETIME_S / 3600;
+                lines.add("", &format!("valid for {hours} h; other users: curl '{url}/dev/credentials?user=carol'"));
                 lines.add("200", &format!("curl -i -H '{alice}' {url}/getToken"));
                 lines.add("403", &format!("curl -i -H '{alice}' {url}/getToken/bob"));
             }
-            Form::Hash => {
-                lines.add("", &format!("others: curl '{url}/dev/credentials?user=carol'"));
+            Kind::Hash => {
+                lines.add("", &format!("other users: curl '{url}/dev/credentials?user=carol'"));
                 lines.add("200", &format!("curl -i -H '{alice}' {url}/getToken/alice"));
-                // A hash does not say whose it is: it is just not bob's.
+                // 401, not 403: a hash does not name its user, so this one is only a wrong hash for bob.
                 lines.add("401", &format!("curl -i -H '{alice}' {url}/getToken/bob"));
             }
         }
@@ -228,50 +229,51 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, label: &str, text: &str) {
-        writeln!(self.0, "{label:<9} {text}").expect("a string takes everything");
+        writeln!(self.0, "{label:<9} {text}").expect("writing to a string never fails");
     }
 }
 
-/// `GET /dev/credentials?user=alice`: which headers a request for this user needs, and whether the path must name the user,
-/// `{"headers": {…}, "userInPath": false}`. 404 without development secrets, 400 for what is no user id, 403 for other
-/// sites' pages.
+/// `GET /dev/credentials?user=alice` returns the headers that a request of this user needs, and whether the path must name the
+/// user: `{"headers": {…}, "userInPath": false}`. It returns 404 without a development secret, 400 if the user id is invalid,
+/// and 403 to pages of other sites.
 pub fn router(credentials: Option<Credentials>) -> Router {
-    let answer = async move |headers: HeaderMap, asked: Query<Asked>| answer(credentials.as_ref(), &headers, &asked);
-    Router::new().route("/dev/credentials", get(answer))
+    let show = async move |headers: HeaderMap, query: Query<Who>| show(credentials.as_ref(), &headers, &query);
+    Router::new().route("/dev/credentials", get(show))
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Who {
     user: String,
 }
 
-fn answer(credentials: Option<&Credentials>, headers: &HeaderMap, asked: &Asked) -> Response {
+fn show(credentials: Option<&Credentials>, headers: &HeaderMap, Who { user }: &Who) -> Response {
     let Some(credentials) = credentials else { return StatusCode::NOT_FOUND.into_response() };
     if !is_own(headers) {
-        return (StatusCode::FORBIDDEN, "Only for pages and programs of this machine, by its own name.\n")
-            .into_response();
+        let why = "Only pages and programs on this machine may call this, as localhost, 127.0.0.1 or [::1].\n";
+        return (StatusCode::FORBIDDEN, why).into_response();
     }
-    if let Err(error) = UserId::parse(&asked.user) {
+    if let Err(error) = UserId::parse(user) {
         return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
     }
-    let answer = json!({ "headers": credentials.headers(&asked.user), "userInPath": credentials.user_in_path() });
+    let body = json!({ "headers": credentials.headers(user), "userInPath": credentials.user_in_path() });
     let headers = [
         (CACHE_CONTROL.as_str(), "no-store"),
         ("cross-origin-resource-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
     ];
-    (headers, Json(answer)).into_response()
+    (headers, Json(body)).into_response()
 }
 
-/// Whether a request is of this machine's own page, or of no page. Another site's page cannot read an answer without CORS
-/// headers, unless it made its own name lead to this machine (DNS rebinding); then `Host` has that name.
+/// Whether a request comes from this machine's own page, or from a program that is not a browser. A page of another site cannot
+/// read a response without CORS headers. An attacker can make the name of that site resolve to this machine (DNS rebinding), but
+/// then `Host` has this name.
 fn is_own(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let Some(host) = text(HOST.as_str()) else { return false };
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let Some(host) = header(HOST.as_str()) else { return false };
     let is_loopback = |host: Authority| matches!(host.host(), "127.0.0.1" | "[::1]" | "localhost");
     host.parse().is_ok_and(is_loopback)
-        && text(ORIGIN.as_str()).is_none_or(|origin| origin == format!("http://{host}"))
-        && text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"))
+        && header(ORIGIN.as_str()).is_none_or(|origin| origin == format!("http://{host}"))
+        && header("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"))
 }
 
 #[cfg(test)]
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_functions_take_what_is_issued() {
+    async fn the_functions_accept_the_issued_credentials() {
         let strict = [("JWT_ISSUER", "me"), ("JWT_AUDIENCE", "chat, shop"), ("JWT_USER_CLAIM", "uid")];
         let several = [
             ("JWT_ISSUER", "https://a.example/{tid}/|https://b.example/{tid}, https://c.example"),
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_key_of_ones_own_nothing_is_issued() {
+    fn no_credentials_are_issued_if_the_settings_have_a_key() {
         for (auth, keys) in [("jwt", &KEYS_OF_TOKENS[..]), ("authorizer", &KEYS_OF_TOKENS), ("hmac", &KEYS_OF_HASHES)] {
             for key in keys {
                 let (settings, credentials) =
@@ -329,23 +331,23 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_kept_and_a_broken_one_is_named() {
+    fn a_secret_is_reused_and_an_invalid_one_is_refused_with_the_name_of_its_file() {
         let file = std::env::temp_dir().join(format!("livechat-cip-{}", random()));
-        let first = kept_secret(Some(&file)).expect("a new secret");
-        assert_eq!(kept_secret(Some(&file)).expect("the same"), first);
+        let first = stored_secret(Some(&file)).expect("a new secret");
+        assert_eq!(stored_secret(Some(&file)).expect("the same"), first);
         fs::write(&file, "short").expect("written");
-        let line = kept_secret(Some(&file)).expect_err("too short");
+        let line = stored_secret(Some(&file)).expect_err("too short");
         fs::remove_file(&file).expect("removed");
         assert!(line.contains(&*file.to_string_lossy()) && !line.contains("short"), "{line}");
     }
 
     #[test]
-    fn a_start_without_verification_and_guests_says_no_more_than_before() {
+    fn without_verification_and_guests_there_is_nothing_to_introduce() {
         assert_eq!(introduction("none", None, false, "http://127.0.0.1:3000"), "");
     }
 
     #[test]
-    fn only_this_machine_by_its_own_name_is_told() {
+    fn only_this_machine_under_its_own_name_gets_credentials() {
         let own = |pairs: &[(&str, &str)]| {
             let pairs: HashMap<_, _> = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
             is_own(&HeaderMap::try_from(&pairs as &HashMap<String, String>).expect("good headers"))

@@ -28,7 +28,7 @@ impl Functions {
         Ok(Self { gateway, accounts })
     }
 
-    /// What the page has to know of the settings and of where the parts are.
+    /// What the page needs to know: the settings, and where the parts are.
     pub(crate) fn describe(&self, settings: &Settings, parts: Parts<'_>) -> page::Config {
         let livechat = self.accounts.settings();
         let account = livechat.account();

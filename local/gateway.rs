@@ -1,5 +1,5 @@
-//! API Gateway: an HTTP request becomes the event of an HTTP API (payload format 2.0), the code of that route's function handles the
-//! event, and its response becomes an HTTP response.
+//! API Gateway: an HTTP request becomes the event of an HTTP API (payload format 2.0), the code of the route's function handles the
+//! event, and the function's response becomes an HTTP response.
 
 use crate::authorizer::Authorizer;
 use axum::{
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// The time-out of the functions in the template, in ms.
 const TIMEOUT_MS: u64 = 15_000;
-/// API Gateway's own limit is 10 MB.
+/// API Gateway's own limit for a body, in bytes.
 const LONGEST_BODY: usize = 10 * 1024 * 1024;
 
 /// The four functions behind their routes.
@@ -58,7 +58,7 @@ impl Gateway {
         })
     }
 
-    /// The same, with an authorizer before all routes.
+    /// The same gateway, with an authorizer before all routes.
     #[must_use]
     pub fn with_authorizer(self, authorizer: Option<Authorizer>) -> Self {
         Self { authorizer: authorizer.map(Arc::new), ..self }
@@ -109,7 +109,7 @@ fn function<O>(operation: O, auth: &Auth, groups: &Groups) -> Function<O> {
 async fn to_event(request: Request) -> Option<Value> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LONGEST_BODY).await.ok()?;
-    // An HTTP API passes the path decoded. A path that cannot be decoded is passed as a function URL would.
+    // An HTTP API passes the path decoded. A path that cannot be decoded is passed as it is, like a function URL does.
     let (path, domain) = match percent_decode_str(parts.uri.path()).decode_utf8() {
         Ok(path) => (path.into_owned(), "local.execute-api.eu-central-1.amazonaws.com"),
         Err(_) => (parts.uri.path().to_owned(), "local.lambda-url.eu-central-1.on.aws"),
@@ -134,11 +134,11 @@ async fn to_event(request: Request) -> Option<Value> {
     }))
 }
 
-fn to_response(answer: &Value) -> Option<Response> {
-    let status = u16::try_from(answer["statusCode"].as_u64()?).ok()?;
-    let mut response = Response::new(Body::from(answer["body"].as_str().unwrap_or_default().to_owned()));
+fn to_response(result: &Value) -> Option<Response> {
+    let status = u16::try_from(result["statusCode"].as_u64()?).ok()?;
+    let mut response = Response::new(Body::from(result["body"].as_str().unwrap_or_default().to_owned()));
     *response.status_mut() = StatusCode::from_u16(status).ok()?;
-    for (name, value) in answer["headers"].as_object()? {
+    for (name, value) in result["headers"].as_object()? {
         let name = HeaderName::try_from(name).ok()?;
         response.headers_mut().insert(name, HeaderValue::try_from(value.as_str()?).ok()?);
     }

@@ -2,14 +2,14 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`gateway`] | API Gateway: HTTP to events, through the functions' own code, and back |
-//! | [`authorizer`] | its JWT authorizer, for `AUTH=authorizer` |
-//! | [`cors`] | which origins' pages may call, as the template has it |
-//! | [`credentials`] | a login for development: a secret, and what it issues |
+//! | [`gateway`] | API Gateway: turns an HTTP request into an event, runs the function's own code, and turns its result into a response |
+//! | [`authorizer`] | API Gateway's JWT authorizer, for `AUTH=authorizer` |
+//! | [`cors`] | the origins whose pages may call, as in the template |
+//! | [`credentials`] | a login for development: a secret, and the credentials that are signed with it |
 //! | [`page`] | the page with two devices |
-//! | [`settings`] | the environment's and `.env`'s, with the options, and the sandbox's account unless they name one |
+//! | [`settings`] | the settings from the environment, `.env` and the options; without a LiveChat account, the sandbox's account |
 //!
-//! What the functions call is in the package [`sandbox`]: the stand-in for accounts.livechat.com and the embedded DynamoDB.
+//! The functions call accounts.livechat.com and DynamoDB. Their stand-ins are in the package [`sandbox`].
 
 pub mod authorizer;
 pub mod cors;

@@ -1,5 +1,5 @@
-//! What the parts on this machine have in common: ports, files, and the names that they are called by. Starts the sandbox and
-//! the database.
+//! What the parts on this machine share: ports, files, and the names that are accepted in `Host`. Starts the sandbox and the
+//! database.
 
 use crate::{
     Result,
@@ -22,7 +22,7 @@ pub(crate) struct Machine<'a> {
     folder: Option<Folder>,
     listener: TcpListener,
     url: String,
-    /// Names that DynamoDB and the sandbox may be called by, beside their addresses.
+    /// The names that DynamoDB and the sandbox accept in `Host`, beside their addresses.
     hosts: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Machine<'a> {
     /// # Errors
     /// One line, if either is in use.
     pub(crate) async fn open(options: &'a Options) -> Result<Self> {
-        // Before the port, as the message of the folder says more.
+        // The folder comes first: if another process runs, its error says more than that of the port.
         let folder = if options.memory { None } else { Some(Folder::open(FOLDER)?) };
         let listener = listen(options.port, "--port").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -44,7 +44,7 @@ impl<'a> Machine<'a> {
         &self.url
     }
 
-    /// Where a file of this name is kept; `None` with `--memory`.
+    /// The path of a file of this name; `None` with `--memory`.
     pub(crate) fn file(&self, name: &str) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.file(name))
     }
@@ -67,8 +67,8 @@ impl<'a> Machine<'a> {
         Ok((settings.with_sandbox(sandbox.app(), &sandbox.url()), Some(sandbox)))
     }
 
-    /// The embedded DynamoDB with this table. Returns its URL. The sandbox's customers and LiveChat's are in different files, as
-    /// neither knows the other's.
+    /// Starts the embedded DynamoDB with this table, and returns its URL. The customers of the sandbox and those of LiveChat are in
+    /// different files, because LiveChat does not know the customers of the sandbox.
     ///
     /// # Errors
     /// One line, if its port or file cannot be used, or the table cannot be created.
@@ -83,17 +83,17 @@ impl<'a> Machine<'a> {
         Ok(url)
     }
 
-    /// Serves this until Ctrl+C.
+    /// Serves `router` until Ctrl+C.
     ///
     /// # Errors
-    /// If the port fails.
+    /// If the listener fails.
     pub(crate) async fn serve(self, router: Router) -> Result<()> {
         let router = access::by_host(router, &self.listener, &self.options.allow_host)?;
         let until_interrupted = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
         Ok(axum::serve(self.listener, router).with_graceful_shutdown(until_interrupted).await?)
     }
 
-    /// A listener on the same port of the address of `--also-on`.
+    /// A listener on this port of the address in `--also-on`; `None` without the option.
     async fn also_on(&self, port: u16) -> Result<Option<TcpListener>> {
         match self.options.also_on {
             Some(address) => Ok(Some(listen_on(SocketAddr::new(address, port), "--also-on").await?)),
@@ -102,10 +102,10 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// A listener on this port of this machine; on a free one for 0.
+/// A listener on this port of this machine; 0 for a free port.
 ///
 /// # Errors
-/// One line with the option that chooses another port.
+/// One line that names the option for another port.
 pub(crate) async fn listen(port: u16, option: &str) -> Result<TcpListener> {
     listen_on(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port), option).await
 }

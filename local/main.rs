@@ -37,7 +37,7 @@ async fn main() {
         Some(Command::Sandbox { port, redirect_uri, allow_host }) => {
             sandbox_alone(port, redirect_uri, with_containers(&allow_host)).await
         }
-        None => everything(&options).await,
+        None => run(&options).await,
     };
     if let Err(error) = result {
         eprintln!("cargo local: {error}");
@@ -53,8 +53,8 @@ async fn sandbox_alone(port: u16, redirect_uris: Vec<String>, hosts: Vec<String>
     Ok(tokio::signal::ctrl_c().await?)
 }
 
-async fn everything(options: &Options) -> Result<()> {
-    // Names are checked first: with a misspelt setting of LiveChat's, the sandbox would start instead.
+async fn run(options: &Options) -> Result<()> {
+    // Names are checked first: if a `LIVECHAT_*` setting were misspelt, the sandbox would start instead.
     let settings = Settings::read()?.with_options(options.auth.clone(), options.guests);
     check_names(&settings.lookup())?;
     let machine = Machine::open(options).await?;

@@ -1,4 +1,4 @@
-//! The page with two devices, and what it has to know.
+//! The page with two devices, and its configuration.
 
 use axum::{
     Json, Router,
@@ -10,25 +10,25 @@ use axum::{
 };
 use serde::Serialize;
 
-/// What the page asks for as `/config.json`.
+/// The content of `/config.json`, which the page reads.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
     /// `sandbox` or `real`.
     pub livechat: &'static str,
-    /// Where tokens come from.
+    /// The URL of LiveChat's Customer Accounts API, or of the sandbox.
     pub accounts_url: String,
-    /// The account, in v2.
+    /// The account, for version 2 of the API.
     pub organization_id: Option<String>,
-    /// The account, in v1.
+    /// The account, for version 1 of the API.
     pub license_id: Option<u64>,
-    /// The app.
+    /// The client id of the app.
     pub client_id: String,
-    /// The sandbox's admin API and chats.
+    /// The URL of the sandbox's admin API and chats; `None` with a real account.
     pub sandbox_url: Option<String>,
-    /// The database.
+    /// The URL of the database.
     pub dynamodb_url: String,
-    /// The table in it.
+    /// The name of the table.
     pub table: String,
     /// `AUTH`.
     pub auth: String,
@@ -38,11 +38,11 @@ pub struct Config {
     pub development_login: bool,
 }
 
-/// The sandbox is on another port; everything else comes from here.
+/// The page may call the sandbox, which is on another port. Everything else comes from this server.
 const POLICY: &str = "default-src 'self'; connect-src 'self' http://127.0.0.1:* http://localhost:*; frame-src 'self'; \
                       frame-ancestors 'self'; base-uri 'none'";
 
-/// For the devices, where the chat is LiveChat's own widget: it is loaded from there, calls there, and brings styles along.
+/// For the devices if the chat is LiveChat's own widget: its scripts come from LiveChat, call LiveChat, and add inline styles.
 const POLICY_WITH_LIVECHAT: &str = "default-src 'self'; script-src 'self' https://*.livechatinc.com; \
      style-src 'self' 'unsafe-inline'; \
      connect-src 'self' https://*.livechatinc.com wss://*.livechatinc.com https://*.livechat.com wss://*.livechat.com \
@@ -58,7 +58,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 const DEVICE: &str = "/device.html";
 
-/// Path, type and text.
+/// Path, content type and content.
 const FILES: [(&str, &str, &str); 19] = [
     ("/", HTML, include_str!("page/index.html")),
     (DEVICE, HTML, include_str!("page/device.html")),
@@ -68,17 +68,17 @@ const FILES: [(&str, &str, &str); 19] = [
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/frames.js", JAVASCRIPT, include_str!("page/frames.js")),
     ("/log.js", JAVASCRIPT, include_str!("page/log.js")),
-    ("/mood.js", JAVASCRIPT, include_str!("page/mood.js")),
-    ("/story.js", JAVASCRIPT, include_str!("page/story.js")),
+    ("/faults.js", JAVASCRIPT, include_str!("page/faults.js")),
+    ("/try-it.js", JAVASCRIPT, include_str!("page/try-it.js")),
     ("/verdict.js", JAVASCRIPT, include_str!("page/verdict.js")),
     ("/device.js", JAVASCRIPT, include_str!("page/device.js")),
-    ("/hood.js", JAVASCRIPT, include_str!("page/hood.js")),
+    ("/internals.js", JAVASCRIPT, include_str!("page/internals.js")),
     ("/chat.js", JAVASCRIPT, include_str!("page/chat.js")),
     ("/widget.js", JAVASCRIPT, include_str!("page/widget.js")),
     ("/observe.js", JAVASCRIPT, include_str!("page/observe.js")),
     ("/login.js", JAVASCRIPT, include_str!("page/login.js")),
     ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
-    // What sites use: the page takes it as they do.
+    // The script that sites use. The page uses it in the same way.
     ("/livechat-cip.js", JAVASCRIPT, include_str!("../web/livechat-cip.js")),
 ];
 

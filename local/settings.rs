@@ -1,23 +1,23 @@
-//! The settings that `cargo local` gives the functions: the environment's and `.env`'s, with its options, and the sandbox's
-//! account unless they name one.
+//! The settings that `cargo local` gives the functions: from the environment, from `.env` and from its options. If they name no
+//! LiveChat account, the sandbox's account is used.
 
 use cip::settings::Lookup;
 use sandbox::App;
 use std::collections::HashMap;
 
-/// Settings by their names, as the functions read them from their environment.
+/// Settings by name. On AWS, the functions read the same names from their environment.
 #[derive(Clone, Debug, Default)]
 pub struct Settings(HashMap<String, String>);
 
 impl Settings {
-    /// The variables that say whose customers they are. If any is set, LiveChat itself is meant.
+    /// The settings that name a LiveChat account. If any is set, LiveChat itself is used, not the sandbox.
     const REAL: [&str; 4] =
         ["LIVECHAT_CLIENT_ID", "LIVECHAT_LICENSE_ID", "LIVECHAT_ORGANIZATION_ID", "LIVECHAT_REDIRECT_URI"];
 
-    /// The environment, and under it the file `.env` of the folder that we are in.
+    /// Reads the file `.env` in the current folder, and the environment, which overrides it.
     ///
     /// # Errors
-    /// If there is a `.env` that cannot be read.
+    /// If there is a `.env` and it cannot be read.
     pub fn read() -> Result<Self, dotenvy::Error> {
         let mut all = HashMap::new();
         match dotenvy::from_path_iter(".env") {
@@ -34,7 +34,7 @@ impl Settings {
         Ok(Self(all))
     }
 
-    /// These, as the functions read them.
+    /// These settings, in the type that the functions read.
     pub fn lookup(&self) -> Lookup<'_> {
         Lookup::new(|name| self.get(name)).with_names(|| self.0.keys().cloned().collect())
     }
@@ -44,13 +44,12 @@ impl Settings {
         Self::REAL.iter().any(|name| self.has(name))
     }
 
-    /// Whether one of them is set. One that is empty is not: that is how the functions see it.
+    /// Whether a setting is set. As in the functions, an empty value counts as not set.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| !value.trim().is_empty())
     }
 
-    /// Whether visitors who are not logged in have identities: `GUESTS`. The functions refuse to start with anything but `true`
-    /// and `false`.
+    /// Whether visitors who are not logged in have identities: `GUESTS`. The functions refuse any value except `true` and `false`.
     pub fn have_guests(&self) -> bool {
         self.get("GUESTS").is_some_and(|value| value.trim() == "true")
     }
@@ -60,14 +59,14 @@ impl Settings {
         self.get("TABLE_NAME").unwrap_or_default()
     }
 
-    /// These, with one that is set to something else.
+    /// These settings, with this one set to `value`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
-    /// These, with the options `--auth`, which overrides `AUTH`, and `--guests`, which does not override `GUESTS`.
+    /// These settings, with the options `--auth`, which overrides `AUTH`, and `--guests`, which does not override `GUESTS`.
     #[must_use]
     pub fn with_options(mut self, auth: Option<String>, guests: bool) -> Self {
         if let Some(auth) = auth {
@@ -79,7 +78,7 @@ impl Settings {
         self
     }
 
-    /// These, with the sandbox's account and address.
+    /// These settings, with the sandbox's account and address.
     #[must_use]
     pub fn with_sandbox(mut self, app: &App, accounts_url: &str) -> Self {
         for (name, value) in [
@@ -94,14 +93,14 @@ impl Settings {
         self
     }
 
-    /// One of them.
+    /// The value of a setting, or its default in `cargo local`.
     pub fn get(&self, name: &str) -> Option<String> {
         let or = |default: &str| {
             let set = self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
             Some(set.unwrap_or(default).to_owned())
         };
         match name {
-            // On one's own machine nobody else can be anyone.
+            // Only this machine can call, so callers need not be verified.
             "AUTH" => or("none"),
             "TABLE_NAME" => or("livechat-cip"),
             "AWS_LAMBDA_FUNCTION_NAME" => None,
@@ -119,16 +118,16 @@ mod tests {
     }
 
     #[test]
-    fn one_real_setting_means_livechat_itself() {
+    fn one_setting_of_an_account_selects_livechat_itself() {
         assert!(!settings(&[("LIVECHAT_ACCOUNTS_URL", "http://127.0.0.1:1"), ("LIVECHAT_CLIENT_ID", " ")]).are_real());
         for name in Settings::REAL {
             assert!(settings(&[(name, "x")]).are_real(), "{name}");
         }
     }
 
-    /// Otherwise the sandbox would start, and nothing would say why.
+    /// Guards against: the sandbox starts, and nothing says why.
     #[test]
-    fn a_misspelt_setting_is_refused_with_the_name_that_was_meant() {
+    fn the_refusal_of_a_misspelt_setting_suggests_the_right_name() {
         let settings = settings(&[("LIVECHAT_CLINT_ID", "x")]);
         assert!(!settings.are_real());
         let line = cip::settings::check_names(&settings.lookup()).expect_err("refused").to_string();
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_verified_unless_asked_for_and_the_option_goes_before_the_setting() {
+    fn auth_is_none_by_default_and_the_option_overrides_the_setting() {
         let auth = |set: &[(&str, &str)], option: Option<&str>| {
             settings(set).with_options(option.map(str::to_owned), false).get("AUTH").expect("always set")
         };
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_are_on_by_option_unless_the_setting_says_otherwise() {
+    fn the_option_enables_guests_and_the_setting_overrides_it() {
         assert!(!settings(&[]).with_options(None, false).have_guests());
         assert!(settings(&[("GUESTS", " ")]).with_options(None, true).have_guests());
         assert!(settings(&[("GUESTS", "true")]).with_options(None, false).have_guests());
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_brings_an_account_that_the_functions_take() {
+    fn the_functions_accept_the_account_of_the_sandbox() {
         let app = App::for_page("http://127.0.0.1:3000/");
         let with = settings(&[]).with_sandbox(&app, "http://127.0.0.1:3002");
         let livechat = cip::settings::LiveChat::from_lookup(&with.lookup());

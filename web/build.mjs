@@ -1,20 +1,20 @@
-// What is handed out: one file for modules, to be read too, and one for classic pages, as small as it gets.
+// Builds the published files: a module, which people can read, and a small minified file for pages without modules.
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { minify } from 'terser';
 
-/** Names that only `src` knows: none is in an option, a result, a message to other tabs or in storage. */
+/** Internal names, which can be shortened: none is an option, or a field of a result, of a message to other tabs or of stored data. */
 const INTERNAL = [
   'base',
   'bearer',
   'callOnce',
+  'callUntilDone',
   'changes',
   'endAll',
   'forgetSecret',
   'hold',
   'identify',
-  'insist',
   'isEnded',
   'isReplaced',
   'joinTabs',
@@ -46,10 +46,10 @@ async function bundle(entry, format, banner = '') {
   return outputFiles[0].text;
 }
 
-/** The files by name, as they should be. */
+/** The contents of the published files, by name. */
 export async function buildAll() {
   const [module, classic] = await Promise.all([
-    bundle('provider.js', 'esm', '// livechat-cip: built from web/src, where it is easier to read. What it does is in livechat-cip.d.ts.'),
+    bundle('provider.js', 'esm', '// livechat-cip: built from web/src, which is easier to read. livechat-cip.d.ts describes it.'),
     bundle('classic.js', 'iife'),
   ]);
   const { code } = await minify(classic, {

@@ -1,4 +1,4 @@
-// What is handed out is what the source says, and small.
+// Checks that the published files are built from the current source, and that they are small.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';

@@ -1,45 +1,45 @@
 /**
- * What a page has to say to get its user's LiveChat identity from a livechat-cip backend. `null` for an option is as if it were left out,
- * but for `token`: with that, nobody is logged in.
+ * The options of a page that gets its user's LiveChat identity from a livechat-cip backend. An option that is `null` counts as left out,
+ * except `token`: `null` means that nobody is logged in.
  */
 export interface Options {
-  /** Where the backend is: the base URL of its API, absolute or relative to the page. `/getToken` and so on come behind it. */
+  /** The base URL of the backend's API, absolute or relative to the page. `/getToken` and the other paths are appended to it. */
   baseUrl: string | URL;
   /**
    * The user's session token, sent as `Authorization: Bearer`; for `AUTH=jwt` and `AUTH=authorizer`. A function is called for each
-   * request, so that tokens may live for minutes. While there is none (`null`, `undefined` or an empty string) and no `user`, nobody is
-   * logged in: a guest calls, or if there are no guests, no request is made.
+   * request, so tokens may expire after minutes. Without a token (`null`, `undefined` or an empty string) and without `user`, nobody is
+   * logged in: the caller is a guest, or if guests are not enabled, no request is made.
    */
   token?: MaybeText | (() => MaybeText | Promise<MaybeText>);
-  /** Your id of the user, for the path; needed with `AUTH=hmac` and `AUTH=none`. With other modes it must be the verified user. */
+  /** Your id of the user, for the path; needed with `AUTH=hmac` and `AUTH=none`. With the other modes it must be the verified user. */
   user?: string | null;
-  /** For `AUTH=hmac`: the hash of `user`, in hex, that your server made. */
+  /** For `AUTH=hmac`: the hash of `user`, in hex, that your server computed. */
   userHash?: string | null;
-  /** For `AUTH=hmac`: the end of `userHash`, Unix time in s, if it was made with one. */
+  /** For `AUTH=hmac`: the expiry of `userHash`, Unix time in s, if the hash was computed with one. */
   userHashExpires?: number | string | null;
   /**
-   * Whether visitors who are not logged in have an identity (`GUESTS=true`). The secret that stands for the guest is kept in
-   * `localStorage`, is sent along at login, so that the guest's chat becomes the user's, and is replaced at logout.
+   * Whether visitors who are not logged in have an identity (`GUESTS=true`). The guest's secret is stored in `localStorage`. After a login
+   * it is sent with the first call, so that the guest's chat becomes the user's. A logout replaces it.
    */
   guest?: boolean | null;
-  /** The LiveChat group whose identity is meant. */
+  /** The LiveChat group of the identity. */
   group?: number | null;
   /** Of `fetch`: `include` sends the session cookie of `JWT_COOKIE` to a backend on another origin. */
   credentials?: RequestCredentials | null;
-  /** How long calling `token` and the request may take together, in ms, before both are tried again; 8000 unless said otherwise. */
+  /** The time for `token` and the request together, in ms, after which both are tried again; 8000 by default. */
   timeout?: number | null;
   /**
-   * Where the token is kept: for the page, or in `sessionStorage`, so that the next page of this tab makes no request. The latter
-   * needs `user`, or a page of guests only: else nobody could tell whose token it is that lies there.
+   * Where the token is stored: on the page, or in `sessionStorage`, so that the next page of this tab makes no request. The latter needs
+   * `user`, or a page for guests only: otherwise the script could not know whose token it has stored.
    */
   cache?: 'page' | 'session' | null;
-  /** Keeps apart what would be shared by pages of one origin, such as two shops: guests, tokens, logouts. */
+  /** Separates the guests, tokens and logouts of sites on the same origin, such as two shops. */
   scope?: string | null;
   /**
-   * Called when the identity ends: at a logout, in this tab or another, or when the backend refuses a page that had a token, and the page
-   * has no other session within 20 s. It may be called again at a later logout. It must take the user's chat off the page. By default that is
-   * `LiveChatWidget.call('destroy')`, where there is a widget. With LiveChat's components for React, Vue and Angular unmount the
-   * component, which does that itself; with the Customer SDK call its `destroy()`.
+   * Called when the identity ends: at a logout in this tab or another one, or when the backend refuses a page that had a token, and the page
+   * gets no other session within 20 s. It may be called again at a later logout. It must remove the user's chat from the page. By default it
+   * calls `LiveChatWidget.call('destroy')`, if there is a widget. With LiveChat's components for React, Vue and Angular, unmount the
+   * component, which destroys the widget itself. With the Customer SDK, call its `destroy()`.
    */
   onLogout?: (() => void) | null;
 }
@@ -51,49 +51,53 @@ export interface Token {
   accessToken: string;
   /** The customer. */
   entityId: string;
-  /** How long it lives, in ms from its creation. */
+  /** Its lifetime, in ms from its creation. */
   expiresIn: number;
   tokenType: 'Bearer';
   /** Unix time in ms. */
   creationDate: number;
-  /** Missing where the backend knows its organization only; LiveChat's adapters declare it so. */
+  /** Missing if the backend only has an organization id. It is not optional here because LiveChat's adapters declare it so. */
   licenseId: number;
   organizationId?: string;
 }
 
 /**
- * The four functions that LiveChat's widget and SDK call. In an outage their promises stay pending, and the request is made again until it
- * succeeds: LiveChat's widget is not told of rejections. They reject with an `IdentityError` when trying again would not help, and that
- * counts as no unhandled rejection.
+ * The four functions that LiveChat's widget and SDK call. In an outage their promises stay pending, and the request is retried until it
+ * succeeds, because LiveChat's widget ignores rejections. They reject with an `IdentityError` if a retry would not help. These rejections
+ * never count as unhandled.
  */
 export interface IdentityProvider {
-  /** The token at hand, or else the backend's, which gets one from LiveChat if need be. While a fresh one is awaited, that; for 20 s. */
+  /**
+   * The token of this page. Without one, the token of the backend, which gets it from LiveChat if necessary. During a `getFreshToken`, it
+   * waits up to 20 s for the fresh token.
+   */
   getToken(): Promise<Token>;
-  /** A newly issued token of the same customer. After five in a row, one a minute. */
+  /** A newly issued token of the same customer. After five in a row, one per minute. */
   getFreshToken(): Promise<Token>;
-  /** Whether there is a token at hand. No request is made. */
+  /** Whether this page has a token. No request is made. */
   hasToken(): Promise<boolean>;
-  /** Drops the token, here and in the backend. The customer stays: LiveChat's clients do this for routine renewal. */
+  /** Drops the token, here and in the backend. The customer stays the same: LiveChat's clients call this before a normal renewal. */
   invalidate(): Promise<void>;
 }
 
 /**
- * What `getToken`, `getFreshToken` and `invalidate` reject with. LiveChat's Customer SDK knows these codes, and stops for good; its widget is
- * not told. The same caller gets the same error without a request for 1 minute, then for 2, 4 and 5; another session is tried at once.
+ * The error of `getToken`, `getFreshToken` and `invalidate`. LiveChat's Customer SDK knows these codes, and stops. LiveChat's widget does not
+ * see the error. The same caller gets the same error without a request for 1 minute, then for 2, 4 and 5 minutes. Another session is tried at
+ * once.
  *
  * | `code` | `message` | when |
  * |---|---|---|
  * | `SSO_IDENTITY_EXCEPTION` | the backend's code, such as `unauthenticated` | 401, 403, 409, 410, after a logout, nobody logged in |
  * | `SSO_OAUTH_EXCEPTION` | LiveChat's code, such as `invalid_request` | 502: LiveChat refuses the backend's settings |
- * | `SSO_OAUTH_EXCEPTION` | the backend's code | other 4xx: the page calls what is not there |
- * | `SSO_OAUTH_EXCEPTION` | the browser's message | no request can be made: the user id is no Unicode, there is no `crypto` for a guest |
+ * | `SSO_OAUTH_EXCEPTION` | the backend's code | other 4xx: the page calls something that does not exist |
+ * | `SSO_OAUTH_EXCEPTION` | the browser's message | no request can be made: the user id is not valid Unicode, or there is no `crypto` for a guest |
  *
- * 429, 5xx, a lost connection, no response in time and one that is not the backend's are no errors: the request is made again. Only a
- * provider that a later one has replaced on its page gives up then, with `SSO_OAUTH_EXCEPTION`, `temporarily_unavailable`.
+ * 429, 5xx, a lost connection, no response in time and a response that is not the backend's are not errors: the request is retried. Only if
+ * another provider has replaced this one on the page, it stops retrying, with `SSO_OAUTH_EXCEPTION`, `temporarily_unavailable`.
  */
 export interface IdentityError extends Error {
   code: 'SSO_IDENTITY_EXCEPTION' | 'SSO_OAUTH_EXCEPTION';
-  /** What happened and what to do, for people. */
+  /** What has happened and what to do, as a text for people. */
   detail: string;
   /** Finds the call in the backend's log. */
   requestId?: string;
@@ -105,19 +109,21 @@ export interface IdentityError extends Error {
 export interface ProviderFunction {
   (): IdentityProvider;
   /**
-   * Ends the identity in all tabs of this browser, takes the chat off their pages, and lets LiveChat revoke every token that the user
-   * was given, on all devices. Call it while the user's session still stands, then end that. Never rejects. `true`: all of them are
-   * revoked. `false`: the backend could not be told, for instance as the session had ended before, or it could not tell LiveChat yet;
-   * until it has, a token that somebody has copied works. The backend tells LiveChat at the user's next renewal, or when `logout()` is called
-   * again, five seconds later or more. Of a guest it cannot be called again: the secret is forgotten.
+   * Ends the identity in all tabs of this browser, removes the chat from their pages, and has LiveChat revoke every token that the user
+   * was given, on all devices. Call it while the user's session is still valid, and then end the session. It never rejects.
+   *
+   * - `true`: all tokens are revoked.
+   * - `false`: the backend did not get the logout, for instance because the session had ended before; or it could not tell LiveChat yet.
+   *   Until LiveChat has revoked the tokens, a copied token still works. The backend tells LiveChat at the user's next renewal, or when
+   *   `logout()` is called again, five seconds later or more. For a guest, a second call has no effect: the guest's secret is forgotten.
    */
   logout(): Promise<boolean>;
 }
 
 /**
- * The identity of one user, or of one guest. After a login or logout without a page load make another one: of those with the same
- * `baseUrl`, `group` and `scope`, only the latest on a page hears of other tabs.
+ * Creates the identity provider for one user or one guest. After a login or logout without a page load, create another one. Of the providers
+ * with the same `baseUrl`, `group` and `scope` on a page, only the latest gets messages of other tabs.
  *
- * @throws {TypeError} if the options make no sense
+ * @throws {TypeError} if an option is invalid
  */
 export function createIdentityProvider(options: Options): ProviderFunction;

@@ -1,4 +1,4 @@
-// livechat-cip: built from web/src, where it is easier to read. What it does is in livechat-cip.d.ts.
+// livechat-cip: built from web/src, which is easier to read. livechat-cip.d.ts describes it.
 
 // src/errors.js
 var IDENTITY = "SSO_IDENTITY_EXCEPTION";
@@ -47,11 +47,11 @@ function createTokenStore(place, owner) {
   const store = {
     /** @type {Held | undefined} */
     held: void 0,
-    /** Grows when the token is dropped or replaced by a fresh one: what was requested before that is not kept. */
+    /** Grows when the token is dropped or replaced by a fresh one. The result of a request from before is then not stored. */
     changes: 0,
     /** Whether this page ever had one. */
     wasHeld: false,
-    /** The token, if it has more than the given time left, in ms; by default, if it need not be renewed. */
+    /** The token, if it has more time left than `marginMs`; by default, if it does not have to be renewed. */
     usable(marginMs = RENEW_BEFORE_MS) {
       if (!store.held && place) {
         const kept = recall("sessionStorage", place);
@@ -93,9 +93,9 @@ function createBackend(options, guest) {
   const { base, credentials, group, needsToken, token, user, userHash, userHashExpires } = options;
   return {
     /**
-     * Who is calling right now. The guest is looked up before anything is waited for, as a logout forgets the guest at once.
+     * The current caller. The guest is looked up before any wait, because a logout forgets the guest at once.
      *
-     * @param {boolean} mayBeNewGuest whoever is nobody yet becomes a guest
+     * @param {boolean} mayBeNewGuest whether a visitor without an identity becomes a new guest
      * @returns {Promise<Caller>}
      */
     async identify(mayBeNewGuest) {
@@ -112,7 +112,7 @@ function createBackend(options, guest) {
      * @param {Caller} caller
      * @param {AbortSignal} signal
      * @param {boolean} [isLogout]
-     * @returns {Promise<any>} a `Held` token; of `invalidate` whether LiveChat has been told, if it had to be
+     * @returns {Promise<any>} a `Held` token; for `invalidate`, whether a logout has revoked all tokens at LiveChat
      */
     async sendRequest(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
@@ -134,10 +134,10 @@ function createBackend(options, guest) {
       });
       const init = { method: "POST", headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
       const response = await fetch(url, init);
-      const answer = await response.json().catch(() => {
+      const body = await response.json().catch(() => {
       });
-      if (!response.ok || answer === void 0) throw refusal(response, answer);
-      return operation === "invalidate" ? response.headers.get("X-Logout") === "complete" : toHeld(answer, operation, response);
+      if (!response.ok || body === void 0) throw refusal(response, body);
+      return operation === "invalidate" ? response.headers.get("X-Logout") === "complete" : toHeld(body, operation, response);
     }
   };
 }
@@ -225,7 +225,7 @@ function createCalls({ needsToken, timeout }, { identify, sendRequest }, guest, 
   let sessions = 0;
   let graceEndsMs = 0;
   const credentialOf = ({ bearer, secret }) => bearer || secret || "";
-  return { callOnce, insist };
+  return { callOnce, callUntilDone };
   async function callOnce(operation, isLogout) {
     const began = Date.now();
     const controller = new AbortController();
@@ -275,7 +275,7 @@ function createCalls({ needsToken, timeout }, { identify, sendRequest }, guest, 
       throw error;
     }
   }
-  async function insist(operation) {
+  async function callUntilDone(operation) {
     const isGet = operation === "getToken";
     let mayBeNewGuest = guest;
     let error;
@@ -345,7 +345,7 @@ function createGuest(place) {
   }
   return {
     recall: recallSecret,
-    /** Two tabs of a first visit make one guest. */
+    /** Creates a guest. Two tabs of a first visit create the same guest. */
     make: () => locked(place, () => {
       const known = recallSecret();
       if (known) return known;
@@ -353,7 +353,7 @@ function createGuest(place) {
       keep("localStorage", place, secret);
       return new Promise((done) => setTimeout(done, 50, secret));
     }),
-    /** @param {string} [former] only that one: another tab may have made a new one since */
+    /** @param {string} [former] forget only this secret: another tab may have created a new one since */
     forgetSecret(former) {
       if (!former || recall("localStorage", place) === former) keep("localStorage", place);
       if (!former || secret === former) secret = void 0;
@@ -380,7 +380,7 @@ function readOptions(given) {
     scope: scope ?? "",
     timeout: timeout ?? 8e3,
     user,
-    /** Whether a caller without a token is nobody: it was passed, whatever its value. */
+    /** Whether a caller without a token is not logged in. This is so if the option was given, with any value. */
     needsToken: "token" in given
   };
 }
@@ -410,9 +410,9 @@ function createTabs(place, base, identity, hear) {
   const tabs = {
     /** Whether the user has logged out, here or in another tab. */
     isEnded: false,
-    /** Whether another provider has taken this one's place on the page. */
+    /** Whether another provider has replaced this one on the page. */
     isReplaced: false,
-    /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
+    /** Called when the functions are used first, so that nothing happens on a server that renders the page. */
     joinTabs() {
       if (joined) return;
       joined = true;
@@ -434,7 +434,7 @@ function createTabs(place, base, identity, hear) {
     shareToken(held) {
       channel?.postMessage({ held });
     },
-    /** Also to providers on this page. */
+    /** Tells all tabs about a logout, and other providers on this page. */
     endAll() {
       const others = open();
       others?.postMessage({ logout: true });
@@ -464,10 +464,10 @@ function createIdentityProvider(given) {
     if (logout2) end();
     else if (held && token.held && isNewer(held, token.held)) token.replaceToken(held);
   });
-  const { callOnce, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
+  const { callOnce, callUntilDone } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
   const running = {};
   const once = (operation) => running[operation] ?? (running[operation] = quiet(
-    insist(operation).finally(() => {
+    callUntilDone(operation).finally(() => {
       running[operation] = void 0;
     })
   ));

@@ -1,4 +1,4 @@
-// Compiled and never run: what LiveChat's packages take is what we give.
+// Compiled, but never run: checks that our types fit those of LiveChat's packages.
 import type { Config } from '@livechat/customer-sdk';
 import { createWidget } from '@livechat/widget-core';
 import { createIdentityProvider } from './livechat-cip.js';
@@ -8,10 +8,10 @@ createWidget({ organizationId: 'organization', customIdentityProvider: identityP
 const forSdk: Config = { organizationId: 'organization', clientId: 'client', identityProvider };
 void forSdk;
 createIdentityProvider({ baseUrl: '/cip', cache: null, credentials: null, group: null, timeout: null, token: () => null, user: null });
-const told: Promise<boolean> = identityProvider.logout();
-void told;
+const isRevoked: Promise<boolean> = identityProvider.logout();
+void isRevoked;
 
-// @ts-expect-error: without a backend there is nothing to ask
+// @ts-expect-error: baseUrl is missing
 createIdentityProvider({});
 // @ts-expect-error: a misspelt option
 createIdentityProvider({ baseUrl: '/cip', users: 'alice' });

@@ -1,12 +1,12 @@
-# Calls of the built functions, and what they must answer.
+# Calls of the built functions, and their expected responses.
 
 readonly functions=(get-token get-fresh-token has-token invalidate)
-# A token object for a new token: eight hours, and nothing in it but what the contract names.
+# The condition for a new token: a lifetime of eight hours, and only the fields of the contract.
 readonly token='.statusCode == 200 and (.body | fromjson | .tokenType == "Bearer" and .expiresIn == 28800000
     and (.accessToken | length > 0) and (.entityId | length > 0)
     and (keys - ["accessToken", "creationDate", "entityId", "expiresIn", "licenseId", "organizationId", "tokenType"] == []))'
 
-# get-token is GetToken in the template.
+# The logical id in the template: GetToken for get-token.
 logical_id() { sed -E 's/(^|-)(.)/\U\2/g' <<<"$1"; }
 binary() { echo ".aws-sam/build/$(logical_id "$1")/bootstrap"; }
 
@@ -18,8 +18,7 @@ check_glibc() {
     [[ $(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1) == GLIBC_2.34 ]] || die "$1 would not start on Amazon Linux 2023."
 }
 
-# tests/events/env.json, with the addresses of the `cargo local` that runs now, as seen from a container or from here, and with
-# those of $more_settings (JSON).
+# settings DYNAMODB_URL LIVECHAT_URL: tests/events/env.json with these URLs of the running `cargo local`, and with $more_settings (JSON).
 settings() {
     jq --arg dynamodb "$1" --arg livechat "$2" --arg redirect "$local_api/" --argjson more "${more_settings:-{\}}" \
         '.Parameters += { AWS_ENDPOINT_URL_DYNAMODB: $dynamodb, LIVECHAT_ACCOUNTS_URL: $livechat, LIVECHAT_REDIRECT_URI: $redirect } + $more' \
@@ -53,28 +52,28 @@ invoke_in_sam_local() {
         2>"$work/function.log"
 }
 
-# expect_answer HOW FUNCTION CONDITION: the function's event, or the one that $event names or $event_file is, is answered so that the
-# condition holds.
-expect_answer() {
-    local answer began=$SECONDS file=${event_file:-tests/events/${event:-$2}.json}
-    answer=$("$1" "$2" "$file") || { cat "$work/function.log" >&2; die "$2 gave no answer."; }
-    # --slurp, as jq finds no fault with an answer that is empty.
-    if ! jq --exit-status --slurp "length == 1 and (.[0] | $3)" <<<"$answer" >/dev/null; then
-        printf '%s\n' "$answer" >&2
+# expect_response INVOKE FUNCTION CONDITION: the response of the function meets the condition (jq). The event is the function's own one in
+# tests/events, or the one with the name $event there, or the file $event_file.
+expect_response() {
+    local response start=$SECONDS file=${event_file:-tests/events/${event:-$2}.json}
+    response=$("$1" "$2" "$file") || { cat "$work/function.log" >&2; die "$2 returned no response."; }
+    # --slurp, because jq accepts an empty response otherwise.
+    if ! jq --exit-status --slurp "length == 1 and (.[0] | $3)" <<<"$response" >/dev/null; then
+        printf '%s\n' "$response" >&2
         cat "$work/function.log" >&2
-        die "$2 did not answer $file as it must: $3"
+        die "$2: the response to $file does not meet $3"
     fi
-    ! grep -q __lc_ <<<"$answer$(cat "$work/function.log")" || die "$2 showed a cookie, in its answer or in its log."
-    echo "ok: $2 ($file, $((SECONDS - began)) s)"
+    ! grep -q __lc_ <<<"$response$(cat "$work/function.log")" || die "$2: there is a LiveChat cookie in its response or its log."
+    echo "ok: $2 ($file, $((SECONDS - start)) s)"
 }
 
-# One user's token comes, is there, and goes; another user, with an id that needs care, gets a new one.
+# A user gets a token, which is then invalidated. Another user, whose id has special characters, gets a new token.
 walk_through() {
-    expect_answer "$1" get-token "$token"
-    expect_answer "$1" has-token '.statusCode == 200 and .body == "true"'
-    expect_answer "$1" invalidate '.statusCode == 200 and .body == "null"'
-    expect_answer "$1" has-token '.statusCode == 200 and .body == "false"'
-    expect_answer "$1" get-fresh-token "$token"
+    expect_response "$1" get-token "$token"
+    expect_response "$1" has-token '.statusCode == 200 and .body == "true"'
+    expect_response "$1" invalidate '.statusCode == 200 and .body == "null"'
+    expect_response "$1" has-token '.statusCode == 200 and .body == "false"'
+    expect_response "$1" get-fresh-token "$token"
 }
 
 base64url() { basenc --base64url --wrap=0 | tr -d =; }
@@ -86,16 +85,16 @@ signed_token() {
     printf '%s.%s' "$message" "$(printf '%s' "$message" | openssl dgst -sha256 -hmac "$1" -binary | base64url)"
 }
 
-# expect_caller SETTINGS CHANGE CONDITION: with these settings (JSON), get-token answers the event of an HTTP API, without a user in
-# its path and changed so (jq), in such a way.
+# expect_caller SETTINGS CHANGE CONDITION: with these settings (JSON), the response of get-token meets the condition (jq). The event is one
+# of an HTTP API, without a user in its path, and with this change (jq).
 expect_caller() {
     local more_settings=$1 event_file="$work/event.json"
     jq "del(.pathParameters) | .rawPath = \"/getToken\" | .requestContext.http.path = .rawPath | $2" tests/events/get-token.json \
         >"$event_file"
-    expect_answer invoke_in_emulator get-token "$3"
+    expect_response invoke_in_emulator get-token "$3"
 }
 
-# Each way to verify a caller, in the release binary: who gets in, and who does not.
+# Each way to verify a caller, in the release binary: which callers are accepted, and which are refused.
 verify_callers() {
     local secret=secret-0123456789-0123456789-0123456789 refused='.statusCode == 401' mode signed hash
     hash=$(printf anna | openssl dgst -sha256 -hmac "$secret" -r | cut -d ' ' -f 1)
@@ -124,27 +123,27 @@ verify_callers() {
     expect_caller "$mode" '.headers["x-guest-id"] = "short"' '.statusCode == 400'
 }
 
-# compare_layers WORKFLOW LAYER...: the lists `layers:` of .github/workflows/WORKFLOW.yml have these layers, each once.
+# compare_layers WORKFLOW LAYER...: the lists `layers:` in .github/workflows/WORKFLOW.yml have exactly these layers, each once.
 compare_layers() {
     local workflow=.github/workflows/$1.yml
     shift
     awk '/^ +layers:$/ { inside = 1; next } inside && $1 == "-" { sub(/^ *- */, ""); print; next } { inside = 0 }' "$workflow" |
         tr ' ' '\n' | sort >"$work/layers.txt"
-    printf '%s\n' "$@" | sort | diff - "$work/layers.txt" || die "$workflow runs other layers (>) than .ci/run has for it (<)."
+    printf '%s\n' "$@" | sort | diff - "$work/layers.txt" || die "The layers in $workflow (>) differ from those in .ci/run (<)."
 }
 
-# compare_with_openapi ARGUMENTS...: of tests/openapi/run.
+# compare_with_openapi ARGUMENTS...: the arguments of tests/openapi/run.
 compare_with_openapi() {
     PATH=$cache/openapi/bin:$PATH python3 tests/openapi/run "$@"
 }
 
-# What a user of a release would do first.
+# The first steps of a person who uses a release.
 unzip_and_validate() {
     python3 -m zipfile -t "$1"
     (cd "$work/dist" && python3 -m zipfile -e "$1" . && sam validate --lint)
 }
 
-# LiveChat's Customer SDK in a browser, on $api. The test starts a `cargo local` of its own, where the functions look for one.
+# LiveChat's Customer SDK in a browser, with $api. The test starts its own `cargo local`, on the ports that the functions use.
 test_sdk_on_start_api() {
     local ports
     ports="--port ${local_api##*:} --dynamodb-port ${local_dynamodb##*:} --sandbox-port ${local_livechat##*:} --also-on $docker_host_address"

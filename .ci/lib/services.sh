@@ -1,4 +1,4 @@
-# What the layers start: on free ports, and stopped at the latest when the run ends.
+# The services that the layers start. They use free ports, and are stopped at the end of the run at the latest.
 
 readonly work=$(mktemp -d "${TMPDIR:-/tmp}/livechat-cip.XXXXXX")
 started=()
@@ -24,25 +24,25 @@ start_dynamodb_local() {
     (cd "$work/dynamodb-local" && exec java -Djava.library.path=DynamoDBLocal_lib -jar DynamoDBLocal.jar -inMemory -sharedDb -port "$port") \
         >"$work/dynamodb-local.log" 2>&1 &
     started+=($!)
-    # It answers 400 to a request that is none of DynamoDB's, which is an answer.
+    # Without `--fail`, curl accepts the 400 for a request that is not one of DynamoDB's.
     wait_until 120 curl -sS "$dynamodb_local_url" || { cat "$work/dynamodb-local.log" >&2; die "DynamoDB Local did not start."; }
     echo "DynamoDB Local: $dynamodb_local_url"
 }
 
 build_local() {
-    # With the tests, as they have built it: for less, cargo would build the dependencies again, with other features.
+    # Built together with all tests: for a part of the workspace, cargo would build the dependencies again with other features.
     cargo build --workspace --all-targets
     local target
     target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
     local_bin=$target/debug/local
 }
 
-# `cargo local`, with nothing kept. Its lines on stdout say where it listens.
+# `cargo local` without files. It prints its URLs to stdout.
 start_local() {
     build_local
-    # Of an earlier layer, and it would look as if this one had started already.
+    # The output of an earlier layer would look as if `cargo local` had started already.
     rm -f "$work/local.out"
-    # Not in the checkout, where an .env could point it at a real licence.
+    # Not in the checkout, where an .env could have a real licence.
     (cd "$work" && exec "$local_bin" --memory --port 0 "$@") >"$work/local.out" 2>"$work/local.log" &
     local_pid=$!
     started+=("$local_pid")
@@ -53,7 +53,7 @@ start_local() {
     local_livechat=$(awk '$1 == "LiveChat" { print $2 }' "$work/local.out")
 }
 
-# `sam local start-api` on the release binaries, with the `cargo local` that runs now behind them: $api is its address.
+# `sam local start-api` with the release binaries, which use the running `cargo local`. $api is its URL.
 start_api() {
     local port
     port=$(free_port)
@@ -71,7 +71,7 @@ stop_local() {
     wait "$local_pid" 2>/dev/null || true
 }
 
-# A daemon beside whatever else the machine has: own socket, no change to its firewall. Its images stay in $cache.
+# A Docker daemon of our own, with its own socket and without changes of the firewall. Its images stay in $cache.
 start_dockerd() {
     ip link show docker0 >/dev/null 2>&1 || own_bridge=docker0
     mkdir -p "$cache/docker"

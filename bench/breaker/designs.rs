@@ -1,14 +1,15 @@
-//! The designs. Each keeps what it shares between processes as one item would, and counts the writes to it.
+//! The designs. The state that a design shares between processes would be one item of the table. Each counts its writes to this item.
 
 use crate::engine::TIME_OUT_MS;
 use cip::renewal::circuit::{Decision, Gate, Urgency, latency::Latency};
 use std::{collections::HashMap, time::Duration};
 
-/// Far from 0, so that there are times before the start.
+/// The start of the simulation. It is far from 0, so that there are points in time before the start.
 const EPOCH_MS: u64 = 1_000_000;
-/// How long a caller of the newer designs waits for room.
+/// How long a caller of the newer designs waits for permission to call.
 const PATIENCE_MS: u64 = 6_000;
 
+/// A design's decision on a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Send,
@@ -20,13 +21,13 @@ pub(crate) enum Verdict {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sign {
     Token,
-    /// An error that came at once.
+    /// An error at once.
     Error,
     /// A time-out.
     Silence,
 }
 
-/// What a design remembers with a call.
+/// The state that a design stores with a call.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Attempt {
     pub(crate) sent_ms: u64,
@@ -36,27 +37,28 @@ pub(crate) struct Attempt {
 }
 
 pub(crate) trait Design {
-    /// A caller looks whether to send its call, for the first time or again. One that is told to wait asks again, or
-    /// returns a stored token.
-    fn ask(&mut self, now_ms: u64, urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict;
-    /// A call that was sent came to its end.
+    /// Decides whether a caller sends its call, now or at a later attempt. A caller that has to wait tries again, or returns a stored
+    /// token.
+    fn decide(&mut self, now_ms: u64, urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict;
+    /// A call that was sent has ended.
     fn ended(&mut self, now_ms: u64, process: usize, attempt: Attempt, sign: Sign);
     fn writes(&self) -> u64;
     fn patience_ms(&self) -> u64 {
         PATIENCE_MS
     }
-    /// How many times longer the pauses of a caller that waits get at most.
+    /// The largest factor by which the pauses of a waiting caller grow.
     fn slowest_poll(&self) -> f64 {
         6.0
     }
-    /// When a call of this process is late.
+    /// The time after which a call of this process counts as late, in ms.
     fn late_after_ms(&self, _process: usize) -> Option<u64> {
         None
     }
     fn late(&mut self, _now_ms: u64, _attempt: &mut Attempt) {}
 }
 
-/// Six calls in flight, counted before each is sent; full and nobody passed for 1.5 s is down; a probe every 3 s.
+/// At most six calls are in flight, and each is counted before it is sent. If all six are in flight and no call was sent for 1.5 s, LiveChat
+/// is down. Then there is a probe every 3 s.
 #[derive(Default)]
 pub(crate) struct FormerGate {
     unanswered: u64,
@@ -66,7 +68,7 @@ pub(crate) struct FormerGate {
 }
 
 impl Design for FormerGate {
-    fn ask(&mut self, now_ms: u64, _urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict {
+    fn decide(&mut self, now_ms: u64, _urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict {
         let since_ms = now_ms - self.last_sent_ms;
         if self.down_until_ms.get(&process).is_some_and(|until| now_ms < *until) {
             return Verdict::Fail;
@@ -105,7 +107,7 @@ impl Design for FormerGate {
     }
 }
 
-/// Six time-outs without an answer between them are an outage; a probe every 0.8 s. Nothing else is limited.
+/// Six time-outs without a response between them are an outage, with a probe every 0.8 s. There is no other limit.
 #[derive(Default)]
 pub(crate) struct TimeOutsOnly {
     time_outs: u64,
@@ -114,7 +116,7 @@ pub(crate) struct TimeOutsOnly {
 }
 
 impl Design for TimeOutsOnly {
-    fn ask(&mut self, now_ms: u64, _urgency: Urgency, _process: usize, _attempt: &mut Attempt) -> Verdict {
+    fn decide(&mut self, now_ms: u64, _urgency: Urgency, _process: usize, _attempt: &mut Attempt) -> Verdict {
         if self.time_outs < 6 {
             return Verdict::Send;
         }
@@ -158,7 +160,7 @@ impl Limit {
     const LEAST: f64 = 6.0;
     const MOST: f64 = 200.0;
 
-    fn ask(&mut self) -> Verdict {
+    fn decide(&mut self) -> Verdict {
         if self.in_flight >= self.most.floor() {
             return Verdict::Wait;
         }
@@ -167,7 +169,7 @@ impl Limit {
         Verdict::Send
     }
 
-    /// A call ended; the calls that were in flight with it.
+    /// A call has ended. Returns the number of calls that were in flight, with this one.
     fn ended(&mut self) -> f64 {
         self.writes += 1;
         self.in_flight -= 1.0;
@@ -179,13 +181,14 @@ impl Limit {
     }
 }
 
-/// One more after each answer while half of the limit is used, a tenth less after each time-out.
+/// Additive increase, multiplicative decrease: the limit grows by one after each response, if at least half of it is used, and shrinks by
+/// a tenth after each time-out.
 #[derive(Default)]
 pub(crate) struct Aimd(Limit);
 
 impl Design for Aimd {
-    fn ask(&mut self, _now_ms: u64, _urgency: Urgency, _process: usize, _attempt: &mut Attempt) -> Verdict {
-        self.0.ask()
+    fn decide(&mut self, _now_ms: u64, _urgency: Urgency, _process: usize, _attempt: &mut Attempt) -> Verdict {
+        self.0.decide()
     }
 
     fn ended(&mut self, _now_ms: u64, _process: usize, _attempt: Attempt, sign: Sign) {
@@ -202,7 +205,7 @@ impl Design for Aimd {
     }
 }
 
-/// The limit follows how the latest answer's time compares with the usual one, as Netflix's `Gradient2Limit` does.
+/// The limit follows the ratio of the usual latency to the latest one, like Netflix's `Gradient2Limit`.
 #[derive(Default)]
 pub(crate) struct Gradient {
     limit: Limit,
@@ -210,8 +213,8 @@ pub(crate) struct Gradient {
 }
 
 impl Design for Gradient {
-    fn ask(&mut self, _now_ms: u64, _urgency: Urgency, _process: usize, _attempt: &mut Attempt) -> Verdict {
-        self.limit.ask()
+    fn decide(&mut self, _now_ms: u64, _urgency: Urgency, _process: usize, _attempt: &mut Attempt) -> Verdict {
+        self.limit.decide()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "short times")]
@@ -239,7 +242,8 @@ impl Design for Gradient {
     }
 }
 
-/// Ours: a call is counted when it is late, and from then on calls are counted before they are sent. The rule is the service's own.
+/// Our design: a call is counted when it is late, and from then on calls are counted before they are sent. It uses the rule of the
+/// service itself.
 #[derive(Default)]
 pub(crate) struct LateCalls {
     gate: Gate,
@@ -257,7 +261,7 @@ impl LateCalls {
 }
 
 impl Design for LateCalls {
-    fn ask(&mut self, now_ms: u64, urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict {
+    fn decide(&mut self, now_ms: u64, urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict {
         let now_ms = EPOCH_MS + now_ms;
         if self.down_until_ms.get(&process).is_some_and(|until| now_ms < *until) {
             return Verdict::Fail;

@@ -1,33 +1,34 @@
-//! The simulation: callers, processes and LiveChat, one event after the other. All times in ms.
+//! The simulation of callers, processes and LiveChat, as a sequence of events. All times are in ms.
 
 use crate::designs::{Attempt, Design, Sign, Verdict};
 use cip::renewal::circuit::Urgency;
 use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
-/// One look into the table, or one write.
+/// The time for a read or write of the table.
 const TABLE_MS: u64 = 5;
 /// The client's time-out.
 pub(crate) const TIME_OUT_MS: u64 = 3_000;
-/// How long LiveChat takes for an error.
+/// The latency of an error of LiveChat.
 const ERROR_MS: u64 = 5;
 
-/// How visitors come.
+/// How visitors arrive.
 #[derive(Clone, Copy)]
 pub(crate) enum Visits {
+    /// This number of visitors at the same moment.
     AtOnce(u64),
-    /// So many a second, for so many ms.
+    /// The number of visitors per second, and the duration in ms.
     PerSecond(u64, u64),
 }
 
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// LiveChat's, and up to a twentieth more.
+    /// The latency of LiveChat. Up to a twentieth is added at random.
     pub(crate) latency_ms: u64,
     pub(crate) visits: Visits,
     pub(crate) urgency: Urgency,
-    /// LiveChat does not respond to what is sent between these times.
+    /// LiveChat does not respond to calls that are sent between these times.
     pub(crate) silent_ms: Option<(u64, u64)>,
-    /// Another caller's requests, which get an error at once.
+    /// The rate of another caller's requests, which get an error at once.
     pub(crate) odd_per_second: u64,
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Scenario {
 pub(crate) struct Outcome {
     callers: u64,
     tokens: u64,
-    /// Of those who came while LiveChat was silent, or of all.
+    /// The waits of the callers that arrived while LiveChat was silent; if it was never silent, of all callers.
     waited_ms: Vec<u64>,
     pub(crate) most_in_flight: u64,
     pub(crate) most_waiting: u64,
@@ -48,7 +49,7 @@ impl Outcome {
         self.tokens * 100 / self.callers
     }
 
-    /// The median, and the longest of 95 in 100.
+    /// The median and the 95th percentile of the waits.
     pub(crate) fn waits(&self) -> (u64, u64) {
         let mut waits = self.waited_ms.clone();
         waits.sort_unstable();
@@ -63,15 +64,15 @@ impl Outcome {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Comes(usize),
-    Asks(usize),
+    Arrives(usize),
+    Decides(usize),
     IsLate(usize),
     Ends(usize),
 }
 
 #[derive(Clone, Copy)]
 struct Caller {
-    came_ms: u64,
+    arrived_ms: u64,
     is_odd: bool,
     process: usize,
     polls: i32,
@@ -79,10 +80,11 @@ struct Caller {
     sign: Option<Sign>,
 }
 
-/// Plays `scenario` with `design`.
+/// Simulates `scenario` with `design`.
 pub(crate) fn run(scenario: &Scenario, design: Box<dyn Design>) -> Outcome {
     let callers = callers(scenario);
-    let events = callers.iter().enumerate().map(|(n, caller)| Reverse((caller.came_ms, Event::Comes(n)))).collect();
+    let events =
+        callers.iter().enumerate().map(|(n, caller)| Reverse((caller.arrived_ms, Event::Arrives(n)))).collect();
     let mut simulation = Simulation {
         scenario,
         design,
@@ -95,21 +97,21 @@ pub(crate) fn run(scenario: &Scenario, design: Box<dyn Design>) -> Outcome {
         waiting: 0,
         outcome: Outcome::default(),
     };
-    simulation.play();
+    simulation.run();
     simulation.outcome
 }
 
-/// The callers in the order in which they come.
+/// The callers, in the order in which they arrive.
 fn callers(scenario: &Scenario) -> Vec<Caller> {
     let mut callers = Vec::new();
-    let mut come = |came_ms, is_odd| {
-        callers.push(Caller { came_ms, is_odd, process: 0, polls: 0, attempt: Attempt::default(), sign: None });
+    let mut arrive = |arrived_ms, is_odd| {
+        callers.push(Caller { arrived_ms, is_odd, process: 0, polls: 0, attempt: Attempt::default(), sign: None });
     };
     match scenario.visits {
-        Visits::AtOnce(number) => (0..number).for_each(|_| come(0, false)),
+        Visits::AtOnce(number) => (0..number).for_each(|_| arrive(0, false)),
         Visits::PerSecond(number, for_ms) => {
-            (0..number * for_ms / 1000).for_each(|n| come(n * 1000 / number, false));
-            (0..scenario.odd_per_second * for_ms / 1000).for_each(|n| come(n * 1000 / scenario.odd_per_second, true));
+            (0..number * for_ms / 1000).for_each(|n| arrive(n * 1000 / number, false));
+            (0..scenario.odd_per_second * for_ms / 1000).for_each(|n| arrive(n * 1000 / scenario.odd_per_second, true));
         }
     }
     callers
@@ -120,24 +122,24 @@ struct Simulation<'a> {
     design: Box<dyn Design>,
     rng: fastrand::Rng,
     callers: Vec<Caller>,
-    /// The next one first, each with its time.
+    /// The events with their times, the next one first.
     events: BinaryHeap<Reverse<(u64, Event)>>,
     /// Processes that serve no caller.
     idle: Vec<usize>,
     processes: usize,
     /// Calls that LiveChat has not answered yet.
     in_flight: u64,
-    /// Callers that wait for room.
+    /// Callers that wait for permission to call.
     waiting: u64,
     outcome: Outcome,
 }
 
 impl Simulation<'_> {
-    fn play(&mut self) {
+    fn run(&mut self) {
         while let Some(Reverse((now_ms, event))) = self.events.pop() {
             match event {
-                Event::Comes(n) => self.come(now_ms, n),
-                Event::Asks(n) => self.ask(now_ms, n),
+                Event::Arrives(n) => self.arrive(now_ms, n),
+                Event::Decides(n) => self.decide(now_ms, n),
                 Event::IsLate(n) => self.design.late(now_ms, &mut self.callers[n].attempt),
                 Event::Ends(n) => self.end(now_ms, n),
             }
@@ -152,21 +154,21 @@ impl Simulation<'_> {
     }
 
     /// A caller gets an idle process, or a new one.
-    fn come(&mut self, now_ms: u64, n: usize) {
+    fn arrive(&mut self, now_ms: u64, n: usize) {
         self.callers[n].process = self.idle.pop().unwrap_or_else(|| {
             self.processes += 1;
             self.processes - 1
         });
-        self.at(now_ms + TABLE_MS, Event::Asks(n));
+        self.at(now_ms + TABLE_MS, Event::Decides(n));
     }
 
     /// The design decides whether a caller's process may call LiveChat now.
-    fn ask(&mut self, now_ms: u64, n: usize) {
+    fn decide(&mut self, now_ms: u64, n: usize) {
         let caller = &mut self.callers[n];
         let urgency = if caller.is_odd { Urgency::Required } else { self.scenario.urgency };
-        let verdict = self.design.ask(now_ms, urgency, caller.process, &mut caller.attempt);
+        let verdict = self.design.decide(now_ms, urgency, caller.process, &mut caller.attempt);
         self.waiting -= u64::from(caller.polls > 0);
-        let gave_up = now_ms - caller.came_ms >= self.design.patience_ms();
+        let gave_up = now_ms - caller.arrived_ms >= self.design.patience_ms();
         match verdict {
             Verdict::Send => self.send(now_ms, n),
             Verdict::Wait if urgency == Urgency::Required && !gave_up => self.wait(now_ms, n),
@@ -193,14 +195,14 @@ impl Simulation<'_> {
         }
     }
 
-    /// Asks again later, each time after a longer pause.
+    /// Tries again later, each time after a longer pause.
     fn wait(&mut self, now_ms: u64, n: usize) {
         let caller = &mut self.callers[n];
         let slower = f64::min(1.4_f64.powi(caller.polls), self.design.slowest_poll());
         caller.polls += 1;
         self.waiting += 1;
         let poll = Duration::from_millis(self.rng.u64(40..80)).mul_f64(slower);
-        self.at(now_ms + cip::time::millis(poll) + TABLE_MS, Event::Asks(n));
+        self.at(now_ms + cip::time::millis(poll) + TABLE_MS, Event::Decides(n));
     }
 
     /// A caller gets a response, with a token or without.
@@ -223,8 +225,8 @@ impl Simulation<'_> {
         }
         self.outcome.callers += 1;
         self.outcome.tokens += u64::from(has_token);
-        if self.scenario.silent_ms.is_none() || self.is_silent(caller.came_ms) {
-            self.outcome.waited_ms.push(now_ms - caller.came_ms);
+        if self.scenario.silent_ms.is_none() || self.is_silent(caller.arrived_ms) {
+            self.outcome.waited_ms.push(now_ms - caller.arrived_ms);
         }
     }
 

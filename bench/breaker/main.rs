@@ -1,5 +1,5 @@
-//! Designs of a circuit breaker before LiveChat, compared: a deterministic simulation of many function processes that share
-//! one item of a table. Ours decides by the very rule of the service, [`cip::renewal::circuit::Gate`].
+//! Compares designs of a circuit breaker for calls of LiveChat, by a deterministic simulation of many function processes that share one
+//! item of a table. Our design uses the rule of the service itself, [`cip::renewal::circuit::Gate`].
 //!
 //! `cargo run -p breaker-designs` prints the tables of docs/reliability.md.
 
@@ -51,7 +51,7 @@ fn main() {
     });
 }
 
-/// LiveChat answers every call.
+/// LiveChat responds to every call.
 fn answering() -> [Scenario; 8] {
     [
         slow("80 ms, 50/s", 80, Visits::PerSecond(50, 20_000)),
@@ -70,7 +70,7 @@ fn answering() -> [Scenario; 8] {
 
 fn answering_table(answering: &[Scenario]) {
     table(
-        "LiveChat answers first visits: got a token; wait, median and 95 in 100; most in flight at LiveChat",
+        "LiveChat responds to every first visit: share with a token; wait (median, 95th percentile); most calls in flight",
         answering,
         |outcome| {
             let (median, most) = outcome.waits();
@@ -92,7 +92,7 @@ fn outages_table() {
         Scenario { silent_ms: Some((0, 20_000)), ..slow("first visits, 120 at once", 80, Visits::AtOnce(120)) },
     ];
     table(
-        "LiveChat swallows every call for 20 s: most in flight at LiveChat; most waiting for room; wait, 95 in 100; return found after",
+        "LiveChat responds to no call for 20 s: most calls in flight; most callers waiting; wait (95th percentile); recovery detected after",
         &outages,
         |outcome| {
             let found = outcome.found_after_ms.map_or("–".into(), seconds);

@@ -1,19 +1,21 @@
-//! Items of any form. What is whole can be read, what is read is what was there, and what cannot be read is an error of
-//! ours that quotes nothing.
+//! Items of any shape. A valid item must be read as it is. An invalid item must be an error that quotes nothing of it.
 #![no_main]
 
 use cip::{
-    error::Error,
-    identity::{Cookies, Lease, Quota, Record, Refusal},
+    identity::Cookies,
+    renewal::{
+        StoreError,
+        record::{Lease, Quota, Record, Refusal},
+    },
 };
-use fuzz::items::{FORM, Form, Item, NOW_MS, is_whole, item, number_at, text_at};
+use fuzz::items::{Item, NOW_MS, SHAPES, Shape, is_valid, item, number_at, text_at};
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary, Unstructured},
     fuzz_target,
 };
 use secrecy::ExposeSecret;
 
-/// How long LiveChat's refusal is remembered at most.
+/// The longest time that a refusal by LiveChat is remembered, in ms.
 const LONGEST_PAUSE_MS: u64 = 300_000;
 
 #[derive(Debug)]
@@ -36,11 +38,11 @@ fuzz_target!(|stored: Stored| {
                 check_use(&record, now_ms);
             }
         }
-        Err(Error::Internal(what)) => {
-            assert!(!is_whole(&item), "{what}");
+        Err(StoreError::Internal(what)) => {
+            assert!(!is_valid(&item), "{what}");
             assert!(names().any(|name| what == message(name)), "{what:?}");
         }
-        Err(other) => panic!("{other:?}"),
+        Err(other @ StoreError::Unavailable(_)) => panic!("{other:?}"),
     }
 });
 
@@ -50,14 +52,21 @@ fn message(name: &str) -> String {
 
 /// The names of all attributes, at any depth.
 fn names() -> impl Iterator<Item = &'static str> {
-    FORM.iter().flat_map(|(name, form)| {
-        let (Form::Map(inner) | Form::MapOf(inner) | Form::List(inner)) = form else { return vec![*name] };
+    SHAPES.iter().flat_map(|(name, shape)| {
+        let (Shape::Map(inner) | Shape::MapOf(inner) | Shape::List(inner)) = shape else { return vec![*name] };
         inner.iter().map(|(name, _)| *name).chain([*name]).collect()
     })
 }
 
-/// The record is what the item says, and whole.
+/// Checks that the record has the values of the item.
 fn check_same(record: &Record, item: &Item) {
+    check_identity(record, item);
+    check_tokens(record, item);
+    check_lease(record, item);
+    check_hints(record, item);
+}
+
+fn check_identity(record: &Record, item: &Item) {
     assert_eq!(record.identity.is_some(), item.contains_key("entityId"));
     if let Some(identity) = &record.identity {
         assert_eq!(Some(identity.entity_id.as_str()), text_at(item, &["entityId"]));
@@ -74,6 +83,9 @@ fn check_same(record: &Record, item: &Item) {
             assert_eq!(Some(read.until_ms), number_at(stored, &["until"]));
         }
     }
+}
+
+fn check_tokens(record: &Record, item: &Item) {
     assert_eq!(record.token.is_some(), item.contains_key("token"));
     if let Some(token) = &record.token {
         let access_token = token.access_token.expose_secret();
@@ -86,7 +98,7 @@ fn check_same(record: &Record, item: &Item) {
     assert_eq!(record.revoke_again_ms, number_at(item, &["revokeAgain"]).unwrap_or(0));
     let listed = item.get("outstanding").map_or(0, |tokens| tokens.as_m().expect("a map").len());
     assert!([listed, listed + 1].contains(&record.outstanding.0.len()));
-    // The last one may be the token itself, of an earlier version.
+    // The last one may be the stored token: earlier versions did not list it.
     for token in record.outstanding.0.iter().take(listed) {
         assert_eq!(
             Some(token.access_token.expose_secret()),
@@ -95,6 +107,9 @@ fn check_same(record: &Record, item: &Item) {
         let numbers = ["ends", "seq"].map(|name| number_at(item, &["outstanding", &token.key, name]));
         assert_eq!([token.ends_ms, token.seq].map(Some), numbers);
     }
+}
+
+fn check_lease(record: &Record, item: &Item) {
     assert_eq!(record.lease_seq, number_at(item, &["leaseSeq"]).unwrap_or(0));
     let lease = item.contains_key("leaseUntil").then(|| Lease {
         owner: text_at(item, &["leaseOwner"]).expect("an owner").to_owned(),
@@ -107,6 +122,9 @@ fn check_same(record: &Record, item: &Item) {
         last_seq: number_at(item, &["quotaLastSeq"]).expect("a number"),
     });
     assert_eq!(record.quota, quota);
+}
+
+fn check_hints(record: &Record, item: &Item) {
     if let Some(failed) = &record.failed {
         assert_eq!(Some(failed.seq), number_at(item, &["failedRenewal", "seq"]));
     }
@@ -121,24 +139,27 @@ fn check_same(record: &Record, item: &Item) {
     }
 }
 
-/// The cookies, if there is something in them.
+/// The values of the cookies; `None` for an empty one.
 fn exposed(cookies: &Cookies) -> (Option<&str>, Option<&str>) {
     let some = |value| Some(value).filter(|value: &&str| !value.is_empty());
     (some(cookies.cid.expose_secret()), some(cookies.cst.expose_secret()))
 }
 
-/// What is read can be used, however wrong the clock was that wrote it.
+/// Checks that the record can be used, even if the clock of its writer was wrong.
 fn check_use(record: &Record, now_ms: u64) {
     if let Some(token) = &record.token {
         assert!(!token.lifetime.is_usable(now_ms) || token.lifetime.is_live(now_ms));
     }
     if let Some(lease) = record.held(now_ms) {
-        assert!(lease.safe_for_ms(now_ms) < 2 * Lease::LENGTH_MS, "a lease for ever");
+        assert!(lease.safe_for_ms(now_ms) < 2 * Lease::LENGTH_MS, "a lease that never expires");
     }
-    assert!(record.spent_for_ms(now_ms).is_none_or(|left| left <= 2 * Quota::WINDOW_MS), "a quota for ever");
+    assert!(record.spent_for_ms(now_ms).is_none_or(|left| left <= 2 * Quota::WINDOW_MS), "a quota that never ends");
     if let Some(refusal) = &record.refusal {
         let (settings, exception) = (refusal.settings.as_str(), "invalid_client");
-        assert!(!refusal.applies_to(&format!("other than {settings}"), now_ms), "other settings are kept out");
+        assert!(
+            !refusal.applies_to(&format!("other than {settings}"), now_ms),
+            "the refusal applies to other settings"
+        );
         if refusal.applies_to(settings, now_ms) {
             assert!(record.refusal_of(settings, now_ms).is_some());
             assert!(

@@ -1,6 +1,6 @@
-//! Responses of a provider to a request for its key set. A token counts if its signer's key is in the set, for its algorithm and
-//! under its name, whatever else is in it; if not, never. The input is the text of a response; or, if it does not begin like one,
-//! the bytes that a good answer with changed fields is made of.
+//! Responses of an identity provider to a request for its key set. A token must be accepted if its signer's key is in the set, for its
+//! algorithm and under its name, whatever else is in the set. No other token may be accepted. The input is the text of a response. If it
+//! does not begin like a response, its bytes choose the changes to a valid response.
 #![no_main]
 
 use cip::{
@@ -10,7 +10,7 @@ use cip::{
 };
 use fuzz::{
     function::{auth, headers},
-    key_set::{Answer, Keys, NAMES, PRIVATE, is_for, is_of, name, read},
+    key_set::{Case, Keys, NAMES, PRIVATE, is_for, is_of, name, parse},
     log,
     provider::{PORT, Provider, Visit},
     signer::{self, Signer, with_secret},
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 const CLAIMS: &str = r#"{"iss":"https://login.example/","aud":"livechat","sub":"alice","exp":99999999999}"#;
-/// So many of the keys that a token could be signed with are tried for sure.
+/// The number of possible keys that a function tries at least for a token.
 const TRIED: usize = 10;
 
 thread_local! {
@@ -31,37 +31,36 @@ thread_local! {
 /// A signer's index, the algorithm and the `kid` of a token.
 type Signed = (usize, &'static str, Option<String>);
 
-fuzz_target!(init: log::keep(), |data: &[u8]| -> Corpus {
-    // The text of an answer begins like one.
-    let answer = match data.first() {
-        Some(b'{' | b'[' | b'<' | b'"' | b' ' | b'\n' | 0xef) | None => Answer::of_text(data),
-        Some(_) => match Answer::of_bytes(&mut Unstructured::new(data)) {
-            Ok(answer) => answer,
+fuzz_target!(init: log::capture(), |data: &[u8]| -> Corpus {
+    // The first character of a response in text.
+    let case = match data.first() {
+        Some(b'{' | b'[' | b'<' | b'"' | b' ' | b'\n' | 0xef) | None => Case::of_text(data),
+        Some(_) => match Case::of_bytes(&mut Unstructured::new(data)) {
+            Ok(case) => case,
             Err(_) => return Corpus::Reject,
         },
     };
-    PROVIDER.with(|provider| check(provider, answer))
+    PROVIDER.with(|provider| check(provider, case))
 });
 
-fn check(provider: &Provider, answer: Answer) -> Corpus {
+fn check(provider: &Provider, case: Case) -> Corpus {
     let port = provider.port();
-    let documents = answer.documents.map(|document| replace(&document, PORT.as_bytes(), port.to_string().as_bytes()));
-    let (keys, surely) = match read(&documents, port) {
+    let documents = case.documents.map(|document| replace(&document, PORT.as_bytes(), port.to_string().as_bytes()));
+    let (keys, surely) = match parse(&documents, port) {
         Keys::None => (Vec::new(), false),
         Keys::Some { keys, surely } => (keys, surely),
         Keys::Unclear => return Corpus::Reject,
     };
     let url = provider.url();
-    let look_up = |name: &str| match name {
+    let lookup = Lookup::new(|name| match name {
         "AUTH" => Some("jwt".into()),
         "JWT_JWKS_URL" => Some(url.clone()),
         "JWT_ISSUER" => Some("https://login.example/".into()),
         "JWT_AUDIENCE" => Some("livechat".into()),
-        "JWT_ALGORITHMS" => answer.algorithms.map(str::to_owned),
+        "JWT_ALGORITHMS" => case.algorithms.map(str::to_owned),
         _ => None,
-    };
-    let lookup = Lookup::new(look_up);
-    log::taken();
+    });
+    log::take();
     let tokens = tokens(&keys);
     let visit = provider.visit(documents, async {
         let auth = auth(&lookup).await.expect("good settings");
@@ -78,31 +77,31 @@ fn check(provider: &Provider, answer: Answer) -> Corpus {
         return Corpus::Reject;
     }
     assert!((1..=2).contains(&requests), "{requests} requests");
-    let log = log::taken();
-    let one_counts = results.iter().any(Result::is_ok);
+    let log = log::take();
+    let one_accepted = results.iter().any(Result::is_ok);
     for (token, result) in tokens.iter().zip(&results) {
-        let (may, must) = token.counts(&keys, answer.algorithms);
+        let (may, must) = token.accepted_with(&keys, case.algorithms);
         check_result(token, result, may, must && surely);
         if matches!(result, Err(Error::KeysUnavailable(_))) {
-            assert!(!one_counts, "{token:?}: there are keys, and there are none");
+            assert!(!one_accepted, "{token:?}: the keys were available for another token");
         }
-        let cause = result.as_ref().err().map(|error| format!("{error} {error:?}")).unwrap_or_default();
-        assert!(!log::repeats(&cause, &token.text), "{cause}");
+        let message = result.as_ref().err().map(|error| format!("{error} {error:?}")).unwrap_or_default();
+        assert!(!log::repeats(&message, &token.text), "{message}");
         assert!(!log::repeats(&log, &token.text), "{log}");
     }
     let is_a_name = keys.iter().filter_map(name).any(|name| log::repeats(&name, PRIVATE));
-    assert!(is_a_name || !log::repeats(&log, PRIVATE), "what is secret is in the log: {log}");
+    assert!(is_a_name || !log::repeats(&log, PRIVATE), "a private key is in the log: {log}");
     Corpus::Keep
 }
 
 fn check_result(token: &Token, result: &Result<Caller, Error>, may: bool, must: bool) {
     match result {
         Ok(caller) => {
-            assert!(may, "{token:?} counts, and its key is not in the set");
+            assert!(may, "{token:?} is accepted, but its key is not in the set");
             assert_eq!(caller.principal.key(), "user#alice");
         }
         Err(Error::Unauthenticated { .. } | Error::KeysUnavailable(_)) => {
-            assert!(!must, "{token:?} does not count, and its key is in the set: {result:?}");
+            assert!(!must, "{token:?} is refused, but its key is in the set: {result:?}");
         }
         Err(other) => panic!("{other:?}"),
     }
@@ -110,7 +109,7 @@ fn check_result(token: &Token, result: &Result<Caller, Error>, may: bool, must: 
 
 #[derive(Debug)]
 struct Token {
-    /// The index of its signer; `None` for one that nobody should take.
+    /// The index of its signer; `None` for a forged token, which must be refused.
     signer: Option<usize>,
     algorithm: &'static str,
     kid: Option<String>,
@@ -137,28 +136,28 @@ impl Token {
         Self { signer: None, algorithm: "HS256", kid, text: with_secret("HS256", secret, &header, CLAIMS) }
     }
 
-    /// Whether the token may count with these keys, and whether it must.
-    fn counts(&self, keys: &[Value], taken: Option<&str>) -> (bool, bool) {
+    /// Whether the token may be accepted with these keys, and whether it must be accepted. `listed` is `JWT_ALGORITHMS`.
+    fn accepted_with(&self, keys: &[Value], listed: Option<&str>) -> (bool, bool) {
         let Some(signer) = self.signer.map(|nth| &signer::ALL[nth]) else { return (false, false) };
         let usual = signer.algorithms()[0] == self.algorithm;
-        let of_algorithm = |key: &&Value| is_for(key, self.algorithm, usual, taken);
+        let of_algorithm = |key: &&Value| is_for(key, self.algorithm, usual, listed);
         let own: Vec<_> = keys.iter().filter(of_algorithm).filter(|key| is_of(key, signer)).map(name).collect();
         let is_named = own.iter().any(|name| name.is_some() && *name == self.kid);
         let is_nameless = own.iter().any(Option::is_none);
         let may = is_named || is_nameless || (self.kid.is_none() && !own.is_empty());
-        // A key without a name stands behind those that have the token's.
+        // Keys with the token's `kid` are tried before keys without a name.
         let others = keys.iter().any(|key| self.kid.is_some() && name(key) == self.kid);
         (may, may && keys.len() <= TRIED && (self.kid.is_none() || is_named || !others))
     }
 }
 
-/// For each signer: with the name of its key in the set, with another key's and with none. And some that nobody signed.
+/// For each signer, tokens with the name of its key in the set, with another key's name and without a name. Then forged tokens.
 fn tokens(keys: &[Value]) -> Vec<Token> {
     let mut tokens = Vec::new();
     let first = keys.iter().find_map(name);
     for (nth, signer) in signer::ALL.iter().enumerate() {
         let own = keys.iter().find(|key| is_of(key, signer)).map(name);
-        // Signing takes long: a signer whose key is not there signs only once and for all.
+        // Signing takes long, so a signer whose key is not in the set only uses names whose tokens can be cached.
         let known = |name: &String| own.is_some() || NAMES.contains(&name.as_str());
         let mut names = vec![None];
         names.extend(own.clone().flatten().into_iter().chain(first.clone().filter(known)).map(Some));
@@ -184,10 +183,10 @@ fn tokens(keys: &[Value]) -> Vec<Token> {
 fn replace(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     let mut replaced = Vec::new();
     let mut rest = text;
-    while let Some(place) = rest.windows(old.len()).position(|part| part == old) {
-        replaced.extend_from_slice(&rest[..place]);
+    while let Some(start) = rest.windows(old.len()).position(|part| part == old) {
+        replaced.extend_from_slice(&rest[..start]);
         replaced.extend_from_slice(new);
-        rest = &rest[place + old.len()..];
+        rest = &rest[start + old.len()..];
     }
     replaced.extend_from_slice(rest);
     replaced

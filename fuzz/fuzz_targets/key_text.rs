@@ -1,6 +1,6 @@
-//! The text of `JWT_PUBLIC_KEY` or `JWT_SECRET`. A key that is there in one of the documented forms is taken, and then its tokens count
-//! and no others; and what is refused is refused in one line that quotes nothing. The input is text: a first line `secret text`,
-//! `secret base64` or `secret hex`, and then the secret; or else a public key.
+//! The values of `JWT_PUBLIC_KEY` and `JWT_SECRET`. A key in a documented format must be accepted, and then only its tokens. Any other
+//! value must be refused in one line that quotes nothing of it. The input is text: a public key; or a first line `secret text`,
+//! `secret base64` or `secret hex`, and then a secret.
 #![no_main]
 
 use base64::{Engine, prelude::*};
@@ -29,9 +29,9 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     signer::ALL.iter().map(token).collect()
 });
 
-fuzz_target!(init: log::keep(), |data: &[u8]| -> Corpus {
+fuzz_target!(init: log::capture(), |data: &[u8]| -> Corpus {
     let Ok(text) = std::str::from_utf8(data) else { return Corpus::Reject };
-    // Not what an environment can hold.
+    // An environment variable cannot have a NUL.
     if text.contains('\0') {
         return Corpus::Reject;
     }
@@ -49,15 +49,15 @@ fn read(settings: &[(&str, &str)]) -> Result<Auth, String> {
         "JWT_ALGORITHMS" => Some(ALGORITHMS.into()),
         _ => settings.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned()),
     });
-    log::taken();
+    log::take();
     let auth = ready(auth(&lookup)).map_err(|error| error.to_string());
-    let words = format!("{} {}", auth.as_ref().err().map_or("", String::as_str), log::taken());
+    let words = format!("{} {}", auth.as_ref().err().map_or("", String::as_str), log::take());
     assert!(!settings.iter().any(|(_, value)| log::repeats(&words, value)), "{words}");
     assert!(auth.is_ok() || !words.trim().contains('\n'), "{words}");
     auth
 }
 
-fn counts(auth: &Auth, token: &str) -> bool {
+fn accepts(auth: &Auth, token: &str) -> bool {
     let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
     let sender = Sender { headers: &headers, gateway: None, user_in_path: None };
     ready(auth.caller(sender, Deadline::after(Duration::from_secs(10)))).is_ok()
@@ -73,40 +73,40 @@ fn check_secret(encoding: &str, secret: &str) {
         _ => None,
     };
     let Some(bytes) = bytes.filter(|bytes| bytes.len() >= SHORTEST_SECRET) else {
-        assert!(auth.is_err(), "a secret that is too short, or none");
+        assert!(auth.is_err(), "a malformed or too short secret is accepted");
         return;
     };
     let auth = auth.expect("a good secret");
     let sign = |secret: &[u8]| with_secret("HS256", secret, r#"{"alg":"HS256"}"#, CLAIMS);
-    assert!(counts(&auth, &sign(&bytes)));
+    assert!(accepts(&auth, &sign(&bytes)));
     for other in [&bytes[1..], text.as_bytes(), &[]] {
-        assert_eq!(counts(&auth, &sign(other)), other == bytes, "{other:?}");
+        assert_eq!(accepts(&auth, &sign(other)), other == bytes, "{other:?}");
     }
-    assert!(!TOKENS.iter().any(|token| counts(&auth, token)));
+    assert!(!TOKENS.iter().any(|token| accepts(&auth, token)));
 }
 
 fn check_public_key(text: &str) {
     let auth = read(&[("JWT_PUBLIC_KEY", text)]);
-    let known = signer::ALL.iter().map(|signer| is_known_form(text, &signer.spki())).collect::<Vec<_>>();
+    let known = signer::ALL.iter().map(|signer| is_documented_format(text, &signer.spki())).collect::<Vec<_>>();
     let Ok(auth) = auth else {
-        assert!(!known.contains(&true), "a good key is refused: {text:?}");
+        assert!(!known.contains(&true), "a valid key is refused: {text:?}");
         return;
     };
     let label = text.split("-----BEGIN ").nth(1).and_then(|rest| rest.split("-----").next());
-    assert!(!label.is_some_and(|label| label.contains("PRIVATE")), "a private key is taken: {text:?}");
+    assert!(!label.is_some_and(|label| label.contains("PRIVATE")), "a private key is accepted: {text:?}");
     for (nth, token) in TOKENS.iter().enumerate() {
-        let counts = counts(&auth, token);
-        assert!(counts || !known[nth], "a good key is not used: {text:?}");
-        assert!(!counts || holds(text, nth), "a token of somebody else counts: {text:?}");
+        let is_accepted = accepts(&auth, token);
+        assert!(is_accepted || !known[nth], "the token of a valid key is refused: {text:?}");
+        assert!(!is_accepted || contains_key(text, nth), "a token of another key is accepted: {text:?}");
     }
     for secret in [text.as_bytes(), text.trim().as_bytes(), &[]] {
         let token = with_secret("HS256", secret, r#"{"alg":"HS256"}"#, CLAIMS);
-        assert!(!counts(&auth, &token), "a public key is taken for a secret: {text:?}");
+        assert!(!accepts(&auth, &token), "a public key is used as a secret: {text:?}");
     }
 }
 
-/// Whether this is the key in PEM, in one of the forms that it has after a trip through consoles and files.
-fn is_known_form(text: &str, spki: &[u8]) -> bool {
+/// Whether this is the key in PEM, as it can look after it was copied through consoles and files.
+fn is_documented_format(text: &str, spki: &[u8]) -> bool {
     const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
     let text = text.trim_matches(SPACE).trim_matches('"').replace("\\r\\n", "\n").replace("\\n", "\n");
     let body = text
@@ -116,8 +116,8 @@ fn is_known_form(text: &str, spki: &[u8]) -> bool {
     body == BASE64_STANDARD.encode(spki)
 }
 
-/// Whether the signer's key is somewhere in the base64 of the text: all of it but the structure around.
-fn holds(text: &str, nth: usize) -> bool {
+/// Whether the base64 in the text has all numbers of the signer's key, in any structure.
+fn contains_key(text: &str, nth: usize) -> bool {
     let text = text.replace("\\\\", "\\").replace("\\r", "\n").replace("\\n", "\n");
     let parts = text.split("-----").filter_map(|part| from_base64(part.trim().trim_matches(['"', '\''])));
     let numbers = signer::ALL[nth].parts();
@@ -126,7 +126,7 @@ fn holds(text: &str, nth: usize) -> bool {
         .any(|bytes| numbers.iter().all(|(_, number)| bytes.windows(number.len()).any(|part| part == number)))
 }
 
-/// In either alphabet, with or without padding and line breaks.
+/// Decodes base64 in either alphabet, with or without padding and line breaks.
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     fuzz::key_set::bytes(text)
 }

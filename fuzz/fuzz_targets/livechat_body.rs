@@ -1,10 +1,10 @@
-//! A status and a body beside good cookies. The input is text: a line with the status, and a `k` if the customer was
-//! known, then the body.
+//! A status and a body, with valid cookies. The input is text: a line with the status, and a `k` if the customer is known; then the
+//! body.
 #![no_main]
 
 use cip::{
-    error::Failure,
-    livechat::{Miss, answer::read},
+    livechat::answer::read,
+    renewal::{AttemptError, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
 use http::StatusCode;
@@ -18,8 +18,8 @@ fuzz_target!(|data: &[u8]| {
     let status = head.get(..3).and_then(|digits| StatusCode::from_bytes(digits).ok()).unwrap_or(StatusCode::OK);
     let known = head.contains(&b'k').then(|| known("e1"));
     let headers = headers([&b"__lc_cid=c1"[..], b"__lc_cst=s1; Max-Age=63072000"]);
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let (expected, exception) = (token_in(status, &said), exception_in(&said));
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    let (expected, exception) = (token_in(status, &parsed), exception_in(&parsed));
 
     for asked_at_ms in CLOCKS_MS {
         match read(status, &headers, body, known.as_ref(), asked_at_ms) {
@@ -32,25 +32,25 @@ fuzz_target!(|data: &[u8]| {
                 let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
                 assert_eq!(cookies, ["c1", "s1"]);
             }
-            Err(miss) => {
-                assert!(expected.is_none(), "a good token was not taken: {miss:?}");
+            Err(error) => {
+                assert!(expected.is_none(), "a valid token is refused: {error:?}");
                 match exception {
                     Some("server_error" | "temporarily_unavailable") => {
-                        assert!(matches!(miss, Miss::Down(_)), "{miss:?}");
+                        assert!(matches!(error, AttemptError::Down(_)), "{error:?}");
                     }
-                    Some("identity_lost") if known.is_some() && is_identity_exception(&said) => {
-                        assert_eq!(miss, Miss::IdentityLost);
+                    Some("identity_lost") if known.is_some() && is_identity_exception(&parsed) => {
+                        assert_eq!(error, AttemptError::IdentityLost);
                     }
-                    Some(_) => assert!(matches!(miss, Miss::Rejected { .. }), "{miss:?}"),
+                    Some(_) => assert!(matches!(error, AttemptError::Rejected { .. }), "{error:?}"),
                     None => {}
                 }
-                check_words(miss, known.is_some());
+                check_texts(error, known.is_some());
             }
         }
     }
 });
 
-/// The token that a body has, by the documented form: access token, entity id, life in s.
+/// The token in a body of the documented shape: access token, entity id, lifetime in s.
 fn token_in(status: StatusCode, body: &Value) -> Option<(String, String, u64)> {
     let fields = body.as_object()?;
     if status != 200 || exception_in(body).is_some() {
@@ -65,7 +65,7 @@ fn token_in(status: StatusCode, body: &Value) -> Option<(String, String, u64)> {
     (is_id && is_bearer).then(|| (access_token.to_owned(), entity_id.to_owned(), expires_in_s))
 }
 
-/// LiveChat's word for why there is no token. It counts in every status and beside everything else.
+/// LiveChat's code for the reason why there is no token. It has precedence over the status and over all other fields.
 fn exception_in(body: &Value) -> Option<&str> {
     ["oauth_exception", "identity_exception"].into_iter().find_map(|name| body.get(name)?.as_str())
 }
@@ -74,14 +74,14 @@ fn is_identity_exception(body: &Value) -> bool {
     body.get("oauth_exception").and_then(Value::as_str).is_none()
 }
 
-/// What is said of a refusal is short, of one line, and quotes no cookie: it gets into logs, and into an answer.
-fn check_words(miss: Miss, is_known: bool) {
-    let (code, words) = match Failure::from(miss) {
+/// Checks that the texts of a refusal are short, have one line and quote no cookie. They are logged, and are part of a response.
+fn check_texts(error: AttemptError, is_known: bool) {
+    let (code, description) = match Failure::from(error) {
         Failure::Rejected { exception, description } => (exception, description),
         Failure::Unavailable { cause } => (String::new(), cause),
         odd @ (Failure::OutOfTime | Failure::IdentityChanged) => panic!("{odd:?}"),
     };
-    for text in [&code, &words] {
+    for text in [&code, &description] {
         assert!(text.chars().count() <= 300, "{} characters", text.chars().count());
         assert!(!text.chars().any(char::is_control), "{text:?}");
         assert!(!is_known || !STORED.iter().any(|stored| text.contains(stored)), "{text:?}");

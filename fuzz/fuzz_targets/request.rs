@@ -1,13 +1,12 @@
-//! Requests as pages send them and gateways hand them over, of any form. Each must lead to the call that a second reading
-//! of it expects, for exactly that user and group, or to a refusal that it expects.
+//! Requests of pages as the gateways pass them on, of any shape. The result must be what a second parser of the request expects: a call
+//! for exactly this user and group, or a refusal.
 #![no_main]
 
 use cip::{identity::Group, operation::Name};
 use fuzz::{
-    answer,
     function::{Called, Outcome, call, user_of},
-    gateway::{Expected, Sent},
-    panics,
+    gateway::{Expected, PageRequest},
+    panics, response,
 };
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
@@ -19,16 +18,16 @@ use serde_json::value::to_raw_value;
 struct Request<'a> {
     operation: u8,
     outcome: Outcome,
-    sent: Sent<'a>,
+    sent: PageRequest<'a>,
 }
 
-fuzz_target!(init: panics::tell_apart(), |request: Request| {
+fuzz_target!(init: panics::install_hook(), |request: Request| {
     let Request { operation, outcome, sent } = request;
-    // Mostly the function that the request is meant for.
-    let operation = if operation < 200 { sent.asked_for() } else { Name::ALL[usize::from(operation) % 4] };
+    // In most cases, the function of the operation in the path.
+    let operation = if operation < 200 { sent.operation() } else { Name::ALL[usize::from(operation) % 4] };
     let event = to_raw_value(&sent.event()).expect("an event is JSON");
-    let Called { answer, subject } = call(operation, event, move |_| outcome);
-    let (body, code) = answer::check(operation, &answer);
+    let Called { response, subject } = call(operation, event, move |_| outcome);
+    let (body, code) = response::check(operation, &response);
     match sent.expected(operation) {
         Expected::Call(user, group) => {
             let subject = subject.expect("a call");
@@ -40,7 +39,7 @@ fuzz_target!(init: panics::tell_apart(), |request: Request| {
         }
         Expected::Refusal(codes) => {
             assert_eq!(subject, None, "{codes:?} was expected");
-            assert!(code.as_deref().is_some_and(|code| codes.contains(&code)), "{code:?} is none of {codes:?}");
+            assert!(code.as_deref().is_some_and(|code| codes.contains(&code)), "{code:?} is not in {codes:?}");
         }
     }
 });

@@ -1,8 +1,8 @@
-//! `Set-Cookie` headers beside a good body. The input is text, a header a line; the first byte says whether the customer
-//! was known, under the entity id of the body or under another one.
+//! `Set-Cookie` headers with a valid body. The input is text, with a header in each line. The first byte decides whether the customer is
+//! known, and if so, under the entity id of the body or under another one.
 #![no_main]
 
-use cip::livechat::{Miss, answer::read};
+use cip::{livechat::answer::read, renewal::AttemptError};
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -27,19 +27,19 @@ fuzz_target!(|data: &[u8]| -> Corpus {
                 let asked_at_s = asked_at_ms / 1000;
                 assert!((asked_at_s + 1..=asked_at_s + TWO_YEARS_S).contains(&grant.cookies_lapse_at_s));
                 let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
-                let mut came = 0;
+                let mut received = 0;
                 for ((name, value), stored) in ["__lc_cid", "__lc_cst"].into_iter().zip(cookies).zip(STORED) {
                     assert!(is_a_value(value), "{name}={value:?}");
-                    let came_now = values(&lines, name).any(|one| one == value);
-                    assert!(came_now || (same && value == stored), "{name}={value:?} is somebody else's");
-                    came += u8::from(came_now);
+                    let is_received = values(&lines, name).any(|one| one == value);
+                    assert!(is_received || (same && value == stored), "{name}={value:?} is another customer's");
+                    received += u8::from(is_received);
                 }
-                assert!(came > 0, "no cookie came, and yet there is a token");
+                assert!(received > 0, "there is a token, but no cookie was received");
             }
-            Err(Miss::Malformed(_)) => {
-                // Two cookies that say nothing of their age and that a header can carry are all that it takes.
-                let whole = ["__lc_cid", "__lc_cst"].into_iter().all(|name| has_a_plain_value(&lines, name));
-                assert!(!whole, "good cookies were not taken");
+            Err(AttemptError::MalformedResponse(_)) => {
+                // Two cookies without attributes, whose values can be sent in a header, are enough.
+                let are_valid = ["__lc_cid", "__lc_cst"].into_iter().all(|name| has_a_plain_value(&lines, name));
+                assert!(!are_valid, "valid cookies are refused");
             }
             Err(other) => panic!("{other:?}"),
         }
@@ -47,7 +47,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// Nothing in it ends the pair or the header that it is sent in.
+/// Whether a value can be sent in a `Cookie` header: nothing in it ends the pair or the header.
 fn is_a_value(value: &str) -> bool {
     (1..=LONGEST_VALUE).contains(&value.len())
         && value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~') && byte != b';')
@@ -55,7 +55,7 @@ fn is_a_value(value: &str) -> bool {
         && !value.ends_with([' ', '\t'])
 }
 
-/// The values that lines give to `name`, read as RFC 6265, 5.2 says.
+/// The values of the cookie `name` in these lines, parsed by RFC 6265, section 5.2.
 fn values<'a>(lines: &[&'a HeaderValue], name: &str) -> impl Iterator<Item = &'a str> {
     lines.iter().filter_map(move |line| {
         let pair = std::str::from_utf8(line.as_bytes()).ok()?.split(';').next()?;
@@ -65,7 +65,7 @@ fn values<'a>(lines: &[&'a HeaderValue], name: &str) -> impl Iterator<Item = &'a
     })
 }
 
-/// Whether a line without attributes gives `name` a value that can be sent.
+/// Whether a line without attributes sets the cookie `name` to a value that can be sent.
 fn has_a_plain_value(lines: &[&HeaderValue], name: &str) -> bool {
     lines.iter().any(|line| !line.as_bytes().contains(&b';') && values(&[line], name).any(is_a_value))
 }

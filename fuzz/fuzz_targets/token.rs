@@ -1,6 +1,6 @@
-//! Tokens with any claims and any settings, in any headers. A token counts if and only if a second reading says so, and for that
-//! user; two users never have one key, and one user never two; nobody becomes a guest by a bad credential; and no log or refusal quotes
-//! a token, a claim or a secret.
+//! Tokens with any claims, in any headers, with any settings. A token must be accepted if and only if a second parser accepts it, and for
+//! the same user. Two users never have the same key in the table, and one user never has two. A caller with an invalid credential is
+//! never a guest. No log and no refusal quotes a token, a claim or a secret.
 #![no_main]
 
 use cip::{
@@ -25,7 +25,7 @@ use libfuzzer_sys::{
 };
 use std::time::Duration;
 
-fuzz_target!(init: log::keep(), |data: &[u8]| -> Corpus {
+fuzz_target!(init: log::capture(), |data: &[u8]| -> Corpus {
     match check(&mut Unstructured::new(data)) {
         Ok(()) => Corpus::Keep,
         Err(_) => Corpus::Reject,
@@ -38,8 +38,8 @@ fn check(u: &mut Unstructured) -> arbitrary::Result<()> {
         "GUESTS" => has_guests.then(|| "true".to_owned()),
         _ => settings.get(name),
     });
-    log::taken();
-    let (auth, rules) = match (ready(auth(&lookup)), Rules::read(&settings)) {
+    log::take();
+    let (auth, rules) = match (ready(auth(&lookup)), Rules::parse(&settings)) {
         (Ok(_), Start::Refused) => panic!("it starts with {settings:?}"),
         (Err(error), Start::Must(_)) => panic!("it does not start with {settings:?}: {error}"),
         (Err(error), _) => {
@@ -49,7 +49,7 @@ fn check(u: &mut Unstructured) -> arbitrary::Result<()> {
         }
         (Ok(auth), Start::May(rules) | Start::Must(rules)) => (auth, rules),
     };
-    #[expect(clippy::cast_precision_loss, reason = "ms of our days are exact")]
+    #[expect(clippy::cast_precision_loss, reason = "today's time in ms is exact in an f64")]
     let now_s = now_ms() as f64 / 1000.0;
     let tokens: Vec<_> =
         (0..u.int_in_range(1..=3)?).map(|_| Token::any(u, &rules, now_s)).collect::<arbitrary::Result<_>>()?;
@@ -82,69 +82,70 @@ impl Checked<'_> {
         let headers = headers(sent);
         let sender = Sender { headers: &headers, gateway: None, user_in_path };
         let result = ready(self.auth.caller(sender, Deadline::after(Duration::from_secs(10))));
-        let mut words = log::taken();
-        // What the caller is told is made of the error's own text, or it is a constant.
+        let mut written = log::take();
+        // The response to the caller is made from the error's text, or is a constant.
         if let Err(error) = &result {
-            words = format!("{words}\n{error}\n{error:?}");
+            written = format!("{written}\n{error}\n{error:?}");
         }
-        // A name of a claim in the settings can be anything, and is repeated.
-        let own = self.settings.public();
+        // The names of claims in the settings can be any text, and may be quoted.
+        let public = self.settings.public();
         for token in tokens {
-            assert!(!log::repeats(&words, &token.text) || log::repeats(&own, &token.text), "{words}");
-            assert!(self.quoted(&words, token).is_none(), "{words} {token:?} {:?}", self.settings);
+            assert!(!log::repeats(&written, &token.text) || log::repeats(&public, &token.text), "{written}");
+            assert!(self.quoted(&written, token).is_none(), "{written} {token:?} {:?}", self.settings);
         }
-        assert!(!SECRETS.iter().any(|secret| log::repeats(&words, secret)), "{words}");
+        assert!(!SECRETS.iter().any(|secret| log::repeats(&written, secret)), "{written}");
         result
     }
 
-    /// What of the token's own strings is in a text, unless the settings have it too, or it could be a word of ours.
-    fn quoted(&self, words: &str, token: &Token) -> Option<String> {
+    /// A string of the token that is quoted in `written`. Ignores strings that the settings have too, and those that could be ordinary
+    /// words.
+    fn quoted(&self, written: &str, token: &Token) -> Option<String> {
         let parsed = [&token.header, &token.claims].map(|text| Json::parse(text).unwrap_or(Json::Null));
-        let own = self.settings.public();
+        let public = self.settings.public();
         let all: Vec<_> = parsed.iter().flat_map(Json::all).collect();
         let texts = all.into_iter().filter_map(|(_, value)| match value {
             Json::Text(text) => Some(text),
             _ => None,
         });
-        let is_telling = |text: &&String| text.chars().any(|char| char.is_ascii_digit() || !char.is_ascii());
+        let is_no_word = |text: &&String| text.chars().any(|char| char.is_ascii_digit() || !char.is_ascii());
         texts
             .filter(|text| text.chars().count() >= 6)
-            .filter(is_telling)
-            .find(|text| words.contains(text.as_str()) && !own.contains(text.as_str()))
+            .filter(is_no_word)
+            .find(|text| written.contains(text.as_str()) && !public.contains(text.as_str()))
             .cloned()
     }
 
-    /// Sends one token as it should be sent; the user, if it counts.
+    /// Sends one token in the usual way. Returns the user, if the token is accepted.
     fn one(&self, token: &Token, verdict: &Verdict) -> Option<Principal> {
         let bearer = format!("Bearer {}", token.text);
         let headers = [("authorization", bearer.as_str())];
         let tokens = std::slice::from_ref(token);
         let result = self.call(&headers, None, tokens);
         let Ok(Caller { principal, was_guest }) = result else {
-            assert_ne!(verdict.counts, Is::So, "{result:?} {token:?} {verdict:?} {:?}", self.settings);
+            assert_ne!(verdict.accepted, Is::Yes, "{result:?} {token:?} {verdict:?} {:?}", self.settings);
             return None;
         };
-        assert_ne!(verdict.counts, Is::No, "{token:?} {verdict:?} {:?}", self.settings);
+        assert_ne!(verdict.accepted, Is::No, "{token:?} {verdict:?} {:?}", self.settings);
         assert_eq!(was_guest, None);
         let user = verdict.user.as_ref().expect("a user");
         assert_eq!(principal.key(), user.key(), "{token:?} {verdict:?} {:?}", self.settings);
         let Principal::User(id) = &principal else { panic!("a guest") };
         assert_eq!(id.as_str(), user.id);
-        // A path may name the user, and nobody else.
+        // A path may name this user, but no other user.
         let same = self.call(&headers, Some(&user.id), tokens).map(|caller| caller.principal.key());
-        assert_eq!(same, Ok(principal.key()), "an id is not what it is normalized to: {:?}", user.id);
+        assert_eq!(same, Ok(principal.key()), "the normalized id is not normalized again to itself: {:?}", user.id);
         let other = format!("{}x", user.id.chars().take(60).collect::<String>());
         let mismatch = self.call(&headers, Some(&other), tokens);
         assert_eq!(mismatch, Err(Error::UserMismatch), "{other:?}");
         Some(principal)
     }
 
-    /// Sends tokens in any way.
+    /// Sends several tokens in any headers.
     fn sent(&self, sent: &Sent, tokens: &[Token], verdicts: &[Verdict]) {
         let headers: Vec<_> = sent.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let result = self.call(&headers, None, tokens);
         let expected = sent.expected(verdicts, self.settings.has_cookie);
-        let told = || format!("{result:?} {sent:?} {tokens:?} {verdicts:?} {:?}", self.settings);
+        let details = || format!("{result:?} {sent:?} {tokens:?} {verdicts:?} {:?}", self.settings);
         match (&result, expected) {
             (
                 Ok(Caller { principal: Principal::Guest(_), .. }),
@@ -152,12 +153,12 @@ impl Checked<'_> {
             )
             | (Err(_), Expected::Refusal | Expected::Unclear { .. }) => {}
             (Ok(Caller { principal, .. }), Expected::User(user)) => {
-                assert_eq!(principal.key(), user.key(), "{}", told());
+                assert_eq!(principal.key(), user.key(), "{}", details());
             }
             (Ok(Caller { principal, .. }), Expected::Unclear { users, .. }) => {
-                assert!(users.iter().any(|user| user.key() == principal.key()), "{}", told());
+                assert!(users.iter().any(|user| user.key() == principal.key()), "{}", details());
             }
-            (_, expected) => panic!("{expected:?} was expected: {}", told()),
+            (_, expected) => panic!("{expected:?} was expected: {}", details()),
         }
     }
 }

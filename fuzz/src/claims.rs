@@ -1,4 +1,4 @@
-//! Tokens: most meet the settings, or nearly meet them.
+//! Tokens. Most of them meet the rules of the settings, or nearly meet them.
 
 use crate::{
     json::Json,
@@ -15,9 +15,9 @@ pub struct Token {
     pub header: String,
     /// The claims.
     pub claims: String,
-    /// As it is sent.
+    /// The token, as it is sent.
     pub text: String,
-    /// What it is signed with, and which secret.
+    /// The algorithm of the signature, and the index of the secret.
     signed: (&'static str, usize),
     is_damaged: bool,
 }
@@ -26,10 +26,10 @@ impl Token {
     /// Any token.
     ///
     /// # Errors
-    /// None that matters: there are no bytes left.
+    /// If there are no bytes left.
     pub fn any(u: &mut Unstructured, rules: &Rules, now_s: f64) -> Result<Self> {
         let usual =
-            ["HS256", "HS384", "HS512"].into_iter().find(|one| rules.algorithms.iter().any(|taken| taken == one));
+            ["HS256", "HS384", "HS512"].into_iter().find(|one| rules.algorithms.iter().any(|accepted| accepted == one));
         let algorithm =
             if u.ratio(1, 12)? { *u.choose(&["HS256", "HS384", "HS512"])? } else { usual.unwrap_or("HS256") };
         let secret = if u.ratio(1, 6)? { u.int_in_range(0..=2)? } else { 0 };
@@ -40,37 +40,37 @@ impl Token {
         Ok(Self { is_damaged: text != good, header, claims, text, signed: (algorithm, secret) })
     }
 
-    /// Whether it counts with these settings, and for whom.
+    /// Whether it must be accepted with these settings, and for which user.
     pub fn verdict(&self, settings: &Settings, rules: &Rules, now_s: f64) -> Verdict {
         let (algorithm, secret) = self.signed;
         let mut verdict = Verdict::on(rules, algorithm, &self.header, &self.claims, now_s);
         if self.is_damaged || !settings.has_secret(secret) {
-            verdict.counts = Is::No;
+            verdict.accepted = Is::No;
             verdict.why.push(("signature".into(), Is::No));
         }
         verdict
     }
 }
 
-/// The text with one character changed; not into the end of a cookie, as an empty cookie is none.
+/// The text with one character changed. `;` is left out, because it would end a cookie.
 fn damaged(u: &mut Unstructured, text: &str) -> Result<String> {
-    let place = u.choose_index(text.len())?;
+    let index = u.choose_index(text.len())?;
     let char = char::from(u.int_in_range(b' '..=b'~')?);
     let char = if char == ';' { '.' } else { char };
-    Ok(format!("{}{char}{}", &text[..place], &text[place + 1..]))
+    Ok(format!("{}{char}{}", &text[..index], &text[index + 1..]))
 }
 
-/// As text; now and then not quite JSON.
+/// The JSON as text, which is sometimes damaged.
 fn written(u: &mut Unstructured, json: &Json) -> Result<String> {
     let escaped = if u.ratio(1, 8)? { u.arbitrary()? } else { 0 };
     let text = json.text(escaped);
     if !u.ratio(1, 24)? {
         return Ok(text);
     }
-    let place = u.choose_index(text.len().max(1))?;
-    let place = (0..=place).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0);
+    let index = u.choose_index(text.len().max(1))?;
+    let index = (0..=index).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0);
     let odd = ["", " ", ",", "\u{feff}", "\\ud800", "\"\":0,", "1e999", "[", "null", "\0"];
-    Ok(format!("{}{}{}", &text[..place], word(u, &odd)?, &text[place..]))
+    Ok(format!("{}{}{}", &text[..index], word(u, &odd)?, &text[index..]))
 }
 
 fn text(text: &str) -> Json {
@@ -88,7 +88,7 @@ fn header(u: &mut Unstructured, algorithm: &str) -> Result<Json> {
         members.push((name, any(u, 0)?));
     }
     if u.ratio(1, 24)? {
-        // The values alone, which some readers of objects take too.
+        // An array of the values, which some parsers accept in place of an object.
         let values = members.into_iter().map(|(_, value)| value).chain([Json::Null, Json::Null]);
         return Ok(Json::List(values.collect()));
     }
@@ -122,7 +122,7 @@ fn claims(u: &mut Unstructured, rules: &Rules, now_s: f64) -> Result<Json> {
     Ok(if u.ratio(1, 48)? { any(u, 0)? } else { Json::Object(claims) })
 }
 
-/// A value and something around it, which in some claims changes nothing.
+/// A value in a list or in another type. Some claims have the same meaning then.
 fn around(u: &mut Unstructured, value: Json) -> Result<Json> {
     let other = text(u.choose(VALUES)?);
     Ok(match (u.int_in_range(0..=4)?, value) {
@@ -134,7 +134,7 @@ fn around(u: &mut Unstructured, value: Json) -> Result<Json> {
     })
 }
 
-/// A point in time, around now.
+/// A point in time near `now_s`.
 fn time(u: &mut Unstructured, now_s: f64) -> Result<String> {
     let offset = match u.int_in_range(0..=15)? {
         0 => f64::from(u.arbitrary::<i32>()?),
@@ -152,7 +152,7 @@ fn change(u: &mut Unstructured, claims: &mut Vec<(String, Json)>) -> Result<()> 
     match (u.int_in_range(0..=7)?, claims.get_mut(place)) {
         (0, Some(_)) => drop(claims.remove(place)),
         (1, Some((_, value))) => *value = any(u, 0)?,
-        // Nearly the same.
+        // Nearly the same text.
         (2, Some((_, Json::Text(one)))) => one.push_str(&word(u, &["/", " ", "x", "#", "\0", "\u{301}", ",b"])?),
         (3, Some((_, Json::Text(one)))) => drop(one.pop()),
         (4, Some((_, value))) => *value = Json::List(vec![value.clone(), any(u, 1)?]),
@@ -168,7 +168,7 @@ fn change(u: &mut Unstructured, claims: &mut Vec<(String, Json)>) -> Result<()> 
     Ok(())
 }
 
-/// Sets a claim, by its name or at the path that its name is.
+/// Sets a claim of this name; or, with the name as a path, a member of a nested object.
 fn put(u: &mut Unstructured, claims: &mut Vec<(String, Json)>, name: &str, value: Json) -> Result<()> {
     let steps: Vec<String> = match name.strip_prefix('/') {
         Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),

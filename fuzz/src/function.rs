@@ -1,12 +1,14 @@
-//! One function, from the event to the answer, with canned results in place of DynamoDB and LiveChat.
+//! One function, from the event to the response, with canned results in place of DynamoDB and LiveChat.
 
 use crate::panics::PLANTED;
 use cip::{
     auth::Auth,
+    context::Context,
     error::Error,
     http::{Event, Function},
     identity::{Group, Issued, Lifetime, Principal, Subject, Token},
-    operation::{self, Call, GetFreshToken, GetToken, HasToken, Invalidate, Name, Operation, Reply, Why},
+    operation::{Call, GetFreshToken, GetToken, HasToken, Invalidate, Name, Operation, Reply},
+    renewal::{self, Obtained, Source, StoreError, Why},
     settings::{Account, AuthSettings, Common, ConfigError, Groups, Lookup},
     time::Deadline,
 };
@@ -17,30 +19,30 @@ use std::{
     marker::PhantomData,
     pin::pin,
     sync::{LazyLock, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{self, Poll, Waker},
 };
 
-/// The id that every answer carries as `requestId`.
+/// The request id, which every problem has as `requestId`.
 pub const REQUEST_ID: &str = "request-1";
-/// What errors carry for the log alone.
+/// The text of internal errors, which must only be logged.
 pub const INSIDE: &str = "only-for-the-log";
 
-/// What became of a call.
+/// The outcome of an operation.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It went well.
+    /// It succeeds.
     Good,
-    /// [`Error::IdentityChanged`].
+    /// [`renewal::Error::IdentityChanged`].
     IdentityChanged,
-    /// [`Error::RateLimited`].
+    /// [`renewal::Error::RateLimited`].
     RateLimited,
-    /// [`Error::LiveChatRejected`].
+    /// [`renewal::Error::LiveChatRejected`].
     LiveChatRejected,
-    /// [`Error::LiveChatUnavailable`].
+    /// [`renewal::Error::LiveChatUnavailable`].
     LiveChatUnavailable,
-    /// [`Error::StoreUnavailable`].
+    /// [`StoreError::Unavailable`].
     StoreUnavailable,
-    /// [`Error::Busy`].
+    /// [`renewal::Error::Busy`].
     Busy,
     /// [`Error::Internal`].
     Internal,
@@ -49,7 +51,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// For events that are bytes and nothing more: the group chooses.
+    /// The outcome that the group chooses, for inputs that are only an event.
     pub fn of_group(subject: &Subject) -> Self {
         match subject.group {
             Some(Group(2)) => Self::IdentityChanged,
@@ -64,7 +66,7 @@ impl Outcome {
         }
     }
 
-    /// What the caller must be told.
+    /// The problem code that the response must have; `None` for success.
     pub fn code(self) -> Option<&'static str> {
         match self {
             Self::Good => None,
@@ -78,20 +80,21 @@ impl Outcome {
         }
     }
 
-    /// The entity id of a token is the user id, so that the answer shows whose it is.
+    /// The result of an operation. The entity id of a token is the user id, so that the response shows whose token it is.
     fn of(self, operation: Name, subject: &Subject) -> Result<Reply, Error> {
         Err(match self {
             Self::Good => return Ok(reply(operation, subject)),
-            Self::IdentityChanged => Error::IdentityChanged,
-            Self::RateLimited => Error::RateLimited { retry_after_s: 60 },
-            Self::LiveChatRejected => Error::LiveChatRejected {
+            Self::IdentityChanged => renewal::Error::IdentityChanged.into(),
+            Self::RateLimited => renewal::Error::RateLimited { retry_after_s: 60 }.into(),
+            Self::LiveChatRejected => renewal::Error::LiveChatRejected {
                 exception: "invalid_request".into(),
                 description: "redirect_uri \"mismatch\"".into(),
                 retry_after_s: 60,
-            },
-            Self::LiveChatUnavailable => Error::LiveChatUnavailable(INSIDE.into()),
-            Self::StoreUnavailable => Error::StoreUnavailable(INSIDE.into()),
-            Self::Busy => Error::Busy,
+            }
+            .into(),
+            Self::LiveChatUnavailable => renewal::Error::LiveChatUnavailable(INSIDE.into()).into(),
+            Self::StoreUnavailable => StoreError::Unavailable(INSIDE.into()).into(),
+            Self::Busy => renewal::Error::Busy.into(),
             Self::Internal => Error::Internal(INSIDE.into()),
             Self::Panic => panic!("{PLANTED}"),
         })
@@ -101,27 +104,27 @@ impl Outcome {
 fn reply(operation: Name, subject: &Subject) -> Reply {
     let lifetime = Lifetime { created_ms: 1_700_000_000_123, expires_in_ms: 28_800_000 };
     match operation {
-        Name::GetToken | Name::GetFreshToken => Reply::Token {
+        Name::GetToken | Name::GetFreshToken => Reply::Token(Obtained {
             issued: Issued {
                 entity_id: user_of(subject).to_owned(),
                 token: Token { access_token: "dal:token".into(), lifetime, seq: 1 },
             },
-            source: operation::Source::LiveChat { why: Why::Miss, collapsed: false },
-        },
+            source: Source::LiveChat { why: Why::Miss, collapsed: false },
+        }),
         Name::HasToken => Reply::HasToken(true),
         Name::Invalidate => Reply::Invalidated,
     }
 }
 
-/// The id of the user, which without guests every subject is.
+/// The id of the user. Guests are not allowed here, so every subject is a user.
 pub fn user_of(subject: &Subject) -> &str {
     match &subject.principal {
         Principal::User(id) => id.as_str(),
-        Principal::Guest(_) => panic!("nobody said that there are guests"),
+        Principal::Guest(_) => panic!("a guest, although guests are not allowed"),
     }
 }
 
-/// The headers of a request, as far as they are valid.
+/// The headers of a request, without the invalid ones.
 pub fn headers(sent: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in sent {
@@ -132,15 +135,15 @@ pub fn headers(sent: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-/// The result of what waits for nothing.
+/// The result of a future that never waits.
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
-    let Poll::Ready(result) = pin!(future).poll(&mut Context::from_waker(Waker::noop())) else {
-        panic!("this waits for something")
+    let Poll::Ready(result) = pin!(future).poll(&mut task::Context::from_waker(Waker::noop())) else {
+        panic!("the future waits")
     };
     result
 }
 
-/// How callers are verified with these settings.
+/// The verification of callers with these settings.
 ///
 /// # Errors
 /// If the settings are invalid.
@@ -148,20 +151,20 @@ pub async fn auth(lookup: &Lookup<'_>) -> Result<Auth, ConfigError> {
     cip::connect_auth(AuthSettings::from_lookup(lookup)?).await
 }
 
-/// `AUTH=none`, and no guests.
+/// `AUTH=none`, without guests.
 static AUTH: LazyLock<Auth> =
     LazyLock::new(|| ready(auth(&Lookup::new(|name| (name == "AUTH").then(|| "none".into())))).expect("good settings"));
 
-/// What a function made of an event.
+/// The result of a function for an event.
 #[derive(Debug)]
 pub struct Called {
-    /// What the gateway gets.
-    pub answer: Value,
-    /// Whom the operation was called for, if it was.
+    /// The response to the gateway.
+    pub response: Value,
+    /// The subject that the operation was called for; `None` if it was not called.
     pub subject: Option<Subject>,
 }
 
-/// An operation `O` with canned results, which keeps the subjects that it was called for.
+/// An operation `O` with canned results, which records the subjects that it was called for.
 struct Canned<O, F> {
     outcome: F,
     subjects: Mutex<Vec<Subject>>,
@@ -185,13 +188,13 @@ impl<O: Operation, F: Fn(&Subject) -> Outcome + Send + Sync + 'static> Operation
         Account { license_id: Some(1), organization_id: Some("o".into()) }
     }
 
-    async fn call(&self, Call { subject, .. }: &Call) -> Result<Reply, Error> {
+    async fn call(&self, Call { subject, .. }: &Call, _: &Context) -> Result<Reply, Error> {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner).push(subject.clone());
         (self.outcome)(subject).of(O::NAME, subject)
     }
 }
 
-/// Calls the function of `operation`, whose rules then say what `outcome` says.
+/// Calls the function of `operation`. `outcome` decides the outcome of the operation.
 pub fn call(
     operation: Name,
     event: Box<RawValue>,
@@ -212,9 +215,9 @@ fn call_canned<O: Operation>(
     let operation: Canned<O, _> = Canned { outcome, subjects: Mutex::default(), operation: PhantomData };
     let function = Function { operation, auth: AUTH.clone(), groups: Groups::default() };
     let event = Event { payload: event, request_id: REQUEST_ID.into(), deadline: Deadline::of_invocation(0) };
-    let answer = serde_json::to_value(ready(function.handle(event))).expect("a response is JSON");
+    let response = serde_json::to_value(ready(function.handle(event))).expect("a response is JSON");
     let mut subjects = function.operation.subjects.lock().unwrap_or_else(PoisonError::into_inner);
     let subject = subjects.pop();
-    assert!(subjects.is_empty(), "one event, two calls");
-    Called { answer, subject }
+    assert!(subjects.is_empty(), "two calls for one event");
+    Called { response, subject }
 }

@@ -1,21 +1,21 @@
-//! Requests as the gateways hand them over, and what each must lead to.
+//! Requests as the gateways pass them on, and the expected result of each.
 
-use crate::reading::{decoded, group_number, is_user_id, user_in};
+use crate::path::{decoded, group_number, is_user_id, user_in};
 use cip::operation::Name;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-/// What API Gateway can be, and what it does to a path.
+/// The kinds of gateway. They differ in the path that they pass on.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gateway {
-    /// HTTP API, payload 2.0: the path comes decoded.
+    /// HTTP API with payload format 2.0: the path is decoded.
     HttpApi,
-    /// HTTP API, payload 1.0: decoded too.
+    /// HTTP API with payload format 1.0: the path is decoded too.
     HttpApi1,
-    /// REST API: as it was sent.
+    /// REST API: the path is as it was sent.
     RestApi,
-    /// Function URL: as it was sent.
+    /// Function URL: the path is as it was sent.
     FunctionUrl,
 }
 
@@ -25,35 +25,35 @@ impl Gateway {
     }
 }
 
-/// A request of a page's.
+/// A request of a page.
 #[derive(Arbitrary, Debug)]
-pub struct Sent<'a> {
+pub struct PageRequest<'a> {
     gateway: Gateway,
-    /// The index of the operation that is asked for.
-    asked_for: u8,
+    /// The index of the operation in the path.
+    operation: u8,
     /// Stage and base path.
     prefix: Vec<&'a str>,
     user: User<'a>,
     parameter: Parameter<'a>,
     query: Vec<(Key<'a>, Group<'a>)>,
     method: u8,
-    around: Around<'a>,
+    rest: Rest<'a>,
 }
 
 /// The part of the path after the operation.
 #[derive(Arbitrary, Debug)]
 enum User<'a> {
     None,
-    /// Percent-encoded where it must be, and elsewhere where the bits say so.
+    /// An id, percent-encoded where it must be, and at the other characters whose bit is set.
     Id(&'a str, u64),
-    /// As it is, even if it is badly encoded.
+    /// Any text, even if it is badly encoded.
     AsIs(&'a str),
-    /// About as long as an id may be.
+    /// An id of about the greatest length.
     Long(char, u8),
 }
 
 impl User<'_> {
-    /// The id that is meant, and the bits that its encoding follows.
+    /// The id, and the bits for its encoding.
     fn id(&self) -> Option<(Cow<'_, str>, u64)> {
         match self {
             Self::Id(id, bits) => Some((Cow::Borrowed(id), *bits)),
@@ -66,7 +66,7 @@ impl User<'_> {
     }
 }
 
-/// The `{user}` of the route.
+/// The path parameter `{user}` of the route.
 #[derive(Arbitrary, Debug)]
 enum Parameter<'a> {
     Absent,
@@ -95,7 +95,7 @@ impl Key<'_> {
 enum Group<'a> {
     Number(u32),
     Small(u8),
-    /// A number and something around it.
+    /// A number with other characters.
     Nearly(u8, u32),
     Text(&'a str),
 }
@@ -111,9 +111,9 @@ impl Group<'_> {
     }
 }
 
-/// What must change nothing.
+/// The rest of a request, which must not change the result.
 #[derive(Arbitrary, Debug)]
-struct Around<'a> {
+struct Rest<'a> {
     stage: &'a str,
     domain: &'a str,
     host: Option<&'a str>,
@@ -123,7 +123,7 @@ struct Around<'a> {
     is_base64: bool,
 }
 
-/// What a request must lead to.
+/// The expected result of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expected {
     /// A call for this user and group.
@@ -135,7 +135,7 @@ pub enum Expected {
 const NEARLY: [&str; 9] = ["+N", "-N", "0N", "N0", " N", "N ", "N.0", "N\0", ""];
 const METHODS: [&str; 10] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "BREW"];
 
-impl Sent<'_> {
+impl PageRequest<'_> {
     /// The event, as JSON.
     pub fn event(&self) -> Value {
         match self.gateway {
@@ -144,7 +144,7 @@ impl Sent<'_> {
         }
     }
 
-    /// What the function of `operation` must make of it.
+    /// The expected result of the function of `operation`.
     pub fn expected(&self, operation: Name) -> Expected {
         let mut codes = Vec::new();
         let user = match user_in(&self.path(), operation, self.gateway.decodes()) {
@@ -155,8 +155,8 @@ impl Sent<'_> {
         if let (Some(user), Some((meant, _))) = (&user, self.user.id()) {
             let ambiguous = self.segments().any(|segment| segment == operation.as_str());
             assert!(
-                *user == meant || ambiguous || self.asked_for() != operation,
-                "this check reads {meant:?} as {user:?}"
+                *user == meant || ambiguous || self.operation() != operation,
+                "the second parser reads {meant:?} as {user:?}"
             );
         }
         let same = match (self.parameter(), &user) {
@@ -185,8 +185,8 @@ impl Sent<'_> {
     }
 
     /// The operation in its path.
-    pub fn asked_for(&self) -> Name {
-        Name::ALL[usize::from(self.asked_for) % Name::ALL.len()]
+    pub fn operation(&self) -> Name {
+        Name::ALL[usize::from(self.operation) % Name::ALL.len()]
     }
 
     fn method(&self) -> &'static str {
@@ -199,7 +199,7 @@ impl Sent<'_> {
 
     fn path(&self) -> String {
         let mut path: String =
-            self.segments().chain([self.asked_for().as_str()]).flat_map(|segment| ["/", segment]).collect();
+            self.segments().chain([self.operation().as_str()]).flat_map(|segment| ["/", segment]).collect();
         match (&self.user, self.user.id()) {
             (User::AsIs(text), _) => path.extend(["/", text]),
             (_, Some((id, _))) if self.gateway.decodes() => path.extend(["/", &id]),
@@ -239,10 +239,10 @@ impl Sent<'_> {
     }
 
     fn headers(&self) -> Value {
-        let all =
-            [("host", self.around.host), ("x-forwarded-proto", self.around.proto), ("cookie", self.around.cookie)];
-        let fit = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        fit.filter(|(_, value)| !value.chars().any(char::is_control))
+        let all = [("host", self.rest.host), ("x-forwarded-proto", self.rest.proto), ("cookie", self.rest.cookie)];
+        let present = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        present
+            .filter(|(_, value)| !value.chars().any(char::is_control))
             .map(|(name, value)| (name, json!(value)))
             .collect()
     }
@@ -252,16 +252,16 @@ impl Sent<'_> {
             self.pairs().map(|(key, value)| format!("{}={}", encoded(key, 0), encoded(&value, 0))).collect();
         let domain = match self.gateway {
             Gateway::FunctionUrl => "abc.lambda-url.eu-central-1.on.aws".to_owned(),
-            _ => self.around.domain.replace(".lambda-url.", ""),
+            _ => self.rest.domain.replace(".lambda-url.", ""),
         };
         json!({
             "version": "2.0", "routeKey": "$default", "rawPath": self.path(), "rawQueryString": query.join("&"),
-            "headers": self.headers(), "pathParameters": self.path_parameters(), "body": self.around.body,
+            "headers": self.headers(), "pathParameters": self.path_parameters(), "body": self.rest.body,
             "requestContext": {
-                "domainName": domain, "stage": self.around.stage,
+                "domainName": domain, "stage": self.rest.stage,
                 "http": {"method": self.method(), "path": "/", "sourceIp": "192.0.2.1", "userAgent": "t"}
             },
-            "isBase64Encoded": self.around.is_base64
+            "isBase64Encoded": self.rest.is_base64
         })
     }
 
@@ -279,10 +279,10 @@ impl Sent<'_> {
             "queryStringParameters": one, "multiValueQueryStringParameters": all,
             "pathParameters": self.path_parameters(), "stageVariables": null,
             "requestContext": {
-                "stage": self.around.stage, "domainName": self.around.domain, "httpMethod": self.method(),
+                "stage": self.rest.stage, "domainName": self.rest.domain, "httpMethod": self.method(),
                 "path": "/", "identity": {}
             },
-            "body": self.around.body, "isBase64Encoded": self.around.is_base64
+            "body": self.rest.body, "isBase64Encoded": self.rest.is_base64
         });
         if self.gateway == Gateway::HttpApi1 {
             event["version"] = json!("1.0");
@@ -291,7 +291,7 @@ impl Sent<'_> {
     }
 }
 
-/// Percent-encoded: what is not plain, and of the rest each character whose bit is set.
+/// The percent-encoded text. Plain characters are encoded if their bit is set.
 fn encoded(text: &str, bits: u64) -> String {
     let mut encoded = String::new();
     for (n, char) in text.chars().enumerate() {

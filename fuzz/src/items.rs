@@ -1,4 +1,4 @@
-//! Items of the table: the form that `store/item.rs` documents, and items that have it or nearly have it.
+//! Items of the table: the shape that `store/item.rs` documents, and items that have it or nearly have it.
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -7,26 +7,26 @@ use std::collections::HashMap;
 /// An item, or a map in one.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The form of an attribute.
+/// The shape of an attribute.
 #[derive(Clone, Copy, Debug)]
-pub enum Form {
+pub enum Shape {
     /// A string that is not empty.
     Text,
     /// One of these strings.
     OneOf(&'static [&'static str]),
     /// A whole number.
     Number,
-    /// A map with all of these.
-    Map(&'static [(&'static str, Form)]),
-    /// A map of maps with all of these, by any name.
-    MapOf(&'static [(&'static str, Form)]),
-    /// A list of maps with all of these.
-    List(&'static [(&'static str, Form)]),
+    /// A map with all these members.
+    Map(&'static [(&'static str, Shape)]),
+    /// A map of any names to maps with all these members.
+    MapOf(&'static [(&'static str, Shape)]),
+    /// A list of maps with all these members.
+    List(&'static [(&'static str, Shape)]),
 }
-use Form::{List, Map, MapOf, Number, OneOf, Text};
+use Shape::{List, Map, MapOf, Number, OneOf, Text};
 
-/// Every attribute that is read.
-pub const FORM: &[(&str, Form)] = &[
+/// Every attribute that is read, and its shape.
+pub const SHAPES: &[(&str, Shape)] = &[
     ("entityId", Text),
     ("cookies", Map(&[("cid", Text), ("cst", Text)])),
     ("cookiesLapseAt", Number),
@@ -49,32 +49,32 @@ pub const FORM: &[(&str, Form)] = &[
     ("version", Number),
 ];
 const KINDS: &[&str] = &["rejected", "unavailable", "outOfTime", "identityChanged", "of another version"];
-/// Attributes that mean something only together: the first, when it is there, needs the others.
+/// Attributes that belong together: if an item has the first one, it must have the others.
 const TOGETHER: &[&[&str]] = &[
     &["entityId", "cookies", "cookiesLapseAt"],
     &["leaseUntil", "leaseOwner", "leaseSeq"],
     &["quotaSince", "quotaLastSeq"],
 ];
-/// Attributes that are hints, and read as none if they have another form.
+/// Attributes that are hints. They are ignored if they have another shape.
 const HINTS: &[&str] = &["failedRenewal", "refused"];
-/// A point in time that items are read at; Unix time in ms.
+/// The point in time at which items are read; Unix time in ms.
 pub const NOW_MS: u64 = 1_700_000_000_123;
 const DEEPEST: usize = 3;
 
-/// Whether an item must be readable: all that it has is of the right form.
-pub fn is_whole(item: &Item) -> bool {
-    let fits = |(name, form): &(&str, Form)| item.get(*name).is_none_or(|value| fits(*form, value));
-    FORM.iter().filter(|(name, _)| !HINTS.contains(name)).all(fits)
+/// Whether an item must be accepted: all its attributes have the right shape.
+pub fn is_valid(item: &Item) -> bool {
+    let fits = |(name, shape): &(&str, Shape)| item.get(*name).is_none_or(|value| fits(*shape, value));
+    SHAPES.iter().filter(|(name, _)| !HINTS.contains(name)).all(fits)
         && TOGETHER
             .iter()
             .all(|names| !item.contains_key(names[0]) || names.iter().all(|name| item.contains_key(*name)))
 }
 
-fn fits(form: Form, value: &AttributeValue) -> bool {
-    let has_all = |fields: &[(&str, Form)], item: &Item| {
-        fields.iter().all(|(name, form)| item.get(*name).is_some_and(|value| fits(*form, value)))
+fn fits(shape: Shape, value: &AttributeValue) -> bool {
+    let has_all = |fields: &[(&str, Shape)], item: &Item| {
+        fields.iter().all(|(name, shape)| item.get(*name).is_some_and(|value| fits(*shape, value)))
     };
-    match (form, value) {
+    match (shape, value) {
         (Text, AttributeValue::S(text)) => !text.is_empty(),
         (OneOf(all), AttributeValue::S(text)) => all.contains(&text.as_str()),
         (Number, AttributeValue::N(digits)) => number(digits).is_some(),
@@ -89,12 +89,12 @@ fn fits(form: Form, value: &AttributeValue) -> bool {
     }
 }
 
-/// A number as DynamoDB writes it.
+/// A number in DynamoDB's own spelling.
 fn number(digits: &str) -> Option<u64> {
     digits.parse().ok().filter(|number: &u64| number.to_string() == digits)
 }
 
-/// What a path of names leads to.
+/// The value at a path of names.
 pub fn at<'a>(item: &'a Item, path: &[&str]) -> Option<&'a AttributeValue> {
     let (first, rest) = path.split_first()?;
     match (item.get(*first), rest) {
@@ -109,47 +109,47 @@ pub fn text_at<'a>(item: &'a Item, path: &[&str]) -> Option<&'a str> {
     at(item, path)?.as_s().ok().map(String::as_str)
 }
 
-/// The number at a path, read with more room than it needs.
+/// The number at a path. It is parsed as an `i128`, so that every 64-bit number fits.
 pub fn number_at(item: &Item, path: &[&str]) -> Option<u64> {
     u64::try_from(at(item, path)?.as_n().ok()?.parse::<i128>().ok()?).ok()
 }
 
-/// An item: each attribute is of the right form, of another one, or not there.
+/// An item in which each attribute has the right shape, has another one, or is missing.
 pub fn item(u: &mut Unstructured) -> Result<Item> {
-    let mut item = fields(u, FORM)?;
+    let mut item = fields(u, SHAPES)?;
     for _ in 0..u.int_in_range(0..=2)? {
         item.insert(String::from(u.arbitrary::<&str>()?), any(u, 0)?);
     }
     Ok(item)
 }
 
-fn fields(u: &mut Unstructured, form: &[(&str, Form)]) -> Result<Item> {
+fn fields(u: &mut Unstructured, shapes: &[(&str, Shape)]) -> Result<Item> {
     let mut item = Item::new();
-    for (name, form) in form {
+    for (name, shape) in shapes {
         let value = match u.int_in_range(0..=15)? {
             0 => continue,
             1 => any(u, 0)?,
-            _ => right(u, *form)?,
+            _ => fitting(u, *shape)?,
         };
         item.insert((*name).to_owned(), value);
     }
     Ok(item)
 }
 
-fn right(u: &mut Unstructured, form: Form) -> Result<AttributeValue> {
-    Ok(match form {
+fn fitting(u: &mut Unstructured, shape: Shape) -> Result<AttributeValue> {
+    Ok(match shape {
         Text => AttributeValue::S(u.arbitrary()?),
         OneOf(all) => AttributeValue::S((*u.choose(all)?).to_owned()),
         Number => AttributeValue::N(whole_number(u)?.to_string()),
-        Map(form) => AttributeValue::M(fields(u, form)?),
-        MapOf(form) => {
+        Map(shapes) => AttributeValue::M(fields(u, shapes)?),
+        MapOf(shapes) => {
             let length = u.int_in_range(0..=6)?;
-            let one = |_| Ok((u.int_in_range(0..=99)?.to_string(), AttributeValue::M(fields(u, form)?)));
+            let one = |_| Ok((u.int_in_range(0..=99)?.to_string(), AttributeValue::M(fields(u, shapes)?)));
             AttributeValue::M((0..length).map(one).collect::<Result<_>>()?)
         }
-        List(form) => {
+        List(shapes) => {
             let length = u.int_in_range(0..=6)?;
-            AttributeValue::L((0..length).map(|_| Ok(AttributeValue::M(fields(u, form)?))).collect::<Result<_>>()?)
+            AttributeValue::L((0..length).map(|_| Ok(AttributeValue::M(fields(u, shapes)?))).collect::<Result<_>>()?)
         }
     })
 }
@@ -163,7 +163,7 @@ fn whole_number(u: &mut Unstructured) -> Result<u64> {
     })
 }
 
-/// Any value at all.
+/// Any value.
 fn any(u: &mut Unstructured, depth: usize) -> Result<AttributeValue> {
     Ok(match u.int_in_range(0..=if depth < DEEPEST { 10 } else { 8 })? {
         0 => AttributeValue::S(u.arbitrary()?),

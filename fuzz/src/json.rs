@@ -1,5 +1,5 @@
-//! JSON (RFC 8259) as it is written: a second reading, without the library that it checks. Numbers keep their digits, objects keep
-//! members of one name.
+//! A second parser of JSON (RFC 8259), without the library that the functions use. Numbers keep their digits. Objects keep all members,
+//! also several of the same name.
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Json {
     Number(String),
     /// A string, unescaped.
     Text(String),
-    /// A string with half of a surrogate pair, of which no two readers make the same (section 8.2).
+    /// A string with half of a surrogate pair, which parsers treat differently (section 8.2).
     Half,
     /// An array.
     List(Vec<Json>),
@@ -20,7 +20,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// How often a member is there.
+/// How often an object has a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     /// Not at all.
@@ -32,12 +32,12 @@ pub enum Found<'a> {
 }
 
 impl Json {
-    /// Reads a whole text; `None` if it is not JSON.
+    /// Parses a text; `None` if it is not JSON as a whole.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut reader = Reader(text);
-        let value = reader.value()?;
-        reader.blank();
-        reader.0.is_empty().then_some(value)
+        let mut parser = Parser(text);
+        let value = parser.value()?;
+        parser.blank();
+        parser.0.is_empty().then_some(value)
     }
 
     /// The member of an object.
@@ -51,13 +51,13 @@ impl Json {
         }
     }
 
-    /// Whether an object has two members of one name, at its top.
+    /// Whether it is an object with two members of the same name. Nested objects are ignored.
     pub fn has_twins(&self) -> bool {
         let Self::Object(members) = self else { return false };
         members.iter().enumerate().any(|(nth, (name, _))| members[..nth].iter().any(|(other, _)| other == name))
     }
 
-    /// All values in it, itself included, each with its depth.
+    /// This value and all values inside it, each with its depth.
     pub fn all(&self) -> Vec<(usize, &Self)> {
         let (mut all, mut next) = (Vec::new(), vec![(0, self)]);
         while let Some((depth, value)) = next.pop() {
@@ -71,7 +71,7 @@ impl Json {
         all
     }
 
-    /// As text. Each character of a string whose bit is set is written as an escape.
+    /// The value as text. In strings, each character whose bit is set is written as an escape.
     pub fn text(&self, escaped: u64) -> String {
         match self {
             Self::Null => "null".into(),
@@ -106,9 +106,9 @@ fn quoted(text: &str, escaped: u64) -> String {
     quoted
 }
 
-struct Reader<'a>(&'a str);
+struct Parser<'a>(&'a str);
 
-impl Reader<'_> {
+impl Parser<'_> {
     fn blank(&mut self) {
         self.0 = self.0.trim_start_matches([' ', '\t', '\n', '\r']);
     }
@@ -135,11 +135,11 @@ impl Reader<'_> {
 
     fn object(&mut self) -> Option<Json> {
         let mut members = Vec::new();
-        self.separated("{", "}", |reader| {
-            reader.blank();
-            let name = reader.string()?;
-            reader.blank();
-            let value = if reader.take(":") { reader.value()? } else { return None };
+        self.separated("{", "}", |parser| {
+            parser.blank();
+            let name = parser.string()?;
+            parser.blank();
+            let value = if parser.take(":") { parser.value()? } else { return None };
             members.push(match name {
                 Json::Text(name) => (name, value),
                 _ => ("\u{fffd}".into(), Json::Half),
@@ -151,8 +151,8 @@ impl Reader<'_> {
 
     fn list(&mut self) -> Option<Json> {
         let mut values = Vec::new();
-        self.separated("[", "]", |reader| {
-            values.push(reader.value()?);
+        self.separated("[", "]", |parser| {
+            values.push(parser.value()?);
             Some(())
         })?;
         Some(Json::List(values))
@@ -180,7 +180,7 @@ impl Reader<'_> {
         if !self.take("\"") {
             return None;
         }
-        // In UTF-16, as escapes are.
+        // In UTF-16, because escapes are UTF-16 code units.
         let mut units = Vec::new();
         loop {
             let char = self.0.chars().next()?;

@@ -1,4 +1,4 @@
-//! Key sets: good ones with something changed, and a second reading of which signers a set stands for.
+//! Key sets: valid ones with changes, and a second parser that finds the signers whose keys are in a set.
 
 use crate::{provider::PORT, signer};
 use base64::{Engine, prelude::*};
@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 pub const NAMES: &[&str] =
     &["rsa-1", "p256-1", "p384-1", "ed25519-1", "rsa-2", "p256-2", "p384-2", "ed25519-2", "1", ""];
 
-/// What a provider answers.
+/// A test case: the documents that a provider returns, and one setting.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct Case {
     /// `JWT_ALGORITHMS`.
     pub algorithms: Option<&'static str>,
-    /// The document at the address of the settings, and the one elsewhere.
+    /// The document at the URL in the settings, and the document at any other URL of the provider.
     pub documents: [Vec<u8>; 2],
 }
 
@@ -29,8 +29,8 @@ const ALGORITHMS: &[Option<&str>] = &[
     Some("HS256,HS384,HS512,RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,EdDSA,Ed25519"),
 ];
 
-impl Answer {
-    /// Text: the first document, and after a line `---` the second.
+impl Case {
+    /// From text: the first document, and after a line `---` the second.
     pub fn of_text(text: &[u8]) -> Self {
         const BETWEEN: &[u8] = b"\n---\n";
         let end = text.windows(BETWEEN.len()).position(|part| part == BETWEEN);
@@ -38,22 +38,22 @@ impl Answer {
         Self { algorithms: None, documents: [first.to_vec(), second.to_vec()] }
     }
 
-    /// Good sets in which some fields are changed, alone or behind an OpenID configuration.
+    /// From bytes: a valid set in which some fields are changed, alone or behind an OpenID configuration.
     ///
     /// # Errors
-    /// None that matters: there are no bytes left.
+    /// If there are no bytes left.
     pub fn of_bytes(u: &mut Unstructured) -> Result<Self> {
         let algorithms = *u.choose(ALGORITHMS)?;
         let set = document(u)?;
         let documents = if u.ratio(1, 8)? {
-            let place = match u.int_in_range(0..=5)? {
+            let url = match u.int_in_range(0..=5)? {
                 0 => "https://127.0.0.1.evil.example/jwks.json".into(),
                 1 => "https://evil.example/jwks.json".into(),
                 2 => format!("http://evil@{}", HERE.trim_start_matches("http://")),
                 3 => format!("{HERE}jwks.json"),
                 _ => format!("{HERE}keys"),
             };
-            let configuration = json!({"issuer": "https://login.example/", "jwks_uri": place});
+            let configuration = json!({"issuer": "https://login.example/", "jwks_uri": url});
             [configuration.to_string().into_bytes(), set]
         } else {
             [set, Vec::new()]
@@ -83,7 +83,7 @@ fn document(u: &mut Unstructured) -> Result<Vec<u8>> {
     })
 }
 
-/// One of the signers' keys, with up to two fields changed.
+/// A key of one of the signers, with up to two fields changed.
 fn key(u: &mut Unstructured, nth: usize) -> Result<Value> {
     let which = if u.ratio(1, 2)? { nth % 4 } else { u.int_in_range(0..=7)? };
     let mut key = signer::ALL[which].jwk();
@@ -141,7 +141,7 @@ const TEXTS: &[&str] = &[
     "",
     "1",
 ];
-/// A part of a private key, or a secret, which a provider should not have published, and which must not get into a log.
+/// A secret, or a part of a private key, that a provider has published by mistake. It must not be logged.
 pub const PRIVATE: &str = "cHJpdmF0ZS01ZTFmLTc3YzItZG8tbm90LWxvZy1tZQ";
 
 fn change(u: &mut Unstructured, key: &mut Map<String, Value>) -> Result<()> {
@@ -159,7 +159,7 @@ fn change(u: &mut Unstructured, key: &mut Map<String, Value>) -> Result<()> {
         4 => any(u, 0)?,
         5 => json!(u.arbitrary::<&str>()?),
         6 => json!(PRIVATE),
-        // What libraries do to numbers: a zero byte more or less, another alphabet, padding, line breaks.
+        // Libraries write numbers differently: with a zero byte more or less, another alphabet, padding, or line breaks.
         7 => json!(BASE64_URL_SAFE_NO_PAD.encode([&[0], bytes.as_slice()].concat())),
         8 => json!(BASE64_STANDARD.encode(&bytes)),
         9 => json!(BASE64_URL_SAFE.encode(&bytes)),
@@ -170,8 +170,8 @@ fn change(u: &mut Unstructured, key: &mut Map<String, Value>) -> Result<()> {
         11 => json!(BASE64_URL_SAFE_NO_PAD.encode(bytes.get(1..).unwrap_or_default())),
         12 => {
             let mut bytes = bytes;
-            let place = u.choose_index(bytes.len().max(1))?;
-            if let Some(byte) = bytes.get_mut(place) {
+            let index = u.choose_index(bytes.len().max(1))?;
+            if let Some(byte) = bytes.get_mut(index) {
                 *byte ^= u.arbitrary::<u8>()?;
             }
             json!(BASE64_URL_SAFE_NO_PAD.encode(bytes))
@@ -202,40 +202,40 @@ fn any(u: &mut Unstructured, depth: usize) -> Result<Value> {
     })
 }
 
-/// Which keys an answer has, if it has a set.
+/// The keys in a provider's documents.
 #[derive(Debug, PartialEq)]
 pub enum Keys {
-    /// None.
+    /// There is no key set.
     None,
-    /// These. If `surely`, a function must find them.
+    /// There is a key set.
     Some {
         /// The elements of `keys`.
         keys: Vec<Value>,
-        /// Whether there is no doubt.
+        /// Whether a function must find them; if not, it may find them.
         surely: bool,
     },
-    /// The document leads to a place that nobody should go to in a test.
+    /// The document has a URL that a test must not call.
     Unclear,
 }
 
-/// Reads an answer: what a key set and an OpenID configuration on the same host are.
-pub fn read(documents: &[Vec<u8>; 2], port: u16) -> Keys {
+/// Parses a provider's documents: a key set, or an OpenID configuration with the URL of a key set on the same host.
+pub fn parse(documents: &[Vec<u8>; 2], port: u16) -> Keys {
     let here = HERE.replace(PORT, &port.to_string());
     let first = object(&documents[0]);
-    let place = match (first.get("keys"), first.get("jwks_uri")) {
+    let url = match (first.get("keys"), first.get("jwks_uri")) {
         (Some(Value::Array(keys)), _) => return Keys::Some { keys: keys.clone(), surely: true },
-        (None, Some(Value::String(place))) => place.as_str(),
+        (None, Some(Value::String(url))) => url.as_str(),
         _ => return Keys::None,
     };
-    let Some(path) = place.strip_prefix(&here) else {
-        let is_foreign = place.starts_with("https://evil.example/")
-            || place.starts_with("https://127.0.0.1.evil.example/")
-            || !place.contains("//");
-        let is_here_for_another = place.starts_with("http://evil@127.0.0.1:");
-        return match (is_foreign, is_here_for_another) {
+    let Some(path) = url.strip_prefix(&here) else {
+        let is_foreign = url.starts_with("https://evil.example/")
+            || url.starts_with("https://127.0.0.1.evil.example/")
+            || !url.contains("//");
+        let has_a_user_name = url.starts_with("http://evil@127.0.0.1:");
+        return match (is_foreign, has_a_user_name) {
             (true, _) => Keys::None,
-            // A user name makes no other host of it.
-            (_, true) if place.ends_with(&here["http://".len()..]) => match object(&documents[1]).remove("keys") {
+            // With a user name, the host is the same.
+            (_, true) if url.ends_with(&here["http://".len()..]) => match object(&documents[1]).remove("keys") {
                 Some(Value::Array(keys)) => Keys::Some { keys, surely: false },
                 _ => Keys::None,
             },
@@ -282,7 +282,7 @@ fn is_same_number(one: &[u8], other: &[u8]) -> bool {
     one[zeros(one)..] == other[zeros(other)..]
 }
 
-/// Base64 of either alphabet, with or without padding and line breaks.
+/// Decodes base64 of either alphabet, with or without padding and line breaks.
 pub fn bytes(text: &str) -> Option<Vec<u8>> {
     let plain = text.chars().filter(|char| !char.is_ascii_whitespace()).map(|char| match char {
         '-' => '+',
@@ -292,14 +292,15 @@ pub fn bytes(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD_NO_PAD.decode(plain.collect::<String>().trim_end_matches('=')).ok()
 }
 
-/// Whether an element of a set is for signatures with this algorithm, and its other fields are of the right kind (RFC 7517, section 4).
-pub fn is_for(key: &Value, algorithm: &str, usual: bool, taken: Option<&str>) -> bool {
-    let listed = |algorithm: &str| {
-        taken.is_none_or(|taken| taken.split(',').any(|one| one.trim().replace("Ed25519", "EdDSA") == algorithm))
+/// Whether an element of a set is for signatures with this algorithm, and its other fields are valid (RFC 7517, section 4). `usual` if
+/// the algorithm is the default for the key's type. `listed` is `JWT_ALGORITHMS`.
+pub fn is_for(key: &Value, algorithm: &str, usual: bool, listed: Option<&str>) -> bool {
+    let is_listed = |algorithm: &str| {
+        listed.is_none_or(|listed| listed.split(',').any(|one| one.trim().replace("Ed25519", "EdDSA") == algorithm))
     };
     let has_alg = match &key["alg"] {
-        Value::Null => listed(algorithm) && (usual || taken.is_some()),
-        Value::String(own) => own.replace("Ed25519", "EdDSA") == algorithm && listed(algorithm),
+        Value::Null => is_listed(algorithm) && (usual || listed.is_some()),
+        Value::String(own) => own.replace("Ed25519", "EdDSA") == algorithm && is_listed(algorithm),
         _ => false,
     };
     let has_operations = match &key["key_ops"] {
@@ -309,7 +310,7 @@ pub fn is_for(key: &Value, algorithm: &str, usual: bool, taken: Option<&str>) ->
     };
     let has_name = matches!(key["kid"], Value::Null | Value::String(_) | Value::Number(_));
     let is_public = ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().all(|private| key[*private].is_null());
-    // The tokens here have no tenant.
+    // Some providers have keys for one issuer only.
     let is_for_the_issuer = key["issuer"].as_str().is_none_or(|issuer| issuer == "https://login.example/");
     has_alg
         && has_operations

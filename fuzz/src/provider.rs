@@ -1,5 +1,4 @@
-//! An identity provider's HTTP server, in this process and on its one thread: a function fetches its key set here, as it would
-//! elsewhere.
+//! An identity provider's HTTP server. It runs in this process, on its only thread. A function fetches the key set from it over HTTP.
 
 use std::{
     cell::RefCell,
@@ -13,13 +12,13 @@ use tokio::{
     task::LocalSet,
 };
 
-/// What stands for the server's port in a document.
+/// The placeholder for the server's port in a document.
 pub const PORT: &str = "PORT";
 
-/// The path of the first document; any other path has the second.
+/// The path of the first document. Any other path returns the second document.
 pub const PATH: &str = "/jwks.json";
 
-/// What is served.
+/// The documents that are served, and the number of requests.
 #[derive(Debug, Default)]
 struct Served {
     documents: [Vec<u8>; 2],
@@ -34,13 +33,13 @@ pub struct Provider {
     port: u16,
 }
 
-/// What came of a visit.
+/// The outcome of [`Provider::visit`].
 pub struct Visit<T> {
-    /// The result.
+    /// The result of the future.
     pub result: T,
-    /// How many requests there were.
+    /// The number of requests.
     pub requests: usize,
-    /// Whether this machine was so slow that the function may have given up.
+    /// Whether this machine was so slow that the function may have timed out.
     pub is_late: bool,
 }
 
@@ -54,7 +53,7 @@ impl Provider {
         let shared = served.clone();
         tasks.spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::task::spawn_local(answer(stream, shared.clone()));
+                tokio::task::spawn_local(serve(stream, shared.clone()));
             }
         });
         Self { runtime, tasks, served, port }
@@ -65,23 +64,23 @@ impl Provider {
         self.port
     }
 
-    /// The address of the first document.
+    /// The URL of the first document.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}{PATH}", self.port)
     }
 
-    /// Runs something while these documents are served.
+    /// Runs a future while these documents are served.
     pub fn visit<T>(&self, documents: [Vec<u8>; 2], visitor: impl Future<Output = T>) -> Visit<T> {
         const LONGEST: Duration = Duration::from_millis(900);
         *self.served.borrow_mut() = Served { documents, requests: 0 };
-        let began = Instant::now();
+        let start = Instant::now();
         let result = self.tasks.block_on(&self.runtime, visitor);
-        Visit { result, requests: self.served.borrow().requests, is_late: began.elapsed() > LONGEST }
+        Visit { result, requests: self.served.borrow().requests, is_late: start.elapsed() > LONGEST }
     }
 }
 
-/// Answers until the client closes the connection, which is then reset, so that no port is kept for it.
-async fn answer(mut stream: TcpStream, served: Rc<RefCell<Served>>) {
+/// Serves a connection until the client closes it. Then it is reset, so that its port is free at once.
+async fn serve(mut stream: TcpStream, served: Rc<RefCell<Served>>) {
     let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
         request.extend_from_slice(&buffer[..read]);

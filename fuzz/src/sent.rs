@@ -1,4 +1,4 @@
-//! Requests with tokens in their headers, and whose each is.
+//! Requests with tokens in their headers, and the expected caller of each.
 
 use crate::{
     claims::Token,
@@ -17,8 +17,9 @@ pub struct Sent {
     authorization: Authorization,
     /// The tokens in cookies.
     cookies: Vec<usize>,
+    /// Whether `Origin` and `Sec-Fetch-Site` allow cookies.
     is_allowed: bool,
-    is_a_guests: bool,
+    has_guest_id: bool,
 }
 
 /// What else is in `Authorization`.
@@ -26,26 +27,26 @@ pub struct Sent {
 enum Authorization {
     /// Nothing, or other schemes.
     Fine,
-    /// Anything.
+    /// An arbitrary value.
     Any,
-    /// Something without a scheme.
+    /// A value without a scheme.
     Bad,
 }
 
-/// Whose a request is.
+/// The expected caller of a request.
 #[derive(Debug)]
 pub enum Expected {
-    /// Nobody's.
+    /// The request is refused.
     Refusal,
-    /// A guest's.
+    /// A guest.
     Guest,
-    /// This user's.
+    /// This user.
     User(User),
-    /// Nobody's, or one of these users'.
+    /// The request is refused, or the caller is one of these.
     Unclear {
         /// The users.
         users: Vec<User>,
-        /// Whether it can be a guest's too.
+        /// Whether a guest is possible too.
         or_guest: bool,
     },
 }
@@ -54,7 +55,7 @@ impl Sent {
     /// Any request with some of these tokens.
     ///
     /// # Errors
-    /// None that matters: there are no bytes left.
+    /// If there are no bytes left.
     pub fn any(u: &mut Unstructured, tokens: &[Token], has_guests: bool) -> Result<Self> {
         let mut sent = Self {
             headers: Vec::new(),
@@ -62,9 +63,9 @@ impl Sent {
             authorization: Authorization::Fine,
             cookies: Vec::new(),
             is_allowed: false,
-            is_a_guests: has_guests && u.arbitrary()?,
+            has_guest_id: has_guests && u.arbitrary()?,
         };
-        if sent.is_a_guests {
+        if sent.has_guest_id {
             sent.headers.push(("x-guest-id", "0123456789abcdef0123456789abcdef".into()));
         }
         for _ in 0..u.int_in_range(0..=2)? {
@@ -75,7 +76,7 @@ impl Sent {
             let value = sent.cookies(u, tokens)?;
             sent.headers.push(("cookie", value));
         }
-        sent.come_from(u)?;
+        sent.add_origin(u)?;
         Ok(sent)
     }
 
@@ -100,7 +101,7 @@ impl Sent {
             }
             _ => (format!("Bearer {token}"), vec![nth]),
         };
-        // The same one may come twice.
+        // The same token may be sent twice in a row.
         let text = |nth: &usize| tokens[*nth].text.trim_matches([' ', '\t']);
         self.bearers.extend(
             bearers.into_iter().filter(|nth| self.bearers.last().map(text) != Some(text(nth))).collect::<Vec<_>>(),
@@ -131,7 +132,7 @@ impl Sent {
         Ok(pairs.join(if u.arbitrary()? { "; " } else { ";" }))
     }
 
-    fn come_from(&mut self, u: &mut Unstructured) -> Result<()> {
+    fn add_origin(&mut self, u: &mut Unstructured) -> Result<()> {
         let evil = ["https://evil.example", "null", "https://shop.example/", "https://shop.example.evil.example", ""];
         let origins = match u.int_in_range(0..=7)? {
             0 => vec![],
@@ -151,35 +152,35 @@ impl Sent {
         Ok(())
     }
 
-    /// Whose request it is, if these are the verdicts on the tokens.
+    /// The expected caller, given the verdicts on the tokens.
     pub fn expected(&self, verdicts: &[Verdict], has_cookie: bool) -> Expected {
         let of = |nths: &[usize]| expected(&nths.iter().map(|nth| &verdicts[*nth]).collect::<Vec<_>>());
         match (self.authorization, self.bearers.as_slice()) {
             (Authorization::Bad, _) | (_, [_, _, ..]) => return Expected::Refusal,
             (Authorization::Any, bearers) => {
                 let users = bearers.iter().chain(&self.cookies).filter_map(|nth| verdicts[*nth].user.clone());
-                return Expected::Unclear { users: users.collect(), or_guest: self.is_a_guests };
+                return Expected::Unclear { users: users.collect(), or_guest: self.has_guest_id };
             }
             (Authorization::Fine, [one]) => return of(&[*one]),
             (Authorization::Fine, []) => {}
         }
         if !has_cookie || self.cookies.is_empty() {
-            return if self.is_a_guests { Expected::Guest } else { Expected::Refusal };
+            return if self.has_guest_id { Expected::Guest } else { Expected::Refusal };
         }
         if self.is_allowed { of(&self.cookies) } else { Expected::Refusal }
     }
 }
 
-/// Whose tokens these are, if they count: exactly one user's.
+/// The expected caller for these tokens: all accepted tokens must be for the same user.
 fn expected(verdicts: &[&Verdict]) -> Expected {
     let users = |least: Is| {
         let mut users: Vec<User> = Vec::new();
-        for verdict in verdicts.iter().filter(|verdict| verdict.counts >= least) {
+        for verdict in verdicts.iter().filter(|verdict| verdict.accepted >= least) {
             users.extend(verdict.user.iter().filter(|user| !users.contains(user)).cloned().collect::<Vec<_>>());
         }
         users
     };
-    let (sure, possible) = (users(Is::So), users(Is::Unclear));
+    let (sure, possible) = (users(Is::Yes), users(Is::Unclear));
     match (sure.as_slice(), possible.as_slice()) {
         ([_, _, ..], _) | (_, []) => Expected::Refusal,
         ([one], [_]) => Expected::User(one.clone()),

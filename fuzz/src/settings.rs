@@ -1,9 +1,9 @@
-//! The settings of `AUTH=jwt`, and what they ask of a token, read from their documentation and without the code that is checked.
+//! The settings of `AUTH=jwt`, and their rules for a token. They are parsed by their documentation, without the code that is checked.
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use unicode_normalization::UnicodeNormalization;
 
-/// The site's secrets, and somebody else's.
+/// The current and the previous secret of the site, and a secret of somebody else.
 pub const SECRETS: [&str; 3] = [
     "test-secret-one-0123456789-0123456789",
     "test-secret-two-0123456789-0123456789",
@@ -11,10 +11,10 @@ pub const SECRETS: [&str; 3] = [
 ];
 /// The name of the session cookie.
 pub const COOKIE: &str = "session";
-/// The page that may use it.
+/// The origin whose pages may use the cookie.
 pub const ORIGIN: &str = "https://shop.example";
 
-/// The values of variables, as far as they are set.
+/// The values of the variables that are set.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     issuer: Option<String>,
@@ -100,10 +100,10 @@ const ISSUERS: &[&str] = &[
 ];
 
 impl Settings {
-    /// Any settings; most are such as a site has.
+    /// Any settings. Most of them are realistic.
     ///
     /// # Errors
-    /// None that matters: there are no bytes left.
+    /// If there are no bytes left.
     pub fn any(u: &mut Unstructured) -> Result<Self> {
         let mut settings = Self {
             normalization: *u.choose(&[None, None, Some("none"), Some("nfc"), Some("nfc-lowercase")])?,
@@ -161,7 +161,7 @@ impl Settings {
         }
     }
 
-    /// What a log may repeat of the settings: the values that are no secrets, as they are. (`Debug` would escape some characters.)
+    /// The values that may be logged, because they are not secret. They are not formatted with `Debug`, which would escape characters.
     pub fn public(&self) -> String {
         let names = [
             "JWT_ISSUER",
@@ -175,7 +175,7 @@ impl Settings {
         values.join("\n")
     }
 
-    /// Whether a token that is signed with this secret can count.
+    /// Whether a token that is signed with this secret can be accepted.
     pub fn has_secret(&self, nth: usize) -> bool {
         nth == 0 || (nth == 1 && self.has_previous_secret)
     }
@@ -190,21 +190,21 @@ fn list(
     (0..u.int_in_range(least..=most)?).map(|_| one(u)).collect()
 }
 
-/// One of these words; now and then another one.
+/// One of these words, or sometimes another one.
 pub fn word(u: &mut Unstructured, words: &[&str]) -> Result<String> {
     Ok(if u.ratio(1, 12)? { u.arbitrary::<&str>()?.to_owned() } else { (*u.choose(words)?).to_owned() })
 }
 
-/// What the settings ask of a token.
+/// The rules that the settings have for a token.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// `None` if any issuer will do.
+    /// The entries of `JWT_ISSUER`; `None` if any issuer is accepted.
     pub entries: Option<Vec<Entry>>,
-    /// Claims of which each must have one of its values.
+    /// Required claims, each with its accepted values.
     pub required: Vec<(String, Vec<String>)>,
-    /// Which claim is the user id.
+    /// The name of the claim with the user id.
     pub user_claim: String,
-    /// The algorithms that count.
+    /// The accepted algorithms.
     pub algorithms: Vec<String>,
     normalization: &'static str,
 }
@@ -212,63 +212,31 @@ pub struct Rules {
 /// Issuers with the same users.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Their names; the first one is part of the users' keys, unless this is the first entry.
+    /// The names of the issuers. The first one is part of the users' keys, unless this is the first entry.
     pub names: Vec<String>,
-    /// The tenant that they were made for.
+    /// The tenant in the names, if `JWT_ISSUER` has a placeholder for it.
     pub tenant: Option<String>,
 }
 
-/// What must come of a start with these settings.
+/// The expected outcome of a start with these settings.
 #[derive(Debug)]
 pub enum Start {
     /// It must be refused.
     Refused,
-    /// It may be refused; if not, these rules hold.
+    /// It may be refused. If it is not, these rules apply.
     May(Rules),
-    /// It must go well.
+    /// It must succeed.
     Must(Rules),
 }
 
 impl Rules {
-    /// Reads settings.
-    pub fn read(settings: &Settings) -> Start {
+    /// Parses settings.
+    pub fn parse(settings: &Settings) -> Start {
         let set = |name| settings.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let parts = |list: Option<String>| {
-            let list = list.unwrap_or_default();
-            list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect::<Vec<_>>()
-        };
         let mut in_doubt = false;
-        let mut required: Vec<(String, Vec<String>)> = Vec::new();
-        for pair in parts(set("JWT_REQUIRED_CLAIMS")) {
-            let (name, value) = pair.split_once('=').map_or((&*pair, ""), |(name, value)| (name.trim(), value.trim()));
-            in_doubt |= name.is_empty() || value.is_empty();
-            match required.iter_mut().find(|(other, _)| other == name) {
-                Some((_, values)) => values.push(value.to_owned()),
-                None => required.push((name.to_owned(), vec![value.to_owned()])),
-            }
-        }
-        let tenants = required.iter().find(|(name, _)| name == "tid").map(|(_, values)| values.clone());
-        let mut entries = Vec::new();
-        for entry in parts(set("JWT_ISSUER")) {
-            let names: Vec<_> =
-                entry.split('|').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-            in_doubt |= names.is_empty();
-            if !["{tid}", "{tenantid}"].iter().any(|place| entry.contains(place)) {
-                entries.push(Entry { names, tenant: None });
-                continue;
-            }
-            let Some(tenants) = &tenants else { return Start::Refused };
-            for tenant in tenants {
-                let names =
-                    names.iter().map(|name| name.replace("{tid}", tenant).replace("{tenantid}", tenant)).collect();
-                entries.push(Entry { names, tenant: Some(tenant.clone()) });
-            }
-        }
-        entries.retain(|entry| !entry.names.is_empty());
-        let all: Vec<_> = entries.iter().flat_map(|entry| &entry.names).collect();
-        in_doubt |= all.iter().enumerate().any(|(nth, name)| all[..nth].contains(name));
-        in_doubt |=
-            entries.iter().skip(1).flat_map(|entry| &entry.names).any(|name| name.contains('#') || name.len() > 512);
+        let mut required = required_claims(set("JWT_REQUIRED_CLAIMS"), &mut in_doubt);
+        let tenants = required.iter().find(|(name, _)| name == "tid").map(|(_, values)| values.as_slice());
+        let Some(entries) = entries(set("JWT_ISSUER"), tenants, &mut in_doubt) else { return Start::Refused };
         let entries = set("JWT_ISSUER").map(|_| entries);
         in_doubt |= entries.as_ref().is_some_and(Vec::is_empty);
         let audiences = parts(set("JWT_AUDIENCE"));
@@ -283,7 +251,7 @@ impl Rules {
         if in_doubt { Start::May(rules) } else { Start::Must(rules) }
     }
 
-    /// A user id, as it is compared.
+    /// A user id in the form in which it is compared.
     pub fn normalized(&self, id: &str) -> String {
         match self.normalization {
             "nfc" => id.nfc().collect(),
@@ -291,4 +259,49 @@ impl Rules {
             _ => id.to_owned(),
         }
     }
+}
+
+/// The parts of a list that is separated by commas.
+fn parts(list: Option<String>) -> Vec<String> {
+    let list = list.unwrap_or_default();
+    list.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// Parses `JWT_REQUIRED_CLAIMS`. Sets `in_doubt` if a start with this value may be refused.
+fn required_claims(list: Option<String>, in_doubt: &mut bool) -> Vec<(String, Vec<String>)> {
+    let mut required: Vec<(String, Vec<String>)> = Vec::new();
+    for pair in parts(list) {
+        let (name, value) = pair.split_once('=').map_or((&*pair, ""), |(name, value)| (name.trim(), value.trim()));
+        *in_doubt |= name.is_empty() || value.is_empty();
+        match required.iter_mut().find(|(other, _)| other == name) {
+            Some((_, values)) => values.push(value.to_owned()),
+            None => required.push((name.to_owned(), vec![value.to_owned()])),
+        }
+    }
+    required
+}
+
+/// Parses `JWT_ISSUER`; `None` if it has a placeholder for a tenant, but there are no tenants. Sets `in_doubt` if a start with this value
+/// may be refused.
+fn entries(list: Option<String>, tenants: Option<&[String]>, in_doubt: &mut bool) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in parts(list) {
+        let names: Vec<_> =
+            entry.split('|').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        *in_doubt |= names.is_empty();
+        if !["{tid}", "{tenantid}"].iter().any(|placeholder| entry.contains(placeholder)) {
+            entries.push(Entry { names, tenant: None });
+            continue;
+        }
+        for tenant in tenants? {
+            let names = names.iter().map(|name| name.replace("{tid}", tenant).replace("{tenantid}", tenant)).collect();
+            entries.push(Entry { names, tenant: Some(tenant.clone()) });
+        }
+    }
+    entries.retain(|entry| !entry.names.is_empty());
+    let all: Vec<_> = entries.iter().flat_map(|entry| &entry.names).collect();
+    *in_doubt |= all.iter().enumerate().any(|(nth, name)| all[..nth].contains(name));
+    let mut others = entries.iter().skip(1).flat_map(|entry| &entry.names);
+    *in_doubt |= others.any(|name| name.contains('#') || name.len() > 512);
+    Some(entries)
 }

@@ -1,5 +1,5 @@
-//! An identity provider's signing keys, two of each kind, and what they sign. Made with openssl, for these targets and nothing else:
-//! they are fixed, so that an input that was found stays one.
+//! An identity provider's signing keys, two of each kind, and the tokens that they sign. They were created with openssl only for these
+//! targets. They never change, so that an input that was found can be reproduced.
 
 use base64::{
     Engine,
@@ -59,7 +59,7 @@ pub enum Signer {
 }
 
 impl Signer {
-    /// What it can sign with; the first is what it is used with when nobody says otherwise.
+    /// The algorithms that it can sign with. The first one is the default.
     pub fn algorithms(&self) -> &'static [&'static str] {
         match self {
             Self::Rsa(_) => &["RS256", "PS256"],
@@ -108,10 +108,10 @@ impl Signer {
         key
     }
 
-    /// The public key as a `SubjectPublicKeyInfo` (RFC 5280; RFC 3279, RFC 5480 and RFC 8410 for the beginnings).
+    /// The public key as a `SubjectPublicKeyInfo` (RFC 5280; RFC 3279, RFC 5480 and RFC 8410 for the first bytes).
     pub fn spki(&self) -> Vec<u8> {
         let beginning = match self {
-            // With its 2048 bits and an exponent of three bytes, the lengths are always these.
+            // The lengths are the same for every key of 2048 bits with an exponent of three bytes.
             Self::Rsa(_) => "30820122300d06092a864886f70d01010105000382010f00",
             Self::P256(_) => "3059301306072a8648ce3d020106082a8648ce3d030107034200",
             Self::P384(_) => "3076301006072a8648ce3d020106052b81040022036200",
@@ -166,7 +166,7 @@ fn compact(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> S
     format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// The bytes of a PEM.
+/// The decoded bytes of a PEM file.
 fn der(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     BASE64_STANDARD.decode(text).expect("base64")

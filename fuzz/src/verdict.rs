@@ -1,35 +1,35 @@
-//! Whether a token counts, and for whom: a second reading of settings and token.
+//! Whether a token must be accepted, and for which user, by a second parser of settings and token.
 
 use crate::{
     json::{Found, Json},
-    reading::is_user_id,
+    path::is_user_id,
     settings::{Entry, Rules},
 };
 
-/// Whether something is so.
+/// Whether a rule is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Is {
     /// No.
     No,
-    /// Nobody has said, or it depends on the clock: either will do.
+    /// It is not specified, or it depends on the clock. Both results are right.
     Unclear,
     /// Yes.
-    So,
+    Yes,
 }
-use Is::{No, So, Unclear};
+use Is::{No, Unclear, Yes};
 
 impl From<bool> for Is {
     fn from(is: bool) -> Self {
-        if is { So } else { No }
+        if is { Yes } else { No }
     }
 }
 
-/// Whose token it is.
+/// The user of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The number of the issuer's entry.
+    /// The index of the issuer's entry in `JWT_ISSUER`.
     pub entry: usize,
-    /// The first issuer of the entry, unless that is the first entry.
+    /// The first issuer of the entry; `None` for the first entry.
     pub issuer: Option<String>,
     /// The normalized id.
     pub id: String,
@@ -48,34 +48,34 @@ impl User {
 /// The verdict on a token.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// Whether it counts.
-    pub counts: Is,
-    /// For whom.
+    /// Whether it must be accepted.
+    pub accepted: Is,
+    /// The user for whom it is accepted.
     pub user: Option<User>,
-    /// Each rule's own verdict, for the person who reads of a difference.
+    /// Whether each rule is met, for the message of a failed check.
     pub why: Vec<(String, Is)>,
 }
 
-/// Clocks may be apart by a minute; in s.
+/// The leeway for clocks that differ, in s.
 const LEEWAY_S: f64 = 60.0;
-/// The same second is not the same for both readers; in s.
+/// The function and this check read the clock at different times. The largest difference, in s.
 const DOUBT_S: f64 = 2.0;
-/// An `exp` beyond is one in ms; Unix time in s.
+/// A later `exp` is refused, because it is in ms by mistake; Unix time in s.
 const LATEST_S: f64 = 1e11;
-/// Nobody says how deeply JSON may be nested.
+/// The nesting of JSON from which parsers may differ.
 const DEEP: usize = 100;
 
 impl Verdict {
-    /// The verdict on a token with this header and these claims, whose signature is good for `algorithm`.
+    /// The verdict on a token with this header and these claims, and with a valid signature of `algorithm`.
     pub fn on(rules: &Rules, algorithm: &str, header: &str, claims: &str, now_s: f64) -> Self {
-        let mut why = vec![("header".to_owned(), header_counts(rules, algorithm, header))];
+        let mut why = vec![("header".to_owned(), header_is_valid(rules, algorithm, header))];
         let Some(claims) = Json::parse(claims) else {
             why.push(("claims are JSON".into(), No));
-            return Self { counts: No, user: None, why };
+            return Self { accepted: No, user: None, why };
         };
-        why.push(("claims".into(), claims_count(&claims)));
-        why.push(("exp".into(), exp_counts(&claims, now_s)));
-        why.push(("nbf".into(), nbf_counts(&claims, now_s)));
+        why.push(("claims".into(), claims_are_valid(&claims)));
+        why.push(("exp".into(), exp_is_met(&claims, now_s)));
+        why.push(("nbf".into(), nbf_is_met(&claims, now_s)));
         for (name, values) in &rules.required {
             why.push((name.clone(), has_one_of(&claims, name, values)));
         }
@@ -85,41 +85,41 @@ impl Verdict {
         let (is_id, id) = user_id(&claims, &rules.user_claim);
         why.push(("user id".into(), is_id));
         let id = id.map(|id| rules.normalized(&id));
-        why.push(("user id's form".into(), id.as_deref().is_some_and(is_user_id).into()));
-        let counts = why.iter().map(|(_, is)| *is).min().unwrap_or(No);
-        Self { counts, user: id.map(|id| User { entry, issuer, id }), why }
+        why.push(("user id's format".into(), id.as_deref().is_some_and(is_user_id).into()));
+        let accepted = why.iter().map(|(_, is)| *is).min().unwrap_or(No);
+        Self { accepted, user: id.map(|id| User { entry, issuer, id }), why }
     }
 }
 
-/// An object (RFC 7515, section 4) whose algorithm is the signature's and one of the site's, and without extensions that one would have to
-/// know.
-fn header_counts(rules: &Rules, algorithm: &str, header: &str) -> Is {
+/// A valid header is an object (RFC 7515, section 4). Its algorithm is that of the signature, and the site accepts it. It has no critical
+/// extensions.
+fn header_is_valid(rules: &Rules, algorithm: &str, header: &str) -> Is {
     let Some(header) = Json::parse(header) else { return No };
     let alg = match header.member("alg") {
         Found::One(Json::Text(alg)) => (alg == algorithm && rules.algorithms.contains(alg)).into(),
         _ => No,
     };
     let kid = match header.member("kid") {
-        Found::Missing | Found::One(Json::Text(_)) => So,
+        Found::Missing | Found::One(Json::Text(_)) => Yes,
         _ => Unclear,
     };
     let crit = match header.member("crit") {
-        Found::Missing => So,
+        Found::Missing => Yes,
         _ => No,
     };
-    let enc = if header.member("enc") == Found::Missing { So } else { Unclear };
+    let enc = if header.member("enc") == Found::Missing { Yes } else { Unclear };
     [alg, kid, crit, enc, not_odd(&header)].into_iter().min().unwrap_or(No)
 }
 
-/// An object.
-fn claims_count(claims: &Json) -> Is {
+/// The claims must be an object.
+fn claims_are_valid(claims: &Json) -> Is {
     match claims {
         Json::Object(_) => not_odd(claims),
         _ => No,
     }
 }
 
-/// Whether every library reads it. With two members of one name, none may.
+/// Whether all libraries must parse it. With two members of the same name, it must be refused.
 fn not_odd(json: &Json) -> Is {
     let all = json.all();
     if all.iter().any(|(_, value)| value.has_twins()) {
@@ -128,14 +128,14 @@ fn not_odd(json: &Json) -> Is {
     let is_odd = |(depth, value): &(usize, &Json)| {
         *depth > DEEP || **value == Json::Half || matches!(value, Json::Number(digits) if number(digits).is_infinite())
     };
-    if all.iter().any(is_odd) { Unclear } else { So }
+    if all.iter().any(is_odd) { Unclear } else { Yes }
 }
 
 fn number(digits: &str) -> f64 {
     digits.parse().unwrap_or(f64::NAN)
 }
 
-fn exp_counts(claims: &Json, now_s: f64) -> Is {
+fn exp_is_met(claims: &Json, now_s: f64) -> Is {
     match claims.member("exp") {
         Found::One(Json::Number(digits)) => {
             let left_s = number(digits) + LEEWAY_S - now_s;
@@ -145,9 +145,9 @@ fn exp_counts(claims: &Json, now_s: f64) -> Is {
     }
 }
 
-fn nbf_counts(claims: &Json, now_s: f64) -> Is {
+fn nbf_is_met(claims: &Json, now_s: f64) -> Is {
     match claims.member("nbf") {
-        Found::Missing => So,
+        Found::Missing => Yes,
         Found::One(Json::Number(digits)) => {
             let wait_s = number(digits) - LEEWAY_S - now_s;
             let is_odd = number(digits) <= 0.0;
@@ -157,7 +157,7 @@ fn nbf_counts(claims: &Json, now_s: f64) -> Is {
     }
 }
 
-/// What a name leads to: the claim of exactly that name, and what is at the path that the name is.
+/// The two values that a name can mean: the claim of exactly this name, and the value at this name as a path.
 fn places<'a>(claims: &'a Json, name: &str) -> (Found<'a>, Found<'a>) {
     let steps: Vec<String> = match name.strip_prefix('/') {
         Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
@@ -183,20 +183,19 @@ fn inside<'a>(value: &'a Json, step: &str) -> Found<'a> {
     value.map_or(Found::Missing, Found::One)
 }
 
-/// Applies `test` to the claim of that name. With two values of a claim there is none that counts.
+/// Applies `test` to the claim of this name. A claim with two values never meets it.
 fn on_claim<'a, T>(claims: &'a Json, name: &str, test: impl Fn(&'a Json) -> (Is, T)) -> (Is, Option<T>) {
     let tested = |value, most: Is| {
         let (is, tested) = test(value);
         (is.min(most), Some(tested))
     };
     match places(claims, name) {
-        (Found::Several(_), _) | (Found::Missing, Found::Missing) => (No, None),
-        (Found::One(value), Found::Missing) | (Found::Missing, Found::One(value)) => tested(value, So),
-        (Found::One(one), Found::One(other)) if one == other => tested(one, So),
+        (Found::Several(_), _) | (_, Found::Several(_)) | (Found::Missing, Found::Missing) => (No, None),
+        (Found::One(value), Found::Missing) | (Found::Missing, Found::One(value)) => tested(value, Yes),
+        (Found::One(one), Found::One(other)) if one == other => tested(one, Yes),
         (Found::One(one), Found::One(other)) if is_plain(one) && is_plain(other) => (No, None),
-        // `1` and `1.0` could be the same, and members can be in another order.
+        // The two may be equal for a library: `1` and `1.0`, or objects whose members have another order.
         (Found::One(one), Found::One(_)) => tested(one, Unclear),
-        (_, Found::Several(_)) => (No, None),
     }
 }
 
@@ -225,8 +224,8 @@ fn is(value: &Json, wanted: &str) -> Is {
         Json::Text(text) => (text == wanted).into(),
         Json::Bool(flag) => (flag.to_string() == wanted).into(),
         Json::Number(digits) if is_integer(digits) && digits == wanted => {
-            // Nobody says how large an integer may be here.
-            if number(digits).abs() < 9e18 && digits != "-0" { So } else { Unclear }
+            // The largest integer is not specified.
+            if number(digits).abs() < 9e18 && digits != "-0" { Yes } else { Unclear }
         }
         _ => No,
     }
@@ -236,16 +235,16 @@ fn is_integer(digits: &str) -> bool {
     digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
-/// Whose users the token's are: the number of the entry.
+/// Whether the issuer is accepted, and the index of its entry.
 fn entry(entries: Option<&[Entry]>, claims: &Json) -> (Is, usize) {
-    let Some(entries) = entries else { return (So, 0) };
+    let Some(entries) = entries else { return (Yes, 0) };
     let Found::One(Json::Text(iss)) = claims.member("iss") else { return (No, 0) };
     let Some(nth) = entries.iter().position(|entry| entry.names.contains(iss)) else { return (No, 0) };
-    let is_tenants = match &entries[nth].tenant {
+    let is_of_tenant = match &entries[nth].tenant {
         None => true,
         Some(tenant) => matches!(claims.member("tid"), Found::One(Json::Text(tid)) if tid == tenant),
     };
-    (is_tenants.into(), nth)
+    (is_of_tenant.into(), nth)
 }
 
 fn user_id(claims: &Json, name: &str) -> (Is, Option<String>) {

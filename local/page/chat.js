@@ -1,10 +1,10 @@
-// Stands in for LiveChat's widget where there is only the sandbox: asks the identity provider as the widget does, and shows what
-// its customer wrote.
+// Stands in for LiveChat's widget if LiveChat is the sandbox. It calls the identity provider as the widget does, and shows the
+// messages of the token's customer.
 
 import { $, element, excerpt, parseJson } from '/dom.js';
 
 const EVERY_MS = 1_000;
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const pause = (ms) =>
   new Promise((resolve) => {
@@ -12,12 +12,12 @@ const pause = (ms) =>
   });
 
 export class Chat {
-  /** Another one for each chat that is opened: what is left of a former one must not show. */
+  /** A new object for each chat that is opened. Results that belong to a former object are ignored. */
   #run;
-  /** Ids of what was written here. */
+  /** Ids of the messages that were written on this device. */
   #own = new Set();
 
-  /** `begin` is called when somebody writes before the chat is open. */
+  /** `begin` is called when somebody writes while no chat is open. */
   constructor(root, url, begin) {
     this.root = root;
     this.url = `${url}/sandbox/chat`;
@@ -33,7 +33,7 @@ export class Chat {
     });
   }
 
-  /** Nobody's, as yet. `why` is said in place of messages; whether one can write is `canBegin`. */
+  /** Closes the chat. `why` is shown in place of messages. With `canBegin`, a message can be written, which opens a chat. */
   close(why, canBegin) {
     this.#run = undefined;
     this.#own.clear();
@@ -51,9 +51,9 @@ export class Chat {
     this.#poll(run);
   }
 
-  /** Why the identity provider has no token yet. It tries again by itself, and its promise is pending meanwhile. */
+  /** Shows why the identity provider has no token yet. The provider retries by itself; until then its promise is pending. */
   waitFor(trouble) {
-    if (this.isOpen) this.#say(`${trouble} It is tried again.`);
+    if (this.isOpen) this.#say(`${trouble} Retrying.`);
   }
 
   get isOpen() {
@@ -67,7 +67,7 @@ export class Chat {
     }
   }
 
-  /** Whether that worked. */
+  /** Sends a message. Resolves with whether it was sent. */
   async write(text) {
     const run = this.#run;
     const send = $('button', this.root);
@@ -77,11 +77,11 @@ export class Chat {
     return outcome === 'done';
   }
 
-  /** What became of it: `done`, `later` if it is worth trying again, or nothing. */
+  /** Reads or writes messages, and shows them. Resolves with `done`, with `later` if a retry may succeed, or with undefined. */
   async #try(run, method, text, note = () => {}) {
     try {
-      // One after the other, or a late answer would take back what a later one brought.
-      run.latest = run.latest.catch(() => {}).then(() => this.#ask(run, method, text));
+      // One request after the other: otherwise a late response would replace the messages of a later request.
+      run.latest = run.latest.catch(() => {}).then(() => this.#request(run, method, text));
       const messages = await run.latest;
       if (run !== this.#run) return undefined;
       note(messages);
@@ -90,37 +90,38 @@ export class Chat {
       return 'done';
     } catch (error) {
       if (run !== this.#run) return undefined;
-      const isPassing = error.code === undefined;
-      this.#say(`${error.detail ?? `The sandbox: ${error.message}.`}${isPassing ? ' It is tried again.' : ''}`);
-      if (!isPassing) this.#run = undefined;
-      return isPassing ? 'later' : undefined;
+      // Errors of the identity provider have a code, and it has retried already.
+      const isTemporary = error.code === undefined;
+      this.#say(`${error.detail ?? `The sandbox: ${error.message}.`}${isTemporary ? ' Retrying.' : ''}`);
+      if (!isTemporary) this.#run = undefined;
+      return isTemporary ? 'later' : undefined;
     }
   }
 
-  /** As the widget: with the token that it has, until that is refused, and then with a fresh one, once. */
-  async #ask(run, method, text) {
+  /** Like the widget, uses its token until it is refused. Then it retries once with a fresh token. */
+  async #request(run, method, text) {
     run.token ??= await run.functions.getToken();
     let response = await this.#send(run.token, method, text);
     if (response.status === 401 && run === this.#run) {
       run.token = await run.functions.getFreshToken();
       response = await this.#send(run.token, method, text);
     }
-    const answer = await response.text();
-    if (!response.ok) throw new Error(excerpt(answer.trim()));
-    return parseJson(answer);
+    const body = await response.text();
+    if (!response.ok) throw new Error(excerpt(body.trim()));
+    return parseJson(body);
   }
 
   #send({ accessToken }, method, text) {
     return fetch(this.url, {
       method,
       cache: 'no-store',
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: { Authorization: `Bearer ${accessToken}`, ...(text !== undefined && { 'Content-Type': 'application/json' }) },
       body: text === undefined ? undefined : JSON.stringify({ text }),
     });
   }
 
-  /** Only what is new is added: screen readers would read all of it again. */
+  /** Adds only new messages: screen readers would read a replaced list again. */
   #show(messages) {
     const list = $('ol', this.root);
     if ([...list.children].some(({ dataset }, i) => dataset.id !== messages[i]?.id)) list.replaceChildren();
@@ -132,7 +133,7 @@ export class Chat {
     });
     list.append(...added);
     $('.why', this.root).hidden = list.children.length > 0;
-    // Nothing but this scrolls: the page around it stays where it is.
+    // Only the list scrolls. `scrollIntoView` would scroll the page around the frame too.
     if (added.length) list.parentElement.scrollTop = list.parentElement.scrollHeight;
   }
 

@@ -1,9 +1,9 @@
-// A site's page with a chat, as one device shows it: its login, the identity provider of web/livechat-cip.js, and what goes on
-// under the hood. The page around it is told of every call.
+// A site's page with a chat, on one device: its login, the identity provider of web/livechat-cip.js, and the panel "Under the
+// hood". It reports every call to the page around it.
 
 import { Chat } from '/chat.js';
 import { $, readConfig } from '/dom.js';
-import { outcome, say, showCaller, showToken } from '/hood.js';
+import { outcome, say, showCaller, showToken } from '/internals.js';
 import { createIdentityProvider } from '/livechat-cip.js';
 import { NOBODY, canLogIn, optionsOf } from '/login.js';
 import { isToken, observe } from '/observe.js';
@@ -12,21 +12,21 @@ import { Widget } from '/widget.js';
 const { user: userField, group: groupField } = $('#login').elements;
 
 class Device {
-  /** How many have used it, so that one guest is told from the next. */
+  /** The number of users and guests so far, which tells one guest from the next. */
   #turns = 0;
   #calls = 0;
 
   constructor(name, config) {
     this.name = name;
     this.config = config;
-    // Whether this guest has begun to chat, also before a reload. Until then, nobody needs a customer.
-    this.place = `chat-begun:${name}`;
+    // The key in localStorage that says whether this guest has begun to chat. Until then, the guest needs no customer.
+    this.key = `chat-begun:${name}`;
     this.chat = config.sandboxUrl
       ? new Chat($('#chat'), config.sandboxUrl, () => this.beginChat())
       : new Widget(config, (trouble) => say(trouble, true));
     observe(
       (headers, url) => this.#callerOf(headers, url),
-      (call) => this.#answered(call),
+      (call) => this.#showCall(call),
     );
 
     const actions = { logout: () => this.logOut(), stranger: () => this.tryStranger() };
@@ -38,18 +38,18 @@ class Device {
       event.preventDefault();
       if (this.user === undefined) this.logIn(userField.value);
     });
-    groupField.addEventListener('change', () => this.#take(this.user, this.options));
-    this.#take(undefined, NOBODY);
+    groupField.addEventListener('change', () => this.#setUser(this.user, this.options));
+    this.#setUser(undefined, NOBODY);
   }
 
   get group() {
     return groupField.value === '' ? undefined : groupField.valueAsNumber;
   }
 
-  // ---- who is here
+  // ---- who uses the device
 
-  /** From now on it is this user who calls, or a guest, or nobody. */
-  #take(user, options, { opensChat = true } = {}) {
+  /** From now on, calls are made for this user. If `user` is undefined, they are made for a guest, or not at all. */
+  #setUser(user, options, { opensChat = true } = {}) {
     const { guests } = this.config;
     this.former = this.caller;
     this.user = user;
@@ -76,7 +76,7 @@ class Device {
       scope: name,
       group,
       ...options,
-      // Also if it was in another tab. Providers of those who were here before have nothing to say.
+      // This is called for a logout in another tab too. Providers of former users are ignored.
       onLogout: () => {
         if (provider === this.provider) this.#leave();
       },
@@ -89,11 +89,11 @@ class Device {
     try {
       if (user === '') throw new Error('Type a user name first.');
       $('#login button').disabled = true;
-      this.#take(user, await optionsOf(user, this.config), how);
+      this.#setUser(user, await optionsOf(user, this.config), how);
       userField.value = user;
       return true;
     } catch (error) {
-      if (this.user === user) this.#take(undefined, NOBODY);
+      if (this.user === user) this.#setUser(undefined, NOBODY);
       say(`Not logged in: ${error.message}`, true);
       return false;
     } finally {
@@ -102,16 +102,16 @@ class Device {
   }
 
   async logOut() {
-    const isTold = await this.provider.logout();
-    say(isTold ? 'Logged out: the token is dropped, and LiveChat was told.' : 'Logged out, but the backend could not be told.', !isTold);
+    const isDone = await this.provider.logout();
+    say(isDone ? 'Logged out: the token is dropped and revoked.' : 'Logged out, but the backend could not be reached.', !isDone);
   }
 
   #leave() {
-    keep(this.place);
-    this.#take(undefined, NOBODY, { opensChat: !this.isChanging });
+    store(this.key);
+    this.#setUser(undefined, NOBODY, { opensChat: !this.isChanging });
   }
 
-  /** A new user sits down, whom nobody has seen before, and does not chat yet. */
+  /** Logs a new user in, without opening the chat. */
   async become(user) {
     this.isChanging = true;
     await this.provider.logout();
@@ -120,25 +120,25 @@ class Device {
     return this.logIn(user, { opensChat: false });
   }
 
-  /** LiveChat's widget comes with the page; its stand-in leaves visitors alone until they write. */
+  /** LiveChat's widget opens its chat with the page. Its stand-in opens a guest's chat when the guest writes. */
   get hasBegun() {
-    return !this.config.sandboxUrl || recall(this.place) !== undefined;
+    return !this.config.sandboxUrl || recall(this.key) !== undefined;
   }
 
   beginChat() {
-    if (this.user === undefined) keep(this.place, 'yes');
+    if (this.user === undefined) store(this.key, 'yes');
     this.chat.open({ provider: this.provider, group: this.group, why: this.#why() });
   }
 
   #why() {
     if (this.user !== undefined) return `No messages yet. What “${this.user}” writes here shows on all their devices.`;
     if (this.config.guests) return 'Write something as a guest. When you log in, the chat goes on.';
-    return canLogIn(this.config) ? 'Log in to chat.' : 'Nobody can log in here, as the key or secret is yours.';
+    return canLogIn(this.config) ? 'Log in to chat.' : 'Nobody can log in here, because only you have the key or secret.';
   }
 
   // ---- under the hood
 
-  /** What the widget may do, done by hand. */
+  /** Calls an operation by hand, as the widget may call it. */
   async run(operation) {
     const calls = this.#calls;
     const { provider } = this;
@@ -149,7 +149,7 @@ class Device {
         say(
           operation === 'hasToken'
             ? `hasToken: ${value}, and no request was made`
-            : `${operation}: the one at hand, and no request was made`,
+            : `${operation}: the token that this page has, and no request was made`,
         );
       if (isToken(value) && this.config.sandboxUrl && !this.chat.isOpen) this.beginChat();
     } catch (error) {
@@ -158,16 +158,16 @@ class Device {
     }
   }
 
-  /** What is answered to somebody who claims to be somebody else. */
+  /** Calls with this user's credentials and another user's path, to show the response. */
   async tryStranger() {
     const provider = this.makeProvider({ user: this.user === 'bob' ? 'alice' : 'bob', ...this.#apart('stranger') });
-    // The call itself is observed, whatever comes of it.
+    // The call itself is observed and shown, also if it fails.
     await provider()
       .getToken()
       .catch(() => {});
   }
 
-  /** As if that many tabs were opened at the same moment: each has a provider of its own, and the first is this page's. */
+  /** Simulates this number of tabs that are opened at the same moment. Each has its own provider; the first is this page's. */
   async rush(tabs) {
     const others = Array.from({ length: tabs - 1 }, (_, i) => this.makeProvider(this.#apart(`tab ${i + 2}`)));
     const providers = [this.provider, ...others];
@@ -176,12 +176,12 @@ class Device {
     return results.map(({ value }) => value?.entityId ?? null);
   }
 
-  /** For a provider beside the page's own: a page has one of each scope. */
+  /** Options for another provider on this page: a page has one provider for each scope. */
   #apart(what) {
     return { scope: `${this.name}, ${what}`, guest: false, onLogout: () => {} };
   }
 
-  /** Whoever logs out is still the caller of what that needs. */
+  /** The caller of a request. After a logout, the request that ends it still has the credentials of the former user. */
   #callerOf(headers, url) {
     const isUser = Boolean(
       headers.get('Authorization') ?? headers.get('X-User-Hash') ?? (this.config.auth === 'none' && url.pathname.split('/')[2]),
@@ -190,20 +190,20 @@ class Device {
     return { caller, group: groupField.value };
   }
 
-  #answered(call) {
+  #showCall(call) {
     this.#calls += 1;
-    // An answer for somebody who has left since is logged, not shown.
+    // A response for a former user is logged, not shown here.
     if (call.caller.key === this.caller.key && call.group === groupField.value) {
       if (!call.problem && isToken(call.value)) this.token = call.value;
       if (!call.problem && call.operation !== 'hasToken') this.isDropped = call.operation === 'invalidate';
       say(outcome(call), Boolean(call.problem));
-      if (call.problem?.isPassing) this.chat.waitFor?.(call.problem.detail);
+      if (call.problem?.isTemporary) this.chat.waitFor?.(call.problem.detail);
       this.show();
     }
     this.#tell({ type: 'call', call });
   }
 
-  // ---- what is seen, here and by the page around it
+  // ---- what is shown here, and reported to the page around
 
   show() {
     showCaller(this.config, this.user, this.caller);
@@ -221,26 +221,26 @@ class Device {
   }
 }
 
-// A browser that keeps nothing for pages shows a guest's chat only until a reload.
+// If a browser blocks storage, a guest's chat is shown only until a reload.
 
-function recall(place) {
+function recall(key) {
   try {
-    return localStorage.getItem(place) ?? undefined;
+    return localStorage.getItem(key) ?? undefined;
   } catch {
     return undefined;
   }
 }
 
-function keep(place, value) {
+function store(key, value) {
   try {
-    if (value === undefined) localStorage.removeItem(place);
-    else localStorage.setItem(place, value);
+    if (value === undefined) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
   } catch {
     /* see above */
   }
 }
 
-// ---- what the page around it may ask for
+// ---- commands of the page around
 
 const commands = {
   become: (device, { user }) => device.become(user),
@@ -252,13 +252,13 @@ const commands = {
 const name = new URLSearchParams(location.search).get('name') ?? 'laptop';
 document.body.dataset.device = name;
 document.title = `Your site on the ${name}`;
-$('#hood').open = matchMedia('(min-width: 34rem)').matches;
+$('#internals').open = matchMedia('(min-width: 34rem)').matches;
 try {
   const device = new Device(name, await readConfig());
   addEventListener('message', async ({ origin, source, data, ports: [port] }) => {
     if (origin !== location.origin || source !== window.parent || !Object.hasOwn(commands, data.command)) return;
-    const answer = await commands[data.command](device, data);
-    port?.postMessage(answer);
+    const result = await commands[data.command](device, data);
+    port?.postMessage(result);
   });
 } catch (error) {
   $('#state').textContent = `This device does not work: ${error.message}`;

@@ -1,4 +1,4 @@
-// Small things that all files of the page use.
+// Helpers that several files of the page use.
 
 export const $ = (selector, root = document) => root.querySelector(selector);
 
@@ -21,16 +21,16 @@ export function parseJson(text) {
   }
 }
 
-/** What `cargo local` has to say of itself. */
+/** The configuration of `cargo local`. */
 export async function readConfig() {
   const response = await fetch('/config.json', { cache: 'no-store', signal: AbortSignal.timeout(5_000) });
   const text = await response.text();
   const config = parseJson(text);
-  if (!config?.livechat) throw new Error(`it answered ${response.status}: ${excerpt(text)}`);
+  if (!config?.livechat) throw new Error(`it returned ${response.status}: ${excerpt(text)}`);
   return config;
 }
 
-/** A picture of the entity id, so that "the same" is seen before 36 characters are compared. */
+/** A picture of the entity id, so that nobody has to compare 36 characters. */
 export function picture(id) {
   // FNV-1a: ids that differ in one character look different.
   const hash = [...id].reduce((sum, char) => Math.imul(sum ^ char.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5);

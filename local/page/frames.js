@@ -1,7 +1,7 @@
-// The two devices, as the page around them knows them. Each is a frame: a page has one chat widget at most.
+// The two devices, as seen by the page around them. Each is a frame, because a page can have only one chat widget.
 
 export class Frame {
-  /** Who uses it, and which customer they are. */
+  /** The caller on the device, and its customer. */
   state;
 
   constructor(name, root) {
@@ -9,13 +9,13 @@ export class Frame {
     this.frame = root.querySelector('iframe');
   }
 
-  /** Whether the device has said who uses it. */
+  /** Whether the device has reported its state. */
   get isReady() {
     return this.state !== undefined;
   }
 
-  /** What the device answers. See the end of device.js. */
-  ask(command, details = {}) {
+  /** Sends the device a command, and resolves with its result. The commands are at the end of device.js. */
+  send(command, details = {}) {
     const { port1, port2 } = new MessageChannel();
     return new Promise((resolve) => {
       port1.onmessage = ({ data }) => {
@@ -27,7 +27,7 @@ export class Frame {
   }
 }
 
-/** Calls `onState` when a device has something new to show, and `onCall` after each call that it made. */
+/** Calls `onState` when the state of a device has changed, and `onCall` after each call that it made. */
 export function listen(frames, { onState, onCall }) {
   addEventListener('message', ({ origin, source, data }) => {
     const frame = frames.find(({ frame }) => frame.contentWindow === source);
@@ -37,6 +37,6 @@ export function listen(frames, { onState, onCall }) {
     frame.state = data.state;
     onState();
   });
-  // Those that were faster have said it before anybody listened.
-  for (const frame of frames) frame.ask('state');
+  // A device may have reported its state before this listener existed.
+  for (const frame of frames) frame.send('state');
 }

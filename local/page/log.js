@@ -1,4 +1,4 @@
-// The list of all calls.
+// The log: a table of all calls.
 
 import { $, element } from '/dom.js';
 import { isToken } from '/observe.js';
@@ -21,7 +21,7 @@ export function log(device, call) {
     element('td', {}, device, element('small', {}, element('bdi', {}, caller.name), group && `, group ${group}`)),
     element('td', {}, isLogout ? `${operation}, logout` : operation, element('code', { title: url }, `${method} ${url}`)),
     element('td', {}, element('span', { className: problem ? 'problem' : '' }, String(status)), element('small', {}, `${call.ms} ms`)),
-    element('td', {}, ...answer(call)),
+    element('td', {}, ...result(call)),
   );
   row.dataset.source = call.source;
   $('#log tbody').prepend(row);
@@ -29,7 +29,7 @@ export function log(device, call) {
   show();
 }
 
-function answer({ source, reason, value, problem }) {
+function result({ source, reason, value, problem }) {
   if (problem) {
     return [
       element('strong', { className: 'problem' }, problem.code),
@@ -37,8 +37,8 @@ function answer({ source, reason, value, problem }) {
       problem.requestId ? element('small', {}, `requestId ${problem.requestId}`) : '',
     ];
   }
-  if (!isToken(value)) return [`answered ${value}`];
-  if (source === 'none') return ['not said'];
+  if (!isToken(value)) return [`returned ${value}`];
+  if (source === 'none') return ['unknown'];
   return [element('span', { className: 'chip' }, SOURCES[source]), reason ? element('small', {}, reason) : ''];
 }
 

@@ -1,22 +1,22 @@
-// The login of the two sites, which is the one for development that only `cargo local` has.
+// The login on both devices. It uses the development login, which only `cargo local` has.
 
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 
-/** Whether this page can log anybody in: not with keys that only their owner can sign with. */
+/** Whether this page can log users in. It cannot if the settings have a key or secret: then only its owner can sign credentials. */
 export const canLogIn = ({ auth, developmentLogin }) => auth === 'none' || developmentLogin;
 
-/** What a request for `user` must carry, `{ headers, userInPath }`. Rejects with words for people. */
+/** The headers that a request of `user` needs, and whether its path must name the user. Rejects with a message for the page. */
 export async function credentialsOf(user, { auth }) {
   if (auth === 'none') return { headers: {}, userInPath: true };
   const response = await fetch(`/dev/credentials?user=${encodeURIComponent(user)}`, {
     cache: 'no-store',
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  if (!response.ok) throw new Error(`/dev/credentials answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`/dev/credentials returned ${response.status}: ${await response.text()}`);
   return response.json();
 }
 
-/** What a site tells `createIdentityProvider` of whoever is logged in. */
+/** The options that a site passes to `createIdentityProvider` for a user who is logged in. */
 export async function optionsOf(user, config) {
   if (config.auth === 'none') return { user };
   const { headers } = await credentialsOf(user, config);
@@ -24,5 +24,5 @@ export async function optionsOf(user, config) {
   return { token: async () => (await credentialsOf(user, config)).headers.Authorization.replace(/^Bearer /, '') };
 }
 
-/** What it says while nobody is: without guests, no request is made then. */
+/** The options while nobody is logged in. Without guests, the provider then makes no request. */
 export const NOBODY = { token: null };

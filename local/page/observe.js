@@ -1,10 +1,10 @@
-// Looks at the calls of the four routes that a device makes, and at their answers. It changes neither.
+// Observes the device's calls of the four routes and their responses. It changes neither.
 
 import { excerpt, parseJson } from '/dom.js';
 
 const ROUTE = /^\/(getToken|getFreshToken|hasToken|invalidate)(\/|$)/;
-// RFC 9211, section 2.2: why a cache went to the origin.
-const REASONS = { miss: 'no token stored', stale: 'stored token too old', request: 'a fresh one was asked for' };
+// The values of `fwd` (RFC 9211, section 2.2): why a cache forwarded the request.
+const REASONS = { miss: 'no token stored', stale: 'stored token too old', request: 'a fresh token was requested' };
 
 export const isToken = (value) =>
   typeof value?.entityId === 'string' &&
@@ -19,7 +19,7 @@ const ACCEPTS = {
   invalidate: (value) => value === null,
 };
 
-/** `begin(headers, url)` says who calls; `done` gets what is known of the call when it is over. */
+/** `begin(headers, url)` returns the caller. `done` gets the description of the call when the call has ended. */
 export function observe(begin, done) {
   const fetch = window.fetch.bind(window);
   window.fetch = async (resource, init = {}) => {
@@ -44,10 +44,10 @@ export function observe(begin, done) {
       return response;
     } catch (error) {
       call.problem = {
-        code: 'no answer',
+        code: 'no response',
         detail:
           error.name === 'AbortError' ? 'It took too long.' : `The connection failed (${error.message}). Is cargo local still running?`,
-        isPassing: true,
+        isTemporary: true,
       };
       throw error;
     } finally {
@@ -62,17 +62,17 @@ function read(call, response, text) {
   [call.source, call.reason] = sourceOf(response.headers);
   call.value = parseJson(text);
   if (!response.ok) {
-    const { code = `status ${response.status}`, detail = `The answer: ${excerpt(text)}`, requestId } = call.value ?? {};
-    call.problem = { code, detail, requestId, isPassing: isPassing(response.status, code) };
+    const { code = `status ${response.status}`, detail = `The response: ${excerpt(text)}`, requestId } = call.value ?? {};
+    call.problem = { code, detail, requestId, isTemporary: isTemporary(response.status, code) };
   } else if (!ACCEPTS[call.operation](call.value)) {
-    call.problem = { code: call.value === undefined ? 'not JSON' : 'unexpected answer', detail: `The answer: ${excerpt(text)}` };
+    call.problem = { code: call.value === undefined ? 'not JSON' : 'unexpected response', detail: `The response: ${excerpt(text)}` };
   }
 }
 
-/** Whether the identity provider makes the request again. */
-const isPassing = (status, code) => status === 429 || (status >= 500 && code !== 'livechat_rejected');
+/** Whether the identity provider retries after this response. */
+const isTemporary = (status, code) => status === 429 || (status >= 500 && code !== 'livechat_rejected');
 
-/** Where the answer came from, and why. */
+/** The source of the response, and the reason. */
 function sourceOf(headers) {
   const status = parseList(headers.get('Cache-Status') ?? '').find(({ name }) => name === 'livechat-cip');
   if (status?.hit && status.detail === 'livechat-unavailable') return ['store-livechat-down'];
@@ -82,7 +82,7 @@ function sourceOf(headers) {
   return ['none'];
 }
 
-/** A Structured Fields list (RFC 9651): each member's name and parameters. Malformed, it is ignored as a whole, as the RFC demands. */
+/** A Structured Fields list (RFC 9651): each member's name and parameters. A malformed list is ignored as a whole, as the RFC demands. */
 function parseList(header) {
   const item = String.raw`"(?:\\["\\]|[^"\\])*"|[^\s;,="]+`;
   const part = new RegExp(String.raw`(^|[,;])\s*(${item})(?:=(${item}))?\s*`, 'gy');

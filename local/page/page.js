@@ -1,23 +1,23 @@
-// The page of `cargo local`: two devices side by side, what they do, and what it shows.
+// The page of `cargo local`: two devices side by side, a log of their calls, and whether the result is right.
 
 import { $, element, readConfig, terms } from '/dom.js';
 import { Frame, listen } from '/frames.js';
 import { log } from '/log.js';
+import { Faults } from '/faults.js';
 import { canLogIn, credentialsOf } from '/login.js';
-import { Mood } from '/mood.js';
-import { tryIt } from '/story.js';
+import { tryIt } from '/try-it.js';
 import { showVerdict } from '/verdict.js';
 
 const CALLERS = {
-  none: 'A call counts for the user whom its path names, and nobody verifies that.',
-  jwt: 'A call counts for the user whom its token names.',
-  authorizer: 'The gateway verifies a call’s token, and tells the functions which user it names.',
-  hmac: 'A call counts for the user whom its path names, if their hash comes along.',
+  none: 'The caller is the user in the path. Nothing verifies that.',
+  jwt: 'The caller is the user in the token.',
+  authorizer: 'The gateway verifies the token, and passes its user to the functions. This user is the caller.',
+  hmac: 'The caller is the user in the path, if the request has the hash of this user.',
 };
 
 const frames = [new Frame('Laptop', $('#device-a')), new Frame('Phone', $('#device-b'))];
 /** Stays undefined with a real licence. */
-let mood;
+let faults;
 let mayTry = false;
 
 async function configure() {
@@ -37,7 +37,7 @@ async function configure() {
   $(isSandbox ? '#sandbox-note' : '#real-note').hidden = false;
   for (const step of document.querySelectorAll('[data-if]')) step.hidden = (step.dataset.if === 'guests') !== config.guests;
   if (config.auth !== 'none' || config.guests) explainCallers(config);
-  if (config.sandboxUrl) mood = new Mood(config.sandboxUrl);
+  if (config.sandboxUrl) faults = new Faults(config.sandboxUrl);
   mayTry = canLogIn(config);
   update();
   const parts = [
@@ -50,7 +50,7 @@ async function configure() {
   $('#parts').replaceChildren(...terms(parts.filter(([, value]) => value).map(([term, value]) => [term, element('code', {}, value)])));
 }
 
-/** There is more to a call than its path: the page says what counts. */
+/** Explains how callers are identified, if it is not by the path alone. */
 function explainCallers(config) {
   const { auth, guests } = config;
   $('#callers').textContent = `AUTH=${auth}${guests ? ', guests' : ''}`;
@@ -58,16 +58,16 @@ function explainCallers(config) {
   $('#callers-note').textContent = [
     CALLERS[auth],
     guests &&
-      'Whoever is not logged in is a guest, with a customer of their own. When they log in, it becomes the user’s, unless the user has one.',
-    !canLogIn(config) && 'This page cannot log anybody in, as the key or secret is yours: call the routes with curl.',
+      'A visitor who is not logged in is a guest with their own customer. When they log in, the user gets this customer, unless the user already has one.',
+    !canLogIn(config) && 'This page cannot log users in, because only you have the key or secret: call the routes with curl.',
   ]
     .filter(Boolean)
     .join(' ');
   $('#path-note').textContent =
     {
-      none: 'The name in the path is the identity, unverified; without one, a guest calls.',
-      hmac: 'The name in the path is the identity, and must come with its hash.',
-    }[auth] ?? 'The token says who calls: /{user} may be left out, or must be the same user.';
+      none: 'The name in the path is the identity, unverified. Without a name, the caller is a guest.',
+      hmac: 'The name in the path is the identity. The request must have its hash.',
+    }[auth] ?? 'The token identifies the caller: leave out /{user}, or give the same user.';
   if (auth !== 'none') showCurl(config);
 }
 
@@ -75,10 +75,10 @@ async function showCurl(config) {
   const placeholder = config.auth === 'hmac' ? { 'X-User-Hash': '…' } : { Authorization: 'Bearer …' };
   const unknown = { headers: placeholder, userInPath: config.auth === 'hmac' };
   const { headers, userInPath } = canLogIn(config) ? await credentialsOf('alice', config).catch(() => unknown) : unknown;
-  const carried = Object.entries(headers)
+  const options = Object.entries(headers)
     .map(([name, value]) => `-H '${name}: ${value}' `)
     .join('');
-  $('#curl').textContent = `curl -i ${carried}${location.origin}/getToken${userInPath ? '/alice' : ''}`;
+  $('#curl').textContent = `curl -i ${options}${location.origin}/getToken${userInPath ? '/alice' : ''}`;
 }
 
 async function copyCurl() {
@@ -86,7 +86,7 @@ async function copyCurl() {
     await navigator.clipboard.writeText($('#curl').textContent);
     $('#copy').textContent = 'Copied';
   } catch {
-    // No permission: the text is selected, and the person's own copy key works.
+    // Without permission, the text is selected, so that the user can copy it with the keyboard.
     getSelection().selectAllChildren($('#curl'));
     $('#copy').textContent = 'Selected';
   }
@@ -97,14 +97,14 @@ async function copyCurl() {
 
 function update() {
   $('#try').disabled = !mayTry || !frames.every(({ isReady }) => isReady);
-  showVerdict(frames, Boolean(mood));
+  showVerdict(frames, Boolean(faults));
 }
 
 listen(frames, {
   onState: update,
   onCall(frame, call) {
     log(frame.name, call);
-    mood?.refreshSoon();
+    faults?.refreshSoon();
   },
 });
 for (const code of document.querySelectorAll('[data-route]')) {
@@ -115,7 +115,7 @@ $('#copy').addEventListener('click', copyCurl);
 $('#try').addEventListener('click', async () => {
   mayTry = false;
   update();
-  await tryIt(frames, mood);
+  await tryIt(frames, faults);
   mayTry = true;
   update();
 });

@@ -1,4 +1,4 @@
-// Whether what the two devices show is right.
+// The verdict: whether the customers on the two devices are right.
 
 import { $, element, picture } from '/dom.js';
 
@@ -30,7 +30,7 @@ function verdict(a, b, isSandbox) {
   if (a.state.caller.key !== b.state.caller.key) {
     const two = a.state.caller.isUser && b.state.caller.isUser ? 'Two users' : 'Two visitors';
     return isSame
-      ? ['wrong', `${two} share one customer`, `${Who(a)} and ${who(b)} would see each other’s chats. This is a fault.`]
+      ? ['wrong', `${two} share one customer`, `${Who(a)} and ${who(b)} would see each other’s chats. This is a bug.`]
       : ['two', `${two}, two customers`, `${Who(a)} and ${who(b)} each have their own chat history.`];
   }
   if (a.state.group !== b.state.group) {
@@ -40,6 +40,6 @@ function verdict(a, b, isSandbox) {
   return [
     'wrong',
     `Two different customers for ${who(a)}`,
-    `The chat history is split. ${isSandbox ? 'If the sandbox was told to forget, press getFreshToken on both; if not, this' : 'This'} is a fault.`,
+    `The chat history is split. ${isSandbox ? 'If the sandbox has forgotten the customer or was reset, press getFreshToken on both devices. If not, this' : 'This'} is a bug.`,
   ];
 }

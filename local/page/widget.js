@@ -1,5 +1,5 @@
-// LiveChat's own widget, with a real licence: the tracking code that LiveChat gives to sites, as a module. To change the user, it
-// is taken off the page and put there again, as LiveChat's adapters for frameworks do it.
+// LiveChat's own widget, for a real licence: the tracking code that LiveChat gives to sites, as a module. To change the user, it
+// removes the widget from the page and loads it again, as LiveChat's adapters for frameworks do.
 
 const SCRIPT = 'https://cdn.livechatinc.com/tracking.js';
 
@@ -7,7 +7,7 @@ export class Widget {
   #config;
   #say;
   isOpen = false;
-  /** The widget cannot be taken away while it is still coming. */
+  /** The widget cannot be removed while it is loading. */
   #settled = Promise.resolve();
 
   constructor(config, say) {
@@ -45,7 +45,7 @@ export class Widget {
   }
 }
 
-/** Keeps what the widget is told until it has come. */
+/** Queues the calls of the widget's API until the widget has loaded. */
 function queue() {
   const api = { _q: [], _h: null, _v: '2.0' };
   for (const name of ['on', 'once', 'off', 'get', 'call']) {

@@ -1,7 +1,7 @@
-//! Who may call a port: under which `Host`, and from pages of which origins.
+//! Who may call a port: which names are accepted in `Host`, and the pages of which origins.
 //!
-//! Browsers let any page send requests to this machine. A page of another origin cannot read an answer without CORS headers,
-//! unless its own name leads to this machine (DNS rebinding); then `Host` has that name.
+//! Browsers let any page send requests to this machine. A page of another origin cannot read a response without CORS headers.
+//! An attacker can make the name of that page's site resolve to this machine (DNS rebinding), but then `Host` has this name.
 
 use axum::{
     Router,
@@ -17,14 +17,14 @@ use axum::{
 use std::{io, sync::Arc};
 use tokio::net::TcpListener;
 
-/// How containers name the machine that they run on. It is in no public DNS, so no site can have it.
+/// The name that containers have for the machine that they run on. It is not in public DNS, so no site can have it.
 pub const OF_CONTAINERS: &str = "host.docker.internal";
 
-/// This machine whichever port is called: for tests, whose proxies have ports of their own.
+/// This machine, with any port: for tests, whose proxies have ports of their own.
 pub const ON_ANY_PORT: &str = "127.0.0.1";
 
-/// Lets requests through to `router` whose `Host` is the address of `listener`, or one of `more`, with any port there unless it
-/// has one. Others get 421 (RFC 9110, section 15.5.20).
+/// Passes a request to `router` if its `Host` is the address of `listener` or one of `more`. A name in `more` without a port
+/// matches any port. Other requests get 421 (RFC 9110, section 15.5.20).
 ///
 /// # Errors
 /// If the listener has no address.
@@ -38,12 +38,13 @@ pub fn by_host(router: Router, listener: &TcpListener, more: &[String]) -> io::R
     })))
 }
 
-/// Lets requests through to `router` that are of no page, or of a page of one of these origins. Others get 403.
+/// Passes a request to `router` if it comes from a page of one of these origins, or not from a page at all. Other requests get
+/// 403.
 pub fn by_page<S: Clone + Send + Sync + 'static>(router: Router<S>, origins: Vec<HeaderValue>) -> Router<S> {
     let origins: Arc<[HeaderValue]> = origins.into();
     router.layer(from_fn(move |request: Request, next: Next| {
-        let is_welcome = !is_of_another_page(request.headers(), &origins);
-        async move { if is_welcome { next.run(request).await } else { forbidden() } }
+        let is_allowed = !is_of_another_page(request.headers(), &origins);
+        async move { if is_allowed { next.run(request).await } else { forbidden() } }
     }))
 }
 
@@ -52,12 +53,12 @@ pub fn by_page<S: Clone + Send + Sync + 'static>(router: Router<S>, origins: Vec
 /// # Errors
 /// If the listener has no address.
 pub fn origins(listener: &TcpListener) -> io::Result<Vec<HeaderValue>> {
-    // Browsers leave the usual port out.
+    // Browsers leave out the default port.
     let origin = |name: String| format!("http://{}", name.strip_suffix(":80").unwrap_or(&name));
     names(listener)?.into_iter().map(|name| HeaderValue::try_from(origin(name)).map_err(io::Error::other)).collect()
 }
 
-/// What a listener is called in `Host`, without proxies.
+/// The names of a listener in `Host`, if there is no proxy before it.
 fn names(listener: &TcpListener) -> io::Result<Vec<String>> {
     let address = listener.local_addr()?;
     let mut names = vec![address.to_string()];
@@ -67,7 +68,7 @@ fn names(listener: &TcpListener) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether all the hosts that a request names are of these; there must be one.
+/// Whether a request names at least one host, and all hosts that it names are in `hosts`.
 fn is_for(hosts: &[String], request: &Request) -> bool {
     let header = request.headers().get_all(HOST).iter().map(|value| value.to_str().ok()?.parse().ok());
     let mut named = header.chain(request.uri().authority().cloned().map(Some)).peekable();
@@ -80,7 +81,7 @@ fn is_one_of(hosts: &[String], named: &Authority) -> bool {
     !named.as_str().contains('@') && hosts.iter().any(|host| *host == name || *host == with_port)
 }
 
-/// Browsers send `Origin` with all requests that could do something, and `Sec-Fetch-Site` with the others too.
+/// Browsers send `Origin` with every request that may change something, and `Sec-Fetch-Site` with all requests.
 fn is_of_another_page(headers: &HeaderMap, origins: &[HeaderValue]) -> bool {
     let mut named = headers.get_all(ORIGIN).iter().peekable();
     if named.peek().is_some() {
@@ -91,15 +92,16 @@ fn is_of_another_page(headers: &HeaderMap, origins: &[HeaderValue]) -> bool {
 
 fn misdirected(hosts: &[String]) -> Response {
     let text = format!(
-        "This port of `cargo local` is only for requests whose Host is {}. If the name that you called is one of this \
-         machine's, or of a proxy or tunnel in front of it, start again with --allow-host NAME.\n",
+        "This port of `cargo local` only accepts requests whose Host is {}. If you called this machine by another of its \
+         names, or through a proxy or tunnel, start again with --allow-host NAME.\n",
         hosts.join(" or ")
     );
     (StatusCode::MISDIRECTED_REQUEST, text).into_response()
 }
 
 fn forbidden() -> Response {
-    (StatusCode::FORBIDDEN, "This port of `cargo local` is not for pages of other origins.\n").into_response()
+    (StatusCode::FORBIDDEN, "This port of `cargo local` does not accept requests from pages of other origins.\n")
+        .into_response()
 }
 
 #[cfg(test)]
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_compared_whole() {
+    fn a_host_must_match_exactly() {
         let hosts = ["127.0.0.1:3001", "[::1]:3001", "localhost:3001", "shop.test", "localhost:80"].map(str::to_owned);
         for host in ["127.0.0.1:3001", "[::1]:3001", "LocalHost:3001", "shop.test", "Shop.test:8443", "localhost"] {
             assert!(is_for(&hosts, &request("/", &[("host", host)])), "{host}");
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_host_that_a_request_names_must_be_right() {
+    fn every_host_that_a_request_names_must_match() {
         let hosts = ["127.0.0.1:3001".to_owned()];
         let (good, bad) = (("host", "127.0.0.1:3001"), ("host", "evil.test:3001"));
         assert!(is_for(&hosts, &request("http://127.0.0.1:3001/", &[good])));
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_known_by_their_origin() {
+    fn a_page_of_another_origin_is_recognised() {
         let origins = [HeaderValue::from_static("http://127.0.0.1:3000")];
         let is_another = |headers: &[_]| is_of_another_page(request("/", headers).headers(), &origins);
         assert!(!is_another(&[]));

@@ -2,20 +2,20 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /sandbox` | what was counted, the settings, the faults that are still to come |
+//! | `GET /sandbox` | returns the counters, the settings and the pending faults |
 //! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
-//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; with `"customer"`, each revocation ends all of the customer's |
-//! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls go wrong |
-//! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 does |
-//! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share does |
-//! | `DELETE /sandbox/customers/{entity_id}` | the customer is forgotten: its cookies get a new one, with 200, or what the setting `forgotten` says |
-//! | `POST /sandbox/reset` | everything as at the start |
+//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; `"customer"`: revokes all tokens of the customer |
+//! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls fail in this way |
+//! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 fails |
+//! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share of the calls fails, at random |
+//! | `DELETE /sandbox/customers/{entity_id}` | forgets the customer: its cookies get a new customer with 200, or what the setting `forgotten` says |
+//! | `POST /sandbox/reset` | restores the state at the start |
 //!
-//! What each fault does is said at [`Fault`](super::Fault). They hit calls of the token endpoint: first those that are
-//! planned, in order; of all other calls the [`Share`], in this example one of twenty, until `"perMille": 0`. The same seed
-//! makes the same ones of the calls that follow go wrong.
+//! [`Fault`](super::Fault) describes each fault. Faults affect calls of the token endpoint. Planned faults come first, in order.
+//! A [`Share`] (in the example, one call of twenty) affects the other calls, until a request with `"perMille": 0`. With the same
+//! seed, the same calls fail.
 //!
-//! Each request returns what `GET` would. An invalid one returns 400, with a sentence that says why, and
+//! Each request returns the same body as `GET /sandbox`. An invalid request returns 400 with a sentence that says why, and
 //! changes nothing. The chat of the page's devices is in `chat.rs`.
 
 use super::{Sandbox, Settings, Share, fault::Planned};
@@ -39,9 +39,9 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/sandbox/reset", post(reset))
 }
 
-type Answer = Result<Json<Value>, BadRequest>;
+type Report = Result<Json<Value>, BadRequest>;
 
-/// What is wrong, in a sentence.
+/// Why a request is invalid, in a sentence without its full stop.
 #[derive(Debug)]
 pub(super) struct BadRequest(pub(super) String);
 
@@ -58,7 +58,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
 fn report(sandbox: &Sandbox) -> Json<Value> {
     let state = sandbox.state();
     Json(json!({
-        "customers": state.kept.customers.made(), "calls": state.calls, "mostWaiting": state.waiting.most,
+        "customers": state.stored.customers.created(), "calls": state.calls, "mostWaiting": state.waiting.most,
         "settings": state.settings, "faults": state.faults.list(), "share": state.faults.share(),
         "faultsHit": state.faults.hits(),
     }))
@@ -68,20 +68,20 @@ async fn show(State(sandbox): State<Sandbox>) -> Json<Value> {
     report(&sandbox)
 }
 
-async fn change(State(sandbox): State<Sandbox>, body: Bytes) -> Answer {
+async fn change(State(sandbox): State<Sandbox>, body: Bytes) -> Report {
     let changes: serde_json::Map<String, Value> = read(&body)?;
     let mut settings = serde_json::to_value(sandbox.state().settings).unwrap_or_default();
     for (name, value) in changes {
         settings[name] = value;
     }
     let settings: Settings =
-        serde_json::from_value(settings).map_err(|error| BadRequest(format!("A setting cannot be that: {error}")))?;
+        serde_json::from_value(settings).map_err(|error| BadRequest(format!("A setting is invalid: {error}")))?;
     settings.check().map_err(BadRequest)?;
     sandbox.set(|current| *current = settings);
     Ok(report(&sandbox))
 }
 
-async fn plan(State(sandbox): State<Sandbox>, body: Bytes) -> Answer {
+async fn plan(State(sandbox): State<Sandbox>, body: Bytes) -> Report {
     if read::<Value>(&body)?.get("anyOf").is_some() {
         let share: Share = read(&body)?;
         if share.per_mille > 1000 {

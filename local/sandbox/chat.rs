@@ -1,14 +1,14 @@
-//! Chats, for the page of `cargo local`: what its two devices show where LiveChat's widget would be. Nobody replies. It is not
-//! LiveChat's.
+//! Chats, for the page of `cargo local`. Its two devices show them in the place of LiveChat's widget. Nobody replies. LiveChat has
+//! no such API.
 //!
 //! | request, with `Authorization: Bearer <customer token>` | does |
 //! |---|---|
-//! | `GET /sandbox/chat` | the customer's messages |
-//! | `POST /sandbox/chat` | `{"text": "Hello"}`: one more, of 1000 characters at most |
+//! | `GET /sandbox/chat` | reads the customer's messages |
+//! | `POST /sandbox/chat` | `{"text": "Hello"}`: adds a message, of 1000 characters at most |
 //!
-//! Each returns the customer's latest 200 messages, `[{"id": "…", "text": "Hello", "sentAt": 1795332937990}]`, the
-//! oldest first. The token alone decides whose they are: one that is unknown, expired or revoked gets 401. A message that
-//! is invalid gets 400, with a sentence that says why, and changes nothing.
+//! Both return the customer's latest 200 messages, `[{"id": "…", "text": "Hello", "sentAt": 1795332937990}]`, the oldest first.
+//! The token alone identifies the customer. An unknown, expired or revoked token gets 401. An invalid message gets 400 with a
+//! sentence that says why, and changes nothing.
 
 use super::{
     Sandbox,
@@ -30,7 +30,7 @@ use uuid::Uuid;
 const LONGEST_TEXT: usize = 1000;
 const MOST_MESSAGES: usize = 200;
 
-/// What a customer wrote.
+/// A message of a customer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Message {
@@ -60,7 +60,7 @@ impl Chat {
 pub(super) struct Chats(HashMap<String, Chat>);
 
 impl Chats {
-    /// Forgets what a customer wrote.
+    /// Deletes the messages of a customer.
     pub(super) fn forget(&mut self, entity_id: &str) {
         self.0.remove(entity_id);
     }
@@ -68,7 +68,7 @@ impl Chats {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct NewMessage {
     text: String,
 }
 
@@ -88,12 +88,12 @@ async fn write(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) 
         Err(bad) => return bad.into_response(),
     };
     let now_ms = sandbox.now_ms();
-    sandbox.state().kept.chats.0.entry(entity_id.clone()).or_default().add(text, now_ms);
-    sandbox.keep();
+    sandbox.state().stored.chats.0.entry(entity_id.clone()).or_default().add(text, now_ms);
+    sandbox.store();
     chat(&sandbox, &entity_id)
 }
 
-fn check(Written { text }: Written) -> Result<String, BadRequest> {
+fn check(NewMessage { text }: NewMessage) -> Result<String, BadRequest> {
     match text.chars().count() {
         _ if text.trim().is_empty() => Err(BadRequest("The text is empty".into())),
         length if length > LONGEST_TEXT => {
@@ -103,15 +103,15 @@ fn check(Written { text }: Written) -> Result<String, BadRequest> {
     }
 }
 
-/// Whose chat it is.
+/// The entity id of the token's customer.
 fn customer(sandbox: &Sandbox, headers: &HeaderMap) -> Option<String> {
     let now_ms = sandbox.now_ms();
     let state = sandbox.state();
-    state.kept.customers.details(token::bearer(headers)?, now_ms).map(|details| details.entity_id.clone())
+    state.stored.customers.details(token::bearer(headers)?, now_ms).map(|details| details.entity_id.clone())
 }
 
 fn chat(sandbox: &Sandbox, entity_id: &str) -> Response {
-    Json(sandbox.state().kept.chats.0.get(entity_id).cloned().unwrap_or_default()).into_response()
+    Json(sandbox.state().stored.chats.0.get(entity_id).cloned().unwrap_or_default()).into_response()
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_messages_go_first() {
+    fn the_oldest_messages_are_dropped_first() {
         let mut chat = Chat::default();
         for number in 0..=MOST_MESSAGES {
             chat.add(number.to_string(), 0);
@@ -129,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_as_long_as_people_count() {
-        let text = |character: char, times| Written { text: character.to_string().repeat(times) };
+    fn the_length_of_a_message_is_counted_in_characters() {
+        let text = |character: char, times| NewMessage { text: character.to_string().repeat(times) };
         assert!(check(text('ö', LONGEST_TEXT)).is_ok());
         let BadRequest(why) = check(text('a', LONGEST_TEXT + 1)).expect_err("too long");
         assert_eq!(why, "The text has 1001 characters; 1000 is the most");

@@ -1,4 +1,4 @@
-//! The two cookies, as calls of the token endpoint bring them and as its answers set them.
+//! The two cookies of the token endpoint: read from requests, set in responses.
 
 use super::{
     Fault,
@@ -12,7 +12,7 @@ use cookie::{
 
 const TWO_YEARS: Duration = Duration::days(730);
 
-/// What an answer sets.
+/// The cookies that a response sets.
 pub(super) fn set<'a>(realm: Realm, issued: &'a Issued, now: OffsetDateTime, fault: Option<Fault>) -> Vec<Cookie<'a>> {
     let ours = |name: &'a str, value: &'a str| {
         let path = if realm == Realm::V1 { "/customer" } else { "/v2/customer" };
@@ -35,7 +35,8 @@ pub(super) fn set<'a>(realm: Realm, issued: &'a Issued, now: OffsetDateTime, fau
     }
 }
 
-/// Both cookies, or none. Attributes among them are the mark of a client that sends `Set-Cookie` back as it came.
+/// Both cookies, or `None`. It is also `None` if there are attributes among the cookies: then a client has sent the value of
+/// `Set-Cookie` back unchanged.
 pub(super) fn read(headers: &HeaderMap) -> Option<(String, String)> {
     let (mut cid, mut cst) = (None, None);
     for line in headers.get_all(COOKIE) {
@@ -57,7 +58,7 @@ mod tests {
     use axum::http::HeaderValue;
 
     #[test]
-    fn cookies_are_set_as_asked_for() {
+    fn cookies_are_set_as_the_fault_says() {
         let issued = Issued { access_token: "t".into(), entity_id: "e".into(), cid: "c".into(), cst: "s".into() };
         let set = |fault| {
             super::set(Realm::V2, &issued, OffsetDateTime::UNIX_EPOCH, fault)
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_count_only_as_a_pair_and_without_attributes() {
+    fn cookies_are_accepted_only_as_a_pair_and_without_attributes() {
         assert_eq!(read(&cookie_header("__lc_cid=a; __lc_cst=b")), Some(("a".into(), "b".into())));
         for bad in ["__lc_cid=a", "__lc_cst=b", "__lc_cid=a; Path=/customer; __lc_cst=b", "x"] {
             assert_eq!(read(&cookie_header(bad)), None, "{bad}");

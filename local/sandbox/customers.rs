@@ -7,45 +7,45 @@ use std::{
 };
 use uuid::Uuid;
 
-/// What becomes of a customer's secret, `__lc_cst`, with each call. Nobody outside LiveChat knows.
+/// What happens to a customer's secret, `__lc_cst`, at each call. LiveChat does not document it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CstMode {
     /// It stays the same.
     Constant,
-    /// Each call gives another one, and all former ones go on working.
+    /// Each call returns a new secret, and all former secrets stay valid.
     #[default]
     Rotating,
-    /// Each call gives another one, and the former one is dead at once.
+    /// Each call returns a new secret, and the former secret is invalid at once.
     Strict,
 }
 
-/// What happens to cookies of a customer that LiveChat forgot or never knew. Nobody outside LiveChat knows.
+/// The result for cookies of a customer that LiveChat has forgotten or never knew. LiveChat does not document it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Forgotten {
-    /// A new customer, as if there were none.
+    /// A new customer, as without cookies.
     #[default]
     NewCustomer,
-    /// The identity error `identity_lost`, and nothing else.
+    /// The identity error `identity_lost`, and no token.
     IdentityLost,
 }
 
-/// What revoking a token does. Nobody outside LiveChat knows whether the customer's other tokens go on working.
+/// What the revocation of a token does. LiveChat does not document whether the customer's other tokens stay valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Revocation {
-    /// It ends this token.
+    /// It revokes this token.
     #[default]
     Token,
-    /// It ends all tokens of the customer.
+    /// It revokes all tokens of the customer.
     Customer,
-    /// Status 500, and nothing else.
+    /// It fails with status 500.
     #[serde(rename = "http_500")]
     Http500,
 }
 
-/// Whose customers they are: cookies of one realm are worth nothing in another.
+/// The account or group that a customer belongs to. Cookies of one realm are invalid in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Realm {
     /// The licence, in v1.
@@ -73,18 +73,19 @@ struct Customer {
     latest: String,
 }
 
-/// What a token stands for.
+/// What the sandbox knows about a token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TokenDetails {
     /// The customer.
     pub(super) entity_id: String,
-    /// Where.
+    /// The realm of the customer.
     pub(super) realm: Realm,
-    /// When it ends; Unix time in ms.
-    pub(super) ends_ms: u64,
+    /// When it expires; Unix time in ms.
+    #[serde(rename = "ends_ms")]
+    pub(super) expires_ms: u64,
 }
 
-/// What a call of the token endpoint gives.
+/// The result of a call of the token endpoint.
 #[derive(Debug)]
 pub(super) struct Issued {
     /// The token.
@@ -103,35 +104,44 @@ pub(super) struct Customers {
     /// By realm and `__lc_cid`.
     known: HashMap<String, Customer>,
     tokens: HashMap<String, TokenDetails>,
-    made: u64,
-    /// Whose every `__lc_cst` was or is; for the journal only.
+    #[serde(rename = "made")]
+    created: u64,
+    /// The entity id for each `__lc_cst` that was ever issued; for the journal only.
     #[serde(skip)]
     secrets: HashMap<String, String>,
 }
 
 impl Customers {
-    /// How many were ever made.
-    pub(super) fn made(&self) -> u64 {
-        self.made
+    /// The number of customers that were created.
+    pub(super) fn created(&self) -> u64 {
+        self.created
     }
 
-    /// The customer whom the cookies prove.
+    /// The entity id of the customer, if the cookies are valid.
     pub(super) fn proven(&self, realm: Realm, (cid, cst): (&str, &str)) -> Option<&str> {
         let customer = self.known.get(&key(realm, cid))?;
         customer.secrets.contains(cst).then_some(&customer.entity_id)
     }
 
-    /// The customer whose cookies these are, or were until LiveChat forgot the customer or killed the secret.
+    /// The entity id of the customer for whom the cookies were issued, even if the customer was forgotten or the secret is no
+    /// longer valid.
     pub(super) fn claimed(&self, (cid, cst): (&str, &str)) -> Option<&str> {
         self.secrets.get(cst).map(String::as_str).filter(|entity_id| *entity_id == cid)
     }
 
-    /// A token, until `ends_ms`, for the customer whom the cookies prove, or else for a new one.
-    pub(super) fn issue(&mut self, realm: Realm, cookies: Option<(&str, &str)>, cst: CstMode, ends_ms: u64) -> Issued {
+    /// Issues a token that expires at `expires_ms` (Unix time in ms): for the customer of the cookies if they are valid, or else
+    /// for a new customer.
+    pub(super) fn issue(
+        &mut self,
+        realm: Realm,
+        cookies: Option<(&str, &str)>,
+        cst: CstMode,
+        expires_ms: u64,
+    ) -> Issued {
         let proven = cookies.and_then(|cookies| self.proven(realm, cookies)).map(str::to_owned);
         // In every example that LiveChat shows, the cookie's value is the entity id.
-        let cid = proven.unwrap_or_else(|| self.make(realm));
-        let customer = self.known.get_mut(&key(realm, &cid)).expect("it was found or made just now");
+        let cid = proven.unwrap_or_else(|| self.create(realm));
+        let customer = self.known.get_mut(&key(realm, &cid)).expect("it was found or created just now");
         if cst != CstMode::Constant {
             customer.latest = random("cst");
             if cst == CstMode::Strict {
@@ -142,12 +152,12 @@ impl Customers {
         let (entity_id, cst) = (customer.entity_id.clone(), customer.latest.clone());
         self.secrets.insert(cst.clone(), entity_id.clone());
         let access_token = format!("sandbox:{}", random("token"));
-        self.tokens.insert(access_token.clone(), TokenDetails { entity_id: entity_id.clone(), realm, ends_ms });
+        self.tokens.insert(access_token.clone(), TokenDetails { entity_id: entity_id.clone(), realm, expires_ms });
         Issued { access_token, entity_id, cid, cst }
     }
 
-    fn make(&mut self, realm: Realm) -> String {
-        self.made += 1;
+    fn create(&mut self, realm: Realm) -> String {
+        self.created += 1;
         let entity_id = Uuid::new_v4().to_string();
         let latest = random("cst");
         let secrets = HashSet::from([latest.clone()]);
@@ -155,24 +165,24 @@ impl Customers {
         entity_id
     }
 
-    /// What a token stands for, while it lives.
+    /// The details of a token that is valid at `now_ms`.
     pub(super) fn details(&self, access_token: &str, now_ms: u64) -> Option<&TokenDetails> {
-        self.tokens.get(access_token).filter(|details| details.ends_ms > now_ms)
+        self.tokens.get(access_token).filter(|details| details.expires_ms > now_ms)
     }
 
-    /// Ends a token. Whether there was one.
+    /// Revokes a token. Returns whether there was one.
     pub(super) fn revoke(&mut self, access_token: &str) -> bool {
         self.tokens.remove(access_token).is_some()
     }
 
-    /// Ends all tokens of a token's customer. Whether there was such a token.
+    /// Revokes all tokens of a token's customer. Returns whether there was such a token.
     pub(super) fn revoke_all(&mut self, access_token: &str) -> bool {
         let Some(TokenDetails { entity_id, .. }) = self.tokens.get(access_token).cloned() else { return false };
         self.tokens.retain(|_, token| token.entity_id != entity_id);
         true
     }
 
-    /// Forgets a customer. What their cookies claim is still known.
+    /// Forgets a customer. [`claimed`](Self::claimed) still recognises its cookies.
     pub(super) fn forget(&mut self, entity_id: &str) {
         self.known.retain(|_, customer| customer.entity_id != entity_id);
     }
@@ -190,30 +200,30 @@ fn random(prefix: &str) -> String {
 mod tests {
     use super::*;
 
-    const END_MS: u64 = 1_000;
+    const EXPIRES_MS: u64 = 1_000;
 
     fn cookies(issued: &Issued) -> (&str, &str) {
         (&issued.cid, &issued.cst)
     }
 
     #[test]
-    fn the_same_cookies_are_the_same_customer() {
+    fn valid_cookies_get_the_same_customer() {
         for cst in [CstMode::Constant, CstMode::Rotating, CstMode::Strict] {
             let mut customers = Customers::default();
-            let first = customers.issue(Realm::V2, None, cst, END_MS);
-            let second = customers.issue(Realm::V2, Some(cookies(&first)), cst, END_MS);
+            let first = customers.issue(Realm::V2, None, cst, EXPIRES_MS);
+            let second = customers.issue(Realm::V2, Some(cookies(&first)), cst, EXPIRES_MS);
             assert_eq!(first.entity_id, second.entity_id);
             assert_ne!(first.access_token, second.access_token);
             assert_eq!(first.cst == second.cst, cst == CstMode::Constant);
-            let third = customers.issue(Realm::V2, Some(cookies(&first)), cst, END_MS);
+            let third = customers.issue(Realm::V2, Some(cookies(&first)), cst, EXPIRES_MS);
             assert_eq!(third.entity_id == first.entity_id, cst != CstMode::Strict, "{cst:?}");
         }
     }
 
     #[test]
-    fn anything_else_is_a_new_one() {
+    fn invalid_or_missing_cookies_get_a_new_customer() {
         let mut customers = Customers::default();
-        let first = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS);
+        let first = customers.issue(Realm::V2, None, CstMode::Rotating, EXPIRES_MS);
         for (realm, cookies) in [
             (Realm::V1, Some(cookies(&first))),
             (Realm::Group(1), Some(cookies(&first))),
@@ -221,18 +231,18 @@ mod tests {
             (Realm::V2, Some(("other", first.cst.as_str()))),
             (Realm::V2, None),
         ] {
-            assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, END_MS).entity_id, first.entity_id);
+            assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, EXPIRES_MS).entity_id, first.entity_id);
         }
-        assert_eq!(customers.made(), 6);
+        assert_eq!(customers.created(), 6);
     }
 
     #[test]
-    fn a_dead_secret_proves_nothing_and_still_claims() {
+    fn a_former_secret_proves_no_customer_but_still_claims_one() {
         let mut customers = Customers::default();
-        let first = customers.issue(Realm::V2, None, CstMode::Strict, END_MS);
+        let first = customers.issue(Realm::V2, None, CstMode::Strict, EXPIRES_MS);
         assert_eq!(customers.proven(Realm::V2, cookies(&first)), Some(first.entity_id.as_str()));
         assert_eq!(customers.proven(Realm::V1, cookies(&first)), None);
-        customers.issue(Realm::V2, Some(cookies(&first)), CstMode::Strict, END_MS);
+        customers.issue(Realm::V2, Some(cookies(&first)), CstMode::Strict, EXPIRES_MS);
         assert_eq!(customers.proven(Realm::V2, cookies(&first)), None);
         customers.forget(&first.entity_id);
         assert_eq!(customers.claimed(cookies(&first)), Some(first.entity_id.as_str()));
@@ -241,33 +251,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_comes_back() {
+    fn customers_survive_a_restart() {
         let mut customers = Customers::default();
-        let first = customers.issue(Realm::Group(3), None, CstMode::Rotating, END_MS);
-        let kept = serde_json::to_string(&customers).expect("JSON");
-        let mut customers: Customers = serde_json::from_str(&kept).expect("customers");
+        let first = customers.issue(Realm::Group(3), None, CstMode::Rotating, EXPIRES_MS);
+        let stored = serde_json::to_string(&customers).expect("JSON");
+        let mut customers: Customers = serde_json::from_str(&stored).expect("customers");
         assert_eq!(customers.details(&first.access_token, 0).map(|details| details.realm), Some(Realm::Group(3)));
-        let again = customers.issue(Realm::Group(3), Some(cookies(&first)), CstMode::Rotating, END_MS);
-        assert_eq!((again.entity_id, customers.made()), (first.entity_id, 1));
+        let again = customers.issue(Realm::Group(3), Some(cookies(&first)), CstMode::Rotating, EXPIRES_MS);
+        assert_eq!((again.entity_id, customers.created()), (first.entity_id, 1));
     }
 
     #[test]
-    fn a_token_ends_when_it_is_over_or_revoked() {
+    fn a_token_is_valid_until_it_expires_or_is_revoked() {
         let mut customers = Customers::default();
-        let token = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS).access_token;
-        assert!(customers.details(&token, END_MS).is_none());
-        assert!(customers.details(&token, END_MS - 1).is_some());
+        let token = customers.issue(Realm::V2, None, CstMode::Rotating, EXPIRES_MS).access_token;
+        assert!(customers.details(&token, EXPIRES_MS).is_none());
+        assert!(customers.details(&token, EXPIRES_MS - 1).is_some());
         assert!(customers.revoke(&token));
-        assert!(customers.details(&token, END_MS - 1).is_none());
+        assert!(customers.details(&token, EXPIRES_MS - 1).is_none());
         assert!(!customers.revoke(&token) && !customers.revoke_all(&token));
     }
 
     #[test]
-    fn all_tokens_of_a_customer_can_end_at_once() {
+    fn all_tokens_of_a_customer_can_be_revoked_at_once() {
         let mut customers = Customers::default();
-        let other = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS).access_token;
-        let first = customers.issue(Realm::V2, None, CstMode::Rotating, END_MS);
-        let second = customers.issue(Realm::V2, Some(cookies(&first)), CstMode::Rotating, END_MS);
+        let other = customers.issue(Realm::V2, None, CstMode::Rotating, EXPIRES_MS).access_token;
+        let first = customers.issue(Realm::V2, None, CstMode::Rotating, EXPIRES_MS);
+        let second = customers.issue(Realm::V2, Some(cookies(&first)), CstMode::Rotating, EXPIRES_MS);
         assert!(customers.revoke_all(&first.access_token));
         assert!(customers.details(&second.access_token, 0).is_none() && customers.details(&other, 0).is_some());
     }

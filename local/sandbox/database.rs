@@ -1,4 +1,4 @@
-//! DynamoDB on this machine: an embedded one, and our table in it or in Amazon's DynamoDB Local.
+//! DynamoDB on this machine: an embedded one. Creates the table, in it or in Amazon's DynamoDB Local.
 
 use crate::{access, folder};
 use aws_sdk_dynamodb::{
@@ -23,8 +23,8 @@ use tokio::net::TcpListener;
 /// DynamoDB's own limit for a request, in bytes.
 const LONGEST_REQUEST: usize = 16 * 1024 * 1024;
 
-/// Serves an embedded DynamoDB in the background, kept in `file` or, without one, in memory. Answers the first
-/// listener's address. Proxies on this machine may stand before it.
+/// Serves an embedded DynamoDB in the background. It is stored in `file`; without a file, in memory. Returns the URL of the first
+/// listener. Proxies on this machine may call it.
 ///
 /// # Errors
 /// If the file cannot be opened.
@@ -32,7 +32,7 @@ pub fn start(listeners: Vec<TcpListener>, file: Option<&Path>) -> Result<String,
     start_for(listeners, file, &[access::ON_ANY_PORT.into()])
 }
 
-/// The same, for requests whose `Host` is a listener's address or one of `hosts`.
+/// Like [`start`], but accepts only requests whose `Host` is a listener's address or one of `hosts`.
 ///
 /// # Errors
 /// If the file cannot be opened.
@@ -41,7 +41,7 @@ pub fn start_for(listeners: Vec<TcpListener>, file: Option<&Path>, hosts: &[Stri
     let url = format!("http://{}", first.local_addr()?);
     let database = match file {
         Some(file) => {
-            // SQLite gives the files beside it the same mode.
+            // SQLite gives its other files beside this one the same mode.
             folder::create(file)?;
             Database::new(&file.to_string_lossy())?
         }
@@ -54,15 +54,15 @@ pub fn start_for(listeners: Vec<TcpListener>, file: Option<&Path>, hosts: &[Stri
     Ok(url)
 }
 
-/// The library's own server lets pages of all origins read, and has no way to change that.
+/// A server of our own, because the library's server lets pages of all origins read, and this cannot be changed.
 fn router(database: Database) -> Router {
     let router =
-        Router::new().route("/", post(answer)).layer(DefaultBodyLimit::max(LONGEST_REQUEST)).with_state(database);
-    // Cookies are in it. No page needs it, and SDKs send no `Origin`.
+        Router::new().route("/", post(serve)).layer(DefaultBodyLimit::max(LONGEST_REQUEST)).with_state(database);
+    // The database has LiveChat's cookies. No page needs it, and SDKs send no `Origin`.
     access::by_page(router, vec![])
 }
 
-async fn answer(State(database): State<Database>, headers: HeaderMap, body: String) -> Response {
+async fn serve(State(database): State<Database>, headers: HeaderMap, body: String) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let (status, body) = match run(&database, target.strip_prefix("DynamoDB_20120810.").unwrap_or_default(), &body) {
         Ok(body) => (StatusCode::OK, body),
@@ -73,7 +73,7 @@ async fn answer(State(database): State<Database>, headers: HeaderMap, body: Stri
     (status, [(CONTENT_TYPE, "application/x-amz-json-1.0")], body).into_response()
 }
 
-/// What can be done with a table like ours, by the functions and by developers who look at it.
+/// The operations that the functions use, and those that developers need to look at the table.
 fn run(database: &Database, operation: &str, body: &str) -> dynoxide::Result<String> {
     match operation {
         "BatchGetItem" => json(body, |request| database.batch_get_item(request)),
@@ -106,7 +106,7 @@ fn json<A: DeserializeOwned, B: Serialize>(
     serde_json::to_string(&act(request)?).map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// What any local DynamoDB takes as region and keys.
+/// A region and keys that every local DynamoDB accepts.
 pub const ENVIRONMENT: [(&str, &str); 3] =
     [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")];
 
@@ -123,13 +123,13 @@ pub fn client(url: &str) -> Client {
     Client::from_conf(config)
 }
 
-/// Makes the table, as the template does on AWS, unless it is there.
+/// Creates the table like the template does on AWS, unless it exists.
 ///
 /// # Errors
-/// What DynamoDB says.
+/// DynamoDB's error.
 pub async fn create_table(client: &Client, table: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // Asked first, as a table cannot be made twice.
-    if client.list_tables().send().await?.table_names().iter().any(|there| there == table) {
+    // The list comes first: creating a table that exists is an error.
+    if client.list_tables().send().await?.table_names().iter().any(|name| name == table) {
         return Ok(());
     }
     let attribute =

@@ -1,50 +1,50 @@
-//! The ways in which the sandbox can go wrong on request: one after the other as planned, or a share of the calls at
-//! random.
+//! Fault injection: calls of the sandbox's token endpoint fail on request, one after the other as planned, or a share of the calls
+//! at random.
 //!
-//! What goes wrong with all calls alike is a setting: latency, jitter, a clock that is off. To forget a
-//! customer, use the admin API.
+//! Latency, jitter and a wrong clock, which affect all calls, are [`Settings`](super::Settings). To forget a customer, use the
+//! admin API.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
-/// One way in which a call of the token endpoint goes wrong.
+/// One way in which a call of the token endpoint fails. Unless a fault says that the token was issued, the call has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Status 500, without a word.
+    /// Status 500 with an empty body.
     #[serde(rename = "http_500")]
     Http500,
-    /// Status 503, without a word.
+    /// Status 503 with an empty body.
     #[serde(rename = "http_503")]
     Http503,
-    /// Status 429, without a word.
+    /// Status 429 with an empty body.
     #[serde(rename = "http_429")]
     Http429,
-    /// A page instead of JSON, with 200.
+    /// An HTML page in place of JSON, with 200.
     Html,
-    /// Nothing, with 200.
+    /// An empty body, with 200.
     Empty,
-    /// Half of the JSON; the token was issued.
+    /// The first half of the JSON; the token was issued.
     Truncated,
-    /// A good answer, padded to more than 64 KiB; the token was issued.
+    /// A valid response, padded to more than 64 KiB; the token was issued.
     Huge,
-    /// Headers and the first bytes at once, the rest within ten seconds; the token was issued.
+    /// The headers and the first bytes at once, the rest within ten seconds; the token was issued.
     SlowBody,
     /// JSON without `entity_id` and `expires_in`; the token was issued.
     MissingFields,
-    /// A good answer without cookies.
+    /// A valid response without cookies; the token was issued.
     NoCookies,
-    /// A good answer without `__lc_cst`.
+    /// A valid response without `__lc_cst`; the token was issued.
     OneCookie,
-    /// A good answer with other cookies before, between and after the two.
+    /// A valid response with other cookies before, between and after the two; the token was issued.
     ExtraCookies,
-    /// A good answer with cookies that say by `Expires` alone how long they live.
+    /// A valid response whose cookies have `Expires`, but no `Max-Age`; the token was issued.
     ExpiresOnly,
-    /// `expires_in` is 0.
+    /// `expires_in` is 0; the token was issued.
     ExpiresZero,
-    /// `expires_in` is negative.
+    /// `expires_in` is negative; the token was issued.
     ExpiresNegative,
-    /// `expires_in` is a thousand years.
+    /// `expires_in` is a thousand years; the token was issued.
     ExpiresAbsurd,
     /// The OAuth error `server_error`.
     OauthServerError,
@@ -57,15 +57,16 @@ pub enum Fault {
     OauthIn200,
     /// An identity error.
     IdentityException,
-    /// The cookies are not recognised: as for a forgotten customer, the result is a new one unless set otherwise.
+    /// The cookies are not recognised. The result is that for a forgotten customer, which the setting `forgotten` decides: by
+    /// default, a new customer, for whom the token was issued.
     OtherEntity,
-    /// The connection is cut before the call took effect.
+    /// The connection is cut before the call takes effect.
     ResetBefore,
-    /// The connection is cut after the call took effect.
+    /// The connection is cut after the call took effect: the token was issued.
     ResetAfter,
-    /// No answer for a minute; the call takes no effect.
+    /// No response for a minute; the call has no effect.
     Hang,
-    /// No answer for a minute; the call took effect.
+    /// No response for a minute; the token was issued.
     HangAfter,
 }
 
@@ -101,14 +102,14 @@ impl Fault {
     ];
 }
 
-/// A fault and how many more calls it will hit.
+/// A fault, and the number of calls that it will still affect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Planned {
     pub(super) fault: Fault,
     #[serde(default = "once")]
     pub(super) times: u32,
-    /// It hits calls for this group only.
+    /// If set, it affects only calls for this group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) group: Option<u64>,
 }
@@ -117,20 +118,20 @@ fn once() -> u32 {
     1
 }
 
-/// A share of the calls that go wrong at random. The same seed lets the same ones of the calls that follow go wrong.
+/// A share of the calls that fails at random. With the same seed, the same calls fail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Share {
-    /// In which ways; one is as likely as another.
+    /// The faults to choose from. All are equally likely.
     pub any_of: Vec<Fault>,
-    /// How many of a thousand calls.
+    /// The number of calls in a thousand that fail.
     pub per_mille: u16,
-    /// Where the dice start.
+    /// The seed of the random number generator.
     #[serde(default)]
     pub seed: u64,
 }
 
-/// What is still to go wrong: what was planned, in order, then a share of the calls.
+/// The pending faults: the planned ones, in order, and a share of the calls after them.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     planned: VecDeque<Planned>,
@@ -145,13 +146,13 @@ impl Pending {
         }
     }
 
-    /// In place of the share before.
+    /// Replaces the former share.
     pub(super) fn set_share(&mut self, share: Share) {
         let rng = fastrand::Rng::with_seed(share.seed);
         self.share = Some((share, rng)).filter(|(share, _)| share.per_mille > 0);
     }
 
-    /// The fault of the next call, which is for this group.
+    /// The fault of the next call, if it has one. The call is for this group.
     pub(super) fn next(&mut self, group: Option<u64>) -> Option<Fault> {
         let fault = self.next_planned(group).or_else(|| self.by_chance())?;
         *self.hits.entry(fault).or_default() += 1;
@@ -159,8 +160,8 @@ impl Pending {
     }
 
     fn next_planned(&mut self, group: Option<u64>) -> Option<Fault> {
-        let is_meant = |planned: &Planned| planned.group.is_none() || planned.group == group;
-        let at = self.planned.iter().position(is_meant)?;
+        let applies = |planned: &Planned| planned.group.is_none() || planned.group == group;
+        let at = self.planned.iter().position(applies)?;
         let planned = self.planned.get_mut(at)?;
         let fault = planned.fault;
         planned.times -= 1;
@@ -183,7 +184,7 @@ impl Pending {
         self.share.as_ref().map(|(share, _)| share)
     }
 
-    /// How often each fault has hit a call.
+    /// The number of calls that each fault has affected.
     pub(super) fn hits(&self) -> &HashMap<Fault, u64> {
         &self.hits
     }
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_come_in_order_and_end() {
+    fn planned_faults_come_in_order_and_then_calls_succeed() {
         let mut pending = Pending::default();
         pending.add(all(Fault::Html, 2));
         pending.add(all(Fault::Empty, 0));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_one_group_hits_no_other_call() {
+    fn a_fault_of_one_group_affects_no_other_call() {
         let mut pending = Pending::default();
         pending.add(Planned { group: Some(7), ..all(Fault::Html, 1) });
         pending.add(all(Fault::Empty, 1));
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_goes_wrong_the_same_way_with_the_same_seed() {
+    fn the_same_calls_fail_with_the_same_seed() {
         let faults = |seed| {
             let mut pending = Pending::default();
             pending.set_share(Share { any_of: vec![Fault::Html, Fault::Empty], per_mille: 200, seed });
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_planned_comes_before_the_share_and_both_are_counted() {
+    fn planned_faults_come_before_the_share_and_both_are_counted() {
         let mut pending = Pending::default();
         pending.set_share(Share { any_of: vec![Fault::Html], per_mille: 1000, seed: 0 });
         pending.add(all(Fault::Hang, 1));
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_admin_api() {
+    fn faults_have_the_names_of_the_admin_api() {
         let name = |fault: Fault| serde_json::to_value(fault).expect("a name");
         assert_eq!(name(Fault::Http503), "http_503");
         assert_eq!(name(Fault::OauthIn200), "oauth_in_200");

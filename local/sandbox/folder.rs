@@ -1,5 +1,5 @@
-//! The folder for what is kept from one start to the next. With a real licence it has LiveChat's cookies, so nobody but its
-//! owner can read it, and one process at a time uses it.
+//! The folder with the files that outlive the process. With a real licence it has LiveChat's cookies, so only its owner can read
+//! it. Only one process at a time can use it.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A folder that no other process uses, until this is dropped or the process ends.
+/// A folder that no other process can use until this value is dropped or the process ends.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -17,57 +17,57 @@ pub struct Folder {
 impl Folder {
     const LOCK: &str = "lock";
 
-    /// Opens the folder, and makes it if it is not there. It and its files become the owner's alone.
+    /// Opens the folder, and creates it if it does not exist. From then on, only the owner can read it and its files.
     ///
     /// # Errors
-    /// One line, if it cannot be used or another process uses it.
+    /// One line, if the folder cannot be used or another process uses it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, String> {
         let path = path.into();
         let unusable = |error: io::Error| {
             format!("{} cannot be used ({error}): make it yours, delete it, or start with --memory", path.display())
         };
-        make(&path).map_err(unusable)?;
+        create_folder(&path).map_err(unusable)?;
         let file = path.join(Self::LOCK);
         let mut lock = private().read(true).write(true).create(true).truncate(false).open(&file).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(&path, lock)),
+            Err(TryLockError::WouldBlock) => return Err(in_use(&path, lock)),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        // Whoever comes next only reads it, to say who has the lock.
+        // The process id is for the error of a second process.
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(unusable)?;
         restrict(&path).map_err(unusable)?;
         Ok(Self { path, _lock: lock })
     }
 
-    /// Where a file of this name is kept.
+    /// The path of a file of this name.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 }
 
-fn taken(path: &Path, mut lock: File) -> String {
+fn in_use(path: &Path, mut lock: File) -> String {
     let mut text = String::new();
-    let by = match lock.read_to_string(&mut text).map(|_| text.trim().parse::<u32>()) {
+    let owner = match lock.read_to_string(&mut text).map(|_| text.trim().parse::<u32>()) {
         Ok(Ok(id)) => format!("process {id}"),
         _ => "another process".into(),
     };
     format!(
-        "{by} uses {}, and two at once would make two customers of a new user: end that one, or start this one with \
-         --memory or in another folder",
+        "{owner} uses {}, and two processes would create two customers for one new user: end that process, or start this one \
+         with --memory or in another folder",
         path.display()
     )
 }
 
-/// Makes an empty file for the owner alone, unless there is one.
+/// Creates an empty file that only the owner can read, unless the file exists.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn create(file: &Path) -> io::Result<()> {
     private().append(true).create(true).open(file).map(drop)
 }
 
-/// Writes a file for the owner alone.
+/// Writes a file that only the owner can read.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -83,7 +83,7 @@ fn private() -> OpenOptions {
     options
 }
 
-fn make(path: &Path) -> io::Result<()> {
+fn create_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -91,14 +91,14 @@ fn make(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// For folders and files that an earlier version made.
+/// For folders and files of an earlier version, which others could read.
 #[cfg(unix)]
 fn restrict(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        // Not what a link leads to.
+        // The target of a link stays as it is.
         if entry.file_type()?.is_file() {
             fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600))?;
         }

@@ -1,16 +1,16 @@
-//! A stand-in for accounts.livechat.com, which development machines and tests cannot reach or must not bother.
+//! A stand-in for accounts.livechat.com, which development machines and tests cannot reach, or should not load with requests.
 //!
-//! It knows the token, info and revoke endpoints of both versions of the Customer Accounts API
-//! (<https://platform.text.com/docs/authorization/customer-authorization>), and is strict where LiveChat may be: cookies
-//! of another version or group, one cookie of the two, or a secret that it does not know make a *new customer, with 200*; or,
-//! if it is set so, whole cookies that prove nobody get the error `identity_lost`.
-//! What it does about things that nobody outside LiveChat knows can be chosen, and it misbehaves on request:
-//! see [`Settings`], [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own.
+//! It has the token, info and revoke endpoints of both versions of the Customer Accounts API
+//! (<https://platform.text.com/docs/authorization/customer-authorization>). It is strict where LiveChat may be strict: for cookies
+//! of another version or group, for one cookie without the other, and for an unknown secret, it creates a *new customer, with
+//! 200*. By a setting, a pair of cookies that is not valid gets the error `identity_lost` instead.
+//! Other settings choose between behaviours that LiveChat does not document, and faults can be injected: see [`Settings`],
+//! [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own chats.
 //!
-//! Beside it is the rest of what the functions call: [`database`], an embedded DynamoDB. [`access`] says who may call either,
-//! and [`folder`] keeps their files for the owner alone.
+//! The functions also call DynamoDB: [`database`] is an embedded one. [`access`] decides who may call the sandbox and the
+//! database, and [`folder`] makes their files readable for the owner only.
 //!
-//! This package does not depend on `livechat-cip`, so that the tests of that one can use it.
+//! This package does not depend on `livechat-cip`, so that the tests of `livechat-cip` can depend on it.
 
 pub mod access;
 mod admin;
@@ -59,12 +59,13 @@ pub struct App {
     pub license_id: u64,
     /// `organization_id`, for v2.
     pub organization_id: String,
-    /// Whitelisted redirect URIs: scheme and host must be the same, the path must begin alike.
+    /// Whitelisted redirect URIs. A redirect URI is accepted if scheme and host are the same, and its path starts with the path of
+    /// one of these.
     pub redirect_uris: Vec<String>,
 }
 
 impl App {
-    /// The made-up account of `cargo local`, for a page at `page` (an origin with a slash behind it).
+    /// The made-up account of `cargo local`, for a page at `page` (an origin, followed by a slash).
     pub fn for_page(page: impl Into<String>) -> Self {
         Self {
             client_id: "sandbox-client".into(),
@@ -75,25 +76,25 @@ impl App {
     }
 }
 
-/// How the sandbox behaves while nothing is wrong. `PATCH /sandbox/settings` changes any of it.
+/// How the sandbox behaves without faults. `PATCH /sandbox/settings` changes it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Settings {
-    /// How long each call to the API takes at least, in ms; it takes effect at the end of that, also when its caller
-    /// has gone meanwhile.
+    /// The minimum duration of a call of the API, in ms. The call takes effect at the end of this time, even if its caller has
+    /// closed the connection.
     pub latency_ms: u64,
-    /// How much longer it takes at most, in ms, by chance.
+    /// The most that is added to the latency at random, in ms.
     pub jitter_ms: u64,
-    /// How long a token lives, in s.
+    /// The lifetime of a token, in s.
     pub expires_in: u64,
-    /// What becomes of `__lc_cst`.
+    /// What happens to `__lc_cst` at each call.
     pub cst: CstMode,
-    /// The result for cookies that prove no customer: it was forgotten, the secret is invalid, or they never did.
+    /// The result for cookies that are not valid: the customer was forgotten or never existed, or the secret is invalid.
     pub forgotten: Forgotten,
-    /// What revoking a token does.
+    /// What the revocation of a token does.
     pub revocation: Revocation,
-    /// How far the sandbox's clock is ahead, in ms; negative if it is behind. The ends of tokens, the header `Date` and
-    /// `Expires` of cookies follow it.
+    /// How far the sandbox's clock is ahead, in ms; negative if it is behind. The expiry of tokens, the header `Date` and the
+    /// `Expires` of cookies are by this clock.
     pub clock_skew_ms: i64,
 }
 
@@ -102,7 +103,8 @@ impl Settings {
     const LONGEST_LIFE_S: u64 = 63_072_000;
     const MOST_SKEW_MS: u64 = 31_536_000_000;
 
-    /// What is wrong with them, in a sentence.
+    /// # Errors
+    /// What is invalid, in a sentence.
     fn check(&self) -> Result<(), String> {
         let most = |name, value: u64, most: u64| {
             if value > most { Err(format!("{name} is {value}; {most} is the most")) } else { Ok(()) }
@@ -128,10 +130,10 @@ impl Default for Settings {
     }
 }
 
-/// How often each endpoint was called.
+/// The number of calls of each endpoint.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Calls {
-    /// Token endpoints, whatever came of it.
+    /// The token endpoints; failed calls count too.
     pub token: u64,
     /// Token details.
     pub info: u64,
@@ -142,24 +144,24 @@ pub struct Calls {
 #[derive(Debug, Default)]
 struct State {
     settings: Settings,
-    kept: Kept,
+    stored: Stored,
     calls: Calls,
     faults: fault::Pending,
     journal: Vec<Granted>,
     waiting: Waiting,
 }
 
-/// What outlives the process, if there is a file.
+/// The part of the state that outlives the process, if there is a file.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
+struct Stored {
     #[serde(flatten)]
     customers: Customers,
-    /// Older files have none.
+    /// Files of older versions have no chats.
     #[serde(default)]
     chats: Chats,
 }
 
-/// Callers of the token endpoint who wait for its answer.
+/// The number of callers of the token endpoint that wait for its response.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waiting {
     now: usize,
@@ -179,31 +181,32 @@ pub struct Sandbox {
 /// Who may call a sandbox, beside programs that call it by its address.
 #[derive(Clone, Debug, Default)]
 pub struct Callers {
-    /// What may be in `Host` too.
+    /// Other names to accept in `Host`.
     pub hosts: Vec<String>,
     /// The origins whose pages may use the admin API and the chats.
     pub origins: Vec<HeaderValue>,
 }
 
 impl Sandbox {
-    /// Serves on `listener` in the background, until the runtime ends. Keeps its customers, their tokens and chats in `file`,
-    /// if there is one: a database that is kept would outlive them otherwise. Proxies on this machine may stand before it.
+    /// Serves on `listener` in the background until the runtime ends. Stores the customers, their tokens and chats in `file`, if
+    /// there is one: otherwise a stored database would have customers that the sandbox no longer knows. Proxies on this machine
+    /// may call it.
     ///
     /// # Errors
-    /// If the listener has no address, or the file is not a sandbox's.
+    /// If the listener has no address, or the file was not written by a sandbox.
     pub fn start(listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
         let callers = Callers { hosts: vec![access::ON_ANY_PORT.into()], origins: vec![] };
         Self::start_for(callers, listener, app, file)
     }
 
-    /// The same, for programs that call it by the listener's address, and for these callers.
+    /// Like [`start`](Self::start), but accepts only programs that call it by the listener's address, and these callers.
     ///
     /// # Errors
-    /// If the listener has no address, or the file is not a sandbox's.
+    /// If the listener has no address, or the file was not written by a sandbox.
     pub fn start_for(callers: Callers, listener: TcpListener, app: App, file: Option<&Path>) -> std::io::Result<Self> {
         let mut state = State::default();
-        if let Some(kept) = file.filter(|file| file.exists()) {
-            state.kept = serde_json::from_slice(&std::fs::read(kept)?)?;
+        if let Some(file) = file.filter(|file| file.exists()) {
+            state.stored = serde_json::from_slice(&std::fs::read(file)?)?;
         }
         let sandbox = Self {
             app: Arc::new(app),
@@ -235,7 +238,7 @@ impl Sandbox {
             .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
             .route("/v2/customer/info", get(token::info))
             .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
-            // LiveChat's own part is called by programs, which say an `Origin` too: the site's.
+            // Only the routes for pages are restricted by `Origin`: backends call LiveChat's own routes with their site's origin.
             .merge(access::by_page(self.for_pages(), self.callers.origins.clone()))
             .with_state(self.clone())
     }
@@ -248,7 +251,7 @@ impl Sandbox {
         admin::router().merge(chat::router()).layer(cors)
     }
 
-    /// Where it listens: `LIVECHAT_ACCOUNTS_URL`.
+    /// Its URL, for `LIVECHAT_ACCOUNTS_URL`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -263,78 +266,78 @@ impl Sandbox {
         &self.app
     }
 
-    /// Changes how it behaves.
+    /// Changes its settings.
     pub fn set(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.state().settings);
     }
 
-    /// Makes the next `times` calls of the token endpoint go wrong in this way.
+    /// Makes the next `times` calls of the token endpoint fail in this way.
     pub fn fail(&self, fault: Fault, times: u32) {
         self.state().faults.add(Planned { fault, times, group: None });
     }
 
-    /// The same of the next `times` calls for this group.
+    /// Makes the next `times` calls of the token endpoint for this group fail in this way.
     pub fn fail_group(&self, fault: Fault, times: u32, group: u64) {
         self.state().faults.add(Planned { fault, times, group: Some(group) });
     }
 
-    /// Makes a share of the calls of the token endpoint go wrong at random, from now on and in place of the share before.
+    /// Makes a share of the calls of the token endpoint fail at random, from now on. It replaces the former share.
     pub fn fail_share(&self, share: Share) {
         self.state().faults.set_share(share);
     }
 
-    /// How often each fault has hit a call.
+    /// The number of calls that each fault has affected.
     pub fn faults_hit(&self) -> HashMap<Fault, u64> {
         self.state().faults.hits().clone()
     }
 
-    /// Every token that it issued since the start or the latest reset, in order. It is not kept in the file.
+    /// Every token that it issued since the start or the latest reset, in order. The journal is not stored in the file.
     pub fn journal(&self) -> Vec<Granted> {
         self.state().journal.clone()
     }
 
-    /// The most callers of the token endpoint that ever waited for its answer at the same time.
+    /// The largest number of callers of the token endpoint that waited for its response at the same time.
     pub fn most_waiting(&self) -> usize {
         self.state().waiting.most
     }
 
-    /// How many customers it has made.
+    /// The number of customers that it has created.
     pub fn customers(&self) -> u64 {
-        self.state().kept.customers.made()
+        self.state().stored.customers.created()
     }
 
-    /// How often it was called.
+    /// The number of calls of each endpoint.
     pub fn calls(&self) -> Calls {
         self.state().calls
     }
 
-    /// Forgets a customer and what they wrote, as LiveChat may: from then on its cookies get what [`Settings::forgotten`] says.
+    /// Forgets a customer and its chat, as LiveChat may do. From then on its cookies get the result of [`Settings::forgotten`].
     pub fn forget(&self, entity_id: &str) {
         {
-            let Kept { customers, chats } = &mut self.state().kept;
+            let Stored { customers, chats } = &mut self.state().stored;
             customers.forget(entity_id);
             chats.forget(entity_id);
         }
-        self.keep();
+        self.store();
     }
 
-    /// Everything as at the start.
+    /// Restores the state at the start: no customers, no faults, the default settings.
     pub fn reset(&self) {
         {
             let mut state = self.state();
             let now = state.waiting.now;
             *state = State { waiting: Waiting { now, most: now }, ..State::default() };
         }
-        self.keep();
+        self.store();
     }
 
-    /// Whether a token works: it was issued, has not expired and was not revoked.
+    /// Whether a token is valid: it was issued, has not expired and was not revoked.
     pub fn works(&self, access_token: &str) -> bool {
         let now_ms = self.now_ms();
-        self.state().kept.customers.details(access_token, now_ms).is_some()
+        self.state().stored.customers.details(access_token, now_ms).is_some()
     }
 
-    /// By its own clock; Unix time in ms.
+    /// The time by the sandbox's clock; Unix time in ms.
     fn now_ms(&self) -> u64 {
         unix_ms().saturating_add_signed(self.state().settings.clock_skew_ms)
     }
@@ -343,29 +346,29 @@ impl Sandbox {
         OffsetDateTime::UNIX_EPOCH + Duration::from_millis(self.now_ms())
     }
 
-    fn keep(&self) {
+    fn store(&self) {
         let Some(file) = &self.file else { return };
         let state = self.state();
-        let kept = serde_json::to_vec(&state.kept).map_err(Into::into).and_then(|kept| folder::write(file, &kept));
-        if let Err(error) = kept {
-            eprintln!("the sandbox cannot keep its customers in {}: {error}", file.display());
+        let written = serde_json::to_vec(&state.stored).map_err(Into::into).and_then(|json| folder::write(file, &json));
+        if let Err(error) = written {
+            eprintln!("the sandbox cannot store its customers in {}: {error}", file.display());
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A fault may end a call by unwinding; what it leaves is whole.
+        // A fault may end a call by unwinding, but never in the middle of a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn take_time(&self) {
+    async fn wait_for_latency(&self) {
         let Settings { latency_ms, jitter_ms, .. } = self.state().settings;
-        let takes_ms = latency_ms + fastrand::u64(..=jitter_ms);
-        if takes_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(takes_ms)).await;
+        let wait_ms = latency_ms + fastrand::u64(..=jitter_ms);
+        if wait_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
     }
 
-    /// Counts a caller as waiting for as long as what is returned lives.
+    /// Counts a caller as waiting until the returned value is dropped.
     fn wait(&self) -> impl Drop + use<> {
         struct Waits(Sandbox);
         impl Drop for Waits {

@@ -1,4 +1,4 @@
-//! The sandbox's half of the Customer Accounts API.
+//! The Customer Accounts API, as the sandbox serves it.
 
 use super::{
     App, Fault, Forgotten, Granted, Revocation, Sandbox, Settings, cookies,
@@ -22,7 +22,7 @@ use std::{
 };
 
 const THOUSAND_YEARS_S: u64 = 31_536_000_000;
-/// More than 64 KiB, which no token answer can have.
+/// The size of the padding in bytes: more than 64 KiB, which the functions refuse.
 const PADDING: usize = 100_000;
 
 pub(super) async fn v1(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
@@ -49,16 +49,16 @@ pub(super) async fn v2_group(
 
 async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) -> Response {
     let came = Instant::now();
-    let _waits = sandbox.wait();
+    let _waiting = sandbox.wait();
     let group = if let Realm::Group(group) = realm { Some(group) } else { None };
-    // A task of its own, so that a call takes effect although its caller has gone.
+    // A task of its own, so that a call takes effect even if its caller has closed the connection.
     let call = tokio::spawn(async move {
         let fault = {
             let mut state = sandbox.state();
             state.calls.token += 1;
             state.faults.next(group)
         };
-        sandbox.take_time().await;
+        sandbox.wait_for_latency().await;
         if let Some(response) = before(fault).await {
             return response;
         }
@@ -68,13 +68,13 @@ async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) 
         let call = Call { realm, fault, came };
         let cookies = cookies::read(&headers);
         let (issued, settings) = issue(&sandbox, &call, cookies.as_ref());
-        sandbox.keep();
+        sandbox.store();
         if let Some(response) = instead(fault).await {
             return response;
         }
-        issued.map_or_else(lost, |issued| answer(&sandbox, &call, &issued, settings))
+        issued.map_or_else(identity_lost, |issued| respond(&sandbox, &call, &issued, settings))
     });
-    call.await.unwrap_or_else(|ended| ended.try_into_panic().map_or_else(|_| cut(), |panic| resume_unwind(panic)))
+    call.await.unwrap_or_else(|error| error.try_into_panic().map_or_else(|_| cut(), |panic| resume_unwind(panic)))
 }
 
 /// A call of a token endpoint.
@@ -84,22 +84,23 @@ struct Call {
     came: Instant,
 }
 
-/// The moment at which a call takes effect. It has none if its cookies prove nobody and [`Forgotten::IdentityLost`] is set.
+/// Issues a token: at this moment the call takes effect. No token is issued if the cookies are not valid and
+/// [`Forgotten::IdentityLost`] is set.
 fn issue(sandbox: &Sandbox, call: &Call, cookies: Option<&(String, String)>) -> (Option<Issued>, Settings) {
     let Call { realm, fault, came } = *call;
     let now_ms = sandbox.now_ms();
     let mut state = sandbox.state();
     let settings = state.settings;
     let presented = cookies.map(|(cid, cst)| (cid.as_str(), cst.as_str()));
-    let claimed = presented.and_then(|cookies| state.kept.customers.claimed(cookies)).map(str::to_owned);
-    let valid = presented.and_then(|cookies| state.kept.customers.proven(realm, cookies)).map(str::to_owned);
+    let claimed = presented.and_then(|cookies| state.stored.customers.claimed(cookies)).map(str::to_owned);
+    let valid = presented.and_then(|cookies| state.stored.customers.proven(realm, cookies)).map(str::to_owned);
     let slipped = valid.is_some() && fault == Some(Fault::OtherEntity);
     let is_lost = presented.is_some() && (valid.is_none() || slipped);
     if is_lost && settings.forgotten == Forgotten::IdentityLost {
         return (None, settings);
     }
     let recognised = presented.filter(|_| !slipped);
-    let issued = state.kept.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
+    let issued = state.stored.customers.issue(realm, recognised, settings.cst, now_ms + settings.expires_in * 1000);
     let took_effect = Instant::now();
     state.journal.push(Granted {
         came,
@@ -114,7 +115,7 @@ fn issue(sandbox: &Sandbox, call: &Call, cookies: Option<&(String, String)>) -> 
     (Some(issued), settings)
 }
 
-/// Faults that keep a call from taking effect.
+/// The response of a fault that prevents the call from taking effect.
 async fn before(fault: Option<Fault>) -> Option<Response> {
     Some(match fault? {
         Fault::Http500 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -140,7 +141,7 @@ async fn hang() -> Response {
     StatusCode::GATEWAY_TIMEOUT.into_response()
 }
 
-/// What comes in place of the answer to a call that took effect.
+/// The response of a fault that replaces the response to a call that took effect.
 async fn instead(fault: Option<Fault>) -> Option<Response> {
     match fault? {
         Fault::ResetAfter => Some(cut()),
@@ -149,11 +150,11 @@ async fn instead(fault: Option<Fault>) -> Option<Response> {
     }
 }
 
-fn lost() -> Response {
+fn identity_lost() -> Response {
     Json(json!({"identity_exception": "identity_lost"})).into_response()
 }
 
-fn answer(sandbox: &Sandbox, call: &Call, issued: &Issued, settings: Settings) -> Response {
+fn respond(sandbox: &Sandbox, call: &Call, issued: &Issued, settings: Settings) -> Response {
     let Call { realm, fault, .. } = *call;
     let Issued { entity_id, access_token, .. } = issued;
     let details = Details { realm, entity_id, access_token, expires_in: settings.expires_in };
@@ -183,7 +184,7 @@ fn answer(sandbox: &Sandbox, call: &Call, issued: &Issued, settings: Settings) -
     response
 }
 
-/// The first part at once, the others bit by bit.
+/// Sends the first part at once, and each other part after a pause.
 fn trickle(text: String) -> Body {
     const PARTS: usize = 20;
     const PAUSE: Duration = Duration::from_millis(500);
@@ -200,12 +201,12 @@ fn trickle(text: String) -> Body {
     Body::from_stream(parts)
 }
 
-/// Ends the connection without an answer: unwinding ends the task that serves it, and says nothing.
+/// Ends the connection without a response: unwinding ends the task that serves it. `resume_unwind` prints no message.
 fn cut() -> Response {
-    resume_unwind(Box::new("the connection is cut, as asked for"))
+    resume_unwind(Box::new("the connection is cut by a fault"))
 }
 
-/// Every answer's `Date` is the sandbox's own.
+/// Sets the `Date` of a response by the sandbox's clock.
 pub(super) async fn date(State(sandbox): State<Sandbox>, mut response: Response) -> Response {
     let now = sandbox.now();
     let (weekday, month) = (now.weekday().to_string(), now.month().to_string());
@@ -226,7 +227,7 @@ fn check(sandbox: &Sandbox, realm: Realm, headers: &HeaderMap, body: &[u8]) -> R
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return bad("bad_request", "the body is not JSON") };
     let app = &sandbox.app;
     if body["grant_type"] != "cookie" {
-        return bad("unsupported_grant_type", "the sandbox knows the cookie grant only");
+        return bad("unsupported_grant_type", "the sandbox supports only the cookie grant");
     }
     if body["response_type"] != "token" {
         return bad("invalid_request", "response_type must be token");
@@ -248,7 +249,8 @@ fn check(sandbox: &Sandbox, realm: Realm, headers: &HeaderMap, body: &[u8]) -> R
     }
 }
 
-/// Scheme and host exactly, the path by prefix, no query, no fragment.
+/// Whether `redirect` is accepted by a list: scheme and host must be equal, the path is compared by prefix, and there must be no
+/// query and no fragment.
 fn whitelisted(list: &[String], redirect: &str) -> bool {
     let split = |uri: &str| {
         let after_scheme = uri.find("://")? + 3;
@@ -263,31 +265,31 @@ fn whitelisted(list: &[String], redirect: &str) -> bool {
 
 pub(super) async fn info(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     sandbox.state().calls.info += 1;
-    sandbox.take_time().await;
+    sandbox.wait_for_latency().await;
     let Some(token) = bearer(&headers) else { return unauthorized() };
     let now_ms = sandbox.now_ms();
-    let Some(found) = sandbox.state().kept.customers.details(token, now_ms).cloned() else { return unauthorized() };
-    let left = found.ends_ms.saturating_sub(now_ms) / 1000;
+    let Some(found) = sandbox.state().stored.customers.details(token, now_ms).cloned() else { return unauthorized() };
+    let left = found.expires_ms.saturating_sub(now_ms) / 1000;
     let details = Details { realm: found.realm, entity_id: &found.entity_id, access_token: token, expires_in: left };
     Json(details.to_json(&sandbox.app)).into_response()
 }
 
 pub(super) async fn revoke(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     sandbox.state().calls.revoke += 1;
-    sandbox.take_time().await;
+    sandbox.wait_for_latency().await;
     let Some(token) = bearer(&headers) else { return unauthorized() };
-    let was_there = {
+    let existed = {
         let mut state = sandbox.state();
         match state.settings.revocation {
-            Revocation::Token => state.kept.customers.revoke(token),
-            Revocation::Customer => state.kept.customers.revoke_all(token),
+            Revocation::Token => state.stored.customers.revoke(token),
+            Revocation::Customer => state.stored.customers.revoke_all(token),
             Revocation::Http500 => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     };
-    if !was_there {
+    if !existed {
         return unauthorized();
     }
-    sandbox.keep();
+    sandbox.store();
     Json(json!({})).into_response()
 }
 
@@ -295,12 +297,12 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// What LiveChat says of a token.
+/// LiveChat's details of a token.
 struct Details<'a> {
     realm: Realm,
     entity_id: &'a str,
     access_token: &'a str,
-    /// The rest of its lifetime, in s.
+    /// The time until it expires, in s.
     expires_in: u64,
 }
 

@@ -1,19 +1,22 @@
-//! What `cargo local` keeps is for its owner and their own page: not for other pages, not for other users who look into the folder, and
-//! not for two processes at once.
+//! What `cargo local` stores is private: only its owner and its own page can read it. Other pages and other users of the machine
+//! cannot, and two processes cannot use it at the same time.
 
+mod helpers;
+
+use helpers::{TestFolder, command};
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     header::{HOST, ORIGIN},
 };
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    path::Path,
+    process::{Child, Output},
     time::{Duration, Instant},
 };
 
-/// How long this machine may take for what takes others a moment.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a start may take. Usually it takes much less than a second.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A running `cargo local`.
 struct Local {
@@ -25,24 +28,24 @@ struct Local {
 
 impl Local {
     fn start(folder: &Path, options: &[&str]) -> Self {
-        let lines = folder.join("lines");
+        let file = folder.join("output");
         let mut process = command(folder, options)
-            .stdout(fs::File::create(&lines).expect("a file for its lines"))
+            .stdout(fs::File::create(&file).expect("a file for its output"))
             .spawn()
             .expect("it can be started");
-        let end = Instant::now() + PATIENCE;
-        let lines = loop {
-            let text = fs::read_to_string(&lines).expect("its lines");
-            if text.contains("Real one") {
-                break text;
+        let end = Instant::now() + TIMEOUT;
+        let output = loop {
+            let output = fs::read_to_string(&file).expect("its output");
+            if output.contains("Real one") {
+                break output;
             }
-            let ended = process.try_wait().expect("it is ours");
-            assert!(ended.is_none() && Instant::now() < end, "it does not start, it says: {text}");
+            let exited = process.try_wait().expect("a child of this test");
+            assert!(exited.is_none() && Instant::now() < end, "it does not start; its output: {output}");
             std::thread::sleep(Duration::from_millis(20));
         };
         let url = |name: &str| {
-            let line = lines.lines().find(|line| line.starts_with(name)).expect("a line for each part");
-            line.split_whitespace().nth(1).expect("its address").to_owned()
+            let line = output.lines().find(|line| line.starts_with(name)).expect("a line for each part");
+            line.split_whitespace().nth(1).expect("its URL").to_owned()
         };
         Self { process, api: url("API"), database: url("DynamoDB"), sandbox: url("LiveChat") }
     }
@@ -55,52 +58,24 @@ impl Local {
 impl Drop for Local {
     fn drop(&mut self) {
         // As a crash would end it.
-        self.process.kill().and_then(|()| self.process.wait()).expect("it is ours");
+        self.process.kill().and_then(|()| self.process.wait()).expect("a child of this test");
     }
 }
 
-fn command(folder: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command.args(["--port", "0"]).args(options).current_dir(folder).stdin(Stdio::null());
-    for (name, _) in std::env::vars() {
-        if ["LIVECHAT_", "AUTH", "GUESTS", "JWT_", "HMAC_", "ALLOWED_"].iter().any(|mine| name.starts_with(mine)) {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-/// A start that is refused.
+/// The output of a start that is refused.
 fn refused(folder: &Path, options: &[&str]) -> Output {
     let output = command(folder, options).output().expect("it can be started");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     output
 }
 
-/// A folder of this test's own.
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("livechat-cip-{}", uuid::Uuid::new_v4()));
-        fs::create_dir(&path).expect("a new folder");
-        Self(path)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).expect("it is ours");
-    }
-}
-
 fn client() -> Client {
-    // A client wants to know how to do TLS, although nobody here has any.
+    // A client needs a TLS provider, although these tests use no TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().build().expect("a client")
 }
 
-/// What the AWS SDK sends to read everything.
+/// The request that the AWS SDK sends to scan the table.
 fn scan(client: &Client, url: &str) -> RequestBuilder {
     client
         .post(url)
@@ -109,8 +84,8 @@ fn scan(client: &Client, url: &str) -> RequestBuilder {
         .body(r#"{"TableName":"livechat-cip"}"#)
 }
 
-async fn answer(request: RequestBuilder) -> Response {
-    request.send().await.expect("an answer")
+async fn send(request: RequestBuilder) -> Response {
+    request.send().await.expect("a response")
 }
 
 fn has_cors(response: &Response) -> bool {
@@ -118,146 +93,146 @@ fn has_cors(response: &Response) -> bool {
 }
 
 #[tokio::test]
-async fn no_page_reads_the_database() {
-    let place = Place::new();
-    let local = Local::start(&place.0, &["--memory"]);
+async fn no_page_can_read_the_database() {
+    let folder = TestFolder::new();
+    let local = Local::start(&folder.0, &["--memory"]);
     let client = client();
-    assert!(answer(client.get(format!("{}/getToken/alice", local.api))).await.status().is_success());
-    let own = answer(scan(&client, &local.database)).await;
+    assert!(send(client.get(format!("{}/getToken/alice", local.api))).await.status().is_success());
+    let own = send(scan(&client, &local.database)).await;
     assert!(!has_cors(&own));
-    assert!(own.text().await.expect("a text").contains("cookies"), "programs read it");
+    assert!(own.text().await.expect("a body").contains("cookies"), "programs can read it");
 
     for origin in [&local.api, "http://localhost:5173", "https://evil.test", "null"] {
-        let refused = answer(scan(&client, &local.database).header(ORIGIN, origin)).await;
+        let refused = send(scan(&client, &local.database).header(ORIGIN, origin)).await;
         assert!(refused.status() == StatusCode::FORBIDDEN && !has_cors(&refused), "{origin}: {refused:?}");
-        assert!(!refused.text().await.expect("a text").contains("cookies"), "{origin}");
+        assert!(!refused.text().await.expect("a body").contains("cookies"), "{origin}");
         let preflight = client
             .request(Method::OPTIONS, &local.database)
             .header(ORIGIN, origin)
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "x-amz-target,content-type");
-        let preflight = answer(preflight).await;
+        let preflight = send(preflight).await;
         assert!(!preflight.status().is_success() && !has_cors(&preflight), "{origin}: {preflight:?}");
     }
     for site in ["cross-site", "same-site"] {
-        let refused = answer(scan(&client, &local.database).header("sec-fetch-site", site)).await;
+        let refused = send(scan(&client, &local.database).header("sec-fetch-site", site)).await;
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{site}");
     }
 }
 
 #[tokio::test]
-async fn only_its_own_page_uses_the_sandbox() {
-    let place = Place::new();
-    let local = Local::start(&place.0, &["--memory"]);
+async fn only_its_own_page_can_use_the_sandbox() {
+    let folder = TestFolder::new();
+    let local = Local::start(&folder.0, &["--memory"]);
     let client = client();
     let reset = format!("{}/sandbox/reset", local.sandbox);
     let by_name = local.api.replace("127.0.0.1", "localhost");
     for origin in [&local.api, &by_name] {
-        let allowed = answer(client.post(&reset).header(ORIGIN, origin)).await;
+        let allowed = send(client.post(&reset).header(ORIGIN, origin)).await;
         assert_eq!(allowed.headers().get("access-control-allow-origin").expect("its own page"), origin);
         let chat = client
             .request(Method::OPTIONS, format!("{}/sandbox/chat", local.sandbox))
             .header(ORIGIN, origin)
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "authorization,content-type");
-        assert!(has_cors(&answer(chat).await));
+        assert!(has_cors(&send(chat).await));
     }
     for origin in ["http://localhost:5173", "http://127.0.0.1:5173", "https://evil.test", "null"] {
-        // No preflight comes before it.
-        let refused = answer(client.post(&reset).header(ORIGIN, origin).body("{}")).await;
+        // Browsers send this request without a preflight.
+        let refused = send(client.post(&reset).header(ORIGIN, origin).body("{}")).await;
         assert!(refused.status() == StatusCode::FORBIDDEN && !has_cors(&refused), "{origin}: {refused:?}");
     }
-    assert!(answer(client.post(&reset)).await.status().is_success(), "programs may");
+    assert!(send(client.post(&reset)).await.status().is_success(), "programs can use it");
 }
 
 #[tokio::test]
-async fn a_name_that_leads_here_is_not_enough() {
-    let place = Place::new();
-    let local = Local::start(&place.0, &["--memory", "--allow-host", "shop.ngrok.test"]);
+async fn a_request_with_an_unknown_host_is_refused() {
+    let folder = TestFolder::new();
+    let local = Local::start(&folder.0, &["--memory", "--allow-host", "shop.ngrok.test"]);
     let client = client();
     for url in local.all() {
         let (_, port) = url.rsplit_once(':').expect("a port");
-        let with_host = |host: String| answer(client.get(url).header(HOST, host));
+        let with_host = |host: String| send(client.get(url).header(HOST, host));
         for host in
             [format!("evil.test:{port}"), "evil.test".into(), format!("localhost.evil.test:{port}"), "127.0.0.1".into()]
         {
             let refused = with_host(host.clone()).await;
             assert_eq!(refused.status(), StatusCode::MISDIRECTED_REQUEST, "{url} {host}");
-            let text = refused.text().await.expect("a text");
+            let text = refused.text().await.expect("a body");
             assert!(text.contains("--allow-host") && text.contains(&format!("localhost:{port}")), "{text}");
         }
         for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "shop.ngrok.test".into()] {
             assert_ne!(with_host(host.clone()).await.status(), StatusCode::MISDIRECTED_REQUEST, "{url} {host}");
         }
-        // `sam local` calls the database and the sandbox so.
+        // The containers of `sam local` call the database and the sandbox under this name.
         let of_container = with_host(format!("host.docker.internal:{port}")).await.status();
         assert_eq!(of_container == StatusCode::MISDIRECTED_REQUEST, url == local.api, "{url}");
     }
 }
 
 #[tokio::test]
-async fn another_address_has_a_name_of_its_own() {
-    let place = Place::new();
-    // All of 127.0.0.0/8 is this machine on Linux and Windows; elsewhere there is none that a test could have.
+async fn the_address_of_also_on_is_accepted_as_host() {
+    let folder = TestFolder::new();
+    // On Linux and Windows, all of 127.0.0.0/8 is this machine. On other systems there is no second address for a test.
     if tokio::net::TcpListener::bind("127.0.0.2:0").await.is_err() {
         return;
     }
-    let local = Local::start(&place.0, &["--memory", "--also-on", "127.0.0.2"]);
+    let local = Local::start(&folder.0, &["--memory", "--also-on", "127.0.0.2"]);
     for url in [&local.database, &local.sandbox] {
         let there = url.replace("127.0.0.1", "127.0.0.2");
-        assert_ne!(answer(client().get(&there)).await.status(), StatusCode::MISDIRECTED_REQUEST, "{there}");
+        assert_ne!(send(client().get(&there)).await.status(), StatusCode::MISDIRECTED_REQUEST, "{there}");
         let by_name = there.replace("127.0.0.2", "evil.test").replace("http://", "");
-        let refused = answer(client().get(&there).header(HOST, by_name)).await;
+        let refused = send(client().get(&there).header(HOST, by_name)).await;
         assert_eq!(refused.status(), StatusCode::MISDIRECTED_REQUEST, "{there}");
     }
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_on_the_machine_reads_what_is_kept() {
+async fn other_users_of_the_machine_cannot_read_the_stored_files() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
-    let folder = place.0.join(".local");
+    let folder = TestFolder::new();
+    let stored = folder.0.join(".local");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     let check = || {
-        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(&stored), 0o700);
         let files: Vec<_> =
-            fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+            fs::read_dir(&stored).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
         for file in &files {
             assert_eq!(mode(file), 0o600, "{}", file.display());
         }
         for name in ["sandbox.sqlite", "sandbox.json", "development-secret"] {
-            assert!(files.contains(&folder.join(name)), "{name}: {files:?}");
+            assert!(files.contains(&stored.join(name)), "{name}: {files:?}");
         }
         files
     };
     {
-        let local = Local::start(&place.0, &["--auth", "hmac", "--guests"]);
+        let local = Local::start(&folder.0, &["--auth", "hmac", "--guests"]);
         let guest = client().get(format!("{}/getToken", local.api)).header("x-guest-id", "0123456789".repeat(5));
-        assert!(answer(guest).await.status().is_success());
-        assert!(check().len() > 4, "also what SQLite has beside it");
+        assert!(send(guest).await.status().is_success());
+        assert!(check().len() > 4, "SQLite has created files beside its database");
     }
-    // An earlier version made them so.
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("ours");
-    for entry in fs::read_dir(&folder).expect("a folder") {
-        fs::set_permissions(entry.expect("an entry").path(), fs::Permissions::from_mode(0o644)).expect("ours");
+    // An earlier version created them with these modes.
+    fs::set_permissions(&stored, fs::Permissions::from_mode(0o755)).expect("its owner's");
+    for entry in fs::read_dir(&stored).expect("a folder") {
+        fs::set_permissions(entry.expect("an entry").path(), fs::Permissions::from_mode(0o644)).expect("its owner's");
     }
-    let _local = Local::start(&place.0, &["--auth", "hmac"]);
+    let _local = Local::start(&folder.0, &["--auth", "hmac"]);
     check();
 }
 
 #[tokio::test]
-async fn one_process_at_a_time_uses_what_is_kept() {
-    let place = Place::new();
-    let local = Local::start(&place.0, &[]);
-    let said = String::from_utf8(refused(&place.0, &[]).stderr).expect("text");
-    assert_eq!(said.lines().count(), 1, "{said}");
+async fn a_second_process_in_the_same_folder_is_refused() {
+    let folder = TestFolder::new();
+    let local = Local::start(&folder.0, &[]);
+    let error = String::from_utf8(refused(&folder.0, &[]).stderr).expect("UTF-8");
+    assert_eq!(error.lines().count(), 1, "{error}");
     for part in [&format!("process {} ", local.process.id()), ".local", "--memory", "another folder"] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(error.contains(part), "{part}: {error}");
     }
-    // These keep nothing.
-    drop(Local::start(&place.0, &["--memory"]));
+    // With `--memory`, nothing is stored.
+    drop(Local::start(&folder.0, &["--memory"]));
     // A crash leaves no lock behind.
     drop(local);
-    drop(Local::start(&place.0, &[]));
+    drop(Local::start(&folder.0, &[]));
 }

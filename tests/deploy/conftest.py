@@ -1,4 +1,4 @@
-"""What the tests share: the world of a deployed stack, and a summary of what it was made of."""
+"""Fixtures for the tests: the emulator, the sandbox and stacks. Prints a summary of the stacks that were created."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from emulator import Emulator
 from parameters import SITE
 from template import FUNCTIONS, ROOT, resolved
 
-# The functions and the stand-in for LiveChat, as `cargo build --workspace` leaves them.
+# The functions and the stand-in for LiveChat, built by `cargo build --workspace`.
 BINARIES = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
 _created = []
 os.environ["NO_PROXY"] = "127.0.0.1"
@@ -20,14 +20,14 @@ os.environ["NO_PROXY"] = "127.0.0.1"
 
 @pytest.fixture(scope="session")
 def resolve():
-    """The resolved template for a set of parameters, each made once."""
-    kept = {}
+    """The resolved template for a set of parameters. Each one is resolved only once."""
+    cache = {}
 
     def one(parameters):
         key = tuple(sorted(parameters.items()))
-        if key not in kept:
-            kept[key] = resolved(parameters)
-        return kept[key]
+        if key not in cache:
+            cache[key] = resolved(parameters)
+        return cache[key]
 
     return one
 
@@ -43,7 +43,7 @@ def emulator(folder):
     binaries = {name: BINARIES / re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower() for name in FUNCTIONS}
     missing = [str(binary) for binary in binaries.values() if not binary.exists()]
     if missing:
-        pytest.fail(f"`cargo build --workspace` first: there is no {', '.join(missing)}", pytrace=False)
+        pytest.fail(f"Run `cargo build --workspace` first: {', '.join(missing)} do not exist", pytrace=False)
     emulator = Emulator(folder, binaries)
     yield emulator
     emulator.stop()
@@ -65,7 +65,7 @@ def livechat(folder):
 
 @pytest.fixture(scope="session")
 def create(emulator):
-    """Creates a stack that must come into being."""
+    """Creates a stack, which must succeed."""
 
     def one(name, parameters):
         stack = emulator.create(name, parameters)

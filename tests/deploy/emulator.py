@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 import boto3
 from template import CODE_BUCKET, REGION, transformed
 
-# Types that ministack does not know. Everything else of the template is created.
-UNKNOWN = {
-    "AWS::CodeDeploy::Application": "ministack has no CodeDeploy: an alias goes over to a new version at once",
-    "AWS::CodeDeploy::DeploymentGroup": "the same",
-}
-NO_METRIC_MATH = "ministack has alarms on one metric only"
+# Types that ministack does not support. Everything else in the template is created.
+NO_CODEDEPLOY = "ministack has no CodeDeploy: an alias switches to a new version at once"
+UNSUPPORTED = {"AWS::CodeDeploy::Application": NO_CODEDEPLOY, "AWS::CodeDeploy::DeploymentGroup": NO_CODEDEPLOY}
+NO_METRIC_MATH = "ministack only has alarms on one metric"
 
 
 @dataclass
@@ -34,7 +32,7 @@ class Stack:
 
 class Emulator:
     def __init__(self, folder, binaries):
-        """`binaries`: for each function's logical id, the file that AWS Lambda would start."""
+        """`binaries`: by logical id, the file that AWS Lambda starts for a function."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -49,7 +47,7 @@ class Emulator:
             "LAMBDA_EXECUTOR": "local",
             "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
             "AWS_ENDPOINT_URL": self.url,  # for the functions
-            "AUTH": "true",  # policies count: the functions have what their roles allow
+            "AUTH": "true",  # the functions only have the permissions of their roles
             "TMPDIR": str(folder),
             "LOG_LEVEL": "WARNING",
         }
@@ -83,8 +81,8 @@ class Emulator:
     def create(self, name, parameters):
         """Creates a stack and waits for it. A refusal raises botocore's ClientError."""
         template = transformed(parameters)
-        left_out = _leave_out_what_is_unknown(template)
-        # From S3, as `sam deploy` does it: by the call itself, a template may have 51 200 bytes only.
+        left_out = _leave_out_unsupported(template)
+        # From S3, as `sam deploy` does: in the call itself, a template may have at most 51 200 bytes.
         self.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(template).encode())
         cloudformation = self.client("cloudformation")
         cloudformation.create_stack(
@@ -113,11 +111,11 @@ class Emulator:
         )
 
 
-def _leave_out_what_is_unknown(template):
+def _leave_out_unsupported(template):
     left_out = {}
     for name, resource in list(template["Resources"].items()):
-        resource.pop("UpdatePolicy", None)  # names what CodeDeploy has
-        reason = UNKNOWN.get(resource["Type"])
+        resource.pop("UpdatePolicy", None)  # refers to CodeDeploy
+        reason = UNSUPPORTED.get(resource["Type"])
         if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
             reason = NO_METRIC_MATH
         if reason:

@@ -1,4 +1,4 @@
-"""What site owners may give the template, and what it must refuse."""
+"""Parameters that the template must accept, and parameters that it must refuse."""
 
 SITE = {
     "LiveChatClientId": "bb9e5b2f1ab480e4a715977b7b1b4279",
@@ -58,15 +58,15 @@ ACCEPTED = {
     "everything": EVERYTHING,
 }
 
-# What is given, and words of the refusal.
+# Parameters, and a part of the refusal's text.
 REFUSED = {
     "any-origin": (JWT | {"AllowedOrigins": "https://www.example.com,*"}, "AllowedOrigins"),
-    "an-address-for-an-origin": (JWT | {"AllowedOrigins": "https://www.example.com/"}, "AllowedOrigins"),
-    "an-app-for-an-origin": (JWT | {"AllowedOrigins": "capacitor://localhost"}, "AllowedOrigins"),
+    "a-url-as-an-origin": (JWT | {"AllowedOrigins": "https://www.example.com/"}, "AllowedOrigins"),
+    "an-app-as-an-origin": (JWT | {"AllowedOrigins": "capacitor://localhost"}, "AllowedOrigins"),
     "a-header-with-a-space": (JWT | {"AllowedHeaders": "x-a, x-b"}, "AllowedHeaders"),
-    "a-licence-for-an-organization": (JWT | {"LiveChatOrganizationId": "12345678"}, "LiveChatOrganizationId"),
+    "a-licence-as-an-organization": (JWT | {"LiveChatOrganizationId": "12345678"}, "LiveChatOrganizationId"),
     "no-account": (JWT | {"LiveChatOrganizationId": ""}, "LiveChatOrganizationId or LiveChatLicenseId"),
-    "none-unwanted": (SITE | {"Auth": "none"}, "AllowUnverifiedUsers=true"),
+    "none-without-confirmation": (SITE | {"Auth": "none"}, "AllowUnverifiedUsers=true"),
     "no-auth": (SITE, "Auth"),
     "unknown-auth": (SITE | {"Auth": "basic"}, "Auth"),
     "no-issuer": (JWT | {"JwtIssuer": ""}, "needs JwtIssuer"),
@@ -83,17 +83,17 @@ REFUSED = {
     "two-keys": (JWT | {"JwtPublicKey": "-----BEGIN PUBLIC KEY-----"}, "JwtJwksUrl or JwtPublicKey"),
     "a-key-set-and-a-secret": (JWT | {"JwtSecretArn": SECRET("jwt")}, "JwtJwksUrl or JwtSecretArn"),
     "a-key-and-a-secret": (EVERYTHING | {"JwtPublicKey": "-----BEGIN PUBLIC KEY-----"}, "JwtPublicKey or JwtSecretArn"),
-    "only-the-secret-before": (JWT | {"JwtSecretPreviousArn": SECRET("jwt")}, "beside JwtSecretArn"),
-    "only-the-hmac-secret-before": (JWT | {"HmacSecretPreviousArn": SECRET("hmac")}, "beside HmacSecretArn"),
+    "only-the-previous-secret": (JWT | {"JwtSecretPreviousArn": SECRET("jwt")}, "needs JwtSecretArn"),
+    "only-the-previous-hmac-secret": (JWT | {"HmacSecretPreviousArn": SECRET("hmac")}, "needs HmacSecretArn"),
     "plain-http-livechat": (JWT | {"LiveChatAccountsUrl": "http://accounts.livechat.com"}, "LiveChatAccountsUrl"),
     "no-hmac-secret": (SITE | {"Auth": "hmac"}, "needs HmacSecretArn"),
     "a-secret-itself": (HMAC | {"HmacSecretArn": "0123456789abcdef0123456789abcdef"}, "HmacSecretArn"),
     "authorizer-for-jwt": (JWT | {"AuthorizerIssuer": ISSUER, "AuthorizerAudience": "x"}, "for Auth=authorizer"),
     "authorizer-issuer-alone": (GATEWAY | {"AuthorizerAudience": ""}, "AuthorizerIssuer needs AuthorizerAudience"),
     "authorizer-audience-alone": (GATEWAY | {"AuthorizerIssuer": ""}, "AuthorizerAudience needs AuthorizerIssuer"),
-    "authorizer-and-guests": (GATEWAY | {"Guests": "true"}, "lets no guest in"),
+    "authorizer-and-guests": (GATEWAY | {"Guests": "true"}, "accepts no guests"),
     "domain-without-certificate": (JWT | {"DomainName": "cip.example.com"}, "DomainName needs CertificateArn"),
-    "certificate-without-domain": (EVERYTHING | {"DomainName": ""}, "for a DomainName"),
+    "certificate-without-domain": (EVERYTHING | {"DomainName": ""}, "need DomainName"),
     "replica-of-existing": (EXISTING | {"ReplicaRegion2": "eu-west-1"}, "existing table"),
     "replica-without-key": (EVERYTHING | {"ReplicaKmsKeyArn1": ""}, "ReplicaRegion1 needs ReplicaKmsKeyArn1"),
     "second-replica-without-key": (EVERYTHING | {"ReplicaRegion2": "us-east-1"}, "ReplicaRegion2 needs ReplicaKmsKeyArn2"),

@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it: transformed by SAM, and resolved for a set of parameters."""
+"""The template as CloudFormation gets it: transformed by SAM, and resolved for a set of parameters."""
 
 import copy
 import functools
@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parents[2]
 REGION = "eu-central-1"
 STACK_ID = f"arn:aws:cloudformation:{REGION}:123456789012:stack/site/51af3dc0-da77-11e4-872e-1234567db123"
-# Where `sam deploy` would have put the functions' code, each in `<logical id>.zip`.
+# The bucket for the functions' code, each in `<logical id>.zip`. `sam deploy` would create it.
 CODE_BUCKET = "code"
 FUNCTIONS = {"GetToken": "getToken", "GetFreshToken": "getFreshToken", "HasToken": "hasToken", "Invalidate": "invalidate"}
 
@@ -30,7 +30,7 @@ def source():
 
 
 def transformed(parameters):
-    """What SAM makes of it. As on AWS, it needs to know the parameters' values."""
+    """The template after SAM's transformation, which needs the values of the parameters, as on AWS."""
     template = source()
     del template["Globals"]["Function"]["CodeUri"]
     for name in FUNCTIONS:
@@ -41,29 +41,29 @@ def transformed(parameters):
 
 
 def resolved(parameters):
-    """The resources and outputs that these parameters lead to; a reference is the logical id of what it refers to."""
+    """The resources and outputs for these parameters. A reference is resolved to the logical id of its target."""
     Template.StackId, Template.StackName, Template.Region = STACK_ID, "site", REGION
     template = Template(transformed(parameters))
     template.render(copy.deepcopy(parameters), REGION)
-    return _without_gaps(template.template)
+    return _without_empty_entries(template.template)
 
 
-def _without_gaps(value):
-    """AWS::NoValue takes an entry out of a list; the library leaves an empty text there."""
+def _without_empty_entries(value):
+    """AWS::NoValue removes an entry from a list. The library leaves an empty string in its place."""
     if isinstance(value, dict):
-        return {key: _without_gaps(one) for key, one in value.items()}
+        return {key: _without_empty_entries(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_without_gaps(one) for one in value if one != ""]
+        return [_without_empty_entries(one) for one in value if one != ""]
     return value
 
 
 def of_type(stack, kind):
-    """Logical ids and properties of the resources of a type, which is named without `AWS::`."""
+    """Logical ids and properties of the resources of a type. `kind` is the type without `AWS::`."""
     return {name: one.get("Properties", {}) for name, one in stack["Resources"].items() if one["Type"] == f"AWS::{kind}"}
 
 
 def statements(stack, role):
-    """All that a role allows."""
+    """All statements of a role's policies."""
     own = of_type(stack, "IAM::Role")[role].get("Policies", [])
     shared = [policy for policy in of_type(stack, "IAM::Policy").values() if role in policy["Roles"]]
     return [statement for policy in own + shared for statement in policy["PolicyDocument"]["Statement"]]

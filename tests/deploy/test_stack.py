@@ -1,6 +1,6 @@
-"""Stacks on an emulator of AWS: what comes into being, what is refused, and what the functions can do there.
+"""Stacks on an emulator of AWS: what is created, what is refused, and what the functions can do there.
 
-The functions are the real ones, and the emulator lets them do what their roles allow. LiveChat is the sandbox."""
+The functions are the real ones, and the emulator only gives them the permissions of their roles. LiveChat is the sandbox."""
 
 import base64
 import functools
@@ -30,22 +30,22 @@ def site(create, emulator, livechat):
 
 @pytest.fixture(scope="session")
 def shop(create, livechat):
-    """Another one in the same account and region."""
+    """Another stack in the same account and region."""
     return create("shop", livechat | {"Auth": "none", "AllowUnverifiedUsers": "true"})
 
 
 @pytest.fixture(scope="session")
 def call(emulator):
-    """A call of a stack's API: status, headers and body."""
+    """Calls a stack's API, and returns status, headers and body."""
 
     def one(stack, method, path, **headers):
         url = f"{emulator.url}/_aws/execute-api/{stack.resources['Api'][1]}/$default/{path}"
         request = urllib.request.Request(url, method=method, headers={name.replace("_", "-"): value for name, value in headers.items()})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, answer.headers, json.loads(answer.read() or "null")
-        except urllib.error.HTTPError as answer:
-            return answer.code, answer.headers, answer.read().decode()
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.headers, json.loads(response.read() or "null")
+        except urllib.error.HTTPError as response:
+            return response.code, response.headers, response.read().decode()
 
     return one
 
@@ -56,11 +56,11 @@ def bearer(user):
     return f"Bearer {(message + b'.' + encode(hmac.digest(SECRET.encode(), message, hashlib.sha256))).decode()}"
 
 
-@pytest.mark.parametrize("parameters, words", REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_work_or_is_not_safe_is_refused_before_anything_is_made(emulator, parameters, words):
+@pytest.mark.parametrize("parameters, text", REFUSED.values(), ids=REFUSED.keys())
+def test_invalid_or_unsafe_parameters_are_refused_before_anything_is_created(emulator, parameters, text):
     with pytest.raises(ClientError) as refusal:
         emulator.create("refused", parameters)
-    assert words in str(refusal.value)
+    assert text in str(refusal.value)
 
 
 def test_a_user_is_one_customer_through_all_four_functions(site, call):
@@ -77,10 +77,10 @@ def test_a_user_is_one_customer_through_all_four_functions(site, call):
     assert call(site, "GET", "getToken/somebody%2Felse", authorization=bearer(USER))[0] == 403
 
 
-def test_two_stacks_have_nothing_in_common(site, shop, call):
+def test_two_stacks_share_no_resources(site, shop, call):
     status, _, token = call(shop, "GET", "getToken/anna@example.com")
     assert status == 200 and token["entityId"]
-    # A stage and an inline policy have their names within something else.
+    # The names of stages and inline policies only need to be unique inside their API or role.
     ours, theirs = (
         {name for kind, name in stack.resources.values() if kind not in ("AWS::ApiGatewayV2::Stage", "AWS::IAM::Policy")}
         for stack in (site, shop)
@@ -90,7 +90,7 @@ def test_two_stacks_have_nothing_in_common(site, shop, call):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_may_do_no_more_at_the_table_than_is_named(site, emulator, function):
+def test_a_function_can_only_use_the_listed_operations_on_the_table(site, emulator, function):
     actions = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchWriteItem", "DeleteTable", "UpdateTable"]
     decisions = emulator.client("iam").simulate_principal_policy(
         PolicySourceArn=_role(emulator, site, function)["Arn"],
@@ -100,20 +100,20 @@ def test_a_function_may_do_no_more_at_the_table_than_is_named(site, emulator, fu
     assert {one["EvalActionName"] for one in decisions if one["EvalDecision"] == "allowed"} == TABLE_ACTIONS[function]
 
 
-def test_the_emulator_lets_functions_do_only_what_their_roles_allow(site, emulator, call):
-    # So that what works here works by the template's policies. What each function needs is found out in tests/api/template.rs.
+def test_the_emulator_applies_the_policies_of_the_roles(site, emulator, call):
+    # So the other tests prove that the template's policies are sufficient. tests/api/template.rs checks that they are necessary.
     iam, role = emulator.client("iam"), _role(emulator, site, "HasToken")["RoleName"]
     policy = json.dumps(iam.get_role_policy(RoleName=role, PolicyName="Table")["PolicyDocument"])
-    ask = functools.partial(call, site, "GET", "hasToken", authorization=bearer(USER))
+    has_token = functools.partial(call, site, "GET", "hasToken", authorization=bearer(USER))
     try:
         iam.put_role_policy(RoleName=role, PolicyName="Table", PolicyDocument=policy.replace("GetItem", "UpdateItem"))
-        assert ask()[0] == 503
+        assert has_token()[0] == 503
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="Table", PolicyDocument=policy)
-    assert ask()[0] == 200
+    assert has_token()[0] == 200
 
 
-def test_logs_have_an_end_and_no_user(site, emulator):
+def test_logs_are_deleted_after_a_time_and_have_no_user_ids(site, emulator):
     logs = emulator.client("logs")
     retention = {group["logGroupName"]: group.get("retentionInDays") for group in logs.describe_log_groups()["logGroups"]}
     assert retention[site.outputs["LogGroup"]] == retention[site.resources["AccessLogs"][1]] == 30
@@ -123,7 +123,7 @@ def test_logs_have_an_end_and_no_user(site, emulator):
     assert not [line for line in lines if USER in json.dumps(line) or GUEST in json.dumps(line)]
 
 
-def test_alarms_and_dashboard_are_there(site, emulator):
+def test_alarms_and_dashboard_are_created(site, emulator):
     cloudwatch = emulator.client("cloudwatch")
     names = {one["AlarmName"] for one in cloudwatch.describe_alarms()["MetricAlarms"]}
     assert {name for kind, name in site.resources.values() if kind == "AWS::CloudWatch::Alarm"} <= names
@@ -131,14 +131,14 @@ def test_alarms_and_dashboard_are_there(site, emulator):
     assert site.outputs["DashboardUrl"].endswith(f"/site-{REGION}")
 
 
-def test_the_table_has_its_keys(site, emulator):
+def test_the_table_has_the_keys_of_the_template(site, emulator):
     table = emulator.client("dynamodb").describe_table(TableName=site.outputs["TableName"])["Table"]
     assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    site.left_out["Table: TTL, point-in-time recovery, deletion protection and replicas"] = "ministack sets none of a global table's"
+    site.left_out["Table: TTL, point-in-time recovery, deletion protection and replicas"] = "ministack does not set them for a global table"
 
 
-def test_a_stack_can_use_the_table_of_another_one(shop, create, livechat, call):
+def test_a_stack_can_use_the_table_of_another_stack(shop, create, livechat, call):
     parameters = livechat | {"Auth": "none", "AllowUnverifiedUsers": "true", "ExistingTableName": shop.outputs["TableName"]}
     again = create("again", parameters)
     _, _, before = call(shop, "GET", "getToken/bert")
@@ -147,7 +147,7 @@ def test_a_stack_can_use_the_table_of_another_one(shop, create, livechat, call):
     assert "Table" not in again.resources
 
 
-def test_everything_optional_can_be_had(create, emulator):
+def test_a_stack_with_all_optional_parts_can_be_created(create, emulator):
     key = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
     zone = emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
     boundary = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

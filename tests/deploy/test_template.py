@@ -1,4 +1,4 @@
-"""What the template says, for each way to deploy it. Run this file for all tests of this folder, with those on an emulator."""
+"""Checks of the template, for each way to deploy it. Run this file to run all tests in this folder, also those on the emulator."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY, SECRETS_KEY
 from template import FUNCTIONS, ROOT, of_type, source, statements, transformed
 
-# What AWS measures, of which we look at.
+# The metrics of AWS that alarms and dashboard use.
 AWS_METRICS = {
     "AWS/ApiGateway": {"Latency"},
     "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Throttles"},
@@ -18,7 +18,7 @@ AWS_METRICS = {
 ALARMS = {
     "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "ErrorRate", "Slow", "Throttled", "FunctionErrors", "StoreErrors",
 }  # fmt: skip
-# What the functions do at the table: tests/api/template.rs compares it with the code.
+# The operations of each function on the table. tests/api/template.rs compares them with the code.
 TABLE_ACTIONS = {
     "GetToken": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     "GetFreshToken": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
@@ -26,7 +26,7 @@ TABLE_ACTIONS = {
     "Invalidate": {"dynamodb:Query", "dynamodb:UpdateItem"},
 }
 
-# Parameters, values that they take, and values that they refuse.
+# Parameters, with values that they accept and values that they refuse.
 PATTERNS = [
     (
         "AllowedOrigins",
@@ -99,16 +99,16 @@ def stack(request, resolve):
     return resolve(request.param)
 
 
-def test_each_function_has_a_role_of_its_own_that_may_do_what_it_does_at_the_table(stack):
+def test_each_function_has_its_own_role_with_its_operations_on_the_table(stack):
     table = "Table.Arn" if "Table" in stack["Resources"] else "arn:aws:dynamodb:eu-central-1:.*:table/restored"
     for name, actions in TABLE_ACTIONS.items():
         assert of_type(stack, "Lambda::Function")[name]["Role"] == f"{name}Role.Arn"
-        at_the_table = [one for one in statements(stack, f"{name}Role") if any("dynamodb" in action for action in one["Action"])]
-        assert [(one["Sid"], set(one["Action"])) for one in at_the_table] == [("Table", actions)]
-        assert re.fullmatch(table, at_the_table[0]["Resource"])
+        on_table = [one for one in statements(stack, f"{name}Role") if any("dynamodb" in action for action in one["Action"])]
+        assert [(one["Sid"], set(one["Action"])) for one in on_table] == [("Table", actions)]
+        assert re.fullmatch(table, on_table[0]["Resource"])
 
 
-def test_no_role_may_more_than_is_named(stack):
+def test_no_role_has_a_wildcard_or_a_managed_policy(stack):
     for role, properties in of_type(stack, "IAM::Role").items():
         assert "ManagedPolicyArns" not in properties
         for one in statements(stack, role):
@@ -118,7 +118,7 @@ def test_no_role_may_more_than_is_named(stack):
     assert not of_type(stack, "IAM::ManagedPolicy")
 
 
-def test_roles_read_secrets_only_if_there_are_any(resolve):
+def test_roles_can_read_secrets_only_if_there_are_secrets(resolve):
     def secrets(parameters):
         found = [one["Resource"] for one in statements(resolve(parameters), "HasTokenRole") if one["Sid"] == "Secrets"]
         return found[0] if found else []
@@ -127,7 +127,7 @@ def test_roles_read_secrets_only_if_there_are_any(resolve):
     assert secrets(EVERYTHING) == [EVERYTHING["JwtSecretArn"], EVERYTHING["JwtSecretPreviousArn"]]
 
 
-def test_a_key_of_the_owners_is_used_everywhere_and_for_nothing_else(resolve):
+def test_the_owners_key_encrypts_everything_and_is_used_for_nothing_else(resolve):
     stack = resolve(EVERYTHING)
     (key,) = [one for one in statements(stack, "HasTokenRole") if one["Sid"] == "Key"]
     assert (key["Action"], key["Resource"]) == (["kms:Decrypt"], KEY)
@@ -143,7 +143,7 @@ def test_a_key_of_the_owners_is_used_everywhere_and_for_nothing_else(resolve):
     assert of_type(stack, "SNS::Topic")["AlarmTopic"]["KmsMasterKeyId"] == KEY and not of_type(stack, "KMS::Key")
 
 
-def test_the_table_is_safe_and_forgets(stack):
+def test_the_table_is_protected_and_deletes_expired_items(stack):
     for table in of_type(stack, "DynamoDB::GlobalTable").values():
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
         assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
@@ -155,7 +155,7 @@ def test_the_table_is_safe_and_forgets(stack):
         assert (whole["DeletionPolicy"], whole["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
-def test_an_existing_table_is_used_and_none_is_made(resolve):
+def test_with_an_existing_table_no_table_is_created(resolve):
     stack = resolve(EXISTING)
     assert not of_type(stack, "DynamoDB::GlobalTable")
     assert {one["Environment"]["Variables"]["TABLE_NAME"] for one in of_type(stack, "Lambda::Function").values()} == {"restored"}
@@ -175,7 +175,7 @@ def test_the_api_has_sixteen_routes_and_each_calls_its_functions_alias(stack):
     }
 
 
-def test_the_gateway_verifies_callers_only_if_it_is_asked_to(resolve):
+def test_the_gateway_verifies_callers_only_with_an_authorizer(resolve):
     for parameters in ACCEPTED.values():
         stack = resolve(parameters)
         ways = {(one["AuthorizationType"], one.get("AuthorizerId")) for one in of_type(stack, "ApiGatewayV2::Route").values()}
@@ -184,13 +184,13 @@ def test_the_gateway_verifies_callers_only_if_it_is_asked_to(resolve):
     assert authorizer["JwtConfiguration"] == {"Issuer": GATEWAY["AuthorizerIssuer"], "Audience": ["livechat", "shop"]}
 
 
-def test_sam_local_sees_the_routes():
-    # It takes the first resource of either kind for the kind that has the routes.
+def test_sam_local_finds_the_routes():
+    # It looks for routes only in resources of the type that comes first.
     kinds = [one["Type"] for one in source()["Resources"].values()]
     assert kinds.index("AWS::ApiGatewayV2::Api") < kinds.index("AWS::Serverless::Function")
 
 
-def test_the_access_log_says_nothing_about_who_called(stack):
+def test_the_access_log_does_not_identify_the_caller(stack):
     stage = of_type(stack, "ApiGatewayV2::Stage")["Stage"]
     entry = json.loads(stage["AccessLogSettings"]["Format"])
     personal = r"path|uri|ip|identity|user|query|header|claim|principal|cookie|domain"
@@ -199,14 +199,14 @@ def test_the_access_log_says_nothing_about_who_called(stack):
     assert "$context.requestId" in entry.values()
 
 
-def test_calls_are_throttled_and_only_the_sites_pages_may_make_them(stack):
+def test_calls_are_throttled_and_only_the_sites_pages_are_allowed(stack):
     throttling = of_type(stack, "ApiGatewayV2::Stage")["Stage"]["DefaultRouteSettings"]
     assert throttling == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
     cors = of_type(stack, "ApiGatewayV2::Api")["Api"]["CorsConfiguration"]
     assert cors["AllowOrigins"] == JWT["AllowedOrigins"].split(",") and cors["AllowCredentials"]
 
 
-def test_pages_may_send_what_monitoring_scripts_add_and_what_the_site_names(resolve):
+def test_pages_may_send_headers_of_monitoring_scripts_and_those_of_the_site(resolve):
     def allowed(parameters):
         return of_type(resolve(parameters), "ApiGatewayV2::Api")["Api"]["CorsConfiguration"]["AllowHeaders"]
 
@@ -214,13 +214,13 @@ def test_pages_may_send_what_monitoring_scripts_add_and_what_the_site_names(reso
     usual = [*ours, "sentry-trace", "baggage", "traceparent", "tracestate"]
     assert allowed(JWT) == usual
     assert allowed(EVERYTHING) == [*usual, "x-datadog-trace-id", "newrelic"]
-    # In `cargo local` too.
+    # `cargo local` allows the same headers.
     assert re.findall(r'from_static\("([a-z-]+)"\),$', (ROOT / "local/cors.rs").read_text(), re.MULTILINE)[:7] == usual[2:]
 
 
 @pytest.mark.parametrize("parameter, accepted, refused", PATTERNS, ids=[name for name, _, _ in PATTERNS])
-def test_a_value_is_refused_that_could_not_work(parameter, accepted, refused):
-    # CloudFormation matches whole values.
+def test_patterns_accept_valid_values_and_refuse_invalid_ones(parameter, accepted, refused):
+    # CloudFormation matches the whole value.
     pattern = re.compile(source()["Parameters"][parameter]["AllowedPattern"])
     assert [value for value in accepted if not pattern.fullmatch(value)] == []
     assert [value for value in refused if pattern.fullmatch(value)] == []
@@ -234,36 +234,36 @@ def test_the_functions_know_every_setting_of_the_template(resolve):
         assert ours and ours <= known
 
 
-def test_logs_go_to_two_groups_that_forget(stack):
+def test_logs_go_to_two_groups_with_a_retention_time(stack):
     groups = of_type(stack, "Logs::LogGroup")
     assert {name: group["RetentionInDays"] for name, group in groups.items()} == {"Logs": 30, "AccessLogs": 30}
     for function in of_type(stack, "Lambda::Function").values():
         assert (function["LoggingConfig"]["LogGroup"], function["LoggingConfig"]["LogFormat"]) == ("Logs", "JSON")
 
 
-def test_alarms_are_in_the_handbook_and_only_look_at_what_is_measured(stack):
+def test_alarms_are_documented_and_use_only_existing_metrics(stack):
     alarms = of_type(stack, "CloudWatch::Alarm")
     assert set(alarms) == ALARMS
-    handbook = (ROOT / "docs/operations.md").read_text()
+    documentation = (ROOT / "docs/operations.md").read_text()
     for name, alarm in alarms.items():
-        assert name in handbook and alarm["AlarmDescription"].endswith("See docs/operations.md."), name
+        assert name in documentation and alarm["AlarmDescription"].endswith("See docs/operations.md."), name
         assert alarm["TreatMissingData"] == "notBreaching"
         watched = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one] or [alarm]
         for one in watched:
-            _is_measured([one["Namespace"], one["MetricName"]])
+            _check_metric([one["Namespace"], one["MetricName"]])
         if "Metrics" in alarm:
             (expression,) = [one for one in alarm["Metrics"] if "Expression" in one]
             assert set(re.findall(r"\b[a-z]\w*", expression["Expression"])) <= {one["Id"] for one in alarm["Metrics"]}
 
 
-def test_alarms_reach_somebody_who_wants_them(resolve):
-    def told(parameters):
+def test_alarms_notify_the_topic_or_the_email_address(resolve):
+    def actions_of(parameters):
         return [one.get(key) for one in of_type(resolve(parameters), "CloudWatch::Alarm").values() for key in ("AlarmActions", "OKActions")]
 
     topic = "arn:aws:sns:eu-central-1:123456789012:operations"
-    assert set(map(str, told(JWT))) == {"None"}
-    assert all(actions == [topic] for actions in told(JWT | {"AlarmTopicArn": topic}))
-    assert all(actions == ["AlarmTopic"] for actions in told(EVERYTHING))
+    assert set(map(str, actions_of(JWT))) == {"None"}
+    assert all(actions == [topic] for actions in actions_of(JWT | {"AlarmTopicArn": topic}))
+    assert all(actions == ["AlarmTopic"] for actions in actions_of(EVERYTHING))
     plain = resolve(ACCEPTED["plain"])
     assert of_type(plain, "SNS::Topic")["AlarmTopic"]["KmsMasterKeyId"] == "AlarmKey.Arn" and of_type(plain, "KMS::Key")
     (publisher,) = of_type(plain, "SNS::TopicPolicy")["AlarmTopicPolicy"]["PolicyDocument"]["Statement"]
@@ -271,7 +271,7 @@ def test_alarms_reach_somebody_who_wants_them(resolve):
     assert "aws:SourceAccount" in publisher["Condition"]["StringEquals"]
 
 
-def test_the_dashboard_is_json_and_only_shows_what_is_measured(stack):
+def test_the_dashboard_is_json_and_uses_only_existing_metrics(stack):
     (dashboard,) = of_type(stack, "CloudWatch::Dashboard").values()
     assert "${" not in dashboard["DashboardBody"]
     widgets = json.loads(dashboard["DashboardBody"])["widgets"]
@@ -280,19 +280,19 @@ def test_the_dashboard_is_json_and_only_shows_what_is_measured(stack):
             if isinstance(metric[0], dict):
                 namespace, name = re.search(r'\{"(.+)",outcome\} MetricName="(\w+)"', metric[0]["expression"]).groups()
                 metric = [namespace, name]
-            _is_measured(metric)
+            _check_metric(metric)
     assert {alarm for widget in widgets for alarm in widget["properties"].get("alarms", [])} == {f"{name}.Arn" for name in ALARMS}
     places = [(one["x"], one["y"]) for one in widgets]
     assert len(set(places)) == len(places)
 
 
-def _is_measured(metric):
+def _check_metric(metric):
     namespace, name = metric[:2]
-    # Ours are those of the code, as tests/api/template.rs sees to.
+    # tests/api/template.rs compares our own metrics with the code.
     assert namespace == "livechat-cip/site" or name in AWS_METRICS[namespace], metric
 
 
-def test_an_update_goes_gradually_and_back_if_an_alarm_rings(resolve):
+def test_an_update_is_gradual_and_rolls_back_on_an_alarm(resolve):
     stack = resolve(JWT)
     for name in FUNCTIONS:
         group = of_type(stack, "CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
@@ -303,15 +303,15 @@ def test_an_update_goes_gradually_and_back_if_an_alarm_rings(resolve):
     assert (at_once["DeploymentConfigName"], at_once.get("AlarmConfiguration")) == ("CodeDeployDefault.LambdaAllAtOnce", {})
 
 
-def test_a_changed_setting_makes_a_new_version():
+def test_a_changed_setting_publishes_a_new_version():
     before = transformed(JWT)
     functions = {name: before["Resources"][name]["Properties"] for name in FUNCTIONS}
     for properties in functions.values():
         del properties["Code"]
     settings = {name: _parameters_of(properties, before["Conditions"]) for name, properties in functions.items()}
-    # And only where something is new: AWS Lambda refuses a version of a function that is as it was.
-    make_a_version = _parameters_of(source()["Globals"]["Function"]["SourceKMSKeyArn"], before["Conditions"])
-    assert "Auth" in make_a_version and all(make_a_version <= of_one for of_one in settings.values())
+    # Other parameters must not: AWS Lambda refuses a new version of an unchanged function.
+    publish_a_version = _parameters_of(source()["Globals"]["Function"]["SourceKMSKeyArn"], before["Conditions"])
+    assert "Auth" in publish_a_version and all(publish_a_version <= of_one for of_one in settings.values())
     for setting in set().union(*settings.values()):
         after = transformed(JWT | {setting: "another"})
         for name in FUNCTIONS:
@@ -353,7 +353,7 @@ def test_nothing_has_a_name_that_a_second_stack_would_want_too(stack):
         assert all("site" in value for value in given.values()), (one["Type"], given)
 
 
-def test_the_outputs_are_what_a_page_and_an_operator_need(resolve):
+def test_the_outputs_have_the_values_for_a_page_and_an_operator(resolve):
     own = {name: output["Value"] for name, output in resolve(EVERYTHING)["Outputs"].items()}
     assert own["BaseUrl"] == "https://cip.example.com" and own["DomainTarget"]
     assert "baseUrl: 'https://cip.example.com', credentials: 'include'" in own["PageSnippet"]
@@ -364,7 +364,7 @@ def test_the_outputs_are_what_a_page_and_an_operator_need(resolve):
     assert {"TableName", "LogGroup", "AccessLogGroup", "DashboardUrl"} <= set(aws)
 
 
-def test_the_console_shows_every_parameter_once_in_a_group_and_says_what_it_is():
+def test_every_parameter_has_a_description_and_is_in_exactly_one_group():
     template = source()
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     assert [name for group in groups for name in group["Parameters"]] == list(template["Parameters"])

@@ -1,5 +1,5 @@
-// web/livechat-cip.js in Firefox as it is, driven by WebDriver BiDi: what rests on the browser itself, on a page of another origin than the
-// API, under a strict Content-Security-Policy. LiveChat's SDK is not connected here: nothing can play LiveChat's socket in this browser.
+// web/livechat-cip.js in an unmodified Firefox, driven by WebDriver BiDi: the parts that depend on the browser. The page is on another origin
+// than the API, under a strict Content-Security-Policy. LiveChat's SDK does not connect here: its WebSocket cannot be intercepted in Firefox.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, afterEach, beforeEach, test } from 'node:test';
@@ -22,13 +22,13 @@ after(async () => {
   await world.stop();
 });
 
-/** A browser with a profile of its own. */
+/** A browser context with its own profile. */
 async function newDevice() {
   devices.push(await firefox.createBrowserContext());
   return devices.at(-1);
 }
 
-/** The shop in a new tab, as `user`, or as a guest. */
+/** Opens the shop in a new tab, for `user` or for a guest. */
 async function open(device, user, { path = '/', ...options } = {}) {
   const page = await device.newPage();
   const session = user && (await local.session(user));
@@ -47,9 +47,9 @@ async function open(device, user, { path = '/', ...options } = {}) {
       within(
         60_000,
         page.evaluate((name) => shop.call(name), operation),
-        () => `an answer of ${operation}`,
+        () => `a result of ${operation}`,
       ),
-    /** The operations that were asked of our API. */
+    /** The operations of our API that were called. */
     requests: () =>
       page.evaluate(
         (api) =>
@@ -66,7 +66,7 @@ async function open(device, user, { path = '/', ...options } = {}) {
   };
 }
 
-test('a page costs one call, and nothing that the script does is against its policy', async () => {
+test('a page costs one call, and the script does not violate the Content-Security-Policy', async () => {
   const tab = await open(await newDevice(), newUser());
   const [first, second] = await Promise.all([tab.call('getToken'), tab.call('getToken')]);
   assert.match(first.value.accessToken, /\S/);
@@ -74,7 +74,7 @@ test('a page costs one call, and nothing that the script does is against its pol
   assert.deepEqual(await tab.call('hasToken'), { value: true });
   assert.deepEqual(await tab.requests(), ['getToken']);
   const violations = await tab.page.evaluate(() => shop.violations);
-  // Firefox asks for it by itself, sometimes before this, and reports it like what the page does.
+  // Firefox requests the icon by itself, sometimes before this check, and reports it as a violation of the page.
   const ofFirefox = `img-src ${shop.origin}/favicon.ico`;
   assert.deepEqual(
     violations.filter((violation) => violation !== ofFirefox),
@@ -82,7 +82,7 @@ test('a page costs one call, and nothing that the script does is against its pol
   );
 });
 
-test("two devices of one user are one customer, and a fresh token of one tab is every tab's", async () => {
+test('two devices of one user are one customer, and a fresh token of one tab reaches the other tab', async () => {
   const user = newUser();
   const laptop = await newDevice();
   const tabs = [await open(laptop, user), await open(laptop, user)];
@@ -93,11 +93,14 @@ test("two devices of one user are one customer, and a fresh token of one tab is 
 
   const fresh = (await tabs[0].call('getFreshToken')).value;
   assert.notEqual(fresh.accessToken, old.accessToken);
-  await eventually(async () => (await tabs[1].call('getToken')).value.accessToken === fresh.accessToken, 'the other tab has it');
-  assert.deepEqual(await tabs[1].requests(), ['getToken'], 'without a call of its own');
+  await eventually(
+    async () => (await tabs[1].call('getToken')).value.accessToken === fresh.accessToken,
+    'the fresh token in the other tab',
+  );
+  assert.deepEqual(await tabs[1].requests(), ['getToken'], 'the other tab makes no call for it');
 });
 
-test('with sessionStorage, the next page of the tab costs nothing', async () => {
+test('with sessionStorage, the next page of the tab makes no call', async () => {
   const user = newUser();
   const tab = await open(await newDevice(), user, { cache: 'session', user });
   const { value } = await tab.call('getToken');
@@ -106,7 +109,7 @@ test('with sessionStorage, the next page of the tab costs nothing', async () => 
   assert.deepEqual(await tab.requests(), []);
 });
 
-test('a guest goes on as the user who logs in, and a logout ends it in all tabs', async () => {
+test("a guest's customer becomes that of the user who logs in, and a logout ends the identity in all tabs", async () => {
   const device = await newDevice();
   const [tab, other] = [await open(device, undefined, { guest: true }), await open(device, undefined, { guest: true })];
   const guest = (await tab.call('getToken')).value.entityId;
@@ -116,13 +119,13 @@ test('a guest goes on as the user who logs in, and a logout ends it in all tabs'
   assert.equal((await user.call('getToken')).value.entityId, guest);
 
   await user.page.evaluate(() => shop.provider.logout());
-  await eventually(() => other.page.evaluate(() => shop.logouts === 1), 'the other tab has heard of it');
+  await eventually(() => other.page.evaluate(() => shop.logouts === 1), 'the logout in the other tab');
   assert.equal((await other.call('getToken')).error.message, 'logged_out');
   const next = await open(device, undefined, { guest: true });
-  assert.notEqual((await next.call('getToken')).value.entityId, guest, 'whoever comes next is somebody else');
+  assert.notEqual((await next.call('getToken')).value.entityId, guest, 'the next guest is another customer');
 });
 
-test('an outage is waited for, and a refusal is an error that the Customer SDK understands', async () => {
+test('in an outage the request is retried, and a refusal is an error that the Customer SDK knows', async () => {
   const tab = await open(await newDevice(), newUser());
   await sandbox.fail('http_503', 2);
   assert.match((await tab.call('getToken')).value.entityId, /\S/);
@@ -133,7 +136,7 @@ test('an outage is waited for, and a refusal is an error that the Customer SDK u
   assert.deepEqual(await stranger.page.evaluate(() => shop.unhandled), []);
 });
 
-test('the build for pages without modules is the same', async () => {
+test('the build for pages without modules works', async () => {
   const tab = await open(await newDevice(), undefined, { path: '/classic', guest: true });
   assert.match((await tab.call('getToken')).value.entityId, /\S/);
 });

@@ -1,10 +1,10 @@
-// Pages with monitoring scripts, which add headers of their own to every request: what a preflight of Chromium's lets through.
+// Pages with monitoring scripts, which add headers to every request: which headers the preflight in Chromium allows.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startShop } from './helpers/shop.mjs';
 import { newUser } from './helpers/world.mjs';
 
-/** What Sentry's script and OpenTelemetry's add. */
+/** The headers that the scripts of Sentry and OpenTelemetry add. */
 const MONITORING = {
   'sentry-trace': '0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1',
   baggage: 'sentry-environment=production,sentry-release=1.0.0',
@@ -16,8 +16,8 @@ const world = await startShop(['--auth', 'jwt'], { settings: { ALLOWED_HEADERS: 
 after(() => world.stop());
 
 /**
- * A page whose `fetch` adds these headers. Its browser context is not `world.newDevice()`: where Playwright intercepts requests, it
- * answers preflights itself, and allows everything.
+ * A page whose `fetch` adds these headers. It does not use `world.newDevice()`: if Playwright intercepts requests, it responds to
+ * preflights itself and allows everything.
  */
 async function openWith(t, headers) {
   const context = await world.browser.newContext();
@@ -43,8 +43,8 @@ test('a page with Sentry and OpenTelemetry gets a token', async (t) => {
   for (const [name, value] of Object.entries(MONITORING)) assert.equal(headers[name], value);
 });
 
-test('a header that the site has named gets through, and no other', async (t) => {
-  const ask = async (headers) => {
+test('a header in ALLOWED_HEADERS is allowed, and other headers are not', async (t) => {
+  const send = async (headers) => {
     const tab = await openWith(t, headers);
     const authorization = `Bearer ${await world.local.session(newUser())}`;
     return tab.page.evaluate(
@@ -56,6 +56,6 @@ test('a header that the site has named gets through, and no other', async (t) =>
       [`${world.local.api}/getToken`, authorization],
     );
   };
-  assert.equal(await ask({ 'x-datadog-trace-id': '1' }), 200);
-  assert.equal(await ask({ 'x-somebody-else': '1' }), 'TypeError');
+  assert.equal(await send({ 'x-datadog-trace-id': '1' }), 200);
+  assert.equal(await send({ 'x-somebody-else': '1' }), 'TypeError');
 });

@@ -1,4 +1,5 @@
-// The lines of docs/authentication.md for `AUTH=hmac`, as a site's server would run them: who gets in with what they make, and what they do not sign.
+// The lines of docs/authentication.md for `AUTH=hmac`, run as a site's server would run them: which users their hashes are accepted for, and which
+// ids they refuse to sign.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -13,7 +14,7 @@ const [, lines] = page.match(/\n## [^\n]+`AUTH=hmac`\)\n[^`]+```sh\n([^`]+)```/)
 const local = await startLocal(['--auth', 'hmac'], { HMAC_SECRET });
 after(() => local.stop());
 
-/** What the lines print for a user: the hash, and the hash with an end. */
+/** Runs the lines for a user. They print the hash, and the hash with an expiry. */
 function sign(shell, user) {
   const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', USER_ID: user, HMAC_SECRET, EXPIRES };
   const { status, stdout, stderr, error } = spawnSync(shell, ['-c', lines], { env, encoding: 'utf8' });
@@ -27,7 +28,7 @@ async function statusOf(user, headers) {
 }
 
 for (const shell of ['sh', 'bash']) {
-  test(`${shell}: both hashes let their user in, and nobody else`, async () => {
+  test(`${shell}: both hashes are accepted for their user only`, async () => {
     for (const user of ['4711', 'anna@example.com', 'zoë', 'a b', '100%', '*', '-n', "o'neil", 'a\\nb']) {
       const { hashes, stderr } = sign(shell, user);
       assert.equal(hashes.length, 2, stderr);
@@ -39,7 +40,7 @@ for (const shell of ['sh', 'bash']) {
     }
   });
 
-  test(`${shell}: an id with a line feed is not signed (guards against: its hash is that of another user, with an end)`, async () => {
+  test(`${shell}: an id with a line feed is not signed (guards against: its hash is also that of another user, with an expiry)`, async () => {
     for (const user of [`alice\n${EXPIRES}`, '\nalice', 'alice\n', 'al\rice', 'alice\t', 'alice\u007f']) {
       const { status, hashes } = sign(shell, user);
       assert.deepEqual([status, hashes], [1, []], JSON.stringify(user));

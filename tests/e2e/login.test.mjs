@@ -1,11 +1,11 @@
 // The page of `cargo local --auth jwt --guests`: guests, logins and logouts on two devices.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { devicesAreThere, newUser, startWorld } from './helpers/world.mjs';
+import { devicesAreReady, newUser, startWorld } from './helpers/world.mjs';
 
 const world = await startWorld(['--auth', 'jwt', '--guests']);
 const { local, sandbox } = world;
-/** What no log may have: users, their tokens, guests' secrets. */
+/** The values that must not be in a log: users, their tokens, guests' secrets. */
 const secrets = new Set();
 
 beforeEach(() => sandbox.reset());
@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 after(() => world.stop());
 
-/** The page, with what a person sees and does on it. `requests` are its calls of the four routes. */
+/** Opens the page. Returns what a person sees and does on it. `requests` are its calls of the four routes. */
 async function openPage(browser) {
   const page = await (browser ?? (await world.newDevice())).newPage();
   const requests = [];
@@ -26,7 +26,7 @@ async function openPage(browser) {
     requests.push({ path: new URL(request.url()).pathname, authorization, guest, content: request.postData() });
   });
   await page.goto(local.api);
-  await devicesAreThere(page);
+  await devicesAreReady(page);
   await page.locator('#callers', { hasText: 'AUTH=jwt, guests' }).waitFor();
   return {
     page,
@@ -40,7 +40,7 @@ async function openPage(browser) {
 
 function device(page, title) {
   const root = page.frameLocator(`iframe[title=${title}]`);
-  /** Presses a button, and waits for the call that it makes; resolves with that call's row of the log. */
+  /** Presses a button, and waits for the call that it makes. Resolves with the call's row of the log. */
   async function press(button) {
     const rows = page.locator('#log tbody tr[data-source]');
     const before = await rows.count();
@@ -75,7 +75,7 @@ function device(page, title) {
   };
 }
 
-test('a guest keeps the customer and the chat when they log in, on every device of theirs (guards against: a chat lost at login)', async () => {
+test('a guest keeps the customer and the chat when they log in, on every device (guards against: a chat lost at login)', async () => {
   const { requests, a, b, verdict } = await openPage();
   const user = newUser();
   await a.says('Not logged in: a guest');
@@ -104,19 +104,19 @@ test('a guest keeps the customer and the chat when they log in, on every device 
   assert.match(login.authorization, /^Bearer \S+$/);
 });
 
-test('a guest’s chat is there after a reload, without being asked for', async () => {
+test('a guest’s chat opens by itself after a reload', async () => {
   const { page, a, b } = await openPage();
   await a.write('still me');
   const asGuest = await a.entityId();
   await page.reload();
   await a.shows('still me');
   assert.equal(await a.entityId(), asGuest);
-  // Who has not written needs no customer.
+  // A guest who has not written needs no customer.
   await b.says('Write something as a guest.');
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('whoever comes after a logout has a customer of their own (guards against: the next visitor reads the chat)', async () => {
+test('the next guest after a logout has another customer (guards against: the next visitor reads the chat)', async () => {
   const { requests, a } = await openPage();
   await a.write('as a guest');
   await a.logIn(newUser());
@@ -135,7 +135,7 @@ test('whoever comes after a logout has a customer of their own (guards against: 
   assert.deepEqual(await a.messages(), ['somebody new']);
 });
 
-test('a logout on one device leaves the other one its chat, with a fresh token', async () => {
+test('after a logout on one device, the chat on the other device continues with a fresh token', async () => {
   const { requests, a, b } = await openPage();
   const user = newUser();
   await a.logIn(user);
@@ -147,13 +147,13 @@ test('a logout on one device leaves the other one its chat, with a fresh token',
   assert.ok(requests.some(({ path }) => path === '/getFreshToken'));
 });
 
-test('a guest who became a user is gone, and the device makes a new one (guards against: the adopted customer answered to a guest)', async () => {
+test('after a guest became a user, the device creates a new guest (guards against: a guest gets the customer of the user)', async () => {
   const { page, a } = await openPage();
   await a.write('mine');
   await a.logIn(newUser());
   const ofUser = await a.entityId();
 
-  // Another tab knows nothing of the login, and the browser remembers the guest.
+  // Another tab does not know about the login, and the browser has stored the guest.
   const tab = await openPage(page.context());
   await tab.a.says('Not logged in: a guest');
   await tab.rows.nth(1).waitFor();
@@ -164,7 +164,7 @@ test('a guest who became a user is gone, and the device makes a new one (guards 
   assert.deepEqual(await tab.a.messages(), []);
 });
 
-test('a logout in one tab takes the chat off the other', async () => {
+test('a logout in one tab removes the chat from the other', async () => {
   const { page, a } = await openPage();
   const user = newUser();
   await a.logIn(user);
@@ -177,7 +177,7 @@ test('a logout in one tab takes the chat off the other', async () => {
   assert.deepEqual(await tab.a.messages(), []);
 });
 
-test('somebody else’s path is refused, to users and to guests', async () => {
+test('the path of another user is refused, to users and to guests', async () => {
   const { a } = await openPage();
   assert.match(await a.press('Somebody else’s path'), /\b401\b.*unauthenticated/s);
   await a.logIn(newUser());
@@ -187,7 +187,7 @@ test('somebody else’s path is refused, to users and to guests', async () => {
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('"Try it" logs a new user in on both devices, and ten simultaneous calls make one customer', async () => {
+test('"Try it" logs a new user in on both devices, and ten simultaneous calls create one customer', async () => {
   await sandbox.set({ latencyMs: 150 });
   const { page, a, b } = await openPage();
   await a.write('an earlier guest');
@@ -202,13 +202,13 @@ test('"Try it" logs a new user in on both devices, and ten simultaneous calls ma
 
 test('no LiveChat cookie reached the browser or the log, and no token, user id or guest’s secret the log', async () => {
   await world.stop();
-  assert.ok(secrets.size > 0, 'there were secrets to look for');
+  assert.ok(secrets.size > 0, 'no secrets were recorded');
   const issued = world.received.filter(({ url, status }) => status === 200 && /\/get(Fresh)?Token$/.test(url));
-  assert.ok(issued.length > 0, 'there were tokens to look at');
+  assert.ok(issued.length > 0, 'no response with a token was recorded');
   for (const { text } of issued) secrets.add(JSON.parse(text.slice(text.indexOf('\n\n'))).accessToken);
 
   for (const { url, text } of world.received) assert.ok(!text.includes('__lc_'), `a LiveChat cookie in ${url}:\n${text}`);
   const log = local.output();
   assert.ok(!log.includes('__lc_'), `a LiveChat cookie in the log:\n${log}`);
-  for (const secret of secrets) assert.ok(!log.includes(secret), `something secret in the log:\n${log}`);
+  for (const secret of secrets) assert.ok(!log.includes(secret), `a secret in the log:\n${log}`);
 });

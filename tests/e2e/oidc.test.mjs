@@ -10,9 +10,9 @@ const SECRET = 'a secret between the provider and its clients';
 let provider;
 let local;
 
-/** A provider whose clients get signed tokens for our audience; the client is the user whom a token names. */
+/** A provider whose clients get signed tokens for our audience. The user in a token is the client. */
 async function startProvider() {
-  // The issuer is part of the settings, so the port has to be known first.
+  // The issuer is part of the settings, so the port must be known first.
   const server = createServer((request, response) => handle(request, response));
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
   const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -76,7 +76,7 @@ async function call(path, token) {
   return { status: response.status, body: await response.json() };
 }
 
-test('a token of the provider is its user, and nobody else', async () => {
+test('a token of the provider is accepted for its user only', async () => {
   const [alice, bob] = [await provider.token('alice'), await provider.token('bob')];
   assert.equal(JSON.parse(atob(alice.split('.')[0])).alg, 'RS256');
   const [first, second, other] = [await call('/getToken', alice), await call('/getToken/alice', alice), await call('/getToken', bob)];
@@ -86,7 +86,7 @@ test('a token of the provider is its user, and nobody else', async () => {
   assert.equal((await call('/getToken/bob', alice)).body.code, 'user_mismatch');
 });
 
-test('a token for another audience, and one that was touched, are refused', async () => {
+test('a token for another audience and a token that was changed are refused', async () => {
   assert.equal((await call('/getToken', await provider.token('alice', 'other'))).status, 401);
   const [head, claims, signature] = (await provider.token('alice')).split('.');
   const changed = btoa(JSON.stringify({ ...JSON.parse(atob(claims)), sub: 'bob' })).replace(/=+$/, '');

@@ -1,5 +1,5 @@
-// How soon LiveChat's widget and SDK have a chat again after what goes wrong between a page and our API, and what that costs. The pages'
-// clocks go faster, so that twelve minutes take some seconds; all times here are theirs.
+// How soon LiveChat's widget and SDK have a chat again after a failure between a page and our API, and how many calls they make. The clocks
+// of the pages run faster, so that twelve minutes take some seconds. All times here are by these clocks.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { problem, startShop } from './helpers/shop.mjs';
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 after(() => world.stop());
 
-/** A user's page with this client on it, whose clock goes faster. */
+/** A user's page with this client, whose clock runs faster. */
 class Scene {
   static async open(client, speed, user = newUser()) {
     livechat.loginLimitMs = (30 * SECOND) / speed;
@@ -31,9 +31,9 @@ class Scene {
     return Object.assign(new Scene(), { client, speed, user, tab });
   }
 
-  /** Answers the API's routes in this way, until `recover`. */
-  async fail(answer) {
-    await this.tab.page.route(`${local.api}/*`, answer);
+  /** Handles all calls of the API in this way, until `recover`. */
+  async fail(handler) {
+    await this.tab.page.route(`${local.api}/*`, handler);
   }
 
   async recover() {
@@ -51,14 +51,14 @@ class Scene {
     });
   }
 
-  /** For how long, from now on, until there is a login; in ms. */
+  /** Waits for a login. Resolves with the time until then, in ms. */
   async untilLogin() {
-    const began = Date.now();
+    const start = Date.now();
     await eventually(
       () => livechat.firstLoginMs,
       () => `a login; ${this.tab.requests}; ${this.tab.console}`,
     );
-    return Math.max(0, livechat.firstLoginMs - began) * this.speed;
+    return Math.max(0, livechat.firstLoginMs - start) * this.speed;
   }
 }
 
@@ -111,7 +111,7 @@ for (const client of CLIENTS) {
     [403, 'user_mismatch', {}],
     [502, 'livechat_rejected', { livechatCode: 'invalid_client' }],
   ]) {
-    test(`${client}: our API refuses for good (${status}), for 3 minutes`, async (t) => {
+    test(`${client}: our API refuses permanently (${status}), for 3 minutes`, async (t) => {
       const scene = await Scene.open(client, 10);
       await scene.fail((route) =>
         route.fulfill({ ...problem(status, code, more), headers: { 'Access-Control-Allow-Origin': shop.origin } }),
@@ -124,7 +124,7 @@ for (const client of CLIENTS) {
     });
   }
 
-  test(`${client}: the token is revoked, and the user's session is over`, async (t) => {
+  test(`${client}: the token is revoked, and the user's session has ended`, async (t) => {
     const speed = 5;
     const scene = await Scene.open(client, speed);
     scene.start();
@@ -134,12 +134,12 @@ for (const client of CLIENTS) {
       route.fulfill({ ...problem(401, 'unauthenticated'), headers: { 'Access-Control-Allow-Origin': shop.origin } }),
     );
     await fetch(`${sandbox.url}/v2/customer/token`, { method: 'DELETE', headers: { authorization: `Bearer ${accessToken}` } });
-    const began = Date.now();
+    const start = Date.now();
     await livechat.disconnect('access_token_revoked');
     await scene.tab.page.waitForFunction(() => shop.logouts === 1);
-    const leftMs = (Date.now() - began) * speed;
+    const leftMs = (Date.now() - start) * speed;
     await scene.wait(3 * MINUTE - leftMs);
-    t.diagnostic(`the chat has left after ${Math.round(leftMs / SECOND)} s; ${scene.tab.requests.length} calls in 3 minutes`);
+    t.diagnostic(`the chat was removed after ${Math.round(leftMs / SECOND)} s; ${scene.tab.requests.length} calls in 3 minutes`);
     assert.ok(leftMs <= 25 * SECOND, `${leftMs} ms`);
     assert.ok(scene.tab.requests.length <= 3, String(scene.tab.requests));
     assert.equal(await scene.tab.page.locator('#livechat').count(), 0);

@@ -1,5 +1,5 @@
-// The lines of docs/authentication.md that make a token of the site's own, as its server would run them: what is in the token, who is let in
-// with it, and that nobody gets one without being logged in.
+// The lines of docs/authentication.md that create a site's own token, run as its server would run them: the content of the token, the users it
+// is accepted for, and that there is no token without a user.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
@@ -11,7 +11,7 @@ import { startLocal } from './helpers/local.mjs';
 
 const JWT_SECRET = 'test-secret-0123456789-0123456789-0123456789';
 
-/** How each language's function is called, for the user whose id is in the environment. */
+/** How the function is called in each language. The user's id is in the environment. */
 const languages = [
   {
     name: 'Node.js',
@@ -50,11 +50,11 @@ after(async () => {
 
 const isInstalled = ({ command }) => spawnSync(command, ['--version']).error?.code !== 'ENOENT';
 
-/** Writes the lines of the page into a file, with a call below. */
+/** Writes the lines of the page to a file, with a call of the function after them. */
 async function write({ name, fence, file, before = '', call }) {
   const [, rest] = page.split(`\n${name}\n\n\`\`\`${fence}\n`);
   const [lines] = (rest ?? '').split('```');
-  assert.ok(lines, `${name} on the page`);
+  assert.ok(lines, `${name} is not on the page`);
   await writeFile(join(folder, file), `${before}${lines}\n${call}\n`);
 }
 

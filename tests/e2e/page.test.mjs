@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { assertNothingLeaked } from './helpers/leaks.mjs';
-import { devicesAreThere, newUser, startWorld } from './helpers/world.mjs';
+import { devicesAreReady, newUser, startWorld } from './helpers/world.mjs';
 
 const world = await startWorld();
 const { sandbox } = world;
@@ -14,13 +14,13 @@ afterEach(async () => {
 });
 after(() => world.stop());
 
-/** The page, with what a person sees and does on it. */
+/** Opens the page. Returns what a person sees and does on it. */
 async function openPage({ viewport, colorScheme } = {}) {
   const page = await (await world.newDevice()).newPage();
   if (viewport) await page.setViewportSize(viewport);
   await page.emulateMedia({ colorScheme });
   await page.goto(world.local.api);
-  await devicesAreThere(page);
+  await devicesAreReady(page);
   const rows = page.locator('#log tbody tr[data-source]');
   const device = (title) => {
     const root = page.frameLocator(`iframe[title=${title}]`);
@@ -43,12 +43,12 @@ async function openPage({ viewport, colorScheme } = {}) {
         const row = rows.first();
         return { source: await row.getAttribute('data-source'), text: await row.innerText() };
       },
-      async openHood() {
-        if (!(await root.locator('#hood').evaluate((hood) => hood.open))) await root.locator('summary').click();
+      async openInternals() {
+        if (!(await root.locator('#internals').evaluate((internals) => internals.open))) await root.locator('summary').click();
       },
-      /** Presses the operation's button; resolves with what the device then says of it. */
+      /** Presses the operation's button. Resolves with the line that the device then shows. */
       async press(operation) {
-        await this.openHood();
+        await this.openInternals();
         await root.locator(`[data-operation=${operation}]`).click();
         const state = root.locator('#state', { hasText: operation });
         await state.waitFor();
@@ -67,7 +67,7 @@ async function openPage({ viewport, colorScheme } = {}) {
   return { page, rows, a: device('Laptop'), b: device('Phone'), verdict };
 }
 
-test('the page says that the sandbox is not LiveChat, and the chat that it is a stand-in', async () => {
+test('the page says that the sandbox is not LiveChat, and the chat says that it is a stand-in', async () => {
   const { page, a, b } = await openPage();
   await page.getByText('not LiveChat').filter({ visible: true }).first().waitFor();
   for (const { root } of [a, b]) await root.getByText('stands in for LiveChat’s widget').waitFor();
@@ -88,7 +88,7 @@ test('one user has the same entity on both devices, and the second call comes fr
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('what is written on one device shows on the other (guards against: two chats of one person)', async () => {
+test('a message that is written on one device shows on the other (guards against: two chats of one person)', async () => {
   const { a, b } = await openPage();
   const user = newUser();
   await a.logIn(user);
@@ -116,7 +116,7 @@ test('two users have two entities and two chats', async () => {
   assert.deepEqual(await b.messages(), ['ben’s']);
 });
 
-test('nobody chats before they log in, nor after they log out', async () => {
+test('there is no chat before the login and after the logout', async () => {
   const { a, rows } = await openPage();
   const message = a.root.getByLabel('Message', { exact: true });
   await a.root.getByText('Log in to chat.').waitFor();
@@ -133,7 +133,7 @@ test('nobody chats before they log in, nor after they log out', async () => {
   assert.deepEqual(await a.messages(), []);
 });
 
-test('each operation has a button, and renewal keeps the entity', async () => {
+test('each operation has a button, and a renewal keeps the entity', async () => {
   const { a, b, rows, verdict } = await openPage();
   const user = newUser();
   await a.begin(user);
@@ -156,39 +156,39 @@ test('a group has a chat of its own', async () => {
   await a.begin(user);
   await a.write('to everybody');
   await a.shows('to everybody');
-  await b.openHood();
+  await b.openInternals();
   await b.root.getByLabel('Group').fill('3');
   await b.begin(user);
   await verdict('two');
   assert.deepEqual(await b.messages(), []);
 });
 
-test('"Try it": ten simultaneous calls of a new user make one customer, whose words show on both devices', async () => {
+test('"Try it": ten simultaneous calls of a new user create one customer, whose message shows on both devices', async () => {
   await sandbox.set({ latencyMs: 150 });
   const { page, a, b, rows, verdict } = await openPage();
   await page.locator('#try').click();
   await page.locator('#try-result [data-ok]').waitFor();
   assert.equal(await page.locator('#try-result [data-ok]').getAttribute('data-ok'), 'true');
-  assert.match(await page.locator('#try-result').innerText(), /answers in \d+ ms\s+10\b/);
+  assert.match(await page.locator('#try-result').innerText(), /responses in \d+ ms\s+10\b/);
   assert.equal(await rows.count(), 10);
   assert.equal((await sandbox.state()).customers, 1);
   await verdict('same');
   for (const { root } of [a, b]) await root.getByRole('log').getByText('Hello, this is visitor-').waitFor();
 });
 
-test('a failure of LiveChat shows as what it is, and is over when LiveChat is back', async () => {
+test('a failure of LiveChat shows its code, and the chat recovers when LiveChat is back', async () => {
   await sandbox.fail('http_503', 1_000);
   const { a } = await openPage();
   const { text } = await a.begin(newUser());
   assert.match(text, /\b503\b.*livechat_unavailable/s);
-  await a.root.getByRole('alert').getByText('It is tried again.').waitFor();
+  await a.root.getByRole('alert').getByText('Retrying.').waitFor();
 
   await sandbox.reset();
-  // The script keeps to the pause that the backend asks for, and the chat goes on by itself.
+  // The script waits for the time in the backend's Retry-After. Then the chat continues by itself.
   await a.root.locator('[data-known=true]').waitFor({ timeout: 20_000 });
   await a.write('at last');
   await a.shows('at last');
-  assert.equal(await a.root.getByRole('alert').count(), 0, 'nothing is wrong any more');
+  assert.equal(await a.root.getByRole('alert').count(), 0, 'no error is shown any more');
 });
 
 for (const [what, options] of [
@@ -204,7 +204,7 @@ for (const [what, options] of [
     await a.write('x'.repeat(300));
     await b.shows('x'.repeat(300));
     await verdict('same');
-    for (const device of [a, b]) await device.openHood();
+    for (const device of [a, b]) await device.openInternals();
     const overflows = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
     for (const frame of page.frames()) assert.equal(await frame.evaluate(overflows), false, frame.url());
     const scheme = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);

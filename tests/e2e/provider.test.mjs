@@ -1,5 +1,5 @@
-// web/livechat-cip.js in real browsers: what a page's identity provider does, and what it costs. The pages are on another origin than
-// the API, under a strict Content-Security-Policy.
+// web/livechat-cip.js in a real browser: what a page's identity provider does, and how many calls it makes. The pages are on another origin
+// than the API, under a strict Content-Security-Policy.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { problem, startShop } from './helpers/shop.mjs';
@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 after(() => world.stop());
 
-/** A page whose user is logged in. */
+/** Opens a page on which `user` is logged in. */
 async function openAs(user, device, options = {}) {
   const tab = await shop.open(device ?? (await world.newDevice()));
   await tab.setSession(await session(user));
@@ -31,33 +31,33 @@ async function openAs(user, device, options = {}) {
 
 const liveChatCalls = async () => (await sandbox.state()).calls.token;
 
-/** Holds the answer to the next call of an operation back: `answered` once the backend has given it, and until `release`. */
-async function holdBack(tab, operation) {
+/** Holds the response to the next call of an operation. `held` resolves when the backend has responded; `release` lets the response through. */
+async function holdResponse(tab, operation) {
   let release;
   const released = new Promise((resolve) => {
     release = resolve;
   });
-  let answer;
-  const answered = new Promise((resolve) => {
-    answer = resolve;
+  let hold;
+  const held = new Promise((resolve) => {
+    hold = resolve;
   });
   await tab.page.route(
     `**/${operation}`,
     async (route) => {
       const response = await route.fetch();
-      answer();
+      hold();
       await released;
-      // Nobody waits for it any more, if the page has given up.
+      // The page may have cancelled the request.
       await route.fulfill({ response }).catch(() => {});
     },
     { times: 1 },
   );
-  return { release, answered: () => within(7_000, answered, () => `an answer to ${operation}`) };
+  return { release, held: () => within(7_000, held, () => `a response to ${operation}`) };
 }
 
-// ---- what it costs
+// ---- the number of calls
 
-test("a new user's page costs one call, and one to LiveChat; a returning user's one and none", async (t) => {
+test("a new user's page makes one call and one to LiveChat, a returning user's page makes one call and none to LiveChat", async (t) => {
   const user = newUser();
   const first = await openAs(user);
   const customer = await first.connect();
@@ -71,7 +71,7 @@ test("a new user's page costs one call, and one to LiveChat; a returning user's 
   t.diagnostic(`calls of a page load: ${second.requests.length}`);
 });
 
-test('with sessionStorage, the next page of the tab costs nothing', async () => {
+test('with sessionStorage, the next page of the tab makes no call', async () => {
   const user = newUser();
   const options = { user, cache: 'session' };
   const tab = await openAs(user, undefined, options);
@@ -84,7 +84,7 @@ test('with sessionStorage, the next page of the tab costs nothing', async () => 
   assert.deepEqual([tab.requests, await liveChatCalls()], [[], 1]);
 });
 
-test("what one user left in sessionStorage is not the next user's", async () => {
+test("a user's token in sessionStorage is not used for the next user", async () => {
   const [ann, ben] = [newUser('ann'), newUser('ben')];
   const tab = await openAs(ann, undefined, { user: ann, cache: 'session' });
   const anns = await tab.token();
@@ -97,7 +97,7 @@ test("what one user left in sessionStorage is not the next user's", async () => 
   assert.equal((await tab.call('hasToken')).value, false);
 });
 
-test('any number of calls at once are one', async () => {
+test('simultaneous calls make one request', async () => {
   const tab = await openAs(newUser());
   const tokens = await tab.page.evaluate(() => Promise.all(Array.from({ length: 10 }, () => shop.provider().getToken())));
   assert.equal(new Set(tokens.map(({ accessToken }) => accessToken)).size, 1);
@@ -107,7 +107,7 @@ test('any number of calls at once are one', async () => {
   assert.deepEqual(tab.requests, ['getToken', 'getFreshToken']);
 });
 
-test("the session's token is asked for anew with each request", async () => {
+test("the session's token is read again for each request", async () => {
   const tab = await openAs(newUser());
   await tab.token();
   await tab.setSession('expired');
@@ -116,15 +116,15 @@ test("the session's token is asked for anew with each request", async () => {
 
 // ---- the four functions
 
-test("each function gives a promise, of what LiveChat's clients expect", async () => {
+test("each function returns a promise with the value that LiveChat's clients expect", async () => {
   const tab = await openAs(newUser());
   const promises = await tab.page.evaluate(async () => {
     const functions = shop.provider();
     return Promise.all(
       ['hasToken', 'getToken', 'getFreshToken', 'invalidate'].map(async (name) => {
-        const given = functions[name]();
-        await given;
-        return given instanceof Promise;
+        const result = functions[name]();
+        await result;
+        return result instanceof Promise;
       }),
     );
   });
@@ -135,7 +135,7 @@ test("each function gives a promise, of what LiveChat's clients expect", async (
   assert.ok(Math.abs(token.creationDate - Date.now()) < MINUTE);
 });
 
-test('hasToken says whether there is a token at hand, and makes no call', async () => {
+test('hasToken says whether the page has a token, and makes no call', async () => {
   const tab = await openAs(newUser());
   assert.equal((await tab.call('hasToken')).value, false);
   await tab.token();
@@ -145,7 +145,7 @@ test('hasToken says whether there is a token at hand, and makes no call', async 
   assert.deepEqual(tab.requests, ['getToken', 'invalidate']);
 });
 
-test('after getFreshToken, getToken gives that token; after invalidate, another one of the same customer', async () => {
+test('after getFreshToken, getToken returns that token; after invalidate, another one of the same customer', async () => {
   const tab = await openAs(newUser());
   const old = await tab.token();
   const fresh = await tab.token('getFreshToken');
@@ -158,7 +158,7 @@ test('after getFreshToken, getToken gives that token; after invalidate, another 
   assert.deepEqual(tab.requests, ['getToken', 'getFreshToken', 'invalidate', 'getToken']);
 });
 
-test('getToken waits for a getFreshToken that is under way (guards against: a login with the token that was refused)', async () => {
+test('getToken waits for a running getFreshToken (guards against: a login with the token that was refused)', async () => {
   const tab = await openAs(newUser());
   const old = await tab.token();
   await sandbox.set({ latencyMs: 500 });
@@ -167,30 +167,30 @@ test('getToken waits for a getFreshToken that is under way (guards against: a lo
   assert.equal(next.accessToken, fresh.accessToken);
 });
 
-test('an answer that was on its way while the token was dropped is not kept', async () => {
+test('a response to a call from before an invalidate is not stored', async () => {
   const tab = await openAs(newUser());
-  const { release, answered } = await holdBack(tab, 'getToken');
+  const { release, held } = await holdResponse(tab, 'getToken');
   const early = tab.token();
-  await answered();
+  await held();
   await tab.call('invalidate');
   release();
   await early;
   assert.equal((await tab.call('hasToken')).value, false);
 });
 
-test('an answer that a newer token has overtaken is not given', async () => {
+test('a response that is older than the latest fresh token is not returned', async () => {
   const user = newUser();
   const tab = await openAs(user);
-  const { release, answered } = await holdBack(tab, 'getToken');
+  const { release, held } = await holdResponse(tab, 'getToken');
   const overtaken = tab.token();
-  await answered();
+  await held();
   const fresh = await tab.token('getFreshToken');
   release();
   assert.equal((await overtaken).accessToken, fresh.accessToken);
   assert.equal((await tab.token()).accessToken, fresh.accessToken);
 });
 
-test('a token that nears its end is not kept: 65 minutes, or a quarter of a short life', async () => {
+test('a token is not used when less than 65 minutes, or a quarter of a short lifetime, are left', async () => {
   for (const [lifetimeMs, ageMs, calls] of [
     [8 * HOUR, 6 * HOUR + 54 * MINUTE, 1],
     [8 * HOUR, 6 * HOUR + 56 * MINUTE, 2],
@@ -213,7 +213,7 @@ test('a token that nears its end is not kept: 65 minutes, or a quarter of a shor
 // ---- clocks
 
 for (const aheadHours of [-5, 9]) {
-  test(`a browser's clock that is ${aheadHours} h ahead of ours makes no token look old or eternal`, async () => {
+  test(`with a browser's clock that is ${aheadHours} h ahead, a token expires at the right time`, async () => {
     const user = newUser();
     await (await openAs(user)).token();
     const device = await world.newDevice();
@@ -234,15 +234,15 @@ for (const aheadHours of [-5, 9]) {
   });
 }
 
-// ---- what does not pass
+// ---- permanent failures
 
-const respond = (answer, headers = {}) => ({
-  ...answer,
-  headers: { 'Content-Type': answer.contentType ?? 'text/html', 'Access-Control-Allow-Origin': shop.origin, ...headers },
+const allowing = (response, headers = {}) => ({
+  ...response,
+  headers: { 'Content-Type': response.contentType ?? 'text/html', 'Access-Control-Allow-Origin': shop.origin, ...headers },
 });
 const ours = (tab) => tab.console.filter((line) => line.startsWith('livechat-cip: '));
 
-for (const [answer, code, message] of [
+for (const [response, code, message] of [
   [problem(401, 'unauthenticated'), IDENTITY, 'unauthenticated'],
   [problem(403, 'user_mismatch'), IDENTITY, 'user_mismatch'],
   [problem(409, 'identity_changed'), IDENTITY, 'identity_changed'],
@@ -253,23 +253,23 @@ for (const [answer, code, message] of [
   [{ status: 403, json: { message: 'Forbidden' } }, IDENTITY, 'unauthenticated'],
   [{ status: 404, json: { message: 'Not Found' } }, OAUTH, 'invalid_request'],
 ]) {
-  test(`${answer.status} ${answer.body ?? JSON.stringify(answer.json)} is ${code} ${message}`, async () => {
+  test(`${response.status} ${response.body ?? JSON.stringify(response.json)} is ${code} ${message}`, async () => {
     const tab = await openAs(newUser());
-    await tab.page.route('**/getToken', (route) => route.fulfill(respond(answer)));
+    await tab.page.route('**/getToken', (route) => route.fulfill(allowing(response)));
     const error = await tab.error();
-    assert.deepEqual([error.code, error.message, error.status], [code, message, answer.status]);
+    assert.deepEqual([error.code, error.message, error.status], [code, message, response.status]);
     assert.match(error.detail, /\S/);
-    if (answer.contentType) {
+    if (response.contentType) {
       assert.equal(error.requestId, 'r-1');
       assert.match(error.detail, /what to do/);
     }
     const warnings = ours(tab);
     assert.equal(warnings.length, 1, tab.console.join('\n'));
-    assert.ok(warnings[0].includes(error.detail) && warnings[0].includes(`${answer.status}`), warnings[0]);
+    assert.ok(warnings[0].includes(error.detail) && warnings[0].includes(`${response.status}`), warnings[0]);
   });
 }
 
-test("LiveChat's own refusal comes through, with what to do", async () => {
+test("LiveChat's own refusal is passed on, with advice", async () => {
   await sandbox.fail('oauth_invalid_request', 10);
   const error = await (await openAs(newUser())).error();
   assert.deepEqual([error.code, error.message, error.status], [OAUTH, 'invalid_request', 502]);
@@ -277,21 +277,21 @@ test("LiveChat's own refusal comes through, with what to do", async () => {
   assert.match(error.requestId, /\S/);
 });
 
-test('a refusal is remembered, each time for longer, and not for another session', async () => {
+test('a refusal is remembered, each time for longer, but not for another session', async () => {
   const device = await world.newDevice({ speed: 60 });
   const tab = await openAs(newUser(), device);
-  await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(403, 'user_mismatch'))));
+  await tab.page.route('**/getToken', (route) => route.fulfill(allowing(problem(403, 'user_mismatch'))));
   const first = await tab.error();
   assert.deepEqual(await tab.error(), first);
   assert.equal(tab.requests.length, 1);
-  // A second is a minute here.
+  // The page's clock runs 60 times faster, so this takes a second.
   const minute = () => tab.page.evaluate(() => new Promise((done) => setTimeout(done, 61_000)));
   await minute();
   await tab.error();
   assert.equal(tab.requests.length, 2);
   await minute();
   await tab.error();
-  assert.equal(tab.requests.length, 2, 'the second one is remembered for two minutes');
+  assert.equal(tab.requests.length, 2, 'the second refusal is remembered for two minutes');
   assert.equal(ours(tab).length, 2);
 
   await tab.page.unroute('**/getToken');
@@ -299,9 +299,9 @@ test('a refusal is remembered, each time for longer, and not for another session
   assert.match((await tab.token()).entityId, /\S/);
 });
 
-test('a new session is tried at once, however often the former one was refused', async () => {
+test('a new session is tried at once, even if the former one was refused often', async () => {
   const tab = await openAs(newUser(), await world.newDevice({ speed: 120 }));
-  await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(401, 'unauthenticated'))));
+  await tab.page.route('**/getToken', (route) => route.fulfill(allowing(problem(401, 'unauthenticated'))));
   for (const [calls, minutes] of [
     [1, 1],
     [2, 2],
@@ -317,9 +317,9 @@ test('a new session is tried at once, however often the former one was refused',
   assert.match((await tab.token()).entityId, /\S/);
 });
 
-test('a page that has another token for each request is not tried for ever', async () => {
+test('a page with another token for each request makes a limited number of requests', async () => {
   const tab = await openAs(newUser());
-  await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(401, 'unauthenticated'))));
+  await tab.page.route('**/getToken', (route) => route.fulfill(allowing(problem(401, 'unauthenticated'))));
   for (let i = 0; i < 10; i++) {
     await tab.setSession(`another-${i}`);
     assert.equal((await tab.error()).message, 'unauthenticated');
@@ -327,13 +327,13 @@ test('a page that has another token for each request is not tried for ever', asy
   assert.equal(tab.requests.length, 4);
 });
 
-for (const [what, options, words] of [
-  ['a user id that is no Unicode', { user: '\ud800' }, /URI/],
-  ['a token that fits no header', { token: 'a\nb' }, /./],
+for (const [what, options, text] of [
+  ['a user id that is not valid Unicode', { user: '\ud800' }, /URI/],
+  ['a token that is not valid in a header', { token: 'a\nb' }, /./],
 ]) {
-  test(`${what} is refused for good, in its own words`, async () => {
+  test(`${what} is a permanent error with the browser's message`, async () => {
     const tab = await shop.open(await world.newDevice());
-    // Not by way of JSON, which has no such text.
+    // The text is passed as character codes, because JSON cannot contain it.
     await tab.page.evaluate(
       ([name, codes]) => {
         shop.odd = { [name]: String.fromCharCode(...codes) };
@@ -343,7 +343,7 @@ for (const [what, options, words] of [
     await tab.page.evaluate((baseUrl) => shop.provide({ baseUrl, ...shop.odd }), local.api);
     const error = await tab.error();
     assert.equal(error.code, OAUTH);
-    assert.match(error.message, words);
+    assert.match(error.message, text);
     assert.notEqual(error.message, 'temporarily_unavailable');
     assert.ok(error.detail.includes(error.message), error.detail);
     assert.deepEqual(tab.requests, []);
@@ -351,7 +351,7 @@ for (const [what, options, words] of [
   });
 }
 
-test('options that are null are as if they were left out', async () => {
+test('options that are null count as left out', async () => {
   const tab = await shop.open(await world.newDevice());
   const user = newUser();
   const nothing = {
@@ -373,14 +373,14 @@ test('options that are null are as if they were left out', async () => {
     shop.session = null;
   });
   await tab.provide({ ...nothing, token: true, guest: true });
-  assert.notEqual((await tab.token()).entityId, entityId, 'a token that is null is nobody, and so a guest');
+  assert.notEqual((await tab.token()).entityId, entityId, 'with a token that is null, the caller is a guest');
   await tab.provide({ ...nothing, token: null });
   assert.equal((await tab.error()).message, 'unauthenticated');
 });
 
-// ---- what passes
+// ---- temporary failures
 
-for (const answer of [
+for (const response of [
   problem(429, 'rate_limited'),
   problem(500, 'internal'),
   problem(503, 'livechat_unavailable'),
@@ -389,17 +389,17 @@ for (const answer of [
   { status: 200, json: { accessToken: 7 } },
   { status: 200, body: 'null' },
 ]) {
-  test(`${answer.status} ${answer.body ?? JSON.stringify(answer.json)} is tried again until there is a token`, async () => {
+  test(`${response.status} ${response.body ?? JSON.stringify(response.json)} is retried until there is a token`, async () => {
     const tab = await openAs(newUser());
-    await tab.page.route('**/getToken', (route) => route.fulfill(respond(answer)), { times: 2 });
+    await tab.page.route('**/getToken', (route) => route.fulfill(allowing(response)), { times: 2 });
     assert.match((await tab.token()).entityId, /\S/);
     assert.deepEqual(tab.requests, ['getToken', 'getToken', 'getToken']);
     assert.equal(ours(tab).length, 2, tab.console.join('\n'));
-    for (const line of ours(tab)) assert.match(line, new RegExp(`${answer.status}`));
+    for (const line of ours(tab)) assert.match(line, new RegExp(`${response.status}`));
   });
 }
 
-test('whoever asks again in an outage waits for the same', async () => {
+test('a second call in an outage waits for the same request', async () => {
   const tab = await openAs(newUser());
   await tab.page.route('**/getToken', (route) => route.abort(), { times: 2 });
   const tokens = await tab.page.evaluate(async () => {
@@ -411,7 +411,7 @@ test('whoever asks again in an outage waits for the same', async () => {
   assert.deepEqual(tab.requests, ['getToken', 'getToken', 'getToken']);
 });
 
-test('a backend that never responds, and a session that never comes, are tried again after the time-out', async () => {
+test('a backend that never responds and a token function that never resolves are tried again after the time-out', async () => {
   const slow = await openAs(newUser(), undefined, { timeout: 300 });
   await slow.page.route('**/getToken', () => {}, { times: 2 });
   assert.match((await slow.token()).entityId, /\S/);
@@ -427,10 +427,10 @@ test('a backend that never responds, and a session that never comes, are tried a
   assert.match((await late).entityId, /\S/);
 });
 
-test('while the backend fails, calls become rare, and stop in the time that Retry-After names', async () => {
+test('while the backend fails, the pauses between calls grow, and last at least as long as Retry-After says', async () => {
   const device = await world.newDevice({ speed: 10 });
   const tab = await openAs(newUser(), device);
-  await tab.page.route('**/getToken', (route) => route.fulfill(respond(problem(503, 'busy'))));
+  await tab.page.route('**/getToken', (route) => route.fulfill(allowing(problem(503, 'busy'))));
   tab.call('getToken').catch(() => {});
   await tab.page.waitForTimeout(6_000);
   assert.ok(tab.requests.length >= 5 && tab.requests.length <= 20, `${tab.requests.length} calls in a minute`);
@@ -439,7 +439,7 @@ test('while the backend fails, calls become rare, and stop in the time that Retr
   const asked = await openAs(newUser(), device);
   const expose = { 'Access-Control-Expose-Headers': 'retry-after' };
   await asked.page.route('**/getToken', (route) =>
-    route.fulfill(respond(problem(429, 'rate_limited'), { ...expose, 'Retry-After': '30' })),
+    route.fulfill(allowing(problem(429, 'rate_limited'), { ...expose, 'Retry-After': '30' })),
   );
   asked.call('getToken').catch(() => {});
   await asked.page.waitForTimeout(2_500);
@@ -447,27 +447,27 @@ test('while the backend fails, calls become rare, and stop in the time that Retr
   await eventually(() => asked.requests.length === 2, 'the second call');
 });
 
-test('a browser that was offline tries at once when it is online again', async () => {
+test('a browser that was offline retries at once when it is online again', async () => {
   const device = await world.newDevice();
   const tab = await openAs(newUser(), device);
   await device.setOffline(true);
   const token = tab.token();
   await eventually(() => ours(tab).length >= 4, 'some failures');
   await device.setOffline(false);
-  const began = Date.now();
+  const start = Date.now();
   assert.match((await token).entityId, /\S/);
-  assert.ok(Date.now() - began < 2_000, 'the pause was one of 3 s');
+  assert.ok(Date.now() - start < 2_000, 'it waited for the end of the pause of 3 s');
 });
 
-test('in an outage a fresh token is waited for 20 seconds; then it has to be the one at hand', async () => {
+test('in an outage getToken waits 20 seconds for a fresh token, then returns the token of the page', async () => {
   const device = await world.newDevice({ speed: 10 });
   const tab = await openAs(newUser(), device);
   const old = await tab.token();
   await tab.page.route('**/getFreshToken', (route) => route.abort());
   const [given, waitedMs] = await tab.page.evaluate(async () => {
-    const began = Date.now();
+    const start = Date.now();
     shop.fresh = shop.provider().getFreshToken();
-    return [await shop.provider().getToken(), Date.now() - began];
+    return [await shop.provider().getToken(), Date.now() - start];
   });
   assert.equal(given.accessToken, old.accessToken);
   assert.ok(waitedMs >= 19_900, `${waitedMs} ms`);
@@ -477,7 +477,7 @@ test('in an outage a fresh token is waited for 20 seconds; then it has to be the
   assert.equal((await tab.token()).accessToken, fresh.accessToken);
 });
 
-test('in an outage a token that should be renewed is given as long as it lives', async () => {
+test('in an outage a token that should be renewed is returned until it expires', async () => {
   const tab = await openAs(newUser());
   await tab.page.route(
     '**/getToken',
@@ -494,7 +494,7 @@ test('in an outage a token that should be renewed is given as long as it lives',
   assert.deepEqual(tab.requests, ['getToken', 'getToken']);
 });
 
-test('an invalidate that the backend does not hear of is told to it before there is another token', async () => {
+test('an invalidate that does not reach the backend is retried before there is another token', async () => {
   const tab = await openAs(newUser());
   const old = await tab.token();
   await tab.page.route('**/invalidate', (route) => route.abort(), { times: 2 });
@@ -506,7 +506,7 @@ test('an invalidate that the backend does not hear of is told to it before there
   assert.deepEqual(tab.requests, ['getToken', 'invalidate', 'invalidate', 'invalidate', 'getToken']);
 });
 
-test('a logout ends what is waited for in an outage', async () => {
+test('a logout ends calls that wait in an outage', async () => {
   const tab = await openAs(newUser());
   await tab.page.route('**/getToken', (route) => route.abort());
   const waiting = tab.error();
@@ -518,10 +518,10 @@ test('a logout ends what is waited for in an outage', async () => {
   assert.equal(tab.requests.length, before);
 });
 
-test('a provider that another one has replaced does not go on trying', async () => {
+test('a provider that another one has replaced stops retrying', async () => {
   const tab = await openAs(newUser());
   await tab.page.route('**/getToken', (route) =>
-    route.fulfill(respond(problem(503, 'busy'), { 'Access-Control-Expose-Headers': 'retry-after', 'Retry-After': '60' })),
+    route.fulfill(allowing(problem(503, 'busy'), { 'Access-Control-Expose-Headers': 'retry-after', 'Retry-After': '60' })),
   );
   const former = tab.error();
   await eventually(() => ours(tab).length >= 1, 'a failure');
@@ -532,8 +532,8 @@ test('a provider that another one has replaced does not go on trying', async () 
   assert.deepEqual(tab.requests, ['getToken']);
 });
 
-for (const what of ['throws', 'rejects', 'never answers']) {
-  test(`after a logout nobody calls a token function that ${what}`, async () => {
+for (const what of ['throws', 'rejects', 'never resolves']) {
+  test(`after a logout, a token function that ${what} is not called again`, async () => {
     const tab = await openAs(newUser());
     await tab.token();
     await tab.page.route('**/getFreshToken', (route) => route.abort());
@@ -557,7 +557,7 @@ for (const what of ['throws', 'rejects', 'never answers']) {
 
 // ---- the end of a session
 
-test('after a refusal the page has 20 seconds to renew its session, and the chat goes on', async () => {
+test('after a refusal the page has 20 seconds to renew its session, and the chat continues', async () => {
   const user = newUser();
   const device = await world.newDevice({ speed: 5 });
   const tab = await openAs(user, device);
@@ -574,21 +574,21 @@ test('after a refusal the page has 20 seconds to renew its session, and the chat
   assert.equal(await tab.page.evaluate(() => shop.logouts), 0);
 });
 
-test('a session cookie cannot be seen, so it is tried once more', async () => {
+test('with a session cookie, which the script cannot see, the request is retried once', async () => {
   const device = await world.newDevice({ speed: 5 });
   const tab = await shop.open(device);
   await tab.provide({ credentials: 'include' });
   const withCookies = { 'Access-Control-Allow-Credentials': 'true' };
   const body = { accessToken: 'a', entityId: 'e', expiresIn: 8 * HOUR, tokenType: 'Bearer', creationDate: Date.now() };
-  await tab.page.route('**/getToken', (route) => route.fulfill(respond({ body: JSON.stringify(body) }, withCookies)));
+  await tab.page.route('**/getToken', (route) => route.fulfill(allowing({ body: JSON.stringify(body) }, withCookies)));
   await tab.token();
-  await tab.page.route('**/getFreshToken', (route) => route.fulfill(respond(problem(401, 'unauthenticated'), withCookies)));
+  await tab.page.route('**/getFreshToken', (route) => route.fulfill(allowing(problem(401, 'unauthenticated'), withCookies)));
   assert.equal((await tab.error('getFreshToken')).message, 'unauthenticated');
   assert.deepEqual(tab.requests, ['getToken', 'getFreshToken', 'getFreshToken']);
   await tab.page.waitForFunction(() => shop.logouts === 1);
 });
 
-test('a page that takes long to say who is logged in is heard all the same', async () => {
+test('a slow token function still renews the session', async () => {
   const user = newUser();
   const tab = await openAs(user, await world.newDevice({ speed: 5 }));
   const { entityId } = await tab.token();
@@ -606,7 +606,7 @@ test('a page that takes long to say who is logged in is heard all the same', asy
   assert.equal(await tab.page.evaluate(() => shop.logouts), 0);
 });
 
-test('a page that never had a token is told of the refusal at once, and keeps what it shows', async () => {
+test('a page that never had a token gets the refusal at once, and onLogout is not called', async () => {
   const tab = await openAs(newUser());
   await tab.setSession('wrong');
   assert.equal((await tab.error()).status, 401);
@@ -614,7 +614,7 @@ test('a page that never had a token is told of the refusal at once, and keeps wh
   assert.equal(await tab.page.evaluate(() => shop.logouts), 0);
 });
 
-test('an onLogout that fails keeps nobody from logging out', async () => {
+test('a logout succeeds even if onLogout throws', async () => {
   const tab = await openAs(newUser());
   await tab.page.evaluate(() => {
     shop.sdk = {
@@ -628,7 +628,7 @@ test('an onLogout that fails keeps nobody from logging out', async () => {
   assert.ok(tab.console.some((line) => line.includes('destroyed already')));
 });
 
-test('nobody is logged in and there are no guests: no call, no word, and the SDK stops', async () => {
+test('without a user and without guests: no call, no warning, and the SDK stops', async () => {
   const tab = await shop.open(await world.newDevice());
   await tab.provide({ token: true });
   const error = await tab.error();
@@ -637,7 +637,7 @@ test('nobody is logged in and there are no guests: no call, no word, and the SDK
   assert.deepEqual([tab.requests, tab.console.filter((line) => line.startsWith('livechat-cip'))], [[], []]);
 });
 
-test('a logout leaves no guest behind, also not one that another tab made since', async () => {
+test('a logout forgets the guest, even if another tab has created a new one since', async () => {
   const device = await world.newDevice();
   const visitor = await shop.open(device);
   await visitor.provide({ token: true, guest: true });
@@ -651,14 +651,14 @@ test('a logout leaves no guest behind, also not one that another tab made since'
   assert.notEqual((await next.token()).entityId, other.entityId);
 });
 
-test('a logout that comes after the end of the session says that the backend was not told, each time', async () => {
+test('a logout after the end of the session returns false each time, because the backend cannot be told', async () => {
   const tab = await openAs(newUser());
   await tab.token();
   await tab.setSession(undefined);
   assert.deepEqual(await tab.page.evaluate(() => Promise.all([shop.provider.logout(), shop.provider.logout()])), [false, false]);
 });
 
-test('a logout of nobody is no request, and all is well', async () => {
+test('a logout without a user or guest makes no request and returns true', async () => {
   const tab = await shop.open(await world.newDevice());
   for (const options of [{ token: true }, { token: true, guest: true }]) {
     await tab.provide(options);
@@ -667,9 +667,9 @@ test('a logout of nobody is no request, and all is well', async () => {
   assert.deepEqual(tab.requests, []);
 });
 
-test('options that make no sense are refused in words', async () => {
+test('invalid options are refused with the name of the option', async () => {
   const tab = await shop.open(await world.newDevice());
-  for (const [options, words] of [
+  for (const [options, text] of [
     [{ baseUrl: '' }, /baseUrl/],
     [{ user: '' }, /user/],
     [{ user: '..' }, /user/],
@@ -677,7 +677,7 @@ test('options that make no sense are refused in words', async () => {
     [{ cache: 'session', token: 'x' }, /cache.*user/],
     [{ cache: 'session' }, /cache.*user/],
   ]) {
-    await assert.rejects(tab.provide(options), (error) => words.test(error.message) && error.message.includes('createIdentityProvider'));
+    await assert.rejects(tab.provide(options), (error) => text.test(error.message) && error.message.includes('createIdentityProvider'));
   }
 });
 
@@ -713,7 +713,7 @@ test('two tabs of a first visit are one guest', async () => {
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('a tab that is still the guest who became a user makes a new guest', async () => {
+test('a tab of the guest who became a user creates a new guest', async () => {
   const device = await world.newDevice();
   const visitor = await shop.open(device);
   await visitor.provide({ token: true, guest: true });
@@ -725,14 +725,14 @@ test('a tab that is still the guest who became a user makes a new guest', async 
   assert.equal((await visitor.token()).entityId, after.entityId);
 });
 
-test('a logged-in user who was no guest before makes none', async () => {
+test('a login without a guest before it creates no guest', async () => {
   const device = await world.newDevice();
   const tab = await openAs(newUser(), device, { guest: true });
   await tab.token();
   assert.equal(await tab.page.evaluate(() => localStorage.length), 0);
 });
 
-test('a logout ends the identity in all tabs, revokes the token, and whoever comes next is somebody else', async () => {
+test('a logout ends the identity in all tabs and revokes the token, and the next guest is another customer', async () => {
   const device = await world.newDevice();
   const user = newUser();
   const visitor = await shop.open(device);
@@ -757,15 +757,15 @@ test('a logout ends the identity in all tabs, revokes the token, and whoever com
     assert.ok(!JSON.stringify(await tab.events()).includes('connection_restored'));
   }
   const info = await fetch(`${sandbox.url}/v2/customer/info`, { headers: { authorization: `Bearer ${accessToken}` } });
-  assert.equal(info.ok, false, 'the token at LiveChat');
+  assert.equal(info.ok, false, 'LiveChat still accepts the token');
 
   const next = await shop.open(device);
   await next.provide({ token: true, guest: true });
   assert.notEqual((await next.token()).entityId, customer);
-  assert.equal((await (await openAs(user)).token()).entityId, customer, 'the user, elsewhere');
+  assert.equal((await (await openAs(user)).token()).entityId, customer, 'the user on another device');
 });
 
-test('a logout says whether LiveChat has revoked the tokens, and tells it when it is called again', async () => {
+test('a logout returns whether LiveChat has revoked the tokens, and a second logout revokes them', async () => {
   const works = async ({ accessToken }) =>
     (await fetch(`${sandbox.url}/v2/customer/info`, { headers: { authorization: `Bearer ${accessToken}` } })).ok;
   const user = newUser();
@@ -774,23 +774,23 @@ test('a logout says whether LiveChat has revoked the tokens, and tells it when i
     const tab = await openAs(user, undefined, { group });
     tokens.push(await tab.token('getFreshToken'), await tab.token('getFreshToken'));
   }
-  // A page of one group logs the user out, with all groups.
+  // A logout on a page of one group ends the identities in all groups.
   const tab = await openAs(user, undefined, { group: 3 });
   await tab.token();
   await sandbox.set({ revocation: 'http_500' });
   assert.equal(await tab.logout(), false);
   assert.deepEqual(await Promise.all(tokens.map(works)), [true, true, true, true]);
   await sandbox.set({ revocation: 'token' });
-  // The backend does not tell LiveChat again at once.
+  // The backend waits before it calls LiveChat again.
   await eventually(() => tab.logout(), 'LiveChat has revoked the tokens');
   assert.deepEqual(await Promise.all(tokens.map(works)), [false, false, false, false]);
   const before = tab.requests.length;
   assert.equal(await tab.logout(), true);
-  assert.equal(tab.requests.length, before, 'there is nothing to tell any more');
+  assert.equal(tab.requests.length, before, 'a third logout makes no request');
   assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
 });
 
-test('a logout that the backend does not hear of ends everything here all the same', async () => {
+test('a logout that does not reach the backend still ends the identity in this browser', async () => {
   const tab = await openAs(newUser());
   await tab.token();
   await tab.page.route('**/invalidate', (route) => route.abort());
@@ -799,7 +799,7 @@ test('a logout that the backend does not hear of ends everything here all the sa
   assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
 });
 
-test('a logout in the pause after failures is told to the backend', async () => {
+test('a logout in the pause after failures reaches the backend', async () => {
   const tab = await openAs(newUser());
   await tab.token();
   await tab.page.route('**/getFreshToken', (route) => route.abort());
@@ -808,17 +808,17 @@ test('a logout in the pause after failures is told to the backend', async () => 
   assert.equal(await tab.logout(), true);
 });
 
-test("an answer that comes after the logout is nobody's", async () => {
+test('a response after the logout is not returned', async () => {
   const tab = await openAs(newUser());
-  const { release, answered } = await holdBack(tab, 'getToken');
+  const { release, held } = await holdResponse(tab, 'getToken');
   const late = tab.error();
-  await answered();
+  await held();
   await tab.logout();
   release();
   assert.equal((await late).message, 'logged_out');
 });
 
-test('a provider that another one has replaced on its page has no part in a logout (guards against: the next widget torn down)', async () => {
+test('a logout does not call onLogout of a provider that was replaced on its page (guards against: the next widget is destroyed)', async () => {
   const tab = await shop.open(await world.newDevice());
   await tab.provide({ token: true, guest: true });
   await tab.token();
@@ -832,14 +832,14 @@ test('a provider that another one has replaced on its page has no part in a logo
   assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
 });
 
-test('a call that is under way while another provider takes over is answered, and the former one can still log out', async () => {
+test('a call that is running when another provider replaces its own still resolves, and the former provider can still log out', async () => {
   const device = await world.newDevice();
   const user = newUser();
   const [tab, other] = [await openAs(user, device), await openAs(user, device)];
   await other.token();
-  const { release, answered } = await holdBack(tab, 'getToken');
+  const { release, held } = await holdResponse(tab, 'getToken');
   const early = tab.token();
-  await answered();
+  await held();
   await tab.page.evaluate(() => {
     shop.former = shop.provider;
   });
@@ -853,7 +853,7 @@ test('a call that is under way while another provider takes over is answered, an
   await eventually(async () => (await tab.call('getToken')).error?.message === 'logged_out', 'the end of the latest provider');
 });
 
-test('a backend that takes every guest for gone is asked twice, not for ever', async () => {
+test('a backend that refuses every guest with guest_gone is called twice, not endlessly', async () => {
   const tab = await shop.open(await world.newDevice());
   await tab.page.route('**/getToken', (route) =>
     route.fulfill({ ...problem(410, 'guest_gone'), headers: { 'Access-Control-Allow-Origin': shop.origin } }),
@@ -863,7 +863,7 @@ test('a backend that takes every guest for gone is asked twice, not for ever', a
   assert.deepEqual([error.code, error.message, tab.requests.length], [IDENTITY, 'guest_gone', 2]);
 });
 
-test('scopes of one origin have guests and logouts of their own', async () => {
+test('scopes of one origin have separate guests and logouts', async () => {
   const device = await world.newDevice();
   const [a, b] = [await shop.open(device), await shop.open(device)];
   await a.provide({ token: true, guest: true, scope: 'a' });
@@ -876,7 +876,7 @@ test('scopes of one origin have guests and logouts of their own', async () => {
 
 // ---- tabs
 
-test("a fresh token of one tab is every tab's", async () => {
+test('a fresh token of one tab reaches the other tabs of the user', async () => {
   const device = await world.newDevice();
   const user = newUser();
   const [one, two, stranger] = [await openAs(user, device), await openAs(user, device), await openAs(newUser(), device)];
@@ -887,19 +887,19 @@ test("a fresh token of one tab is every tab's", async () => {
   const fresh = await one.token('getFreshToken');
   await eventually(async () => (await two.token()).accessToken === fresh.accessToken, 'the fresh token in the other tab');
   assert.deepEqual(two.requests, ['getToken']);
-  assert.equal((await stranger.token()).accessToken, other.accessToken, "another user's tab");
+  assert.equal((await stranger.token()).accessToken, other.accessToken, "another user's tab keeps its token");
 });
 
 // ---- the page
 
-test('nothing that the script does is against a strict Content-Security-Policy', async () => {
+test('the script does not violate a strict Content-Security-Policy', async () => {
   const tab = await openAs(newUser());
   await tab.connect();
   await tab.logout();
   assert.deepEqual(await tab.page.evaluate(() => shop.violations), []);
 });
 
-test('the build for pages without modules is the same', async () => {
+test('the build for pages without modules works', async () => {
   const tab = await shop.open(await world.newDevice(), '/classic');
   await tab.provide({ token: await session(newUser()) });
   assert.match((await tab.token()).entityId, /\S/);

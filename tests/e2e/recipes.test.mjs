@@ -1,5 +1,5 @@
-// web/recipes: each way to put LiveChat on a page, built as a site would build it, in a browser. LiveChat's script is a stand-in with
-// the real Customer SDK; what shows on the page is whose chat it is.
+// web/recipes: each way to put LiveChat on a page, built as a site would build it, in a browser. LiveChat's script is a stand-in with the
+// real Customer SDK. In place of a chat, the page shows the id of its customer.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { bundleRecipes, fillIn } from './helpers/recipes.mjs';
@@ -25,7 +25,7 @@ const PHONE = {
   hasTouch: true,
   userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148',
 };
-/** What the visitor does; in an app, the app does it. */
+/** The actions of a visitor. In an app, the app calls the page instead. */
 const buttons = {
   logIn: ({ page }) => page.getByRole('button', { name: 'Log in' }).click(),
   switchUser: ({ page }) => page.getByRole('button', { name: 'Switch user' }).click(),
@@ -49,9 +49,9 @@ const bridge = {
 
 /** A browser, and the site's session in it. */
 class Visitor {
-  /** Who is logged in. */
+  /** The user who is logged in. */
   user;
-  /** Who will be, after the next login. */
+  /** The user of the next login. */
   nextUser;
 
   static async arrive(name, user) {
@@ -83,7 +83,7 @@ class Visitor {
       addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) =>
         violations.push(`${violatedDirective} ${blockedURI}`),
       );
-      // Whose chat was on the page, and null when there was none.
+      // The customers whose chats were on the page, in order; null for no chat.
       window.shown = [];
       new MutationObserver(() => {
         const customer = document.querySelector('#livechat, #chat')?.textContent || null;
@@ -93,7 +93,7 @@ class Visitor {
     return visitor;
   }
 
-  /** The session token that the shop's own login would give. */
+  /** The session token of the user, as the shop's login would issue it. */
   async session() {
     return this.user ? local.session(this.user) : '';
   }
@@ -102,7 +102,7 @@ class Visitor {
     return shop.open(this.device, `/${this.name}/`);
   }
 
-  /** Whose chat the page shows, once it shows one. `changes`: how often that has changed by then. */
+  /** Waits for a chat, and resolves with its customer. `changes`: the least number of changes of the chat until then. */
   async chat(tab, changes = 1) {
     const handle = await tab.page
       .waitForFunction((n) => shown.length >= n && shown.at(-1), changes)
@@ -118,7 +118,7 @@ class Visitor {
 
 const shown = ({ page }) => page.evaluate(() => window.shown);
 const assertClean = async (tab) => assert.deepEqual([await tab.page.evaluate(() => violations), tab.console], [[], []]);
-/** Sees to it that the page stays. */
+/** Marks the page, to detect a page load. */
 const mark = ({ page }) =>
   page.evaluate(() => {
     window.isSamePage = true;
@@ -126,7 +126,7 @@ const mark = ({ page }) =>
 const isMarked = ({ page }) => page.evaluate(() => window.isSamePage === true);
 
 for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 'webview']) {
-  test(`${name}: a guest's chat goes on after the login, here and on another device, and not after the logout`, async (t) => {
+  test(`${name}: a guest's chat continues after the login, here and on another device, and ends at the logout`, async (t) => {
     const visitor = await Visitor.arrive(name);
     const tab = await visitor.open();
     const guest = await visitor.chat(tab);
@@ -149,11 +149,11 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
     assert.notEqual(next, guest);
     assert.deepEqual(await shown(tab), [guest, null, guest, null, next]);
     assert.deepEqual(tab.requests, ['getToken', 'getToken', 'invalidate', 'getToken']);
-    assert.ok(await isMarked(tab), 'without a page load');
+    assert.ok(await isMarked(tab), 'the page was loaded again');
     await assertClean(tab);
   });
 
-  test(`${name}: from one user to the next without a page load, the chat is the next one's`, async () => {
+  test(`${name}: after a change of the user without a page load, the chat is the next user's`, async () => {
     const visitor = await Visitor.arrive(name, newUser('ann'));
     const tab = await visitor.open();
     const ann = await visitor.chat(tab);
@@ -170,14 +170,14 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
       tab.logins.map(({ customerId }) => customerId),
       [ann, ben],
     );
-    assert.ok(await isMarked(tab), 'without a page load');
+    assert.ok(await isMarked(tab), 'the page was loaded again');
     await assertClean(tab);
 
     const elsewhere = await Visitor.arrive(name, visitor.user);
     assert.equal(await elsewhere.chat(await elsewhere.open()), ben);
   });
 
-  test(`${name}: a logout takes the chat off the other tab, and a login there brings the user's`, async () => {
+  test(`${name}: a logout removes the chat from the other tab, and a login there shows the next user's chat`, async () => {
     const visitor = await Visitor.arrive(name, newUser('ann'));
     const [one, two] = [await visitor.open(), await visitor.open()];
     const ann = await visitor.chat(one);
@@ -198,7 +198,7 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
   });
 
   if (name === 'customer-sdk') continue;
-  test(`${name}: a login while the guest's widget starts is not lost (guards against: LiveChat's script keeps the first identity)`, async () => {
+  test(`${name}: a login while the guest's widget starts takes effect (guards against: LiveChat's script keeps the first identity)`, async () => {
     const visitor = await Visitor.arrive(name);
     let release;
     const released = new Promise((resolve) => {
@@ -210,7 +210,7 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
         async (route) => {
           resolve();
           await released;
-          // Nobody waits for it any more, if there is another page.
+          // The page that sent it may no longer exist.
           await route.fallback().catch(() => {});
         },
         { times: 1 },
@@ -221,7 +221,7 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
     await within(30_000, held, () => 'a call of getToken');
     visitor.nextUser = newUser();
     await visitor.does.logIn(tab, visitor);
-    // After the login, the next document is there; the former one gets no answer any more.
+    // After the login, the page is loaded again. The request of the former page gets no response.
     await tab.page.waitForFunction(() => !window.isSamePage);
     release();
     const customer = await visitor.chat(tab);
@@ -232,7 +232,7 @@ for (const name of ['tracking-code', 'react', 'vue', 'angular', 'customer-sdk', 
   });
 }
 
-test("the README's lines are in time for LiveChat's script (guards against: it starts without an identity provider)", async () => {
+test("the README's lines run before LiveChat's script (guards against: it starts without an identity provider)", async () => {
   const user = newUser();
   const visitor = await Visitor.arrive('readme', user);
   const tab = await visitor.open();
@@ -244,38 +244,41 @@ test("the README's lines are in time for LiveChat's script (guards against: it s
   assert.equal(await elsewhere.chat(await elsewhere.open()), customer);
 });
 
-/** Serves something else in place of our script. */
-const serveScript = (visitor, answer) => visitor.device.route(`${shop.origin}/livechat-cip.min.js`, answer);
+/** Serves another script in place of ours. */
+const serveScript = (visitor, handler) => visitor.device.route(`${shop.origin}/livechat-cip.min.js`, handler);
 const withScript = (body) => (route) => route.fulfill({ body, contentType: 'text/javascript' });
 const FOUR = '{ getToken: async () => 1, getFreshToken: async () => 1, hasToken: async () => true, invalidate: async () => {} }';
 
-for (const [what, answer] of [
+for (const [what, handler] of [
   ['is blocked', (route) => route.abort()],
   ['has a syntax error', withScript('var livechatCip = {')],
   ['throws', withScript('throw new Error("broken")')],
   ['refuses its options', withScript('var livechatCip = { createIdentityProvider() { throw new Error("broken"); } }')],
-  ['gives a function that throws', withScript('var livechatCip = { createIdentityProvider: () => () => { throw new Error("broken"); } }')],
-  ['gives an async function', withScript(`var livechatCip = { createIdentityProvider: () => async () => (${FOUR}) }`)],
   [
-    'gives three functions',
+    'returns a function that throws',
+    withScript('var livechatCip = { createIdentityProvider: () => () => { throw new Error("broken"); } }'),
+  ],
+  ['returns an async function', withScript(`var livechatCip = { createIdentityProvider: () => async () => (${FOUR}) }`)],
+  [
+    'returns three functions',
     withScript('var livechatCip = { createIdentityProvider: () => () => ({ getToken() {}, getFreshToken() {}, hasToken() {} }) }'),
   ],
-  ['gives nothing', withScript('var livechatCip = { createIdentityProvider: () => () => undefined }')],
+  ['returns nothing', withScript('var livechatCip = { createIdentityProvider: () => () => undefined }')],
 ]) {
-  test(`the README's lines, if our script ${what}: no chat, and one line in the console (guards against: a chat as somebody else)`, async () => {
+  test(`the README's lines, if our script ${what}: no chat, and one line in the console (guards against: a chat as another customer)`, async () => {
     const visitor = await Visitor.arrive('readme', newUser());
-    await serveScript(visitor, answer);
+    await serveScript(visitor, handler);
     const tab = await visitor.open();
-    const said = () => tab.console.filter((line) => line.startsWith('No LiveChat on this page'));
+    const lines = () => tab.console.filter((line) => line.startsWith('No LiveChat on this page'));
     await eventually(
-      () => said().length > 0,
+      () => lines().length > 0,
       () => `a line: ${tab.console}`,
     );
     await tab.page.waitForTimeout(700);
-    assert.equal(said().length, 1);
+    assert.equal(lines().length, 1);
     assert.deepEqual([await shown(tab), tab.logins, tab.requests], [[], [], []]);
     assert.equal(await tab.page.evaluate(() => identityProvider.logout?.() ?? false), false);
-    // What the browser itself says of a broken script.
+    // The browser itself reports a broken script.
     assert.deepEqual(
       world.takeSurprises().filter((surprise) => !/broken|Unexpected end of input/.test(surprise)),
       [],
@@ -283,14 +286,14 @@ for (const [what, answer] of [
   });
 }
 
-test('without these lines the visitor would be somebody else: LiveChat starts its own identity', async () => {
+test('without these lines, LiveChat starts a chat with its own anonymous customer', async () => {
   const visitor = await Visitor.arrive('bare');
   const tab = await visitor.open();
   assert.equal(await visitor.chat(tab), 'anonymous');
   assert.equal(tab.console.length, 1);
 });
 
-test('webview: on Android, the app gives the session at once', async () => {
+test('webview: on Android, the app returns the session synchronously', async () => {
   const visitor = await Visitor.arrive('webview', newUser());
   const session = await visitor.session();
   await visitor.device.addInitScript((token) => {

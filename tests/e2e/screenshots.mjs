@@ -1,7 +1,7 @@
-// The pictures in docs/images: the page of `cargo local --auth jwt --guests`, after its story was played.
+// Makes the pictures in docs/images: the page of `cargo local --auth jwt --guests`, after the steps of its introduction.
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { devicesAreThere, startWorld } from './helpers/world.mjs';
+import { devicesAreReady, startWorld } from './helpers/world.mjs';
 
 const FOLDER = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 
@@ -10,7 +10,7 @@ try {
   const page = await (await world.newDevice()).newPage();
   await page.setViewportSize({ width: 1280, height: 1000 });
   await page.goto(world.local.api);
-  await devicesAreThere(page);
+  await devicesAreReady(page);
 
   const device = (title) => {
     const frame = page.frameLocator(`iframe[title=${title}]`);

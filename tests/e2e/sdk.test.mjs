@@ -9,8 +9,8 @@ const MINUTE = 60 * SECOND;
 const world = await startWorld();
 const { livechat, sandbox } = world;
 
-/** The SDK asks for the token twice at once, and either call may be answered first. */
-const firstAnswered = (calls, name) => calls.find((call) => call.operation === name && 'status' in call);
+/** The SDK calls getToken twice at the same time, and either response may be first. */
+const firstResponse = (calls, name) => calls.find((call) => call.operation === name && 'status' in call);
 
 beforeEach(() => sandbox.reset());
 afterEach(async () => {
@@ -40,7 +40,7 @@ test("two users on one device log in as two customers (guards against: another u
   assert.equal((await sandbox.state()).customers, 2);
 });
 
-test('20 simultaneous page loads of one new user make one customer (guards against: an identity forked by concurrent first visits)', async () => {
+test('20 simultaneous page loads of one new user create one customer (guards against: an identity forked by concurrent first visits)', async () => {
   await sandbox.set({ latencyMs: 150 });
   const user = newUser();
   const fourTabs = async () => {
@@ -53,11 +53,11 @@ test('20 simultaneous page loads of one new user make one customer (guards again
 
   assert.equal(customers.length, 20);
   assert.equal(new Set(customers).size, 1);
-  const { customers: made, calls } = await sandbox.state();
-  assert.deepEqual({ made, tokensAskedFor: calls.token }, { made: 1, tokensAskedFor: 1 });
+  const { customers: created, calls } = await sandbox.state();
+  assert.deepEqual({ created, tokenCalls: calls.token }, { created: 1, tokenCalls: 1 });
 });
 
-test('a token lives 28800000 ms from now, so the next page load keeps it (guards against: expiresIn in seconds)', async () => {
+test('a token expires 28800000 ms from now, so the next page load uses it again (guards against: expiresIn in seconds)', async () => {
   const user = newUser();
   const device = await world.newDevice();
   const first = await world.visit(device, user);
@@ -65,11 +65,11 @@ test('a token lives 28800000 ms from now, so the next page load keeps it (guards
   const second = await world.visit(device, user);
   await second.login();
 
-  await second.answered('getToken', 2);
+  await second.responded('getToken', 2);
 
-  const { answer: token, answeredAt } = firstAnswered(await first.calls(), 'getToken');
+  const { result: token, respondedAt } = firstResponse(await first.calls(), 'getToken');
   assert.equal(token.expiresIn, 28_800_000);
-  assert.ok(Math.abs(answeredAt - token.creationDate) < MINUTE, `creationDate ${token.creationDate}, answered at ${answeredAt}`);
+  assert.ok(Math.abs(respondedAt - token.creationDate) < MINUTE, `creationDate ${token.creationDate}, response at ${respondedAt}`);
   assert.equal(token.tokenType, 'Bearer');
   assert.equal(token.organizationId, world.local.config.organizationId);
 
@@ -86,16 +86,16 @@ test('a token with under an hour left is renewed for the same customer (guards a
 
   const visit = await world.visit(device, user);
   assert.equal(await visit.login(), old.entityId);
-  await visit.answered('getFreshToken');
+  await visit.responded('getFreshToken');
 
   const calls = await visit.calls();
   const operations = calls.map(({ operation }) => operation);
   assert.deepEqual(operations.toSorted(), ['getFreshToken', 'getToken', 'getToken', 'hasToken', 'invalidate']);
   assert.ok(operations.indexOf('invalidate') < operations.indexOf('getFreshToken'), String(operations));
-  const answerOf = (name) => firstAnswered(calls, name).answer;
-  assert.equal(answerOf('hasToken'), true);
-  assert.equal(answerOf('invalidate'), null);
-  const fresh = answerOf('getFreshToken');
+  const resultOf = (name) => firstResponse(calls, name).result;
+  assert.equal(resultOf('hasToken'), true);
+  assert.equal(resultOf('invalidate'), null);
+  const fresh = resultOf('getFreshToken');
   assert.equal(fresh.entityId, old.entityId);
   assert.notEqual(fresh.accessToken, old.accessToken);
 
@@ -103,14 +103,14 @@ test('a token with under an hour left is renewed for the same customer (guards a
   assert.equal((await sandbox.state()).customers, 1);
 });
 
-test('a login that LiveChat refuses is repeated once, with a newer token (guards against: the old token again and again)', async () => {
+test('a login that LiveChat refuses is repeated once, with a newer token (guards against: endless logins with the old token)', async () => {
   livechat.refuseTokenOfNextLogin();
   const user = newUser();
   const device = await world.newDevice();
   const old = await (await world.visit(device, user)).call('getToken');
 
   const visit = await world.visit(device, user);
-  // The SDK does not wait for getFreshToken. A getToken that overtakes it rightly gets the older token, and the login is refused again.
+  // The SDK does not wait for getFreshToken. If getToken is faster, it gets the older token, and the login is refused again. So hold it.
   let fresh;
   visit.page.on('request', (request) => {
     if (request.url().includes('/getFreshToken/')) fresh = request.response();
@@ -120,8 +120,8 @@ test('a login that LiveChat refuses is repeated once, with a newer token (guards
     await route.fallback();
   });
   assert.equal(await visit.login(), old.entityId);
-  await visit.answered('getToken', 3);
-  await visit.answered('getFreshToken');
+  await visit.responded('getToken', 3);
+  await visit.responded('getFreshToken');
 
   const [refused, accepted, ...more] = visit.logins;
   assert.deepEqual(more, [], 'logins after the one that succeeded');
@@ -132,7 +132,7 @@ test('a login that LiveChat refuses is repeated once, with a newer token (guards
   const operations = calls.map(({ operation }) => operation);
   assert.deepEqual(operations.toSorted(), ['getFreshToken', 'getToken', 'getToken', 'getToken', 'hasToken']);
   assert.ok(operations.indexOf('getFreshToken') < operations.lastIndexOf('getToken'), String(operations));
-  const newer = firstAnswered(calls, 'getFreshToken').answer;
+  const newer = firstResponse(calls, 'getFreshToken').result;
   assert.equal(accepted.accessToken, newer.accessToken, 'getToken after getFreshToken');
   assert.ok(newer.creationDate > old.creationDate, 'a newer token');
   assert.equal((await sandbox.state()).customers, 1);
@@ -147,22 +147,22 @@ test("a returning user logs in while LiveChat's account service is down (guards 
   const visit = await world.visit(await world.newDevice(), user);
 
   assert.equal(await visit.login(), customer);
-  await visit.answered('getToken', 2);
+  await visit.responded('getToken', 2);
   for (const { operation, status, cacheStatus } of await visit.calls()) {
     assert.equal(status, 200, operation);
     if (operation === 'getToken') assert.match(cacheStatus, /^livechat-cip; hit/);
   }
 });
 
-test('a new user logs in as soon as LiveChat is back (guards against: a crash, or a failure that is kept)', async () => {
+test('a new user logs in as soon as LiveChat is back (guards against: a crash, or a failure that is remembered)', async () => {
   await sandbox.fail('http_503', 1_000);
   const visit = await world.visit(await world.newDevice(), newUser());
   const login = visit.login();
-  await visit.answered('getToken');
-  const { status, contentType, answer } = firstAnswered(await visit.calls(), 'getToken');
+  await visit.responded('getToken');
+  const { status, contentType, result } = firstResponse(await visit.calls(), 'getToken');
   assert.equal(status, 503);
   assert.match(contentType, /^application\/problem\+json/);
-  assert.equal(answer.code, 'livechat_unavailable');
+  assert.equal(result.code, 'livechat_unavailable');
   assert.equal(visit.logins.length, 0, 'no login without a token');
 
   await sandbox.reset();

@@ -1,4 +1,4 @@
-// What LiveChat's widget and Customer SDK do with our identity provider in each situation that they know, as seen in the browser.
+// What LiveChat's widget and Customer SDK do with our identity provider in each situation, in the browser.
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { problem, startShop } from './helpers/shop.mjs';
@@ -19,16 +19,16 @@ after(() => world.stop());
 
 const connections = (tab, times) =>
   tab.page.waitForFunction((n) => shop.events.filter(([name]) => name === 'connected').length >= n, times);
-/** Why the SDK gave up; after the reasons here, it comes back by itself. */
+/** The reason for which the SDK has stopped. The reasons in the list are ignored, because it reconnects after them. */
 const end = (tab) =>
   tab.page
     .waitForFunction(
-      (passing) => shop.events.find(([name, reason]) => name === 'disconnected' && !passing.includes(reason))?.[1],
+      (temporary) => shop.events.find(([name, reason]) => name === 'disconnected' && !temporary.includes(reason))?.[1],
       ['connection_lost', 'access_token_expired', 'access_token_revoked'],
     )
     .then((reason) => reason.jsonValue());
 
-/** Somebody's logout on another device. */
+/** Revokes a token, as a logout on another device would do. */
 const revoke = (accessToken) =>
   fetch(`${sandbox.url}/v2/customer/token`, { method: 'DELETE', headers: { authorization: `Bearer ${accessToken}` } });
 
@@ -40,7 +40,7 @@ for (const client of ['widget', 'sdk']) {
     await tab.provide({ user, ...options });
     return tab;
   }
-  /** Starts the client; resolves with the customer's id. */
+  /** Starts the client. Resolves with the customer's id. */
   const start = async (tab) => {
     if (!isWidget) return tab.connect();
     await tab.embed();
@@ -54,7 +54,7 @@ for (const client of ['widget', 'sdk']) {
     assert.deepEqual(await tab.page.evaluate(() => shop.violations), []);
   });
 
-  test(`${client}: a kept token with under an hour left: invalidate, getFreshToken, the same customer`, async () => {
+  test(`${client}: a stored token with less than an hour left: invalidate, getFreshToken, the same customer`, async () => {
     await sandbox.set({ expiresIn: 50 * MINUTE_S });
     const tab = await openAs(newUser(), { cache: 'session' });
     const old = await tab.token();
@@ -80,7 +80,7 @@ for (const client of ['widget', 'sdk']) {
     assert.notEqual(tab.logins[1].accessToken, tab.logins[0].accessToken);
   });
 
-  test(`${client}: push access_token_expired: getFreshToken, and a login with that`, async () => {
+  test(`${client}: push access_token_expired: getFreshToken, and a login with the fresh token`, async () => {
     const tab = await openAs(newUser());
     const customer = await start(tab);
     await livechat.disconnect('access_token_expired');
@@ -107,7 +107,7 @@ for (const client of ['widget', 'sdk']) {
     );
   });
 
-  test(`${client}: push access_token_revoked, and the user's session is over: the chat leaves the page, and no more calls`, async () => {
+  test(`${client}: push access_token_revoked, and the user's session has ended: the chat is removed, and there are no more calls`, async () => {
     const tab = await openAs(newUser());
     await start(tab);
     const { accessToken } = await tab.token();
@@ -125,7 +125,7 @@ for (const client of ['widget', 'sdk']) {
     assert.equal(tab.requests.length, calls);
   });
 
-  test(`${client}: the backend is down: a login as soon as it is back`, async () => {
+  test(`${client}: the backend is down: there is a login as soon as it is back`, async () => {
     await sandbox.fail('http_503', 1_000);
     const tab = await openAs(newUser());
     const login = start(tab);
@@ -145,7 +145,7 @@ for (const client of ['widget', 'sdk']) {
     assert.deepEqual([tab.requests, await tab.page.evaluate(() => shop.unhandled)], [['getToken'], []]);
   });
 
-  test(`${client}: LiveChat has forgotten the customer: ${isWidget ? 'it goes on as the new one' : 'this page ends, and the next one is the new customer’s'}`, async () => {
+  test(`${client}: LiveChat has forgotten the customer: ${isWidget ? 'it continues with the new customer' : 'the SDK stops on this page, and the next page has the new customer'}`, async () => {
     const user = newUser();
     const tab = await openAs(user);
     const former = await start(tab);
@@ -162,7 +162,7 @@ for (const client of ['widget', 'sdk']) {
     }
   });
 
-  test(`${client}: the backend is gone, and there is a token at hand: reconnecting needs nobody else`, async () => {
+  test(`${client}: the backend is gone, and the page has a token: it reconnects without a call`, async () => {
     const tab = await openAs(newUser());
     const customer = await start(tab);
     await tab.page.route(`${local.api}/**`, (route) => route.abort());
@@ -171,7 +171,7 @@ for (const client of ['widget', 'sdk']) {
     assert.deepEqual([tab.logins.length, tab.logins[1].customerId, tab.requests], [2, customer, ['getToken']]);
   });
 
-  test(`${client}: the user logs out: the chat leaves the page, and no more calls`, async () => {
+  test(`${client}: the user logs out: the chat is removed, and there are no more calls`, async () => {
     const tab = await openAs(newUser());
     await start(tab);
     assert.equal(await tab.logout(), true);
@@ -180,7 +180,7 @@ for (const client of ['widget', 'sdk']) {
     assert.deepEqual(tab.requests, ['getToken', 'invalidate']);
   });
 
-  test(`${client}: LiveChat refuses every token: five fresh ones, then one a minute`, async (t) => {
+  test(`${client}: LiveChat refuses every token: five fresh tokens, then one per minute`, async (t) => {
     livechat.refusesAll = true;
     const speed = 20;
     livechat.loginLimitMs = 30_000 / speed;
@@ -189,7 +189,7 @@ for (const client of ['widget', 'sdk']) {
     const fresh = () => tab.requests.filter((operation) => operation === 'getFreshToken').length;
     await eventually(
       () => fresh() >= 5,
-      () => `five of them: ${tab.requests}`,
+      () => `five calls of getFreshToken: ${tab.requests}`,
     );
     await tab.page.waitForTimeout((5 * 60_000) / speed);
     t.diagnostic(`${fresh()} getFreshToken five minutes after the fifth; ${tab.logins.length} logins`);
@@ -207,7 +207,7 @@ for (const client of ['widget', 'sdk']) {
   });
 }
 
-test('sdk: a file is uploaded while the backend is gone: with the token at hand', async () => {
+test('sdk: a file is uploaded while the backend is gone: with the token of the page', async () => {
   const tab = await shop.open(await world.newDevice());
   await tab.provide({ user: newUser() });
   await tab.connect();

@@ -1,4 +1,4 @@
-// web/livechat-cip.js where a browser or host refuses what it would like to have: storage, channels between tabs, locks, crypto, a page.
+// web/livechat-cip.js in browsers and hosts without storage, channels between tabs, locks, crypto or a page.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ const pages = { '/embedding': { type: 'html', policy: { 'frame-src': ['http://lo
 const world = await startShop(['--auth', 'jwt', '--guests'], { pages });
 const { local, sandbox, shop } = world;
 pages['/embedding'].text = `<!doctype html><title>Another site</title><iframe src="${shop.origin}/"></iframe>`;
-/** To a browser, another site than the shop's. */
+/** For a browser, this is another site than the shop. */
 const OTHER_SITE = shop.origin.replace('localhost', '127.0.0.1');
 
 beforeEach(() => sandbox.reset());
@@ -35,7 +35,7 @@ const firefox = (cookieBehavior) => () =>
     extraPrefsFirefox: { 'network.cookie.cookieBehavior': cookieBehavior },
   });
 
-/** `preferences`: what the user has set. */
+/** `preferences`: the user's settings in the browser. */
 const chromium = (preferences) => async () => {
   const profile = await mkdtemp(join(tmpdir(), 'livechat-cip-chromium-'));
   await mkdir(join(profile, 'Default'));
@@ -47,7 +47,7 @@ const chromium = (preferences) => async () => {
 const NO_COOKIES = { default_content_setting_values: { cookies: 2 } };
 const NO_THIRD_PARTY_COOKIES = { cookie_controls_mode: 1, block_third_party_cookies: true };
 
-/** Runs in the page: what is not there in some browsers. */
+/** Runs in the page. Removes features that some browsers do not have. */
 const bare = () => {
   for (const name of ['BroadcastChannel', 'localStorage', 'sessionStorage']) Object.defineProperty(window, name, { value: undefined });
   Object.defineProperty(navigator, 'locks', { value: undefined });
@@ -104,10 +104,10 @@ for (const [name, launch, where, change] of [
       assert.equal((await call('getFreshToken')).value.entityId, guest, 'the same guest on the same page');
       const user = newUser();
       await provide({ guest: true, cache: 'session', user }, await local.session(user));
-      assert.equal((await call('getToken')).value.entityId, guest, 'who becomes the user');
+      assert.equal((await call('getToken')).value.entityId, guest, 'the guest becomes the user');
       assert.equal(await logout(), true);
       await provide({ guest: true });
-      assert.notEqual((await call('getToken')).value.entityId, guest, 'and is another one after the logout');
+      assert.notEqual((await call('getToken')).value.entityId, guest, 'the guest after the logout is another one');
 
       await sandbox.fail('http_503', 3);
       await provide({}, await local.session(newUser()));
@@ -119,7 +119,7 @@ for (const [name, launch, where, change] of [
   });
 }
 
-/** Runs in the page: what of it is refused there. */
+/** Runs in the page. Returns which features are refused there. */
 async function refused() {
   const tries = {
     localStorage: () => localStorage.setItem('try', '1'),
@@ -138,9 +138,9 @@ async function refused() {
   return `refused: ${all.join(', ') || 'nothing'}`;
 }
 
-// ---- no browser
+// ---- without a browser
 
-/** The script in a world of its own, with these globals. */
+/** Runs the script in a separate context, with these globals. */
 async function load(globals) {
   const context = vm.createContext({ AbortController, console, fetch, Headers, setTimeout, URL, ...globals });
   vm.runInContext(await readFile(path('../../web/livechat-cip.min.js'), 'utf8'), context);
@@ -158,7 +158,7 @@ test('React Native: users chat, wait in an outage, and log out', async () => {
   await assert.rejects(provider().getToken(), { message: 'logged_out' });
 });
 
-test('React Native: guests need crypto, and without it that is said once and for all', async () => {
+test('React Native: without crypto, a guest gets a permanent error', async () => {
   const without = await load(reactNative);
   const refusal = await without({ baseUrl: local.api, guest: true })()
     .getToken()
@@ -169,10 +169,10 @@ test('React Native: guests need crypto, and without it that is said once and for
   const create = await load({ ...reactNative, crypto: globalThis.crypto });
   const guest = await create({ baseUrl: local.api, guest: true })().getToken();
   const again = await create({ baseUrl: local.api, guest: true })().getToken();
-  assert.equal(again.entityId, guest.entityId, 'one guest for as long as the app runs');
+  assert.equal(again.entityId, guest.entityId, 'the same guest while the app runs');
 });
 
-test('Node, where pages are rendered: nothing keeps the process from ending', async () => {
+test('Node, which renders pages on a server: the process can end', async () => {
   const script = `
     import { createIdentityProvider } from ${JSON.stringify(path('../../web/livechat-cip.js'))};
     const provider = createIdentityProvider({ baseUrl: '/cip', token: () => 'x', guest: true });
@@ -184,5 +184,5 @@ test('Node, where pages are rendered: nothing keeps the process from ending', as
     promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]),
     () => 'the end of the process',
   );
-  assert.equal(stdout.trim(), 'false', 'nobody could be told there');
+  assert.equal(stdout.trim(), 'false', 'the backend could not be reached there');
 });

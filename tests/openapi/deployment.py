@@ -1,9 +1,11 @@
-"""openapi.yaml describes all deployments at once. This makes of it what the one under test has for callers of one kind, so that
-what fits must be answered, and what does not must be refused. `CALLER` is
+"""Restricts openapi.yaml to the deployment under test and to one kind of caller.
 
-- anyone: AUTH=none, without guests. The path says who the user is.
+openapi.yaml describes all deployments at once. After the restriction, a request that fits it must succeed, and any other request must
+be refused. `CALLER` is
+
+- anyone: AUTH=none, without guests. The path names the user.
 - alice: AUTH=jwt or hmac (`SCHEME`: bearer or userHash), with her credentials.
-- guest: nobody's credentials.
+- guest: no credentials.
 """
 
 import json
@@ -14,37 +16,37 @@ import schemathesis
 CALLER, SCHEME, GUESTS = os.environ["CALLER"], os.environ["SCHEME"], os.environ["GUESTS"] == "true"
 
 
-def is_there(path):
+def has_path(path):
     with_user = "{user}" in path
     return with_user if CALLER == "anyone" or SCHEME == "userHash" else not with_user or CALLER == "alice"
 
 
-def is_heeded(parameter, path):
+def has_parameter(parameter, path):
     if parameter == "userHashExpires":
-        return False  # It is part of what is hashed, so no other than the hash's own is ever right.
+        return False  # It is part of the hashed text, so only the value for the given hash is accepted.
     if parameter == "guest":
-        # With credentials it could be on every path; without them it is who is calling, which `ignored_auth` must not meet.
+        # With credentials, every path accepts it. But without them it identifies the caller, and the check `ignored_auth` removes them.
         return CALLER == "guest" or (GUESTS and "{user}" in path)
     return True
 
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    raw_schema["paths"] = {path: item for path, item in raw_schema["paths"].items() if is_there(path)}
+    raw_schema["paths"] = {path: item for path, item in raw_schema["paths"].items() if has_path(path)}
     for path, item in raw_schema["paths"].items():
-        item["parameters"] = [ref for ref in item["parameters"] if is_heeded(ref["$ref"].rsplit("/", 1)[1], path)]
+        item["parameters"] = [ref for ref in item["parameters"] if has_parameter(ref["$ref"].rsplit("/", 1)[1], path)]
         for method in ("get", "post"):
             item[method]["security"] = [{SCHEME: []}] if CALLER == "alice" else []
     parameters = raw_schema["components"]["parameters"]
     if CALLER == "alice":
-        parameters["user"]["schema"] = {"enum": ["alice"]}  # and everybody else is refused
+        parameters["user"]["schema"] = {"enum": ["alice"]}  # all other users are refused
     if CALLER == "guest":
         parameters["guest"]["required"] = True
 
 
 @schemathesis.hook
 def filter_case(context, case):
-    """The service counts bytes, which a schema cannot: what fits the one and not the other is left out."""
+    """The service limits the number of bytes, which a schema cannot. Requests for which the two limits differ are left out."""
     user = case.path_parameters.get("user") if isinstance(case.path_parameters, dict) else None
     if isinstance(user, str) and len(user) <= 256 < len(user.encode()):
         return False
@@ -53,10 +55,10 @@ def filter_case(context, case):
 
 @schemathesis.check
 def other_methods_conformance(context, response, case):
-    """Where a method was not described, the checks that there are look for 405 and `Allow`, and no further."""
+    """For a method that is not described, the built-in checks only look at the status 405 and at `Allow`."""
     if response.status_code == 405:
         case.operation.validate_response(response)
         described = case.operation.responses.find_by_status_code(405)
         for name, header in described.headers.items():
             values = response.headers.get(name.lower(), [])
-            assert len(values) == 1 and header.validator.is_valid(values[0]), f"{name} is not as described: {values}"
+            assert len(values) == 1 and header.validator.is_valid(values[0]), f"{name} does not fit its description: {values}"

@@ -1,9 +1,9 @@
-// Requests to the backend: who is calling, what is asked for, and what the response means.
+// Requests to the backend: the caller, the request, and the meaning of the response.
 
 import { failure, NOT_OURS, TEMPORARY } from './errors.js';
 import { toHeld } from './token.js';
 
-/** The longest that a `Retry-After` is heeded. */
+/** A longer `Retry-After` is shortened to this. */
 const LONGEST_WAIT_MS = 300_000;
 
 /** @typedef {{ bearer?: string | null, secret?: string }} Caller the session's token, and the guest's secret */
@@ -17,9 +17,9 @@ export function createBackend(options, guest) {
 
   return {
     /**
-     * Who is calling right now. The guest is looked up before anything is waited for, as a logout forgets the guest at once.
+     * The current caller. The guest is looked up before any wait, because a logout forgets the guest at once.
      *
-     * @param {boolean} mayBeNewGuest whoever is nobody yet becomes a guest
+     * @param {boolean} mayBeNewGuest whether a visitor without an identity becomes a new guest
      * @returns {Promise<Caller>}
      */
     async identify(mayBeNewGuest) {
@@ -37,7 +37,7 @@ export function createBackend(options, guest) {
      * @param {Caller} caller
      * @param {AbortSignal} signal
      * @param {boolean} [isLogout]
-     * @returns {Promise<any>} a `Held` token; of `invalidate` whether LiveChat has been told, if it had to be
+     * @returns {Promise<any>} a `Held` token; for `invalidate`, whether a logout has revoked all tokens at LiveChat
      */
     async sendRequest(operation, { bearer, secret }, signal, isLogout) {
       const headers = new Headers();
@@ -54,19 +54,19 @@ export function createBackend(options, guest) {
         }
         return `${base}/${operation}${user === undefined ? '' : `/${encodeURIComponent(user)}`}${isLogout || group == null ? '' : `?group=${group}`}`;
       });
-      // Often, another page follows a logout.
+      // `keepalive`: after a logout, the page is often left at once.
       const init = { method: 'POST', headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
       const response = await fetch(url, init);
-      const answer = await response.json().catch(() => {});
-      if (!response.ok || answer === undefined) throw refusal(response, answer);
-      // After a logout, LiveChat may still have to be told.
-      return operation === 'invalidate' ? response.headers.get('X-Logout') === 'complete' : toHeld(answer, operation, response);
+      const body = await response.json().catch(() => {});
+      if (!response.ok || body === undefined) throw refusal(response, body);
+      // After a logout, the backend may still have to revoke tokens at LiveChat.
+      return operation === 'invalidate' ? response.headers.get('X-Logout') === 'complete' : toHeld(body, operation, response);
     },
   };
 }
 
 /**
- * What fails here, fails the same way each time: not to be taken for a lost connection.
+ * Turns any failure of `work` into a permanent error. It would fail in the same way each time, so it must not count as a lost connection.
  *
  * @template T
  * @param {() => T | Promise<T>} work
@@ -80,7 +80,7 @@ async function lasting(work) {
 }
 
 /**
- * What an HTTP error means, in the words of LiveChat's clients.
+ * The error for an HTTP status, with the codes that LiveChat's clients know.
  *
  * @param {Response} response
  * @param {any} problem RFC 9457, if it is the backend's

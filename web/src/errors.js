@@ -4,16 +4,16 @@
 
 export const IDENTITY = 'SSO_IDENTITY_EXCEPTION';
 export const OAUTH = 'SSO_OAUTH_EXCEPTION';
-/** The message of a failure that passes. It is tried again here; if a client should ever see it, LiveChat's SDK tries again too. */
+/** The message of a temporary failure. It is retried here. If LiveChat's SDK should ever get it, the SDK retries too. */
 export const TEMPORARY = 'temporarily_unavailable';
 
 /** The response is not the backend's. */
 export const NOT_OURS = 'Wrong baseUrl?';
 
 /**
- * @param {boolean} isIdentity whether it is about who is calling
- * @param {string} message a code of the backend's or of LiveChat's
- * @param {string} detail for people
+ * @param {boolean} isIdentity whether the cause is the caller's identity
+ * @param {string} message a code of the backend or of LiveChat
+ * @param {string} detail a text for people
  * @param {Partial<IdentityError> & { waitMs?: number }} [more]
  * @returns {IdentityError & { waitMs?: number }}
  */

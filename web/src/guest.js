@@ -1,8 +1,8 @@
-// The secret that stands for a visitor who is not logged in.
+// The secret of a guest: a visitor who is not logged in.
 
 import { keep, locked, recall } from './storage.js';
 
-/** @param {string} place where it is kept in `localStorage`; pages with the same place have the same guest */
+/** @param {string} place the key in `localStorage`; pages with the same key have the same guest */
 export function createGuest(place) {
   /** @type {string | undefined} */
   let secret;
@@ -16,18 +16,18 @@ export function createGuest(place) {
   return {
     recall: recallSecret,
 
-    /** Two tabs of a first visit make one guest. */
+    /** Creates a guest. Two tabs of a first visit create the same guest. */
     make: () =>
       locked(place, () => {
         const known = recallSecret();
         if (known) return known;
         secret = randomSecret();
         keep('localStorage', place, secret);
-        // Before the next tab may look: browsers take a moment to bring what is kept from one process to the other.
+        // The lock is held for a moment, because browsers take some time to pass stored values from one process to another.
         return new Promise((/** @type {(secret: any) => void} */ done) => setTimeout(done, 50, secret));
       }),
 
-    /** @param {string} [former] only that one: another tab may have made a new one since */
+    /** @param {string} [former] forget only this secret: another tab may have created a new one since */
     forgetSecret(former) {
       if (!former || recall('localStorage', place) === former) keep('localStorage', place);
       if (!former || secret === former) secret = undefined;

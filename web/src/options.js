@@ -1,15 +1,15 @@
-// What a page passes, checked. `null` is as good as left out: that is what templates and databases have for "nothing".
+// Checks the options of a page. `null` counts as left out, because templates and databases use it for missing values.
 
 /**
  * @param {import('../livechat-cip.d.ts').Options} given
- * @throws {TypeError} that names the option
+ * @throws {TypeError} with the name of the invalid option
  */
 export function readOptions(given) {
   const { baseUrl, cache, credentials, guest, scope, timeout, token, userHash } = given;
   const user = given.user ?? undefined;
   const isUser = user !== undefined;
   check(baseUrl, 'baseUrl', 'is missing');
-  // URL parsers take dots for steps in the path, even percent-encoded.
+  // URL parsers treat `.` and `..` as steps in the path, even if they are percent-encoded.
   check(!isUser || !/^\.{0,2}$/.test(user), 'user', 'cannot be in a path');
   check(!userHash || isUser, 'userHash', 'needs user');
   check(cache !== 'session' || isUser || (guest && !token && !credentials), 'cache', "'session' needs user");
@@ -20,7 +20,7 @@ export function readOptions(given) {
     scope: scope ?? '',
     timeout: timeout ?? 8_000,
     user,
-    /** Whether a caller without a token is nobody: it was passed, whatever its value. */
+    /** Whether a caller without a token is not logged in. This is so if the option was given, with any value. */
     needsToken: 'token' in given,
   };
 }

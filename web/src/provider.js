@@ -9,7 +9,7 @@ import { sleep, wake } from './retry.js';
 import { createTabs } from './tabs.js';
 import { createTokenStore, isNewer } from './token.js';
 
-/** How long a message takes to the widget's frame and back. */
+/** The time in which a message gets to the widget's frame and back, in ms. */
 const MESSAGE_MS = 100;
 
 /** @type {typeof import('../livechat-cip.d.ts').createIdentityProvider} */
@@ -25,19 +25,19 @@ export function createIdentityProvider(given) {
     else if (held && token.held && isNewer(held, token.held)) token.replaceToken(held);
   });
 
-  const { callOnce, insist } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
+  const { callOnce, callUntilDone } = createCalls(options, createBackend(options, guest), guest, token, tabs, leavePage);
   /** @type {Record<string, Promise<any> | undefined>} */
   const running = {};
 
   /**
-   * A call that comes while another one is running gets the same promise.
+   * A call that starts while the same operation is running gets the same promise.
    *
    * @param {string} operation
    * @returns {Promise<any>}
    */
   const once = (operation) =>
     (running[operation] ??= quiet(
-      insist(operation).finally(() => {
+      callUntilDone(operation).finally(() => {
         running[operation] = undefined;
       }),
     ));
@@ -49,7 +49,7 @@ export function createIdentityProvider(given) {
     getToken() {
       // After an invalidate, the widget calls getFreshToken, one message round trip later.
       if (running.invalidate) return running.invalidate.catch(() => {}).then(() => sleep(MESSAGE_MS).then(functions.getToken));
-      // A fresh one is requested because the token at hand is refused, or may be. In an outage it is all there is.
+      // During a getFreshToken, the token of the page is probably refused by LiveChat. In an outage, it is returned after a time.
       if (running.getFreshToken) return orAtHand(running.getFreshToken);
       const atHand = token.usable();
       return atHand ? Promise.resolve(atHand) : once('getToken');
@@ -70,7 +70,7 @@ export function createIdentityProvider(given) {
 
   function leavePage() {
     try {
-      // By default, the widget of the tracking code and of the adapters goes.
+      // By default, the widget of the tracking code or of an adapter is destroyed.
       (onLogout ?? (() => /** @type {any} */ (globalThis).LiveChatWidget?.call('destroy')))();
     } catch (error) {
       console.error(error);

@@ -1,16 +1,16 @@
-// Promises whose rejection nobody has to look at.
+// Promises whose rejections never count as unhandled.
 
 /**
- * LiveChat's widget passes on what a promise resolves with and drops rejections, and its SDK does not look at some of its calls. Either
- * would be an unhandled rejection on the site's page, though each failure has had its warning. So neither the promise nor what a client
- * derives from it with `then` counts as one; whoever handles a rejection gets it as always.
+ * LiveChat's widget ignores rejections, and its SDK ignores the results of some calls. Both would cause unhandled rejections on the site's
+ * page, although each failure has already been written to the console. So neither this promise nor one that a client derives from it with
+ * `then` ever counts as an unhandled rejection. Handlers of rejections are called as usual.
  *
  * @template T
  * @param {Promise<T>} promise
  * @returns {Promise<T>}
  */
 export function quiet(promise) {
-  // Not the prototype's: Angular's zone has promises of two kinds.
+  // Not `Promise.prototype.then`: with Angular's zone there are two kinds of promises.
   const { then } = promise;
   then.call(promise, undefined, () => {});
   // An own property, so that `Promise.resolve(promise)` is still the promise itself.

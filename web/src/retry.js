@@ -1,25 +1,25 @@
-// When to try again, and when not: after failures that pass, after refusals, and when LiveChat takes no token.
+// The pauses before retries: after temporary failures, after refusals, and when LiveChat accepts no token.
 
 const MINUTE_MS = 60_000;
-/** The pause after the nth failure in a row is n times this: soon after a short outage, and slower and slower in a long one. */
+/** The pause after the nth failure in a row is n times this, so that retries are soon after a short outage, and rare in a long one. */
 const STEP_MS = 700;
 const SHORTEST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = MINUTE_MS;
 const LONGEST_REFUSAL_MIN = 5;
-/** Fresh tokens that there may be at once. After these, one a minute. */
+/** The number of fresh tokens without a pause. After these, there is one per minute. */
 const MOST_FRESH = 5;
 
-/** Nothing here waits longer, in ms: what seems to be further away is the work of a clock that was set back. */
+/** The longest possible wait, in ms. If a time is further away, the clock was set back, and there is no wait. */
 const LONGEST_MS = 400_000;
 
 /** @type {Set<() => void>} */
 const sleepers = new Set();
-/** How often the browser has come back online. Pauses from before that have ended. */
+/** How often the browser has come back online. Pauses that began before have ended. */
 export let restarts = 0;
 let listens = false;
 
 /**
- * Whether a time is yet to come.
+ * Whether a time is in the future.
  *
  * @param {number} ms Unix time in ms
  */
@@ -29,7 +29,7 @@ export function isAhead(ms) {
 }
 
 /**
- * Ends early by `wake`: whoever sleeps looks why.
+ * Waits, or ends early when `wake` is called. The caller then checks the reason.
  *
  * @param {number} ms
  * @returns {Promise<void>}
@@ -56,12 +56,12 @@ export function wake() {
 }
 
 /**
- * When to try again after the nth failure in a row; Unix time in ms. Counted from the beginning of that try, as a long time-out is a
- * pause already.
+ * The time of the next attempt after the nth failure in a row; Unix time in ms. The pause starts with the failed attempt, because a long
+ * time-out is already a pause.
  *
  * @param {number} nth
  * @param {number} beganMs
- * @param {number} waitMs what the backend asks for
+ * @param {number} waitMs the backend's `Retry-After`
  */
 export function retryMs(nth, beganMs, waitMs) {
   const spread = Math.random() / 4;
@@ -77,12 +77,12 @@ export function retryMs(nth, beganMs, waitMs) {
 export const refusedMs = (nth) => Math.min(2 ** nth, LONGEST_REFUSAL_MIN) * MINUTE_MS;
 
 /**
- * A LiveChat that takes no token would have a fresh one every few seconds, without end.
+ * Limits the rate of fresh tokens. Otherwise, if LiveChat accepts no token, its clients would request a fresh one every few seconds, endlessly.
  *
- * @returns {() => number} counts one more fresh token, and tells when it may be requested; Unix time in ms
+ * @returns {() => number} counts a fresh token, and returns when it may be requested; Unix time in ms
  */
 export function createBrake() {
-  // When all that was counted has been worked off.
+  // The time at which the limit is unused again.
   let emptyMs = 0;
   return () => {
     emptyMs = Math.max(emptyMs, Date.now()) + MINUTE_MS;

@@ -1,5 +1,5 @@
-// What the browser keeps for pages, where it does. Browsers refuse it in many ways: with cookies blocked, in frames of other sites, in
-// private windows, when it is full; outside of browsers there is none. Then it is kept for this page.
+// The browser's storage. Browsers may refuse it: if cookies are blocked, in frames of other sites, in private windows, or if it is full. Outside
+// of browsers there is none. Then values are stored for this page only.
 
 /** @type {Map<string, unknown>} */
 const ofThisPage = new Map();
@@ -14,7 +14,7 @@ export function recall(storage, place) {
   try {
     kept = JSON.parse(globalThis[storage].getItem(place) ?? 'null');
   } catch {
-    // As if there were nothing.
+    // Counts as an empty storage.
   }
   return kept ?? ofThisPage.get(storage + place);
 }
@@ -22,7 +22,7 @@ export function recall(storage, place) {
 /**
  * @param {'localStorage' | 'sessionStorage'} storage
  * @param {string} place
- * @param {unknown} [value] nothing: forget
+ * @param {unknown} [value] undefined removes the stored value
  */
 export function keep(storage, place, value) {
   ofThisPage.delete(storage + place);
@@ -35,11 +35,11 @@ export function keep(storage, place, value) {
 }
 
 /**
- * Does something in one tab at a time. Where there are no locks (pages without https, cookies blocked in Chromium), each tab for itself.
+ * Runs `work` in one tab at a time. Without locks (pages without https, blocked cookies in Chromium), several tabs may run it together.
  *
  * @template T
  * @param {string} name
- * @param {() => T | Promise<T>} work done again if it fails
+ * @param {() => T | Promise<T>} work is run again if it fails
  * @returns {Promise<T>}
  */
 export async function locked(name, work) {

@@ -1,4 +1,4 @@
-// What the tabs of one browser tell each other: a newer token, and that the user has logged out.
+// Messages between the tabs of one browser: a newer token, or a logout.
 
 import { wake } from './retry.js';
 
@@ -6,7 +6,7 @@ import { wake } from './retry.js';
 /** @typedef {{ logout?: true, held?: Held }} Message */
 
 /**
- * For each identity on this page, how its latest provider stops listening.
+ * For each identity on this page, a function that stops its latest provider from listening.
  *
  * @type {Map<string, () => void>}
  */
@@ -14,8 +14,8 @@ const listening = new Map();
 
 /**
  * @param {string} place
- * @param {string} base tabs with the same place and backend hear each other
- * @param {string} identity of the providers of one identity on this page, the latest hears the others
+ * @param {string} base tabs with the same place and backend exchange messages
+ * @param {string} identity of the providers of an identity on this page, only the latest gets messages
  * @param {(message: Message) => void} hear
  */
 export function createTabs(place, base, identity, hear) {
@@ -26,16 +26,16 @@ export function createTabs(place, base, identity, hear) {
   const tabs = {
     /** Whether the user has logged out, here or in another tab. */
     isEnded: false,
-    /** Whether another provider has taken this one's place on the page. */
+    /** Whether another provider has replaced this one on the page. */
     isReplaced: false,
 
-    /** Not before somebody asks for the functions: a server that renders the page has no tabs. */
+    /** Called when the functions are used first, so that nothing happens on a server that renders the page. */
     joinTabs() {
       if (joined) return;
       joined = true;
       channel = open();
       if (channel) channel.onmessage = ({ data }) => hear(data);
-      // The page has logged somebody in or out. What the former provider would do at the next logout is not its business any more.
+      // After a login or logout the page has a new provider. The former one no longer reacts to logouts in other tabs.
       listening.get(identity)?.();
       listening.set(identity, () => {
         tabs.isReplaced = true;
@@ -55,7 +55,7 @@ export function createTabs(place, base, identity, hear) {
       channel?.postMessage({ held });
     },
 
-    /** Also to providers on this page. */
+    /** Tells all tabs about a logout, and other providers on this page. */
     endAll() {
       const others = open();
       others?.postMessage({ logout: true });
@@ -66,8 +66,8 @@ export function createTabs(place, base, identity, hear) {
 
   function open() {
     try {
-      // Where there is no document, there are no tabs, and in Node an open channel would keep the process from ending. With cookies
-      // blocked, Firefox throws.
+      // Without a document there are no tabs, and this throws: in Node, an open channel would keep the process from ending. Firefox throws
+      // too if cookies are blocked.
       return new BroadcastChannel(`${place}:${new URL(base, document.baseURI)}`);
     } catch {
       return undefined;

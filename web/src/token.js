@@ -1,4 +1,4 @@
-// The token at hand.
+// The token that this page has.
 
 import { failure, NOT_OURS, TEMPORARY } from './errors.js';
 import { keep, recall } from './storage.js';
@@ -11,19 +11,19 @@ const MINUTE_MS = 60_000;
 const RENEW_BEFORE_MS = 65 * MINUTE_MS;
 
 /**
- * @param {string | undefined} place where it is kept in `sessionStorage`, if at all
- * @param {() => string | undefined} owner whose token it is
+ * @param {string | undefined} place the key in `sessionStorage`, if the token is stored there
+ * @param {() => string | undefined} owner the user or guest of the token
  */
 export function createTokenStore(place, owner) {
   const store = {
     /** @type {Held | undefined} */
     held: undefined,
-    /** Grows when the token is dropped or replaced by a fresh one: what was requested before that is not kept. */
+    /** Grows when the token is dropped or replaced by a fresh one. The result of a request from before is then not stored. */
     changes: 0,
     /** Whether this page ever had one. */
     wasHeld: false,
 
-    /** The token, if it has more than the given time left, in ms; by default, if it need not be renewed. */
+    /** The token, if it has more time left than `marginMs`; by default, if it does not have to be renewed. */
     usable(marginMs = RENEW_BEFORE_MS) {
       if (!store.held && place) {
         const kept = recall('sessionStorage', place);
@@ -58,8 +58,8 @@ export function createTokenStore(place, owner) {
 export const isNewer = (a, b) => a.token.entityId === b.token.entityId && a.issued > b.issued;
 
 /**
- * A token by this browser's clock. LiveChat's clients compare its dates with that, and a clock that is hours off would have them
- * renew on every page, or never.
+ * A token with its creation date by this browser's clock. LiveChat's clients compare the date with this clock. If the clock is wrong by
+ * hours, they would otherwise renew the token on every page, or never.
  *
  * @param {any} token
  * @param {string} operation
@@ -73,7 +73,7 @@ export function toHeld(token, operation, response) {
   }
   const now = Date.now();
   const date = Date.parse(response.headers.get('Date') ?? '');
-  // Where the date cannot be read, a token that was just issued, or is yet to be, tells the time.
+  // If the header `Date` cannot be read, the creation date of a token that was just issued, or seems to be in the future, is the current time.
   const theirs = date || (operation === 'getFreshToken' || issued > now ? issued : now);
   const aheadMs = now - theirs;
   return { token: Math.abs(aheadMs) > MINUTE_MS ? { ...token, creationDate: issued + aheadMs } : token, issued };

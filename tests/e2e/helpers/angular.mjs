@@ -1,4 +1,4 @@
-// Angular as in a production build: compiled ahead of time. In the browser, it would need `unsafe-eval`.
+// Compiles an Angular application ahead of time, as a production build does. Compilation in the browser would need `unsafe-eval`.
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,11 +14,11 @@ import { createEs2015LinkerPlugin } from '@angular/compiler-cli/linker/babel';
 import { transformAsync } from '@babel/core';
 import ts from 'typescript';
 
-/** Nothing is written there. */
+/** A placeholder: no files are written. */
 const OUT = '/compiled';
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 
-/** For esbuild: compiles the application that starts with this file, and links Angular's own packages. */
+/** A plugin for esbuild. It compiles the application whose entry is `main`, and links Angular's own packages. */
 export function angular(main) {
   const sources = compile(main);
   return {

@@ -1,10 +1,10 @@
-// Scripts as a site's build would make them.
+// Bundles scripts as a site's build would do it.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 
-/** `entry`: a file's path. `options`: more of esbuild's. */
+/** `entry`: the path of a file. `options`: further options for esbuild. */
 export const bundle = async (entry, options = {}) => {
   const {
     outputFiles: [{ text }],

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 
-/** Looks through all that the browser received, and all that `cargo local` printed, in the whole run. */
+/** Checks everything that the browser received and that `cargo local` printed in the whole run. */
 export function assertNothingLeaked({ received, local }) {
   const tokens = received.filter(({ url, status }) => status === 200 && /\/get(Fresh)?Token\//.test(url));
-  assert.ok(tokens.length > 0, 'there were tokens to look at');
+  assert.ok(tokens.length > 0, 'no response with a token was recorded');
 
   for (const { url, text } of received) assert.ok(!text.includes('__lc_'), `a LiveChat cookie in ${url}:\n${text}`);
 

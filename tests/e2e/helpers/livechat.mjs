@@ -1,11 +1,11 @@
-// LiveChat's side of the Customer Chat API (RTM, v3.5), as far as the Customer SDK needs it to log in. Who a token
-// belongs to is the sandbox's word, as it is the account service's word at LiveChat.
+// A stand-in for the server of LiveChat's Customer Chat API (RTM, v3.5), with the part that the Customer SDK needs for a login. It asks the
+// sandbox for the customer of a token, as LiveChat asks its account service.
 
 export class LiveChatSocket {
   #tokensToRefuse = 0;
-  /** How long a socket may be open without a login, in ms: 30 s at LiveChat. `Infinity`: it is never closed. */
+  /** How long a socket may be open without a login, in ms: 30 s at LiveChat. With `Infinity`, it is never closed. */
   loginLimitMs = 30_000;
-  /** Whether every token is a bad one. */
+  /** Whether every token is refused. */
   refusesAll = false;
   /** When the first login since `reset` succeeded; Unix time in ms. */
   firstLoginMs = undefined;
@@ -17,34 +17,34 @@ export class LiveChatSocket {
     this.organizationId = config.organizationId;
     this.url = `wss://api.livechatinc.com/v3.5/customer/rtm/ws?organization_id=${config.organizationId}`;
     this.euUrl = this.url.replace('//api.', '//api-fra.');
-    /** What no client was expected to send. */
+    /** Errors because of unexpected frames. */
     this.surprises = [];
   }
 
-  /** The token of the next login is taken for a bad one, now and whenever it comes again. */
+  /** Refuses the token of the next login, then and in all later logins. */
   refuseTokenOfNextLogin() {
     this.#tokensToRefuse += 1;
   }
 
-  /** Ends all connections with this reason, as LiveChat does when a token is over or revoked. */
+  /** Ends all connections with this reason, as LiveChat does when a token expires or is revoked. */
   async disconnect(reason) {
     const frame = JSON.stringify({ action: 'customer_disconnected', type: 'push', payload: { reason } });
     const sockets = [...this.#sockets];
     this.#sockets.clear();
     for (const socket of sockets) {
       await socket.send(frame);
-      // Whether the client has closed it by then is a matter of luck.
+      // The client may have closed it already.
       await socket.close().catch(() => {});
     }
   }
 
-  /** As at the start. */
+  /** Restores the behaviour at the start. */
   reset() {
     Object.assign(this, { loginLimitMs: 30_000, refusesAll: false, firstLoginMs: undefined });
     this.#tokensToRefuse = 0;
   }
 
-  /** Plays LiveChat for a page (Playwright's); adds each login to `logins`. */
+  /** Takes the place of LiveChat for a page of Playwright. Adds each login to `logins`. */
   async route(page, logins) {
     await page.routeWebSocket(
       ({ href }) => href === this.url || href === this.euUrl,
@@ -59,24 +59,24 @@ export class LiveChatSocket {
       setTimeout(() => hasLoggedIn || socket.close().catch(() => {}), this.loginLimitMs).unref();
     }
     socket.onMessage((data) => {
-      this.#answer(JSON.parse(data), logins)
-        .then((answer) => {
-          hasLoggedIn ||= answer.success;
-          socket.send(JSON.stringify(answer));
+      this.#respond(JSON.parse(data), logins)
+        .then((response) => {
+          hasLoggedIn ||= response.success;
+          socket.send(JSON.stringify(response));
         })
         .catch((error) => this.surprises.push(String(error)));
     });
   }
 
-  async #answer({ request_id, action, payload }, logins) {
+  async #respond({ request_id, action, payload }, logins) {
     if (action !== 'login') throw new Error(`LiveChat's stand-in got the unexpected frame ${action}`);
     const customerId = this.refusesAll ? null : await this.#customerOf(payload.token);
     logins.push({ accessToken: payload.token.replace(/^Bearer /, ''), customerId });
     if (customerId !== null) this.firstLoginMs ??= Date.now();
-    const answer = { request_id, action, type: 'response' };
+    const response = { request_id, action, type: 'response' };
     return customerId === null
-      ? { ...answer, success: false, payload: authenticationError }
-      : { ...answer, success: true, payload: loginAnswer(customerId) };
+      ? { ...response, success: false, payload: authenticationError }
+      : { ...response, success: true, payload: loginPayload(customerId) };
   }
 
   async #customerOf(authorization) {
@@ -98,7 +98,7 @@ export class LiveChatSocket {
 
 const authenticationError = { error: { type: 'authentication', message: 'Invalid access token' } };
 
-function loginAnswer(customerId) {
+function loginPayload(customerId) {
   const statistics = {
     chats_count: 0,
     threads_count: 0,

@@ -1,4 +1,4 @@
-// `cargo local` in a process of its own: free ports, an empty table in memory, LiveChat played by the sandbox.
+// Starts `cargo local` in its own process, with free ports, an empty table in memory, and the sandbox in place of LiveChat.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,10 +8,10 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { within } from './within.mjs';
 
-/** What decides who callers are, and whose customers they become. */
+/** The settings that decide how callers are verified and which LiveChat account is used. */
 const SETTING = /^(LIVECHAT_|JWT_|HMAC_|AUTHORIZER_|ALLOWED_)|^(AUTH|GUESTS|ADOPT_GUESTS|USER_ID_NORMALIZATION)$/;
 
-/** `options`: more of `cargo local`'s own. `settings`: environment variables that the functions read. */
+/** `options`: options of `cargo local`. `settings`: environment variables that the functions read. */
 export async function startLocal(options = [], settings = {}) {
   const binary = process.env.LOCAL_BIN
     ? resolve(process.env.LOCAL_BIN)
@@ -20,17 +20,17 @@ export async function startLocal(options = [], settings = {}) {
     throw new Error(`${binary} does not exist: run \`cargo build --package local\`, or set LOCAL_BIN to the built \`local\``);
   }
 
-  // Neither a developer's `.env` nor their environment may point a test at the real LiveChat.
+  // A developer's `.env` and environment may have a real LiveChat account. Tests must not use it.
   const directory = mkdtempSync(join(tmpdir(), 'livechat-cip-e2e-'));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTING.test(name)));
   Object.assign(env, settings);
-  // Where functions in containers look for the database and the sandbox is known beforehand.
+  // Functions in containers are configured with fixed ports of the database and the sandbox.
   const ports = process.env.LOCAL_PORTS?.split(' ') ?? ['--port', '0'];
   const child = spawn(binary, [...ports, '--memory', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
-  // The test runner's way to end a file that takes too long.
+  // The test runner sends SIGTERM to a file that takes too long.
   process.once('SIGTERM', () => process.exit(1));
 
   let output = '';
@@ -58,7 +58,7 @@ export async function startLocal(options = [], settings = {}) {
     await within(30_000, ready, () => `the addresses of API, DynamoDB and LiveChat in:\n${output}`);
     const config = await getJson(`${addresses.API}/config.json`);
     assert.equal(config.livechat, 'sandbox', 'these tests are for the sandbox only');
-    /** The session token that a site's own login would give this user, with `--auth jwt`. */
+    /** The session token of this user, with `--auth jwt`. At a real site, the login would issue it. */
     const session = async (user) => {
       const { headers } = await getJson(`${addresses.API}/dev/credentials?user=${encodeURIComponent(user)}`);
       return headers.Authorization.replace('Bearer ', '');

@@ -1,4 +1,4 @@
-// The recipes as a site's build would make them, and LiveChat's script as its CDN would serve it.
+// Builds the recipes as a site would build them, as pages for `startShop`.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { angular } from './angular.mjs';
@@ -8,7 +8,7 @@ import { SDK_POLICY, WIDGET_POLICY } from './widget.mjs';
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 const RECIPES = path('../../../web/recipes');
 
-/** A page with LiveChat's tracking code, which comes right behind these lines and waits for nothing: out of the browser's cache. */
+/** A page with LiveChat's script directly after these lines. It runs at once, as if it came from the browser's cache. */
 const page = (lines) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>A page with LiveChat</title>
 <script>const yourSessionToken = async () => (await fetch('/session')).text();</script>
 ${lines.startsWith('<') ? lines : `<script>${lines}</script>`}
@@ -19,13 +19,13 @@ ${lines.startsWith('<') ? lines : `<script>${lines}</script>`}
 </script>
 <body><script src="https://cdn.livechatinc.com/tracking.js"></script></body></html>`;
 
-/** The lines that the README has for a page, as they are. */
+/** A page with the unchanged lines of the README. */
 async function readmePage() {
   const [lines] = (await readFile(path('../../../README.md'), 'utf8')).match(/<script src="\/livechat-cip\.min\.js">[^`]+<\/script>/);
   return page(lines);
 }
 
-/** The pages of all recipes by path, for `startShop`: nothing in them is of this world yet. */
+/** The pages of all recipes by path, for `startShop`. They still have the example URLs and accounts; see `fillIn`. */
 export async function bundleRecipes() {
   const withWidget = { ...WIDGET_POLICY, 'connect-src': ["'self'"] };
   const withoutWidget = { 'connect-src': ["'self'", ...SDK_POLICY['connect-src']] };
@@ -54,7 +54,7 @@ export async function bundleRecipes() {
   };
 }
 
-/** Puts this world's addresses and account where the recipes have examples. */
+/** Replaces the example URLs and accounts in the recipes by those of this test. */
 export function fillIn(pages, { api, config }) {
   for (const page of Object.values(pages)) {
     page.text = page.text

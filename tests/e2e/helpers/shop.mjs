@@ -1,5 +1,5 @@
-// A site with LiveChat, on an origin of its own: pages under a strict Content-Security-Policy, which call `cargo local` across
-// origins, as they would API Gateway.
+// A site with LiveChat, on its own origin: pages under a strict Content-Security-Policy, which call `cargo local` on another origin, as they
+// would call API Gateway.
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import { bundleWidget, SDK_POLICY, WIDGET_POLICY } from './widget.mjs';
 import { startWorld } from './world.mjs';
 
 const file = (path) => new URL(path, import.meta.url);
-/** The same where LiveChat keeps the account in the EU. */
+/** The same policy, for an account that LiveChat keeps in the EU. */
 const inTheEu = (policy) =>
   Object.fromEntries(
     Object.entries(policy).map(([directive, sources]) => [
@@ -30,16 +30,16 @@ const FILES = {
 };
 
 /**
- * `cargo local` with these options, browsers, and a shop at `world.shop.origin`, whose pages may call it.
+ * Starts `cargo local` with these options, browsers, and a shop at `world.shop.origin`, whose pages may call `cargo local`.
  *
- * `pages`: more of them by path, each `{ text, type, policy }`, the type `html` or `javascript`; `policy` is what the page's
- * Content-Security-Policy has beside the usual, by directive. `settings`: more of the functions' own.
+ * `pages`: further pages by path, each `{ text, type, policy }`. The type is `html` or `javascript`; `policy` has additional sources for
+ * the page's Content-Security-Policy, by directive. `settings`: further settings of the functions.
  */
 export async function startShop(options = [], { pages = {}, settings = {} } = {}) {
   const server = createServer((request, response) => serve(pages, request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  // To a browser, another origin than cargo local's 127.0.0.1.
+  // For a browser, this is another origin than that of `cargo local`, which is on 127.0.0.1.
   const origin = `http://localhost:${server.address().port}`;
   let world;
   try {
@@ -102,11 +102,11 @@ async function openShop(world, device, url) {
 }
 
 class Tab {
-  /** The operations that were asked of our API, in order. */
+  /** The operations of our API that were called, in order. */
   requests = [];
   /** The logins that LiveChat saw, as in `Visit`. */
   logins = [];
-  /** What the console said, of warnings and errors. */
+  /** The warnings and errors in the console. */
   console = [];
 
   constructor(page, { local }) {
@@ -121,7 +121,7 @@ class Tab {
     });
   }
 
-  /** Makes the identity provider. `token: true` is a function that gives what `logIn` set. */
+  /** Creates the identity provider. `token: true` stands for a function that returns the session's token; see `setSession`. */
   provide(options) {
     return this.page.evaluate((given) => shop.provide(given), { baseUrl: this.local.api, ...options });
   }
@@ -138,17 +138,17 @@ class Tab {
     return this.page.evaluate((name) => shop.call(name), operation);
   }
 
-  /** The token, after seeing that there was one. */
+  /** Calls a function that must return a token. */
   async token(operation = 'getToken') {
     const { value, error } = await this.call(operation);
     if (error) throw new Error(`${operation}: ${JSON.stringify(error)}`);
     return value;
   }
 
-  /** The error, after seeing that there was one. */
+  /** Calls a function that must reject, and resolves with its error. */
   async error(operation = 'getToken') {
     const { value, error } = await this.call(operation);
-    if (!error) throw new Error(`${operation} gave ${JSON.stringify(value)}`);
+    if (!error) throw new Error(`${operation} returned ${JSON.stringify(value)}`);
     return error;
   }
 
@@ -156,7 +156,7 @@ class Tab {
     return this.page.evaluate(() => shop.provider.logout());
   }
 
-  /** Starts LiveChat's SDK; resolves with the customer's id once it is connected, or with what it gave up for: `{ reason }`. */
+  /** Starts LiveChat's SDK. Resolves with the customer's id when it is connected, or with `{ reason }` when it has stopped. */
   connect(options = {}) {
     return this.page.evaluate((config) => shop.connect(config), { ...this.local.config, ...options });
   }
@@ -166,13 +166,13 @@ class Tab {
     return this.page.evaluate((config) => shop.embed(config), this.local.config);
   }
 
-  /** Whose chat the widget shows, once it shows one. */
+  /** The id of the customer whose chat the widget shows. Waits for the chat. */
   async chat() {
     const handle = await this.page.waitForFunction(() => document.querySelector('#livechat')?.textContent);
     return handle.jsonValue();
   }
 
-  /** What the SDK has said since, by name. */
+  /** The events of the SDK or widget so far. */
   events() {
     return this.page.evaluate(() => shop.events);
   }
@@ -183,7 +183,7 @@ class Tab {
   }
 }
 
-/** A response as our API has it when something is wrong. */
+/** An error response of our API. */
 export const problem = (status, code, more = {}) => ({
   status,
   contentType: 'application/problem+json',

@@ -1,19 +1,22 @@
-// LiveChat's side of its chat widget: the script of its CDN, its configuration, and the frame with the chat.
+// A stand-in for LiveChat's servers of the chat widget: the script on the CDN, the configuration, and the frame with the chat.
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.mjs';
 
 const path = (to) => fileURLToPath(new URL(to, import.meta.url));
 
-/** What a page may load for the widget, and connect to in its frame: by Content-Security-Policy, as web/README.md has it. */
+/** The sources in the Content-Security-Policy of a page with the widget, as in web/README.md. */
 export const WIDGET_POLICY = {
   'script-src': ['https://cdn.livechatinc.com', 'https://api.livechatinc.com'],
   'frame-src': ['https://secure.livechatinc.com'],
 };
 
-/** What a page with the Customer SDK connects to. */
+/** The sources in the Content-Security-Policy of a page with the Customer SDK. */
 export const SDK_POLICY = { 'connect-src': ['https://api.livechatinc.com', 'wss://api.livechatinc.com'] };
 
-/** `config`: that of `cargo local`. Returns what makes LiveChat answer a browser (Playwright's context); `region`: such as `fra`. */
+/**
+ * Takes the configuration of `cargo local`. Returns a function that serves the widget's files to a browser context of Playwright, for
+ * a region of LiveChat such as `fra`.
+ */
 export async function bundleWidget({ organizationId, clientId, licenseId }) {
   const define = { ACCOUNT: JSON.stringify({ organizationId, clientId, licenseId: licenseId ?? 100_000_001 }) };
   const [tracking, frame] = await Promise.all(['tracking', 'frame'].map((name) => bundle(path(`../widget/${name}.js`), { define })));

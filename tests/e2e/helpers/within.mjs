@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-/** Waits until `holds`, which may be asynchronous, for 30 s at most. `what` may be a function that tells how things stand then. */
+/** Waits until `holds`, which may be asynchronous, for at most 30 s. `what` is a text for the error, or a function that returns it. */
 export async function eventually(holds, what) {
   const end = Date.now() + 30_000;
   while (!(await holds())) {
@@ -11,7 +11,7 @@ export async function eventually(holds, what) {
   }
 }
 
-/** Settles like `promise`, or rejects after `ms` with what `describe` says at that moment. */
+/** Settles like `promise`, or rejects after `ms` with the text that `describe` then returns. */
 export async function within(ms, promise, describe) {
   let timer;
   const late = new Promise((_, reject) => {

@@ -1,4 +1,4 @@
-// Everything a test needs: `cargo local`, headless Chromium, and nothing else of the internet.
+// Everything that a test needs: `cargo local` and headless Chromium, which cannot reach the internet.
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,9 @@ import { LiveChatSocket } from './livechat.mjs';
 import { startLocal } from './local.mjs';
 import { within } from './within.mjs';
 
-/** Another API over the same database and sandbox, such as `sam local start-api`, in place of that of `cargo local`. */
+/** If set, the URL of another API with the same database and sandbox, such as `sam local start-api`, in place of `cargo local`. */
 const { API_URL } = process.env;
-// None of the product's times. `sam local` has one container for each function, which takes one call at a time.
+// This is no time-out of the product. `sam local` has one container for each function, which handles one call at a time.
 const TIMEOUT_MS = API_URL ? 180_000 : 60_000;
 // LiveChat's SDK rejects its pending requests with this when its socket closes, and does not handle the rejection of each (customer-sdk 4.0.2).
 const FROM_THE_SDK = 'Error: Connection lost.';
@@ -31,7 +31,7 @@ export const CHROMIUM_FLAGS = [
   '--disable-sync',
 ];
 
-/** `options` and `settings`: those of `cargo local`, beside what every test has. `origins`: those that pages may be on, beside its own. */
+/** `options` and `settings` are those of `cargo local`. `origins`: further origins that pages may have. */
 export async function startWorld(options = [], settings = {}, origins = []) {
   const local = await startLocal(options, settings);
   try {
@@ -42,16 +42,16 @@ export async function startWorld(options = [], settings = {}, origins = []) {
   }
 }
 
-/** A user whom nobody has seen before. */
+/** The id of a new user. */
 export const newUser = (name = 'user') => `${name}-${randomUUID()}`;
 
-/** Waits until both devices on the page of `cargo local` heed what is done on them. */
-export async function devicesAreThere(page) {
+/** Waits until both devices on the page of `cargo local` are ready. */
+export async function devicesAreReady(page) {
   for (const title of ['Laptop', 'Phone']) await page.frameLocator(`iframe[title=${title}]`).locator('#who:not(:empty)').waitFor();
 }
 
 class World {
-  /** All that `cargo local` sent to the browsers: `{ url, status, text }`, the text with the headers. */
+  /** All responses of `cargo local` to the browsers: `{ url, status, text }`. The text includes the headers. */
   received = [];
   #surprises = [];
   #devices = [];
@@ -66,8 +66,8 @@ class World {
   }
 
   /**
-   * A browser with a profile of its own. `options`: Playwright's, such as those of a phone. `speed`: how much faster its pages' timers and
-   * clocks go, for what takes minutes.
+   * A browser context with its own profile. `options`: those of Playwright, for example for a phone. `speed`: the factor by which the
+   * timers and clocks of its pages run faster.
    */
   async newDevice({ speed = 1, ...options } = {}) {
     const context = await this.browser.newContext({ serviceWorkers: 'block', ...options });
@@ -81,8 +81,8 @@ class World {
     context.on('request', (request) =>
       this.#recordings.push(
         this.#record(request).catch((error) => {
-          // A document that gave way to the next one read nothing more.
-          if (!/navigated away/.test(error.message)) this.#surprises.push(`no whole answer from ${request.url()}: ${error}`);
+          // If the page has navigated away, the response is no longer available.
+          if (!/navigated away/.test(error.message)) this.#surprises.push(`no complete response from ${request.url()}: ${error}`);
         }),
       ),
     );
@@ -104,7 +104,7 @@ class World {
     return context;
   }
 
-  /** Opens the site as `user`, in a new tab. */
+  /** Opens the site for `user` in a new tab. */
   async visit(device, user) {
     const page = await device.newPage();
     const logins = [];
@@ -113,14 +113,14 @@ class World {
     return new Visit(page, logins, this.local.config);
   }
 
-  /** Closes all devices, once their calls are answered and on record. */
+  /** Closes all devices after the responses to all their calls are recorded. */
   async closeDevices() {
     try {
       while (this.#recordings.length > 0) {
-        await within(TIMEOUT_MS, Promise.all(this.#recordings.splice(0)), () => 'an answer to every request');
+        await within(TIMEOUT_MS, Promise.all(this.#recordings.splice(0)), () => 'a response to every request');
       }
     } finally {
-      // Nobody waits for what a page with a timer sends from now on.
+      // Requests that a page sends from now on, for example by a timer, are not recorded.
       for (const context of this.#devices) context.removeAllListeners('request');
       await Promise.all(
         this.#devices.splice(0).map(async (context) => {
@@ -131,7 +131,7 @@ class World {
     }
   }
 
-  /** Since the last time: what went where nothing should go, or came as nobody expected. */
+  /** Returns the unexpected requests, errors and frames since the last call. */
   takeSurprises() {
     return [...this.#surprises.splice(0), ...this.livechat.surprises.splice(0)];
   }
@@ -157,18 +157,18 @@ class World {
 class Visit {
   constructor(page, logins, config) {
     this.page = page;
-    /** The logins that LiveChat saw: `{ accessToken, customerId }`, `customerId` null where it refused. */
+    /** The logins at LiveChat: `{ accessToken, customerId }`. `customerId` is null for a refused login. */
     this.logins = logins;
     this.config = config;
   }
 
-  /** Starts the SDK; resolves with the customer's id. */
+  /** Starts the SDK. Resolves with the customer's id. */
   login() {
     const login = this.page.evaluate((config) => site.login(config), this.config);
     return within(TIMEOUT_MS, login, async () => `a login; calls ${await this.operations()}; logins ${JSON.stringify(this.logins)}`);
   }
 
-  /** The calls of the identity provider's functions: `{ operation, status, cacheStatus, contentType, answer, answeredAt }`. */
+  /** The calls of the identity provider's functions: `{ operation, status, cacheStatus, contentType, result, respondedAt }`. */
   calls() {
     return this.page.evaluate(() => site.calls);
   }
@@ -178,8 +178,8 @@ class Visit {
     return (await this.calls()).map(({ operation }) => operation);
   }
 
-  /** Waits until the page has had `times` answers to `operation`, good or bad. */
-  async answered(operation, times = 1) {
+  /** Waits until the page has got this number of responses to `operation`, also failed ones. */
+  async responded(operation, times = 1) {
     await this.page.waitForFunction(
       ([name, n]) => site.calls.filter((call) => call.operation === name && 'status' in call).length >= n,
       [operation, times],
@@ -191,7 +191,7 @@ class Visit {
     return within(
       TIMEOUT_MS,
       this.page.evaluate((name) => site.call(name), operation),
-      () => `an answer of ${operation}`,
+      () => `a result of ${operation}`,
     );
   }
 }

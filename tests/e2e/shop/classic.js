@@ -1,4 +1,4 @@
-// The same, for a page that has no modules.
+// The page of shop.js, without modules.
 globalThis.shop = {
   provide: (options) => {
     shop.provider = livechatCip.createIdentityProvider(options);

@@ -1,4 +1,4 @@
-// What a site's page does with the script, and a record for the tests.
+// The script of a site's page. It records events for the tests.
 import { createIdentityProvider } from '/livechat-cip.js';
 
 globalThis.shop = {
@@ -18,7 +18,7 @@ addEventListener('securitypolicyviolation', ({ blockedURI, violatedDirective }) 
   shop.violations.push(`${violatedDirective} ${blockedURI}`);
 });
 
-// What LiveChat's widget has said since.
+// The events of the stand-in for LiveChat's widget.
 addEventListener('livechat', ({ detail }) => shop.events.push(detail));
 addEventListener('unhandledrejection', ({ reason }) => shop.unhandled.push(String(reason)));
 

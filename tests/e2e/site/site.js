@@ -1,4 +1,4 @@
-// What a site's engineer writes to give LiveChat's Customer SDK its identity provider, and a record of each call for the tests.
+// An identity provider for LiveChat's Customer SDK, as a site's engineer would write it. It records each call for the tests.
 const user = new URLSearchParams(location.search).get('user');
 const calls = [];
 
@@ -10,13 +10,13 @@ async function call(operation) {
   record.status = response.status;
   record.cacheStatus = response.headers.get('cache-status');
   record.contentType = response.headers.get('content-type');
-  record.answer = JSON.parse(text);
-  record.answeredAt = Date.now();
+  record.result = JSON.parse(text);
+  record.respondedAt = Date.now();
   if (!response.ok) throw ssoError(response.status);
-  return record.answer;
+  return record.result;
 }
 
-/** The two kinds of failure that the SDK knows: try again later, and give up. */
+/** The errors that the SDK knows: temporary ones, which it retries, and permanent ones. */
 function ssoError(status) {
   const [code, message] = [401, 403, 409].includes(status)
     ? ['SSO_IDENTITY_EXCEPTION', 'unauthorized']
@@ -31,7 +31,7 @@ const identityProvider = () => ({
   invalidate: () => call('invalidate'),
 });
 
-/** Resolves with the customer's id once LiveChat has let them in, rejects once the SDK has given up. */
+/** Resolves with the customer's id after the login at LiveChat. Rejects if the SDK disconnects. */
 function login({ organizationId, clientId }) {
   const sdk = CustomerSDK.init({ organizationId, clientId, identityProvider });
   return new Promise((resolve, reject) => {

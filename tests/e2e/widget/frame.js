@@ -1,8 +1,7 @@
-// What runs in the frame of LiveChat's widget, as far as an identity goes: the real Customer SDK, which has the page's identity provider
-// by messages.
+// A stand-in for the frame of LiveChat's widget: the real Customer SDK, which calls the page's identity provider by messages.
 import { init } from '@livechat/customer-sdk';
 
-/* global ACCOUNT: what LiveChat knows of the licence */
+/* global ACCOUNT: the account that LiveChat knows */
 
 const query = new URLSearchParams(location.search);
 const pending = new Map();
@@ -29,7 +28,7 @@ const identityProvider = () => ({
   invalidate: call('invalidate'),
 });
 
-/** Another customer than before is a new chat in the same widget. */
+/** If the customer has changed, starts again: the widget then shows the new customer's chat. */
 function start() {
   const sdk = init({
     organizationId: ACCOUNT.organizationId,
@@ -50,5 +49,5 @@ function start() {
 }
 
 if (query.get('custom_identity_provider') === '1') start();
-// Without an identity provider of the page's, a visitor is whoever LiveChat's own cookies say.
+// Without an identity provider on the page, LiveChat identifies a visitor by its own cookies.
 else tell({ customer: 'anonymous' });

@@ -1,12 +1,12 @@
-// A stand-in for LiveChat's tracking.js: what the real one does with a page's identity provider, and instead of a chat the customer's id.
+// A stand-in for LiveChat's tracking.js. It uses a page's identity provider like the real one, and shows the customer's id in place of a chat.
 //
-// - It reads `__lc` once and starts once; `destroy` takes its globals away, and not `__lc`.
-// - It asks LiveChat's API for its configuration, by a script, and puts the chat into a frame of another origin.
-// - It calls the identity provider once. Anything but four functions is one line in the console, and the visitor is LiveChat's own
-//   anonymous customer.
-// - The frame calls the four functions by messages with an id. Results go back with that id; rejections go nowhere.
+// - It reads `__lc` once and starts once. `destroy` removes its globals, but not `__lc`.
+// - It gets its configuration from LiveChat's API by a script, and puts the chat into a frame of another origin.
+// - It calls the identity provider once. If this does not return four functions, it writes a line to the console, and the visitor is
+//   LiveChat's own anonymous customer.
+// - The frame calls the four functions by messages with an id. Results are sent back with this id; rejections are dropped.
 
-/* global ACCOUNT: what LiveChat knows of the licence */
+/* global ACCOUNT: the account that LiveChat knows */
 
 const OPERATIONS = ['getToken', 'getFreshToken', 'hasToken', 'invalidate'];
 
@@ -65,7 +65,7 @@ async function start({ organizationId, license, custom_identity_provider: identi
     const widget = window.LiveChatWidget;
     const [others, visibility] = [[], []];
     for (const item of widget._q) (['destroy', 'hide', 'maximize', 'minimize'].includes(item[1][0]) ? visibility : others).push(item);
-    // Of the calls that show or hide it, the last.
+    // Of the calls that show or hide the widget, only the last one takes effect.
     for (const [method, args] of [...others, ...visibility.slice(-1)]) handle(method, args);
     widget._q = [];
     widget._h = handle;
@@ -85,13 +85,13 @@ async function start({ organizationId, license, custom_identity_provider: identi
 
 function readProvider(identityProvider) {
   if (!identityProvider) return undefined;
-  const given = identityProvider();
-  if (OPERATIONS.every((name) => typeof given?.[name] === 'function')) return given;
+  const functions = identityProvider();
+  if (OPERATIONS.every((name) => typeof functions?.[name] === 'function')) return functions;
   console.error('custom_identity_provider() has to return an object with getToken, getFreshToken, hasToken and invalidate');
   return undefined;
 }
 
-/** As LiveChat's API gives it to any page: a script that calls a function. */
+/** LiveChat's API returns the configuration as a script that calls a function. */
 function configuration() {
   return new Promise((resolve, reject) => {
     window.__lc_configuration = resolve;

@@ -7,7 +7,7 @@ import { logIn, logOut, session } from '../site.js';
   selector: 'app-root',
   standalone: true,
   imports: [LiveChatWidgetModule],
-  // The adapter has no organizationId. A new provider in the list mounts the widget anew: it looks at its provider once.
+  // The adapter has no organizationId. The widget reads its provider only once, so a new provider in the list creates a new widget.
   template: `
     <button (click)="logIn()">Log in</button>
     <button (click)="switchUser()">Switch user</button>
@@ -18,7 +18,7 @@ import { logIn, logOut, session } from '../site.js';
   `,
 })
 export class AppComponent {
-  /** One, or none. A signal, for other tabs' logouts come from outside of Angular's zone. */
+  /** One chat or none. It is a signal because logouts in other tabs arrive outside of Angular's zone. */
   readonly chats = signal([newChat(() => this.leave())]);
   isReady = false;
 
@@ -28,7 +28,7 @@ export class AppComponent {
 
   /** A login or logout without a page load. */
   private async change(work: () => Promise<unknown>): Promise<void> {
-    // LiveChat's script keeps the identity that it was started with. While it starts, only a new page can give it another one.
+    // LiveChat's script keeps the identity that it was started with. Until it is ready, only a page load can change it.
     const reload = !this.isReady;
     await work();
     if (reload) {
@@ -40,7 +40,7 @@ export class AppComponent {
   }
 
   private async endUser(): Promise<void> {
-    // While the session still stands.
+    // While the session is still valid.
     await this.chats()[0]?.logout();
     await logOut();
   }
@@ -51,6 +51,6 @@ export class AppComponent {
   }
 }
 
-// With onLogout: the component takes the widget away itself, and fails if that is done already.
+// With onLogout: the component destroys the widget itself, and fails if it was destroyed before.
 const newChat = (onLogout: () => void): ProviderFunction =>
   createIdentityProvider({ baseUrl: 'https://cip.example.com', token: session, guest: true, onLogout });

@@ -6,7 +6,7 @@ const chat = document.querySelector('#chat');
 let sdk;
 let identityProvider;
 
-/** Shows the chat of whoever is logged in, or the guest's. */
+/** Shows the chat of the user who is logged in, or of the guest. */
 function start() {
   identityProvider = createIdentityProvider({ baseUrl: 'https://cip.example.com', token: session, guest: true, onLogout: stop });
   sdk = init({ organizationId: '11111111-1111-4111-8111-111111111111', clientId: 'your-client-id', identityProvider });
@@ -15,14 +15,14 @@ function start() {
   });
 }
 
-/** The identity has ended, here or in another tab, or another one begins. */
+/** Called when the identity has ended, in this tab or another one, and before another identity starts. */
 function stop() {
   sdk.destroy();
   chat.textContent = '';
 }
 
 async function endUser() {
-  // While the session still stands.
+  // While the session is still valid.
   await identityProvider.logout();
   await logOut();
 }

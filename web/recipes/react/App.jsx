@@ -14,7 +14,8 @@ export function App() {
       baseUrl: 'https://cip.example.com',
       token: session,
       guest: true,
-      // The identity has ended, here or in another tab. The component takes the widget away itself, and fails if that is done already.
+      // Called when the identity has ended, in this tab or another one. The component destroys the widget itself, and fails if it was
+      // destroyed before.
       onLogout: () => setChat(undefined),
     });
     chats += 1;
@@ -24,13 +25,13 @@ export function App() {
   /** A login or logout without a page load. */
   async function change(work) {
     await work();
-    // LiveChat's script keeps the identity that it was started with. While it starts, only a new page can give it another one.
+    // LiveChat's script keeps the identity that it was started with. Until it is ready, only a page load can change it.
     if (isReady) setChat(newChat());
     else location.reload();
   }
 
   async function endUser() {
-    // While the session still stands.
+    // While the session is still valid.
     await chat?.identityProvider.logout();
     await logOut();
   }
@@ -47,7 +48,7 @@ export function App() {
         Log out
       </button>
       {chat && (
-        // A new key mounts the widget anew: it looks at its provider once.
+        // The widget reads its provider only once, so a new key creates a new widget.
         <LiveChatWidget
           key={chat.key}
           organizationId="11111111-1111-4111-8111-111111111111"

@@ -4,14 +4,14 @@ import { logIn, logOut, session } from '../site.js';
 let identityProvider;
 let isReady;
 
-/** Shows the chat of whoever is logged in, or the guest's. */
+/** Shows the chat of the user who is logged in, or of the guest. */
 function start() {
   isReady = false;
-  // By default, LiveChat's widget leaves the page when this identity ends, here or in another tab.
+  // By default, LiveChat's widget is removed from the page when this identity ends, in this tab or another one.
   identityProvider = createIdentityProvider({ baseUrl: 'https://cip.example.com', token: session, guest: true });
   window.__lc = { organizationId: '11111111-1111-4111-8111-111111111111', custom_identity_provider: identityProvider };
 
-  // LiveChat's tracking code, as far as it is needed: `destroy` has taken away what there was.
+  // The necessary part of LiveChat's tracking code. It is repeated here because `destroy` removes the globals.
   const queue =
     (method) =>
     (...args) =>
@@ -38,7 +38,7 @@ function start() {
 
 /** A login or logout without a page load. */
 async function change(work) {
-  // LiveChat's script keeps the identity that it was started with. While it starts, only a new page can give it another one.
+  // LiveChat's script keeps the identity that it was started with. Until it is ready, only a page load can change it.
   const reload = !isReady;
   await work();
   if (reload) {
@@ -50,7 +50,7 @@ async function change(work) {
 }
 
 async function endUser() {
-  // While the session still stands.
+  // While the session is still valid.
   await identityProvider.logout();
   await logOut();
 }

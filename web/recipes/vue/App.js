@@ -15,7 +15,8 @@ export const App = {
         baseUrl: 'https://cip.example.com',
         token: session,
         guest: true,
-        // The identity has ended, here or in another tab. The component takes the widget away itself, and fails if that is done already.
+        // Called when the identity has ended, in this tab or another one. The component destroys the widget itself, and fails if it was
+        // destroyed before.
         onLogout: () => {
           chat.value = undefined;
         },
@@ -26,7 +27,7 @@ export const App = {
 
     /** A login or logout without a page load. */
     async function change(work) {
-      // LiveChat's script keeps the identity that it was started with. While it starts, only a new page can give it another one.
+      // LiveChat's script keeps the identity that it was started with. Until it is ready, only a page load can change it.
       const reload = !isReady.value;
       await work();
       if (reload) location.reload();
@@ -34,7 +35,7 @@ export const App = {
     }
 
     async function endUser() {
-      // While the session still stands.
+      // While the session is still valid.
       await chat.value?.identityProvider.logout();
       await logOut();
     }
@@ -43,7 +44,7 @@ export const App = {
       h('button', { onClick: () => change(logIn) }, 'Log in'),
       h('button', { onClick: () => change(() => endUser().then(logIn)) }, 'Switch user'),
       h('button', { onClick: () => change(endUser) }, 'Log out'),
-      // A new key mounts the widget anew: it looks at its provider once.
+      // The widget reads its provider only once, so a new key creates a new widget.
       chat.value &&
         h(LiveChatWidget, {
           key: chat.value.key,

@@ -1,8 +1,8 @@
 import { createIdentityProvider } from 'livechat-cip';
 
 /**
- * The session's token, from the app around this page; an empty text while nobody is logged in. On iOS a
- * `WKScriptMessageHandlerWithReply` named `session`, on Android a `JavascriptInterface` named `nativeApp`.
+ * The session's token, from the app around this page; an empty string while nobody is logged in. On iOS, the app has a
+ * `WKScriptMessageHandlerWithReply` named `session`; on Android, a `JavascriptInterface` named `nativeApp`.
  *
  * @returns {Promise<string>}
  */
@@ -16,7 +16,7 @@ function start() {
   identityProvider = createIdentityProvider({ baseUrl: 'https://cip.example.com', token: nativeSession, guest: true });
   window.__lc = { organizationId: '11111111-1111-4111-8111-111111111111', custom_identity_provider: identityProvider };
 
-  // LiveChat's tracking code, as far as it is needed.
+  // The necessary part of LiveChat's tracking code.
   const queue =
     (method) =>
     (...args) =>
@@ -32,7 +32,7 @@ function start() {
     call: queue('call'),
   };
   window.LiveChatWidget = widget;
-  // There is nothing on this page but the chat.
+  // This page only has the chat.
   widget.call('maximize');
   widget.once('ready', () => {
     isReady = true;
@@ -43,13 +43,13 @@ function start() {
   document.head.append(script);
 }
 
-/** What the app calls, with `evaluateJavaScript`. */
+/** The functions that the app calls, with `evaluateJavaScript`. */
 window.chat = {
-  /** Before the app's session ends. */
+  /** To be called before the app's session ends. */
   logOut: () => identityProvider.logout(),
-  /** After a login or logout in the app. */
+  /** To be called after a login or logout in the app. */
   sessionChanged() {
-    // LiveChat's script keeps the identity that it was started with. While it starts, only a new page can give it another one.
+    // LiveChat's script keeps the identity that it was started with. Until it is ready, only a page load can change it.
     if (!isReady) return location.reload();
     window.LiveChatWidget?.call('destroy');
     start();

@@ -1,4 +1,4 @@
-// What a device shows of itself: who is here, their customer and token, and what the latest call came to.
+// What a device shows: the caller, their customer and token, and the outcome of the latest call.
 
 import { $, element, picture, terms } from '/dom.js';
 import { canLogIn } from '/login.js';
@@ -11,7 +11,7 @@ const SOURCES = {
 };
 const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** A line about what just happened. */
+/** Shows a line about the latest event. */
 export function say(text, isTrouble = false) {
   const state = $('#state');
   state.textContent = text;
@@ -30,7 +30,7 @@ export function showCaller(config, user, caller) {
 /** The token that is shown. */
 let shown;
 
-/** The token at hand, if there is one; whether it was dropped since. */
+/** Shows the token of the device, or that it has none. `isDropped` if it was invalidated since. */
 export function showToken(token, isDropped) {
   shown = token;
   const id = token?.entityId ?? '';
@@ -57,12 +57,12 @@ function showTimeLeft() {
 }
 setInterval(showTimeLeft, 1_000);
 
-/** What a call came to, in a line. */
+/** The outcome of a call, in a line. */
 export function outcome({ operation, problem, isLogout, value, source, ms }) {
   if (problem) return `${operation}: ${problem.code}. ${problem.detail}`;
-  if (isLogout) return `Logged out: the token is dropped, and LiveChat was told, ${ms} ms`;
-  const answer = { hasToken: `: ${value}`, invalidate: ': the token is dropped, the customer stays' }[operation] ?? '';
-  return `${operation}${answer}${SOURCES[source] ? `: ${SOURCES[source]}` : ''}, ${ms} ms`;
+  if (isLogout) return `Logged out: the token is dropped and revoked, ${ms} ms`;
+  const result = { hasToken: `: ${value}`, invalidate: ': the token is dropped, the customer stays' }[operation] ?? '';
+  return `${operation}${result}${SOURCES[source] ? `: ${SOURCES[source]}` : ''}, ${ms} ms`;
 }
 
 const endOf = ({ creationDate, expiresIn }) => creationDate + expiresIn;

@@ -1,12 +1,12 @@
-// Fault injection: how the sandbox behaves, and what it counts.
+// The panel for fault injection: the sandbox's faults, latency and counters.
 
 import { $, element, excerpt, parseJson } from '/dom.js';
 
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 const FAULTS = {
   'LiveChat is down': ['http_503', 'http_500', 'http_429', 'hang', 'hang_after', 'slow_body', 'reset_before', 'reset_after'],
   'LiveChat refuses': ['oauth_server_error', 'oauth_invalid_request', 'oauth_in_200', 'identity_exception'],
-  'LiveChat answers nonsense': [
+  'LiveChat’s response is malformed': [
     'html',
     'empty',
     'truncated',
@@ -18,14 +18,14 @@ const FAULTS = {
     'expires_negative',
     'expires_absurd',
   ],
-  'LiveChat is odd, which does no harm': ['extra_cookies', 'expires_only'],
-  'LiveChat forgets': ['other_entity'],
+  'LiveChat’s response is unusual but valid': ['extra_cookies', 'expires_only'],
+  'LiveChat forgets the customer': ['other_entity'],
 };
 
-export class Mood {
+export class Faults {
   constructor(url) {
     this.url = url;
-    $('#mood').hidden = false;
+    $('#faults').hidden = false;
     $('#fault select').append(
       ...Object.entries(FAULTS).map(([label, names]) =>
         element('optgroup', { label }, ...names.map((value) => element('option', { value }, value.replaceAll('_', ' ')))),
@@ -43,39 +43,39 @@ export class Mood {
     this.act();
   }
 
-  /** Sends one admin call, if any, then shows the sandbox's state and returns it; undefined if it cannot be had. */
+  /** Sends one request of the admin API, if one is given. Then shows the sandbox's state and returns it; undefined after an error. */
   async act(...change) {
     try {
-      if (change.length) await this.ask(...change);
-      const state = await this.ask('GET', '/sandbox');
+      if (change.length) await this.send(...change);
+      const state = await this.send('GET', '/sandbox');
       $('[data-counter=customers]').textContent = state.customers;
       $('[data-counter=token]').textContent = state.calls.token;
-      // Not under the hand that drags it.
+      // The slider is not moved while somebody drags it.
       if (!$('#latency').matches(':active')) $('#latency').value = state.settings.latencyMs;
       this.showLatency();
-      $('#faults').textContent = state.faults.length
-        ? `Still to come: ${state.faults.map(({ fault, times }) => `${fault} × ${times}`).join(', ')}`
-        : 'No fault is set: every call succeeds.';
-      $('#mood-error').hidden = true;
+      $('#pending-faults').textContent = state.faults.length
+        ? `Pending: ${state.faults.map(({ fault, times }) => `${fault} × ${times}`).join(', ')}`
+        : 'No faults are pending: every call succeeds.';
+      $('#faults-error').hidden = true;
       return state;
     } catch (error) {
-      $('#mood-error').textContent = `The sandbox at ${this.url} did not do it: ${error.message}`;
-      $('#mood-error').hidden = false;
+      $('#faults-error').textContent = `The request to the sandbox at ${this.url} failed: ${error.message}`;
+      $('#faults-error').hidden = false;
       return undefined;
     }
   }
 
-  /** Ten calls at once ask for the counters once. */
+  /** Updates the counters, once for several calls at the same time. */
   refreshSoon() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.act(), 100);
   }
 
-  async ask(method, path, body) {
+  async send(method, path, body) {
     const sent = body && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
-    const response = await fetch(this.url + path, { method, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS), ...sent });
+    const response = await fetch(this.url + path, { method, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS), ...sent });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${excerpt(text)}`);
+    if (!response.ok) throw new Error(`${method} ${path} returned ${response.status}: ${excerpt(text)}`);
     return parseJson(text);
   }
 
