@@ -4,7 +4,7 @@ use crate::world::*;
 use serde_json::json;
 
 #[tokio::test]
-async fn user_ids_that_nobody_can_mean_are_refused_by_all_four() {
+async fn invalid_user_ids_are_refused_by_all_operations() {
     let world = World::new().await;
     for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
         for user in ["", "a\nb", "\u{0}", "\u{7f}x", &"x".repeat(257), &"é".repeat(200)] {
@@ -15,7 +15,7 @@ async fn user_ids_that_nobody_can_mean_are_refused_by_all_four() {
 }
 
 #[tokio::test]
-async fn user_ids_that_people_have_are_users_of_their_own() {
+async fn similar_user_ids_are_different_users() {
     let world = World::new().await;
     let ids = [
         "alice@example.com",
@@ -50,7 +50,7 @@ async fn user_ids_that_people_have_are_users_of_their_own() {
 }
 
 #[tokio::test]
-async fn groups_that_are_none_are_refused() {
+async fn invalid_group_numbers_are_refused() {
     let world = World::new().await;
     for group in ["", "x", "-1", "1.5", "01", "+1", "1&group=2", "99999999999999999999", "%00", "%F0%9F%91%8B", "1%20"]
     {
@@ -63,7 +63,7 @@ async fn groups_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_of_others_are_refused() {
+async fn unknown_paths_and_methods_are_refused() {
     let world = World::new().await;
     assert_eq!(world.send(HasToken, &http_api(GetToken, "alice", "")).await.problem(), (404, "not_found".into()));
     let mut event = http_api(GetToken, "alice", "");
@@ -74,7 +74,7 @@ async fn paths_and_methods_of_others_are_refused() {
 }
 
 #[tokio::test]
-async fn a_post_is_as_good_as_a_get_whatever_its_body() {
+async fn a_post_works_like_a_get_whatever_its_body() {
     let world = World::new().await;
     let entity = world.call(GetToken, "alice").await.entity();
     for (body, encoded) in [
@@ -93,7 +93,7 @@ async fn a_post_is_as_good_as_a_get_whatever_its_body() {
 }
 
 #[tokio::test]
-async fn headers_of_any_kind_change_nothing() {
+async fn unknown_headers_cookies_and_parameters_are_ignored() {
     let world = World::new().await;
     let entity = world.call(GetToken, "alice").await.entity();
     let mut event = http_api(GetToken, "alice", "");
@@ -108,7 +108,7 @@ async fn headers_of_any_kind_change_nothing() {
 }
 
 #[tokio::test]
-async fn events_that_are_none_are_refused() {
+async fn malformed_events_are_refused() {
     let world = World::new().await;
     let mut no_method = http_api(GetToken, "alice", "");
     no_method["requestContext"]["http"]["method"] = json!("NO METHOD");

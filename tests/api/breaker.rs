@@ -71,7 +71,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn while_livechat_answers_as_usual_nothing_is_written() {
+async fn the_gate_is_not_written_while_livechat_responds_in_time() {
     for _ in 0..10 {
         let world = World::new().await;
         for n in 0..10 {
@@ -89,7 +89,7 @@ async fn while_livechat_answers_as_usual_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn nor_for_errors_that_come_at_once() {
+async fn the_gate_is_not_written_for_fast_errors() {
     let fast = [Fault::Http500, Fault::Http429, Fault::Html, Fault::OauthInvalidRequest, Fault::ResetBefore];
     for _ in 0..10 {
         let world = World::new().await;
@@ -109,7 +109,7 @@ async fn nor_for_errors_that_come_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_late_is_counted_until_it_is_answered() {
+async fn a_late_call_is_counted_until_livechat_responds() {
     let world = World::new().await;
     // None that a call takes as usual, and no time-out.
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
@@ -123,7 +123,7 @@ async fn a_call_that_is_late_is_counted_until_it_is_answered() {
 }
 
 #[tokio::test]
-async fn a_call_without_an_answer_stays_counted() {
+async fn a_call_without_a_response_stays_counted() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
@@ -135,7 +135,7 @@ async fn a_call_without_an_answer_stays_counted() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_no_silence() {
+async fn a_broken_connection_does_not_count_as_unanswered() {
     let world = World::new().await;
     world.calls_are_unanswered(2, 0).await;
     world.sandbox.fail(Fault::ResetBefore, 1);
@@ -144,7 +144,7 @@ async fn a_connection_that_breaks_is_no_silence() {
 }
 
 #[tokio::test]
-async fn what_a_caller_can_make_up_is_no_evidence() {
+async fn a_hang_for_an_unknown_group_is_not_evidence_of_an_outage() {
     let world = World::new().await;
     world.sandbox.fail_group(Fault::Hang, 2, 7);
     assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
@@ -158,7 +158,7 @@ async fn what_a_caller_can_make_up_is_no_evidence() {
 }
 
 #[tokio::test]
-async fn what_is_known_in_its_group_is() {
+async fn a_hang_for_a_known_group_is_evidence_of_an_outage() {
     let world = World::new().await;
     world.call_group(GetToken, "alice", "7").await.token();
     world.sandbox.fail_group(Fault::Hang, 1, 7);
@@ -167,7 +167,7 @@ async fn what_is_known_in_its_group_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_gate_is_waited_at_without_the_lease() {
+async fn a_call_waits_at_a_full_gate_without_the_lease() {
     let world = Arc::new(World::new().await.with("RENEWALS_PER_MINUTE", "1"));
     world.calls_are_unanswered(MOST, 0).await;
     let function = world.spawn(GetToken).await;
@@ -184,7 +184,7 @@ async fn a_full_gate_is_waited_at_without_the_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_it_turns_out_that_livechat_is_down_nobody_waits_any_longer() {
+async fn a_call_stops_waiting_at_the_gate_once_livechat_is_down() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1_000);
     let function = world.spawn(GetToken).await;
@@ -196,7 +196,7 @@ async fn when_it_turns_out_that_livechat_is_down_nobody_waits_any_longer() {
 }
 
 #[tokio::test]
-async fn while_livechat_is_down_calls_fail_at_once() {
+async fn calls_fail_fast_while_livechat_is_down() {
     let world = World::new().await;
     world.livechat_is_down().await;
     let function = world.spawn(GetFreshToken).await;
@@ -216,7 +216,7 @@ async fn while_livechat_is_down_calls_fail_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_answered_and_not_tried_to_renew() {
+async fn a_stored_token_is_returned_without_a_renewal_while_livechat_is_down() {
     for unanswered in [1, MOST] {
         let world = World::new().await;
         let mut tokens = HashMap::new();
@@ -250,7 +250,7 @@ async fn what_is_stored_is_answered_and_not_tried_to_renew() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_is_not_answered_for_want_of_another() {
+async fn an_expired_token_is_not_returned_while_livechat_is_down() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.age_token("alice", Duration::from_hours(8)).await;
@@ -259,7 +259,7 @@ async fn a_token_that_is_over_is_not_answered_for_want_of_another() {
 }
 
 #[tokio::test]
-async fn one_call_finds_out_that_livechat_is_back_and_then_all_go() {
+async fn one_successful_probe_opens_the_gate_for_all_calls() {
     for who in ["somebody new", "somebody known"] {
         let world = World::new().await;
         world.call(GetToken, "somebody known").await.token();
@@ -275,7 +275,7 @@ async fn one_call_finds_out_that_livechat_is_back_and_then_all_go() {
 }
 
 #[tokio::test]
-async fn a_probe_in_vain_keeps_the_others_waiting() {
+async fn a_failed_probe_keeps_the_gate_closed() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1_000);
     let mut functions = Vec::new();
@@ -298,7 +298,7 @@ async fn a_probe_in_vain_keeps_the_others_waiting() {
 }
 
 #[tokio::test]
-async fn a_gate_of_a_clock_that_was_wrong_keeps_nobody_out() {
+async fn a_gate_written_with_a_wrong_clock_does_not_block_calls() {
     let world = World::new().await;
     let year_ms = 31_536_000_000;
     for (at_ms, user) in [(now_ms() + year_ms, "alice"), (now_ms() - year_ms, "bob")] {
@@ -312,7 +312,7 @@ async fn a_gate_of_a_clock_that_was_wrong_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_gate_of_the_version_before_keeps_nobody_out() {
+async fn a_gate_written_by_the_previous_version_does_not_block_calls() {
     let world = World::new().await;
     let text = |text: &str| AttributeValue::S(text.into());
     let change =
@@ -326,7 +326,7 @@ async fn a_gate_of_the_version_before_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
+async fn a_renewal_that_did_not_reach_livechat_does_not_use_up_the_rate_limit() {
     let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
     world.call(GetFreshToken, "alice").await.token();
     for _ in 0..3 {
@@ -342,7 +342,7 @@ async fn what_livechat_was_not_asked_for_does_not_count_as_a_renewal() {
 }
 
 #[tokio::test]
-async fn nor_as_one_of_a_users_groups() {
+async fn a_renewal_that_did_not_reach_livechat_does_not_use_up_the_limit_for_groups() {
     let world = World::new().await.with("RENEWALS_PER_MINUTE", "2").with("GROUPS", "3,4");
     let minute = now_ms() / 60_000;
     world.call_group(GetFreshToken, "alice", "3").await.token();
@@ -384,14 +384,14 @@ async fn one_caller_beside_others(fault: Fault) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_callers_odd_requests_are_no_outage_for_others() {
+async fn failures_for_one_callers_group_do_not_affect_other_users() {
     for fault in [Fault::Http503, Fault::Html, Fault::Hang] {
         one_caller_beside_others(fault).await;
     }
 }
 
 #[tokio::test]
-async fn a_refusal_is_an_answer_and_no_outage() {
+async fn refusals_do_not_close_the_gate() {
     let world = World::new().await;
     world.sandbox.fail(Fault::OauthInvalidRequest, 100);
     for n in 0..3 * MOST {
@@ -401,7 +401,7 @@ async fn a_refusal_is_an_answer_and_no_outage() {
 }
 
 #[tokio::test]
-async fn failures_among_good_answers_are_no_outage() {
+async fn failures_among_successes_do_not_close_the_gate() {
     let world = World::new().await;
     for n in 0..3 * MOST {
         world.sandbox.fail(Fault::Http503, 1);
@@ -411,7 +411,7 @@ async fn failures_among_good_answers_are_no_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_new_users_at_once_are_no_outage() {
+async fn many_late_calls_at_once_do_not_close_the_gate() {
     let world = World::new().await.with("RUST_LOG", "info");
     // Long enough for all of them to be there at once, and to be late.
     world.sandbox.set(|settings| settings.latency_ms = 500);
@@ -430,7 +430,7 @@ async fn many_new_users_at_once_are_no_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_livechat_that_takes_no_connection_is_as_silent_as_one_that_takes_no_request() {
+async fn calls_without_a_connection_close_the_gate() {
     // Its queue of connections is full, and nobody ever takes one: the kernel drops what else comes.
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
@@ -460,7 +460,7 @@ async fn a_livechat_that_takes_no_connection_is_as_silent_as_one_that_takes_no_r
 }
 
 #[tokio::test]
-async fn a_fast_error_for_a_group_that_may_be_made_up_is_no_sign_of_life() {
+async fn a_fast_error_for_an_unknown_group_does_not_open_the_gate() {
     let world = World::new().await;
     world.a_probe_is_due().await;
     // It does not get the probe either.

@@ -28,7 +28,7 @@ fn different(values: impl Iterator<Item = String>) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_first_calls_of_a_new_user_make_one_customer() {
+async fn fifty_concurrent_first_calls_create_one_customer() {
     let world = World::new().await.with("RUST_LOG", "info");
     world.sandbox.set(|settings| settings.latency_ms = 150);
     let (answers, took) = all_at_once(&world, vec![GetToken; 50], "alice").await;
@@ -42,7 +42,7 @@ async fn fifty_first_calls_of_a_new_user_make_one_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_fresh_tokens_cost_two_calls_at_most() {
+async fn concurrent_get_fresh_token_calls_share_at_most_two_livechat_calls() {
     let world = World::new().await;
     let before = world.call(GetToken, "alice").await;
     world.sandbox.set(|settings| settings.latency_ms = 300);
@@ -56,7 +56,7 @@ async fn concurrent_fresh_tokens_cost_two_calls_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_token_never_comes_from_a_call_that_was_under_way() {
+async fn a_fresh_token_never_comes_from_a_livechat_call_already_under_way() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 600);
     let (first, second) = (world.spawn(GetFreshToken).await, world.spawn(GetFreshToken).await);
@@ -71,7 +71,7 @@ async fn a_fresh_token_never_comes_from_a_call_that_was_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_at_once_keeps_one_customer() {
+async fn concurrent_calls_of_all_operations_keep_one_customer() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 50);
     let binaries = [GetToken, GetFreshToken, Invalidate, GetToken, HasToken, GetFreshToken, GetToken, Invalidate];

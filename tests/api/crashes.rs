@@ -13,7 +13,7 @@ async fn somebody_holds_the_lease(world: &World, until_ms: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_holder_that_died_is_followed_by_whoever_waits() {
+async fn a_waiting_call_takes_over_the_lease_of_a_crashed_process() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
     let dies = world.spawn(GetToken).await;
@@ -29,7 +29,7 @@ async fn a_holder_that_died_is_followed_by_whoever_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
+async fn a_process_that_lost_its_lease_discards_its_result() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
     let late = world.spawn(GetToken).await;
@@ -49,7 +49,7 @@ async fn a_holder_that_woke_up_too_late_throws_its_result_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_of_a_clock_that_was_wrong_locks_nobody_out() {
+async fn a_lease_written_with_a_wrong_clock_locks_nobody_out() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.call(Invalidate, "alice").await.body();
@@ -58,7 +58,7 @@ async fn a_lease_of_a_clock_that_was_wrong_locks_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_cannot_wait_for_the_holder_is_told_when_to_come_back() {
+async fn a_call_without_time_to_wait_for_the_lease_returns_busy() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.call(Invalidate, "alice").await.body();
@@ -69,7 +69,7 @@ async fn who_cannot_wait_for_the_holder_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_livechats_that_is_lost_loses_nothing_that_was_known() {
+async fn a_lost_response_of_livechat_keeps_the_known_customer() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.sandbox.fail(Fault::ResetAfter, 2);
@@ -80,7 +80,7 @@ async fn an_answer_of_livechats_that_is_lost_loses_nothing_that_was_known() {
 
 /// The limit of what a client can do: the secret that would prove the customer never arrived.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_that_killed_the_secret_is_an_identity_change_on_record() {
+async fn a_lost_response_with_a_new_secret_records_one_identity_change() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.cst = CstMode::Strict);
     let first = world.call(GetToken, "alice").await.entity();

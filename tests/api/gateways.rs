@@ -8,7 +8,7 @@ fn event(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_http_api_can_call_all_four() {
+async fn http_api_events_reach_all_operations() {
     let world = World::new().await;
     let token = world.send(GetToken, &event(include_str!("../events/get-token.json"))).await;
     assert_eq!(token.source(), "fwd=miss");
@@ -20,7 +20,7 @@ async fn an_http_api_can_call_all_four() {
 }
 
 #[tokio::test]
-async fn a_rest_api_and_a_function_url_reach_the_same_customers() {
+async fn rest_api_and_function_url_events_reach_the_same_customers() {
     let world = World::new().await;
     let http = world.send(GetToken, &event(include_str!("../events/get-token.json"))).await;
     let rest = world.send(GetToken, &event(include_str!("../events/get-token-rest.json"))).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 const UNKNOWN: (u64, &str) = (404, "unknown_group");
 
 #[tokio::test]
-async fn a_group_that_livechat_refuses_is_the_callers_mistake_and_no_error_of_the_site() {
+async fn a_group_that_livechat_refuses_is_reported_as_unknown_and_not_as_an_error() {
     let world = World::new().await.with("RUST_LOG", "info");
     for n in 0..9 {
         world.sandbox.fail(if n % 2 == 0 { Fault::OauthInvalidRequest } else { Fault::IdentityException }, 1);
@@ -29,7 +29,7 @@ async fn a_group_that_livechat_refuses_is_the_callers_mistake_and_no_error_of_th
 }
 
 #[tokio::test]
-async fn whatever_livechat_makes_of_a_made_up_group_is_no_error_of_the_site() {
+async fn a_failure_for_an_unknown_group_does_not_count_as_an_error() {
     let faults = [Fault::Http500, Fault::Html, Fault::Truncated, Fault::OauthServerError, Fault::NoCookies];
     let world = World::new().await.with("RUST_LOG", "info");
     for (n, fault) in faults.into_iter().enumerate() {
@@ -43,7 +43,7 @@ async fn whatever_livechat_makes_of_a_made_up_group_is_no_error_of_the_site() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_known_to_exist_counts() {
+async fn a_failure_for_a_known_group_counts_as_an_error() {
     for groups in ["", "3"] {
         let world = World::new().await.with("RUST_LOG", "info").with("GROUPS", groups);
         if groups.is_empty() {
@@ -59,7 +59,7 @@ async fn a_group_that_is_known_to_exist_counts() {
 }
 
 #[tokio::test]
-async fn with_a_list_other_groups_are_refused_before_anything_is_written() {
+async fn groups_that_are_not_listed_are_refused_before_any_write() {
     let world = World::new().await.with("GROUPS", "3, 7");
     for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
         let answer = world.call_group(binary, "alice", "4").await;
@@ -76,7 +76,7 @@ async fn with_a_list_other_groups_are_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn a_listed_group_that_livechat_does_not_know_is_unknown_and_any_other_refusal_is_the_sites_fault() {
+async fn a_listed_group_is_unknown_only_if_livechat_does_not_find_it() {
     let world = World::new().await.with("GROUPS", "3").with("RUST_LOG", "info");
     world.sandbox.fail(Fault::OauthResourceNotFound, 1);
     assert_eq!(world.call_group(GetToken, "alice", "3").await.problem(), (UNKNOWN.0, UNKNOWN.1.into()));
@@ -88,7 +88,7 @@ async fn a_listed_group_that_livechat_does_not_know_is_unknown_and_any_other_ref
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_that_wait_for_a_made_up_group_are_no_errors_of_the_site_either() {
+async fn calls_that_waited_for_an_unknown_group_do_not_count_as_errors() {
     let world = std::sync::Arc::new(World::new().await.with("RUST_LOG", "info"));
     world.sandbox.set(|settings| settings.latency_ms = 1_000);
     world.sandbox.fail(Fault::Http500, 1);
@@ -108,7 +108,7 @@ async fn calls_that_wait_for_a_made_up_group_are_no_errors_of_the_site_either() 
 }
 
 #[tokio::test]
-async fn a_list_that_is_none_ends_the_start() {
+async fn an_invalid_list_of_groups_ends_init() {
     let world = World::new().await.with("GROUPS", "three");
     for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
         assert!(world.init_error(binary).await.contains("GROUPS"), "{binary:?}");

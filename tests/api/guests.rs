@@ -39,7 +39,7 @@ async fn lease_until(world: &World, until_ms: u64) {
 }
 
 #[tokio::test]
-async fn a_guest_keeps_one_customer_and_the_table_does_not_know_the_secret() {
+async fn a_guest_keeps_one_customer_and_the_secret_is_not_stored() {
     let world = world().await;
     let first = world.send(GetToken, &as_guest(GetToken, GUEST)).await;
     assert_eq!(world.send(GetToken, &as_guest(GetToken, GUEST)).await.token(), first.token());
@@ -53,7 +53,7 @@ async fn a_guest_keeps_one_customer_and_the_table_does_not_know_the_secret() {
 }
 
 #[tokio::test]
-async fn a_secret_of_the_wrong_form_is_refused_by_all_four() {
+async fn an_invalid_guest_id_is_refused_by_all_operations() {
     let world = world().await;
     let long = "x".repeat(129);
     for secret in [
@@ -76,7 +76,7 @@ async fn a_secret_of_the_wrong_form_is_refused_by_all_four() {
 }
 
 #[tokio::test]
-async fn without_guests_a_guest_id_means_nothing() {
+async fn a_guest_id_is_ignored_without_the_setting() {
     let world = World::new().await;
     let answer = world.send(GetToken, &as_guest(GetToken, GUEST)).await;
     assert_eq!(answer.problem(), (400, "invalid_request".into()));
@@ -86,7 +86,7 @@ async fn without_guests_a_guest_id_means_nothing() {
 }
 
 #[tokio::test]
-async fn where_users_are_verified_a_guest_is_who_sends_no_credentials_at_all() {
+async fn a_request_with_a_guest_id_and_invalid_credentials_is_refused() {
     let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", SECRET).with("GUESTS", "true");
     let guest = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
     let bad = request(GetToken, None, &[("x-guest-id", GUEST), ("authorization", "Bearer x.y.z")]);
@@ -101,7 +101,7 @@ async fn where_users_are_verified_a_guest_is_who_sends_no_credentials_at_all() {
 }
 
 #[tokio::test]
-async fn a_guest_who_logs_in_goes_on_with_the_same_chat() {
+async fn a_guest_who_logs_in_keeps_their_chat() {
     for operation in [GetToken, GetFreshToken] {
         let world = world().await;
         let guest = world.send(GetToken, &as_guest(GetToken, GUEST)).await;
@@ -129,7 +129,7 @@ async fn a_guest_who_logs_in_goes_on_with_the_same_chat() {
 }
 
 #[tokio::test]
-async fn a_user_who_has_a_customer_keeps_it_and_the_guest_theirs() {
+async fn a_user_with_a_customer_does_not_adopt_a_guest() {
     let world = world().await;
     let user = world.call(GetToken, "alice").await.entity();
     let guest = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
@@ -143,7 +143,7 @@ async fn a_user_who_has_a_customer_keeps_it_and_the_guest_theirs() {
 }
 
 #[tokio::test]
-async fn a_guest_without_a_customer_leaves_nothing_behind() {
+async fn a_guest_without_a_customer_leaves_no_item() {
     let world = world().await;
     world.send(GetToken, &as_user_who_was(GetToken, "alice", GUEST)).await.token();
     assert!(world.guest_item(GUEST).await.is_empty());
@@ -153,7 +153,7 @@ async fn a_guest_without_a_customer_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn adoption_can_be_switched_off() {
+async fn adoption_can_be_turned_off() {
     let world = world().await.with("ADOPT_GUESTS", "false");
     let guest = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
     assert_ne!(world.send(GetToken, &as_user_who_was(GetToken, "alice", GUEST)).await.entity(), guest);
@@ -161,7 +161,7 @@ async fn adoption_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn each_group_is_adopted_by_itself() {
+async fn each_group_is_adopted_separately() {
     let world = world().await;
     let with_group = |user: Option<&str>| {
         let mut event = request(GetToken, user, &[("x-guest-id", GUEST)]);
@@ -177,7 +177,7 @@ async fn each_group_is_adopted_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_devices_and_two_users_may_log_in_at_once() {
+async fn concurrent_logins_with_one_guest_give_the_identity_to_one_user() {
     let world = world().await.with("RUST_LOG", "info");
     let mut functions = Vec::new();
     for _ in 0..8 {
@@ -231,7 +231,7 @@ async fn two_devices_and_two_users_may_log_in_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_adoption_waits_for_the_guests_own_renewal() {
+async fn an_adoption_waits_for_the_guests_renewal() {
     let world = world().await;
     world.sandbox.set(|settings| {
         settings.latency_ms = 700;
@@ -270,7 +270,7 @@ async fn login_before_the_move(world: &World) -> (JoinHandle<Answer>, Arc<Semaph
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_then() {
+async fn an_adoption_takes_the_cookies_of_a_concurrent_renewal() {
     let world = world().await;
     world.sandbox.set(|settings| settings.cst = CstMode::Strict);
     let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
@@ -285,7 +285,7 @@ async fn a_guest_who_renews_at_the_moment_of_the_login_is_adopted_as_they_are_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_was_taken_for_dead_is_answered_what_the_next_one_brought() {
+async fn a_login_that_lost_its_lease_returns_the_next_logins_token() {
     let world = world().await;
     let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
     let (login, go) = login_before_the_move(&world).await;
@@ -299,7 +299,7 @@ async fn a_login_that_was_taken_for_dead_is_answered_what_the_next_one_brought()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_whose_renewal_hangs_keeps_the_user_waiting_for_two_seconds_only() {
+async fn a_login_returns_busy_while_the_guests_lease_is_held() {
     let world = world().await;
     world.send(GetToken, &as_guest(GetToken, GUEST)).await.token();
     let hold = async |until_ms: u64| {
@@ -318,7 +318,7 @@ async fn a_guest_whose_renewal_hangs_keeps_the_user_waiting_for_two_seconds_only
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_who_woke_up_after_the_adoption_stores_nothing() {
+async fn a_late_renewal_of_an_adopted_guest_stores_nothing() {
     let world = world().await;
     let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
@@ -336,7 +336,7 @@ async fn a_guest_who_woke_up_after_the_adoption_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_dies_in_the_middle_of_an_adoption_leaves_one_identity() {
+async fn a_crash_during_an_adoption_leaves_one_identity() {
     let world = world().await;
     let entity = world.send(GetToken, &as_guest(GetToken, GUEST)).await.entity();
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
@@ -352,7 +352,7 @@ async fn who_dies_in_the_middle_of_an_adoption_leaves_one_identity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_livechat_is_down_a_login_loses_nothing() {
+async fn a_login_while_livechat_is_down_keeps_the_guests_identity() {
     let world = world().await;
     let guest = world.send(GetToken, &as_guest(GetToken, GUEST)).await;
     world.sandbox.fail(Fault::Http503, 2);
@@ -363,7 +363,7 @@ async fn while_livechat_is_down_a_login_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_table_is_down_a_login_loses_nothing() {
+async fn a_login_while_the_table_is_down_keeps_the_guests_identity() {
     let world = world().await;
     let guest = world.send(GetToken, &as_guest(GetToken, GUEST)).await;
     let url = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("an endpoint");
@@ -385,7 +385,7 @@ async fn while_the_table_is_down_a_login_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_guest_may_renew_as_often_as_a_user() {
+async fn guests_have_the_same_rate_limit_as_users() {
     let world = world().await.with("RENEWALS_PER_MINUTE", "2");
     for _ in 0..2 {
         world.send(GetFreshToken, &as_guest(GetFreshToken, GUEST)).await.token();

@@ -26,7 +26,7 @@ async fn world_where(forgotten: Forgotten) -> World {
 }
 
 #[tokio::test]
-async fn a_slip_of_livechats_is_asked_about_once_more() {
+async fn another_customer_is_accepted_only_after_a_second_call() {
     for (forgotten, setting) in WAYS.iter().flat_map(|way| ["replace", "reject"].map(|setting| (*way, setting))) {
         let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", setting);
         let first = world.call(GetToken, "alice").await;
@@ -38,7 +38,7 @@ async fn a_slip_of_livechats_is_asked_about_once_more() {
 }
 
 #[tokio::test]
-async fn a_customer_that_livechat_forgot_is_replaced_once_and_on_record() {
+async fn a_forgotten_customer_is_replaced_once_and_recorded() {
     for forgotten in WAYS {
         is_replaced_once_and_on_record(&world_where(forgotten).await).await;
     }
@@ -62,7 +62,7 @@ async fn is_replaced_once_and_on_record(world: &World) {
 }
 
 #[tokio::test]
-async fn a_site_can_refuse_another_customer() {
+async fn with_reject_a_forgotten_customer_is_not_replaced() {
     for forgotten in WAYS {
         let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", "reject");
         let former = world.call(GetToken, "alice").await.entity();
@@ -81,7 +81,7 @@ async fn a_site_can_refuse_another_customer() {
 }
 
 #[tokio::test]
-async fn a_group_s_customer_that_livechat_lost_is_replaced_too() {
+async fn a_groups_lost_customer_is_replaced() {
     let world = world_where(Forgotten::IdentityLost).await;
     let former = world.call_group(GetToken, "alice", "3").await.entity();
     world.sandbox.forget(&former);
@@ -91,7 +91,7 @@ async fn a_group_s_customer_that_livechat_lost_is_replaced_too() {
 }
 
 #[tokio::test]
-async fn a_new_customer_in_place_of_a_lost_one_is_asked_for_again_when_the_answer_is_lost() {
+async fn a_lost_response_with_a_replacement_customer_is_not_retried_in_the_same_call() {
     let world = world_where(Forgotten::IdentityLost).await;
     let former = world.call(GetToken, "alice").await.entity();
     let before = world.item("alice").await;
@@ -110,7 +110,7 @@ async fn a_new_customer_in_place_of_a_lost_one_is_asked_for_again_when_the_answe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_customer_is_asked_for_with_no_time_left_to_keep_it() {
+async fn no_replacement_customer_is_created_without_time_to_store_it() {
     let world = world_where(Forgotten::IdentityLost).await;
     let former = world.call(GetToken, "alice").await.entity();
     let before = world.item("alice").await;
@@ -169,7 +169,7 @@ async fn after_a_first_token(answers: Vec<Response>) -> (Answer, Vec<bool>, Worl
 }
 
 #[tokio::test]
-async fn a_lost_identity_is_taken_for_a_refusal_because_of_its_status() {
+async fn identity_lost_is_recognised_whatever_its_status() {
     for status in [StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::INTERNAL_SERVER_ERROR] {
         let (answer, seen, _world) = after_a_first_token(vec![lost(status), lost(status), token_of("e2")]).await;
         assert_eq!((answer.entity().as_str(), seen), ("e2", vec![true, true, false]), "{status}");
@@ -177,7 +177,7 @@ async fn a_lost_identity_is_taken_for_a_refusal_because_of_its_status() {
 }
 
 #[tokio::test]
-async fn another_customer_and_a_lost_one_are_taken_for_two_different_troubles() {
+async fn another_customer_and_a_lost_one_confirm_each_other() {
     let ok = StatusCode::OK;
     // A customer that LiveChat made in place of the lost one is as good as another.
     let (answer, seen, world) = after_a_first_token(vec![token_of("e2"), lost(ok)]).await;
@@ -190,7 +190,7 @@ async fn another_customer_and_a_lost_one_are_taken_for_two_different_troubles() 
 }
 
 #[tokio::test]
-async fn what_is_no_lost_identity_costs_a_user_theirs() {
+async fn other_errors_do_not_cost_a_user_their_identity() {
     let oauth = || json!({"oauth_exception": "identity_lost"}).to_string().into_response();
     let (answer, seen, _world) = after_a_first_token(vec![oauth()]).await;
     assert_eq!((answer.problem(), seen), ((502, "livechat_rejected".into()), vec![true]), "another error's name");
@@ -204,7 +204,7 @@ async fn what_is_no_lost_identity_costs_a_user_theirs() {
 }
 
 #[tokio::test]
-async fn who_has_no_identity_yet_can_lose_one() {
+async fn identity_lost_for_a_new_user_is_a_rejection() {
     let (url, seen) = scripted(vec![lost(StatusCode::OK)]).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
     let refused = world.call(GetToken, "alice").await;
@@ -214,7 +214,7 @@ async fn who_has_no_identity_yet_can_lose_one() {
 }
 
 #[tokio::test]
-async fn a_secret_that_changes_with_every_call_is_followed() {
+async fn a_changed_cookie_secret_is_stored() {
     for cst in [CstMode::Constant, CstMode::Rotating, CstMode::Strict] {
         let world = World::new().await;
         world.sandbox.set(|settings| settings.cst = cst);
@@ -229,7 +229,7 @@ async fn a_secret_that_changes_with_every_call_is_followed() {
 }
 
 #[tokio::test]
-async fn a_site_that_refuses_another_customer_is_told_with_a_token_at_hand_too() {
+async fn with_reject_an_identity_change_is_reported_despite_a_live_token() {
     let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
     let former = world.call(GetToken, "alice").await.entity();
     world.age_token("alice", Duration::from_hours(7)).await;
@@ -238,7 +238,7 @@ async fn a_site_that_refuses_another_customer_is_told_with_a_token_at_hand_too()
 }
 
 #[tokio::test]
-async fn a_site_that_refuses_another_customer_locks_out_no_new_user_because_of_a_guest() {
+async fn with_reject_a_guests_forgotten_customer_does_not_lock_out_a_new_user() {
     // Whether or not the guest came back after LiveChat had forgotten their customer.
     for (forgotten, is_known) in WAYS.iter().flat_map(|way| [true, false].map(|is_known| (*way, is_known))) {
         let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", "reject").with("GUESTS", "true");
@@ -263,7 +263,7 @@ async fn a_site_that_refuses_another_customer_locks_out_no_new_user_because_of_a
 }
 
 #[tokio::test]
-async fn a_user_who_comes_back_after_the_cookies_have_lapsed_gets_a_new_customer() {
+async fn a_user_with_expired_cookies_gets_a_new_customer() {
     for (forgotten, setting) in WAYS.iter().flat_map(|way| ["replace", "reject"].map(|setting| (*way, setting))) {
         let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", setting).with("RUST_LOG", "info");
         let former = world.call(GetToken, "alice").await.entity();
@@ -284,7 +284,7 @@ async fn a_user_who_comes_back_after_the_cookies_have_lapsed_gets_a_new_customer
 }
 
 #[tokio::test]
-async fn a_customer_whose_cookies_have_lapsed_stays_if_livechat_still_knows_it() {
+async fn a_customer_with_expired_cookies_is_kept_if_livechat_knows_it() {
     let world = World::new().await.with("ON_IDENTITY_CHANGE", "reject");
     let entity = world.call(GetToken, "alice").await.entity();
     let long_ago = AttributeValue::N("1".into());

@@ -37,7 +37,7 @@ const FAULTS: [(Fault, u64, &str); 23] = [
 const HARMLESS: [Fault; 3] = [Fault::ExtraCookies, Fault::ExpiresOnly, Fault::OtherEntity];
 
 #[test]
-fn every_fault_of_the_sandbox_is_one_or_the_other() {
+fn every_fault_of_the_sandbox_is_covered() {
     for fault in Fault::ALL {
         let told = FAULTS.iter().any(|(told, ..)| *told == fault);
         assert_ne!(told, HARMLESS.contains(&fault), "{fault:?}");
@@ -45,7 +45,7 @@ fn every_fault_of_the_sandbox_is_one_or_the_other() {
 }
 
 #[tokio::test]
-async fn oddities_that_do_no_harm_are_not_noticed() {
+async fn harmless_oddities_of_livechat_do_not_reach_the_caller() {
     let world = World::new().await;
     let two_years_from_now_s = cip::time::now_ms() / 1000 + 63_072_000;
     for (fault, user) in HARMLESS.into_iter().zip(["a", "b", "c"]) {
@@ -61,7 +61,7 @@ async fn oddities_that_do_no_harm_are_not_noticed() {
 }
 
 #[tokio::test]
-async fn a_clock_of_livechats_that_is_off_changes_nothing() {
+async fn a_wrong_clock_at_livechat_has_no_effect() {
     let world = World::new().await;
     for (skew_ms, user) in [(7_200_000, "ahead"), (-7_200_000, "behind")] {
         world.sandbox.set(|settings| settings.clock_skew_ms = skew_ms);
@@ -74,7 +74,7 @@ async fn a_clock_of_livechats_that_is_off_changes_nothing() {
 }
 
 #[tokio::test]
-async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
+async fn every_fault_of_livechat_has_its_status_and_code() {
     let world = World::new().await;
     for (fault, status, code) in FAULTS {
         world.sandbox.fail(fault, 1);
@@ -93,7 +93,7 @@ async fn whatever_livechat_answers_a_new_user_is_told_clearly() {
 }
 
 #[tokio::test]
-async fn whatever_livechat_answers_what_is_stored_stays() {
+async fn no_fault_of_livechat_changes_what_is_stored() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     let before = world.item("alice").await;
@@ -127,7 +127,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_rejection_says_what_to_fix() {
+async fn a_rejection_says_which_setting_to_fix() {
     let world = World::new().await.with("LIVECHAT_REDIRECT_URI", "https://elsewhere.example/");
     let rejected = world.call(GetToken, "alice").await;
     assert_eq!(rejected.problem(), (502, "livechat_rejected".into()));
@@ -139,7 +139,7 @@ async fn a_rejection_says_what_to_fix() {
 }
 
 #[tokio::test]
-async fn a_stored_token_is_answered_for_as_long_as_it_lives() {
+async fn a_stored_token_is_returned_until_it_expires() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.age_token("alice", 7 * HOUR).await;
@@ -157,7 +157,7 @@ async fn a_stored_token_is_answered_for_as_long_as_it_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_was_invalidated_meanwhile_is_not_answered_for_want_of_another() {
+async fn a_token_invalidated_during_a_failed_renewal_is_not_returned() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.age_token("alice", 7 * HOUR).await;
@@ -172,7 +172,7 @@ async fn a_token_that_was_invalidated_meanwhile_is_not_answered_for_want_of_anot
 }
 
 #[tokio::test]
-async fn a_new_customer_is_asked_for_once_even_if_the_answer_is_lost() {
+async fn a_failed_call_for_a_new_customer_is_not_retried() {
     let world = World::new().await;
     for fault in [Fault::ResetAfter, Fault::ResetBefore, Fault::Http503] {
         let calls = world.sandbox.calls().token;
@@ -183,7 +183,7 @@ async fn a_new_customer_is_asked_for_once_even_if_the_answer_is_lost() {
 }
 
 #[tokio::test]
-async fn a_known_customer_is_asked_for_again() {
+async fn a_failed_call_for_a_known_customer_is_retried() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     for fault in [Fault::ResetAfter, Fault::ResetBefore, Fault::Http503, Fault::OauthIn200] {
@@ -193,7 +193,7 @@ async fn a_known_customer_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_livechat_past_the_deadline() {
+async fn a_call_does_not_wait_for_livechat_past_its_deadline() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1);
     let function = world.spawn(GetToken).await;
@@ -204,7 +204,7 @@ async fn nobody_waits_for_livechat_past_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_waited_fail_together_instead_of_queueing() {
+async fn calls_waiting_for_a_failed_renewal_fail_with_it() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 800);
     world.sandbox.fail(Fault::Http503, 50);
@@ -223,7 +223,7 @@ async fn those_who_waited_fail_together_instead_of_queueing() {
 }
 
 #[tokio::test]
-async fn who_has_too_little_time_to_renew_does_not_begin_to() {
+async fn a_call_with_too_little_time_does_not_start_a_renewal() {
     let world = World::new().await;
     let before = world.call(GetToken, "alice").await.access_token();
     let version = world.item("alice").await["version"].clone();

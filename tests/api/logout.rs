@@ -50,7 +50,7 @@ async fn a_logout_revokes_the_token_and_keeps_the_customer() {
 }
 
 #[tokio::test]
-async fn a_token_that_livechat_does_not_know_is_as_good_as_revoked() {
+async fn a_token_that_livechat_does_not_know_counts_as_revoked() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     // LiveChat has forgotten the token.
@@ -61,7 +61,7 @@ async fn a_token_that_livechat_does_not_know_is_as_good_as_revoked() {
 }
 
 #[tokio::test]
-async fn a_token_that_livechat_does_not_revoke_is_on_record() {
+async fn a_failed_revocation_is_logged_and_the_logout_is_pending() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
@@ -77,7 +77,7 @@ async fn a_token_that_livechat_does_not_revoke_is_on_record() {
 }
 
 #[tokio::test]
-async fn an_invalidate_of_the_widgets_revokes_nothing() {
+async fn the_widgets_invalidate_revokes_no_token() {
     let world = World::new().await;
     for event in [
         http_api(Invalidate, "alice", ""),
@@ -101,7 +101,7 @@ async fn an_invalidate_of_the_widgets_revokes_nothing() {
 }
 
 #[tokio::test]
-async fn content_that_could_be_meant_as_a_logout_and_is_none_is_refused() {
+async fn a_malformed_logout_is_refused() {
     let world = World::new().await;
     let token = world.call(GetToken, "alice").await.access_token();
     let long = format!("{{\"logout\": true, \"x\": \"{}\"}}", "x".repeat(2000));
@@ -123,7 +123,7 @@ async fn content_that_could_be_meant_as_a_logout_and_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_logout_without_a_token_that_works_makes_no_call_to_livechat() {
+async fn a_logout_without_a_live_token_does_not_call_livechat() {
     let world = World::new().await;
     assert_eq!(world.send(Invalidate, &logout("alice")).await.body(), Value::Null);
     world.call(GetToken, "alice").await.token();
@@ -134,7 +134,7 @@ async fn a_logout_without_a_token_that_works_makes_no_call_to_livechat() {
 }
 
 #[tokio::test]
-async fn with_a_v1_licence_and_with_groups_it_is_the_same() {
+async fn a_logout_works_with_a_v1_licence_and_for_a_group() {
     let world = World::new().await.with_v1();
     let token = world.call(GetToken, "alice").await.access_token();
     world.send(Invalidate, &logout("alice")).await.body();
@@ -150,7 +150,7 @@ async fn with_a_v1_licence_and_with_groups_it_is_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_livechat_that_is_down_keeps_nobody_from_logging_out() {
+async fn a_logout_succeeds_while_livechat_is_down() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
-async fn a_user_is_the_same_customer_on_every_device() {
+async fn a_user_is_one_customer_on_every_device() {
     let world = World::new().await;
     let laptop = world.call(GetToken, "alice").await;
     let phone = world.spawn(GetToken).await.call(GetToken, "alice").await;
@@ -18,7 +18,7 @@ async fn a_user_is_the_same_customer_on_every_device() {
 }
 
 #[tokio::test]
-async fn users_are_kept_apart() {
+async fn users_are_different_customers() {
     let world = World::new().await;
     let alice = world.call(GetToken, "alice").await;
     let other = world.call(GetToken, "Alice").await;
@@ -28,7 +28,7 @@ async fn users_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_is_a_new_one_for_the_same_customer_and_replaces_the_old_one() {
+async fn a_fresh_token_replaces_the_stored_one_and_keeps_the_customer() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     let fresh = world.call(GetFreshToken, "alice").await;
@@ -39,7 +39,7 @@ async fn a_fresh_token_is_a_new_one_for_the_same_customer_and_replaces_the_old_o
 }
 
 #[tokio::test]
-async fn a_fresh_token_can_be_the_first() {
+async fn get_fresh_token_works_as_the_first_call() {
     let world = World::new().await;
     let fresh = world.call(GetFreshToken, "alice").await;
     assert_eq!(world.call(GetToken, "alice").await.token(), fresh.token());
@@ -47,7 +47,7 @@ async fn a_fresh_token_can_be_the_first() {
 }
 
 #[tokio::test]
-async fn has_token_says_whether_there_is_a_live_one() {
+async fn has_token_returns_whether_a_live_token_is_stored() {
     let world = World::new().await;
     assert_eq!(world.call(HasToken, "alice").await.body(), false);
     world.call(GetToken, "alice").await.token();
@@ -73,7 +73,7 @@ async fn invalidate_drops_the_token_and_keeps_the_customer() {
 }
 
 #[tokio::test]
-async fn invalidate_of_nobody_leaves_nothing_behind() {
+async fn invalidate_of_an_unknown_user_leaves_no_item() {
     let world = World::new().await;
     for _ in 0..2 {
         assert_eq!(world.call(Invalidate, "alice").await.status(), 200);
@@ -82,7 +82,7 @@ async fn invalidate_of_nobody_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_the_widget_would() {
+async fn a_token_is_renewed_before_the_widget_renews_it() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.age_token("alice", 6 * HOUR + 50 * HOUR / 60).await;
@@ -95,7 +95,7 @@ async fn a_token_is_renewed_before_the_widget_would() {
 }
 
 #[tokio::test]
-async fn a_short_token_is_not_renewed_all_the_time() {
+async fn a_short_lived_token_is_not_renewed_with_every_call() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.expires_in = 3000);
     world.call(GetToken, "alice").await.token();
@@ -105,7 +105,7 @@ async fn a_short_token_is_not_renewed_all_the_time() {
 }
 
 #[tokio::test]
-async fn a_v1_licence_works_the_same() {
+async fn a_v1_licence_works() {
     let world = World::new().await.with_v1();
     let first = world.call(GetToken, "alice").await;
     assert_eq!(first.token()["licenseId"], world.sandbox.app().license_id);
@@ -115,7 +115,7 @@ async fn a_v1_licence_works_the_same() {
 }
 
 #[tokio::test]
-async fn each_account_id_that_is_configured_is_in_the_answer() {
+async fn only_the_configured_account_ids_are_in_the_token() {
     let world = World::new().await.without("LIVECHAT_LICENSE_ID");
     let token = world.call(GetToken, "alice").await.token();
     assert_eq!(token["organizationId"], world.sandbox.app().organization_id.as_str());
@@ -123,7 +123,7 @@ async fn each_account_id_that_is_configured_is_in_the_answer() {
 }
 
 #[tokio::test]
-async fn a_group_is_an_identity_of_its_own() {
+async fn each_group_has_its_own_identity() {
     let world = World::new().await;
     let plain = world.call(GetToken, "alice").await;
     let sales = world.call_group(GetToken, "alice", "1").await;
@@ -139,7 +139,7 @@ async fn a_group_is_an_identity_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_group_needs_more_than_a_v1_licence() {
+async fn a_group_with_a_v1_licence_is_refused() {
     let world = World::new().await.with_v1();
     for binary in [GetToken, GetFreshToken] {
         let refused = world.call_group(binary, "alice", "1").await;
@@ -150,7 +150,7 @@ async fn a_group_needs_more_than_a_v1_licence() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_what_the_documentation_says() {
+async fn stored_attributes_are_the_documented_ones() {
     let world = World::new().await;
     let token = world.call(GetToken, "alice").await.token();
     let item = world.item("alice").await;

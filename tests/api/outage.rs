@@ -91,7 +91,7 @@ fn outage() -> (u32, u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_livechat_swallows_every_call_few_new_users_wait_for_it() {
+async fn few_new_users_wait_while_livechat_does_not_respond() {
     let (seconds, per_second) = outage();
     let every = Duration::from_secs(1) / per_second;
     let world = World::new().await.with("RUST_LOG", "info");
@@ -134,7 +134,7 @@ async fn while_livechat_swallows_every_call_few_new_users_wait_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_livechat_swallows_every_call_known_users_notice_nothing() {
+async fn known_users_get_stored_tokens_while_livechat_does_not_respond() {
     let (seconds, per_second) = outage();
     let every = Duration::from_secs(1) / per_second;
     let world = World::new().await.with("RUST_LOG", "info");

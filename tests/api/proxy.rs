@@ -283,7 +283,7 @@ async fn until(what: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn it_passes_delays_cuts_and_refuses() {
+async fn the_proxy_passes_delays_cuts_and_refuses_connections() {
     let (upstream, read) = echo().await;
     let proxy = Proxy::start(upstream).await;
     let connect = || TcpStream::connect(proxy.address);
@@ -316,7 +316,7 @@ async fn it_passes_delays_cuts_and_refuses() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_lost_after_its_request_arrived() {
+async fn a_lost_response_is_lost_after_its_request_arrived() {
     let (upstream, read) = echo().await;
     let proxy = Proxy::start(upstream).await;
     let connect = || TcpStream::connect(proxy.address);
@@ -335,7 +335,7 @@ async fn a_lost_answer_is_lost_after_its_request_arrived() {
 }
 
 #[tokio::test]
-async fn a_repeated_request_arrives_twice_and_is_answered_once() {
+async fn a_repeated_request_arrives_twice_and_has_one_response() {
     let (upstream, read) = echo().await;
     let proxy = Proxy::start(upstream).await;
     let mut stream = TcpStream::connect(proxy.address).await.expect("a connection");
@@ -351,7 +351,7 @@ async fn a_repeated_request_arrives_twice_and_is_answered_once() {
 }
 
 #[tokio::test]
-async fn a_black_hole_holds_all_until_it_is_lifted_and_then_they_die() {
+async fn a_black_hole_holds_connections_and_resets_them_when_it_ends() {
     let (upstream, read) = echo().await;
     let proxy = Proxy::start(upstream).await;
     let mut old = TcpStream::connect(proxy.address).await.expect("a connection");

@@ -23,7 +23,7 @@ async fn a_minute_passes(world: &World) {
 }
 
 #[tokio::test]
-async fn a_loop_cannot_spend_the_owners_livechat_quota() {
+async fn get_fresh_token_in_a_loop_is_rate_limited() {
     let world = limited().await;
     renew(&world, 10).await;
     for _ in 0..3 {
@@ -38,7 +38,7 @@ async fn a_loop_cannot_spend_the_owners_livechat_quota() {
 }
 
 #[tokio::test]
-async fn the_stored_token_is_answered_without_limit() {
+async fn stored_tokens_are_returned_beyond_the_rate_limit() {
     let world = limited().await;
     renew(&world, 10).await;
     for _ in 0..20 {
@@ -52,7 +52,7 @@ async fn the_stored_token_is_answered_without_limit() {
 }
 
 #[tokio::test]
-async fn the_next_minute_has_renewals_of_its_own() {
+async fn the_rate_limit_starts_again_each_minute() {
     let world = limited().await;
     for _ in 0..2 {
         renew(&world, 10).await;
@@ -63,14 +63,14 @@ async fn the_next_minute_has_renewals_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_site_can_set_the_limit() {
+async fn the_rate_limit_is_configurable() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     renew(&world, 2).await;
     assert_eq!(world.call(GetFreshToken, "alice").await.status(), 429);
 }
 
 #[tokio::test]
-async fn each_identity_of_a_user_has_a_limit_of_its_own() {
+async fn each_identity_of_a_user_has_its_own_rate_limit() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "1");
     renew(&world, 1).await;
     world.call_group(GetFreshToken, "alice", "3").await.token();
@@ -78,7 +78,7 @@ async fn each_identity_of_a_user_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn going_through_the_groups_is_a_loop_too() {
+async fn calls_for_one_group_after_the_other_are_rate_limited() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     let (minute, mut refused) = (now_ms() / 60_000, 0);
     for group in 1..=9 {
@@ -103,7 +103,7 @@ async fn going_through_the_groups_is_a_loop_too() {
 }
 
 #[tokio::test]
-async fn a_group_whose_renewals_are_spent_has_its_stored_token_still() {
+async fn a_rate_limited_group_gets_its_stored_token() {
     let world = limited().await;
     let token = world.call_group(GetToken, "alice", "1").await.access_token();
     world.age_token_at("alice", "group#1", Duration::from_hours(7)).await;
@@ -114,7 +114,7 @@ async fn a_group_whose_renewals_are_spent_has_its_stored_token_still() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_another_calls_result_is_not_counted() {
+async fn waiting_calls_do_not_use_up_the_rate_limit() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     world.sandbox.set(|settings| settings.latency_ms = 300);
     let mut functions = Vec::new();
@@ -131,7 +131,7 @@ async fn who_waits_for_another_calls_result_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_failed_is_counted() {
+async fn a_failed_renewal_uses_up_the_rate_limit() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     world.sandbox.fail(Fault::OauthInvalidRequest, 2);
     for _ in 0..2 {
@@ -143,7 +143,7 @@ async fn a_renewal_that_failed_is_counted() {
 }
 
 #[tokio::test]
-async fn a_minute_that_a_wrong_clock_began_locks_nobody_out() {
+async fn a_minute_counted_with_a_wrong_clock_locks_nobody_out() {
     let world = limited().await;
     renew(&world, 10).await;
     let next_year = AttributeValue::N((now_ms() + 31_536_000_000).to_string());

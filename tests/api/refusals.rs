@@ -29,7 +29,7 @@ async fn refusal(world: &World, user: &str) -> HashMap<String, AttributeValue> {
 }
 
 #[tokio::test]
-async fn each_page_and_tab_of_a_refused_user_makes_another_billed_call() {
+async fn a_stored_refusal_is_returned_without_another_livechat_call() {
     for binary in [GetToken, GetFreshToken] {
         let world = World::new().await;
         world.sandbox.fail(Fault::OauthInvalidRequest, 1);
@@ -54,7 +54,7 @@ async fn each_page_and_tab_of_a_refused_user_makes_another_billed_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_that_waited_behind_the_refused_one_are_sent_one_after_the_other() {
+async fn calls_waiting_for_a_refused_call_get_its_refusal() {
     let world = World::new().await.without("RENEWALS_PER_MINUTE");
     world.sandbox.set(|settings| settings.latency_ms = 800);
     world.sandbox.fail(Fault::OauthInvalidRequest, 100);
@@ -76,7 +76,7 @@ async fn calls_that_waited_behind_the_refused_one_are_sent_one_after_the_other()
 }
 
 #[tokio::test]
-async fn a_deployment_with_other_settings_waits_for_a_refusal_that_is_none_of_its_own() {
+async fn a_refusal_does_not_apply_to_other_livechat_settings() {
     let world = World::new().await.with("LIVECHAT_REDIRECT_URI", "https://elsewhere.example/");
     for user in ["alice", "bob"] {
         assert_eq!(world.call(GetToken, user).await.problem(), (REFUSED.0, REFUSED.1.into()));
@@ -90,7 +90,7 @@ async fn a_deployment_with_other_settings_waits_for_a_refusal_that_is_none_of_it
 }
 
 #[tokio::test]
-async fn a_count_that_began_with_other_settings_goes_on() {
+async fn the_count_of_refusals_starts_again_with_other_settings() {
     let world = World::new().await;
     world.sandbox.fail(Fault::OauthInvalidRequest, 3);
     for seconds in [60, 120] {
@@ -103,7 +103,7 @@ async fn a_count_that_began_with_other_settings_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_fails_because_another_deployment_was_refused_while_it_waited() {
+async fn a_waiting_call_with_other_settings_is_not_refused() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 800);
     let wrong = [("LIVECHAT_REDIRECT_URI", "https://elsewhere.example/".into())];
@@ -116,7 +116,7 @@ async fn a_call_fails_because_another_deployment_was_refused_while_it_waited() {
 }
 
 #[tokio::test]
-async fn a_site_that_is_refused_for_days_is_billed_for_each_minute_of_them() {
+async fn repeated_refusals_are_retried_less_often() {
     let world = World::new().await;
     world.sandbox.fail(Fault::IdentityException, 6);
     for (nth, seconds) in (1..).zip([60, 120, 240, 300, 300, 300]) {
@@ -131,7 +131,7 @@ async fn a_site_that_is_refused_for_days_is_billed_for_each_minute_of_them() {
 }
 
 #[tokio::test]
-async fn a_refusal_outlives_the_success_that_followed() {
+async fn a_success_clears_the_refusal() {
     let world = World::new().await;
     world.sandbox.fail(Fault::OauthInvalidRequest, 2);
     for _ in 0..2 {
@@ -146,7 +146,7 @@ async fn a_refusal_outlives_the_success_that_followed() {
 }
 
 #[tokio::test]
-async fn who_has_a_token_that_lives_is_refused_too() {
+async fn a_live_token_is_returned_despite_a_refusal() {
     let world = World::new().await;
     let token = world.call(GetToken, "alice").await.access_token();
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
@@ -167,7 +167,7 @@ async fn who_has_a_token_that_lives_is_refused_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_from_memory_costs_more_than_one_request_to_the_table() {
+async fn a_stored_refusal_costs_one_request_to_the_table() {
     let world = World::new().await;
     let stale = world.call(GetToken, "stale").await.access_token();
     world.age_token("stale", 7 * HOUR).await;
@@ -194,7 +194,7 @@ async fn an_answer_from_memory_costs_more_than_one_request_to_the_table() {
 }
 
 #[tokio::test]
-async fn answers_from_memory_spend_the_users_renewals() {
+async fn stored_refusals_do_not_use_up_the_rate_limit() {
     let world = World::new().await.with("RENEWALS_PER_MINUTE", "2");
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
     for _ in 0..3 {
@@ -208,7 +208,7 @@ async fn answers_from_memory_spend_the_users_renewals() {
 }
 
 #[tokio::test]
-async fn and_those_of_the_users_groups() {
+async fn stored_refusals_do_not_use_up_the_limit_for_groups() {
     let (world, minute) = (World::new().await, now_ms() / 60_000);
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
     for _ in 0..3 {
@@ -225,7 +225,7 @@ async fn and_those_of_the_users_groups() {
 }
 
 #[tokio::test]
-async fn who_is_in_a_loop_is_told_that_livechat_refuses_and_not_to_slow_down() {
+async fn a_rate_limited_call_returns_rate_limited_despite_a_refusal() {
     let world = World::new().await.with("RENEWALS_PER_MINUTE", "1");
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
     assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (REFUSED.0, REFUSED.1.into()));
@@ -233,7 +233,7 @@ async fn who_is_in_a_loop_is_told_that_livechat_refuses_and_not_to_slow_down() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_locks_a_refused_user_out_for_as_long_as_it_was_wrong() {
+async fn a_refusal_stored_with_a_wrong_clock_does_not_lock_the_user_out() {
     let world = World::new().await;
     for binary in [GetToken, GetFreshToken] {
         world.sandbox.fail(Fault::OauthInvalidRequest, 1);
@@ -245,7 +245,7 @@ async fn a_wrong_clock_locks_a_refused_user_out_for_as_long_as_it_was_wrong() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_this_version_cannot_read_locks_the_user_out() {
+async fn an_unreadable_refusal_does_not_lock_the_user_out() {
     let world = World::new().await;
     let soon = number(now_ms() + 60_000);
     let odd = AttributeValue::Ss(vec!["odd".into()]);
@@ -278,7 +278,7 @@ async fn a_refusal_that_this_version_cannot_read_locks_the_user_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_whose_write_lost_its_answer_is_forgotten_or_counted_twice() {
+async fn a_refusal_is_counted_once_if_the_response_to_its_write_is_lost() {
     let world = World::new().await;
     let url = world.setting("AWS_ENDPOINT_URL_DYNAMODB").expect("a setting");
     let database = Proxy::start(url.trim_start_matches("http://").parse().expect("an address")).await;
@@ -299,7 +299,7 @@ async fn a_refusal_whose_write_lost_its_answer_is_forgotten_or_counted_twice() {
 }
 
 #[tokio::test]
-async fn a_guest_who_became_a_user_leaves_a_refusal_behind() {
+async fn an_adoption_deletes_the_guests_refusal() {
     let world = World::new().await.with("GUESTS", "true");
     let as_guest = |binary| request(binary, None, &[("x-guest-id", GUEST)]);
     let guest = world.send(GetToken, &as_guest(GetToken)).await.entity();
@@ -315,7 +315,7 @@ async fn a_guest_who_became_a_user_leaves_a_refusal_behind() {
 }
 
 #[tokio::test]
-async fn an_answer_from_memory_looks_to_an_operator_like_a_call_of_livechat() {
+async fn a_stored_refusal_is_not_counted_as_a_livechat_call() {
     let world = World::new().await;
     world.sandbox.fail(Fault::OauthInvalidRequest, 1);
     for binary in [GetToken, GetToken, GetFreshToken] {

@@ -76,7 +76,7 @@ async fn loses_an_answer(world: &World, attribute: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn a_logout_revokes_every_token_that_was_given() {
+async fn a_logout_revokes_every_token_of_the_user() {
     for revocation in [Revocation::Token, Revocation::Customer] {
         let world = World::new().await;
         world.sandbox.set(|settings| settings.revocation = revocation);
@@ -97,7 +97,7 @@ async fn a_logout_revokes_every_token_that_was_given() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_all_groups_of_the_user_and_one_that_names_a_group_ends_that_one() {
+async fn a_logout_covers_all_groups_unless_it_names_one() {
     let world = World::new().await;
     let common = world.call(GetToken, "alice").await.access_token();
     let mut groups = Vec::new();
@@ -114,7 +114,7 @@ async fn a_logout_ends_all_groups_of_the_user_and_one_that_names_a_group_ends_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_logout_ends_the_first_renewal_of_a_group_that_is_under_way() {
+async fn a_logout_overtakes_the_first_renewal_of_a_group() {
     let world = World::new().await.with("RUST_LOG", "info");
     world.call(GetToken, "alice").await.token();
     world.sandbox.set(|settings| settings.latency_ms = 1_000);
@@ -131,7 +131,7 @@ async fn a_logout_ends_the_first_renewal_of_a_group_that_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_logout_that_cannot_find_the_groups_ends_the_rest() {
+async fn a_logout_without_access_to_the_groups_revokes_the_users_own_tokens() {
     let world = World::new().await;
     let group = world.call_group(GetToken, "alice", "3").await.access_token();
     world.call(GetToken, "alice").await.token();
@@ -145,7 +145,7 @@ async fn a_logout_that_cannot_find_the_groups_ends_the_rest() {
 }
 
 #[tokio::test]
-async fn a_logout_whose_write_lost_its_answer_revokes() {
+async fn a_logout_revokes_tokens_if_the_response_to_its_write_is_lost() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     let url = loses_an_answer(&world, "loggedOutSeq").await;
@@ -155,7 +155,7 @@ async fn a_logout_whose_write_lost_its_answer_revokes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_that_a_logout_overtakes_gives_nobody_a_token() {
+async fn a_renewal_overtaken_by_a_logout_returns_no_token() {
     for cst in [CstMode::Rotating, CstMode::Strict] {
         let world = World::new().await;
         world.sandbox.set(|settings| settings.cst = cst);
@@ -181,7 +181,7 @@ async fn a_renewal_that_a_logout_overtakes_gives_nobody_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_dies_before_it_revokes_leaves_it_to_the_next_call() {
+async fn a_revocation_interrupted_by_a_crash_is_completed_by_the_next_call() {
     for next in [GetToken, GetFreshToken, Invalidate] {
         let world = World::new().await;
         world.call(GetToken, "alice").await.token();
@@ -202,7 +202,7 @@ async fn a_process_that_dies_before_it_revokes_leaves_it_to_the_next_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_livechat_is_down_a_logout_is_pending_and_a_later_call_completes_it() {
+async fn a_logout_while_livechat_is_down_is_completed_by_a_later_call() {
     let world = World::new().await;
     let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
     for (mode, later) in [(Mode::Refuse, GetToken), (Mode::BlackHole, GetFreshToken), (Mode::Refuse, Invalidate)] {
@@ -228,7 +228,7 @@ async fn while_livechat_is_down_a_logout_is_pending_and_a_later_call_completes_i
 }
 
 #[tokio::test]
-async fn a_stored_token_is_returned_while_older_ones_are_still_to_be_revoked() {
+async fn a_stored_token_is_returned_while_revocations_are_pending() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
     let old = world.call(GetToken, "alice").await.access_token();
@@ -247,7 +247,7 @@ async fn a_stored_token_is_returned_while_older_ones_are_still_to_be_revoked() {
 }
 
 #[tokio::test]
-async fn a_user_has_a_limited_number_of_tokens_that_work() {
+async fn a_user_has_a_limited_number_of_live_tokens() {
     let world = World::new().await;
     let mut latest = String::new();
     for _ in 0..Outstanding::MOST + 3 {
@@ -261,7 +261,7 @@ async fn a_user_has_a_limited_number_of_tokens_that_work() {
 }
 
 #[tokio::test]
-async fn no_token_is_forgotten_while_livechat_revokes_none() {
+async fn no_token_is_dropped_while_livechat_revokes_none() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
     for _ in 0..Outstanding::LIMIT {
@@ -277,7 +277,7 @@ async fn no_token_is_forgotten_while_livechat_revokes_none() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_is_forgotten_by_the_next_renewal() {
+async fn the_next_renewal_drops_expired_tokens_from_the_list() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.call(GetFreshToken, "alice").await.token();
@@ -291,7 +291,7 @@ async fn a_token_that_has_expired_is_forgotten_by_the_next_renewal() {
 }
 
 #[tokio::test]
-async fn a_token_that_an_earlier_version_stored_is_revoked() {
+async fn a_token_stored_by_an_earlier_version_is_revoked() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     let remove = world.dynamodb.update_item().table_name(&world.table);
@@ -311,7 +311,7 @@ async fn a_token_that_an_earlier_version_stored_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_guest_who_logs_out_keeps_no_token() {
+async fn a_guests_logout_revokes_their_tokens() {
     let world = World::new().await.with("GUESTS", "true");
     let guest = [("x-guest-id", GUEST)];
     for _ in 0..2 {
@@ -341,7 +341,7 @@ fn for_guest(binary: Binary, user: Option<&str>, query: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_adoption_revokes_every_token_that_the_guest_was_given() {
+async fn an_adoption_revokes_every_token_of_the_guest() {
     for (group, binary) in [("", GetToken), ("", GetFreshToken), ("group=3", GetToken)] {
         let (world, _) = guest_with_tokens(group).await;
         // The user has a customer of their own where they have been before.
@@ -359,7 +359,7 @@ async fn an_adoption_revokes_every_token_that_the_guest_was_given() {
 }
 
 #[tokio::test]
-async fn an_adoption_that_could_not_tell_livechat_is_completed_by_a_later_call() {
+async fn a_failed_revocation_of_an_adoption_is_completed_by_a_later_call() {
     let (world, mut given) = guest_with_tokens("").await;
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
     let user = world.send(GetToken, &for_guest(GetToken, Some("alice"), "")).await.access_token();
@@ -372,7 +372,7 @@ async fn an_adoption_that_could_not_tell_livechat_is_completed_by_a_later_call()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_adoption_whose_process_dies_is_completed_by_the_next_call() {
+async fn an_adoption_interrupted_by_a_crash_is_completed_by_the_next_call() {
     let (world, _) = guest_with_tokens("").await;
     world.sandbox.set(|settings| settings.latency_ms = 5_000);
     let dies = world.spawn(GetToken).await;
@@ -388,7 +388,7 @@ async fn an_adoption_whose_process_dies_is_completed_by_the_next_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_livechat_revokes_too_before_it_issues_a_token() {
+async fn an_adoption_revokes_the_guests_tokens_at_high_latency() {
     let (world, _) = guest_with_tokens("").await;
     world.sandbox.set(|settings| settings.latency_ms = 2_600);
     let user = world.send(GetToken, &for_guest(GetToken, Some("alice"), "")).await.access_token();
@@ -399,7 +399,7 @@ async fn a_slow_livechat_revokes_too_before_it_issues_a_token() {
 }
 
 #[tokio::test]
-async fn a_logout_of_a_guest_who_became_a_user_promises_nothing() {
+async fn a_logout_of_an_adopted_guest_is_pending() {
     let (world, _) = guest_with_tokens("").await;
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
     world.send(GetToken, &for_guest(GetToken, Some("alice"), "")).await.token();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fault_1_parallel_first_calls_fork_the_identity() {
+async fn fault_1_parallel_first_calls_create_one_customer() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 100);
     let mut calls = JoinSet::new();
@@ -21,7 +21,7 @@ async fn fault_1_parallel_first_calls_fork_the_identity() {
 }
 
 #[tokio::test]
-async fn fault_2_the_cookies_reach_the_browser() {
+async fn fault_2_no_cookie_reaches_the_browser() {
     let world = World::new().await;
     let answer = world.call(GetToken, "alice").await;
     let cookies = world.item("alice").await["cookies"].as_m().expect("a map").clone();
@@ -31,7 +31,7 @@ async fn fault_2_the_cookies_reach_the_browser() {
 }
 
 #[tokio::test]
-async fn fault_3_the_life_of_a_token_is_in_seconds() {
+async fn fault_3_the_lifetime_is_returned_in_milliseconds() {
     let world = World::new().await;
     let before = cip::time::now_ms();
     let token = world.call(GetToken, "alice").await.token();
@@ -41,7 +41,7 @@ async fn fault_3_the_life_of_a_token_is_in_seconds() {
 }
 
 #[tokio::test]
-async fn fault_4_an_expired_token_is_answered_for_ever() {
+async fn fault_4_an_expired_token_is_replaced() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.age_token("alice", Duration::from_hours(9)).await;
@@ -51,7 +51,7 @@ async fn fault_4_an_expired_token_is_answered_for_ever() {
 }
 
 #[tokio::test]
-async fn fault_5_invalidate_forgets_the_customer() {
+async fn fault_5_invalidate_keeps_the_customer() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     for _ in 0..3 {
@@ -62,7 +62,7 @@ async fn fault_5_invalidate_forgets_the_customer() {
 }
 
 #[tokio::test]
-async fn fault_6_anyone_can_ask_for_anyones_token_by_default() {
+async fn fault_6_unverified_users_need_an_explicit_setting() {
     let world = World::new().await.without("AUTH");
     assert!(world.init_error(GetToken).await.contains("AUTH"));
     let world = World::new().await.without("ALLOW_UNVERIFIED_USERS");
@@ -72,7 +72,7 @@ async fn fault_6_anyone_can_ask_for_anyones_token_by_default() {
 }
 
 #[tokio::test]
-async fn fault_7_a_user_id_that_needs_encoding_breaks_the_route() {
+async fn fault_7_user_ids_that_need_encoding_work() {
     let world = World::new().await;
     for user in ["a/b", "a b", "a%2Fb", "a?b", "ü"] {
         let first = world.call(GetToken, user).await;
@@ -81,7 +81,7 @@ async fn fault_7_a_user_id_that_needs_encoding_breaks_the_route() {
 }
 
 #[tokio::test]
-async fn fault_8_a_failure_of_livechats_is_no_answer_at_all() {
+async fn fault_8_a_failure_of_livechat_returns_an_error() {
     let world = World::new().await;
     for fault in [Fault::Html, Fault::ResetBefore, Fault::OauthInvalidRequest] {
         world.sandbox.fail(fault, 1);
@@ -91,7 +91,7 @@ async fn fault_8_a_failure_of_livechats_is_no_answer_at_all() {
 }
 
 #[tokio::test]
-async fn fault_9_the_changed_secret_is_thrown_away() {
+async fn fault_9_a_changed_cookie_secret_is_stored() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.cst = sandbox::CstMode::Strict);
     let first = world.call(GetToken, "alice").await;
@@ -101,7 +101,7 @@ async fn fault_9_the_changed_secret_is_thrown_away() {
 }
 
 #[tokio::test]
-async fn fault_10_one_failure_is_remembered_for_ever() {
+async fn fault_10_a_failure_does_not_affect_the_next_call() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Http503, 1);
     assert_eq!(world.call(GetToken, "alice").await.status(), 503);

@@ -86,7 +86,7 @@ impl Lab {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_in_a_sentence_and_changes_nothing() {
+async fn malformed_admin_requests_are_refused_with_the_reason() {
     let lab = Lab::new().await;
     let before = lab.report().await;
     for (method, path, body, says) in [
@@ -121,7 +121,7 @@ async fn what_makes_no_sense_is_refused_in_a_sentence_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_test_can_set_everything_and_see_it() {
+async fn all_settings_and_faults_can_be_set_and_read() {
     let lab = Lab::new().await;
     let settings = json!({
         "latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "forgotten": "identity_lost",
@@ -153,7 +153,7 @@ async fn a_test_can_set_everything_and_see_it() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_shows_in_dates_and_in_nothing_else() {
+async fn a_skewed_clock_affects_only_dates() {
     let lab = Lab::new().await;
     let date = async || {
         let answer = lab.token_request(None).send().await.expect("an answer");
@@ -175,7 +175,7 @@ async fn a_clock_that_is_off_shows_in_dates_and_in_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_journal_tells_what_cookies_proved_and_claimed() {
+async fn the_journal_records_which_customer_the_cookies_proved_and_claimed() {
     let lab = Lab::new().await;
     lab.sandbox.set(|settings| settings.cst = CstMode::Strict);
     let first = lab.token(None).await;
@@ -199,7 +199,7 @@ async fn the_journal_tells_what_cookies_proved_and_claimed() {
 }
 
 #[tokio::test]
-async fn cookies_that_prove_nobody_are_lost_if_it_is_set_so_and_make_no_customer() {
+async fn unrecognised_cookies_return_identity_lost_and_create_no_customer() {
     let lab = Lab::new().await;
     lab.sandbox.set(|settings| (settings.cst, settings.forgotten) = (CstMode::Strict, Forgotten::IdentityLost));
     let lost = async |cookies: &str| {
@@ -226,7 +226,7 @@ async fn cookies_that_prove_nobody_are_lost_if_it_is_set_so_and_make_no_customer
 }
 
 #[tokio::test]
-async fn a_call_takes_effect_although_its_caller_has_gone() {
+async fn a_call_takes_effect_after_its_caller_disconnected() {
     let lab = Lab::new().await;
     lab.sandbox.set(|settings| settings.latency_ms = 1_000);
     let impatient = tokio::spawn(lab.token_request(None).send());
@@ -242,7 +242,7 @@ async fn a_call_takes_effect_although_its_caller_has_gone() {
 }
 
 #[tokio::test]
-async fn late_answers_come_after_the_effect() {
+async fn late_responses_come_after_the_effect() {
     let lab = Lab::new().await;
     lab.sandbox.fail(Fault::HangAfter, 1);
     let impatient = tokio::spawn(lab.token_request(None).send());
@@ -264,7 +264,7 @@ async fn late_answers_come_after_the_effect() {
 }
 
 #[tokio::test]
-async fn a_chat_is_its_customer_s_with_whatever_token() {
+async fn every_token_of_a_customer_shows_the_same_chat() {
     let lab = Lab::new().await;
     let cookies = lab.token(None).await;
     let laptop = lab.latest().access_token;
@@ -286,7 +286,7 @@ async fn a_chat_is_its_customer_s_with_whatever_token() {
 }
 
 #[tokio::test]
-async fn without_a_good_token_there_is_no_chat() {
+async fn a_chat_needs_a_valid_token() {
     let lab = Lab::new().await;
     lab.token(None).await;
     let token = lab.latest().access_token;
@@ -309,7 +309,7 @@ async fn without_a_good_token_there_is_no_chat() {
 }
 
 #[tokio::test]
-async fn a_message_that_makes_no_sense_is_refused_in_a_sentence() {
+async fn malformed_messages_are_refused_with_the_reason() {
     let lab = Lab::new().await;
     lab.token(None).await;
     let token = lab.latest().access_token;
@@ -328,7 +328,7 @@ async fn a_message_that_makes_no_sense_is_refused_in_a_sentence() {
 }
 
 #[tokio::test]
-async fn chats_are_kept_with_the_customers_until_a_reset() {
+async fn chats_survive_a_restart_until_a_reset() {
     let file = std::env::temp_dir().join(format!("livechat-cip-{}.json", uuid::Uuid::new_v4()));
     let lab = Lab::with_file(Some(&file)).await;
     lab.token(None).await;

@@ -43,7 +43,7 @@ async fn first_visits(latency_ms: u64, visits: Visits, seconds: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_who_come_for_the_first_time_get_a_token() {
+async fn first_time_visitors_get_a_token_at_high_latency() {
     use Visits::{AtOnce, PerSecond};
     let Ok(seconds) = std::env::var("SLOW_SECONDS") else {
         first_visits(1_200, AtOnce(24), 0).await;

@@ -3,7 +3,7 @@
 use crate::world::*;
 
 #[tokio::test]
-async fn a_missing_or_bad_setting_ends_init_with_one_line_that_names_it() {
+async fn a_missing_or_invalid_setting_ends_init_with_its_name() {
     for (name, value) in [
         ("TABLE_NAME", ""),
         ("AUTH", "everyone"),
@@ -24,7 +24,7 @@ async fn a_missing_or_bad_setting_ends_init_with_one_line_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_misspelt_setting_ends_init_with_the_name_that_was_meant() {
+async fn a_misspelt_setting_ends_init_with_a_suggestion() {
     for (name, meant) in [
         ("LIVECHAT_CLINT_ID", "LIVECHAT_CLIENT_ID"),
         ("JWT_AUDIANCE", "JWT_AUDIENCE"),
@@ -44,7 +44,7 @@ async fn a_misspelt_setting_ends_init_with_the_name_that_was_meant() {
 }
 
 #[tokio::test]
-async fn a_variable_of_the_sites_own_is_named_once_and_without_its_value() {
+async fn an_unknown_variable_is_logged_once_without_its_value() {
     let world = World::new().await.with("JWT_EXPIRES_IN", "a-value").with("SHOP_SETTING", "a-value");
     assert_eq!(world.call(HasToken, "alice").await.body(), false);
     let said = world.said();
@@ -54,7 +54,7 @@ async fn a_variable_of_the_sites_own_is_named_once_and_without_its_value() {
 }
 
 #[tokio::test]
-async fn a_function_that_never_talks_to_livechat_needs_none_of_its_settings() {
+async fn has_token_starts_without_livechat_settings() {
     let world = World::new()
         .await
         .without("LIVECHAT_CLIENT_ID")

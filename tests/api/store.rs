@@ -68,7 +68,7 @@ async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
 }
 
 #[tokio::test]
-async fn a_lease_is_one_callers_until_it_ends() {
+async fn a_lease_has_one_owner_until_it_is_committed() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     assert!(store.read(&alice, &soon()).await.expect("an answer").is_none());
@@ -92,7 +92,7 @@ async fn a_lease_is_one_callers_until_it_ends() {
 }
 
 #[tokio::test]
-async fn writes_that_were_delayed_on_their_way_change_nothing() {
+async fn delayed_writes_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
@@ -110,7 +110,7 @@ async fn writes_that_were_delayed_on_their_way_change_nothing() {
 }
 
 #[tokio::test]
-async fn another_writers_token_is_not_taken_for_ones_own() {
+async fn another_owners_token_is_not_taken_for_ones_own_commit() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
@@ -127,7 +127,7 @@ async fn another_writers_token_is_not_taken_for_ones_own() {
 }
 
 #[tokio::test]
-async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
+async fn a_lease_released_without_a_failure_records_none() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
@@ -137,7 +137,7 @@ async fn a_lease_given_up_for_lack_of_time_is_nobodys_failure() {
 }
 
 #[tokio::test]
-async fn taking_again_with_the_same_owner_is_the_same_lease() {
+async fn acquiring_again_with_the_same_owner_returns_the_same_lease() {
     // What the SDK does when the first response was lost.
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
@@ -147,7 +147,7 @@ async fn taking_again_with_the_same_owner_is_the_same_lease() {
 }
 
 #[tokio::test]
-async fn storing_again_is_no_loss() {
+async fn committing_again_succeeds() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
@@ -158,7 +158,7 @@ async fn storing_again_is_no_loss() {
 }
 
 #[tokio::test]
-async fn a_newer_token_makes_a_lease_needless() {
+async fn a_newer_token_prevents_the_lease() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
@@ -174,7 +174,7 @@ async fn a_newer_token_makes_a_lease_needless() {
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_changes_nothing() {
+async fn a_lost_lease_cannot_commit_or_release() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lost = take(&store, &alice, "a").await;
@@ -193,7 +193,7 @@ async fn who_lost_the_lease_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_lease_given_up_leaves_word_and_a_success_takes_it_away() {
+async fn a_released_lease_records_the_failure_until_the_next_success() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = take(&store, &alice, "a").await;
@@ -225,7 +225,7 @@ async fn refused(store: &Store, subject: &Subject) -> Refusal {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_success_takes_it_away() {
+async fn a_refusal_blocks_the_lease_for_the_same_settings_until_a_success() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let refusal = refused(&store, &alice).await;
@@ -251,7 +251,7 @@ async fn a_refusal_keeps_the_lease_from_those_with_the_same_settings_and_a_succe
 }
 
 #[tokio::test]
-async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
+async fn a_failure_of_another_kind_keeps_the_refusal() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let refusal = refused(&store, &alice).await;
@@ -266,7 +266,7 @@ async fn a_failure_of_another_kind_leaves_the_refusal_before_it() {
 }
 
 #[tokio::test]
-async fn a_lease_that_was_taken_past_an_unreadable_refusal_is_recognised() {
+async fn a_lease_acquired_despite_an_unreadable_refusal_is_recognised() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     refused(&store, &alice).await;
@@ -282,7 +282,7 @@ async fn a_lease_that_was_taken_past_an_unreadable_refusal_is_recognised() {
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_remembers_no_refusal() {
+async fn a_lost_lease_cannot_store_a_refusal() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lost = take(&store, &alice, "a").await;
@@ -294,7 +294,7 @@ async fn who_lost_the_lease_remembers_no_refusal() {
 }
 
 #[tokio::test]
-async fn dropping_a_token_drops_only_that() {
+async fn dropping_a_token_keeps_the_identity() {
     let (world, alice) = (World::new().await, subject("alice", Some(7)));
     let store = world.store();
     store.drop_token(&alice, &soon()).await.expect("an answer");
@@ -311,7 +311,7 @@ async fn dropping_a_token_drops_only_that() {
 }
 
 #[tokio::test]
-async fn an_item_of_another_form_is_an_error_and_stays_as_it_is() {
+async fn a_malformed_item_is_an_error_and_stays_unchanged() {
     let (world, alice) = (World::new().await, subject("alice", None));
     world.call(GetToken, "alice").await.token();
     world.change_item("alice", "SET #cookies = :cookies", &["cookies"], AttributeValue::S("secret".into())).await;
@@ -321,7 +321,7 @@ async fn an_item_of_another_form_is_an_error_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn renewals_in_groups_are_counted_by_the_minute_and_forgotten_after_a_day() {
+async fn renewals_in_groups_are_counted_by_minute_and_expire_after_a_day() {
     let world = World::new().await;
     let store = world.store();
     let principal = |name: &str| subject(name, None).principal;

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 const ALL: [Binary; 4] = [GetToken, GetFreshToken, HasToken, Invalidate];
 
 #[tokio::test]
-async fn a_database_that_refuses_is_named_as_such() {
+async fn a_refusal_of_the_database_returns_store_unavailable() {
     let world = World::new().await.with("TABLE_NAME", "no-such-table");
     for binary in ALL {
         assert_eq!(world.call(binary, "alice").await.problem(), (503, "store_unavailable".into()));
@@ -31,7 +31,7 @@ async fn a_database_that_refuses_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_named_as_such() {
+async fn an_unreachable_database_returns_store_unavailable() {
     let world = World::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9");
     for binary in ALL {
         assert_eq!(world.call(binary, "alice").await.problem(), (503, "store_unavailable".into()));
@@ -40,7 +40,7 @@ async fn a_database_that_is_gone_is_named_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_is_not_waited_for_past_the_deadline() {
+async fn a_call_does_not_wait_for_a_hanging_database_past_its_deadline() {
     // It takes connections, and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
@@ -62,7 +62,7 @@ async fn a_database_that_hangs_is_not_waited_for_past_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_database_that_answers_nonsense_is_named_as_such() {
+async fn a_malformed_response_of_the_database_returns_store_unavailable() {
     // The sandbox is a server that is not DynamoDB.
     let world = World::new().await;
     let url = world.sandbox.url();
@@ -79,7 +79,7 @@ async fn a_database_that_answers_nonsense_is_named_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_at_hand_is_answered_if_both_livechat_and_the_database_fail_during_the_call() {
+async fn a_live_token_is_returned_if_livechat_and_the_database_fail() {
     let world = World::new().await;
     let token = world.call(GetToken, "alice").await.access_token();
     world.age_token("alice", Duration::from_hours(7)).await;
@@ -113,7 +113,7 @@ async fn with_transactions(world: &World, conflicts: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_meets_a_transaction_is_tried_again() {
+async fn a_write_that_conflicts_with_a_transaction_is_retried() {
     for binary in [GetToken, GetFreshToken, Invalidate] {
         let world = World::new().await;
         world.call(GetToken, "alice").await.token();
@@ -141,7 +141,7 @@ async fn without_writes(world: &World, which: Range<usize>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_seen_no_room_does_not_go_because_the_table_is_slow() {
+async fn a_slow_table_does_not_let_calls_past_a_full_gate() {
     let world = World::new().await;
     world.calls_are_unanswered(Gate::MOST_UNANSWERED, 0).await;
     let looks = Arc::new(AtomicUsize::new(0));
@@ -166,7 +166,7 @@ async fn who_has_seen_no_room_does_not_go_because_the_table_is_slow() {
 const WRITES_BEFORE_LIVECHAT_IS_ASKED: usize = 1;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_groups_renewal_that_cannot_be_counted_is_none() {
+async fn a_groups_renewal_that_cannot_be_counted_does_not_call_livechat() {
     let world = World::new().await;
     let endpoint = without_writes(&world, 1..2).await;
     let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
@@ -178,7 +178,7 @@ async fn a_groups_renewal_that_cannot_be_counted_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_livechat_gave_is_stored_as_soon_as_that_can_be() {
+async fn a_failed_commit_is_retried() {
     let world = World::new().await;
     let first = WRITES_BEFORE_LIVECHAT_IS_ASKED;
     let endpoint = without_writes(&world, first..first + 2).await;
@@ -189,7 +189,7 @@ async fn what_livechat_gave_is_stored_as_soon_as_that_can_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_livechat_gave_and_cannot_be_stored_is_not_answered() {
+async fn a_token_that_cannot_be_stored_is_not_returned() {
     let world = World::new().await;
     let endpoint = without_writes(&world, WRITES_BEFORE_LIVECHAT_IS_ASKED..usize::MAX).await;
     let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
@@ -199,7 +199,7 @@ async fn what_livechat_gave_and_cannot_be_stored_is_not_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_gets_the_lease_too_late_does_not_ask_livechat() {
+async fn a_lease_acquired_too_late_does_not_call_livechat() {
     let world = World::new().await;
     let endpoint = in_front(&world, async |operation| {
         // The lease, and the look at the gate.

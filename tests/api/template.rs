@@ -153,7 +153,7 @@ fn access_denied() -> Response {
 }
 
 #[test]
-fn a_function_may_do_what_its_code_can_and_no_more() {
+fn each_role_allows_exactly_the_actions_in_the_code() {
     let template = yaml("template.yaml");
     for binary in ALL {
         let mut callable = callable(binary);
@@ -166,7 +166,7 @@ fn a_function_may_do_what_its_code_can_and_no_more() {
 }
 
 #[tokio::test]
-async fn with_the_templates_roles_everything_works_and_everything_is_needed() {
+async fn all_operations_work_with_the_roles_and_need_each_action() {
     let template = yaml("template.yaml");
     let world = World::new().await.with("GUESTS", "true");
     let mut functions = BTreeMap::new();
@@ -201,7 +201,7 @@ async fn with_the_templates_roles_everything_works_and_everything_is_needed() {
 }
 
 #[tokio::test]
-async fn without_an_action_that_it_needs_a_function_fails() {
+async fn a_missing_action_makes_a_call_fail() {
     let world = World::new().await;
     let endpoint = with_iam(&world, ["GetItem".to_owned()].into(), Arc::default()).await;
     let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
@@ -230,7 +230,7 @@ fn watched(template: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_metric_is_watched_and_explained_and_no_other() {
+fn every_metric_is_watched_and_documented() {
     let measured: BTreeSet<_> = cip::telemetry::metric_names().into_iter().map(str::to_owned).collect();
     assert_eq!(watched(&yaml("template.yaml")), measured);
     let handbook = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"));
@@ -275,7 +275,7 @@ fn routes_of_the_code() -> Routes {
 }
 
 #[test]
-fn code_template_and_openapi_file_have_the_same_routes() {
+fn code_template_and_openapi_have_the_same_routes() {
     let code = routes_of_the_code();
     assert_eq!(routes_of_the_template(&yaml("template.yaml")), code);
     let openapi = yaml("openapi.yaml");

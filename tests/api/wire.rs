@@ -76,7 +76,7 @@ fn endless() -> Response {
 }
 
 #[tokio::test]
-async fn a_v2_call_is_what_the_documentation_asks_for() {
+async fn a_v2_call_matches_livechats_documentation() {
     let (livechat, url) = Recorder::start(good).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
     world.call(GetToken, "alice").await.token();
@@ -103,7 +103,7 @@ async fn a_v2_call_is_what_the_documentation_asks_for() {
 }
 
 #[tokio::test]
-async fn a_v1_call_is_what_the_documentation_asks_for() {
+async fn a_v1_call_matches_livechats_documentation() {
     let (livechat, url) = Recorder::start(good).await;
     let world = World::new().await.with_v1().with("LIVECHAT_ACCOUNTS_URL", &url);
     world.call(GetToken, "alice").await.token();
@@ -120,7 +120,7 @@ async fn a_v1_call_is_what_the_documentation_asks_for() {
 }
 
 #[tokio::test]
-async fn cookies_follow_no_redirect() {
+async fn redirects_are_not_followed() {
     let (livechat, url) = Recorder::start(moved).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
@@ -128,7 +128,7 @@ async fn cookies_follow_no_redirect() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_end_is_not_read_to_its_end() {
+async fn an_oversized_response_is_not_read_to_its_end() {
     let (_livechat, url) = Recorder::start(endless).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
@@ -136,7 +136,7 @@ async fn an_answer_that_does_not_end_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_answer_may_have_64_kib_and_no_more() {
+async fn a_response_of_more_than_64_kib_is_refused() {
     let (_livechat, url) = Recorder::start(|| good_of_length(65_536)).await;
     World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url).call(GetToken, "alice").await.token();
     let (_livechat, url) = Recorder::start(|| good_of_length(65_537)).await;

@@ -28,7 +28,7 @@ fn anonymous() -> Value {
 }
 
 #[tokio::test]
-async fn each_kind_of_authorizer_names_the_user() {
+async fn every_kind_of_authorizer_identifies_the_user() {
     let world = world().await.with("AUTHORIZER_CLAIM", "sub");
     let mut entities = Vec::new();
     for event in [
@@ -45,7 +45,7 @@ async fn each_kind_of_authorizer_names_the_user() {
 }
 
 #[tokio::test]
-async fn with_iam_the_gateway_names_the_identity() {
+async fn iam_authorization_identifies_the_user() {
     let arn = "arn:aws:sts::123456789012:assumed-role/site/alice";
     let world = world().await.with("AUTHORIZER_CLAIM", "userArn");
     let http =
@@ -72,7 +72,7 @@ async fn with_iam_the_gateway_names_the_identity() {
 }
 
 #[tokio::test]
-async fn whom_no_gateway_verified_is_nobody() {
+async fn requests_without_an_authorizers_claims_are_refused() {
     let issuer = Issuer::start().await;
     let world = world().await;
     let token = bearer(&issuer.token(Es256, "alice"));
@@ -99,7 +99,7 @@ async fn whom_no_gateway_verified_is_nobody() {
 }
 
 #[tokio::test]
-async fn a_claim_that_is_no_user_id_makes_nobody_anybody_not_even_a_guest() {
+async fn an_invalid_user_id_in_the_claim_is_refused_even_with_a_guest_id() {
     let world = world().await.with("GUESTS", "true");
     for value in [
         json!(null),
@@ -142,7 +142,7 @@ async fn a_claim_that_is_no_user_id_makes_nobody_anybody_not_even_a_guest() {
 }
 
 #[tokio::test]
-async fn the_path_must_name_the_same_user() {
+async fn a_path_with_another_users_id_is_refused() {
     let world = world().await;
     let mut event = request(GetToken, Some("bob"), &[]);
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": "alice"}}});
@@ -152,7 +152,7 @@ async fn the_path_must_name_the_same_user() {
 }
 
 #[tokio::test]
-async fn a_claim_may_be_a_number_and_stand_inside_another_one() {
+async fn the_user_claim_can_be_a_number_or_nested() {
     let world = world().await;
     let as_string = world.send(GetToken, &http_api_with(json!({"jwt": {"claims": {"sub": "4711"}}}))).await.entity();
     for event in [

@@ -18,7 +18,7 @@ fn token(issuer: &Issuer, user: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_sites_pages_need_nothing_but_the_cookie() {
+async fn the_sites_own_pages_are_authenticated_by_the_cookie_alone() {
     let (issuer, world) = (Issuer::start().await, world().await);
     let cookie = format!("theme=dark; session={}; sessions=x", token(&issuer, "alice"));
     for origin in [ORIGIN, "https://www.shop.example", "capacitor://localhost"] {
@@ -43,7 +43,7 @@ fn anonymous_origin(headers: &[(&str, &str)]) -> Value {
 }
 
 #[tokio::test]
-async fn pages_of_others_get_nothing_for_it() {
+async fn pages_of_other_origins_cannot_use_the_cookie() {
     let (issuer, world) = (Issuer::start().await, world().await);
     let cookie = format!("session={}", token(&issuer, "alice"));
     for origin in [
@@ -73,7 +73,7 @@ async fn pages_of_others_get_nothing_for_it() {
 }
 
 #[tokio::test]
-async fn a_header_is_as_good_from_anywhere_and_comes_first() {
+async fn the_authorization_header_works_from_any_origin_and_takes_precedence() {
     let (issuer, world) = (Issuer::start().await, world().await);
     let authorization = bearer(&token(&issuer, "alice"));
     let cookie = format!("session={}", token(&issuer, "bob"));
@@ -86,7 +86,7 @@ async fn a_header_is_as_good_from_anywhere_and_comes_first() {
 }
 
 #[tokio::test]
-async fn cookies_that_hold_no_good_token_are_refused() {
+async fn a_cookie_without_a_valid_token_is_refused() {
     let (issuer, world) = (Issuer::start().await, world().await);
     let good = token(&issuer, "alice");
     for cookie in [
@@ -106,7 +106,7 @@ async fn cookies_that_hold_no_good_token_are_refused() {
 }
 
 #[tokio::test]
-async fn of_two_cookies_of_one_name_each_counts_for_itself() {
+async fn two_cookies_of_one_name_are_accepted_only_for_one_user() {
     let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true"));
     let good = token(&issuer, "alice");
     let sign = |claims: Value| issuer.sign(Hs256(super::SECRET.as_bytes()), &header(Hs256(b"")), &claims);
@@ -139,7 +139,7 @@ async fn of_two_cookies_of_one_name_each_counts_for_itself() {
 }
 
 #[tokio::test]
-async fn another_schemes_credentials_are_not_ours() {
+async fn credentials_of_another_scheme_are_ignored() {
     let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true").with("ADOPT_GUESTS", "false"));
     let cookie = format!("session={}", token(&issuer, "alice"));
     // A browser adds them to every call on a host that is behind a password.
@@ -160,7 +160,7 @@ async fn another_schemes_credentials_are_not_ours() {
 }
 
 #[tokio::test]
-async fn a_name_is_compared_as_browsers_do() {
+async fn cookie_names_are_compared_as_browsers_compare_them() {
     let (issuer, world) = (Issuer::start().await, world().await.with("JWT_COOKIE", "__Host-session"));
     let good = token(&issuer, "alice");
     let named = |name: &str| with_list(&json!([format!("{name}={good}")]));
@@ -208,7 +208,7 @@ fn with_header(version: Option<&str>, name: &str, value: &str) -> Value {
 const DAMAGE: [&str; 6] = ["\u{7f}", "\0", "\r\n", "\u{1b}", "\u{80}", "\u{fffd}"];
 
 #[tokio::test]
-async fn a_damaged_cookie_makes_no_guest_of_a_user() {
+async fn a_damaged_cookie_beside_a_valid_one_does_not_turn_a_user_into_a_guest() {
     let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true").with("ADOPT_GUESTS", "false"));
     let good = format!("session={}", token(&issuer, "alice"));
     world.send(GetToken, &with_list(&json!([good]))).await.token();
@@ -236,7 +236,7 @@ async fn a_damaged_cookie_makes_no_guest_of_a_user() {
 }
 
 #[tokio::test]
-async fn a_damaged_credential_makes_nobody_a_guest() {
+async fn a_damaged_credential_is_refused_and_not_treated_as_a_guest() {
     let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true"));
     let token = token(&issuer, "alice");
     let (half, rest) = token.split_at(token.len() / 2);
@@ -283,7 +283,7 @@ async fn a_damaged_credential_makes_nobody_a_guest() {
 }
 
 #[tokio::test]
-async fn who_sends_no_credential_is_a_guest_whatever_else_they_send() {
+async fn a_request_without_credentials_is_a_guest_whatever_its_other_cookies() {
     let world = world().await.with("GUESTS", "true");
     for cookies in [
         json!([]),

@@ -13,7 +13,7 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn the_hash_is_the_usual_one() {
+async fn the_hash_is_hmac_sha256_of_the_user_id_in_hexadecimal() {
     // printf %s 4711 | openssl dgst -sha256 -hmac "$SECRET"
     assert_eq!(hash(SECRET, "4711"), "e73fc8c7a8a75fbf1d368db8f7366095764bfab517e999f93ae0cca73d076933");
     let world = world().await;
@@ -31,7 +31,7 @@ async fn the_hash_is_the_usual_one() {
 }
 
 #[tokio::test]
-async fn a_hash_of_anything_else_is_refused() {
+async fn any_other_hash_is_refused() {
     let world = world().await;
     let good = hash(SECRET, "alice");
     let other_secret = hash("test-secret-of-somebody-else-0123456789", "alice");
@@ -64,7 +64,7 @@ async fn a_hash_of_anything_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_hash_can_have_an_end() {
+async fn a_hash_with_an_expiry_is_accepted_only_until_then() {
     let world = world().await;
     let with = |hash: &str, expires: &str| {
         request(GetToken, Some("alice"), &[("x-user-hash", hash), ("x-user-hash-expires", expires)])
@@ -96,7 +96,7 @@ async fn a_hash_can_have_an_end() {
 }
 
 #[tokio::test]
-async fn a_secret_can_be_rotated_without_anybody_noticing() {
+async fn the_previous_secret_is_accepted_during_a_rotation() {
     let old = "test-secret-of-last-year-0123456789-0123456789";
     let world = world().await.with("HMAC_SECRET_PREVIOUS", old);
     for secret in [SECRET, old] {
@@ -108,7 +108,7 @@ async fn a_secret_can_be_rotated_without_anybody_noticing() {
 }
 
 #[tokio::test]
-async fn a_damaged_hash_makes_nobody_a_guest() {
+async fn a_damaged_hash_is_refused_and_not_treated_as_a_guest() {
     let world = world().await.with("GUESTS", "true");
     let good = hash(SECRET, "alice");
     for damage in ["\u{7f}", "\0", "\r\n", "\u{80}", "\u{fffd}"] {

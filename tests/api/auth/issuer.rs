@@ -294,7 +294,7 @@ pub(crate) fn now_s() -> i64 {
 
 /// So that the library's names and ours cannot drift apart.
 #[test]
-fn the_algorithms_have_the_librarys_names() {
+fn algorithm_names_match_the_librarys() {
     for with in [Rs256, Rs384, Ps256, Es256, Es384, EdDsa, Hs256(b""), Hs512(b"")] {
         assert!(with.algorithm().parse::<Algorithm>().is_ok());
     }

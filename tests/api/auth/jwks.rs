@@ -18,7 +18,7 @@ fn of(token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_and_an_unknown_name_costs_one_fetch_a_minute() {
+async fn an_unknown_key_id_causes_at_most_one_fetch_a_minute() {
     let issuer = Issuer::start().await;
     issuer.serve(Mood::Keys(json!({"keys": [issuer.rsa_jwk()]})));
     let world = with_key_set(&issuer).await;
@@ -37,7 +37,7 @@ async fn a_new_key_is_found_and_an_unknown_name_costs_one_fetch_a_minute() {
 }
 
 #[tokio::test]
-async fn without_a_set_nobody_gets_in_and_a_later_call_tries_again() {
+async fn without_a_key_set_calls_fail_and_later_ones_fetch_it_again() {
     let issuer = Issuer::start().await;
     let redirected = Issuer::start().await;
     for mood in [
@@ -88,7 +88,7 @@ async fn without_a_set_nobody_gets_in_and_a_later_call_tries_again() {
 }
 
 #[tokio::test]
-async fn a_set_that_is_known_outlives_its_provider() {
+async fn a_fetched_key_set_is_used_while_the_provider_is_down() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     world.send(GetToken, &of(&issuer.token(Es256, "alice"))).await.token();
@@ -106,7 +106,7 @@ async fn a_set_that_is_known_outlives_its_provider() {
 }
 
 #[tokio::test]
-async fn good_keys_count_whatever_stands_beside_them() {
+async fn valid_keys_are_used_beside_invalid_ones() {
     let (issuer, other) = (Issuer::start().await, Issuer::start().await);
     // Two keys of one name: either will do. And some that are of no use.
     issuer.serve(Mood::Keys(json!({
@@ -127,7 +127,7 @@ async fn good_keys_count_whatever_stands_beside_them() {
 }
 
 #[tokio::test]
-async fn without_names_any_key_of_the_set_will_do() {
+async fn a_token_without_a_key_id_is_checked_against_every_key() {
     let (issuer, other, stranger) = (Issuer::start().await, Issuer::start().await, Issuer::start().await);
     let nameless = |mut key: Value| {
         key.as_object_mut().expect("an object").remove("kid");
@@ -151,7 +151,7 @@ async fn without_names_any_key_of_the_set_will_do() {
 }
 
 #[tokio::test]
-async fn key_sets_work_as_providers_write_them() {
+async fn key_sets_in_the_formats_of_real_providers_are_read() {
     let issuer = Issuer::start().await;
     let rsa = |more: Value| {
         let mut key = issuer.rsa_jwk();
@@ -192,7 +192,7 @@ async fn key_sets_work_as_providers_write_them() {
 }
 
 #[tokio::test]
-async fn coordinates_may_lack_a_zero_or_have_one_more() {
+async fn key_coordinates_can_lack_a_leading_zero_or_have_one_too_many() {
     // About one key in 128 has a coordinate that begins with a zero byte.
     let issuer = loop {
         let issuer = Issuer::start().await;
@@ -220,7 +220,7 @@ async fn coordinates_may_lack_a_zero_or_have_one_more() {
 }
 
 #[tokio::test]
-async fn ed25519_is_eddsa_by_another_name() {
+async fn ed25519_and_eddsa_name_the_same_algorithm() {
     let issuer = Issuer::start().await;
     for (in_set, in_token) in [("Ed25519", "Ed25519"), ("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")] {
         let mut key = issuer.ed_jwk();
@@ -237,7 +237,7 @@ async fn ed25519_is_eddsa_by_another_name() {
 }
 
 #[tokio::test]
-async fn an_openid_configuration_leads_to_the_keys_of_the_same_host() {
+async fn an_openid_configuration_is_followed_to_keys_on_the_same_host_only() {
     let issuer = Issuer::start().await;
     let configuration = issuer.configuration_url();
     let world = with_key_set(&issuer).await.with("JWT_JWKS_URL", configuration);
@@ -269,7 +269,7 @@ async fn an_openid_configuration_leads_to_the_keys_of_the_same_host() {
 }
 
 #[tokio::test]
-async fn a_set_that_cannot_be_used_says_why_in_the_log() {
+async fn the_log_says_why_a_key_set_is_unusable() {
     let (issuer, other) = (Issuer::start().await, Issuer::start().await);
     for (mood, words) in [
         (Mood::Text("<!doctype html><title>Sign in</title>"), "a page for people"),
@@ -289,7 +289,7 @@ async fn a_set_that_cannot_be_used_says_why_in_the_log() {
 }
 
 #[tokio::test]
-async fn providers_and_livechat_see_who_makes_the_requests() {
+async fn requests_to_providers_and_livechat_have_a_user_agent() {
     let issuer = Issuer::start().await;
     let seen = Arc::new(Mutex::new(String::new()));
     let livechat = {
@@ -309,7 +309,7 @@ async fn providers_and_livechat_see_who_makes_the_requests() {
 }
 
 #[tokio::test]
-async fn the_settings_can_allow_more_algorithms_than_the_usual() {
+async fn jwt_algorithms_can_allow_algorithms_that_are_off_by_default() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await.with("JWT_ALGORITHMS", "PS256, RS384");
     for with in [Ps256, Rs384] {
@@ -321,7 +321,7 @@ async fn the_settings_can_allow_more_algorithms_than_the_usual() {
 }
 
 #[tokio::test]
-async fn a_key_for_one_tenants_tokens_signs_no_others() {
+async fn a_key_for_one_tenant_verifies_no_other_tenants_tokens() {
     let issuer = Issuer::start().await;
     let name = |tenant: &str| format!("https://login.example/{tenant}/v2.0");
     let token = |with: With, iss: String, tid: &str| {
@@ -359,7 +359,7 @@ async fn a_key_for_one_tenants_tokens_signs_no_others() {
 }
 
 #[tokio::test]
-async fn a_set_that_publishes_its_private_keys_is_not_used() {
+async fn a_published_private_key_is_not_used() {
     let issuer = Issuer::start().await;
     let mut key = issuer.ec_jwk();
     key["d"] = json!("AQAB");
@@ -372,7 +372,7 @@ async fn a_set_that_publishes_its_private_keys_is_not_used() {
 
 /// It waits for the minute between two fetches.
 #[tokio::test]
-async fn a_replaced_key_is_found_whatever_its_name() {
+async fn a_replaced_key_is_found_whatever_its_key_id() {
     let (old, new) = (Issuer::start().await, Issuer::start().await);
     let nameless = |mut key: Value| {
         key.as_object_mut().expect("an object").remove("kid");

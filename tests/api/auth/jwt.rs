@@ -29,7 +29,7 @@ async fn refuse_token(world: &World, token: &str, why: &str) {
 }
 
 #[tokio::test]
-async fn a_verified_user_has_one_customer_by_all_four_and_whichever_way_the_path_is() {
+async fn a_verified_user_has_one_customer_in_all_operations_and_path_formats() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let mut entities = Vec::new();
@@ -49,7 +49,7 @@ async fn a_verified_user_has_one_customer_by_all_four_and_whichever_way_the_path
 }
 
 #[tokio::test]
-async fn nobody_reads_anybody_elses_path() {
+async fn a_path_with_another_users_id_is_refused() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let authorization = bearer(&issuer.token(Es256, "a"));
@@ -70,7 +70,7 @@ async fn nobody_reads_anybody_elses_path() {
 }
 
 #[tokio::test]
-async fn without_a_token_nobody_is_anybody() {
+async fn requests_without_a_valid_authorization_header_are_refused() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let good = issuer.token(Es256, "alice");
@@ -106,7 +106,7 @@ async fn without_a_token_nobody_is_anybody() {
 }
 
 #[tokio::test]
-async fn the_schemes_case_does_not_matter() {
+async fn the_bearer_scheme_is_case_insensitive() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let token = issuer.token(Es256, "alice");
@@ -117,7 +117,7 @@ async fn the_schemes_case_does_not_matter() {
 }
 
 #[tokio::test]
-async fn a_token_chooses_neither_its_algorithm_nor_its_key() {
+async fn a_token_cannot_choose_its_algorithm_or_key() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let claims = claims("alice");
@@ -151,7 +151,7 @@ async fn a_token_chooses_neither_its_algorithm_nor_its_key() {
 }
 
 #[tokio::test]
-async fn a_key_is_only_found_by_its_name() {
+async fn a_key_is_found_only_by_its_exact_key_id() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let claims = claims("alice");
@@ -200,7 +200,7 @@ async fn a_token_cannot_bring_its_own_key() {
 }
 
 #[tokio::test]
-async fn a_token_counts_from_its_beginning_to_its_end_and_a_minute_around() {
+async fn a_token_is_valid_between_nbf_and_exp_with_a_minute_of_leeway() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let now_s = now_s();
@@ -248,7 +248,7 @@ async fn a_token_counts_from_its_beginning_to_its_end_and_a_minute_around() {
 }
 
 #[tokio::test]
-async fn a_token_of_somebody_elses_or_for_somebody_else_is_refused() {
+async fn a_token_of_another_issuer_or_audience_is_refused() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let with = |name: &str, value: Value| {
@@ -282,7 +282,7 @@ async fn a_token_of_somebody_elses_or_for_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_user_is_a_string_or_an_integer_in_the_right_claim() {
+async fn the_user_claim_must_be_a_string_or_an_integer() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await.with("JWT_USER_CLAIM", "https://shop.example/user_id");
     let with = |value: Option<Value>| {
@@ -314,7 +314,7 @@ async fn a_user_is_a_string_or_an_integer_in_the_right_claim() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_touched_is_refused() {
+async fn a_tampered_token_is_refused() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     for with in [Rs256, Es256, EdDsa] {
@@ -366,7 +366,7 @@ async fn a_token_that_was_touched_is_refused() {
 }
 
 #[tokio::test]
-async fn claims_that_are_no_object_are_refused() {
+async fn a_header_or_claims_that_are_not_an_object_are_refused() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     for claims in ["", "null", "[]", "\"alice\"", "{", "{}", "{\"exp\":9999999999}", "\u{feff}{}"] {
@@ -378,7 +378,7 @@ async fn claims_that_are_no_object_are_refused() {
 }
 
 #[tokio::test]
-async fn a_public_key_in_the_settings_is_as_good_as_a_set() {
+async fn a_public_key_in_the_settings_verifies_tokens() {
     let (issuer, other) = (Issuer::start().await, Issuer::start().await);
     for with in [Rs256, Es256, EdDsa] {
         // As it is, and in one line.
@@ -399,7 +399,7 @@ async fn a_public_key_in_the_settings_is_as_good_as_a_set() {
 }
 
 #[tokio::test]
-async fn a_secret_can_be_rotated_without_anybody_noticing() {
+async fn the_previous_secret_is_accepted_during_a_rotation() {
     let issuer = Issuer::start().await;
     let (new, old) = (SECRET, "test-secret-of-last-year-0123456789-0123456789");
     let with_new = issuer.token(Hs256(new.as_bytes()), "alice");
@@ -424,7 +424,7 @@ async fn a_secret_can_be_rotated_without_anybody_noticing() {
 }
 
 #[tokio::test]
-async fn a_user_id_may_be_a_number_or_inside_another_claim() {
+async fn the_user_claim_can_be_a_number_or_nested() {
     let issuer = Issuer::start().await;
     let sign = |name: &str, value: Value| {
         let mut claims = claims("alice");
@@ -457,7 +457,7 @@ async fn a_user_id_may_be_a_number_or_inside_another_claim() {
 }
 
 #[tokio::test]
-async fn a_token_without_an_audience_is_known_by_other_claims() {
+async fn other_claims_can_be_required_in_place_of_the_audience() {
     let issuer = Issuer::start().await;
     let sign = |more: Value| {
         let mut claims = claims("alice");
@@ -492,7 +492,7 @@ async fn a_token_without_an_audience_is_known_by_other_claims() {
 }
 
 #[tokio::test]
-async fn users_of_two_issuers_never_meet() {
+async fn users_of_two_issuers_with_one_id_are_different_users() {
     const OTHER: &str = "https://other.example/";
     let issuer = Issuer::start().await;
     let of_issuer = |iss: &str, sub: &str| {
@@ -532,7 +532,7 @@ async fn users_of_two_issuers_never_meet() {
 }
 
 #[tokio::test]
-async fn issuers_that_share_their_users_are_declared() {
+async fn issuers_joined_in_the_settings_share_their_users() {
     let issuer = Issuer::start().await;
     let of_issuer = |iss: &str| {
         let mut claims = claims("pairwise");
@@ -550,7 +550,7 @@ async fn issuers_that_share_their_users_are_declared() {
 }
 
 #[tokio::test]
-async fn users_of_listed_tenants_get_in() {
+async fn only_users_of_listed_tenants_are_accepted() {
     let issuer = Issuer::start().await;
     let of_tenant = |iss: &str, tid: &str| {
         let mut claims = claims("alice");
@@ -573,7 +573,7 @@ async fn users_of_listed_tenants_get_in() {
 }
 
 #[tokio::test]
-async fn an_encrypted_or_opaque_token_is_said_to_be_one() {
+async fn the_log_says_that_a_token_is_encrypted_or_opaque() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     let jwe = BASE64_URL_SAFE_NO_PAD.encode("{\"alg\":\"dir\",\"enc\":\"A256CBC-HS512\"}");
@@ -586,7 +586,7 @@ async fn an_encrypted_or_opaque_token_is_said_to_be_one() {
 }
 
 #[tokio::test]
-async fn spellings_of_an_id_are_one_user_only_if_the_site_says_so() {
+async fn spellings_of_an_id_are_one_user_only_with_normalization() {
     let issuer = Issuer::start().await;
     let entity = async |world: &World, user: &str| world.send(GetToken, &of(&issuer.token(Es256, user))).await.entity();
     let (composed, decomposed) = ("Zo\u{eb}", "Zoe\u{308}");
@@ -617,7 +617,7 @@ async fn spellings_of_an_id_are_one_user_only_if_the_site_says_so() {
 }
 
 #[tokio::test]
-async fn the_first_issuer_and_tenant_can_go_without_anybody_becoming_them() {
+async fn removing_the_first_issuer_or_tenant_gives_its_users_to_nobody() {
     let issuer = Issuer::start().await;
     let token = |tenant: &str| {
         let mut claims = claims("4711");

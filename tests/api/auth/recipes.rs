@@ -59,7 +59,7 @@ struct Accepted {
 type Settings = Vec<(String, String)>;
 
 #[test]
-fn every_recipe_has_a_token_and_every_token_a_recipe() {
+fn every_recipe_has_a_sample_token_and_every_sample_a_recipe() {
     let (recipes, providers) = (recipes(), providers());
     let of_page: BTreeSet<_> = recipes.iter().map(|(name, _)| name.as_str()).collect();
     let of_tokens: BTreeSet<_> = providers.iter().map(|(provider, _)| provider.name.as_str()).collect();
@@ -69,7 +69,7 @@ fn every_recipe_has_a_token_and_every_token_a_recipe() {
 }
 
 #[tokio::test]
-async fn each_recipe_lets_its_user_in_and_no_token_that_is_for_somebody_else() {
+async fn each_recipe_accepts_its_own_token_and_refuses_the_others() {
     let recipes: BTreeMap<_, _> = recipes().into_iter().collect();
     let mut failed = Vec::new();
     for (provider, fill) in providers() {
@@ -87,7 +87,7 @@ async fn each_recipe_lets_its_user_in_and_no_token_that_is_for_somebody_else() {
 
 /// The table of claims, and the settings for e-mail addresses.
 #[tokio::test]
-async fn the_user_claims_of_the_page_are_found() {
+async fn the_documented_user_claims_are_found() {
     let (_, table) = PAGE.split_once("| `JWT_USER_CLAIM` | the claim |\n|---|---|\n").expect("the table");
     let rows: Vec<_> = table.lines().map_while(|row| row.strip_prefix("| `")?.strip_suffix("` |")).collect();
     assert!(rows.len() >= 4, "{rows:?}");

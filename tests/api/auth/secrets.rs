@@ -39,7 +39,7 @@ async fn world(url: &str) -> World {
 }
 
 #[tokio::test]
-async fn a_secret_can_stay_where_it_is_kept() {
+async fn secrets_are_read_from_secrets_manager() {
     let issuer = Issuer::start().await;
     let old = "test-secret-of-last-year-0123456789-0123456789";
     let as_pair = json!({"JWT_SECRET": SECRET, "other": "x"}).to_string();
@@ -66,7 +66,7 @@ async fn a_secret_can_stay_where_it_is_kept() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_had_ends_init_with_a_line_that_says_why() {
+async fn an_unreadable_secret_ends_init_with_a_line_that_says_why() {
     let url = secrets_manager(&[
         ("short", "x"),
         ("pair", "{\"a\":\"b\"}"),
@@ -92,7 +92,7 @@ async fn a_secret_that_cannot_be_had_ends_init_with_a_line_that_says_why() {
 }
 
 #[tokio::test]
-async fn a_secret_may_be_bytes_that_no_text_has() {
+async fn secrets_of_any_bytes_work_in_each_encoding() {
     let issuer = Issuer::start().await;
     let bytes: Vec<u8> = (0..48u8).map(|nth| nth.wrapping_mul(37) | 0x80).collect();
     let (base64, hexadecimal) = (BASE64_STANDARD.encode(&bytes), hex::encode(&bytes));

@@ -19,7 +19,7 @@ async fn refused(settings: Settings) -> String {
 }
 
 #[tokio::test]
-async fn what_is_missing_or_bad_is_named() {
+async fn a_missing_or_invalid_auth_setting_is_named() {
     const SHORT: &str = "test-secret-of-31-bytes-0123456";
     assert_eq!(SHORT.len(), 31);
     let cases: [(Settings, &[&str]); _] = [
@@ -141,7 +141,7 @@ fn body(pem: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_key_that_would_refuse_everybody_is_refused_with_the_reason() {
+async fn an_unusable_public_key_ends_init_with_the_reason() {
     let as_public = |pem: &str| format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", body(pem));
     let two = format!("{RSA_PUBLIC_PEM}{RSA_PUBLIC_PEM}");
     for (key, words) in [
@@ -173,7 +173,7 @@ async fn a_key_that_would_refuse_everybody_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_key_is_the_same_after_its_trip_through_a_console() {
+async fn a_public_key_changed_by_copy_and_paste_still_works() {
     let issuer = Issuer::start().await;
     for with in [Rs256, Es256, EdDsa] {
         let pem = issuer.public_pem(with);

@@ -34,7 +34,7 @@ use run::{PLACES, Record};
 use std::{collections::BTreeMap, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_goes_wrong_the_promises_hold() {
+async fn the_guarantees_hold_under_random_faults() {
     let plan = Plan::read();
     let database = if std::env::var("DYNAMODB_LOCAL_URL").is_ok() { "DynamoDB Local" } else { "embedded" };
     let clocks = if plan.faketime.is_some() { "wrong by up to 1 s" } else { "right" };

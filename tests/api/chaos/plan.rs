@@ -219,7 +219,7 @@ fn number<T: FromStr>(name: &str) -> Option<T> {
 }
 
 #[test]
-fn the_same_seed_plans_the_same_things() {
+fn the_same_seed_gives_the_same_plan() {
     let planned = |seed| {
         let plan = Plan { seed, seconds: LONG_RUN_S, faketime: None, cst: CstMode::Strict, expires_in_s: 8 };
         let mut rng = plan.dice("somebody");

@@ -155,7 +155,7 @@ fn first_visit() -> Story {
 }
 
 #[test]
-fn a_life_without_faults_breaks_nothing() {
+fn a_history_without_faults_has_no_violations() {
     let story = first_visit()
         .call("alice", HasToken, 30..35, Outcome::HasToken(true))
         .token(GetToken, 40..45, "t1", "e1")
@@ -171,7 +171,7 @@ fn a_life_without_faults_breaks_nothing() {
 }
 
 #[test]
-fn who_overlaps_may_see_either() {
+fn overlapping_calls_can_see_either_state() {
     let story = first_visit()
         .grant(40..50, "t2", "e1", Some("e1"))
         .token(GetFreshToken, 30..60, "t2", "e1")
@@ -182,13 +182,13 @@ fn who_overlaps_may_see_either() {
 }
 
 #[test]
-fn a_second_customer_is_a_fork() {
+fn a_second_customer_is_a_violation() {
     let story = first_visit().grant(30..40, "t2", "e2", None).token(GetFreshToken, 25..45, "t2", "e2");
     assert_eq!(story.broken(), [Rule::OneIdentity]);
 }
 
 #[test]
-fn a_customer_that_livechat_replaced_is_none() {
+fn a_customer_that_livechat_replaced_is_not_a_violation() {
     assert_eq!(replaced_customer().token(GetFreshToken, 26..45, "t2", "e2").broken(), []);
     // The one between was never answered to anybody.
     let story = replaced_customer().grant(50..60, "t3", "e3", Some("e2")).token(GetFreshToken, 45..65, "t3", "e3");
@@ -196,7 +196,7 @@ fn a_customer_that_livechat_replaced_is_none() {
 }
 
 #[test]
-fn two_that_took_the_place_of_one_are_a_fork() {
+fn two_replacements_of_one_customer_are_a_violation() {
     let story = replaced_customer()
         .grant(31..41, "t3", "e3", Some("e1"))
         .token(GetFreshToken, 26..45, "t2", "e2")
@@ -205,7 +205,7 @@ fn two_that_took_the_place_of_one_are_a_fork() {
 }
 
 #[test]
-fn a_customer_that_livechat_knows_is_not_lost() {
+fn losing_a_customer_that_livechat_still_knows_is_a_violation() {
     let story = || first_visit().grant(30..40, "t2", "e2", Some("e1")).token(GetFreshToken, 26..45, "t2", "e2");
     let secrets_die = |history: &mut History| history.secrets_die = true;
     assert_eq!(story().broken(), [Rule::NothingLost], "its secrets never die");
@@ -223,7 +223,7 @@ fn a_customer_that_livechat_knows_is_not_lost() {
 }
 
 #[test]
-fn a_former_customer_does_not_come_back() {
+fn the_return_of_a_former_customer_is_a_violation() {
     let replaced = || replaced_customer().token(GetFreshToken, 26..45, "t2", "e2");
     assert_eq!(replaced().token(GetToken, 44..50, "t1", "e1").broken_as_it_is(), [Rule::NothingLost], "it overlaps");
     let back = replaced().token(GetToken, 46..50, "t1", "e1").broken_as_it_is();
@@ -233,7 +233,7 @@ fn a_former_customer_does_not_come_back() {
 }
 
 #[test]
-fn nobody_gets_what_is_anothers() {
+fn another_subjects_token_or_customer_is_a_violation() {
     let story = first_visit().call("bob", GetToken, 30..40, answer("t1", "e1", 10));
     assert_eq!(story.broken(), [Rule::KeptApart]);
     let story =
@@ -257,7 +257,7 @@ fn login() -> Story {
 }
 
 #[test]
-fn a_guests_customer_becomes_one_users() {
+fn a_guests_customer_can_become_exactly_one_users() {
     assert_eq!(login().broken(), []);
     let gone = |ms| login().call("guest", GetToken, ms, problem(410, "guest_gone")).broken();
     assert_eq!(gone(26..31), []);
@@ -282,7 +282,7 @@ fn a_guests_customer_becomes_one_users() {
 }
 
 #[test]
-fn a_guests_customer_is_not_lost() {
+fn losing_a_guests_customer_at_login_is_a_violation() {
     let lost = Story::default()
         .grant(10..20, "t1", "e1", None)
         .call("guest", GetToken, 5..25, answer("t1", "e1", 10))
@@ -294,7 +294,7 @@ fn a_guests_customer_is_not_lost() {
 }
 
 #[test]
-fn a_fresh_token_is_asked_for_after_the_call_came() {
+fn a_fresh_token_requested_before_the_call_is_a_violation() {
     let story =
         |starts_ms| first_visit().grant(30..40, "t2", "e1", Some("e1")).token(GetFreshToken, starts_ms..50, "t2", "e1");
     assert_eq!(story(30).broken(), []);
@@ -302,7 +302,7 @@ fn a_fresh_token_is_asked_for_after_the_call_came() {
 }
 
 #[test]
-fn no_older_token_comes_back() {
+fn the_return_of_an_older_token_is_a_violation() {
     let fresh = || first_visit().grant(30..40, "t2", "e1", Some("e1")).token(GetFreshToken, 26..50, "t2", "e1");
     assert_eq!(fresh().token(GetToken, 50..60, "t1", "e1").broken(), []);
     assert_eq!(fresh().token(GetToken, 51..60, "t1", "e1").broken(), [Rule::Fresh]);
@@ -310,7 +310,7 @@ fn no_older_token_comes_back() {
 }
 
 #[test]
-fn after_a_logout_no_token_works() {
+fn a_working_token_after_a_logout_is_a_violation() {
     assert_eq!(first_visit().logout(30..40, true, &[]).broken(), []);
     assert_eq!(first_visit().logout(30..40, true, &["t1"]).broken(), [Rule::Revoked]);
     let calm_from = |ms: u64| move |history: &mut History| history.calm_us = ms * 1000;
@@ -324,7 +324,7 @@ fn after_a_logout_no_token_works() {
 }
 
 #[test]
-fn an_invalidated_token_does_not_come_back() {
+fn the_return_of_an_invalidated_token_is_a_violation() {
     let story =
         |invalidation, starts_ms| first_visit().invalidate(invalidation).token(GetToken, starts_ms..90, "t1", "e1");
     assert_eq!(story(30..40, 41).broken(), [Rule::Invalidated]);
@@ -337,7 +337,7 @@ fn an_invalidated_token_does_not_come_back() {
 }
 
 #[test]
-fn nobody_gets_a_token_that_is_over() {
+fn an_expired_token_is_a_violation() {
     let ends_ms = 20 + LIFE_MS;
     let late = |starts_ms, skew_ms| {
         let mut story = first_visit().token(GetToken, starts_ms..starts_ms + 5, "t1", "e1");
@@ -350,7 +350,7 @@ fn nobody_gets_a_token_that_is_over() {
 }
 
 #[test]
-fn a_token_from_the_store_has_a_quarter_of_its_life_left() {
+fn a_stored_token_with_less_than_a_quarter_of_its_lifetime_is_a_violation() {
     let due_ms = 20 + LIFE_MS * 3 / 4;
     let story = |starts_ms| {
         let mut story = first_visit().token(GetToken, starts_ms..starts_ms + 5, "t1", "e1");
@@ -364,14 +364,14 @@ fn a_token_from_the_store_has_a_quarter_of_its_life_left() {
 }
 
 #[test]
-fn no_token_claims_to_live_longer_than_it_does() {
+fn a_token_that_claims_a_longer_lifetime_is_a_violation() {
     let story = |created_ms| first_visit().call("alice", GetToken, 30..40, answer("t1", "e1", created_ms)).broken();
     assert_eq!(story(20 + TOLERANCE_MS), []);
     assert_eq!(story(21 + TOLERANCE_MS), [Rule::NeverExpired]);
 }
 
 #[test]
-fn has_token_says_what_is_stored() {
+fn a_has_token_that_contradicts_the_store_is_a_violation() {
     let has = |ms: std::ops::Range<u64>, has| first_visit().call("alice", HasToken, ms, Outcome::HasToken(has));
     assert_eq!(has(30..35, true).broken(), []);
     assert_eq!(has(30..35, false).broken(), [Rule::HasToken]);
@@ -386,14 +386,14 @@ fn has_token_says_what_is_stored() {
 }
 
 #[test]
-fn what_was_answered_is_stored() {
+fn a_returned_token_that_is_not_stored_is_a_violation() {
     assert_eq!(first_visit().look(26..30, None, None).broken(), [Rule::NothingLost]);
     assert_eq!(first_visit().look(25..30, None, None).broken(), [], "it came while the answer went");
     assert_eq!(first_visit().broken_as_it_is(), [Rule::NothingLost], "nothing at the end");
 }
 
 #[test]
-fn livechat_takes_the_stored_cookies_at_the_end() {
+fn stored_cookies_that_livechat_does_not_accept_are_a_violation() {
     let at_the_end = |mut story: Story, stored: &str, taken_for: &str| {
         let probe = Probe { who: who("alice"), at_us: 1_000_000, stored: stored.into(), taken_for: taken_for.into() };
         story.history.probes.push(probe);
@@ -411,7 +411,7 @@ fn livechat_takes_the_stored_cookies_at_the_end() {
 }
 
 #[test]
-fn every_call_is_answered_in_time_and_as_the_contract_says() {
+fn late_missing_and_undocumented_responses_are_violations() {
     let story = |outcome| first_visit().call("alice", GetToken, 30..40, outcome);
     for outcome in [
         problem(503, "busy"),
@@ -444,7 +444,7 @@ fn every_call_is_answered_in_time_and_as_the_contract_says() {
 }
 
 #[test]
-fn everybody_gets_a_token_when_all_is_well_again() {
+fn a_subject_without_a_token_after_the_faults_is_a_violation() {
     let calm = |mut story: Story| {
         story.history.calm_us = 100_000;
         story.broken()
