@@ -1,17 +1,16 @@
 //! What a call does in each state of the gate, and what LiveChat's responses do to the gate.
 
 use crate::world::*;
-use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{renewal::circuit::Gate, time::now_ms};
 use sandbox::Fault;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 use tokio::task::JoinSet;
 
 const MOST: u64 = Gate::MOST_UNANSWERED;
 const DOWN: (u64, &str) = (503, "livechat_unavailable");
 
 impl World {
-    /// As if so many calls were without an answer, the latest of them counted `counted_ms_ago`. No probe is due for a
+    /// As if this number of calls had no response, the latest of them counted `counted_ms_ago`. No probe is due for a
     /// while, however slow this machine is: the latest one was sent as far ahead as a clock may be.
     pub(crate) async fn calls_are_unanswered(&self, unanswered: u64, counted_ms_ago: u64) {
         self.set_gate(unanswered, now_ms() + Gate::SKEW_MS - 100, now_ms() - counted_ms_ago).await;
@@ -29,10 +28,9 @@ impl World {
     }
 
     async fn set_gate(&self, unanswered: u64, last_sent_ms: u64, last_counted_ms: u64) {
-        let number = |number: u64| AttributeValue::N(number.to_string());
         let item = HashMap::from([
-            ("pk".to_owned(), AttributeValue::S("livechat".into())),
-            ("sk".to_owned(), AttributeValue::S("gate".into())),
+            ("pk".to_owned(), string("livechat")),
+            ("sk".to_owned(), string("gate")),
             ("unanswered".to_owned(), number(unanswered)),
             ("lastSent".to_owned(), number(last_sent_ms)),
             ("lastCounted".to_owned(), number(last_counted_ms)),
@@ -41,32 +39,22 @@ impl World {
     }
 
     /// The gate's item; empty if there is none.
-    pub(crate) async fn gate(&self) -> HashMap<String, AttributeValue> {
-        let text = |text: &str| AttributeValue::S(text.into());
-        let request =
-            self.dynamodb.get_item().table_name(&self.table).key("pk", text("livechat")).key("sk", text("gate"));
-        request.consistent_read(true).send().await.expect("an answer of DynamoDB").item.unwrap_or_default()
+    pub(crate) async fn gate(&self) -> Item {
+        self.item_with_key("livechat", "gate").await
     }
 
-    /// How many calls are counted there.
+    /// The number of calls that it counts as unanswered.
     pub(crate) async fn unanswered(&self) -> u64 {
-        let unanswered = self.gate().await.get("unanswered").and_then(|number| number.as_n().ok().cloned());
-        unanswered.map_or(0, |number| number.parse().expect("a number"))
+        self.gate().await.get("unanswered").map_or(0, read_number)
     }
 
-    /// Waits until so many are.
     async fn until_unanswered(&self, calls: u64) {
-        let waits = async {
-            while self.unanswered().await != calls {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waits).await.expect("it comes about");
+        until("the number of unanswered calls", async || self.unanswered().await == calls).await;
     }
 
-    /// Whether LiveChat took longer for a call than any that is not late, by the functions' own account.
+    /// Whether any call to LiveChat was late, by the functions' own measurement.
     fn was_ever_late(&self) -> bool {
-        self.call_lines(0).iter().any(|line| line["LiveChatTime"].as_f64().is_some_and(|ms| ms >= 100.0))
+        self.call_lines_after(0).iter().any(|line| line["LiveChatTime"].as_f64().is_some_and(|ms| ms >= 100.0))
     }
 }
 
@@ -111,13 +99,12 @@ async fn the_gate_is_not_written_for_fast_errors() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_call_is_counted_until_livechat_responds() {
     let world = World::new().await;
-    // None that a call takes as usual, and no time-out.
+    // Longer than usual, and shorter than the time-out.
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
-    let function = world.spawn(GetToken).await;
-    let call = tokio::spawn(async move { function.call(GetToken, "alice").await });
+    let call = world.spawn(GetToken).await.call_in_background("alice");
     world.until_unanswered(1).await;
-    assert_eq!(world.sandbox.customers(), 0, "it still waits");
-    call.await.expect("an answer").token();
+    assert_eq!(world.sandbox.customers(), 0, "the call still waits");
+    call.await.expect("a response").token();
     assert_eq!(world.unanswered().await, 0);
     assert_eq!(world.sandbox.calls().token, 1);
 }
@@ -126,11 +113,11 @@ async fn a_late_call_is_counted_until_livechat_responds() {
 async fn a_call_without_a_response_stays_counted() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1);
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 1);
-    // Others are counted before they are sent, and any answer will do.
+    // Others are counted before they are sent, and any response ends the count.
     world.sandbox.fail(Fault::Http503, 1);
-    assert_eq!(world.call(GetToken, "bob").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call(GetToken, "bob").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 0);
 }
 
@@ -139,7 +126,7 @@ async fn a_broken_connection_does_not_count_as_unanswered() {
     let world = World::new().await;
     world.calls_are_unanswered(2, 0).await;
     world.sandbox.fail(Fault::ResetBefore, 1);
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 2);
 }
 
@@ -147,11 +134,11 @@ async fn a_broken_connection_does_not_count_as_unanswered() {
 async fn a_hang_for_an_unknown_group_is_not_evidence_of_an_outage() {
     let world = World::new().await;
     world.sandbox.fail_group(Fault::Hang, 2, 7);
-    assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), DOWN);
     assert_eq!(world.gate().await, HashMap::new());
-    // It is counted with the others while they are, and not any longer.
+    // While other calls are unanswered, it is counted with them.
     world.calls_are_unanswered(2, 0).await;
-    assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 2);
     world.call_group(GetToken, "alice", "7").await.token();
     assert_eq!(world.unanswered().await, 0);
@@ -162,24 +149,24 @@ async fn a_hang_for_a_known_group_is_evidence_of_an_outage() {
     let world = World::new().await;
     world.call_group(GetToken, "alice", "7").await.token();
     world.sandbox.fail_group(Fault::Hang, 1, 7);
-    assert_eq!(world.call_group(GetFreshToken, "alice", "7").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call_group(GetFreshToken, "alice", "7").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_waits_at_a_full_gate_without_the_lease() {
-    let world = Arc::new(World::new().await.with("RENEWALS_PER_MINUTE", "1"));
+    let world = World::new().await.with("RENEWALS_PER_MINUTE", "1");
     world.calls_are_unanswered(MOST, 0).await;
-    let function = world.spawn(GetToken).await;
-    let call = tokio::spawn(async move { function.call(GetToken, "alice").await });
-    while !world.item("alice").await.contains_key("leaseOwner") || world.item("alice").await.contains_key("leaseUntil")
-    {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let call = world.spawn(GetToken).await.call_in_background("alice");
+    until("a released lease", async || {
+        let item = world.item("alice").await;
+        item.contains_key("leaseOwner") && !item.contains_key("leaseUntil")
+    })
+    .await;
     assert_eq!(world.sandbox.calls().token, 0);
     assert!(!world.item("alice").await.contains_key("failedRenewal"));
     world.set_gate(MOST - 1, now_ms(), now_ms()).await;
-    assert_eq!(call.await.expect("an answer").source(), "fwd=miss");
+    assert_eq!(call.await.expect("a response").source(), "fwd=miss");
     assert_eq!(world.unanswered().await, 0);
 }
 
@@ -189,9 +176,9 @@ async fn a_call_stops_waiting_at_the_gate_once_livechat_is_down() {
     world.sandbox.fail(Fault::Hang, 1_000);
     let function = world.spawn(GetToken).await;
     world.calls_are_unanswered(MOST, Gate::TIME_OUT_MS - 1_500).await;
-    assert_eq!(function.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
-    assert!(world.item("alice").await.contains_key("leaseOwner"), "it had looked");
-    // On a slow machine it finds that a probe is due.
+    assert_eq!(function.call("alice").await.problem(), DOWN);
+    assert!(world.item("alice").await.contains_key("leaseOwner"), "it had acquired the lease");
+    // On a slow machine a probe may be due by then.
     assert!(world.sandbox.calls().token <= 1);
 }
 
@@ -201,17 +188,17 @@ async fn calls_fail_fast_while_livechat_is_down() {
     world.livechat_is_down().await;
     let function = world.spawn(GetFreshToken).await;
     let began_ms = now_ms();
-    assert_eq!(function.call(GetFreshToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
-    assert!(!world.item("late").await.contains_key("leaseUntil"), "the lease is given back");
-    assert!(world.item("late").await.contains_key("failedRenewal"), "and those who wait are told");
-    assert_eq!(function.call(GetFreshToken, "later").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(function.call("late").await.problem(), DOWN);
+    assert!(!world.item("late").await.contains_key("leaseUntil"), "the lease is released");
+    assert!(world.item("late").await.contains_key("failedRenewal"), "and the failure is recorded");
+    assert_eq!(function.call("later").await.problem(), DOWN);
     if now_ms() - began_ms < Gate::PROBE_EVERY_MS {
-        assert!(world.item("later").await.is_empty(), "what a process knows costs no request");
+        assert!(world.item("later").await.is_empty(), "a process that knows of the outage sends no request");
     }
     for n in 0..5 {
-        assert_eq!(world.call(GetToken, &format!("late-{n}")).await.problem(), (DOWN.0, DOWN.1.into()));
+        assert_eq!(world.call(GetToken, &format!("late-{n}")).await.problem(), DOWN);
     }
-    // None, but for each time that it takes this machine so long that a probe is due.
+    // None, except on a slow machine, where probes come due.
     assert!(world.sandbox.calls().token <= (now_ms() - began_ms) / Gate::PROBE_EVERY_MS);
 }
 
@@ -228,8 +215,8 @@ async fn a_stored_token_is_returned_without_a_renewal_while_livechat_is_down() {
         let calls = world.sandbox.calls().token;
         world.calls_are_unanswered(unanswered, Gate::TIME_OUT_MS).await;
         let began_ms = now_ms();
-        // A process that knows of nothing yet looks once, and gives the lease back.
-        let stored = function.call(GetToken, "alice").await;
+        // A process that does not know of the outage yet looks once, and releases the lease.
+        let stored = function.call("alice").await;
         assert_eq!(
             (stored.access_token(), stored.source()),
             (tokens["alice"].clone(), "hit; detail=livechat-unavailable")
@@ -237,13 +224,13 @@ async fn a_stored_token_is_returned_without_a_renewal_while_livechat_is_down() {
         let item = world.item("alice").await;
         assert!(!item.contains_key("leaseUntil"));
         let version = world.item("bob").await["version"].clone();
-        let stored = function.call(GetToken, "bob").await;
+        let stored = function.call("bob").await;
         if now_ms() - began_ms < Gate::PROBE_EVERY_MS {
             assert_eq!(
                 (stored.access_token(), stored.source()),
                 (tokens["bob"].clone(), "hit; detail=livechat-unavailable")
             );
-            assert_eq!(world.item("bob").await["version"], version, "one look was enough");
+            assert_eq!(world.item("bob").await["version"], version, "no write for the second user");
             assert_eq!(world.sandbox.calls().token, calls);
         }
     }
@@ -255,7 +242,7 @@ async fn an_expired_token_is_not_returned_while_livechat_is_down() {
     world.call(GetToken, "alice").await.token();
     world.age_token("alice", Duration::from_hours(8)).await;
     world.livechat_is_down().await;
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), DOWN);
 }
 
 #[tokio::test]
@@ -265,11 +252,11 @@ async fn one_successful_probe_opens_the_gate_for_all_calls() {
         world.call(GetToken, "somebody known").await.token();
         world.age_token("somebody known", Duration::from_hours(7)).await;
         world.a_probe_is_due().await;
-        world.spawn(GetToken).await.call(GetToken, who).await.token();
+        world.spawn(GetToken).await.call(who).await.token();
         assert_eq!(world.unanswered().await, 0, "{who}");
         let other = world.spawn(GetToken).await;
         for n in 0..=MOST {
-            other.call(GetToken, &format!("victim-{n}")).await.token();
+            other.call(&format!("victim-{n}")).await.token();
         }
     }
 }
@@ -278,20 +265,13 @@ async fn one_successful_probe_opens_the_gate_for_all_calls() {
 async fn a_failed_probe_keeps_the_gate_closed() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1_000);
-    let mut functions = Vec::new();
-    for _ in 0..3 {
-        functions.push(world.spawn(GetToken).await);
-    }
+    let functions = world.spawn_each([GetToken; 3]).await;
     world.a_probe_is_due().await;
     let began_ms = now_ms();
-    let mut calls = JoinSet::new();
-    for (n, function) in functions.into_iter().enumerate() {
-        calls.spawn(async move { function.call(GetToken, &format!("user-{n}")).await });
+    for response in send_at_once(&functions, |binary, n| http_api(binary, &format!("user-{n}"), "")).await {
+        assert_eq!(response.problem(), DOWN);
     }
-    for answer in calls.join_all().await {
-        assert_eq!(answer.problem(), (DOWN.0, DOWN.1.into()));
-    }
-    // One, and one more for each time that it takes this machine so long that another one is due.
+    // One, and on a slow machine one more for each that comes due.
     let due = 1 + (now_ms() - began_ms) / Gate::PROBE_EVERY_MS;
     assert!((1..=due).contains(&world.sandbox.calls().token));
     assert_eq!(world.unanswered().await, MOST, "a probe adds nothing");
@@ -303,24 +283,23 @@ async fn a_gate_written_with_a_wrong_clock_does_not_block_calls() {
     let year_ms = 31_536_000_000;
     for (at_ms, user) in [(now_ms() + year_ms, "alice"), (now_ms() - year_ms, "bob")] {
         world.set_gate(MOST, at_ms, at_ms).await;
-        world.spawn(GetToken).await.call(GetToken, user).await.token();
+        world.spawn(GetToken).await.call(user).await.token();
     }
-    // And a call that is late begins anew.
+    // And a late call starts the count again.
     world.sandbox.fail(Fault::Hang, 1);
-    assert_eq!(world.call(GetToken, "carol").await.problem(), (DOWN.0, DOWN.1.into()));
+    assert_eq!(world.call(GetToken, "carol").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 1);
 }
 
 #[tokio::test]
 async fn a_gate_written_by_the_previous_version_does_not_block_calls() {
     let world = World::new().await;
-    let text = |text: &str| AttributeValue::S(text.into());
-    let change =
-        world.dynamodb.update_item().table_name(&world.table).key("pk", text("livechat")).key("sk", text("gate"));
+    let change = world.dynamodb.update_item().table_name(&world.table);
+    let change = change.key("pk", string("livechat")).key("sk", string("gate"));
     let change = change.update_expression("SET unanswered = :most, lastSent = :at");
-    let change = change.expression_attribute_values(":most", AttributeValue::N(MOST.to_string()));
-    let at_ms = now_ms() - Gate::TIME_OUT_MS;
-    change.expression_attribute_values(":at", AttributeValue::N(at_ms.to_string())).send().await.expect("a change");
+    let change = change.expression_attribute_values(":most", number(MOST));
+    let change = change.expression_attribute_values(":at", number(now_ms() - Gate::TIME_OUT_MS));
+    change.send().await.expect("a change");
     world.call(GetToken, "alice").await.token();
     assert_eq!(world.unanswered().await, 0);
 }
@@ -332,13 +311,13 @@ async fn a_renewal_that_did_not_reach_livechat_does_not_use_up_the_rate_limit() 
     for _ in 0..3 {
         let function = world.spawn(GetFreshToken).await;
         world.livechat_is_down().await;
-        assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (DOWN.0, DOWN.1.into()));
+        assert_eq!(function.call("alice").await.problem(), DOWN);
     }
     world.sandbox.reset();
     world.a_probe_is_due().await;
     let function = world.spawn(GetFreshToken).await;
-    function.call(GetFreshToken, "alice").await.token();
-    assert_eq!(function.call(GetFreshToken, "alice").await.problem(), (429, "rate_limited".into()));
+    function.call("alice").await.token();
+    assert_eq!(function.call("alice").await.problem(), (429, "rate_limited"));
 }
 
 #[tokio::test]
@@ -349,8 +328,8 @@ async fn a_renewal_that_did_not_reach_livechat_does_not_use_up_the_limit_for_gro
     for _ in 0..3 {
         let function = world.spawn(GetFreshToken).await;
         world.livechat_is_down().await;
-        let answer = function.send(&http_api(GetFreshToken, "alice", "group=3")).await;
-        assert_eq!(answer.problem(), (DOWN.0, DOWN.1.into()));
+        let response = function.send(&http_api(GetFreshToken, "alice", "group=3")).await;
+        assert_eq!(response.problem(), DOWN);
     }
     assert_eq!(world.renewals_in_groups("alice", minute).await, 1);
     world.sandbox.reset();
@@ -358,27 +337,24 @@ async fn a_renewal_that_did_not_reach_livechat_does_not_use_up_the_limit_for_gro
     world.spawn(GetFreshToken).await.send(&http_api(GetFreshToken, "alice", "group=4")).await.token();
 }
 
-/// One caller's requests for a group, which LiveChat meets with `fault`, beside 30 first visits.
+/// One caller requests a group for which LiveChat has this fault, while 30 others come for the first time.
 async fn one_caller_beside_others(fault: Fault) {
     const OTHERS: usize = 30;
     const GROUP: u64 = 4_000_000_000;
     let world = World::new().await.with("RENEWALS_PER_MINUTE", "10").with("RUST_LOG", "info");
     world.sandbox.fail_group(fault, 1_000, GROUP);
-    let mut odd = Vec::new();
-    for _ in 0..4 {
-        odd.push(world.spawn(GetToken).await);
-    }
+    let failing = world.spawn_each([GetToken; 4]).await;
     let function = world.spawn(GetToken).await;
     let mut callers = JoinSet::new();
-    for odd in odd {
+    for failing in failing {
         callers.spawn(async move {
             for _ in 0..10 {
-                odd.send(&http_api(GetToken, "odd", &format!("group={GROUP}"))).await;
+                failing.send(&http_api(GetToken, "failing", &format!("group={GROUP}"))).await;
             }
         });
     }
     for n in 0..OTHERS {
-        function.call(GetToken, &format!("user-{n}")).await.token();
+        function.call(&format!("user-{n}")).await.token();
     }
     callers.shutdown().await;
 }
@@ -413,25 +389,18 @@ async fn failures_among_successes_do_not_close_the_gate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_late_calls_at_once_do_not_close_the_gate() {
     let world = World::new().await.with("RUST_LOG", "info");
-    // Long enough for all of them to be there at once, and to be late.
+    // Long enough for all of them to wait at the same time, and to be late.
     world.sandbox.set(|settings| settings.latency_ms = 500);
-    let mut functions = Vec::new();
-    for _ in 0..2 * MOST {
-        functions.push(world.spawn(GetToken).await);
-    }
-    let mut calls = JoinSet::new();
-    for (n, function) in functions.into_iter().enumerate() {
-        calls.spawn(async move { function.call(GetToken, &format!("user-{n}")).await });
-    }
-    for answer in calls.join_all().await {
-        answer.token();
+    let functions = world.spawn_each((0..2 * MOST).map(|_| GetToken)).await;
+    for response in send_at_once(&functions, |binary, n| http_api(binary, &format!("user-{n}"), "")).await {
+        response.token();
     }
     assert_eq!(world.sandbox.customers(), 2 * MOST);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_without_a_connection_close_the_gate() {
-    // Its queue of connections is full, and nobody ever takes one: the kernel drops what else comes.
+    // Its queue of connections is full, and it accepts none of them: the kernel drops all others.
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let listener = socket.listen(1).expect("a listener");
@@ -446,16 +415,16 @@ async fn calls_without_a_connection_close_the_gate() {
     let mut calls = JoinSet::new();
     for n in 0..MOST {
         let function = world.spawn(GetToken).await;
-        calls.spawn(async move { function.call(GetToken, &format!("user-{n}")).await.problem() });
+        calls.spawn(async move { function.call(&format!("user-{n}")).await });
     }
-    for problem in calls.join_all().await {
-        assert_eq!(problem, (DOWN.0, DOWN.1.into()));
+    for response in calls.join_all().await {
+        assert_eq!(response.problem(), DOWN);
     }
     assert_eq!(world.unanswered().await, MOST);
     let function = world.spawn(GetToken).await;
-    assert_eq!(function.call(GetToken, "late").await.problem(), (DOWN.0, DOWN.1.into()));
-    let lines = world.lines_of_calls(usize::try_from(MOST).expect("few") + 1).await;
-    assert!(lines.iter().rev().skip(1).all(|line| line["LiveChatCalls"] == 1), "no call was tried again");
+    assert_eq!(function.call("late").await.problem(), DOWN);
+    let lines = world.call_lines(usize::try_from(MOST).expect("few") + 1).await;
+    assert!(lines.iter().rev().skip(1).all(|line| line["LiveChatCalls"] == 1), "no call was retried");
     drop((listener, queue));
 }
 
@@ -463,10 +432,10 @@ async fn calls_without_a_connection_close_the_gate() {
 async fn a_fast_error_for_an_unknown_group_does_not_open_the_gate() {
     let world = World::new().await;
     world.a_probe_is_due().await;
-    // It does not get the probe either.
+    // It is not used as the probe either.
     world.sandbox.fail(Fault::Http500, 1);
-    let answer = world.spawn(GetToken).await.send(&http_api(GetToken, "mallory", "group=999")).await;
-    assert_eq!((answer.problem(), world.sandbox.calls().token), ((DOWN.0, DOWN.1.into()), 0));
+    let response = world.spawn(GetToken).await.send(&http_api(GetToken, "mallory", "group=999")).await;
+    assert_eq!((response.problem(), world.sandbox.calls().token), (DOWN, 0));
     world.calls_are_unanswered(3, 0).await;
     assert_eq!(world.spawn(GetToken).await.send(&http_api(GetToken, "mallory", "group=999")).await.status(), 503);
     assert_eq!((world.unanswered().await, world.sandbox.calls().token), (3, 1));

@@ -1,30 +1,29 @@
-//! Processes that die, or wake up too late, in the middle of a renewal.
+//! Processes that crash, or are delayed beyond their lease, during a renewal.
 
 use crate::world::*;
-use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
 use sandbox::{CstMode, Fault};
 use std::time::Duration;
 
-async fn somebody_holds_the_lease(world: &World, until_ms: u64) {
-    let until = AttributeValue::N(until_ms.to_string());
-    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], until).await;
-    world.change_item("alice", "SET #leaseOwner = :leaseOwner", &["leaseOwner"], AttributeValue::S("x".into())).await;
+/// As if another process held the lease of alice until then.
+async fn another_process_holds_the_lease(world: &World, until_ms: u64) {
+    world.set_number("alice", "leaseUntil", until_ms).await;
+    world.set("alice", "leaseOwner", string("x")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_call_takes_over_the_lease_of_a_crashed_process() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
-    let dies = world.spawn(GetToken).await;
-    dies.start(&http_api(GetToken, "alice", ""), Duration::from_secs(15)).await;
-    world.until_livechat_is_asked(1).await;
-    dies.kill();
+    let crashing = world.spawn(GetToken).await;
+    crashing.start(&http_api(GetToken, "alice", ""), Duration::from_secs(15)).await;
+    world.until_livechat_is_called(1).await;
+    crashing.kill();
     world.sandbox.set(|settings| settings.latency_ms = 0);
     assert!(world.item("alice").await.contains_key("leaseUntil"));
-    let answer = world.call(GetToken, "alice").await;
-    assert_eq!(answer.source(), "fwd=miss");
-    assert_eq!(world.call(GetToken, "alice").await.token(), answer.token());
+    let response = world.call(GetToken, "alice").await;
+    assert_eq!(response.source(), "fwd=miss");
+    assert_eq!(world.call(GetToken, "alice").await.token(), response.token());
     assert!(!world.item("alice").await.contains_key("leaseUntil"));
 }
 
@@ -32,19 +31,15 @@ async fn a_waiting_call_takes_over_the_lease_of_a_crashed_process() {
 async fn a_process_that_lost_its_lease_discards_its_result() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 2_000);
-    let late = world.spawn(GetToken).await;
     let quick = world.spawn(GetToken).await;
-    let request = http_api(GetToken, "alice", "");
-    let late = tokio::spawn(async move { late.send(&request).await });
-    world.until_livechat_is_asked(1).await;
-    // As if its lease had lapsed: to everybody else it has.
-    let long_ago = AttributeValue::N((now_ms() - 60_000).to_string());
-    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], long_ago).await;
+    let late = world.spawn(GetToken).await.call_in_background("alice");
+    world.until_livechat_is_called(1).await;
+    world.expire_lease("alice").await;
     world.sandbox.set(|settings| settings.latency_ms = 0);
-    let quick = quick.call(GetToken, "alice").await;
-    let late = late.await.expect("an answer");
+    let quick = quick.call("alice").await;
+    let late = late.await.expect("a response");
     assert_eq!(late.token(), quick.token());
-    assert_eq!(world.sandbox.customers(), 2, "the late one's customer was made, and never answered");
+    assert_eq!(world.sandbox.customers(), 2, "the late call created a customer that was never returned");
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), quick.entity());
 }
 
@@ -53,7 +48,7 @@ async fn a_lease_written_with_a_wrong_clock_locks_nobody_out() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.call(Invalidate, "alice").await.body();
-    somebody_holds_the_lease(&world, now_ms() + 31_536_000_000).await;
+    another_process_holds_the_lease(&world, now_ms() + 31_536_000_000).await;
     assert_eq!(world.call(GetToken, "alice").await.entity(), first.entity());
 }
 
@@ -63,9 +58,9 @@ async fn a_call_without_time_to_wait_for_the_lease_returns_busy() {
     world.call(GetToken, "alice").await.token();
     world.call(Invalidate, "alice").await.body();
     let function = world.spawn(GetToken).await;
-    somebody_holds_the_lease(&world, now_ms() + 15_000).await;
-    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
-    assert_eq!(answer.problem(), (503, "busy".into()));
+    another_process_holds_the_lease(&world, now_ms() + 15_000).await;
+    let response = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_secs(3)).await;
+    assert_eq!(response.problem(), (503, "busy"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,12 +68,12 @@ async fn a_lost_response_of_livechat_keeps_the_known_customer() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.sandbox.fail(Fault::ResetAfter, 2);
-    assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (503, "livechat_unavailable"));
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
     assert_eq!(world.sandbox.customers(), 1);
 }
 
-/// The limit of what a client can do: the secret that would prove the customer never arrived.
+/// No client can do better: the secret that would prove the customer never arrived.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_response_with_a_new_secret_records_one_identity_change() {
     let world = World::new().await;
@@ -87,8 +82,8 @@ async fn a_lost_response_with_a_new_secret_records_one_identity_change() {
     world.sandbox.fail(Fault::ResetAfter, 1);
     let next = world.call(GetFreshToken, "alice").await.entity();
     assert_ne!(first, next);
-    let former = world.item("alice").await["formerIdentities"].as_l().expect("a list").clone();
+    let former = world.former_identities("alice").await;
     assert_eq!(former.len(), 1);
-    assert_eq!(former[0].as_m().expect("a map")["entityId"].as_s().ok(), Some(&first));
+    assert_eq!(former[0]["entityId"], string(&first));
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), next, "and it changes only once");
 }

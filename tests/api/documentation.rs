@@ -1,8 +1,8 @@
-//! The documentation against the code.
+//! The documentation, compared with the code.
 
 use std::{collections::BTreeSet, path::Path};
 
-/// Documented with the settings, though no function reads it: it is for the gateway, that of the template or of `cargo local`.
+/// Documented with the settings, but no function reads it: it is for the gateway of the template or of `cargo local`.
 const OF_THE_GATEWAY: &str = "ALLOWED_HEADERS";
 
 /// The names in headings such as "### `AUTH`".

@@ -1,4 +1,4 @@
-//! The events of `tests/events`, which are also what `sam local invoke` sends.
+//! The events of `tests/events`, which `sam local invoke` also sends.
 
 use crate::world::*;
 use serde_json::Value;

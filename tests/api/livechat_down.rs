@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What a caller is told, for each way of going wrong.
+/// The status and code of each fault.
 const FAULTS: [(Fault, u64, &str); 23] = [
     (Fault::Http500, 503, "livechat_unavailable"),
     (Fault::Http503, 503, "livechat_unavailable"),
@@ -33,14 +33,14 @@ const FAULTS: [(Fault, u64, &str); 23] = [
     (Fault::HangAfter, 503, "livechat_unavailable"),
 ];
 
-/// Oddities of LiveChat's that a caller never notices.
+/// Faults that a caller never notices.
 const HARMLESS: [Fault; 3] = [Fault::ExtraCookies, Fault::ExpiresOnly, Fault::OtherEntity];
 
 #[test]
 fn every_fault_of_the_sandbox_is_covered() {
     for fault in Fault::ALL {
-        let told = FAULTS.iter().any(|(told, ..)| *told == fault);
-        assert_ne!(told, HARMLESS.contains(&fault), "{fault:?}");
+        let is_reported = FAULTS.iter().any(|(reported, ..)| *reported == fault);
+        assert_ne!(is_reported, HARMLESS.contains(&fault), "{fault:?}");
     }
 }
 
@@ -51,7 +51,7 @@ async fn harmless_oddities_of_livechat_do_not_reach_the_caller() {
     for (fault, user) in HARMLESS.into_iter().zip(["a", "b", "c"]) {
         world.sandbox.fail(fault, 1);
         let first = world.call(GetToken, user).await;
-        let lapse: u64 = world.item(user).await["cookiesLapseAt"].as_n().expect("a number").parse().expect("a number");
+        let lapse: u64 = read_number(&world.item(user).await["cookiesLapseAt"]);
         assert!(lapse.abs_diff(two_years_from_now_s) < 60, "{fault:?}");
         world.sandbox.fail(fault, 1);
         for _ in 0..2 {
@@ -78,16 +78,16 @@ async fn every_fault_of_livechat_has_its_status_and_code() {
     let world = World::new().await;
     for (fault, status, code) in FAULTS {
         world.sandbox.fail(fault, 1);
-        assert_eq!(world.call(GetToken, "alice").await.problem(), (status, code.into()), "{fault:?}");
+        assert_eq!(world.call(GetToken, "alice").await.problem(), (status, code), "{fault:?}");
         let item = world.item("alice").await;
         assert!(!item.contains_key("token") && !item.contains_key("entityId"), "{fault:?}");
-        assert!(!item.contains_key("leaseUntil"), "{fault:?}: the lease is given back");
-        assert!(item.contains_key("failedRenewal"), "{fault:?}: and those who wait are told");
+        assert!(!item.contains_key("leaseUntil"), "{fault:?}: the lease is released");
+        assert!(item.contains_key("failedRenewal"), "{fault:?}: the failure is recorded");
         if status == 502 {
-            world.refusal_ends("alice").await;
+            world.end_refusal("alice").await;
         }
-        // One after the other they are an outage, which has tests of its own.
-        assert!(world.sandbox_is_well().await);
+        // Without a success in between they are an outage, which has tests of its own.
+        assert!(world.succeeds().await);
     }
     assert_eq!(world.call(GetToken, "alice").await.status(), 200);
 }
@@ -98,30 +98,30 @@ async fn no_fault_of_livechat_changes_what_is_stored() {
     let first = world.call(GetToken, "alice").await;
     let before = world.item("alice").await;
     for (fault, status, code) in FAULTS {
-        // A known customer with one cookie in the answer keeps the other one: that is no fault.
+        // A known customer keeps the other cookie if a response has only one: that is not a fault.
         if fault == Fault::OneCookie {
             continue;
         }
-        // A call that got no answer in time is not sent again.
+        // A call that timed out is not retried.
         let times = if [Fault::Hang, Fault::HangAfter, Fault::SlowBody].contains(&fault) { 1 } else { 2 };
         world.sandbox.fail(fault, times);
-        assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (status, code.into()), "{fault:?}");
+        assert_eq!(world.call(GetFreshToken, "alice").await.problem(), (status, code), "{fault:?}");
         let after = world.item("alice").await;
         for name in ["entityId", "cookies", "cookiesLapseAt", "formerIdentities", "token", "expiresAt"] {
             assert_eq!(before[name], after[name], "{fault:?}: {name}");
         }
         if status == 502 {
-            world.refusal_ends("alice").await;
+            world.end_refusal("alice").await;
         }
-        while !world.sandbox_is_well().await {}
+        until("a success", async || world.succeeds().await).await;
     }
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity());
 }
 
 impl World {
-    /// Uses up a fault that was planned and not needed; whether there was none.
-    async fn sandbox_is_well(&self) -> bool {
-        // Somebody new each time, as LiveChat's refusal of one user is remembered.
+    /// Whether a call of another user succeeds. It uses up a fault that was planned and not needed.
+    async fn succeeds(&self) -> bool {
+        // A new user each time, as LiveChat's refusal of one user is stored.
         self.call(GetFreshToken, &format!("somebody-{}", uuid::Uuid::new_v4())).await.status() == 200
     }
 }
@@ -130,7 +130,7 @@ impl World {
 async fn a_rejection_says_which_setting_to_fix() {
     let world = World::new().await.with("LIVECHAT_REDIRECT_URI", "https://elsewhere.example/");
     let rejected = world.call(GetToken, "alice").await;
-    assert_eq!(rejected.problem(), (502, "livechat_rejected".into()));
+    assert_eq!(rejected.problem(), (502, "livechat_rejected"));
     let detail = rejected.body()["detail"].as_str().expect("a detail").to_owned();
     assert!(detail.contains("invalid_request") && detail.contains("LIVECHAT_REDIRECT_URI"), "{detail}");
     let world = World::new().await.with("LIVECHAT_CLIENT_ID", "another");
@@ -148,12 +148,12 @@ async fn a_stored_token_is_returned_until_it_expires() {
         let stale = world.call(GetToken, "alice").await;
         assert_eq!(stale.access_token(), first.access_token(), "{fault:?}");
         assert!(stale.source().starts_with("hit; detail=livechat-"), "{}", stale.source());
-        while !world.sandbox_is_well().await {}
+        until("a success", async || world.succeeds().await).await;
     }
     world.age_token("alice", HOUR).await;
-    world.refusal_ends("alice").await;
+    world.end_refusal("alice").await;
     world.sandbox.fail(Fault::Http503, 2);
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,12 +163,11 @@ async fn a_token_invalidated_during_a_failed_renewal_is_not_returned() {
     world.age_token("alice", 7 * HOUR).await;
     let calls = world.sandbox.calls().token;
     world.sandbox.fail(Fault::Hang, 1);
-    let function = world.spawn(GetToken).await;
     let other = world.spawn(Invalidate).await;
-    let waiting = tokio::spawn(async move { function.call(GetToken, "alice").await });
-    world.until_livechat_is_asked(calls + 1).await;
-    other.call(Invalidate, "alice").await.body();
-    assert_eq!(waiting.await.expect("an answer").problem(), (503, "livechat_unavailable".into()));
+    let waiting = world.spawn(GetToken).await.call_in_background("alice");
+    world.until_livechat_is_called(calls + 1).await;
+    other.call("alice").await.body();
+    assert_eq!(waiting.await.expect("a response").problem(), (503, "livechat_unavailable"));
 }
 
 #[tokio::test]
@@ -197,9 +196,9 @@ async fn a_call_does_not_wait_for_livechat_past_its_deadline() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1);
     let function = world.spawn(GetToken).await;
-    let answer = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_millis(3_500)).await;
-    assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
-    // Its own haste is no word on LiveChat.
+    let response = function.send_within(&http_api(GetToken, "alice", ""), Duration::from_millis(3_500)).await;
+    assert_eq!(response.problem(), (503, "livechat_unavailable"));
+    // A lack of time in one call is not a failure of LiveChat.
     assert!(!world.item("alice").await.contains_key("failedRenewal"));
 }
 
@@ -208,16 +207,8 @@ async fn calls_waiting_for_a_failed_renewal_fail_with_it() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 800);
     world.sandbox.fail(Fault::Http503, 50);
-    let mut functions = Vec::new();
-    for _ in 0..6 {
-        functions.push(world.spawn(GetToken).await);
-    }
-    let mut calls = tokio::task::JoinSet::new();
-    for function in functions {
-        calls.spawn(async move { function.call(GetToken, "alice").await });
-    }
-    for answer in calls.join_all().await {
-        assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
+    for response in world.call_at_once([GetToken; 6], "alice").await {
+        assert_eq!(response.problem(), (503, "livechat_unavailable"));
     }
     assert_eq!(world.sandbox.calls().token, 1);
 }
@@ -228,8 +219,8 @@ async fn a_call_with_too_little_time_does_not_start_a_renewal() {
     let before = world.call(GetToken, "alice").await.access_token();
     let version = world.item("alice").await["version"].clone();
     let function = world.spawn(GetFreshToken).await;
-    let answer = function.send_within(&http_api(GetFreshToken, "alice", ""), Duration::from_millis(1_400)).await;
-    assert_eq!(answer.problem(), (503, "busy".into()));
+    let response = function.send_within(&http_api(GetFreshToken, "alice", ""), Duration::from_millis(1_400)).await;
+    assert_eq!(response.problem(), (503, "busy"));
     assert_eq!(world.item("alice").await["version"], version, "nothing was written");
     assert_eq!(world.call(GetToken, "alice").await.access_token(), before);
 }

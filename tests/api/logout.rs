@@ -1,52 +1,43 @@
-//! `invalidate` as a logout: which requests are one, and what it answers. What it revokes is in `revocation.rs`.
+//! `invalidate` as a logout: which requests are a logout, and its response. What it revokes is in `revocation.rs`.
 
-use crate::{
-    proxy::{Mode, Proxy},
-    world::*,
-};
-use aws_sdk_dynamodb::types::AttributeValue;
+use crate::{proxy::Mode, world::*};
 use sandbox::Revocation;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
 
 const NOT_TOLD: &str = "LiveChat could not be told to revoke a token";
 
 fn invalidate(user: &str, content_type: &str, content: &str) -> Value {
-    let mut event = http_api(Invalidate, user, "");
-    event["requestContext"]["http"]["method"] = json!("POST");
-    event["headers"]["content-type"] = json!(content_type);
-    event["body"] = json!(content);
-    event
+    as_post(http_api(Invalidate, user, ""), content_type, content)
 }
 
 fn logout(user: &str) -> Value {
     invalidate(user, "application/json; charset=utf-8", "{\"logout\": true}")
 }
 
-/// Whether LiveChat still takes a token.
-async fn is_taken(world: &World, token: &str) -> bool {
+/// Whether LiveChat still accepts a token.
+async fn is_accepted(world: &World, token: &str) -> bool {
     info(world, "/v2/customer/info", token).await == 200
 }
 
 async fn info(world: &World, path: &str, token: &str) -> u16 {
-    let answer = http_client().get(format!("{}{path}", world.sandbox.url())).bearer_auth(token).send().await;
-    answer.expect("an answer").status().as_u16()
+    let response = http_client().get(format!("{}{path}", world.sandbox.url())).bearer_auth(token).send().await;
+    response.expect("a response").status().as_u16()
 }
 
 #[tokio::test]
 async fn a_logout_revokes_the_token_and_keeps_the_customer() {
     let world = World::new().await;
     let before = world.call(GetToken, "alice").await;
-    assert!(is_taken(&world, &before.access_token()).await);
-    let answer = world.send(Invalidate, &logout("alice")).await;
-    assert_eq!((answer.status(), answer.body()), (200, Value::Null));
-    assert!(!is_taken(&world, &before.access_token()).await);
+    assert!(is_accepted(&world, &before.access_token()).await);
+    let response = world.send(Invalidate, &logout("alice")).await;
+    assert_eq!((response.status(), response.body()), (200, Value::Null));
+    assert!(!is_accepted(&world, &before.access_token()).await);
     assert_eq!(world.call(HasToken, "alice").await.body(), false);
     assert_eq!(world.call(GetToken, "alice").await.entity(), before.entity());
     assert_eq!(world.sandbox.calls().revoke, 1);
-    assert_eq!(answer.header("x-logout"), "complete");
-    assert!(!world.said().contains(NOT_TOLD));
+    assert_eq!(response.header("x-logout"), "complete");
+    assert!(!world.output().contains(NOT_TOLD));
 }
 
 #[tokio::test]
@@ -55,8 +46,8 @@ async fn a_token_that_livechat_does_not_know_counts_as_revoked() {
     world.call(GetToken, "alice").await.token();
     // LiveChat has forgotten the token.
     world.sandbox.reset();
-    let answer = world.send(Invalidate, &logout("alice")).await;
-    assert_eq!((answer.body(), answer.header("x-logout")), (Value::Null, "complete"));
+    let response = world.send(Invalidate, &logout("alice")).await;
+    assert_eq!((response.body(), response.header("x-logout")), (Value::Null, "complete"));
     assert_eq!(world.sandbox.calls().revoke, 1);
 }
 
@@ -65,15 +56,10 @@ async fn a_failed_revocation_is_logged_and_the_logout_is_pending() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
-    let answer = world.send(Invalidate, &logout("alice")).await;
-    assert_eq!((answer.body(), answer.header("x-logout")), (Value::Null, "pending"));
-    let logged = async {
-        while !world.said().contains(NOT_TOLD) {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(5), logged).await.expect("a line in the log");
-    assert!(world.said().contains("status 500"));
+    let response = world.send(Invalidate, &logout("alice")).await;
+    assert_eq!((response.body(), response.header("x-logout")), (Value::Null, "pending"));
+    until("a line in the log", async || world.output().contains(NOT_TOLD)).await;
+    assert!(world.output().contains("status 500"));
 }
 
 #[tokio::test]
@@ -93,9 +79,9 @@ async fn the_widgets_invalidate_revokes_no_token() {
         },
     ] {
         let token = world.call(GetToken, "alice").await.access_token();
-        let answer = world.send(Invalidate, &event).await;
-        assert_eq!((answer.body(), answer.header("x-logout")), (Value::Null, ""), "{event}");
-        assert!(is_taken(&world, &token).await, "{event}");
+        let response = world.send(Invalidate, &event).await;
+        assert_eq!((response.body(), response.header("x-logout")), (Value::Null, ""), "{event}");
+        assert!(is_accepted(&world, &token).await, "{event}");
     }
     assert_eq!(world.sandbox.calls().revoke, 0);
 }
@@ -108,18 +94,18 @@ async fn a_malformed_logout_is_refused() {
     for content in
         ["{\"logout\": \"true\"}", "{\"logout\": 1}", "{\"logout\": null}", "[true]", "{", "logout", "\u{0}", &long]
     {
-        let answer = world.send(Invalidate, &invalidate("alice", "application/json", content)).await;
-        assert_eq!(answer.problem(), (400, "invalid_request".into()), "{content}");
+        let response = world.send(Invalidate, &invalidate("alice", "application/json", content)).await;
+        assert_eq!(response.problem(), (400, "invalid_request"), "{content}");
     }
     let mut not_base64 = logout("alice");
     not_base64["isBase64Encoded"] = json!(true);
     assert_eq!(world.send(Invalidate, &not_base64).await.status(), 400);
-    assert_eq!(world.call(GetToken, "alice").await.access_token(), token, "and nothing was dropped");
+    assert_eq!(world.call(GetToken, "alice").await.access_token(), token, "the token is kept");
     let mut encoded = logout("alice");
     encoded["isBase64Encoded"] = json!(true);
     encoded["body"] = json!("eyJsb2dvdXQiOnRydWV9");
     assert_eq!(world.send(Invalidate, &encoded).await.body(), Value::Null);
-    assert!(!is_taken(&world, &token).await);
+    assert!(!is_accepted(&world, &token).await);
 }
 
 #[tokio::test]
@@ -127,10 +113,9 @@ async fn a_logout_without_a_live_token_does_not_call_livechat() {
     let world = World::new().await;
     assert_eq!(world.send(Invalidate, &logout("alice")).await.body(), Value::Null);
     world.call(GetToken, "alice").await.token();
-    let long_ago = AttributeValue::N("1".into());
-    world.change_item("alice", "SET #outstanding.#1.#ends = :ends", &["outstanding", "1", "ends"], long_ago).await;
+    world.set_number("alice", "outstanding.1.ends", 1).await;
     assert_eq!(world.send(Invalidate, &logout("alice")).await.body(), Value::Null);
-    assert_eq!(world.sandbox.calls().revoke, 0, "one that has expired need not be");
+    assert_eq!(world.sandbox.calls().revoke, 0, "an expired token is not revoked");
 }
 
 #[tokio::test]
@@ -142,18 +127,16 @@ async fn a_logout_works_with_a_v1_licence_and_for_a_group() {
 
     let world = World::new().await;
     let (common, group) = (world.call(GetToken, "alice").await, world.call_group(GetToken, "alice", "3").await);
-    let mut event = logout("alice");
-    event["rawQueryString"] = json!("group=3");
-    world.send(Invalidate, &event).await.body();
-    assert!(!is_taken(&world, &group.access_token()).await);
-    assert!(is_taken(&world, &common.access_token()).await);
+    world.send(Invalidate, &with_query(logout("alice"), "group=3")).await.body();
+    assert!(!is_accepted(&world, &group.access_token()).await);
+    assert!(is_accepted(&world, &common.access_token()).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_succeeds_while_livechat_is_down() {
     let world = World::new().await;
     world.call(GetToken, "alice").await.token();
-    let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
+    let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     for mode in [Mode::BlackHole, Mode::Refuse] {
         world.call(GetToken, "alice").await.token();
         let function = world.spawn_with(Invalidate, &[("LIVECHAT_ACCOUNTS_URL", livechat.url())]).await;
@@ -162,6 +145,6 @@ async fn a_logout_succeeds_while_livechat_is_down() {
         assert_eq!(function.send(&logout("alice")).await.body(), Value::Null);
         assert!(began.elapsed() < Duration::from_secs(12), "it gives up after four seconds at most");
         assert_eq!(world.call(HasToken, "alice").await.body(), false);
-        assert!(world.said().contains(NOT_TOLD));
+        assert!(world.output().contains(NOT_TOLD));
     }
 }

@@ -1,5 +1,5 @@
-//! The four real binaries under a Lambda runtime API: real events of API Gateway go in, real answers come out. DynamoDB
-//! is the embedded one or, with `DYNAMODB_LOCAL_URL`, Amazon's own; LiveChat is the sandbox.
+//! The four real binaries under a Lambda runtime API, with real events of API Gateway and their responses. DynamoDB
+//! is the embedded one or, with `DYNAMODB_LOCAL_URL`, Amazon's own. LiveChat is the sandbox.
 
 mod auth;
 mod bad_input;

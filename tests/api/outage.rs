@@ -1,10 +1,7 @@
-//! LiveChat responds to no call for a while; the site goes on. Among the other tests that is a short while, with few
-//! calls. With `OUTAGE_SECONDS=60` it lasts as long as that, with 50 calls a second; `--nocapture` shows the figures.
+//! LiveChat does not respond for a while, and the site keeps working. By default this takes a few seconds, with few calls.
+//! With `OUTAGE_SECONDS=60` it takes 60 s, with 50 calls a second; `--nocapture` shows the figures.
 
-use crate::{
-    proxy::{Mode, Proxy},
-    world::*,
-};
+use crate::{proxy::Mode, world::*};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -24,12 +21,12 @@ pub(crate) struct Fleet {
     world: Arc<World>,
     binary: Binary,
     idle: Arc<Mutex<Vec<Function>>>,
-    /// As an account of AWS's, it has an end.
+    /// Limits the number of processes, as AWS does for an account.
     room: Arc<Semaphore>,
 }
 
 impl Fleet {
-    /// At most `largest` processes, of which so many are `warm`.
+    /// At most `largest` processes, `warm` of which are started at once.
     pub(crate) async fn new(world: &Arc<World>, binary: Binary, warm: usize, largest: usize) -> Self {
         let room = Arc::new(Semaphore::new(largest));
         let fleet = Self { world: world.clone(), binary, idle: Arc::default(), room };
@@ -39,7 +36,8 @@ impl Fleet {
         fleet
     }
 
-    pub(crate) async fn call(&self, user: &str) -> (Answer, Duration) {
+    /// Calls the operation for a user. Returns how long it took, with the wait for a process.
+    pub(crate) async fn call(&self, user: &str) -> (GatewayResponse, Duration) {
         let started = Instant::now();
         let _room = self.room.acquire().await.expect("it is never closed");
         let idle = self.idle.lock().await.pop();
@@ -47,14 +45,14 @@ impl Fleet {
             Some(function) => function,
             None => self.world.spawn(self.binary).await,
         };
-        let answer = function.call(self.binary, user).await;
+        let response = function.call(user).await;
         let took = started.elapsed();
         self.idle.lock().await.push(function);
-        (answer, took)
+        (response, took)
     }
 
-    /// Calls for one of so many `users` after the other at a steady rate, whatever became of the calls before.
-    pub(crate) async fn load(&self, users: usize, calls: u32, every: Duration) -> Vec<(Answer, Duration)> {
+    /// Calls for each of `users` in turn, at a steady rate that does not depend on the results.
+    pub(crate) async fn load(&self, users: usize, calls: u32, every: Duration) -> Vec<(GatewayResponse, Duration)> {
         let mut beat = interval(every);
         let mut running = JoinSet::new();
         for n in 0..calls {
@@ -70,19 +68,19 @@ pub(crate) fn user(n: usize) -> String {
     format!("user-{n}")
 }
 
-/// The median, and the longest of the best nine in ten.
+/// The median and the 90th percentile.
 pub(crate) fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
     times.sort_unstable_by(|a, b| a.partial_cmp(b).expect("times are numbers"));
     (times[times.len() / 2], times[times.len() * 9 / 10])
 }
 
-/// How long the functions took by their own account for what they logged from line `from` on, in ms: without the wait for
-/// a free one, which is the test's own, as all of Lambda and DynamoDB is on this machine.
-pub(crate) fn durations_ms(world: &World, from: usize) -> Vec<f64> {
-    world.call_lines(from).iter().filter_map(|line| line["Duration"].as_f64()).collect()
+/// The durations of calls in ms, by the functions' log lines after the first `skip` lines of the output. They are without the wait
+/// for a process, as all of Lambda and DynamoDB runs on this machine.
+pub(crate) fn durations_ms(world: &World, skip: usize) -> Vec<f64> {
+    world.call_lines_after(skip).iter().filter_map(|line| line["Duration"].as_f64()).collect()
 }
 
-/// For how many seconds, and how many calls a second.
+/// Its duration in seconds, and the number of calls a second.
 fn outage() -> (u32, u32) {
     match std::env::var("OUTAGE_SECONDS") {
         Ok(seconds) => (seconds.parse().expect("a number of seconds"), 50),
@@ -95,42 +93,37 @@ async fn few_new_users_wait_while_livechat_does_not_respond() {
     let (seconds, per_second) = outage();
     let every = Duration::from_secs(1) / per_second;
     let world = World::new().await.with("RUST_LOG", "info");
-    let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
+    let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
-    // Nobody is answered before a whole time-out has passed. They are there before, as the test is not about how long a machine
-    // takes to start them.
+    // Each call takes a whole time-out. The processes are started before, as the test is not about the time that it takes a machine
+    // to start them.
     let processes = per_second as usize * 4;
     let fleet = Fleet::new(&world, GetToken, processes, processes).await;
     for n in 0..40 {
         fleet.call(&format!("somebody-{n}")).await.0.token();
     }
 
-    let logged = world.said().lines().count();
+    let logged = world.output().lines().count();
     livechat.set(Mode::BlackHole);
     livechat.forget_most();
     let calls = seconds * per_second;
     let during = fleet.load(calls as usize, calls, every).await;
     let most_waiting = livechat.most_waiting();
-    for (answer, _) in &during {
-        assert_eq!(answer.problem(), (503, "livechat_unavailable".into()));
+    for (response, _) in &during {
+        assert_eq!(response.problem(), (503, "livechat_unavailable"));
     }
     let (median_ms, nine_in_ten_ms) = typical(durations_ms(&world, logged));
     println!(
-        "black hole: {calls} first visits in {seconds} s, median {median_ms} ms by the functions' account (nine in ten within \
+        "black hole: {calls} first visits in {seconds} s, median {median_ms} ms by the functions' measurement (nine in ten within \
          {nine_in_ten_ms} ms); most waiting on LiveChat at once: {most_waiting}"
     );
-    // A few more than of those who have a token: who comes before the first call is late, and a handful.
+    // More than with known users: all calls before the first one is late wait too.
     assert!(most_waiting <= 20, "{most_waiting}");
 
     livechat.set(Mode::Pass);
     let back = Instant::now();
-    let found = tokio::time::timeout(PATIENCE, async {
-        while fleet.call(&user(0)).await.0.status() != 200 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    found.await.expect("LiveChat is found to be back");
-    println!("LiveChat is back: found out after {:?}", back.elapsed());
+    until("a success", async || fleet.call(&user(0)).await.0.status() == 200).await;
+    println!("LiveChat is back: noticed after {:?}", back.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,32 +131,32 @@ async fn known_users_get_stored_tokens_while_livechat_does_not_respond() {
     let (seconds, per_second) = outage();
     let every = Duration::from_secs(1) / per_second;
     let world = World::new().await.with("RUST_LOG", "info");
-    let livechat = Proxy::start(format!("127.0.0.1:{}", world.sandbox.port()).parse().expect("an address")).await;
+    let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
     let fleet = Fleet::new(&world, GetToken, 8, LARGEST_FLEET).await;
     for n in 0..USERS {
         fleet.call(&user(n)).await.0.token();
-        // Every token is due to be renewed, and lives for an hour yet: the worst case.
+        // Every token is due for a renewal, and is live for another hour: the worst case.
         world.age_token(&user(n), Duration::from_hours(7)).await;
     }
-    let asked = world.sandbox.calls().token;
+    let calls_before = world.sandbox.calls().token;
 
-    let logged = world.said().lines().count();
+    let logged = world.output().lines().count();
     livechat.set(Mode::BlackHole);
     livechat.forget_most();
     let during = fleet.load(USERS, seconds * per_second, every).await;
     let most_waiting = livechat.most_waiting();
     let processes = fleet.idle.lock().await.len();
-    assert_eq!(world.sandbox.calls().token, asked);
-    for (answer, _) in &during {
-        answer.token();
-        assert_eq!(answer.source(), "hit; detail=livechat-unavailable");
+    assert_eq!(world.sandbox.calls().token, calls_before);
+    for (response, _) in &during {
+        response.token();
+        assert_eq!(response.source(), "hit; detail=livechat-unavailable");
     }
     let (median_ms, nine_in_ten_ms) = typical(durations_ms(&world, logged));
     let (median, nine_in_ten) = typical(during.iter().map(|(_, took)| *took).collect());
     println!(
-        "black hole: {} calls in {seconds} s, all answered from the store; median {median_ms} ms by the functions' account \
-         (nine in ten within {nine_in_ten_ms} ms), {median:?} ({nine_in_ten:?}) with this machine's wait for a free one; \
+        "black hole: {} calls in {seconds} s, all responses from the store; median {median_ms} ms by the functions' measurement \
+         (nine in ten within {nine_in_ten_ms} ms), {median:?} ({nine_in_ten:?}) with the wait for a process; \
          most waiting on LiveChat at once: {most_waiting}; {processes} processes",
         during.len(),
     );
@@ -171,28 +164,21 @@ async fn known_users_get_stored_tokens_while_livechat_does_not_respond() {
 
     livechat.set(Mode::Pass);
     let back = Instant::now();
-    let recovered = tokio::time::timeout(Duration::from_mins(2), async {
-        while fleet.call(&user(0)).await.0.source() != "fwd=stale" {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let first = back.elapsed();
-        // From then on no call is held back: the others renew at once, or as soon as their process looks again.
-        let mut rest = JoinSet::new();
-        for n in 1..USERS {
-            let fleet = fleet.clone();
-            rest.spawn(async move {
-                while fleet.call(&user(n)).await.0.source().starts_with("hit; detail") {
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-            });
-            tokio::time::sleep(every).await;
-        }
-        rest.join_all().await;
-        (first, back.elapsed())
-    });
-    let (first, all) = recovered.await.expect("LiveChat is found to be back");
+    until("a renewal", async || fleet.call(&user(0)).await.0.source() == "fwd=stale").await;
+    let first = back.elapsed();
+    // From then on no call is held back: the others renew at once, or as soon as their process checks the gate again.
+    let mut rest = JoinSet::new();
+    for n in 1..USERS {
+        let fleet = fleet.clone();
+        rest.spawn(async move {
+            until("a renewal", async || !fleet.call(&user(n)).await.0.source().starts_with("hit; detail")).await;
+        });
+        tokio::time::sleep(every).await;
+    }
+    rest.join_all().await;
     println!(
-        "LiveChat is back: found out after {first:?}, all {USERS} users, asked one every {every:?}, renewed after {all:?}"
+        "LiveChat is back: noticed after {first:?}; all {USERS} users, one every {every:?}, renewed after {:?}",
+        back.elapsed()
     );
     assert_eq!(world.sandbox.customers(), USERS as u64);
 }

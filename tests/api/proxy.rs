@@ -1,8 +1,9 @@
-//! A TCP proxy on loopback, to stand before DynamoDB or LiveChat and inject faults when a test says so.
+//! A TCP proxy on loopback, in front of DynamoDB or LiveChat, which injects faults on request.
 //!
 //! All it knows of HTTP is that a request is followed by its response: a connection with a request and
 //! no response yet is *waiting*.
 
+use crate::world::{World, until};
 use std::{
     io,
     net::SocketAddr,
@@ -18,55 +19,66 @@ use tokio::{
     sync::watch,
 };
 
-/// What becomes of connections from now on.
+/// What happens to connections from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// All is well.
+    /// No fault.
     #[default]
     Pass,
-    /// Whatever is sent, either way, arrives that much later.
+    /// Everything that is sent, either way, arrives later by this duration.
     Delay(Duration),
-    /// New connections are accepted and nothing goes through. At the end, all of them are closed: a client that sent
-    /// something would otherwise hang.
+    /// New connections are accepted, but nothing is passed on. When the mode changes, all connections are closed: a client that
+    /// sent something would hang otherwise.
     BlackHole,
     /// All connections are reset, new ones at once.
     Refuse,
-    /// Requests go through, and take effect. Instead of the answer there is a reset.
-    LoseAnswers,
-    /// Each request that is answered arrives once more, that much later, as if its client had sent it twice and the first
-    /// one had been held up.
+    /// Requests are passed on, and take effect. Each connection is reset in place of the response.
+    LoseResponses,
+    /// Each request that has a response arrives once more, later by this duration, as if its client had sent it twice and the first
+    /// one had been delayed.
     Repeat(Duration),
 }
 
-/// The proxy. Clones are handles of the same one, which serves until the runtime ends.
+/// The proxy. Clones share it. It serves until the runtime ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
     upstream: SocketAddr,
-    weather: Arc<watch::Sender<Weather>>,
+    state: Arc<watch::Sender<State>>,
     open: Arc<Gauge>,
     waiting: Arc<Gauge>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Weather {
+struct State {
     mode: Mode,
-    /// Connections that are older than the latest cut are dead.
+    /// Connections from before the latest cut are reset.
     cuts: u64,
-    /// The next answer is lost.
+    /// The next response is lost.
     loses_next: bool,
 }
 
+impl World {
+    /// A proxy in front of the service whose URL this setting has.
+    pub(crate) async fn proxy_to(&self, setting: &str) -> Proxy {
+        let url = self.setting(setting).expect("a setting");
+        let host = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
+        let upstream =
+            host.parse().unwrap_or_else(|_| panic!("expected a URL such as http://127.0.0.1:8000, not {url}"));
+        Proxy::start(upstream).await
+    }
+}
+
 impl Proxy {
-    /// How long upstream has for an answer that nobody waits for.
+    /// How long upstream has for a response after its client has disconnected.
     const LINGERS: Duration = Duration::from_secs(5);
 
-    /// Listens on a free port, for `upstream`.
+    /// Listens on a free port, in front of `upstream`.
     pub(crate) async fn start(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let weather = Arc::new(watch::Sender::default());
-        let proxy = Self { address, upstream, weather, open: Arc::default(), waiting: Arc::default() };
+        let state = Arc::new(watch::Sender::default());
+        let proxy = Self { address, upstream, state, open: Arc::default(), waiting: Arc::default() };
         let serves = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -77,64 +89,62 @@ impl Proxy {
         proxy
     }
 
-    /// Where it listens.
+    /// The URL at which it listens.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Changes what becomes of connections, those that are open too.
+    /// Changes what happens to connections, open ones included.
     pub(crate) fn set(&self, mode: Mode) {
-        self.weather.send_modify(|weather| {
-            weather.cuts +=
-                u64::from(mode == Mode::Refuse || (weather.mode == Mode::BlackHole && mode != weather.mode));
-            (weather.mode, weather.loses_next) = (mode, false);
+        self.state.send_modify(|state| {
+            state.cuts += u64::from(mode == Mode::Refuse || (state.mode == Mode::BlackHole && mode != state.mode));
+            (state.mode, state.loses_next) = (mode, false);
         });
     }
 
-    /// Resets all connections that are open, also in the middle of an answer. New ones are as before.
+    /// Resets all open connections, also in the middle of a response. New ones are not affected.
     pub(crate) fn cut(&self) {
-        self.weather.send_modify(|weather| weather.cuts += 1);
+        self.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// The next answer, whoever's it is, is lost: its request takes effect, and its connection is reset. If none comes before
+    /// Loses the next response on any connection: its request takes effect, and its connection is reset. If there is none before
     /// the next [`set`](Self::set), none is lost.
-    pub(crate) fn lose_next_answer(&self) {
-        self.weather.send_modify(|weather| weather.loses_next = true);
+    pub(crate) fn lose_next_response(&self) {
+        self.state.send_modify(|state| state.loses_next = true);
     }
 
-    /// Whether that is still to come.
+    /// Whether it is still to be lost.
     pub(crate) fn loses_next(&self) -> bool {
-        self.weather.borrow().loses_next
+        self.state.borrow().loses_next
     }
 
-    /// Connections that are open.
+    /// The number of open connections.
     pub(crate) fn open(&self) -> usize {
         self.open.now.load(SeqCst)
     }
 
-    /// Connections on which something was sent and nothing has come back yet.
+    /// The number of connections with a request and no response yet.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.now.load(SeqCst)
     }
 
-    /// The most that were ever [`waiting`](Self::waiting) at the same time since the start or the latest
-    /// [`forget_most`](Self::forget_most).
+    /// The maximum of [`waiting`](Self::waiting) since the start or the latest [`forget_most`](Self::forget_most).
     pub(crate) fn most_waiting(&self) -> usize {
         self.waiting.most.load(SeqCst)
     }
 
-    /// Starts to count the most anew.
+    /// Resets the maximum.
     pub(crate) fn forget_most(&self) {
         self.waiting.most.store(self.waiting(), SeqCst);
     }
 
     async fn carry(self, mut client: TcpStream) {
         let _open = self.open.enter();
-        let mut weather = self.weather.subscribe();
-        let Weather { mode, cuts, .. } = *weather.borrow_and_update();
+        let mut state = self.state.subscribe();
+        let State { mode, cuts, .. } = *state.borrow_and_update();
         let ended_well = mode != Mode::Refuse
             && tokio::select! {
-                _ = weather.wait_for(|weather| weather.cuts != cuts) => false,
+                _ = state.wait_for(|state| state.cuts != cuts) => false,
                 ended = self.forward(&mut client) => ended.is_ok(),
             };
         if !ended_well {
@@ -148,7 +158,7 @@ impl Proxy {
         for stream in [&*client, &upstream] {
             stream.set_nodelay(true)?;
         }
-        let (mut request, mut answer) = (vec![0; 16_384], vec![0; 16_384]);
+        let (mut request, mut response) = (vec![0; 16_384], vec![0; 16_384]);
         let (mut waiting, mut arrived, mut sent) = (None, false, Vec::new());
         loop {
             tokio::select! {
@@ -158,15 +168,15 @@ impl Proxy {
                     sent.extend_from_slice(&request[..read]);
                     arrived = self.pass_on(&request[..read], &mut upstream).await?;
                 }
-                read = upstream.read(&mut answer) => {
+                read = upstream.read(&mut response) => {
                     let read = read?;
                     if read > 0 && waiting.is_some() {
                         self.repeat(std::mem::take(&mut sent));
-                        if self.loses_this_answer() {
+                        if self.loses_this_response() {
                             return Err(io::ErrorKind::ConnectionReset.into());
                         }
                     }
-                    if self.pass_on(&answer[..read], client).await? {
+                    if self.pass_on(&response[..read], client).await? {
                         (waiting, arrived) = (None, false);
                     }
                     if read == 0 {
@@ -177,16 +187,16 @@ impl Proxy {
         }
         drop(waiting);
         if arrived {
-            // What has arrived takes effect, although nobody waits for the answer any more: many servers drop what they do
-            // for who has gone.
-            let _ = tokio::time::timeout(Self::LINGERS, upstream.read(&mut answer)).await;
+            // What has arrived takes effect, although nobody waits for the response: many servers stop a request when its client
+            // disconnects.
+            let _ = tokio::time::timeout(Self::LINGERS, upstream.read(&mut response)).await;
         }
         Ok(())
     }
 
-    /// Whether it went through. In a black hole nothing does, and the end of the connection does not show either.
+    /// Passes bytes on, unless in a black hole, which hides the end of a connection too. Returns whether it did.
     async fn pass_on(&self, bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
-        let mode = || self.weather.borrow().mode;
+        let mode = || self.state.borrow().mode;
         if let Mode::Delay(delay) = mode() {
             tokio::time::sleep(delay).await;
         }
@@ -201,7 +211,7 @@ impl Proxy {
     }
 
     fn repeat(&self, request: Vec<u8>) {
-        let Weather { mode: Mode::Repeat(later), .. } = *self.weather.borrow() else { return };
+        let State { mode: Mode::Repeat(later), .. } = *self.state.borrow() else { return };
         let upstream = self.upstream;
         tokio::spawn(async move {
             tokio::time::sleep(later).await;
@@ -211,17 +221,17 @@ impl Proxy {
         });
     }
 
-    fn loses_this_answer(&self) -> bool {
+    fn loses_this_response(&self) -> bool {
         let mut loses = false;
-        self.weather.send_if_modified(|weather| {
-            loses = weather.mode == Mode::LoseAnswers || std::mem::take(&mut weather.loses_next);
+        self.state.send_if_modified(|state| {
+            loses = state.mode == Mode::LoseResponses || std::mem::take(&mut state.loses_next);
             false
         });
         loses
     }
 }
 
-/// How many are in, and how many ever were at the same time.
+/// The number of connections in a state, and its maximum.
 #[derive(Debug, Default)]
 struct Gauge {
     now: AtomicUsize,
@@ -244,7 +254,7 @@ impl Drop for Inside {
     }
 }
 
-/// A server that answers each line with the same line; how many it has read.
+/// A server that returns each line. Also the number of lines that it has read.
 async fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -267,19 +277,10 @@ async fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
     (address, read)
 }
 
-async fn ask(stream: &mut TcpStream) -> io::Result<[u8; 4]> {
+async fn ping(stream: &mut TcpStream) -> io::Result<[u8; 4]> {
     stream.write_all(b"ping").await?;
-    let mut answer = [0; 4];
-    stream.read_exact(&mut answer).await.map(|_| answer)
-}
-
-async fn until(what: impl Fn() -> bool) {
-    let waits = async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), waits).await.expect("it comes about");
+    let mut response = [0; 4];
+    stream.read_exact(&mut response).await.map(|_| response)
 }
 
 #[tokio::test]
@@ -288,31 +289,31 @@ async fn the_proxy_passes_delays_cuts_and_refuses_connections() {
     let proxy = Proxy::start(upstream).await;
     let connect = || TcpStream::connect(proxy.address);
     let mut stream = connect().await.expect("a connection");
-    assert_eq!(ask(&mut stream).await.ok(), Some(*b"ping"));
+    assert_eq!(ping(&mut stream).await.ok(), Some(*b"ping"));
     proxy.set(Mode::Delay(Duration::from_millis(30)));
     let started = std::time::Instant::now();
-    assert_eq!(ask(&mut stream).await.ok(), Some(*b"ping"));
+    assert_eq!(ping(&mut stream).await.ok(), Some(*b"ping"));
     assert!(started.elapsed() >= Duration::from_millis(60), "there and back");
     assert_eq!((proxy.open(), proxy.waiting(), proxy.most_waiting()), (1, 0, 1));
     proxy.set(Mode::Pass);
     proxy.cut();
-    assert!(ask(&mut stream).await.is_err());
+    assert!(ping(&mut stream).await.is_err());
     let mut stream = connect().await.expect("a connection");
-    assert!(ask(&mut stream).await.is_ok(), "a cut is for those that were open");
+    assert!(ping(&mut stream).await.is_ok(), "a cut affects only open connections");
     proxy.set(Mode::Refuse);
-    assert!(ask(&mut stream).await.is_err());
+    assert!(ping(&mut stream).await.is_err());
     if let Ok(mut stream) = connect().await {
-        assert!(ask(&mut stream).await.is_err());
+        assert!(ping(&mut stream).await.is_err());
     }
     proxy.set(Mode::Pass);
-    assert!(ask(&mut connect().await.expect("a connection")).await.is_ok());
+    assert!(ping(&mut connect().await.expect("a connection")).await.is_ok());
     assert_eq!(read.load(SeqCst), 4);
     proxy.set(Mode::Delay(Duration::from_millis(30)));
     let mut gone = connect().await.expect("a connection");
     gone.write_all(b"ping").await.expect("sent");
     drop(gone);
-    until(|| read.load(SeqCst) == 5).await;
-    until(|| proxy.open() == 0).await;
+    until("the request", async || read.load(SeqCst) == 5).await;
+    until("the connection", async || proxy.open() == 0).await;
 }
 
 #[tokio::test]
@@ -321,15 +322,15 @@ async fn a_lost_response_is_lost_after_its_request_arrived() {
     let proxy = Proxy::start(upstream).await;
     let connect = || TcpStream::connect(proxy.address);
     let mut stream = connect().await.expect("a connection");
-    proxy.lose_next_answer();
-    assert!(ask(&mut stream).await.is_err());
-    assert!(ask(&mut connect().await.expect("a connection")).await.is_ok(), "one is one");
-    proxy.lose_next_answer();
+    proxy.lose_next_response();
+    assert!(ping(&mut stream).await.is_err());
+    assert!(ping(&mut connect().await.expect("a connection")).await.is_ok(), "only one is lost");
+    proxy.lose_next_response();
     proxy.set(Mode::Pass);
-    assert!(ask(&mut connect().await.expect("a connection")).await.is_ok(), "that is over");
-    proxy.set(Mode::LoseAnswers);
+    assert!(ping(&mut connect().await.expect("a connection")).await.is_ok(), "none is lost after a change of mode");
+    proxy.set(Mode::LoseResponses);
     for _ in 0..2 {
-        assert!(ask(&mut connect().await.expect("a connection")).await.is_err());
+        assert!(ping(&mut connect().await.expect("a connection")).await.is_err());
     }
     assert_eq!(read.load(SeqCst), 5);
 }
@@ -339,14 +340,14 @@ async fn a_repeated_request_arrives_twice_and_has_one_response() {
     let (upstream, read) = echo().await;
     let proxy = Proxy::start(upstream).await;
     let mut stream = TcpStream::connect(proxy.address).await.expect("a connection");
-    assert!(ask(&mut stream).await.is_ok());
+    assert!(ping(&mut stream).await.is_ok());
     proxy.set(Mode::Repeat(Duration::from_millis(50)));
-    assert!(ask(&mut stream).await.is_ok());
+    assert!(ping(&mut stream).await.is_ok());
     assert_eq!(read.load(SeqCst), 2);
-    until(|| read.load(SeqCst) == 3).await;
+    until("the request", async || read.load(SeqCst) == 3).await;
     assert_eq!(proxy.waiting(), 0);
     proxy.set(Mode::Pass);
-    assert!(ask(&mut stream).await.is_ok());
+    assert!(ping(&mut stream).await.is_ok());
     assert_eq!(read.load(SeqCst), 4);
 }
 
@@ -355,21 +356,21 @@ async fn a_black_hole_holds_connections_and_resets_them_when_it_ends() {
     let (upstream, read) = echo().await;
     let proxy = Proxy::start(upstream).await;
     let mut old = TcpStream::connect(proxy.address).await.expect("a connection");
-    assert!(ask(&mut old).await.is_ok());
+    assert!(ping(&mut old).await.is_ok());
     proxy.set(Mode::BlackHole);
     let mut new = TcpStream::connect(proxy.address).await.expect("a connection");
     let mut gone = TcpStream::connect(proxy.address).await.expect("a connection");
     gone.write_all(b"ping").await.expect("sent");
-    let both = tokio::spawn(async move { (ask(&mut old).await.is_err(), ask(&mut new).await.is_err()) });
-    until(|| proxy.waiting() == 2).await;
+    let both = tokio::spawn(async move { (ping(&mut old).await.is_err(), ping(&mut new).await.is_err()) });
+    until("the connection", async || proxy.waiting() == 2).await;
     drop(gone);
-    until(|| proxy.waiting() == 1).await;
+    until("the connection", async || proxy.waiting() == 1).await;
     assert_eq!(proxy.most_waiting(), 2);
     assert!(!both.is_finished());
     proxy.set(Mode::Pass);
     assert_eq!(both.await.ok(), Some((true, true)));
-    assert_eq!(read.load(SeqCst), 1, "nothing of it went through");
-    until(|| proxy.waiting() == 0).await;
+    assert_eq!(read.load(SeqCst), 1, "nothing was passed on");
+    until("the connection", async || proxy.waiting() == 0).await;
     proxy.forget_most();
     assert_eq!(proxy.most_waiting(), 0);
 }

@@ -1,12 +1,11 @@
-//! How often one user's token may be renewed.
+//! The limit on renewals of one user's token.
 
 use crate::world::*;
-use aws_sdk_dynamodb::types::AttributeValue;
 use cip::time::now_ms;
 use sandbox::Fault;
 use std::time::Duration;
 
-/// A world with the limit that a site has if it sets none.
+/// A world with the default limit.
 async fn limited() -> World {
     World::new().await.without("RENEWALS_PER_MINUTE")
 }
@@ -18,8 +17,7 @@ async fn renew(world: &World, times: u64) {
 }
 
 async fn a_minute_passes(world: &World) {
-    let then = AttributeValue::N((now_ms() - 60_000).to_string());
-    world.change_item("alice", "SET #quotaSince = :quotaSince", &["quotaSince"], then).await;
+    world.set_number("alice", "quotaSince", now_ms() - 60_000).await;
 }
 
 #[tokio::test]
@@ -28,9 +26,8 @@ async fn get_fresh_token_in_a_loop_is_rate_limited() {
     renew(&world, 10).await;
     for _ in 0..3 {
         let refused = world.call(GetFreshToken, "alice").await;
-        assert_eq!(refused.problem(), (429, "rate_limited".into()));
-        let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
-        assert!((1..=62).contains(&seconds), "{seconds}");
+        assert_eq!(refused.problem(), (429, "rate_limited"));
+        assert!((1..=62).contains(&refused.retry_after()), "{}", refused.retry_after());
         assert!(refused.body()["detail"].as_str().expect("a detail").contains("RENEWALS_PER_MINUTE"));
     }
     assert_eq!(world.sandbox.calls().token, 10);
@@ -47,7 +44,7 @@ async fn stored_tokens_are_returned_beyond_the_rate_limit() {
     world.age_token("alice", Duration::from_hours(7)).await;
     assert_eq!(world.call(GetToken, "alice").await.source(), "hit; detail=rate-limited");
     world.call(Invalidate, "alice").await.body();
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (429, "rate_limited".into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (429, "rate_limited"));
     assert_eq!(world.sandbox.calls().token, 10);
 }
 
@@ -82,22 +79,21 @@ async fn calls_for_one_group_after_the_other_are_rate_limited() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     let (minute, mut refused) = (now_ms() / 60_000, 0);
     for group in 1..=9 {
-        let answer = world.call_group(GetFreshToken, "alice", &group.to_string()).await;
-        if answer.status() == 429 {
-            let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
-            assert!((1..=62).contains(&seconds), "{seconds}");
-            assert_eq!(answer.problem(), (429, "rate_limited".into()));
+        let response = world.call_group(GetFreshToken, "alice", &group.to_string()).await;
+        if response.status() == 429 {
+            assert!((1..=62).contains(&response.retry_after()), "{}", response.retry_after());
+            assert_eq!(response.problem(), (429, "rate_limited"));
             assert!(!world.item_at("alice", &format!("group#{group}")).await.contains_key("leaseUntil"));
             refused += 1;
         } else {
-            answer.token();
+            response.token();
         }
     }
     let minutes = now_ms() / 60_000 - minute + 1;
     assert!(9 - refused <= 2 * minutes, "{refused} refused in {minutes} minutes");
     assert_eq!(world.sandbox.calls().token, 9 - refused);
     assert_eq!(world.renewals_in_groups("alice", minute).await, 9 - refused);
-    // Neither the user's own identity nor anybody else's group has a share in that.
+    // This limit is not shared with the user's own identity or with another user's groups.
     world.call(GetFreshToken, "alice").await.token();
     world.call_group(GetFreshToken, "bob", "1").await.token();
 }
@@ -107,7 +103,7 @@ async fn a_rate_limited_group_gets_its_stored_token() {
     let world = limited().await;
     let token = world.call_group(GetToken, "alice", "1").await.access_token();
     world.age_token_at("alice", "group#1", Duration::from_hours(7)).await;
-    world.spend_renewals_in_groups("alice").await;
+    world.use_up_renewals_in_groups("alice").await;
     let stored = world.call_group(GetToken, "alice", "1").await;
     assert_eq!((stored.access_token(), stored.source()), (token, "hit; detail=rate-limited"));
     assert!(!world.item_at("alice", "group#1").await.contains_key("leaseUntil"));
@@ -117,16 +113,8 @@ async fn a_rate_limited_group_gets_its_stored_token() {
 async fn waiting_calls_do_not_use_up_the_rate_limit() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     world.sandbox.set(|settings| settings.latency_ms = 300);
-    let mut functions = Vec::new();
-    for _ in 0..6 {
-        functions.push(world.spawn(GetFreshToken).await);
-    }
-    let mut calls = tokio::task::JoinSet::new();
-    for function in functions {
-        calls.spawn(async move { function.call(GetFreshToken, "alice").await });
-    }
-    for answer in calls.join_all().await {
-        answer.token();
+    for response in world.call_at_once([GetFreshToken; 6], "alice").await {
+        response.token();
     }
 }
 
@@ -136,7 +124,7 @@ async fn a_failed_renewal_uses_up_the_rate_limit() {
     world.sandbox.fail(Fault::OauthInvalidRequest, 2);
     for _ in 0..2 {
         assert_eq!(world.call(GetFreshToken, "alice").await.status(), 502);
-        world.refusal_ends("alice").await;
+        world.end_refusal("alice").await;
     }
     assert_eq!(world.call(GetFreshToken, "alice").await.status(), 429);
     assert_eq!(world.sandbox.calls().token, 2);
@@ -146,9 +134,9 @@ async fn a_failed_renewal_uses_up_the_rate_limit() {
 async fn a_minute_counted_with_a_wrong_clock_locks_nobody_out() {
     let world = limited().await;
     renew(&world, 10).await;
-    let next_year = AttributeValue::N((now_ms() + 31_536_000_000).to_string());
-    world.change_item("alice", "SET #quotaSince = :quotaSince", &["quotaSince"], next_year).await;
+    let a_year_ms = 31_536_000_000;
+    world.set_number("alice", "quotaSince", now_ms() + a_year_ms).await;
     renew(&world, 1).await;
-    let since = world.item("alice").await["quotaSince"].as_n().expect("a number").parse::<u64>().expect("a number");
-    assert!(since <= now_ms(), "and the next minute begins now");
+    let since = read_number(&world.item("alice").await["quotaSince"]);
+    assert!(since <= now_ms(), "the next minute starts now");
 }

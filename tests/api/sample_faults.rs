@@ -1,21 +1,16 @@
-//! The ten faults that LiveChat's own samples have, one test for each that a backend can have. Their numbers are the order in which a page
-//! meets them.
+//! The ten faults of LiveChat's own samples that a backend can have, with one test for each. The numbers are the order in which a page
+//! encounters them.
 
 use crate::world::*;
 use sandbox::Fault;
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_1_parallel_first_calls_create_one_customer() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 100);
-    let mut calls = JoinSet::new();
-    for _ in 0..8 {
-        let function = world.spawn(GetToken).await;
-        calls.spawn(async move { function.call(GetToken, "alice").await.entity() });
-    }
-    let entities: std::collections::HashSet<_> = calls.join_all().await.into_iter().collect();
+    let responses = world.call_at_once([GetToken; 8], "alice").await;
+    let entities: std::collections::HashSet<_> = responses.iter().map(GatewayResponse::entity).collect();
     assert_eq!(entities.len(), 1);
     assert_eq!(world.sandbox.customers(), 1);
 }
@@ -23,10 +18,10 @@ async fn fault_1_parallel_first_calls_create_one_customer() {
 #[tokio::test]
 async fn fault_2_no_cookie_reaches_the_browser() {
     let world = World::new().await;
-    let answer = world.call(GetToken, "alice").await;
+    let response = world.call(GetToken, "alice").await;
     let cookies = world.item("alice").await["cookies"].as_m().expect("a map").clone();
     let secret = cookies["cst"].as_s().expect("a string");
-    let sent = format!("{answer:?}");
+    let sent = format!("{response:?}");
     assert!(!sent.contains(secret) && !sent.contains("__lc_") && !sent.to_lowercase().contains("set-cookie"));
 }
 
@@ -66,7 +61,7 @@ async fn fault_6_unverified_users_need_an_explicit_setting() {
     let world = World::new().await.without("AUTH");
     assert!(world.init_error(GetToken).await.contains("AUTH"));
     let world = World::new().await.without("ALLOW_UNVERIFIED_USERS");
-    for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
+    for binary in Binary::ALL {
         assert!(world.init_error(binary).await.contains("ALLOW_UNVERIFIED_USERS"));
     }
 }

@@ -1,6 +1,6 @@
-//! The sandbox itself, asked as LiveChat and as a test would: the other tests are worth no more than it is.
+//! The sandbox itself, called as LiveChat and through its admin API: the other tests depend on it.
 
-use crate::world::http_client;
+use crate::world::{http_client, until};
 use reqwest::{Client, Method, RequestBuilder, header};
 use sandbox::{App, CstMode, Fault, Forgotten, Granted, Sandbox};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// A sandbox and a client that asks it without any of our code between.
+/// A sandbox, and a client without our own code in between.
 struct Lab {
     sandbox: Sandbox,
     http: Client,
@@ -27,11 +27,11 @@ impl Lab {
         Self { sandbox, http: http_client() }
     }
 
-    /// The status and text of what the admin API answers.
+    /// Calls the admin API. Returns the status and the text.
     async fn admin(&self, method: Method, path: &str, body: &str) -> (u16, String) {
         let request = self.http.request(method, format!("{}{path}", self.sandbox.url())).body(body.to_owned());
-        let answer = request.send().await.expect("an answer");
-        (answer.status().as_u16(), answer.text().await.expect("a text"))
+        let response = request.send().await.expect("a response");
+        (response.status().as_u16(), response.text().await.expect("a text"))
     }
 
     async fn report(&self) -> Value {
@@ -50,29 +50,29 @@ impl Lab {
         cookies.into_iter().fold(request, |request, cookies| request.header(header::COOKIE, cookies))
     }
 
-    /// Asks for a token; the cookies that came with it, as they are to be sent back.
+    /// Requests a token. Returns the cookies that came with it, in the format of a request.
     async fn token(&self, cookies: Option<&str>) -> String {
-        let answer = self.token_request(cookies).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        let set = answer.headers().get_all(header::SET_COOKIE).iter();
+        let response = self.token_request(cookies).send().await.expect("a response");
+        assert_eq!(response.status(), 200);
+        let set = response.headers().get_all(header::SET_COOKIE).iter();
         let pairs = set.map(|line| line.to_str().expect("text").split(';').next().expect("a pair").to_owned());
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    /// What the customer of this token wrote, once they wrote `text` too, if there is any.
+    /// The status and messages of the chat of this token's customer, after they sent `text`, if there is any.
     async fn chat(&self, access_token: &str, text: Option<&str>) -> (u16, Value) {
         let url = format!("{}/sandbox/chat", self.sandbox.url());
         let request = match text {
             Some(text) => self.http.post(url).body(json!({ "text": text }).to_string()),
             None => self.http.get(url),
         };
-        let answer = request.bearer_auth(access_token).send().await.expect("an answer");
-        let status = answer.status().as_u16();
-        let text = answer.text().await.expect("a text");
+        let response = request.bearer_auth(access_token).send().await.expect("a response");
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("a text");
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// The texts of it alone.
+    /// The texts of the chat alone.
     async fn texts(&self, access_token: &str) -> Vec<String> {
         let (status, messages) = self.chat(access_token, None).await;
         assert_eq!(status, 200, "{messages}");
@@ -134,7 +134,7 @@ async fn all_settings_and_faults_can_be_set_and_read() {
     let statuses = async || {
         let mut statuses = Vec::new();
         for _ in 0..3 {
-            statuses.push(lab.token_request(None).send().await.expect("an answer").status().as_u16());
+            statuses.push(lab.token_request(None).send().await.expect("a response").status().as_u16());
         }
         statuses
     };
@@ -156,11 +156,11 @@ async fn all_settings_and_faults_can_be_set_and_read() {
 async fn a_skewed_clock_affects_only_dates() {
     let lab = Lab::new().await;
     let date = async || {
-        let answer = lab.token_request(None).send().await.expect("an answer");
-        answer.headers()[header::DATE].to_str().expect("text").to_owned()
+        let response = lab.token_request(None).send().await.expect("a response");
+        response.headers()[header::DATE].to_str().expect("text").to_owned()
     };
     assert_ne!(date().await, "Thu, 01 Jan 1970 00:00:00 GMT");
-    // Hours of the day and days of the month that have one digit, and a clock that cannot go before its beginning.
+    // Hours and days with one digit, and a clock at its lowest value.
     lab.sandbox.set(|settings| settings.clock_skew_ms = i64::MIN);
     assert_eq!(date().await, "Thu, 01 Jan 1970 00:00:00 GMT");
     let before = Instant::now();
@@ -169,7 +169,7 @@ async fn a_skewed_clock_affects_only_dates() {
     assert!(before <= granted.came && granted.came <= granted.took_effect);
     assert_eq!(granted.ends, granted.took_effect + Duration::from_hours(8));
     let info = lab.http.get(format!("{}/v2/customer/info", lab.sandbox.url())).bearer_auth(&granted.access_token);
-    let info: Value = serde_json::from_str(&info.send().await.expect("an answer").text().await.expect("a text"))
+    let info: Value = serde_json::from_str(&info.send().await.expect("a response").text().await.expect("a text"))
         .expect("a token that lives");
     assert_eq!(info["expires_in"], 28_800);
 }
@@ -184,7 +184,7 @@ async fn the_journal_records_which_customer_the_cookies_proved_and_claimed() {
     let second = lab.token(Some(&first)).await;
     assert_eq!((lab.latest().proved, lab.latest().claimed), (Some(alice.clone()), Some(alice.clone())));
     lab.token(Some(&first)).await;
-    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice.clone())), "a dead secret");
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice.clone())), "an old secret");
     assert_ne!(lab.latest().entity_id, alice);
     lab.sandbox.fail(Fault::OtherEntity, 1);
     lab.token(Some(&second)).await;
@@ -195,7 +195,7 @@ async fn the_journal_records_which_customer_the_cookies_proved_and_claimed() {
     assert_eq!((lab.latest().proved, lab.latest().claimed), (None, Some(alice)), "forgotten");
     assert!(!lab.latest().slipped);
     lab.token(Some("__lc_cid=a; __lc_cst=b")).await;
-    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, None), "nobody's");
+    assert_eq!((lab.latest().proved, lab.latest().claimed), (None, None), "unknown cookies");
 }
 
 #[tokio::test]
@@ -204,25 +204,25 @@ async fn unrecognised_cookies_return_identity_lost_and_create_no_customer() {
     lab.sandbox.set(|settings| (settings.cst, settings.forgotten) = (CstMode::Strict, Forgotten::IdentityLost));
     let lost = async |cookies: &str| {
         let issued = lab.sandbox.journal().len();
-        let answer = lab.token_request(Some(cookies)).send().await.expect("an answer");
-        let has_cookies = answer.headers().contains_key(header::SET_COOKIE);
-        let body: Value = serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
+        let response = lab.token_request(Some(cookies)).send().await.expect("a response");
+        let has_cookies = response.headers().contains_key(header::SET_COOKIE);
+        let body: Value = serde_json::from_str(&response.text().await.expect("a text")).expect("JSON");
         assert_eq!(lab.sandbox.journal().len() - issued, usize::from(body["entity_id"].is_string()));
         assert_eq!(has_cookies, body["entity_id"].is_string());
         body == json!({"identity_exception": "identity_lost"})
     };
-    let dead = lab.token(None).await;
-    let cookies = lab.token(Some(&dead)).await;
-    assert!(lost(&dead).await && lost("__lc_cid=a; __lc_cst=b").await);
+    let old = lab.token(None).await;
+    let cookies = lab.token(Some(&old)).await;
+    assert!(lost(&old).await && lost("__lc_cid=a; __lc_cst=b").await);
     lab.sandbox.fail(Fault::OtherEntity, 1);
-    assert!(lost(&cookies).await, "not recognised, this once");
+    assert!(lost(&cookies).await, "not recognised once");
     let good = lab.token(Some(&cookies)).await;
-    assert!(!lost("__lc_cid=a").await, "one cookie of the two is none");
+    assert!(!lost("__lc_cid=a").await, "one of the two cookies counts as no cookies");
     lab.sandbox.forget(&lab.sandbox.journal()[0].entity_id);
     assert!(lost(&good).await);
     assert_eq!(lab.sandbox.customers(), 2);
     lab.sandbox.fail(Fault::ResetAfter, 1);
-    assert!(lab.token_request(Some(&good)).send().await.is_err(), "the answer to a lost one can be lost too");
+    assert!(lab.token_request(Some(&good)).send().await.is_err(), "this response can be lost too");
 }
 
 #[tokio::test]
@@ -230,15 +230,11 @@ async fn a_call_takes_effect_after_its_caller_disconnected() {
     let lab = Lab::new().await;
     lab.sandbox.set(|settings| settings.latency_ms = 1_000);
     let impatient = tokio::spawn(lab.token_request(None).send());
-    while lab.sandbox.most_waiting() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a waiting call", async || lab.sandbox.most_waiting() > 0).await;
     impatient.abort();
-    while lab.sandbox.journal().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a token", async || !lab.sandbox.journal().is_empty()).await;
     lab.sandbox.reset();
-    assert_eq!(lab.sandbox.most_waiting(), 0, "who has gone no longer waits");
+    assert_eq!(lab.sandbox.most_waiting(), 0, "a disconnected caller does not wait");
 }
 
 #[tokio::test]
@@ -246,19 +242,17 @@ async fn late_responses_come_after_the_effect() {
     let lab = Lab::new().await;
     lab.sandbox.fail(Fault::HangAfter, 1);
     let impatient = tokio::spawn(lab.token_request(None).send());
-    while lab.sandbox.journal().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("a token", async || !lab.sandbox.journal().is_empty()).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!impatient.is_finished(), "the answer does not come");
+    assert!(!impatient.is_finished(), "the response does not come");
     impatient.abort();
     lab.sandbox.fail(Fault::SlowBody, 1);
     let sent = Instant::now();
-    let mut answer = lab.token_request(None).send().await.expect("headers at once");
-    assert_eq!(answer.status(), 200);
-    let start = answer.chunk().await.expect("no error").expect("a first part at once");
+    let mut response = lab.token_request(None).send().await.expect("headers at once");
+    assert_eq!(response.status(), 200);
+    let start = response.chunk().await.expect("no error").expect("a first part at once");
     assert!(start.starts_with(br#"{"access"#));
-    answer.chunk().await.expect("no error").expect("a second part");
+    response.chunk().await.expect("no error").expect("a second part");
     assert!(sent.elapsed() >= Duration::from_millis(500), "the rest takes its time");
     assert_eq!(lab.sandbox.journal().len(), 2);
 }
@@ -271,7 +265,7 @@ async fn every_token_of_a_customer_shows_the_same_chat() {
     lab.token(Some(&cookies)).await;
     let phone = lab.latest().access_token;
     lab.token(None).await;
-    let somebody_else = lab.latest().access_token;
+    let other = lab.latest().access_token;
 
     let (status, messages) = lab.chat(&laptop, Some("Hello")).await;
     assert_eq!(status, 200);
@@ -280,7 +274,7 @@ async fn every_token_of_a_customer_shows_the_same_chat() {
     assert_eq!(lab.chat(&phone, Some("It is me again")).await.0, 200);
     assert_eq!(lab.texts(&laptop).await, ["Hello", "It is me again"]);
     assert_eq!(lab.texts(&phone).await, ["Hello", "It is me again"]);
-    assert!(lab.texts(&somebody_else).await.is_empty());
+    assert!(lab.texts(&other).await.is_empty());
     lab.sandbox.forget(&lab.sandbox.journal()[0].entity_id);
     assert!(lab.texts(&phone).await.is_empty());
 }
@@ -292,8 +286,8 @@ async fn a_chat_needs_a_valid_token() {
     let token = lab.latest().access_token;
     let refused = async |token: &str| {
         for text in [None, Some("Hello"), Some("")] {
-            let (status, answer) = lab.chat(token, text).await;
-            assert_eq!((status, &answer["oauth_exception"]), (401, &json!("access_denied")));
+            let (status, response) = lab.chat(token, text).await;
+            assert_eq!((status, &response["oauth_exception"]), (401, &json!("access_denied")));
         }
     };
     refused("sandbox:unknown").await;
@@ -304,7 +298,7 @@ async fn a_chat_needs_a_valid_token() {
     lab.sandbox.set(|settings| settings.clock_skew_ms = 0);
     assert_eq!(lab.chat(&token, None).await.0, 200);
     let revoked = lab.http.delete(format!("{}/v2/customer/token", lab.sandbox.url())).bearer_auth(&token);
-    assert_eq!(revoked.send().await.expect("an answer").status(), 200);
+    assert_eq!(revoked.send().await.expect("a response").status(), 200);
     refused(&token).await;
 }
 
@@ -316,13 +310,13 @@ async fn malformed_messages_are_refused_with_the_reason() {
     for (text, says) in
         [(" \n", "The text is empty.\n"), (&"x".repeat(1001), "has 1001 characters; 1000 is the most.\n")]
     {
-        let (status, answer) = lab.chat(&token, Some(text)).await;
-        assert!(status == 400 && answer.as_str().is_some_and(|answer| answer.ends_with(says)), "{answer}");
+        let (status, response) = lab.chat(&token, Some(text)).await;
+        assert!(status == 400 && response.as_str().is_some_and(|response| response.ends_with(says)), "{response}");
     }
     let bodies = ["", "{}", r#"{"text": 1}"#, r#"{"text": "a", "from": "b"}"#];
     for body in bodies {
         let request = lab.http.post(format!("{}/sandbox/chat", lab.sandbox.url())).bearer_auth(&token).body(body);
-        assert_eq!(request.send().await.expect("an answer").status(), 400, "{body}");
+        assert_eq!(request.send().await.expect("a response").status(), 400, "{body}");
     }
     assert!(lab.texts(&token).await.is_empty());
 }

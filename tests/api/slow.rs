@@ -1,6 +1,6 @@
-//! LiveChat responds to every call, but slowly: a slow LiveChat is not down, and all who come for the first time get
-//! a token. Among the other tests that is a few visits. With `SLOW_SECONDS=20` it is each case of the table in docs/reliability.md,
-//! for as long as that; `--nocapture` shows the figures.
+//! LiveChat responds to every call, but slowly. It does not count as down, and all first-time visitors get a token. By default
+//! there are a few visits. With `SLOW_SECONDS=20` there is each case of the table in docs/reliability.md, for 20 s; `--nocapture`
+//! shows the figures.
 
 use crate::{
     outage::{Fleet, durations_ms, typical},
@@ -11,13 +11,13 @@ use std::{sync::Arc, time::Duration};
 /// How visitors come.
 #[derive(Clone, Copy, Debug)]
 enum Visits {
-    /// So many at once.
+    /// This number at the same time.
     AtOnce(u32),
-    /// So many a second.
+    /// This number each second.
     PerSecond(u32),
 }
 
-/// All come for the first time, and LiveChat takes `latency_ms` for each.
+/// All visitors come for the first time. LiveChat takes `latency_ms` for each.
 async fn first_visits(latency_ms: u64, visits: Visits, seconds: u32) {
     let world = World::new().await.with("RUST_LOG", "info");
     world.sandbox.set(|settings| settings.latency_ms = latency_ms);
@@ -27,17 +27,17 @@ async fn first_visits(latency_ms: u64, visits: Visits, seconds: u32) {
         Visits::PerSecond(calls) => (calls * seconds, Duration::from_secs(1) / calls, calls as usize * 6),
     };
     let fleet = Fleet::new(&world, GetToken, warm, 200).await;
-    let answers = fleet.load(calls as usize, calls, every).await;
-    let tokens = answers.iter().filter(|(answer, _)| answer.status() == 200).count();
+    let responses = fleet.load(calls as usize, calls, every).await;
+    let tokens = responses.iter().filter(|(response, _)| response.status() == 200).count();
     let (median_ms, nine_in_ten_ms) = typical(durations_ms(&world, 0));
     println!(
         "{latency_ms} ms, {visits:?}: {tokens} of {calls} got a token; median {median_ms} ms, nine in ten within \
          {nine_in_ten_ms} ms; at most {} waited at LiveChat at once",
         world.sandbox.most_waiting()
     );
-    // Some may meet a time-out, at 2.6 s of 3 and on a machine that has other work to do.
+    // A few may time out: LiveChat takes up to 2.6 s of 3, and the machine may be busy.
     assert!(tokens * 100 >= calls as usize * 98, "{tokens} of {calls}");
-    // Each time-out can leave one that nobody gets.
+    // Each time-out can leave a customer whose token nobody gets.
     let customers = world.sandbox.customers();
     assert!((tokens as u64..=u64::from(calls)).contains(&customers), "{customers} customers for {tokens} tokens");
 }

@@ -1,4 +1,4 @@
-//! What a function says when it cannot start, and that each asks only for what it uses.
+//! Errors at init, and which settings each function needs.
 
 use crate::world::*;
 
@@ -33,7 +33,7 @@ async fn a_misspelt_setting_ends_init_with_a_suggestion() {
     ] {
         // The setting that was meant may be missing: that is not what is reported.
         let world = World::new().await.without("LIVECHAT_CLIENT_ID").with(name, "a-value");
-        for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
+        for binary in Binary::ALL {
             let said = world.init_error(binary).await;
             assert_eq!(
                 said.trim(),
@@ -47,7 +47,7 @@ async fn a_misspelt_setting_ends_init_with_a_suggestion() {
 async fn an_unknown_variable_is_logged_once_without_its_value() {
     let world = World::new().await.with("JWT_EXPIRES_IN", "a-value").with("SHOP_SETTING", "a-value");
     assert_eq!(world.call(HasToken, "alice").await.body(), false);
-    let said = world.said();
+    let said = world.output();
     let lines: Vec<_> = said.lines().filter(|line| line.contains("JWT_EXPIRES_IN")).collect();
     assert!(lines.len() == 1 && lines[0].contains("WARN"), "{lines:?}");
     assert!(!said.contains("a-value") && !said.contains("SHOP_SETTING"), "{said}");

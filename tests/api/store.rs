@@ -1,7 +1,6 @@
-//! The store against a real DynamoDB: conditions, fences, and items that were not written by this version.
+//! The store against a real DynamoDB: conditions, fencing, and items that were not written by this version.
 
 use crate::world::*;
-use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
     context::Context,
     identity::{Cookies, Identity, Lifetime, Subject, Token},
@@ -15,7 +14,7 @@ use cip::{
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
-/// What tells the settings for LiveChat from others.
+/// Identifies the settings for LiveChat.
 const SETTINGS: &str = "0123456789abcdef";
 
 fn soon() -> Context {
@@ -38,87 +37,89 @@ fn token(seq: u64) -> Token {
     Token { access_token: format!("access-{seq}").into(), lifetime, seq }
 }
 
-fn ours(taken: Acquisition) -> Lease {
-    match taken {
+/// The lease that was acquired.
+fn acquired(acquisition: Acquisition) -> Lease {
+    match acquisition {
         Acquisition::Acquired(lease, _) => lease,
         Acquisition::Rejected(record) => panic!("refused: {record:?}"),
     }
 }
 
+/// A request for the lease, with the usual settings.
+fn request_of(owner: &str, unless_newer_than: Option<u64>) -> Acquire<'_> {
+    Acquire { owner, unless_newer_than, settings: SETTINGS }
+}
+
 async fn acquire(store: &Store, subject: &Subject, request: Acquire<'_>) -> Acquisition {
-    store.acquire(subject, request, &soon()).await.expect("an answer")
+    store.acquire(subject, request, &soon()).await.expect("a response")
 }
 
 /// Commits a token of the customer with this entity id.
 async fn commit(store: &Store, subject: &Subject, lease: &Lease, (entity_id, token): (&str, &Token)) -> Commitment {
     let identity = identity(entity_id);
     let result = Commit { lease, identity: &identity, token, bookkeeping: &Bookkeeping::default() };
-    store.commit(subject, result, &soon()).await.expect("an answer")
+    store.commit(subject, result, &soon()).await.expect("a response")
 }
 
 type Reason<'a> = (Option<&'a FailedRenewal>, Option<&'a Refusal>);
 
 async fn release(store: &Store, subject: &Subject, lease: &Lease, (failed, refusal): Reason<'_>) {
     let end = Release { lease, failed, refusal, bookkeeping: &Bookkeeping::default() };
-    store.release(subject, end, &soon()).await.expect("an answer");
+    store.release(subject, end, &soon()).await.expect("a response");
 }
 
-async fn take(store: &Store, subject: &Subject, owner: &str) -> Lease {
-    ours(acquire(store, subject, Acquire { owner, unless_newer_than: None, settings: SETTINGS }).await)
+/// Acquires the lease, whatever token is stored.
+async fn acquire_lease(store: &Store, subject: &Subject, owner: &str) -> Lease {
+    acquired(acquire(store, subject, request_of(owner, None)).await)
 }
 
 #[tokio::test]
 async fn a_lease_has_one_owner_until_it_is_committed() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    assert!(store.read(&alice, &soon()).await.expect("an answer").is_none());
-    let lease =
-        ours(acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: Some(0), settings: SETTINGS }).await);
+    assert!(store.read(&alice, &soon()).await.expect("a response").is_none());
+    let lease = acquired(acquire(&store, &alice, request_of("a", Some(0))).await);
     assert_eq!(lease.seq, 1);
-    match acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }).await {
+    match acquire(&store, &alice, request_of("b", Some(0))).await {
         Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease.clone())),
-        Acquisition::Acquired(..) => panic!("taken twice"),
+        Acquisition::Acquired(..) => panic!("acquired twice"),
     }
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::Committed);
-    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
-    assert_eq!(
-        ours(acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }).await).seq,
-        2
-    );
+    assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, 2);
 }
 
 #[tokio::test]
 async fn delayed_writes_change_nothing() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = take(&store, &alice, "a").await;
+    let lease = acquire_lease(&store, &alice, "a").await;
     commit(&store, &alice, &lease, ("e", &token(1))).await;
     let before = world.item("alice").await;
-    // The lease is over, and its owner's first write comes once more.
-    let taken = acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }).await;
-    assert!(matches!(taken, Acquisition::Rejected(_)), "{taken:?}");
+    // The lease has ended, and its owner's first write arrives a second time.
+    let acquisition = acquire(&store, &alice, request_of("a", None)).await;
+    assert!(matches!(acquisition, Acquisition::Rejected(_)), "{acquisition:?}");
     assert_eq!(before, world.item("alice").await);
-    // The token is gone, and its owner's second write comes once more.
-    store.drop_token(&alice, &soon()).await.expect("an answer");
+    // The token is dropped, and its owner's second write arrives a second time.
+    store.drop_token(&alice, &soon()).await.expect("a response");
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
-    assert!(store.read(&alice, &soon()).await.expect("an answer").expect("a record").token.is_none());
+    assert!(store.read(&alice, &soon()).await.expect("a response").expect("a record").token.is_none());
 }
 
 #[tokio::test]
 async fn another_owners_token_is_not_taken_for_ones_own_commit() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = take(&store, &alice, "a").await;
-    // The item is deleted, and somebody else's first lease has the same number.
-    let key = |value: &str| AttributeValue::S(value.into());
+    let lease = acquire_lease(&store, &alice, "a").await;
+    // The item is deleted, and another owner's first lease has the same number.
     let delete = world.dynamodb.delete_item().table_name(&world.table);
-    delete.key("pk", key("user#alice")).key("sk", key("identity")).send().await.expect("an answer");
-    let other = take(&store, &alice, "b").await;
+    delete.key("pk", string("user#alice")).key("sk", string("identity")).send().await.expect("a response");
+    let other = acquire_lease(&store, &alice, "b").await;
     assert_eq!(other.seq, lease.seq);
     let others_token = Token { access_token: "another".into(), ..token(1) };
     commit(&store, &alice, &other, ("other", &others_token)).await;
@@ -130,9 +131,9 @@ async fn another_owners_token_is_not_taken_for_ones_own_commit() {
 async fn a_lease_released_without_a_failure_records_none() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = take(&store, &alice, "a").await;
+    let lease = acquire_lease(&store, &alice, "a").await;
     release(&store, &alice, &lease, (None, None)).await;
-    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
     assert!(record.failed.is_none() && record.lease.is_none());
 }
 
@@ -141,8 +142,8 @@ async fn acquiring_again_with_the_same_owner_returns_the_same_lease() {
     // What the SDK does when the first response was lost.
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let first = take(&store, &alice, "a").await;
-    let again = take(&store, &alice, "a").await;
+    let first = acquire_lease(&store, &alice, "a").await;
+    let again = acquire_lease(&store, &alice, "a").await;
     assert_eq!(first, again);
 }
 
@@ -150,7 +151,7 @@ async fn acquiring_again_with_the_same_owner_returns_the_same_lease() {
 async fn committing_again_succeeds() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = take(&store, &alice, "a").await;
+    let lease = acquire_lease(&store, &alice, "a").await;
     for _ in 0..2 {
         let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
         assert_eq!(stored, Commitment::Committed);
@@ -161,25 +162,22 @@ async fn committing_again_succeeds() {
 async fn a_newer_token_prevents_the_lease() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = take(&store, &alice, "a").await;
+    let lease = acquire_lease(&store, &alice, "a").await;
     commit(&store, &alice, &lease, ("e", &token(1))).await;
-    match acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(0), settings: SETTINGS }).await {
+    match acquire(&store, &alice, request_of("b", Some(0))).await {
         Acquisition::Rejected(record) => assert_eq!(record.token.expect("a token").seq, 1),
         Acquisition::Acquired(..) => panic!("there is a token"),
     }
-    assert_eq!(
-        ours(acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: Some(1), settings: SETTINGS }).await).seq,
-        2
-    );
+    assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, 2);
 }
 
 #[tokio::test]
 async fn a_lost_lease_cannot_commit_or_release() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lost = take(&store, &alice, "a").await;
-    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
-    let lease = take(&store, &alice, "b").await;
+    let lost = acquire_lease(&store, &alice, "a").await;
+    world.set_number("alice", "leaseUntil", 1).await;
+    let lease = acquire_lease(&store, &alice, "b").await;
     assert_eq!(lease.seq, 2);
     let before = world.item("alice").await;
     let stored = commit(&store, &alice, &lost, ("lost", &token(1))).await;
@@ -196,19 +194,19 @@ async fn a_lost_lease_cannot_commit_or_release() {
 async fn a_released_lease_records_the_failure_until_the_next_success() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lease = take(&store, &alice, "a").await;
+    let lease = acquire_lease(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
     release(&store, &alice, &lease, (Some(&failed), None)).await;
-    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
-    let expires: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
-    assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity goes after a day");
-    let lease = take(&store, &alice, "b").await;
+    let expires = read_number(&world.item("alice").await["expiresAt"]);
+    assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity expires after a day");
+    let lease = acquire_lease(&store, &alice, "b").await;
     commit(&store, &alice, &lease, ("e", &token(2))).await;
-    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
     assert_eq!(record.failed, None);
-    let kept_until: u64 = world.item("alice").await["expiresAt"].as_n().expect("a number").parse().expect("a number");
+    let kept_until = read_number(&world.item("alice").await["expiresAt"]);
     assert_eq!(kept_until, 2_000_000_000 + 30 * 86_400);
 }
 
@@ -217,7 +215,7 @@ fn refusal() -> Refusal {
 }
 
 async fn refused(store: &Store, subject: &Subject) -> Refusal {
-    let (lease, refusal) = (take(store, subject, "refused").await, refusal());
+    let (lease, refusal) = (acquire_lease(store, subject, "refused").await, refusal());
     let failure = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
     let failed = FailedRenewal { seq: lease.seq, failure };
     release(store, subject, &lease, (Some(&failed), Some(&refusal))).await;
@@ -230,24 +228,24 @@ async fn a_refusal_blocks_the_lease_for_the_same_settings_until_a_success() {
     let store = world.store();
     let refusal = refused(&store, &alice).await;
     let before = world.item("alice").await;
-    match acquire(&store, &alice, Acquire { owner: "a", unless_newer_than: None, settings: SETTINGS }).await {
+    match acquire(&store, &alice, request_of("a", None)).await {
         Acquisition::Rejected(record) => assert_eq!((record.refusal, record.lease), (Some(refusal), None)),
         Acquisition::Acquired(..) => panic!("LiveChat would refuse again"),
     }
     assert_eq!(before, world.item("alice").await);
-    let lease = ours(
+    let lease = acquired(
         acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }).await,
     );
-    assert_eq!(lease.seq, 2, "and that cost no number");
+    assert_eq!(lease.seq, 2, "the refused attempt used up no sequence number");
     // What the SDK does when the first response was lost.
-    let again = ours(
+    let again = acquired(
         acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }).await,
     );
     assert_eq!(again, lease);
     commit(&store, &alice, &lease, ("e", &token(2))).await;
-    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
     assert_eq!((record.refusal, record.failed), (None, None));
-    assert_eq!(take(&store, &alice, "c").await.seq, 3);
+    assert_eq!(acquire_lease(&store, &alice, "c").await.seq, 3);
 }
 
 #[tokio::test]
@@ -256,11 +254,12 @@ async fn a_failure_of_another_kind_keeps_the_refusal() {
     let store = world.store();
     let refusal = refused(&store, &alice).await;
     for (owner, failed) in [("a", None), ("b", Some(Failure::Unavailable { cause: "status 503".into() }))] {
-        let lease =
-            ours(acquire(&store, &alice, Acquire { owner, unless_newer_than: None, settings: "other settings" }).await);
+        let lease = acquired(
+            acquire(&store, &alice, Acquire { owner, unless_newer_than: None, settings: "other settings" }).await,
+        );
         let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
         release(&store, &alice, &lease, (failed.as_ref(), None)).await;
-        let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+        let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
         assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
     }
 }
@@ -270,14 +269,12 @@ async fn a_lease_acquired_despite_an_unreadable_refusal_is_recognised() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     refused(&store, &alice).await;
-    world
-        .change_item("alice", "SET #refused.#times = :times", &["refused", "times"], AttributeValue::S("x".into()))
-        .await;
-    let lease = take(&store, &alice, "a").await;
-    assert_eq!(take(&store, &alice, "a").await, lease, "as after a lost answer");
-    match acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: SETTINGS }).await {
+    world.set("alice", "refused.times", string("x")).await;
+    let lease = acquire_lease(&store, &alice, "a").await;
+    assert_eq!(acquire_lease(&store, &alice, "a").await, lease, "as after a lost response");
+    match acquire(&store, &alice, request_of("b", None)).await {
         Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease)),
-        Acquisition::Acquired(..) => panic!("taken twice"),
+        Acquisition::Acquired(..) => panic!("acquired twice"),
     }
 }
 
@@ -285,9 +282,9 @@ async fn a_lease_acquired_despite_an_unreadable_refusal_is_recognised() {
 async fn a_lost_lease_cannot_store_a_refusal() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
-    let lost = take(&store, &alice, "a").await;
-    world.change_item("alice", "SET #leaseUntil = :leaseUntil", &["leaseUntil"], AttributeValue::N("1".into())).await;
-    take(&store, &alice, "b").await;
+    let lost = acquire_lease(&store, &alice, "a").await;
+    world.set_number("alice", "leaseUntil", 1).await;
+    acquire_lease(&store, &alice, "b").await;
     let before = world.item("alice").await;
     release(&store, &alice, &lost, (None, Some(&refusal()))).await;
     assert_eq!(before, world.item("alice").await);
@@ -297,15 +294,15 @@ async fn a_lost_lease_cannot_store_a_refusal() {
 async fn dropping_a_token_keeps_the_identity() {
     let (world, alice) = (World::new().await, subject("alice", Some(7)));
     let store = world.store();
-    store.drop_token(&alice, &soon()).await.expect("an answer");
+    store.drop_token(&alice, &soon()).await.expect("a response");
     assert!(world.item_at("alice", "group#7").await.is_empty());
-    let lease = take(&store, &alice, "a").await;
+    let lease = acquire_lease(&store, &alice, "a").await;
     commit(&store, &alice, &lease, ("e", &token(1))).await;
-    let lifetime = store.read_lifetime(&alice, &soon()).await.expect("an answer").expect("a token");
+    let lifetime = store.read_lifetime(&alice, &soon()).await.expect("a response").expect("a token");
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
-    store.drop_token(&alice, &soon()).await.expect("an answer");
-    assert_eq!(store.read_lifetime(&alice, &soon()).await.expect("an answer"), None);
-    let record = store.read(&alice, &soon()).await.expect("an answer").expect("a record");
+    store.drop_token(&alice, &soon()).await.expect("a response");
+    assert_eq!(store.read_lifetime(&alice, &soon()).await.expect("a response"), None);
+    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
     assert_eq!(record.identity.expect("an identity").entity_id, "e");
     assert!(record.token.is_none());
 }
@@ -314,10 +311,10 @@ async fn dropping_a_token_keeps_the_identity() {
 async fn a_malformed_item_is_an_error_and_stays_unchanged() {
     let (world, alice) = (World::new().await, subject("alice", None));
     world.call(GetToken, "alice").await.token();
-    world.change_item("alice", "SET #cookies = :cookies", &["cookies"], AttributeValue::S("secret".into())).await;
+    world.set("alice", "cookies", string("secret")).await;
     assert!(matches!(world.store().read(&alice, &soon()).await, Err(StoreError::Internal(_))));
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (500, "internal".into()));
-    assert_eq!(world.item("alice").await["cookies"], AttributeValue::S("secret".into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (500, "internal"));
+    assert_eq!(world.item("alice").await["cookies"], string("secret"));
 }
 
 #[tokio::test]
@@ -326,9 +323,9 @@ async fn renewals_in_groups_are_counted_by_minute_and_expire_after_a_day() {
     let store = world.store();
     let principal = |name: &str| subject(name, None).principal;
     let count =
-        async |name, at_ms| store.count_in_groups(&principal(name), at_ms, 2, &soon()).await.expect("an answer");
+        async |name, at_ms| store.count_in_groups(&principal(name), at_ms, 2, &soon()).await.expect("a response");
     let uncount =
-        async |name, at_ms| store.uncount_in_groups(&principal(name), at_ms, &soon()).await.expect("an answer");
+        async |name, at_ms| store.uncount_in_groups(&principal(name), at_ms, &soon()).await.expect("a response");
     let counted = async |minute| {
         let item = world.item_at("alice", &format!("renewals#{minute}")).await;
         ["renewals", "expiresAt"].map(|name| item.get(name).map(|value| value.as_n().expect("a number").clone()))

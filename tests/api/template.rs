@@ -1,9 +1,8 @@
 //! The SAM template against the code: each function may do exactly what its code can, and has the routes that it serves.
 
-use crate::{dynamodb::in_front_of_requests, world::*};
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
+use crate::{
+    dynamodb::{Action, access_denied, in_front_of_requests},
+    world::*,
 };
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value};
@@ -13,8 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-const ALL: [Binary; 4] = [GetToken, GetFreshToken, HasToken, Invalidate];
-/// Actions on a table. A binary has the name of each that it can call in its text, and the linker drops what it cannot.
+/// Actions on a table. A binary contains the names of those that it can call: the linker drops the others.
 const TABLE_ACTIONS: [&str; 17] = [
     "BatchExecuteStatement",
     "BatchGetItem",
@@ -38,7 +36,7 @@ const TRANSACTION: &str = "TransactWriteItems";
 
 type Actions = BTreeSet<String>;
 
-/// A YAML file of the repository, without its tags: `!Ref Table` is the text `Table`.
+/// A YAML file of the repository, without its tags: `!Ref Table` is the string `Table`.
 fn yaml(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -70,13 +68,13 @@ fn logical_id(binary: Binary) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-/// What the template's role of a function lets it do on the table: by its own policies, and by those that name the role.
+/// The actions on the table that a function's role allows: by its own policies, and by those that name the role.
 fn allowed(template: &Value, binary: Binary) -> Actions {
     let resources = template["Resources"].as_object().expect("resources");
     let role = resources[&logical_id(binary)]["Properties"]["Role"].as_str().expect("a role of its own");
     let role_id = role.trim_end_matches(".Arn");
     let role = &resources[role_id]["Properties"];
-    assert_eq!(role.get("ManagedPolicyArns"), None, "what a function may do stands in the template");
+    assert_eq!(role.get("ManagedPolicyArns"), None, "the template itself must list what a role allows");
     let own = role["Policies"].as_array().expect("policies").iter();
     let others = resources.values().map(|resource| &resource["Properties"]);
     let others = others.filter(|policy| strings(&policy["Roles"]).iter().any(|role| role == role_id));
@@ -92,7 +90,7 @@ fn allowed(template: &Value, binary: Binary) -> Actions {
     actions
 }
 
-/// The actions of all statements, also of those that are only there on a condition.
+/// The actions of all statements, conditional ones included.
 fn actions_in(statements: &Value) -> Vec<String> {
     match statements {
         Value::Array(all) => all.iter().flat_map(actions_in).collect(),
@@ -114,7 +112,7 @@ fn callable(binary: Binary) -> Actions {
     let mut actions = Actions::new();
     for (at, _) in code.windows(BEFORE.len()).enumerate().filter(|(_, window)| *window == BEFORE) {
         let after = &code[at + BEFORE.len()..];
-        // What comes after a name is any text at all.
+        // Any bytes can follow a name.
         let fitting = TABLE_ACTIONS.iter().filter(|action| after.starts_with(action.as_bytes()));
         let action = fitting.max_by_key(|action| action.len());
         actions.insert((*action.expect("a known action")).to_owned());
@@ -122,7 +120,7 @@ fn callable(binary: Binary) -> Actions {
     actions
 }
 
-/// What IAM asks for when a table's operation is called; for a transaction, that is what its parts do.
+/// The actions that IAM requires for an operation. For a transaction, these are the actions of its parts.
 fn needed(operation: &str, body: &[u8]) -> Actions {
     if operation != TRANSACTION {
         return [operation.to_owned()].into();
@@ -135,29 +133,23 @@ fn needed(operation: &str, body: &[u8]) -> Actions {
         .collect()
 }
 
-/// The world's DynamoDB, as a function with the template's role would find it: what the role does not allow is refused. Notes what
-/// was needed.
+/// The world's DynamoDB, which refuses what a role does not allow. The actions that were needed are added to `noted`.
 async fn with_iam(world: &World, allowed: Actions, noted: Arc<Mutex<Actions>>) -> String {
     in_front_of_requests(world, move |operation, body| {
         let needed = needed(&operation, &body);
         let refused = !needed.is_subset(&allowed);
         noted.lock().unwrap_or_else(PoisonError::into_inner).extend(needed);
-        async move { refused.then(access_denied) }
+        async move { if refused { Action::Replace(access_denied()) } else { Action::Forward } }
     })
     .await
-}
-
-fn access_denied() -> Response {
-    let body = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"not authorized"}"#;
-    (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], body).into_response()
 }
 
 #[test]
 fn each_role_allows_exactly_the_actions_in_the_code() {
     let template = yaml("template.yaml");
-    for binary in ALL {
+    for binary in Binary::ALL {
         let mut callable = callable(binary);
-        // Both parts of the only transaction are updates, as the next test sees.
+        // Both parts of the only transaction are updates, as the next test checks.
         if callable.remove(TRANSACTION) {
             callable.insert("UpdateItem".into());
         }
@@ -170,30 +162,27 @@ async fn all_operations_work_with_the_roles_and_need_each_action() {
     let template = yaml("template.yaml");
     let world = World::new().await.with("GUESTS", "true");
     let mut functions = BTreeMap::new();
-    for binary in ALL {
+    for binary in Binary::ALL {
         let (allowed, noted) = (allowed(&template, binary), Arc::new(Mutex::default()));
         let endpoint = with_iam(&world, allowed.clone(), noted.clone()).await;
-        let function = world.spawn_with(binary, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
+        let function = world.spawn_with_dynamodb(binary, endpoint).await;
         functions.insert(binary.operation(), (function, allowed, noted));
     }
     let send = async |binary: Binary, event: Value| functions[binary.operation()].0.send(&event).await;
-    let as_guest = |binary| request(binary, None, &[("x-guest-id", GUEST)]);
-    let who_was_guest = |binary, user| request(binary, Some(user), &[("x-guest-id", GUEST)]);
+    let other_guest = GUEST.replace('0', "1");
 
-    let guest = send(GetToken, as_guest(GetToken)).await.entity();
-    assert_eq!(send(GetFreshToken, as_guest(GetFreshToken)).await.entity(), guest);
-    assert_eq!(send(GetToken, who_was_guest(GetToken, "alice")).await.entity(), guest);
+    let guest = send(GetToken, as_guest(GetToken, GUEST)).await.entity();
+    assert_eq!(send(GetFreshToken, as_guest(GetFreshToken, GUEST)).await.entity(), guest);
+    assert_eq!(send(GetToken, as_former_guest(GetToken, "alice", GUEST)).await.entity(), guest);
     assert_eq!(send(GetToken, http_api(GetToken, "alice", "")).await.source(), "hit");
-    assert_eq!(send(GetFreshToken, who_was_guest(GetFreshToken, "alice")).await.entity(), guest);
+    assert_eq!(send(GetFreshToken, as_former_guest(GetFreshToken, "alice", GUEST)).await.entity(), guest);
     assert_eq!(send(HasToken, http_api(HasToken, "alice", "")).await.body(), true);
     assert_eq!(send(Invalidate, http_api(Invalidate, "alice", "")).await.body(), Value::Null);
     assert_eq!(send(HasToken, http_api(HasToken, "alice", "")).await.body(), false);
     assert_eq!(send(Invalidate, as_logout(http_api(Invalidate, "alice", ""))).await.status(), 200);
-    // Two more who log in, so that the other function adopts as well.
-    let other = request(GetToken, None, &[("x-guest-id", &GUEST.replace('0', "1"))]);
-    let other_guest = send(GetToken, other).await.entity();
-    let bob = request(GetFreshToken, Some("bob"), &[("x-guest-id", &GUEST.replace('0', "1"))]);
-    assert_eq!(send(GetFreshToken, bob).await.entity(), other_guest);
+    // Another login, so that the other function adopts a guest too.
+    let entity = send(GetToken, as_guest(GetToken, &other_guest)).await.entity();
+    assert_eq!(send(GetFreshToken, as_former_guest(GetFreshToken, "bob", &other_guest)).await.entity(), entity);
 
     for (name, (_, allowed, noted)) in &functions {
         assert_eq!(&*noted.lock().unwrap_or_else(PoisonError::into_inner), allowed, "{name}");
@@ -204,11 +193,11 @@ async fn all_operations_work_with_the_roles_and_need_each_action() {
 async fn a_missing_action_makes_a_call_fail() {
     let world = World::new().await;
     let endpoint = with_iam(&world, ["GetItem".to_owned()].into(), Arc::default()).await;
-    let function = world.spawn_with(GetToken, &[("AWS_ENDPOINT_URL_DYNAMODB", endpoint)]).await;
-    assert_eq!(function.call(GetToken, "alice").await.problem(), (503, "store_unavailable".into()));
+    let function = world.spawn_with_dynamodb(GetToken, endpoint).await;
+    assert_eq!(function.call("alice").await.problem(), (503, "store_unavailable"));
 }
 
-/// The metrics of ours that are looked at: an alarm's, and what the dashboard shows.
+/// Our metrics that an alarm or the dashboard uses.
 fn watched(template: &Value) -> BTreeSet<String> {
     const OURS: &str = "livechat-cip/${AWS::StackName}";
     fn of_alarms(value: &Value, found: &mut BTreeSet<String>) {
@@ -233,10 +222,10 @@ fn watched(template: &Value) -> BTreeSet<String> {
 fn every_metric_is_watched_and_documented() {
     let measured: BTreeSet<_> = cip::telemetry::metric_names().into_iter().map(str::to_owned).collect();
     assert_eq!(watched(&yaml("template.yaml")), measured);
-    let handbook = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"));
-    let handbook = handbook.expect("docs/operations.md");
+    let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"));
+    let guide = guide.expect("docs/operations.md");
     for metric in measured {
-        assert!(handbook.contains(&format!("`{metric}`")), "{metric}");
+        assert!(guide.contains(&format!("`{metric}`")), "{metric}");
     }
 }
 
@@ -252,8 +241,8 @@ fn routes_of_the_template(template: &Value) -> Routes {
         let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
         let uri = resources[integration]["Properties"]["IntegrationUri"].to_string();
         let mut words = uri.split(|character: char| !character.is_alphanumeric());
-        let function = words.find(|word| ALL.iter().any(|binary| logical_id(*binary) == *word));
-        // An HTTP API takes all that is left of the path, slashes too, for `{user+}`.
+        let function = words.find(|word| Binary::ALL.iter().any(|binary| logical_id(*binary) == *word));
+        // For `{user+}`, an HTTP API takes the rest of the path, slashes included.
         (key.replace("{user+}", "{user}"), function.expect("one of the functions").to_owned())
     });
     routes.collect()
@@ -261,7 +250,7 @@ fn routes_of_the_template(template: &Value) -> Routes {
 
 /// `getToken` and so on, with and without a user, by GET and POST: what `cargo local` serves.
 fn routes_of_the_code() -> Routes {
-    let operations = cip::operation::Name::ALL.iter().zip(ALL);
+    let operations = cip::operation::Name::ALL.iter().zip(Binary::ALL);
     let mut routes = Routes::new();
     for (operation, binary) in operations {
         assert_eq!(operation.as_str(), binary.operation());

@@ -1,4 +1,4 @@
-//! What goes over the wire to LiveChat: exactly what its documentation asks for, and nothing where it must not.
+//! The requests to LiveChat: exactly as its documentation says, and to no other address.
 
 use crate::world::*;
 use axum::{
@@ -11,7 +11,7 @@ use axum::{
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A request as it came.
+/// A request that was received.
 #[derive(Clone, Debug)]
 struct Seen {
     path: String,
@@ -25,12 +25,12 @@ impl Seen {
     }
 }
 
-/// A server that notes what it is sent, and always answers the same.
+/// A server that records its requests, and always returns the same response.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Seen>>>);
 
 impl Recorder {
-    async fn start(answer: fn() -> Response) -> (Self, String) {
+    async fn start(response: fn() -> Response) -> (Self, String) {
         let recorder = Self::default();
         let notes = recorder.clone();
         let note = move |request: Request| async move {
@@ -39,7 +39,7 @@ impl Recorder {
             let body = serde_json::from_slice(&body).unwrap_or_default();
             let seen = Seen { path: format!("{} {}", parts.method, parts.uri), headers: parts.headers, body };
             notes.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-            answer()
+            response()
         };
         let url = serve(Router::new().fallback(note)).await;
         (recorder, url)
@@ -54,7 +54,7 @@ fn good() -> Response {
     good_of_length(0)
 }
 
-/// A good answer, with as many spaces behind it as it takes to have `length` bytes at least.
+/// A good response, padded with spaces to at least `length` bytes.
 fn good_of_length(length: usize) -> Response {
     let cookies = [
         (header::SET_COOKIE, "__lc_cid=c-1; Path=/v2/customer; Max-Age=63072000; HttpOnly; Secure; SameSite=None"),
@@ -123,7 +123,7 @@ async fn a_v1_call_matches_livechats_documentation() {
 async fn redirects_are_not_followed() {
     let (livechat, url) = Recorder::start(moved).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable"));
     assert_eq!(livechat.seen().len(), 1);
 }
 
@@ -131,8 +131,8 @@ async fn redirects_are_not_followed() {
 async fn an_oversized_response_is_not_read_to_its_end() {
     let (_livechat, url) = Recorder::start(endless).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
-    assert!(world.said().contains("more than 64 KiB"));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable"));
+    assert!(world.output().contains("more than 64 KiB"));
 }
 
 #[tokio::test]
@@ -141,5 +141,5 @@ async fn a_response_of_more_than_64_kib_is_refused() {
     World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url).call(GetToken, "alice").await.token();
     let (_livechat, url) = Recorder::start(|| good_of_length(65_537)).await;
     let world = World::new().await.with("LIVECHAT_ACCOUNTS_URL", &url);
-    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable".into()));
+    assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "livechat_unavailable"));
 }

@@ -1,6 +1,6 @@
-//! `AUTH=authorizer`: what the gateway says of the caller, in each of its forms.
+//! `AUTH=authorizer`: the user in the request context, in each of the gateway's formats.
 
-use super::{bearer, issuer::*, refuse};
+use super::{assert_refused, bearer, issuer::*};
 use crate::world::*;
 use serde_json::{Value, json};
 
@@ -66,9 +66,9 @@ async fn iam_authorization_identifies_the_user() {
     let world = self::world().await.with("AUTHORIZER_CLAIM", "userArn");
     let cognito = json!({"amr": ["authenticated"], "identityId": id, "identityPoolId": "p"});
     let http = http_api_with(json!({"iam": {"userArn": arn, "cognitoIdentity": cognito}}));
-    refuse(&world, GetToken, &http, "an ARN that others have too").await;
+    assert_refused(&world, GetToken, &http, "an ARN that others have too").await;
     let rest = rest_api_with(Value::Null, json!({"userArn": arn, "cognitoIdentityId": id}));
-    refuse(&world, GetToken, &rest, "an ARN that others have too").await;
+    assert_refused(&world, GetToken, &rest, "an ARN that others have too").await;
 }
 
 #[tokio::test]
@@ -83,18 +83,19 @@ async fn requests_without_an_authorizers_claims_are_refused() {
         ("x-user-hash", "x"),
     ];
     for user in [None, Some("alice")] {
-        refuse(&world, GetToken, &request(GetToken, user, &headers), "headers").await;
+        assert_refused(&world, GetToken, &request(GetToken, user, &headers), "headers").await;
         for binary in [GetFreshToken, HasToken, Invalidate] {
-            refuse(&world, binary, &request(binary, user, &[]), "nothing").await;
+            assert_refused(&world, binary, &request(binary, user, &[]), "no credentials").await;
         }
     }
     for authorizer in [json!(null), json!({}), json!({"jwt": null}), json!({"lambda": null}), json!({"lambda": {}})] {
-        refuse(&world, GetToken, &http_api_with(authorizer.clone()), &authorizer.to_string()).await;
-        refuse(&world, GetToken, &rest_api_with(authorizer.clone(), anonymous()), &authorizer.to_string()).await;
+        assert_refused(&world, GetToken, &http_api_with(authorizer.clone()), &authorizer.to_string()).await;
+        assert_refused(&world, GetToken, &rest_api_with(authorizer.clone(), anonymous()), &authorizer.to_string())
+            .await;
     }
-    // Where the form 1.0 has what an HTTP API says in the form 2.0, it is a Lambda authorizer's own words.
+    // In the format 1.0, the structure of the format 2.0 can come from a Lambda authorizer: it is not trusted.
     let nested = rest_api_with(json!({"jwt": {"claims": {"sub": "alice"}}}), anonymous());
-    refuse(&world, GetToken, &nested, "another form").await;
+    assert_refused(&world, GetToken, &nested, "the structure of another format").await;
     assert_eq!(world.sandbox.customers(), 0);
 }
 
@@ -122,23 +123,23 @@ async fn an_invalid_user_id_in_the_claim_is_refused_even_with_a_guest_id() {
         events.push(http_api_with(json!({"iam": {"userArn": "arn", "userId": "id"}})));
         events.push(rest_api_with(Value::Null, json!({"userArn": "arn", "userAgent": "alice", "sub": "alice"})));
         for mut event in events {
-            event["headers"]["x-guest-id"] = json!("guest-secret-0123456789-0123456789");
+            event["headers"]["x-guest-id"] = json!(GUEST);
             if event["multiValueHeaders"].is_object() {
-                event["multiValueHeaders"]["x-guest-id"] = json!(["guest-secret-0123456789-0123456789"]);
+                event["multiValueHeaders"]["x-guest-id"] = json!([GUEST]);
             }
-            refuse(&world, GetToken, &event, &event["requestContext"]["authorizer"].to_string()).await;
+            assert_refused(&world, GetToken, &event, &event["requestContext"]["authorizer"].to_string()).await;
         }
     }
     let world = self::world().await.with("AUTHORIZER_CLAIM", "userAgent");
-    refuse(
+    assert_refused(
         &world,
         GetToken,
         &rest_api_with(Value::Null, json!({"userArn": "arn", "userAgent": "alice"})),
-        "what callers set",
+        "a value that callers set",
     )
     .await;
     let long = http_api_with(json!({"jwt": {"claims": {"sub": "x".repeat(257)}}}));
-    assert_eq!(self::world().await.send(GetToken, &long).await.problem(), (400, "invalid_request".into()));
+    assert_eq!(self::world().await.send(GetToken, &long).await.problem(), (400, "invalid_request"));
 }
 
 #[tokio::test]
@@ -146,7 +147,7 @@ async fn a_path_with_another_users_id_is_refused() {
     let world = world().await;
     let mut event = request(GetToken, Some("bob"), &[]);
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": "alice"}}});
-    assert_eq!(world.send(GetToken, &event).await.problem(), (403, "user_mismatch".into()));
+    assert_eq!(world.send(GetToken, &event).await.problem(), (403, "user_mismatch"));
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": {"sub": "bob"}}});
     world.send(GetToken, &event).await.token();
 }

@@ -1,20 +1,18 @@
 //! `JWT_COOKIE`: the site's own session cookie, and which pages may use it.
 
-use super::{bearer, issuer::*, jwt::with_secret, refuse, refuse_because};
+use super::{OTHER_SECRET, SECRET, assert_refused, assert_refused_because, bearer, issuer::*, with_secret};
 use crate::world::*;
 use serde_json::{Value, json};
 
 const ORIGIN: &str = "https://shop.example";
 
 async fn world() -> World {
-    with_secret()
-        .await
-        .with("JWT_COOKIE", "session")
-        .with("ALLOWED_ORIGINS", "https://shop.example,https://www.shop.example,capacitor://localhost")
+    let world = with_secret(SECRET).await.with("JWT_COOKIE", "session");
+    world.with("ALLOWED_ORIGINS", "https://shop.example,https://www.shop.example,capacitor://localhost")
 }
 
 fn token(issuer: &Issuer, user: &str) -> String {
-    issuer.token(Hs256(super::SECRET.as_bytes()), user)
+    issuer.token(Hs256(SECRET.as_bytes()), user)
 }
 
 #[tokio::test]
@@ -25,10 +23,10 @@ async fn the_sites_own_pages_are_authenticated_by_the_cookie_alone() {
         let headers = [("cookie", cookie.as_str()), ("origin", origin), ("sec-fetch-site", "cross-site")];
         world.send(GetToken, &request(GetToken, None, &headers)).await.token();
     }
-    // A page of the very origin that serves the API: browsers send no Origin with its GET.
-    let event = anonymous_origin(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]);
+    // A page of the same origin as the API: browsers send no Origin with its GET.
+    let event = without_origin(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]);
     world.send(GetToken, &event).await.token();
-    // Another cookie, which some script set, is no reason to be nobody.
+    // Cookies of other scripts do not matter, whatever their characters.
     let beside = format!("city=Köln; session={}; x=\u{1f600}", token(&issuer, "alice"));
     let headers = [("cookie", beside.as_str()), ("origin", ORIGIN)];
     world.send(GetToken, &request(GetToken, None, &headers)).await.token();
@@ -36,7 +34,7 @@ async fn the_sites_own_pages_are_authenticated_by_the_cookie_alone() {
 }
 
 /// A request without the `Origin` that the events of these tests have.
-fn anonymous_origin(headers: &[(&str, &str)]) -> Value {
+fn without_origin(headers: &[(&str, &str)]) -> Value {
     let mut event = request(GetToken, None, headers);
     event["headers"].as_object_mut().expect("an object").remove("origin");
     event
@@ -59,15 +57,15 @@ async fn pages_of_other_origins_cannot_use_the_cookie() {
         "",
         "https://shop.example, https://evil.test",
     ] {
-        for binary in [GetToken, GetFreshToken, HasToken, Invalidate] {
+        for binary in Binary::ALL {
             let headers = [("cookie", cookie.as_str()), ("origin", origin), ("sec-fetch-site", "same-origin")];
-            refuse(&world, binary, &request(binary, None, &headers), origin).await;
+            assert_refused(&world, binary, &request(binary, None, &headers), origin).await;
         }
     }
     for site in [None, Some("same-site"), Some("cross-site"), Some("none")] {
         let mut headers = vec![("cookie", cookie.as_str())];
         headers.extend(site.map(|site| ("sec-fetch-site", site)));
-        refuse(&world, GetToken, &anonymous_origin(&headers), "no origin").await;
+        assert_refused(&world, GetToken, &without_origin(&headers), "no origin").await;
     }
     assert_eq!(world.sandbox.customers(), 0);
 }
@@ -82,7 +80,7 @@ async fn the_authorization_header_works_from_any_origin_and_takes_precedence() {
     world.send(GetToken, &request(GetToken, None, &headers)).await.token();
     assert!(world.item("alice").await.contains_key("entityId") && world.item("bob").await.is_empty());
     let bad = [("authorization", "Bearer x"), ("cookie", cookie.as_str()), ("origin", ORIGIN)];
-    refuse(&world, GetToken, &request(GetToken, None, &bad), "a bad header is not made up for by a good cookie").await;
+    assert_refused(&world, GetToken, &request(GetToken, None, &bad), "an invalid header beside a valid cookie").await;
 }
 
 #[tokio::test]
@@ -99,7 +97,7 @@ async fn a_cookie_without_a_valid_token_is_refused() {
         format!("session={good}x"),
     ] {
         let headers = [("cookie", cookie.as_str()), ("origin", ORIGIN)];
-        refuse(&world, GetToken, &request(GetToken, None, &headers), &cookie).await;
+        assert_refused(&world, GetToken, &request(GetToken, None, &headers), &cookie).await;
     }
     let quoted = format!("session=\"{good}\"");
     world.send(GetToken, &request(GetToken, None, &[("cookie", &quoted), ("origin", ORIGIN)])).await.token();
@@ -109,10 +107,10 @@ async fn a_cookie_without_a_valid_token_is_refused() {
 async fn two_cookies_of_one_name_are_accepted_only_for_one_user() {
     let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true"));
     let good = token(&issuer, "alice");
-    let sign = |claims: Value| issuer.sign(Hs256(super::SECRET.as_bytes()), &header(Hs256(b"")), &claims);
+    let sign = |claims: Value| issuer.sign(Hs256(SECRET.as_bytes()), &header(Hs256(b"")), &claims);
     let later = sign(json!({"sub": "alice", "exp": now_s() + 7200}));
     let expired = sign(json!({"sub": "bob", "exp": now_s() - 7200}));
-    let forged = issuer.token(Hs256(b"test-secret-of-somebody-else-0123456789"), "bob");
+    let forged = issuer.token(Hs256(OTHER_SECRET.as_bytes()), "bob");
     let bob = token(&issuer, "bob");
     for others in
         [&[&*good] as &[_], &[&*later], &[&*expired], &[&*forged], &["x"], &[""], &[&*expired, &*forged, &*later, "x"]]
@@ -125,24 +123,24 @@ async fn two_cookies_of_one_name_are_accepted_only_for_one_user() {
         world.send(GetToken, &with_list(&json!([others.as_slice(), &[good]].concat()))).await.token();
     }
     assert!(world.item("alice").await.contains_key("entityId"));
-    // Another host of the domain has set a cookie of its own user's: nobody can say who is meant.
+    // Another host of the domain has set a cookie for another user: which one is meant is unknown.
     for cookies in [format!("session={good}; session={bob}"), format!("session={bob}; session=x; session={good}")] {
-        refuse_because(&world, &with_header(None, "Cookie", &cookies), "two users").await;
+        assert_refused_because(&world, &with_header(None, "Cookie", &cookies), "two users").await;
     }
     for cookies in [format!("session={expired}; session={forged}"), format!("session={expired}; session=x")] {
-        refuse(&world, GetToken, &with_header(None, "Cookie", &cookies), &cookies).await;
+        assert_refused(&world, GetToken, &with_header(None, "Cookie", &cookies), &cookies).await;
     }
     let many: Vec<_> = (0..9).map(|nth| format!("session={nth}")).collect();
-    refuse_because(&world, &with_header(None, "Cookie", &many.join("; ")), "too many").await;
+    assert_refused_because(&world, &with_header(None, "Cookie", &many.join("; ")), "too many").await;
     assert!(world.item("bob").await.is_empty());
-    assert_eq!(world.sandbox.customers(), 1, "nobody was a guest");
+    assert_eq!(world.sandbox.customers(), 1, "none of them counted as a guest");
 }
 
 #[tokio::test]
 async fn credentials_of_another_scheme_are_ignored() {
     let (issuer, world) = (Issuer::start().await, world().await.with("GUESTS", "true").with("ADOPT_GUESTS", "false"));
     let cookie = format!("session={}", token(&issuer, "alice"));
-    // A browser adds them to every call on a host that is behind a password.
+    // A browser adds them to every call to a host with password protection.
     for authorization in ["Basic YWxpY2U6eA==", "Negotiate YII=", "Digest username=\"a\", realm=\"b\""] {
         let mut event = with_list(&json!([cookie]));
         event["headers"]["authorization"] = json!(authorization);
@@ -155,7 +153,7 @@ async fn credentials_of_another_scheme_are_ignored() {
     assert_eq!(world.sandbox.customers(), 2, "it is a guest");
     for bad in [token(&issuer, "alice"), "0123456789abcdef0123456789abcdef".into(), "Bearer".into()] {
         event["headers"]["authorization"] = json!(bad);
-        refuse(&world, GetToken, &event, &bad).await;
+        assert_refused(&world, GetToken, &event, &bad).await;
     }
 }
 
@@ -165,30 +163,30 @@ async fn cookie_names_are_compared_as_browsers_compare_them() {
     let good = token(&issuer, "alice");
     let named = |name: &str| with_list(&json!([format!("{name}={good}")]));
     world.send(GetToken, &named("__Host-session")).await.token();
-    // To a browser these are names that another host of the domain may set.
+    // For a browser these are other names, which another host of the domain may set.
     for blank in ["\u{2000}", "\u{a0}", "\u{3000}", "\u{85}", "\u{feff}", "\u{b}", "\u{c}"] {
         for name in [format!("{blank}__Host-session"), format!("__Host-session{blank}")] {
-            refuse(&world, GetToken, &named(&name), &name.escape_debug().to_string()).await;
+            assert_refused(&world, GetToken, &named(&name), &name.escape_debug().to_string()).await;
             let header = with_header(None, "Cookie", &format!("{name}={good}"));
-            refuse(&world, GetToken, &header, &name.escape_debug().to_string()).await;
+            assert_refused(&world, GetToken, &header, &name.escape_debug().to_string()).await;
         }
     }
     for name in ["__host-session", "__Host-Session", "__Host-session ", "Host-session"] {
-        refuse(&world, GetToken, &named(name), name).await;
+        assert_refused(&world, GetToken, &named(name), name).await;
     }
-    // In parts, as libraries send whole sessions.
+    // In parts, as some libraries send large sessions.
     let world = world.with("GUESTS", "true");
-    refuse_because(&world, &named("__Host-session.0"), "in parts").await;
+    assert_refused_because(&world, &named("__Host-session.0"), "in parts").await;
 }
 
-/// A guest's request with a list of cookies, as HTTP APIs (payload 2.0) and function URLs have it.
+/// A guest's request with a list of cookies, in the format of HTTP APIs (payload 2.0) and function URLs.
 fn with_list(cookies: &Value) -> Value {
     let mut event = request(GetToken, None, &[("origin", ORIGIN), ("x-guest-id", GUEST)]);
     event["cookies"] = cookies.clone();
     event
 }
 
-/// The same with a header, as REST APIs have it, and with a version HTTP APIs (payload 1.0).
+/// The same with a header, in the format of REST APIs or, with a version, of HTTP APIs (payload 1.0).
 fn with_header(version: Option<&str>, name: &str, value: &str) -> Value {
     let headers = json!({ "Origin": ORIGIN, "X-Guest-Id": GUEST, name: value });
     let all: serde_json::Map<_, _> =
@@ -228,11 +226,11 @@ async fn a_damaged_cookie_beside_a_valid_one_does_not_turn_a_user_into_a_guest()
             assert_eq!(world.send(GetToken, &event).await.token()["entityId"], entity.as_s().expect("text").as_str());
         }
     }
-    // As some tools send it: the same in both places.
+    // The same cookie in both places, as some tools send it.
     let mut twice = with_list(&json!(["a=1", good]));
     twice["headers"]["cookie"] = json!(format!("a=1; {good}"));
     world.send(GetToken, &twice).await.token();
-    assert_eq!(world.sandbox.customers(), 1, "nobody was a guest");
+    assert_eq!(world.sandbox.customers(), 1, "none of them counted as a guest");
 }
 
 #[tokio::test]
@@ -249,18 +247,18 @@ async fn a_damaged_credential_is_refused_and_not_treated_as_a_guest() {
             format!("{damage}session={token}"),
             format!("session{damage}{token}"),
         ] {
-            // These two are other names; nothing stands for what was there.
+            // These two are other names: the damage leaves no trace in them.
             if damage == "\u{80}" && !cookie.starts_with("session=") {
                 continue;
             }
-            refuse(&world, GetToken, &with_list(&json!([cookie])), &cookie).await;
-            refuse(&world, GetToken, &with_list(&json!(["a=1", cookie, ""])), &cookie).await;
-            refuse(&world, GetToken, &with_header(None, "Cookie", &cookie), &cookie).await;
-            refuse(&world, GetToken, &with_header(Some("1.0"), "Cookie", &cookie), &cookie).await;
+            assert_refused(&world, GetToken, &with_list(&json!([cookie])), &cookie).await;
+            assert_refused(&world, GetToken, &with_list(&json!(["a=1", cookie, ""])), &cookie).await;
+            assert_refused(&world, GetToken, &with_header(None, "Cookie", &cookie), &cookie).await;
+            assert_refused(&world, GetToken, &with_header(Some("1.0"), "Cookie", &cookie), &cookie).await;
             for list in [json!([]), json!([""]), json!(["a=1"]), Value::Null] {
                 let mut both = with_list(&list);
                 both["headers"]["cookie"] = json!(cookie);
-                refuse(&world, GetToken, &both, &cookie).await;
+                assert_refused(&world, GetToken, &both, &cookie).await;
             }
         }
         for authorization in
@@ -268,17 +266,23 @@ async fn a_damaged_credential_is_refused_and_not_treated_as_a_guest() {
         {
             let mut event = with_list(&json!([]));
             event["headers"]["authorization"] = json!(authorization);
-            refuse(&world, GetToken, &event, &authorization).await;
+            assert_refused(&world, GetToken, &event, &authorization).await;
             for version in [None, Some("1.0")] {
-                refuse(&world, GetToken, &with_header(version, "Authorization", &authorization), &authorization).await;
+                assert_refused(
+                    &world,
+                    GetToken,
+                    &with_header(version, "Authorization", &authorization),
+                    &authorization,
+                )
+                .await;
             }
         }
     }
-    refuse(&world, GetToken, &with_list(&json!(["session"])), "no value").await;
-    // In one of two places that should have the same.
+    assert_refused(&world, GetToken, &with_list(&json!(["session"])), "no value").await;
+    // Only in one of the two places for headers.
     let mut apart = with_header(None, "Authorization", "Bearer x");
     apart["multiValueHeaders"].as_object_mut().expect("an object").remove("Authorization");
-    refuse(&world, GetToken, &apart, "only the last values have it").await;
+    assert_refused(&world, GetToken, &apart, "missing in multiValueHeaders").await;
     assert_eq!(world.sandbox.customers(), 0);
 }
 
@@ -297,18 +301,18 @@ async fn a_request_without_credentials_is_a_guest_whatever_its_other_cookies() {
         world.send(GetToken, &with_list(&cookies)).await.token();
     }
     assert_eq!(world.sandbox.customers(), 1);
-    // A list of something else is no list of cookies, and no reason to end.
+    // A malformed list of cookies is refused.
     for cookies in [json!([null]), json!([1]), json!("session=x"), json!({})] {
-        let answer = world.send(GetToken, &with_list(&cookies)).await;
-        assert_eq!(answer.problem(), (400, "invalid_request".into()), "{cookies}");
+        let response = world.send(GetToken, &with_list(&cookies)).await;
+        assert_eq!(response.problem(), (400, "invalid_request"), "{cookies}");
     }
-    // A guest's own credential, too.
+    // A damaged guest id is refused too.
     for damage in DAMAGE {
         for event in [
             with_header(None, "X-Guest-Id", &format!("{GUEST}{damage}")),
             with_header(Some("1.0"), "X-Guest-Id", damage),
         ] {
-            assert_eq!(world.send(GetToken, &event).await.problem(), (400, "invalid_request".into()));
+            assert_eq!(world.send(GetToken, &event).await.problem(), (400, "invalid_request"));
         }
     }
     assert_eq!(world.sandbox.customers(), 1);

@@ -1,4 +1,4 @@
-//! An identity provider: keys of every kind, tokens of any form, and a key set that can be had, or not.
+//! An identity provider: keys of every kind, tokens of any shape, and a key set that is served with or without faults.
 
 use crate::world::serve;
 use axum::{
@@ -34,7 +34,7 @@ use std::{
 pub(crate) const NAME: &str = "https://login.example/";
 pub(crate) const AUDIENCE: &str = "livechat";
 
-/// Made with openssl, for these tests and nothing else.
+/// Created with openssl, for these tests only.
 const RSA_PRIVATE_PEM: &[u8] = include_bytes!("issuer-rsa.pem");
 pub(crate) const RSA_PUBLIC_PEM: &str = include_str!("issuer-rsa.pub.pem");
 
@@ -78,9 +78,9 @@ impl With<'_> {
     }
 }
 
-/// How the key set is served.
+/// What the URL of the key set returns.
 #[derive(Clone, Debug)]
-pub(crate) enum Mood {
+pub(crate) enum KeysResponse {
     Keys(Value),
     Status(u16),
     Text(&'static str),
@@ -100,10 +100,10 @@ pub(crate) struct Issuer {
 }
 
 struct Served {
-    mood: Mutex<Mood>,
+    response: Mutex<KeysResponse>,
     fetched: AtomicUsize,
     user_agent: Mutex<String>,
-    /// What its OpenID configuration says is the address of the keys.
+    /// The URL of the keys in its OpenID configuration.
     jwks_uri: Mutex<String>,
 }
 
@@ -116,13 +116,13 @@ impl Issuer {
         let ed = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
         let rsa = EncodingKey::from_rsa_pem(RSA_PRIVATE_PEM).expect("PEM");
         let served = Arc::new(Served {
-            mood: Mutex::new(Mood::Status(500)),
+            response: Mutex::new(KeysResponse::Status(500)),
             fetched: AtomicUsize::new(0),
             user_agent: Mutex::default(),
             jwks_uri: Mutex::default(),
         });
         let router = Router::new()
-            .route("/jwks.json", get(answer))
+            .route("/jwks.json", get(key_set))
             .route("/.well-known/openid-configuration", get(configuration))
             .with_state(served.clone());
         let host = serve(router).await;
@@ -138,7 +138,7 @@ impl Issuer {
             url,
             configuration_url,
         };
-        issuer.serve(Mood::Keys(issuer.key_set()));
+        issuer.serve(KeysResponse::Keys(issuer.key_set()));
         issuer
     }
 
@@ -146,26 +146,32 @@ impl Issuer {
         &self.url
     }
 
-    /// Where its OpenID configuration is.
+    /// The URL of its OpenID configuration.
     pub(crate) fn configuration_url(&self) -> &str {
         &self.configuration_url
     }
 
-    /// Lets the OpenID configuration name this address of the keys.
+    /// Sets the URL of the keys in the OpenID configuration.
     pub(crate) fn lead_to(&self, jwks_uri: &str) {
         jwks_uri.clone_into(&mut self.served.jwks_uri.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What asked for the set last.
+    /// The `User-Agent` of the latest request for the key set.
     pub(crate) fn user_agent(&self) -> String {
         self.served.user_agent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn serve(&self, mood: Mood) {
-        *self.served.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    /// Sets the keys of the key set.
+    pub(crate) fn serve_keys(&self, keys: &Value) {
+        self.serve(KeysResponse::Keys(json!({ "keys": keys })));
     }
 
-    /// How often the set was asked for.
+    /// Sets what the URL of the key set returns.
+    pub(crate) fn serve(&self, response: KeysResponse) {
+        *self.served.response.lock().unwrap_or_else(PoisonError::into_inner) = response;
+    }
+
+    /// The number of requests for the key set.
     pub(crate) fn fetched(&self) -> usize {
         self.served.fetched.load(Ordering::SeqCst)
     }
@@ -220,17 +226,24 @@ impl Issuer {
         format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
     }
 
-    /// A good token for this user.
+    /// A valid token for this user.
     pub(crate) fn token(&self, with: With, user: &str) -> String {
         self.sign(with, &header(with), &claims(user))
     }
 
-    /// A token of any form, with a signature that fits.
+    /// A valid token for alice, except that it has these claims.
+    pub(crate) fn token_with(&self, with: With, changed: &Value) -> String {
+        let mut claims = claims("alice");
+        claims.as_object_mut().expect("an object").extend(changed.as_object().expect("an object").clone());
+        self.sign(with, &header(with), &claims)
+    }
+
+    /// A token with any header and claims, and a valid signature.
     pub(crate) fn sign(&self, with: With, header: &Value, claims: &Value) -> String {
         self.sign_text(with, &header.to_string(), &claims.to_string())
     }
 
-    /// The same of any text.
+    /// The same with any strings.
     pub(crate) fn sign_text(&self, with: With, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(claims));
         let signature = BASE64_URL_SAFE_NO_PAD.encode(self.signature(with, message.as_bytes()));
@@ -263,18 +276,18 @@ async fn configuration(State(served): State<Arc<Served>>) -> Response {
     axum::Json(json!({"issuer": NAME, "jwks_uri": jwks_uri})).into_response()
 }
 
-async fn answer(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
+async fn key_set(State(served): State<Arc<Served>>, headers: HeaderMap) -> Response {
     served.fetched.fetch_add(1, Ordering::SeqCst);
     let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     user_agent.clone_into(&mut served.user_agent.lock().unwrap_or_else(PoisonError::into_inner));
-    let mood = served.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match mood {
-        Mood::Keys(set) => ([(CONTENT_TYPE, "application/jwk-set+json")], set.to_string()).into_response(),
-        Mood::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
-        Mood::Text(text) => text.into_response(),
-        Mood::Huge => Body::from(vec![b' '; 10_000_000]).into_response(),
-        Mood::Hang => std::future::pending().await,
-        Mood::Redirect(to) => axum::response::Redirect::temporary(&to).into_response(),
+    let response = served.response.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match response {
+        KeysResponse::Keys(set) => ([(CONTENT_TYPE, "application/jwk-set+json")], set.to_string()).into_response(),
+        KeysResponse::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
+        KeysResponse::Text(text) => text.into_response(),
+        KeysResponse::Huge => Body::from(vec![b' '; 10_000_000]).into_response(),
+        KeysResponse::Hang => std::future::pending().await,
+        KeysResponse::Redirect(to) => axum::response::Redirect::temporary(&to).into_response(),
     }
 }
 
@@ -282,17 +295,16 @@ pub(crate) fn header(with: With) -> Value {
     json!({"typ": "JWT", "alg": with.algorithm(), "kid": with.kid()})
 }
 
-/// Claims that are good for an hour.
+/// Claims that are valid for an hour.
 pub(crate) fn claims(user: &str) -> Value {
     json!({"iss": NAME, "aud": AUDIENCE, "sub": user, "iat": now_s(), "exp": now_s() + 3600})
 }
 
 pub(crate) fn now_s() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_secs()).expect("our days")
+    i64::try_from(since.as_secs()).expect("a time after 1970")
 }
 
-/// So that the library's names and ours cannot drift apart.
 #[test]
 fn algorithm_names_match_the_librarys() {
     for with in [Rs256, Rs384, Ps256, Es256, Es384, EdDsa, Hs256(b""), Hs512(b"")] {

@@ -1,7 +1,7 @@
-//! The recipes of `docs/authentication.md`: each one's settings, as they stand there, and a token of that provider's shape from
-//! `providers.json`. Who is let in, and which tokens of the same provider are not.
+//! The recipes of `docs/authentication.md`: the settings of each, with sample tokens in that provider's format from
+//! `providers.json`. One is accepted; other tokens of the same provider are refused.
 
-use super::{SECRET, bearer, issuer::*, jwt::with_secret, refuse};
+use super::{OTHER_SECRET, SECRET, assert_refused, bearer, issuer::*, with_secret};
 use crate::world::*;
 use base64::{
     Engine,
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: &str = include_str!("../../../docs/authentication.md");
 const PROVIDERS: &str = include_str!("providers.json");
 
-/// A line such as `<!-- recipe: auth0 -->` stands above each block of settings. The page as it is shown does not have it.
+/// The start of a line such as `<!-- recipe: auth0 -->` above each block of settings. Readers of the page do not see it.
 const MARK: &str = "<!-- recipe: ";
 
 /// What a provider's tokens and keys look like. `YOUR_…` in the page and here stand for the same value.
@@ -30,13 +30,13 @@ struct Provider {
     claims: Map<String, Value>,
     /// The user whom the token is for.
     user: String,
-    /// Tokens that are let in too.
+    /// Other tokens that are accepted.
     #[serde(default)]
     also: BTreeMap<String, Accepted>,
     refused: BTreeMap<String, Variation>,
 }
 
-/// How a token differs from the good one: `null` leaves a claim out.
+/// How a token differs from the valid one: `null` leaves a claim out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Variation {
@@ -44,7 +44,7 @@ struct Variation {
     header: Map<String, Value>,
     #[serde(default)]
     claims: Map<String, Value>,
-    /// Something else altogether.
+    /// Another token altogether.
     token: Option<String>,
 }
 
@@ -52,7 +52,7 @@ struct Variation {
 #[serde(deny_unknown_fields)]
 struct Accepted {
     claims: Map<String, Value>,
-    /// As the good token's user, and not only somebody with the same id.
+    /// Whether it is the same customer as that of the valid token.
     same_customer: bool,
 }
 
@@ -64,7 +64,7 @@ fn every_recipe_has_a_sample_token_and_every_sample_a_recipe() {
     let of_page: BTreeSet<_> = recipes.iter().map(|(name, _)| name.as_str()).collect();
     let of_tokens: BTreeSet<_> = providers.iter().map(|(provider, _)| provider.name.as_str()).collect();
     assert_eq!(of_page, of_tokens);
-    assert_eq!((of_page.len(), of_tokens.len()), (recipes.len(), providers.len()), "two of one name");
+    assert_eq!((of_page.len(), of_tokens.len()), (recipes.len(), providers.len()), "two with one name");
     assert_eq!(PAGE.matches("AUTH=jwt\n").count(), recipes.len(), "a block of settings without `{MARK}…`");
 }
 
@@ -76,7 +76,7 @@ async fn each_recipe_accepts_its_own_token_and_refuses_the_others() {
         let name = provider.name.clone();
         let settings = recipes.get(&name).unwrap_or_else(|| panic!("no recipe for {name}"));
         let settings: Settings = settings.iter().map(|(name, value)| (name.clone(), filled(value, &fill))).collect();
-        // A task of its own, so that all that fail are named.
+        // A task for each, so that all failures are listed.
         let case = tokio::spawn(async move { Case::start(provider, settings).await.run().await });
         if case.await.is_err() {
             failed.push(name);
@@ -93,12 +93,12 @@ async fn the_documented_user_claims_are_found() {
     assert!(rows.len() >= 4, "{rows:?}");
     for row in rows {
         let (claim, example) = row.split_once("` | `").expect("two columns");
-        let world = with_secret().await.with("JWT_USER_CLAIM", claim);
-        let answer = send_claims(&world, serde_json::from_str(example).expect("JSON"), "4711").await;
-        assert_eq!(answer.status(), 200, "{claim}: {answer:?}");
+        let world = with_secret(SECRET).await.with("JWT_USER_CLAIM", claim);
+        let response = send_claims(&world, serde_json::from_str(example).expect("JSON"), "4711").await;
+        assert_eq!(response.status(), 200, "{claim}: {response:?}");
     }
     let (_, block) = PAGE.split_once("accept only verified addresses:\n\n```sh\n").expect("the settings");
-    let mut world = with_secret().await;
+    let mut world = with_secret(SECRET).await;
     for (name, value) in block.lines().take_while(|line| *line != "```").map(setting) {
         world = world.with(&name, &value);
     }
@@ -109,19 +109,19 @@ async fn the_documented_user_claims_are_found() {
         ("anna@example.com", Value::Null, 401),
         ("bob@example.com", json!(true), 403),
     ] {
-        let answer = send_claims(
+        let response = send_claims(
             &world,
             json!({"aud": "YOUR_AUDIENCE", "email": email, "email_verified": verified}),
             "anna@example.com",
         )
         .await;
-        assert_eq!(answer.status(), status, "{email}, {verified}: {answer:?}");
+        assert_eq!(response.status(), status, "{email}, {verified}: {response:?}");
     }
     assert_eq!(world.sandbox.customers(), 1);
 }
 
 /// Calls for a user, with a token that has these claims.
-async fn send_claims(world: &World, mut claims: Value, user: &str) -> Answer {
+async fn send_claims(world: &World, mut claims: Value, user: &str) -> GatewayResponse {
     claims["exp"] = json!(now_s() + 600);
     let signed = Hs256(SECRET.as_bytes());
     let token = Issuer::start().await.sign(signed, &header(signed), &claims);
@@ -142,7 +142,7 @@ impl Case {
     async fn start(provider: Provider, settings: Settings) -> Self {
         let issuer = Issuer::start().await;
         let keys: Vec<_> = provider.keys.iter().map(|shape| with_material(&issuer, shape)).collect();
-        issuer.serve(Mood::Keys(json!({ "keys": keys })));
+        issuer.serve_keys(&json!(keys));
         let mut world = World::new().await.without("ALLOW_UNVERIFIED_USERS");
         for (name, value) in &settings {
             // The provider cannot be called from here.
@@ -168,41 +168,41 @@ impl Case {
 
     async fn run(&self) {
         let (provider, user) = (&self.provider, self.provider.user.as_str());
-        let good = self.token(&provider.header, &provider.claims);
-        let answer = self.send(&good, Some(user)).await;
-        assert_eq!(answer.status(), 200, "{}: {answer:?}", provider.name);
-        let entity = answer.entity();
-        assert_eq!(self.send(&good, None).await.entity(), entity, "{}: without a user in the path", provider.name);
-        let somebody_else = self.send(&good, Some(&format!("{user}x"))).await;
-        assert_eq!(somebody_else.problem(), (403, "user_mismatch".into()), "{}", provider.name);
+        let valid = self.token(&provider.header, &provider.claims);
+        let response = self.send(&valid, Some(user)).await;
+        assert_eq!(response.status(), 200, "{}: {response:?}", provider.name);
+        let entity = response.entity();
+        assert_eq!(self.send(&valid, None).await.entity(), entity, "{}: without a user in the path", provider.name);
+        let other_user = self.send(&valid, Some(&format!("{user}x"))).await;
+        assert_eq!(other_user.problem(), (403, "user_mismatch"), "{}", provider.name);
 
         for (which, accepted) in &provider.also {
             let token = self.token(&provider.header, &patched(&provider.claims, &accepted.claims));
-            let answer = self.send(&token, Some(user)).await;
-            assert_eq!(answer.status(), 200, "{}: {which}: {answer:?}", provider.name);
-            assert_eq!(answer.entity() == entity, accepted.same_customer, "{}: {which}", provider.name);
+            let response = self.send(&token, Some(user)).await;
+            assert_eq!(response.status(), 200, "{}: {which}: {response:?}", provider.name);
+            assert_eq!(response.entity() == entity, accepted.same_customer, "{}: {which}", provider.name);
         }
 
-        assert!(!provider.refused.is_empty(), "{}: no token that must be refused", provider.name);
+        assert!(!provider.refused.is_empty(), "{}: no token to refuse", provider.name);
         let mut refused: Vec<_> =
             provider.refused.iter().map(|(why, variation)| (why.as_str(), self.variation(variation))).collect();
         let expired = patched(&provider.claims, json!({"exp": now_s() - 61}).as_object().expect("an object"));
         refused.push(("expired", self.token(&provider.header, &expired)));
-        refused.push(("changed", changed(&good)));
+        refused.push(("changed", changed(&valid)));
         if !self.secret.is_empty() {
             let header = Value::Object(provider.header.clone());
             let claims = Value::Object(in_time(&provider.claims));
-            let guessed = with(&provider.header, b"test-secret-of-somebody-else-0123456789");
+            let guessed = with(&provider.header, OTHER_SECRET.as_bytes());
             refused.push(("another secret", self.issuer.sign(guessed, &header, &claims)));
-            // Base64 that was not decoded.
+            // The secret without decoding its Base64.
             if let Some(text) = self.world.setting("JWT_SECRET").filter(|text| text.as_bytes() != self.secret) {
                 let token = self.issuer.sign(with(&provider.header, text.as_bytes()), &header, &claims);
-                refused.push(("the secret as it is written", token));
+                refused.push(("the encoded secret", token));
             }
         }
         for (why, token) in refused {
             let why = format!("{}: {why}", provider.name);
-            refuse(&self.world, GetToken, &self.event(&token, None), &why).await;
+            assert_refused(&self.world, GetToken, &self.event(&token, None), &why).await;
         }
     }
 
@@ -227,12 +227,12 @@ impl Case {
         }
     }
 
-    async fn send(&self, token: &str, user: Option<&str>) -> Answer {
+    async fn send(&self, token: &str, user: Option<&str>) -> GatewayResponse {
         self.world.send(GetToken, &self.event(token, user)).await
     }
 }
 
-/// The page's recipes, in its order: their names and settings.
+/// The names and settings of the page's recipes, in its order.
 fn recipes() -> Vec<(String, Settings)> {
     let recipes = PAGE.split(MARK).skip(1).map(|rest| {
         let (name, rest) = rest.split_once(" -->\n```sh\n").expect("a block of settings right below the mark");
@@ -251,7 +251,7 @@ fn setting(line: &str) -> (String, String) {
     (name.to_owned(), bare.to_owned())
 }
 
-/// The tokens, and what fills the placeholders.
+/// The sample tokens, and the values of the placeholders.
 fn providers() -> Vec<(Provider, BTreeMap<String, String>)> {
     let entries: Vec<Value> = serde_json::from_str(PROVIDERS).expect("JSON");
     let entries = entries.into_iter().map(|mut entry| {
@@ -263,14 +263,14 @@ fn providers() -> Vec<(Provider, BTreeMap<String, String>)> {
     entries.collect()
 }
 
-/// The text with values for its placeholders; the longer ones first, as one may begin like another.
+/// The text with values for its placeholders. Longer ones are replaced first, as one can be the start of another.
 fn filled(text: &str, fill: &BTreeMap<String, String>) -> String {
     let text = fill.iter().rev().fold(text.to_owned(), |text, (placeholder, value)| text.replace(placeholder, value));
-    assert!(!text.contains("YOUR_"), "nothing fills a placeholder in {text}");
+    assert!(!text.contains("YOUR_"), "a placeholder without a value in {text}");
     text
 }
 
-/// A key of the set, with what the provider says of it.
+/// A key of the issuer, with the other members of the provider's key.
 fn with_material(issuer: &Issuer, shape: &Value) -> Value {
     let material = match (shape["kty"].as_str(), shape["crv"].as_str()) {
         (Some("RSA"), None) => issuer.rsa_jwk(),
@@ -288,7 +288,7 @@ fn with_material(issuer: &Issuer, shape: &Value) -> Value {
     key
 }
 
-/// What a token with this header is signed with.
+/// The key for a token with this header.
 fn with<'a>(header: &Map<String, Value>, secret: &'a [u8]) -> With<'a> {
     let all = [Rs256, Es256, Es384, EdDsa, Hs256(secret), Hs512(secret)];
     all.into_iter().find(|with| header["alg"] == with.algorithm()).expect("an algorithm that can be signed with here")
@@ -305,7 +305,7 @@ fn patched(object: &Map<String, Value>, patch: &Map<String, Value>) -> Map<Strin
     object
 }
 
-/// The claims with times for `NOW`, `NOW+3600` and the like.
+/// The claims with times in place of `NOW`, `NOW+3600` and so on.
 fn in_time(claims: &Map<String, Value>) -> Map<String, Value> {
     let in_time = |value: &Value| match value.as_str().and_then(|text| text.strip_prefix("NOW")) {
         Some("") => json!(now_s()),
@@ -315,7 +315,7 @@ fn in_time(claims: &Map<String, Value>) -> Map<String, Value> {
     claims.iter().map(|(name, value)| (name.clone(), in_time(value))).collect()
 }
 
-/// The token with another claim and the old signature.
+/// The token with one more claim and the old signature.
 fn changed(token: &str) -> String {
     let parts: Vec<_> = token.split('.').collect();
     let claims = BASE64_URL_SAFE_NO_PAD.decode(parts[1]).expect("base64url");

@@ -1,6 +1,11 @@
-//! Secrets that are in AWS Secrets Manager.
+//! Secrets in AWS Secrets Manager.
 
-use super::{SECRET, bearer, hmac::hash, issuer::*, refuse_because};
+use super::{
+    OLD_SECRET, SECRET, assert_refused_because,
+    hmac::{hash, with_hash},
+    issuer::*,
+    with_secret, with_token,
+};
 use crate::world::*;
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
 use base64::{
@@ -12,17 +17,17 @@ use std::{collections::HashMap, sync::Arc};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:";
 
-/// As much of AWS Secrets Manager as `GetSecretValue`, in the AWS JSON 1.1 protocol.
+/// A substitute for AWS Secrets Manager with one operation, `GetSecretValue`, in the AWS JSON 1.1 protocol.
 async fn secrets_manager(secrets: &[(&str, &str)]) -> String {
     let secrets: HashMap<String, String> =
         secrets.iter().map(|(name, text)| (format!("{ARN}{name}"), (*text).to_owned())).collect();
-    serve(Router::new().route("/", post(answer)).with_state(Arc::new(secrets))).await
+    serve(Router::new().route("/", post(get_secret_value)).with_state(Arc::new(secrets))).await
 }
 
-async fn answer(State(secrets): State<Arc<HashMap<String, String>>>, body: String) -> impl IntoResponse {
-    let asked: Value = serde_json::from_str(&body).expect("JSON");
+async fn get_secret_value(State(secrets): State<Arc<HashMap<String, String>>>, body: String) -> impl IntoResponse {
+    let request: Value = serde_json::from_str(&body).expect("JSON");
     let refused = |code| (StatusCode::BAD_REQUEST, Json(json!({"__type": code, "message": "test-secret"})));
-    match asked["SecretId"].as_str().expect("an id") {
+    match request["SecretId"].as_str().expect("an id") {
         id if id.ends_with(":denied") => refused("AccessDeniedException"),
         id => match secrets.get(id) {
             Some(text) if text.starts_with("binary:") => {
@@ -41,14 +46,13 @@ async fn world(url: &str) -> World {
 #[tokio::test]
 async fn secrets_are_read_from_secrets_manager() {
     let issuer = Issuer::start().await;
-    let old = "test-secret-of-last-year-0123456789-0123456789";
     let as_pair = json!({"JWT_SECRET": SECRET, "other": "x"}).to_string();
-    let old_as_pair = json!({"JWT_SECRET": old}).to_string();
+    let old_as_pair = json!({"JWT_SECRET": OLD_SECRET}).to_string();
     let with_line_feed = format!("{SECRET}\n");
     let url = secrets_manager(&[
         ("plain", SECRET),
         ("pair", &as_pair),
-        ("old", old),
+        ("old", OLD_SECRET),
         ("old-pair", &old_as_pair),
         ("line", &with_line_feed),
     ])
@@ -56,13 +60,13 @@ async fn secrets_are_read_from_secrets_manager() {
     for (name, previous) in [("plain", "old"), ("pair", "old-pair"), ("line", "old")] {
         let world = world(&url).await.with("AUTH", "jwt").with("JWT_SECRET_ARN", &format!("{ARN}{name}"));
         let world = world.with("JWT_SECRET_PREVIOUS_ARN", &format!("{ARN}{previous}"));
-        for secret in [SECRET, old] {
+        for secret in [SECRET, OLD_SECRET] {
             let token = issuer.token(Hs256(secret.as_bytes()), "alice");
-            world.send(GetToken, &request(GetToken, None, &[("authorization", &bearer(&token))])).await.token();
+            world.send(GetToken, &with_token(&token)).await.token();
         }
     }
     let world = world(&url).await.with("AUTH", "hmac").with("HMAC_SECRET_ARN", &format!("{ARN}plain"));
-    world.send(GetToken, &request(GetToken, Some("alice"), &[("x-user-hash", &hash(SECRET, "alice"))])).await.token();
+    world.send(GetToken, &with_hash("alice", &hash(SECRET, "alice"))).await.token();
 }
 
 #[tokio::test]
@@ -98,16 +102,15 @@ async fn secrets_of_any_bytes_work_in_each_encoding() {
     let (base64, hexadecimal) = (BASE64_STANDARD.encode(&bytes), hex::encode(&bytes));
     let url_safe = BASE64_URL_SAFE_NO_PAD.encode(&bytes);
     let token = issuer.token(Hs256(&bytes), "alice");
-    let authorization = bearer(&token);
-    let event = request(GetToken, None, &[("authorization", &authorization)]);
+    let event = with_token(&token);
     for (encoding, secret) in
         [("base64", &base64), ("base64", &url_safe), ("hex", &hexadecimal), ("hex", &hexadecimal.to_uppercase())]
     {
-        let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", secret);
+        let world = with_secret(secret).await;
         world.with("JWT_SECRET_ENCODING", encoding).send(GetToken, &event).await.token();
-        // The same characters can be two secrets, and the function does not guess which.
-        let world = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", secret);
-        refuse_because(&world, &event, "JWT_SECRET_ENCODING").await;
+        // The same characters could mean two secrets, and the function does not guess.
+        let world = with_secret(secret).await;
+        assert_refused_because(&world, &event, "JWT_SECRET_ENCODING").await;
     }
     let as_pair = json!({"JWT_SECRET": base64}).to_string();
     let binary = format!("binary:{base64}");
@@ -116,10 +119,9 @@ async fn secrets_of_any_bytes_work_in_each_encoding() {
         let world = world(&url).await.with("AUTH", "jwt").with("JWT_SECRET_ARN", &format!("{ARN}{name}"));
         world.with("JWT_SECRET_ENCODING", encoding).send(GetToken, &event).await.token();
     }
-    // Rotation: both are written in the same way.
-    let new = World::new().await.with("AUTH", "jwt").with("JWT_SECRET", &BASE64_STANDARD.encode(SECRET));
+    // In a rotation both secrets have the same encoding.
+    let new = with_secret(&BASE64_STANDARD.encode(SECRET)).await;
     let new = new.with("JWT_SECRET_PREVIOUS", &base64).with("JWT_SECRET_ENCODING", "base64");
     new.send(GetToken, &event).await.token();
-    let newer = bearer(&issuer.token(Hs256(SECRET.as_bytes()), "alice"));
-    new.send(GetToken, &request(GetToken, None, &[("authorization", &newer)])).await.token();
+    new.send(GetToken, &with_token(&issuer.token(Hs256(SECRET.as_bytes()), "alice"))).await.token();
 }

@@ -1,11 +1,11 @@
-//! Settings that cannot be: a function that would let the wrong people in does not start, and says why in one line.
+//! Invalid settings: a function that could accept the wrong callers does not start, and says why in one line.
 
-use super::{SECRET, bearer, issuer::*, refuse};
+use super::{SECRET, assert_refused, issuer::*, with_public_key, with_token};
 use crate::world::*;
 
 type Settings = &'static [(&'static str, &'static str)];
 
-/// What a function says that does not start with these settings.
+/// The error of a function that does not start with these settings.
 async fn refused(settings: Settings) -> String {
     let mut world = World::new().await.without("ALLOW_UNVERIFIED_USERS").without("AUTH");
     for (name, value) in settings {
@@ -124,7 +124,7 @@ B14uKV/IstRGC5S7Ip6Xejd82nGaAzKcVfeT+Oud8d8XYLOpVMaD0UuK48oBErYr
 WdmWTZWtTCRY8dfPNXX+4FsCgo7wXqzLEm0yYfgK4w05UDR1xOSD1YOB5fZdhtFZ
 G2rGPnSIQlvM+cyQ0+E=
 -----END PUBLIC KEY-----";
-/// Made with openssl, for these tests and nothing else.
+/// Created with openssl, for these tests only.
 const EC_PRIVATE: &str = "-----BEGIN EC PRIVATE KEY-----
 MHcCAQEEIBIQNM0dApCxB/0igt1M2YrashaBxYaohIalI45c8qeeoAoGCCqGSM49
 AwEHoUQDQgAECyWZX1k/B1BwT1t1mbiSQsxd1c1myk2YHaBTf86h1fbTfUm/+XNr
@@ -164,7 +164,7 @@ async fn an_unusable_public_key_ends_init_with_the_reason() {
         (SECRET, "PEM"),
         ("{\"kty\":\"RSA\"}", "PEM"),
     ] {
-        let world = World::new().await.with("AUTH", "jwt").with("JWT_PUBLIC_KEY", key);
+        let world = with_public_key(key).await;
         let said = world.init_error(HasToken).await;
         let line = said.lines().find(|line| line.starts_with("Error: ")).unwrap_or_default();
         assert!(line.contains("JWT_PUBLIC_KEY") && line.contains(words), "{words}: {said}");
@@ -188,12 +188,12 @@ async fn a_public_key_changed_by_copy_and_paste_still_works() {
             format!("Key of the shop\n{pem}"),
             body(&pem),
         ] {
-            let world = World::new().await.with("AUTH", "jwt").with("JWT_PUBLIC_KEY", &key);
-            let event = request(GetToken, None, &[("authorization", &bearer(&issuer.token(with, "alice")))]);
+            let world = with_public_key(&key).await;
+            let event = with_token(&issuer.token(with, "alice"));
             world.send(GetToken, &event).await.token();
         }
     }
-    let world = World::new().await.with("AUTH", "jwt").with("JWT_PUBLIC_KEY", &issuer.public_pem(Es256));
-    let event = request(GetToken, None, &[("authorization", &bearer(&Issuer::start().await.token(Es256, "alice")))]);
-    refuse(&world, GetToken, &event, "another issuer's").await;
+    let world = with_public_key(&issuer.public_pem(Es256)).await;
+    let event = with_token(&Issuer::start().await.token(Es256, "alice"));
+    assert_refused(&world, GetToken, &event, "another issuer's").await;
 }

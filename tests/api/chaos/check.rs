@@ -1,8 +1,8 @@
-//! Whether a history kept the promises, decided from it and from LiveChat's journal, and from nothing else.
+//! Whether the guarantees hold, decided only from a history and LiveChat's journal.
 //!
-//! All rules are sound: what they call a violation is one, however late a packet, a process or this test was. A call has
-//! taken effect at some moment between its start and its end, so if two calls overlap, it is not known which was
-//! first. A call that was killed or got no answer may take effect at any time, or never.
+//! There are no false alarms: a violation is one, whatever the delays of packets, processes or this test were. A call
+//! takes effect at some time between its start and its end, so the order of two overlapping calls is unknown. A call that was
+//! killed or got no response may take effect at any time, or never.
 
 use super::history::{Call, Grant, History, Journal, Look, Outcome, TokenObject, Who, seconds, short};
 use crate::world::{GetFreshToken, Invalidate};
@@ -11,38 +11,38 @@ use std::{
     fmt,
 };
 
-/// A promise, or what makes it one.
+/// A guarantee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Rule {
-    /// A subject's entity changes only to one that LiveChat itself gave for the former one's cookies, and never back.
+    /// A subject's entity changes only to one that LiveChat itself returned for the former one's cookies, and never back.
     OneIdentity,
-    /// No entity and no token is ever returned to two subjects, and each token is its entity's. But a guest's entity may
-    /// become that of one user, who claimed to be that guest; then it is no longer the guest's.
+    /// No entity and no token is ever returned to two subjects, and each token belongs to its entity. But a guest's entity may
+    /// become that of one user, who named that guest as their former one; then it is no longer the guest's.
     KeptApart,
-    /// A fresh token was requested after the call came, and no later call returns an older one.
+    /// A fresh token was requested after the call started, and no later call returns an older one.
     Fresh,
-    /// A token that was known before an invalidation is not answered after it.
+    /// A token that was known before an invalidation is not returned after it.
     Invalidated,
-    /// After a logout that LiveChat was told about, no token works that was answered before it; and LiveChat is told, if it can be.
+    /// After a complete logout no token works that was returned before it. A logout is complete if LiveChat can be reached.
     Revoked,
     /// A returned token is live, and does not claim to live longer than it does.
     NeverExpired,
-    /// `hasToken` says what is stored.
+    /// `hasToken` returns whether a live token is stored.
     HasToken,
-    /// What was answered is stored, and LiveChat takes the stored cookies.
+    /// What was returned is stored, and LiveChat accepts the stored cookies.
     NothingLost,
-    /// Each call is answered in time, and as the contract says.
-    Answered,
-    /// When all is well again, every subject soon gets a token.
+    /// Each call gets a documented response before its deadline.
+    Responses,
+    /// After the faults, every subject soon gets a token.
     Recovered,
 }
 
-/// A promise that was broken.
+/// A guarantee that did not hold.
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
     pub(crate) rule: Rule,
     pub(crate) what: String,
-    /// The calls concerned, as people read them.
+    /// Descriptions of the calls concerned.
     pub(crate) concerned: Vec<String>,
 }
 
@@ -53,13 +53,13 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How many calls a subject may need to get a token when all is well again, each made when the one before said that it
-/// would help.
+/// The number of calls that a subject may need to get a token after the faults. Each call waits for the `Retry-After` of the one
+/// before.
 pub(crate) const MOST_TRIES: usize = 8;
-/// How exactly clocks are read and tokens' ends are rounded, in ms; the machine's clock may be adjusted during a run.
+/// The error of clocks and of tokens' rounded expiry, in ms. The machine's clock may be adjusted during a run.
 const TOLERANCE_MS: u64 = 50;
 
-/// All promises that were broken.
+/// All violations.
 pub(crate) fn check(history: &History, journal: &Journal) -> Vec<Violation> {
     let facts = Facts::new(history, journal);
     let mut found = Vec::new();
@@ -74,46 +74,46 @@ pub(crate) fn check(history: &History, journal: &Journal) -> Vec<Violation> {
         recovered(&facts, subject, &mut found);
     }
     for call in &history.calls {
-        answered(&facts, call, &mut found);
+        responses(&facts, call, &mut found);
         revoked(&facts, call, &mut found);
     }
     found.extend(history.left_working.iter().map(|token| {
         let what = format!("{} still works after everybody has logged out", short(token));
-        let answers = history
+        let callers = history
             .calls
             .iter()
             .filter(|call| matches!(&call.outcome, Outcome::Token(known) if known.access_token == *token));
-        violation(Rule::Revoked, what, &answers.map(|call| -> &dyn fmt::Display { call }).collect::<Vec<_>>())
+        violation(Rule::Revoked, what, &callers.map(|call| -> &dyn fmt::Display { call }).collect::<Vec<_>>())
     }));
     found
 }
 
-/// History and journal, with what is looked up often.
+/// History and journal, with indexes.
 struct Facts<'a> {
     history: &'a History,
     journal: &'a Journal,
     /// By access token.
     grants: HashMap<&'a str, &'a Grant>,
-    /// By entity: the call in answer to which LiveChat made it.
+    /// By entity: the call in which LiveChat created it.
     makers: HashMap<&'a str, &'a Grant>,
-    /// By entity: the subjects that were seen with it.
+    /// By entity: the subjects that had it.
     owners: HashMap<&'a str, BTreeSet<&'a Who>>,
-    /// By guest: the users who said to have been that guest, and since when.
+    /// By guest: the users who named it as their former guest, and since when.
     heirs: BTreeMap<&'a Who, BTreeMap<&'a Who, u64>>,
     subjects: BTreeMap<&'a Who, Subject<'a>>,
 }
 
-/// What was seen of a subject.
+/// What is known of a subject.
 #[derive(Default)]
 struct Subject<'a> {
     calls: Vec<&'a Call>,
     tokens: Vec<(&'a Call, &'a TokenObject)>,
     looks: Vec<&'a Look>,
-    /// What was answered, and what was found stored.
+    /// What was returned, and what was found stored.
     sights: Vec<Sight<'a>>,
 }
 
-/// An identity, and a token of it, that somebody saw between two moments.
+/// An identity, and a token of it, that was seen between two times.
 #[derive(Clone, Copy)]
 struct Sight<'a> {
     who: &'a Who,
@@ -125,7 +125,7 @@ struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    fn of_answer(call: &'a Call, token: &'a TokenObject) -> Self {
+    fn of_response(call: &'a Call, token: &'a TokenObject) -> Self {
         let Call { who, start_us, end_us, .. } = call;
         let (entity, access_token) = (token.entity.as_str(), Some(token.access_token.as_str()));
         Self { who, start_us: *start_us, end_us: *end_us, entity, access_token, shown: call }
@@ -146,7 +146,7 @@ impl<'a> Facts<'a> {
             subject.calls.push(call);
             if let Outcome::Token(token) = &call.outcome {
                 subject.tokens.push((call, token));
-                subject.sights.push(Sight::of_answer(call, token));
+                subject.sights.push(Sight::of_response(call, token));
             }
         }
         for look in &history.looks {
@@ -173,20 +173,20 @@ impl<'a> Facts<'a> {
         Self { history, journal, grants, makers, owners, heirs, subjects }
     }
 
-    /// The entity and all before it, each of which LiveChat replaced by the next.
+    /// The entity and its predecessors, each of which LiveChat replaced by the next.
     fn line(&self, entity: &'a str) -> Vec<&'a str> {
         let former = |entity: &&'a str| self.makers.get(entity)?.claimed.as_deref();
         std::iter::successors(Some(entity), former).take(self.journal.len() + 1).collect()
     }
 
-    /// When the token is over, by its own word.
+    /// The expiry of the token by its own lifetime.
     fn stated_end_us(&self, token: &TokenObject) -> u64 {
         (token.created_ms + token.expires_in_ms).saturating_sub(self.history.began_unix_ms) * 1000
     }
 
     /// A call that shows that the cookies of `entity` that were sent at `sent_us`, and reached LiveChat at `reached_us`, must
-    /// have proved it: any that had been answered before. But LiveChat may have been made to forget the customer; and where
-    /// each call kills the secret, only one helps that was answered what LiveChat issued last.
+    /// have proved it: any call that had returned it before. But LiveChat may have been made to forget the customer. If each call
+    /// invalidates the former secret, it must be a call that returned the latest token.
     fn should_prove(&self, subject: &Subject<'a>, entity: &str, sent_us: u64, reached_us: u64) -> Option<&'a Call> {
         if self.history.forgotten.contains(entity) {
             return None;
@@ -195,7 +195,7 @@ impl<'a> Facts<'a> {
         let latest = self.journal.iter().filter(before).max_by_key(|grant| grant.took_effect_us)?;
         let shows = |call: &Call, token: &TokenObject| {
             let is_latest = token.access_token == latest.access_token;
-            token.entity == entity && call.end_us < sent_us && (is_latest || !self.history.secrets_die)
+            token.entity == entity && call.end_us < sent_us && (is_latest || !self.history.secrets_expire)
         };
         subject.tokens.iter().find(|(call, token)| shows(call, token)).map(|(call, _)| *call)
     }
@@ -205,7 +205,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A sight with a lower rank than one that had ended before it began, with that one.
+/// Two sights of which the later one has the lower rank.
 fn fall<'a>(ranked: &[(u64, Sight<'a>)]) -> Option<[Sight<'a>; 2]> {
     let (mut by_start, mut by_end) = (ranked.to_vec(), ranked.to_vec());
     by_start.sort_by_key(|(_, sight)| sight.start_us);
@@ -235,13 +235,13 @@ fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
         let Some(token) = sight.access_token else { continue };
         let first = of_tokens.entry(token).or_insert(sight);
         if first.who != sight.who {
-            let what = format!("{} is two subjects'", short(token));
+            let what = format!("two subjects have {}", short(token));
             found.push(violation(Rule::KeptApart, what, &[first.shown, sight.shown]));
         }
         match facts.grants.get(token) {
             None => found.push(violation(Rule::KeptApart, "LiveChat never issued this token", &[sight.shown])),
             Some(grant) if grant.entity != sight.entity => {
-                found.push(violation(Rule::KeptApart, "the token is another customer's", &[sight.shown, grant]));
+                found.push(violation(Rule::KeptApart, "the token belongs to another customer", &[sight.shown, grant]));
             }
             Some(_) => {}
         }
@@ -258,14 +258,14 @@ fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
         };
         if !may_share {
             let of = |who| sights.iter().find(|sight| sight.who == who).expect("it was seen").shown;
-            let what = format!("{} is two subjects'", short(entity));
+            let what = format!("two subjects have {}", short(entity));
             found.push(violation(Rule::KeptApart, what, &[of(owners[0]), of(owners[1])]));
             continue;
         }
         // First the guest's, then the user's.
         let ranked: Vec<_> = sights.into_iter().map(|sight| (u64::from(!sight.who.is_guest()), sight)).collect();
         if let Some([before, after]) = fall(&ranked) {
-            found.push(violation(Rule::KeptApart, "a guest saw what is a user's", &[before.shown, after.shown]));
+            found.push(violation(Rule::KeptApart, "a guest saw a user's identity", &[before.shown, after.shown]));
         }
     }
 }
@@ -279,7 +279,7 @@ fn one_identity(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violat
     for pair in entities.windows(2) {
         let [former, next] = pair else { continue };
         if !facts.line(next.entity).contains(&former.entity) {
-            let what = format!("{} took the place of {}, without LiveChat", short(next.entity), short(former.entity));
+            let what = format!("{} replaced {}, but not by LiveChat", short(next.entity), short(former.entity));
             let mut concerned = vec![former.shown, next.shown];
             let makers = [former, next].into_iter().filter_map(|sight| facts.makers.get(sight.entity).copied());
             concerned.extend(makers.map(|maker| -> &dyn fmt::Display { maker }));
@@ -295,12 +295,12 @@ fn fresh(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     for &(call, token) in subject.tokens.iter().filter(|(call, _)| call.operation == GetFreshToken) {
         match facts.grants.get(token.access_token.as_str()) {
             Some(grant) if grant.came_us < call.start_us => {
-                found.push(violation(Rule::Fresh, "LiveChat was asked before the call came", &[*grant, call]));
+                found.push(violation(Rule::Fresh, "LiveChat was called before the call started", &[*grant, call]));
             }
             _ => {}
         }
     }
-    // Of tokens that are stored one after the other, each was also issued after the one before.
+    // Tokens are stored in the order in which they were issued.
     let sights = subject.sights.iter().copied();
     let ranked: Vec<_> =
         sights.filter_map(|sight| Some((facts.grants.get(sight.access_token?)?.took_effect_us, sight))).collect();
@@ -309,7 +309,7 @@ fn fresh(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     }
 }
 
-/// By token, the end of the first sight of it.
+/// By token, the end of its first sight.
 fn first_sights<'a>(subject: &Subject<'a>) -> HashMap<&'a str, u64> {
     let mut known = HashMap::new();
     for sight in &subject.sights {
@@ -320,7 +320,7 @@ fn first_sights<'a>(subject: &Subject<'a>) -> HashMap<&'a str, u64> {
     known
 }
 
-/// The invalidation after which the token that was known at `known_us` cannot be seen by who starts at `start_us`.
+/// The invalidation after which a call that starts at `start_us` cannot see the token that was known at `known_us`.
 fn gone<'a>(subject: &Subject<'a>, known_us: u64, start_us: u64) -> Option<&'a Call> {
     let done = |call: &&&Call| call.outcome == Outcome::Invalidated;
     let between = |call: &&&Call| known_us < call.start_us && call.end_us < start_us;
@@ -341,21 +341,21 @@ fn invalidated(subject: &Subject<'_>, found: &mut Vec<Violation>) {
 fn never_expired(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     for &(call, token) in &subject.tokens {
         let Some(grant) = facts.grants.get(token.access_token.as_str()) else { continue };
-        // Whoever answered it looked at a clock after the call had come. A token straight from the store had more than a
-        // quarter of its life left then; any other one was at least alive.
+        // The function read its clock after the start of the call. At that time a token from the store had more than a
+        // quarter of its lifetime left, and any other was live.
         let must_live_us = if token.source == "hit" { token.expires_in_ms * 1000 / 4 } else { 0 };
         if grant.ends_us + facts.skew_us() + TOLERANCE_MS * 1000 <= call.start_us + must_live_us {
-            found.push(violation(Rule::NeverExpired, "its time was over", &[call, grant]));
+            found.push(violation(Rule::NeverExpired, "the token had expired", &[call, grant]));
         }
         let says_us = facts.stated_end_us(token);
         if says_us > grant.ends_us + facts.skew_us() + TOLERANCE_MS * 1000 {
-            let what = format!("it says that it lives until {}", seconds(says_us));
+            let what = format!("it claims to expire at {}", seconds(says_us));
             found.push(violation(Rule::NeverExpired, what, &[call, grant]));
         }
     }
 }
 
-/// All tokens of a run live equally long, or else one that lives could have been replaced by one that does not.
+/// All tokens of a run have one lifetime. Otherwise a live token could have been replaced by an expired one.
 fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     let known = first_sights(subject);
     let slack_us = facts.skew_us() + TOLERANCE_MS * 1000;
@@ -374,7 +374,7 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
                 .any(|other| other.logout.is_some() && other.who.name == call.who.name && invalidated(&other))
             && !has_heir(facts, call)
         {
-            found.push(violation(Rule::HasToken, "a token was stored, and lived", &[before, call]));
+            found.push(violation(Rule::HasToken, "a live token was stored", &[before, call]));
         }
         let possible = |grant: &&Grant| {
             let mine = facts.owners.get(grant.entity.as_str()).is_none_or(|owners| owners.contains(&call.who));
@@ -383,7 +383,7 @@ fn has_token(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation
             mine && lived && !known.get(grant.access_token.as_str()).is_some_and(gone)
         };
         if has && !facts.journal.iter().rev().any(|grant| possible(&grant)) {
-            found.push(violation(Rule::HasToken, "there was no token that it could have seen", &[call]));
+            found.push(violation(Rule::HasToken, "no live token was stored", &[call]));
         }
     }
 }
@@ -392,14 +392,14 @@ fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violat
     let Some((first, _)) = subject.tokens.iter().min_by_key(|(call, _)| call.end_us) else { return };
     let is_lost = |look: &&&Look| first.end_us < look.start_us && look.entity.is_none() && !look.is_adopted;
     if let Some(look) = subject.looks.iter().find(is_lost) {
-        found.push(violation(Rule::NothingLost, "what was answered is not stored", &[*first, *look]));
+        found.push(violation(Rule::NothingLost, "what was returned is not stored", &[*first, *look]));
     }
     let entities: BTreeSet<_> = subject.sights.iter().map(|sight| sight.entity).collect();
     for entity in entities {
         let Some(maker) = facts.makers.get(entity) else { continue };
         let Some(former) = maker.claimed.as_deref().filter(|_| !maker.slipped) else { continue };
         if let Some(call) = facts.should_prove(subject, former, maker.came_us, maker.took_effect_us) {
-            let what = format!("LiveChat knew {}, and was shown no good cookies", short(former));
+            let what = format!("LiveChat knew {}, and received no valid cookies", short(former));
             found.push(violation(Rule::NothingLost, what, &[call, *maker]));
         }
     }
@@ -415,15 +415,15 @@ fn nothing_lost(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violat
     if probe.stored != token.entity {
         let what = format!("{} is stored at the end", short(&probe.stored));
         found.push(violation(Rule::NothingLost, what, &[*last]));
-    } else if probe.taken_for != probe.stored
+    } else if probe.returned != probe.stored
         && let Some(call) = facts.should_prove(subject, &probe.stored, probe.at_us, probe.at_us)
     {
-        let what = format!("LiveChat takes the stored cookies for {}", short(&probe.taken_for));
+        let what = format!("LiveChat returns {} for the stored cookies", short(&probe.returned));
         found.push(violation(Rule::NothingLost, what, &[call]));
     }
 }
 
-/// What a guest had is exactly one user's, who said to have been that guest; or what LiveChat gave in its place is.
+/// A guest's identity, or its replacement by LiveChat, belongs to a user who named that guest as their former one.
 fn inherited(facts: &Facts<'_>, last: &Call, token: &TokenObject, found: &mut Vec<Violation>) {
     let mut heirs = facts.heirs.get(&last.who).into_iter().flat_map(BTreeMap::keys);
     let has_it = |heir: &Who| {
@@ -431,27 +431,27 @@ fn inherited(facts: &Facts<'_>, last: &Call, token: &TokenObject, found: &mut Ve
         probe.is_some_and(|probe| facts.line(&probe.stored).contains(&token.entity.as_str()))
     };
     if !heirs.any(|heir| has_it(heir)) {
-        found.push(violation(Rule::NothingLost, "the guest is no more, and no user has the identity", &[last]));
+        found.push(violation(Rule::NothingLost, "the guest was adopted, and no user has the identity", &[last]));
     }
 }
 
-fn answered(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
+fn responses(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
     let allowed = match &call.outcome {
         Outcome::Killed => return,
-        Outcome::Unanswered => Err("no answer by the deadline".to_owned()),
-        Outcome::Odd(what) => Err(what.clone()),
+        Outcome::NoResponse => Err("no response by the deadline".to_owned()),
+        Outcome::Undocumented(what) => Err(what.clone()),
         Outcome::Token(_) | Outcome::HasToken(_) | Outcome::Invalidated => Ok(()),
         Outcome::Problem { status, code, .. } => match (status, code.as_str()) {
             (503, "livechat_unavailable" | "store_unavailable" | "busy") | (429, "rate_limited") => Ok(()),
             (502, "livechat_rejected") if facts.history.rejections => Ok(()),
             (404, "unknown_group") if facts.history.rejections && call.who.group.is_some() => Ok(()),
             (410, "guest_gone") if has_heir(facts, call) => Ok(()),
-            _ => Err(format!("nobody should be told {status} {code}")),
+            _ => Err(format!("{status} {code} is not allowed here")),
         },
     };
     let in_time = if call.end_us > call.deadline_us { Err("it came after the deadline".to_owned()) } else { Ok(()) };
     if let Err(what) = allowed.and(in_time) {
-        found.push(violation(Rule::Answered, what, &[call]));
+        found.push(violation(Rule::Responses, what, &[call]));
     }
 }
 
@@ -460,14 +460,14 @@ fn revoked(facts: &Facts<'_>, call: &Call, found: &mut Vec<Violation>) {
     for token in &logout.still_working {
         found.push(violation(Rule::Revoked, format!("{} still works", short(token)), &[call]));
     }
-    // Of a guest who became a user the user's record knows.
+    // The tokens of an adopted guest are in the user's record.
     let is_another = facts.subjects.get(&call.who).is_some_and(|guest| guest.looks.iter().any(|look| look.is_adopted));
     if !logout.is_complete && call.start_us >= facts.history.calm_us && !is_another {
-        found.push(violation(Rule::Revoked, "LiveChat was well, and was not told", &[call]));
+        found.push(violation(Rule::Revoked, "LiveChat could be reached, and the logout is pending", &[call]));
     }
 }
 
-/// Whether a guest can have become a user before this call ended.
+/// Whether a guest can have been adopted before this call ended.
 fn has_heir(facts: &Facts<'_>, call: &Call) -> bool {
     let heirs = facts.heirs.get(&call.who).into_iter().flat_map(BTreeMap::values);
     heirs.into_iter().any(|since_us| *since_us < call.end_us)
@@ -476,7 +476,7 @@ fn has_heir(facts: &Facts<'_>, call: &Call) -> bool {
 fn recovered(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     let is_try = |call: &&&Call| call.start_us >= facts.history.calm_us && call.logout.is_none();
     let mut tries: Vec<_> = subject.calls.iter().filter(is_try).collect();
-    // Somebody who only ever called for a group logs out of all of them.
+    // A subject with group identities only has no call but the logout.
     if tries.is_empty() && subject.calls.iter().all(|call| call.logout.is_some()) {
         return;
     }

@@ -1,10 +1,10 @@
-//! What happened: every call as its caller saw it, and every token as the sandbox issued it. All points in time are µs
-//! since the run's start, on one monotonic clock.
+//! What happened: every call as its caller saw it, and every token as the sandbox issued it. All times are in µs
+//! since the start of the run, on one monotonic clock.
 
 use crate::world::Binary;
 use std::{collections::BTreeSet, fmt};
 
-/// Whose tokens a call is about: a user's or guest's, or those of one of their group identities.
+/// A user or guest, or one of their group identities.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Who {
     pub(crate) name: Name,
@@ -29,36 +29,36 @@ impl Who {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) who: Who,
-    /// The guest who the user says to have been until now.
+    /// The guest that the user names as their former one.
     pub(crate) was_guest: Option<Who>,
     pub(crate) operation: Binary,
     /// Before it was sent.
     pub(crate) start_us: u64,
-    /// By when Lambda wants the answer.
+    /// Lambda's deadline for the response.
     pub(crate) deadline_us: u64,
-    /// After its answer was there, or the wait for it was over.
+    /// After its response, or after the wait for it.
     pub(crate) end_us: u64,
     pub(crate) outcome: Outcome,
-    /// It is a logout.
+    /// Set if it is a logout.
     pub(crate) logout: Option<Logout>,
 }
 
-/// A logout, and what LiveChat made of it.
+/// What is known of a logout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Logout {
-    /// Its answer says that LiveChat has revoked all tokens.
+    /// Its response says that LiveChat has revoked all tokens.
     pub(crate) is_complete: bool,
-    /// Those tokens that had been answered before and still worked right after the answer.
+    /// The tokens that had been returned before the logout and still worked right after its response.
     pub(crate) still_working: Vec<String>,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Token(TokenObject),
     HasToken(bool),
     Invalidated,
-    /// An error in the contract's form.
+    /// An error in the documented format.
     Problem {
         status: u64,
         code: String,
@@ -67,13 +67,13 @@ pub(crate) enum Outcome {
     },
     /// Its process was killed or stopped by the test, so that nobody can know how far it got.
     Killed,
-    /// No answer by the deadline.
-    Unanswered,
-    /// A response that breaks the contract.
-    Odd(String),
+    /// No response by the deadline.
+    NoResponse,
+    /// A response that is not in the documentation.
+    Undocumented(String),
 }
 
-/// A token object, and where `Cache-Status` says that it came from.
+/// A token object, and its source by `Cache-Status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenObject {
     pub(crate) entity: String,
@@ -84,7 +84,7 @@ pub(crate) struct TokenObject {
     pub(crate) source: String,
 }
 
-/// A look of the test's at a stored item, past all proxies.
+/// What the test read of a stored item, without a proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     pub(crate) who: Who,
@@ -93,19 +93,19 @@ pub(crate) struct Look {
     /// The entity on record.
     pub(crate) entity: Option<String>,
     pub(crate) access_token: Option<String>,
-    /// The guest is a user by now.
+    /// The guest has been adopted.
     pub(crate) is_adopted: bool,
 }
 
-/// The very last thing that is done for a subject: LiveChat is shown the stored cookies.
+/// The last step for a subject: a call to LiveChat with the stored cookies.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
     pub(crate) who: Who,
     pub(crate) at_us: u64,
     /// The entity on record.
     pub(crate) stored: String,
-    /// The entity that LiveChat takes the stored cookies for.
-    pub(crate) taken_for: String,
+    /// The entity that LiveChat returned for the stored cookies.
+    pub(crate) returned: String,
 }
 
 /// Everything that the test saw and did.
@@ -113,20 +113,20 @@ pub(crate) struct Probe {
 pub(crate) struct History {
     /// Unix time in ms at the run's start, by the test's clock.
     pub(crate) began_unix_ms: u64,
-    /// How far apart two processes' clocks can be.
+    /// The largest difference between the clocks of two processes.
     pub(crate) skew_ms: u64,
-    /// LiveChat was made to say that it does not accept our settings now and then.
+    /// LiveChat was sometimes made to reject the settings.
     pub(crate) rejections: bool,
-    /// LiveChat kills a customer's secret with each call, so that a lost answer loses the customer.
-    pub(crate) secrets_die: bool,
-    /// From then on nothing was done to anything.
+    /// Each call to LiveChat invalidates the customer's former secret, so a lost response loses the customer.
+    pub(crate) secrets_expire: bool,
+    /// The end of all faults.
     pub(crate) calm_us: u64,
     pub(crate) calls: Vec<Call>,
     pub(crate) looks: Vec<Look>,
     pub(crate) probes: Vec<Probe>,
     /// Customers that LiveChat was made to forget.
     pub(crate) forgotten: BTreeSet<String>,
-    /// Tokens that were answered and still worked after everybody had logged out.
+    /// Tokens that were returned and still worked after everybody had logged out.
     pub(crate) left_working: Vec<String>,
 }
 
@@ -137,23 +137,23 @@ pub(crate) struct Grant {
     pub(crate) took_effect_us: u64,
     /// The customer whom the cookies proved.
     pub(crate) proved: Option<String>,
-    /// The customer whose cookies they are or were.
+    /// The customer to whom the cookies belong or belonged.
     pub(crate) claimed: Option<String>,
-    /// LiveChat did not recognise the customer although it could have.
+    /// LiveChat did not recognise the customer, because of a simulated fault.
     pub(crate) slipped: bool,
     pub(crate) entity: String,
     pub(crate) access_token: String,
     pub(crate) ends_us: u64,
 }
 
-/// Everything that LiveChat knows, in order.
+/// All tokens that LiveChat issued, in order.
 pub(crate) type Journal = Vec<Grant>;
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Name::User(id) => f.write_str(id)?,
-            // It can be printed here: no guest outlives the run.
+            // It can be printed here: these guests exist only in the test.
             Name::Guest(secret) => f.write_str(secret)?,
         }
         self.group.map_or(Ok(()), |group| write!(f, " (group {group})"))
@@ -204,12 +204,12 @@ impl fmt::Display for Grant {
     }
 }
 
-/// A point in time as people read it.
+/// A time for a report.
 pub(crate) fn seconds(us: u64) -> String {
     format!("{}.{:06} s", us / 1_000_000, us % 1_000_000)
 }
 
-/// Enough of a token or entity id to tell it from others.
+/// The first characters of a token or entity id, enough to identify it.
 pub(crate) fn short(id: &str) -> &str {
     let id = id.strip_prefix("sandbox:token-").unwrap_or(id);
     id.get(..8).unwrap_or(id)

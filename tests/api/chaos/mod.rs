@@ -1,27 +1,27 @@
-//! Chaos: everything goes wrong at once and at random, and the promises hold.
+//! Chaos: random faults of every kind at the same time, and the guarantees hold.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`plan`] | what is going to happen, all of it from one seed |
-//! | [`run`] | the processes, proxies and faults that make it happen, and the log of it |
-//! | [`history`] | what was seen: calls and their answers; what LiveChat knows: every token that it issued |
-//! | [`check`] | the promises: history in, violations out |
+//! | [`plan`] | what happens and when, all of it from one seed |
+//! | [`run`] | the processes, proxies and faults, and the record of what happened |
+//! | [`history`] | calls and their responses, what was stored, and every token that LiveChat issued |
+//! | [`check`] | the guarantees: finds their violations in a history |
 //!
-//! Sixteen processes of the four real binaries serve some hundred users, a few of whom collide all the time. They are guests
-//! before they log in, two users share each browser, and now and then they log out. Processes are
-//! killed and stopped at work; between them and DynamoDB, and between them and LiveChat, connections break, answers are
-//! lost, requests come late or twice or never; LiveChat sends malformed data, forgets customers, and lets tokens live for
-//! seconds. When that is over, everybody must soon get a token. Then the checker decides from what callers saw, what was
-//! stored and what LiveChat issued; of the faults it knows only which customers LiveChat was made to forget.
+//! Sixteen processes of the four real binaries serve a few hundred users, some of whom have concurrent calls all the time. They are
+//! guests before they log in, two users share each browser, and now and then they log out. Processes are
+//! killed and stopped during calls. Between them and DynamoDB, and between them and LiveChat, connections break, responses are
+//! lost, and requests arrive late, twice or never. LiveChat sends malformed data, forgets customers, and issues tokens that
+//! expire within seconds. After that, everybody must soon get a token. Then the checker decides from what callers got, what was
+//! stored and what LiveChat issued. Of the faults it knows only which customers LiveChat was made to forget.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `CHAOS_SEED` | the dice | random, and printed |
-//! | `CHAOS_SECONDS` | how long things go wrong | 10 |
+//! | `CHAOS_SEED` | the seed of all random choices | random, and printed |
+//! | `CHAOS_SECONDS` | the duration of the faults | 10 |
 //! | `CHAOS_FAKETIME` | path of `libfaketime.so.1`: half of the processes have clocks that are wrong by up to a second | – |
 //! | `DYNAMODB_LOCAL_URL` | Amazon's DynamoDB Local in place of the embedded database | – |
 //!
-//! The same seed plans the same things; what comes of them depends on the machine too.
+//! The same seed gives the same plan; its results depend on the machine too.
 
 mod check;
 mod history;
@@ -39,11 +39,11 @@ async fn the_guarantees_hold_under_random_faults() {
     let database = if std::env::var("DYNAMODB_LOCAL_URL").is_ok() { "DynamoDB Local" } else { "embedded" };
     let clocks = if plan.faketime.is_some() { "wrong by up to 1 s" } else { "right" };
     println!(
-        "chaos: database {database}, clocks {clocks}, secrets {:?}, tokens live {} s, {PLACES} processes at a time",
+        "chaos: database {database}, clocks {clocks}, secrets {:?}, tokens expire after {} s, {PLACES} processes at a time",
         plan.cst, plan.expires_in_s
     );
     println!(
-        "again: CHAOS_SEED={} CHAOS_SECONDS={} cargo test --workspace --test api -- chaos --nocapture",
+        "repeat with: CHAOS_SEED={} CHAOS_SECONDS={} cargo test --workspace --test api -- chaos --nocapture",
         plan.seed, plan.seconds
     );
     let watchdog = Duration::from_secs(2 * plan.seconds + 300);
@@ -65,8 +65,8 @@ fn report(record: &Record) -> String {
             Outcome::Invalidated => "null".into(),
             Outcome::Problem { status, code, .. } => format!("{status} {code}"),
             Outcome::Killed => "killed".into(),
-            Outcome::Unanswered => "UNANSWERED".into(),
-            Outcome::Odd(_) => "ODD".into(),
+            Outcome::NoResponse => "NO RESPONSE".into(),
+            Outcome::Undocumented(_) => "UNDOCUMENTED".into(),
         };
         *outcomes.entry(format!("{:13} {outcome}", call.operation.operation())).or_default() += 1;
     }

@@ -1,4 +1,4 @@
-//! What is going to happen: everything that is random comes from one seed, of which each part has dice of its own.
+//! What happens: all random choices come from one seed. Each part of the run has its own generator.
 
 use super::history::{Name, Who};
 use crate::{
@@ -10,7 +10,7 @@ use fastrand::Rng;
 use sandbox::{CstMode, Fault, Share};
 use std::{env, fmt, ops::Range, str::FromStr, time::Duration};
 
-/// What was asked for, in the environment.
+/// The settings of a run, from the environment.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// `CHAOS_SEED`, or else a random one.
@@ -19,15 +19,15 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     /// `CHAOS_FAKETIME`: the path of libfaketime, which makes half of the processes' clocks wrong.
     pub(crate) faketime: Option<String>,
-    /// What becomes of cookies: by the seed.
+    /// How LiveChat treats cookies: by the seed.
     pub(crate) cst: CstMode,
-    /// How long tokens live, in s: by the seed.
+    /// The lifetime of tokens, in s: by the seed.
     pub(crate) expires_in_s: u64,
 }
 
-/// How far from the true time a process's clock is at most, in ms.
+/// The largest error of a process's clock, in ms.
 pub(crate) const MOST_OFF_MS: u64 = 1_000;
-/// From so many seconds on there is time for outages that are longer than a lease.
+/// A run of at least this many seconds has time for outages that are longer than a lease.
 const LONG_RUN_S: u64 = 60;
 const USERS: u64 = 300;
 const HOT_USERS: u64 = 6;
@@ -45,18 +45,18 @@ impl Plan {
         }
     }
 
-    /// Dice of one's own.
-    pub(crate) fn dice(&self, name: &str) -> Rng {
+    /// The random number generator of one part of the run.
+    pub(crate) fn generator(&self, name: &str) -> Rng {
         let salt = name.bytes().fold(self.seed, |salt, byte| salt.wrapping_mul(1_099_511_628_211) ^ u64::from(byte));
         Rng::with_seed(salt)
     }
 
-    /// Which binary a place for a process is for.
+    /// The binary of the process with this number.
     pub(crate) fn binary(place: usize) -> Binary {
         [GetToken, GetFreshToken, GetToken, Invalidate, GetFreshToken, GetToken, GetToken, HasToken][place % 8]
     }
 
-    /// Whom a call is for: mostly the favourite of the moment, often a new one, or one of a few busy ones; else anybody.
+    /// The subject of a call: mostly that of the current scene, which is often new, or one of a few busy ones, or else any.
     pub(crate) fn who(&self, rng: &mut Rng, elapsed: Duration) -> Who {
         match rng.u8(..10) {
             0..=4 => {
@@ -65,7 +65,7 @@ impl Plan {
                 if own.bool() {
                     return Self::identity(own.u64(..HOT_USERS), &mut own);
                 }
-                // A guest of this scene logs in in the next one, in their own browser or in that of the next guest.
+                // The guest of this scene logs in during the next one, in their own browser or in that of the next guest.
                 let number = USERS + scene;
                 let name = match rng.u8(..5) {
                     0..=1 => Self::guest(number),
@@ -88,28 +88,28 @@ impl Plan {
         Name::Guest(format!("guest-secret-{number}-0123456789-0123456789"))
     }
 
-    /// The guest who a user was until now: mostly that of their own browser, or else that of another one, which has a
-    /// user of its own. Who is new always says so.
+    /// The guest that a user names as their former one: mostly that of their own browser, or else that of another browser, which
+    /// has a user of its own. New users always name one.
     pub(crate) fn was_guest(rng: &mut Rng, who: &Who) -> Option<Who> {
         let Name::User(id) = &who.name else { return None };
         let number: u64 = id.strip_prefix("alice-")?.parse().ok()?;
         let browser = number + u64::from(rng.u8(..4) == 0);
-        let says_so = number >= USERS || rng.bool();
-        says_so.then(|| Who { name: Self::guest(browser), group: who.group })
+        let names_one = number >= USERS || rng.bool();
+        names_one.then(|| Who { name: Self::guest(browser), group: who.group })
     }
 
-    /// How long somebody waits between two calls. Tokens are to be invalidated less often than they are asked for.
+    /// The pause between two calls. Tokens are invalidated less often than they are requested.
     pub(crate) fn pause(rng: &mut Rng, binary: Binary) -> Duration {
         let most_ms = if matches!(binary, GetToken | GetFreshToken) { 150 } else { 900 };
         Duration::from_millis(rng.u64(..most_ms))
     }
 
-    /// What Lambda gives a call: mostly what the template says.
+    /// The time-out of a call: mostly that of the template.
     pub(crate) fn timeout(rng: &mut Rng) -> Duration {
         Duration::from_secs(if rng.u8(..10) == 0 { 4 } else { 15 })
     }
 
-    /// What happens to a process while it works, how long after its call began.
+    /// What happens to a process during a call, and how long after its start.
     pub(crate) fn fate(rng: &mut Rng, binary: Binary) -> Option<(Duration, Fate)> {
         let per_mille = if matches!(binary, GetToken | GetFreshToken) { 40 } else { 15 };
         if rng.u32(..1000) >= per_mille {
@@ -120,39 +120,39 @@ impl Plan {
         Some((mostly_short(rng, 0, 900), fate))
     }
 
-    /// How far a process's clock is ahead, in ms.
+    /// The error of a process's clock, in ms: positive if it is ahead.
     pub(crate) fn clock_off_ms(&self, rng: &mut Rng) -> i64 {
         let most = MOST_OFF_MS.cast_signed();
         if self.faketime.is_some() && rng.bool() { rng.i64(-most..=most) } else { 0 }
     }
 
-    /// Faults between two parts of the system: for how long there are none (in ms), then which one and for how long.
-    pub(crate) fn weather(&self, rng: &mut Rng, fine_ms: Range<u64>) -> (Duration, Burst, Duration) {
-        let (fine, lasts) = (Duration::from_millis(rng.u64(fine_ms)), mostly_short(rng, 200, 4_000));
+    /// Faults between two parts of the system: the time before, which fault, and its duration.
+    pub(crate) fn network_faults(&self, rng: &mut Rng, pause_ms: Range<u64>) -> (Duration, Burst, Duration) {
+        let (pause, lasts) = (Duration::from_millis(rng.u64(pause_ms)), mostly_short(rng, 200, 4_000));
         if self.seconds >= LONG_RUN_S && rng.u8(..16) == 0 {
             let mode = if rng.bool() { Mode::BlackHole } else { Mode::Refuse };
-            // Leases expire while their holders still try to store what they got.
-            return (fine, Burst::Mode(mode), Duration::from_millis(rng.u64(9_000..13_000)));
+            // Leases expire while their owners still try to store what they got.
+            return (pause, Burst::Mode(mode), Duration::from_millis(rng.u64(9_000..13_000)));
         }
         match rng.u8(..10) {
-            0..=1 => (fine, Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))), lasts),
-            // What was sent arrives when everybody has long given it up and others have taken over.
-            2 => (fine, Burst::Late, Duration::from_millis(rng.u64(300..1_200))),
-            3..=4 => (fine, Burst::Mode(Mode::Repeat(mostly_short(rng, 50, 14_000))), lasts),
-            5 => (fine, Burst::Mode(Mode::BlackHole), lasts),
-            6 => (fine, Burst::Mode(Mode::Refuse), lasts),
-            7 => (fine, Burst::Mode(Mode::LoseAnswers), lasts),
-            8 => (fine, Burst::Cuts, lasts),
-            _ => (fine, Burst::LostAnswers, lasts),
+            0..=1 => (pause, Burst::Mode(Mode::Delay(mostly_short(rng, 20, 3_000))), lasts),
+            // Requests arrive after their senders have given up and others have acquired the lease.
+            2 => (pause, Burst::Late, Duration::from_millis(rng.u64(300..1_200))),
+            3..=4 => (pause, Burst::Mode(Mode::Repeat(mostly_short(rng, 50, 14_000))), lasts),
+            5 => (pause, Burst::Mode(Mode::BlackHole), lasts),
+            6 => (pause, Burst::Mode(Mode::Refuse), lasts),
+            7 => (pause, Burst::Mode(Mode::LoseResponses), lasts),
+            8 => (pause, Burst::Cuts, lasts),
+            _ => (pause, Burst::LostResponses, lasts),
         }
     }
 
-    /// LiveChat's faults: latency and jitter in ms, what goes wrong, and for how long.
-    pub(crate) fn mood(&self, rng: &mut Rng) -> (u64, u64, Share, Duration) {
-        // An answer without the new secret loses the customer if the old one is dead.
+    /// LiveChat's faults: latency and jitter in ms, the share of each fault, and their duration.
+    pub(crate) fn livechat_faults(&self, rng: &mut Rng) -> (u64, u64, Share, Duration) {
+        // A response without the new secret loses the customer if the old one is invalid.
         let harmless = |fault: &Fault| !(self.cst == CstMode::Strict && *fault == Fault::OneCookie);
         let mut any_of: Vec<_> = Fault::ALL.into_iter().filter(harmless).collect();
-        // Which customer it is, and whether an answer arrives, matters most.
+        // Another customer and lost responses matter most.
         any_of.extend([Fault::OtherEntity, Fault::OtherEntity, Fault::ResetAfter, Fault::ResetAfter, Fault::Http503]);
         let per_mille = [0, 20, 60, 60, 150, 300][rng.usize(..6)];
         let latency_ms = millis(mostly_short(rng, 0, 200));
@@ -173,8 +173,8 @@ pub(crate) enum Fate {
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Killed => "processes to be killed if still at work",
-            Self::Stopped(_) => "processes to be stopped if still at work, and killed later",
+            Self::Killed => "processes to be killed if the call still runs",
+            Self::Stopped(_) => "processes to be stopped if the call still runs, and killed later",
         })
     }
 }
@@ -183,31 +183,31 @@ impl fmt::Display for Fate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Burst {
     Mode(Mode),
-    /// What is sent arrives much later.
+    /// Everything that is sent arrives much later.
     Late,
-    /// All connections are reset every now and then.
+    /// All connections are reset again and again.
     Cuts,
-    /// An answer is lost every now and then.
-    LostAnswers,
+    /// One response is lost again and again.
+    LostResponses,
 }
 
 impl fmt::Display for Burst {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Mode(Mode::Pass) => "fine",
+            Self::Mode(Mode::Pass) => "no fault",
             Self::Mode(Mode::Delay(_)) => "delays",
             Self::Mode(Mode::BlackHole) => "black holes",
             Self::Mode(Mode::Repeat(_)) => "all requests repeated later",
             Self::Mode(Mode::Refuse) => "refusals",
-            Self::Mode(Mode::LoseAnswers) => "all answers lost",
+            Self::Mode(Mode::LoseResponses) => "all responses lost",
             Self::Late => "very late arrivals",
             Self::Cuts => "cuts",
-            Self::LostAnswers => "single answers lost",
+            Self::LostResponses => "single responses lost",
         })
     }
 }
 
-/// Mostly near the shortest.
+/// A random duration, mostly near the shortest.
 fn mostly_short(rng: &mut Rng, shortest_ms: u64, longest_ms: u64) -> Duration {
     let share = rng.f64().powi(3);
     Duration::from_millis(shortest_ms) + Duration::from_millis(longest_ms - shortest_ms).mul_f64(share)
@@ -215,18 +215,18 @@ fn mostly_short(rng: &mut Rng, shortest_ms: u64, longest_ms: u64) -> Duration {
 
 fn number<T: FromStr>(name: &str) -> Option<T> {
     let text = env::var(name).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, and is {text}")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text}")))
 }
 
 #[test]
 fn the_same_seed_gives_the_same_plan() {
     let planned = |seed| {
         let plan = Plan { seed, seconds: LONG_RUN_S, faketime: None, cst: CstMode::Strict, expires_in_s: 8 };
-        let mut rng = plan.dice("somebody");
+        let mut rng = plan.generator("a test");
         let things = (0..50).map(|second| {
             let who = plan.who(&mut rng, Duration::from_secs(second));
             let fate = Plan::fate(&mut rng, GetToken);
-            format!("{who} {fate:?} {:?} {:?}", plan.weather(&mut rng, 1..100), plan.mood(&mut rng))
+            format!("{who} {fate:?} {:?} {:?}", plan.network_faults(&mut rng, 1..100), plan.livechat_faults(&mut rng))
         });
         things.collect::<Vec<_>>()
     };

@@ -1,5 +1,4 @@
-//! The run: processes that work and die, proxies that misbehave, a LiveChat with changing faults, and a record of
-//! everything.
+//! The run: processes that are killed, proxies and a LiveChat with changing faults, and a record of everything.
 
 use super::{
     check::MOST_TRIES,
@@ -8,7 +7,10 @@ use super::{
 };
 use crate::{
     proxy::{Mode, Proxy},
-    world::{Answer, Binary, Function, GetToken, HasToken, Invalidate, PATIENCE, World, http_api, request},
+    world::{
+        Binary, Function, GatewayResponse, GetToken, HasToken, Invalidate, PATIENCE, World, as_logout, http_api,
+        request,
+    },
 };
 use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use cip::{
@@ -25,7 +27,6 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::SocketAddr,
     ops::Range,
     process::Command,
     sync::{
@@ -36,17 +37,17 @@ use std::{
 };
 use tokio::{task::JoinSet, time::sleep};
 
-/// How many processes work at a time.
+/// The number of processes at a time.
 pub(crate) const PLACES: usize = 16;
-/// How many ask for everybody's token at the end.
+/// The number of processes that get everybody's token at the end.
 const HELPERS: usize = 6;
-/// More than a process is ever stopped for.
+/// Longer than a process is ever stopped.
 const LONGEST_STOP: Duration = Duration::from_mins(1);
 
-/// What is counted for the report, by kind.
+/// The counts for the report, by kind.
 pub(crate) type Tally = BTreeMap<String, u64>;
 
-/// Everything that came of a run.
+/// The results of a run.
 pub(crate) struct Record {
     pub(crate) history: History,
     pub(crate) journal: Journal,
@@ -55,7 +56,7 @@ pub(crate) struct Record {
     pub(crate) most_waiting: usize,
 }
 
-/// What everybody shares.
+/// What all tasks share.
 struct Run {
     plan: Plan,
     world: World,
@@ -70,14 +71,14 @@ struct Run {
     starved: Starved,
 }
 
-/// For how long, in all, this machine kept a thread from running that had nothing to do but to wake up.
+/// The total time by which this machine delayed a thread that only sleeps and wakes up.
 #[derive(Clone, Default)]
 struct Starved(Arc<AtomicU64>);
 
 impl Starved {
     const BEAT: Duration = Duration::from_millis(10);
 
-    /// Measures until nobody is interested any more.
+    /// Measures until it is dropped.
     fn start() -> Self {
         let starved = Self::default();
         let total_us = Arc::downgrade(&starved.0);
@@ -97,19 +98,36 @@ impl Starved {
     }
 }
 
-/// A process that works, and how far its clock is ahead.
+/// A process, and the error of its clock.
 struct Worker {
     function: Function,
     binary: Binary,
     clock_off_ms: i64,
 }
 
-/// Makes the world, lets it go wrong for as long as planned, sees it recover, and looks at what is left.
+/// A call that is to be made.
+struct Planned {
+    who: Who,
+    was_guest: Option<Who>,
+    /// If it is an `invalidate`, it is a logout.
+    logout: bool,
+    timeout: Duration,
+    /// What happens to the process, and how long after the start of the call.
+    fate: Option<(Duration, Fate)>,
+}
+
+impl Planned {
+    /// A call without faults.
+    fn undisturbed(who: Who, logout: bool) -> Self {
+        Self { who, was_guest: None, logout, timeout: Duration::from_secs(15), fate: None }
+    }
+}
+
+/// Creates the world, causes faults for the planned time, lets it recover, and reads what is stored.
 pub(crate) async fn run(plan: Plan) -> Record {
     let world = World::new().await.with("RUST_LOG", "info").with("RENEWALS_PER_MINUTE", "10000").with("GUESTS", "true");
-    let upstream = |name| address(&world.setting(name).expect("a setting"));
-    let dynamodb = Proxy::start(upstream("AWS_ENDPOINT_URL_DYNAMODB")).await;
-    let livechat = Proxy::start(upstream("LIVECHAT_ACCOUNTS_URL")).await;
+    let dynamodb = world.proxy_to("AWS_ENDPOINT_URL_DYNAMODB").await;
+    let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url()).with("LIVECHAT_ACCOUNTS_URL", &livechat.url());
     let settings = LiveChat::from_lookup(&Lookup::new(|name| world.setting(name))).expect("good settings");
     let accounts = Accounts::new(settings).expect("a client");
@@ -117,7 +135,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
         began_unix_ms: now_ms(),
         skew_ms: if plan.faketime.is_some() { 2 * MOST_OFF_MS } else { 0 },
         rejections: true,
-        secrets_die: plan.cst == CstMode::Strict,
+        secrets_expire: plan.cst == CstMode::Strict,
         ..History::default()
     };
     let store = world.store();
@@ -150,7 +168,7 @@ impl Run {
     async fn chaos(self: Arc<Self>) {
         let mut workers = JoinSet::new();
         for place in 0..PLACES {
-            let (run, mut rng) = (self.clone(), self.plan.dice(&format!("place {place}")));
+            let (run, mut rng) = (self.clone(), self.plan.generator(&format!("place {place}")));
             workers.spawn(async move { (run.start(Plan::binary(place), &mut rng).await, rng) });
         }
         let workers = workers.join_all().await;
@@ -159,10 +177,10 @@ impl Run {
         for (worker, rng) in workers {
             tasks.spawn(self.clone().work(worker, rng));
         }
-        tasks.spawn(self.clone().weather("DynamoDB", self.dynamodb.clone(), 500..4_000));
-        // The breaker takes a while to see that it is fine again.
-        tasks.spawn(self.clone().weather("LiveChat", self.livechat.clone(), 2_000..9_000));
-        tasks.spawn(self.clone().moods());
+        tasks.spawn(self.clone().network_faults("DynamoDB", self.dynamodb.clone(), 500..4_000));
+        // The breaker takes a while to notice that LiveChat is back.
+        tasks.spawn(self.clone().network_faults("LiveChat", self.livechat.clone(), 2_000..9_000));
+        tasks.spawn(self.clone().livechat_faults());
         tasks.spawn(self.clone().looks());
         tasks.join_all().await;
     }
@@ -171,7 +189,7 @@ impl Run {
         self.ends.get().is_none_or(|ends| Instant::now() >= *ends)
     }
 
-    /// Sleeps, but not past the end.
+    /// Sleeps, but not past the end of the faults.
     async fn rest(&self, time: Duration) {
         let left = self.ends.get().map_or(time, |ends| ends.saturating_duration_since(Instant::now()));
         sleep(time.min(left)).await;
@@ -197,7 +215,7 @@ impl Run {
         &self.world.sandbox
     }
 
-    /// One call after the other, in one process until it dies and then in the next.
+    /// Sends one call after the other to one process, and to the next one after that was killed.
     async fn work(self: Arc<Self>, mut worker: Worker, mut rng: Rng) {
         let binary = worker.binary;
         while !self.is_over() {
@@ -209,9 +227,9 @@ impl Run {
             }
             let was_guest = Plan::was_guest(&mut rng, &who);
             let logout = rng.bool();
-            let outcome = self.call(&worker, who, was_guest, logout, timeout, fate).await;
+            let outcome = self.call(&worker, Planned { who, was_guest, logout, timeout, fate }).await;
             let was_stopped = matches!(fate, Some((_, Fate::Stopped(_))));
-            if was_stopped || matches!(outcome, Outcome::Killed | Outcome::Unanswered) {
+            if was_stopped || matches!(outcome, Outcome::Killed | Outcome::NoResponse) {
                 worker.function.end().await;
                 worker = self.start(binary, &mut rng).await;
             }
@@ -219,7 +237,7 @@ impl Run {
         worker.function.end().await;
     }
 
-    /// A process that is up.
+    /// Starts a process.
     async fn start(&self, binary: Binary, rng: &mut Rng) -> Worker {
         let clock_off_ms = self.plan.clock_off_ms(rng);
         let mut settings = Vec::new();
@@ -235,17 +253,10 @@ impl Run {
         Worker { function, binary, clock_off_ms }
     }
 
-    async fn call(
-        &self,
-        worker: &Worker,
-        who: Who,
-        was_guest: Option<Who>,
-        logout: bool,
-        timeout: Duration,
-        fate: Option<(Duration, Fate)>,
-    ) -> Outcome {
+    async fn call(&self, worker: &Worker, planned: Planned) -> Outcome {
+        let Planned { who, was_guest, logout, timeout, fate } = planned;
         let event = event(worker.binary, &who, was_guest.as_ref(), logout);
-        // The deadline is by the clock of the machine that the process runs on.
+        // The deadline is by the process's own clock.
         let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
         // A stopped process cannot be in time.
         let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
@@ -253,14 +264,14 @@ impl Run {
         let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
         let mut is_complete = false;
         let outcome = tokio::select! {
-            answer = worker.function.answer(&request_id, time + PATIENCE) => {
-                is_complete = answer.as_ref().is_some_and(|answer| answer.header("x-logout") == "complete");
-                answer.map_or(Outcome::Unanswered, |answer| outcome(worker.binary, &answer))
+            response = worker.function.response(&request_id, time + PATIENCE) => {
+                is_complete = response.as_ref().is_some_and(|response| response.header("x-logout") == "complete");
+                response.map_or(Outcome::NoResponse, |response| outcome(worker.binary, &response))
             }
-            () = meet(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
+            () = cause(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
         };
         let end_us = self.now_us();
-        // Time in which the machine ran nothing does not count.
+        // Delays of the machine do not count.
         let starved_us = self.starved.us() - starved_before_us;
         let deadline_us = start_us + u64::try_from(time.as_micros()).unwrap_or(u64::MAX) + starved_us;
         let (operation, outcome_seen) = (worker.binary, outcome.clone());
@@ -273,7 +284,7 @@ impl Run {
         outcome
     }
 
-    /// The tokens that had been answered to somebody before `start_us`, and still work. Without a group, they are those of all groups.
+    /// The tokens that were returned to a subject before `start_us`, and still work. Without a group, they include those of all groups.
     fn still_working(&self, who: &Who, start_us: u64) -> Vec<String> {
         let is_theirs = |call: &&Call| {
             call.end_us < start_us && call.who.name == who.name && (who.group.is_none() || call.who.group == who.group)
@@ -281,23 +292,23 @@ impl Run {
         self.working(|call| is_theirs(&call))
     }
 
-    /// The tokens that were answered to these calls, and still work.
+    /// The tokens that these calls returned, and that still work.
     fn working(&self, is_meant: impl Fn(&Call) -> bool) -> Vec<String> {
         let history = self.history();
-        let answered = history.calls.iter().filter_map(|call| match &call.outcome {
+        let returned = history.calls.iter().filter_map(|call| match &call.outcome {
             Outcome::Token(token) if is_meant(call) => Some(&token.access_token),
             _ => None,
         });
-        let working: BTreeSet<_> = answered.filter(|token| self.sandbox().works(token)).cloned().collect();
+        let working: BTreeSet<_> = returned.filter(|token| self.sandbox().works(token)).cloned().collect();
         working.into_iter().collect()
     }
 
-    /// Fine, foul, and fine again.
-    async fn weather(self: Arc<Self>, name: &str, proxy: Proxy, fine_ms: Range<u64>) {
-        let mut rng = self.plan.dice(name);
+    /// Alternates between no fault and one of the proxy's.
+    async fn network_faults(self: Arc<Self>, name: &str, proxy: Proxy, pause_ms: Range<u64>) {
+        let mut rng = self.plan.generator(name);
         while !self.is_over() {
-            let (fine, burst, lasts) = self.plan.weather(&mut rng, fine_ms.clone());
-            self.rest(fine).await;
+            let (pause, burst, lasts) = self.plan.network_faults(&mut rng, pause_ms.clone());
+            self.rest(pause).await;
             self.count(format!("{name}: {burst}"));
             let until = Instant::now() + lasts;
             match burst {
@@ -309,10 +320,10 @@ impl Run {
                     proxy.set(Mode::Delay(Duration::from_millis(rng.u64(9_000..14_000))));
                     self.rest(lasts).await;
                 }
-                Burst::Cuts | Burst::LostAnswers => {
+                Burst::Cuts | Burst::LostResponses => {
                     while Instant::now() < until && !self.is_over() {
                         self.rest(Duration::from_millis(rng.u64(20..200))).await;
-                        if matches!(burst, Burst::Cuts) { proxy.cut() } else { proxy.lose_next_answer() }
+                        if matches!(burst, Burst::Cuts) { proxy.cut() } else { proxy.lose_next_response() }
                     }
                 }
             }
@@ -320,10 +331,11 @@ impl Run {
         }
     }
 
-    async fn moods(self: Arc<Self>) {
-        let mut rng = self.plan.dice("moods");
+    /// Changes LiveChat's faults.
+    async fn livechat_faults(self: Arc<Self>) {
+        let mut rng = self.plan.generator("livechat faults");
         while !self.is_over() {
-            let (latency_ms, jitter_ms, share, lasts) = self.plan.mood(&mut rng);
+            let (latency_ms, jitter_ms, share, lasts) = self.plan.livechat_faults(&mut rng);
             self.sandbox().set(|settings| (settings.latency_ms, settings.jitter_ms) = (latency_ms, jitter_ms));
             self.sandbox().fail_share(share);
             self.rest(lasts).await;
@@ -332,9 +344,9 @@ impl Run {
         self.sandbox().fail_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
     }
 
-    /// Looks at what is stored, and lets LiveChat forget somebody now and then.
+    /// Reads what is stored, and sometimes makes LiveChat forget a customer.
     async fn looks(self: Arc<Self>) {
-        let mut rng = self.plan.dice("looks");
+        let mut rng = self.plan.generator("looks");
         while !self.is_over() {
             sleep(Duration::from_millis(rng.u64(..200))).await;
             let who = self.plan.who(&mut rng, self.began.elapsed());
@@ -351,7 +363,7 @@ impl Run {
     async fn look(&self, who: Who) -> Option<Identity> {
         let start_us = self.now_us();
         let record = self.store.read(&subject(&who), &Context::new(Deadline::after(Duration::from_secs(10)))).await;
-        let record = record.expect("the database itself is well").unwrap_or_default();
+        let record = record.expect("the database responds").unwrap_or_default();
         let end_us = self.now_us();
         let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
         let access_token = record.issued().map(|issued| issued.token.access_token.expose_secret().to_owned());
@@ -363,7 +375,7 @@ impl Run {
         record.identity
     }
 
-    /// As if LiveChat's refusal of somebody had been long ago: it lasts longer than most runs, and would keep them from all else.
+    /// Ends LiveChat's refusal of a subject. It lasts longer than most runs, and would prevent all other calls.
     async fn end_refusal(&self, who: &Who) {
         let request = self.world.dynamodb.update_item().table_name(&self.world.table).set_key(Some(key(&subject(who))));
         let request = request
@@ -386,9 +398,9 @@ impl Run {
         seen.cloned().collect()
     }
 
-    /// Nothing goes wrong any more. Everybody asks for a token until there is one.
+    /// There are no more faults. Gets a token for everybody.
     async fn recovery(self: Arc<Self>) {
-        // What is still on its way never arrives.
+        // Delayed requests never arrive.
         self.dynamodb.cut();
         self.livechat.cut();
         let calm_us = self.now_us();
@@ -398,7 +410,7 @@ impl Run {
         for helper in 0..HELPERS {
             let (run, everybody) = (self.clone(), everybody.clone());
             helpers.spawn(async move {
-                let worker = run.start(GetToken, &mut run.plan.dice(&format!("helper {helper}"))).await;
+                let worker = run.start(GetToken, &mut run.plan.generator(&format!("helper {helper}"))).await;
                 let next = || everybody.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
                 while let Some(who) = next() {
                     run.recover(&worker, who).await;
@@ -406,7 +418,7 @@ impl Run {
                 worker.function.end().await;
             });
         }
-        // The checker finds those who are still without a token.
+        // The checker finds the subjects without a token.
         let longest = Duration::from_secs(self.plan.seconds + 120);
         let all = async { while helpers.join_next().await.is_some() {} };
         if tokio::time::timeout(longest, all).await.is_err() {
@@ -416,7 +428,7 @@ impl Run {
 
     async fn recover(&self, worker: &Worker, who: Who) {
         for _ in 0..MOST_TRIES {
-            let comes_back = match self.call(worker, who.clone(), None, false, Duration::from_secs(15), None).await {
+            let comes_back = match self.call(worker, Planned::undisturbed(who.clone(), false)).await {
                 Outcome::Problem { status: 502 | 404, .. } => {
                     self.end_refusal(&who).await;
                     continue;
@@ -428,27 +440,27 @@ impl Run {
         }
     }
 
-    /// Everybody logs out, with all groups. After that no token works that anybody was ever given.
+    /// Everybody logs out, with all groups. After that no returned token works.
     async fn farewell(&self) {
-        let worker = self.start(Invalidate, &mut self.plan.dice("farewell")).await;
+        let worker = self.start(Invalidate, &mut self.plan.generator("farewell")).await;
         let names: BTreeSet<_> = self.everybody().into_iter().map(|who| who.name).collect();
         for name in names {
-            self.call(&worker, Who { name, group: None }, None, true, Duration::from_secs(15), None).await;
+            self.call(&worker, Planned::undisturbed(Who { name, group: None }, true)).await;
         }
         worker.function.end().await;
         let left = self.working(|_| true);
         self.history().left_working = left;
     }
 
-    /// Shows LiveChat what is stored.
+    /// Calls LiveChat with the stored cookies.
     async fn last_looks(&self) {
         for who in self.everybody() {
             let Some(identity) = self.look(who.clone()).await else { continue };
             let (at_us, group) = (self.now_us(), subject(&who).group);
             let context = Context::new(Deadline::after(Duration::from_secs(10)));
             let grant = self.accounts.token(group, Some(&identity), &context).await;
-            let (stored, taken_for) = (identity.entity_id, grant.expect("LiveChat is well").entity_id);
-            self.history().probes.push(Probe { who, at_us, stored, taken_for });
+            let (stored, returned) = (identity.entity_id, grant.expect("LiveChat responds").entity_id);
+            self.history().probes.push(Probe { who, at_us, stored, returned });
         }
     }
 
@@ -485,7 +497,7 @@ impl Run {
     }
 }
 
-/// What a page sends.
+/// The event of a page's request.
 fn event(binary: Binary, who: &Who, was_guest: Option<&Who>, logout: bool) -> Value {
     let guest = |who: &Who| match &who.name {
         Name::Guest(secret) => Some(secret.clone()),
@@ -502,14 +514,12 @@ fn event(binary: Binary, who: &Who, was_guest: Option<&Who>, logout: bool) -> Va
         event["headers"]["x-guest-id"] = json!(secret);
     }
     if binary == Invalidate && logout {
-        event["requestContext"]["http"]["method"] = json!("POST");
-        event["headers"]["content-type"] = json!("application/json");
-        event["body"] = json!("{\"logout\":true}");
+        event = as_logout(event);
     }
     event
 }
 
-/// A subject, as the functions make it of a request.
+/// A subject, as the functions read it from a request.
 fn subject(who: &Who) -> Subject {
     let principal = match &who.name {
         Name::User(id) => Principal::User(UserId::parse(id).expect("a good id")),
@@ -525,15 +535,15 @@ fn key(subject: &Subject) -> HashMap<String, AttributeValue> {
         .into()
 }
 
-/// Ends when the fate has been met, which is never without one.
-async fn meet(fate: Option<(Duration, Fate, &Function)>) {
+/// Waits for the fate of a process, and lets it happen. Never ends without a fate.
+async fn cause(fate: Option<(Duration, Fate, &Function)>) {
     let Some((after, fate, function)) = fate else { return std::future::pending().await };
     sleep(after).await;
     if let (Fate::Stopped(lasts), Some(pid)) = (fate, function.pid()) {
         signal("STOP", pid);
         sleep(lasts).await;
         signal("CONT", pid);
-        // It goes on where it was, maybe without its lease.
+        // It continues, maybe without its lease.
         sleep(Duration::from_secs(2)).await;
     }
     function.kill();
@@ -544,20 +554,15 @@ fn signal(name: &str, pid: u32) {
     assert!(sent.is_ok_and(|status| status.success()), "SIG{name} for {pid}");
 }
 
-fn address(url: &str) -> SocketAddr {
-    let host = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
-    host.parse().unwrap_or_else(|_| panic!("{url} must have the form http://127.0.0.1:8000"))
-}
-
-/// What an answer means, if it is one of the contract's.
-fn outcome(binary: Binary, answer: &Answer) -> Outcome {
-    let (status, body) = (answer.status(), answer.body());
-    if answer.header("cache-control") != "no-store" {
-        return Outcome::Odd("an answer that may be cached".into());
+/// The outcome of a response.
+fn outcome(binary: Binary, response: &GatewayResponse) -> Outcome {
+    let (status, body) = (response.status(), response.body());
+    if response.header("cache-control") != "no-store" {
+        return Outcome::Undocumented("a response that may be cached".into());
     }
     if status != 200 {
         let code = body["code"].as_str().unwrap_or_default().to_owned();
-        return Outcome::Problem { status, code, retry_after: answer.header("retry-after").parse().ok() };
+        return Outcome::Problem { status, code, retry_after: response.header("retry-after").parse().ok() };
     }
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     let token = || {
@@ -566,7 +571,7 @@ fn outcome(binary: Binary, answer: &Answer) -> Outcome {
             access_token: text("accessToken")?,
             created_ms: body["creationDate"].as_u64()?,
             expires_in_ms: body["expiresIn"].as_u64()?,
-            source: answer.source().to_owned(),
+            source: response.source().to_owned(),
         })
     };
     let good = match binary {
@@ -574,5 +579,5 @@ fn outcome(binary: Binary, answer: &Answer) -> Outcome {
         Invalidate => body.is_null().then_some(Outcome::Invalidated),
         _ => token().map(Outcome::Token),
     };
-    good.unwrap_or_else(|| Outcome::Odd(format!("{status} with {body}")))
+    good.unwrap_or_else(|| Outcome::Undocumented(format!("{status} with {body}")))
 }
