@@ -6,7 +6,7 @@ use cip::{
     identity::{Cookies, Identity, Lifetime, Subject, Token},
     renewal::{
         Bookkeeping, Commitment, StoreError,
-        record::{FailedRenewal, Failure, Lease, Refusal},
+        record::{FailedRenewal, Failure, Lease, Record, Refusal},
     },
     store::{Acquire, Acquisition, Commit, Release, Store},
     time::Deadline,
@@ -68,6 +68,11 @@ async fn release(store: &Store, subject: &Subject, lease: &Lease, (failed, refus
     store.release(subject, end, &soon()).await.expect("a response");
 }
 
+/// The subject's record.
+async fn read(store: &Store, subject: &Subject) -> Record {
+    store.read(subject, &soon()).await.expect("a response").expect("a record")
+}
+
 /// Acquires the lease, whatever token is stored.
 async fn acquire_lease(store: &Store, subject: &Subject, owner: &str) -> Lease {
     acquired(acquire(store, subject, request_of(owner, None)).await)
@@ -86,7 +91,7 @@ async fn a_lease_has_one_owner_until_it_is_committed() {
     }
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::Committed);
-    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+    let record = read(&store, &alice).await;
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
@@ -108,7 +113,7 @@ async fn delayed_writes_change_nothing() {
     store.drop_token(&alice, &soon()).await.expect("a response");
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
-    assert!(store.read(&alice, &soon()).await.expect("a response").expect("a record").token.is_none());
+    assert!(read(&store, &alice).await.token.is_none());
 }
 
 #[tokio::test]
@@ -133,7 +138,7 @@ async fn a_lease_released_without_a_failure_records_none() {
     let store = world.store();
     let lease = acquire_lease(&store, &alice, "a").await;
     release(&store, &alice, &lease, (None, None)).await;
-    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+    let record = read(&store, &alice).await;
     assert!(record.failed.is_none() && record.lease.is_none());
 }
 
@@ -197,14 +202,14 @@ async fn a_released_lease_records_the_failure_until_the_next_success() {
     let lease = acquire_lease(&store, &alice, "a").await;
     let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
     release(&store, &alice, &lease, (Some(&failed), None)).await;
-    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+    let record = read(&store, &alice).await;
     assert_eq!((record.failed, record.lease), (Some(failed), None));
     let day_from_now = cip::time::now_ms() / 1000 + 86_400;
     let expires = read_number(&world.item("alice").await["expiresAt"]);
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity expires after a day");
     let lease = acquire_lease(&store, &alice, "b").await;
     commit(&store, &alice, &lease, ("e", &token(2))).await;
-    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+    let record = read(&store, &alice).await;
     assert_eq!(record.failed, None);
     let kept_until = read_number(&world.item("alice").await["expiresAt"]);
     assert_eq!(kept_until, 2_000_000_000 + 30 * 86_400);
@@ -243,7 +248,7 @@ async fn a_refusal_blocks_the_lease_for_the_same_settings_until_a_success() {
     );
     assert_eq!(again, lease);
     commit(&store, &alice, &lease, ("e", &token(2))).await;
-    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+    let record = read(&store, &alice).await;
     assert_eq!((record.refusal, record.failed), (None, None));
     assert_eq!(acquire_lease(&store, &alice, "c").await.seq, 3);
 }
@@ -259,7 +264,7 @@ async fn a_failure_of_another_kind_keeps_the_refusal() {
         );
         let failed = failed.map(|failure| FailedRenewal { seq: lease.seq, failure });
         release(&store, &alice, &lease, (failed.as_ref(), None)).await;
-        let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+        let record = read(&store, &alice).await;
         assert_eq!((record.failed, record.refusal.as_ref()), (failed, Some(&refusal)));
     }
 }
@@ -302,7 +307,7 @@ async fn dropping_a_token_keeps_the_identity() {
     assert_eq!(lifetime.expires_in_ms, 28_800_000);
     store.drop_token(&alice, &soon()).await.expect("a response");
     assert_eq!(store.read_lifetime(&alice, &soon()).await.expect("a response"), None);
-    let record = store.read(&alice, &soon()).await.expect("a response").expect("a record");
+    let record = read(&store, &alice).await;
     assert_eq!(record.identity.expect("an identity").entity_id, "e");
     assert!(record.token.is_none());
 }
