@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use cip::{auth::SHORTEST_SECRET, identity::UserId, time::now_ms};
+use cip::{auth::SHORTEST_SECRET, identity::UserId, time::now};
 use ring::hmac;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -91,7 +91,7 @@ impl Credentials {
     fn header(&self, user: &str) -> (&'static str, String) {
         match &self.kind {
             Kind::Token { claims, user_claim } => {
-                let now_s = now_ms() / 1000;
+                let now_s = now().in_seconds().as_u64();
                 let mut claims = claims.clone();
                 claims.insert("iat".into(), now_s.into());
                 claims.insert("exp".into(), (now_s + LIFETIME_S).into());

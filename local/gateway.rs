@@ -15,7 +15,7 @@ use cip::{
     operation::{GetFreshToken, GetToken, HasToken, Invalidate, Name, Renewer},
     settings::{Common, ConfigError, Groups},
     store::Store,
-    time::{Deadline, now_ms},
+    time::{Deadline, now},
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json, value::to_raw_value};
@@ -90,7 +90,7 @@ impl Gateway {
         let event = Event {
             payload: to_raw_value(event).ok()?,
             request_id: uuid::Uuid::new_v4().to_string(),
-            deadline: Deadline::of_invocation(now_ms() + TIMEOUT_MS),
+            deadline: Deadline::of_invocation(Some(now().plus_ms(TIMEOUT_MS))),
         };
         let response = match operation {
             Name::GetToken => self.get_token.handle(event).await,

@@ -1,11 +1,14 @@
 //! The designs. The state that a design shares between processes would be one item of the table. Each counts its writes to this item.
 
 use crate::engine::TIME_OUT_MS;
-use cip::renewal::circuit::{Decision, Gate, Urgency, latency::Latency};
+use cip::{
+    identity::UnixMs,
+    renewal::circuit::{Decision, Gate, Urgency, latency::Latency},
+};
 use std::{collections::HashMap, time::Duration};
 
 /// The start of the simulation. It is far from 0, so that there are points in time before the start.
-const EPOCH_MS: u64 = 1_000_000;
+const EPOCH: UnixMs = UnixMs::new(1_000_000);
 /// How long a caller of the newer designs waits for permission to call.
 const PATIENCE_MS: u64 = 6_000;
 
@@ -248,45 +251,45 @@ impl Design for Gradient {
 pub(crate) struct LateCalls {
     gate: Gate,
     latency: HashMap<usize, Latency>,
-    down_until_ms: HashMap<usize, u64>,
+    down_until: HashMap<usize, UnixMs>,
     writes: u64,
 }
 
 impl LateCalls {
-    fn count(&mut self, now_ms: u64) {
+    fn count(&mut self, now: UnixMs) {
         self.gate.unanswered += 1;
-        (self.gate.last_sent_ms, self.gate.last_counted_ms) = (now_ms, now_ms);
+        (self.gate.last_sent, self.gate.last_counted) = (now, now);
         self.writes += 1;
     }
 }
 
 impl Design for LateCalls {
     fn decide(&mut self, now_ms: u64, urgency: Urgency, process: usize, attempt: &mut Attempt) -> Verdict {
-        let now_ms = EPOCH_MS + now_ms;
-        if self.down_until_ms.get(&process).is_some_and(|until| now_ms < *until) {
+        let now = EPOCH.plus_ms(now_ms);
+        if self.down_until.get(&process).is_some_and(|until| now < *until) {
             return Verdict::Fail;
         }
-        match self.gate.decide(urgency, now_ms) {
+        match self.gate.decide(urgency, now) {
             Decision::Send => Verdict::Send,
             Decision::Count => {
-                self.count(now_ms);
+                self.count(now);
                 attempt.is_counted = true;
                 Verdict::Send
             }
             Decision::Probe => {
-                self.gate.last_sent_ms = now_ms;
+                self.gate.last_sent = now;
                 self.writes += 1;
                 attempt.is_counted = true;
                 Verdict::Send
             }
             Decision::Wait(left_ms) => {
                 if urgency == Urgency::Optional {
-                    self.down_until_ms.insert(process, now_ms + left_ms);
+                    self.down_until.insert(process, now.plus_ms(left_ms));
                 }
                 Verdict::Wait
             }
             Decision::Fail(left_ms) => {
-                self.down_until_ms.insert(process, now_ms + left_ms);
+                self.down_until.insert(process, now.plus_ms(left_ms));
                 Verdict::Fail
             }
         }
@@ -313,16 +316,16 @@ impl Design for LateCalls {
     }
 
     fn late(&mut self, now_ms: u64, attempt: &mut Attempt) {
-        let now_ms = EPOCH_MS + now_ms;
+        let now = EPOCH.plus_ms(now_ms);
         attempt.is_late = true;
         if attempt.is_counted {
             return;
         }
-        if !self.gate.is_current(now_ms) {
+        if !self.gate.is_current(now) {
             self.gate = Gate::default();
         }
         if self.gate.unanswered < Gate::MOST_UNANSWERED {
-            self.count(now_ms);
+            self.count(now);
             attempt.is_counted = true;
         }
     }

@@ -20,6 +20,7 @@ use crate::{
     auth::Auth,
     context::Context,
     error::Error,
+    identity::UnixMs,
     operation::Operation,
     settings::Groups,
     telemetry::{self, Finished},
@@ -57,7 +58,9 @@ pub struct Event {
 
 impl From<LambdaEvent<Box<RawValue>>> for Event {
     fn from(LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>) -> Self {
-        Self { payload, request_id: context.request_id, deadline: Deadline::of_invocation(context.deadline) }
+        // 0 if Lambda states none.
+        let stated = (context.deadline > 0).then(|| UnixMs::new(context.deadline));
+        Self { payload, request_id: context.request_id, deadline: Deadline::of_invocation(stated) }
     }
 }
 

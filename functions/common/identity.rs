@@ -5,11 +5,17 @@
 //! | `identity/subject.rs` | user id, guest id, group, principal, subject |
 //! | `identity/customer.rs` | cookies, identity, former identity |
 //! | `identity/token.rs` | token, lifetime, issued |
+//! | `identity/unix_time.rs` | points in time |
+//! | `identity/counters.rs` | the number of a lease, the version of a record |
 
+mod counters;
 mod customer;
 mod subject;
 mod token;
+mod unix_time;
 
+pub use counters::{LeaseSeq, Version};
 pub use customer::{Cookies, FormerIdentity, Identity};
 pub use subject::{Group, GuestId, InvalidId, Principal, Subject, UserId};
 pub use token::{Issued, Lifetime, Token};
+pub use unix_time::{UnixMs, UnixSeconds};

@@ -11,7 +11,7 @@ use crate::{
     identity::{Group, Identity},
     renewal::{self, AttemptError, Grant, record::Failure, time_limits::ATTEMPT_TIMEOUT},
     settings::{LiveChat, Tenant},
-    time::now_ms,
+    time::now,
 };
 use reqwest::{
     Client, StatusCode,
@@ -112,7 +112,7 @@ impl Accounts {
         context: &Context,
     ) -> Result<Grant, AttemptError> {
         // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
-        let asked_at_ms = now_ms();
+        let called_at = now();
         let time = context.left().min(ATTEMPT_TIMEOUT);
         let cut_short = time < ATTEMPT_TIMEOUT;
         let in_time = |error| transport::error(error, cut_short);
@@ -129,7 +129,7 @@ impl Accounts {
         let mut response = request.send().await.map_err(in_time)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
         let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
-        answer::read(response.status(), response.headers(), &body, known, asked_at_ms)
+        answer::read(response.status(), response.headers(), &body, known, called_at)
     }
 
     fn url(&self, group: Option<Group>) -> String {

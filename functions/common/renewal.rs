@@ -55,7 +55,7 @@ mod waiting;
 
 pub use attempt::{AttemptError, Grant};
 pub(crate) use attempt::{IDENTITY_LOST, UNEXPLAINED};
-pub use bookkeeping::Bookkeeping;
+pub use bookkeeping::{Bookkeeping, RevokeAgain};
 pub use error::{Error, StoreError};
 pub(crate) use lease::HeldLease;
 pub use obtained::{Obtained, Source, Why};

@@ -1,11 +1,12 @@
-//! Clocks and deadlines. Points in time that leave the process are Unix time in milliseconds (`_ms`) or seconds (`_s`).
+//! Clocks and deadlines.
 
+use crate::identity::UnixMs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
-/// Unix time in ms.
-pub fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// Now, by this machine's clock.
+pub fn now() -> UnixMs {
+    UnixMs::new(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis))
 }
 
 /// A [`Duration`] in ms.
@@ -23,19 +24,15 @@ pub struct Elapsed;
 
 impl Deadline {
     /// The time that Lambda needs to return a response before it kills the invocation.
-    const ANSWER_RESERVE: Duration = Duration::from_millis(500);
+    const RESPONSE_RESERVE: Duration = Duration::from_millis(500);
     /// The longest that any invocation works; API Gateway gives up at 30 s.
     const LONGEST: Duration = Duration::from_secs(28);
 
-    /// The moment by which an invocation must have its answer ready.
-    ///
-    /// `lambda_deadline_ms` is Unix time in ms, as Lambda states it with each event; 0 when it states none.
-    pub fn of_invocation(lambda_deadline_ms: u64) -> Self {
-        let left = match lambda_deadline_ms {
-            0 => Self::LONGEST,
-            at => Duration::from_millis(at.saturating_sub(now_ms())),
-        };
-        Self::after(left.min(Self::LONGEST).saturating_sub(Self::ANSWER_RESERVE))
+    /// The moment by which an invocation must have its response ready. `stated` is the deadline that Lambda states with the event, if
+    /// it states one.
+    pub fn of_invocation(stated: Option<UnixMs>) -> Self {
+        let left = stated.map_or(Self::LONGEST, |end| Duration::from_millis(end.ms_since(now())));
+        Self::after(left.min(Self::LONGEST).saturating_sub(Self::RESPONSE_RESERVE))
     }
 
     /// `left` from now.
@@ -43,7 +40,7 @@ impl Deadline {
         Self(Instant::now() + left)
     }
 
-    /// Time left; zero once it is over.
+    /// The time left; zero once the deadline has passed.
     pub fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
@@ -71,19 +68,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invocation_keeps_a_reserve_for_its_answer() {
-        let left = Deadline::of_invocation(now_ms() + 3_000).left();
+    fn an_invocation_keeps_a_reserve_for_its_response() {
+        let left = Deadline::of_invocation(Some(now().plus_ms(3_000))).left();
         assert!(left <= Duration::from_millis(2_500) && left > Duration::from_secs(2), "{left:?}");
     }
 
     #[test]
     fn a_deadline_that_has_passed_leaves_nothing() {
-        assert_eq!(Deadline::of_invocation(1).left(), Duration::ZERO);
+        assert_eq!(Deadline::of_invocation(Some(UnixMs::new(1))).left(), Duration::ZERO);
     }
 
     #[test]
     fn an_event_without_a_deadline_gets_the_longest_one() {
-        assert!(Deadline::of_invocation(0).left() > Duration::from_secs(27));
+        assert!(Deadline::of_invocation(None).left() > Duration::from_secs(27));
     }
 
     #[tokio::test]

@@ -2,8 +2,9 @@
 
 mod counting;
 
+use crate::clock::now_ms;
 use crate::world::*;
-use cip::{renewal::circuit::Gate, time::now_ms};
+use cip::renewal::circuit::Gate;
 use sandbox::Fault;
 use std::{collections::HashMap, time::Duration};
 

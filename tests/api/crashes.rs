@@ -1,7 +1,7 @@
 //! Processes that crash, or are delayed beyond their lease, during a renewal.
 
+use crate::clock::now_ms;
 use crate::world::*;
-use cip::time::now_ms;
 use sandbox::{CstMode, Fault};
 use std::time::Duration;
 

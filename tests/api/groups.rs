@@ -67,7 +67,7 @@ async fn groups_that_are_not_listed_are_refused_before_any_write() {
     }
     assert!(world.item_at("alice", "group#4").await.is_empty());
     assert_eq!(
-        (world.sandbox.calls().token, world.renewals_in_groups("alice", cip::time::now_ms() / 60_000 - 1).await),
+        (world.sandbox.calls().token, world.renewals_in_groups("alice", crate::clock::now_ms() / 60_000 - 1).await),
         (0, 0)
     );
     world.call_group(GetToken, "alice", "3").await.token();

@@ -1,12 +1,12 @@
 //! Visitors who are not logged in, and what happens when they log in.
 
+use crate::clock::now_ms;
 use crate::{
     auth::{SECRET, with_secret},
     dynamodb::in_front,
     proxy::Mode,
     world::*,
 };
-use cip::time::now_ms;
 use sandbox::{CstMode, Fault};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};

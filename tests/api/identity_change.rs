@@ -270,7 +270,7 @@ async fn a_user_with_expired_cookies_gets_a_new_customer() {
     {
         let world = world_where(forgotten).await.with("ON_IDENTITY_CHANGE", setting).with("RUST_LOG", "info");
         let former = world.call(GetToken, "alice").await.entity();
-        world.set_number("alice", "cookiesLapseAt", cip::time::now_ms() / 1000 - 86_400).await;
+        world.set_number("alice", "cookiesLapseAt", crate::clock::now_ms() / 1000 - 86_400).await;
         world.sandbox.forget(&former);
         let next = world.call(GetFreshToken, "alice").await.entity();
         assert_ne!(next, former);

@@ -47,7 +47,7 @@ fn every_fault_of_the_sandbox_is_covered() {
 #[tokio::test]
 async fn harmless_oddities_of_livechat_do_not_reach_the_caller() {
     let world = World::new().await;
-    let two_years_from_now_s = cip::time::now_ms() / 1000 + 63_072_000;
+    let two_years_from_now_s = crate::clock::now_ms() / 1000 + 63_072_000;
     for (fault, user) in HARMLESS.into_iter().zip(["a", "b", "c"]) {
         world.sandbox.fail(fault, 1);
         let first = world.call(GetToken, user).await;

@@ -5,6 +5,7 @@ mod auth;
 mod bad_input;
 mod breaker;
 mod chaos;
+mod clock;
 mod concurrency;
 mod crashes;
 mod documentation;

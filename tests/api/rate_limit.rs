@@ -1,7 +1,7 @@
 //! The limit on renewals of one user's token.
 
+use crate::clock::now_ms;
 use crate::world::*;
-use cip::time::now_ms;
 use sandbox::Fault;
 use std::time::Duration;
 

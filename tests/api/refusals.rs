@@ -1,8 +1,8 @@
 //! LiveChat's refusals are stored: for a while, all pages of the user get the stored one, without another call.
 
+use crate::clock::now_ms;
 use crate::{dynamodb::in_front, world::*};
 use aws_sdk_dynamodb::types::AttributeValue;
-use cip::time::now_ms;
 use sandbox::Fault;
 use serde_json::json;
 use std::{

@@ -187,7 +187,7 @@ async fn a_logout_while_livechat_is_down_is_completed_by_a_later_call() {
         if later == Invalidate {
             // Not at once: otherwise a page in a loop would cause a call for each token each time.
             assert_eq!(logout_state(&function.send(&logout("alice")).await), "pending");
-            world.set_number("alice", "revokeAgain", cip::time::now_ms() + 60_000 - 5_000).await;
+            world.set_number("alice", "revokeAgain", crate::clock::now_ms() + 60_000 - 5_000).await;
             assert_eq!(logout_state(&function.send(&logout("alice")).await), "complete");
             assert_eq!(working(&world), BTreeSet::new());
             continue;
@@ -211,7 +211,7 @@ async fn a_stored_token_is_returned_while_revocations_are_pending() {
     assert_eq!(world.sandbox.calls().revoke, revocations, "not every call revokes again");
     assert_eq!(working(&world), BTreeSet::from([old, token.clone()]));
     world.sandbox.set(|settings| settings.revocation = Revocation::Token);
-    world.set_number("alice", "revokeAgain", cip::time::now_ms() - 1).await;
+    world.set_number("alice", "revokeAgain", crate::clock::now_ms() - 1).await;
     assert_eq!(world.call(GetToken, "alice").await.access_token(), token);
     assert_eq!(working(&world), BTreeSet::from([token]));
     assert_eq!(outstanding(&world.item("alice").await), 1);

@@ -28,11 +28,11 @@ async fn fault_2_no_cookie_reaches_the_browser() {
 #[tokio::test]
 async fn fault_3_the_lifetime_is_returned_in_milliseconds() {
     let world = World::new().await;
-    let before = cip::time::now_ms();
+    let before = crate::clock::now_ms();
     let token = world.call(GetToken, "alice").await.token();
     assert_eq!(token["expiresIn"], 28_800_000);
     let created = token["creationDate"].as_u64().expect("a number");
-    assert!((before..=cip::time::now_ms()).contains(&created));
+    assert!((before..=crate::clock::now_ms()).contains(&created));
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use crate::world::*;
 use cip::{
     context::Context,
-    identity::{Cookies, Identity, Lifetime, Subject, Token},
+    identity::{Cookies, Identity, Lifetime, Subject, Token, UnixMs, UnixSeconds},
     renewal::{
         Bookkeeping, Commitment, StoreError,
         record::{FailedRenewal, Failure, Lease, Record, Refusal},
     },
     store::{Acquire, Acquisition, Commit, Release, Store},
-    time::Deadline,
+    time::{Deadline, now},
 };
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -26,14 +26,14 @@ fn identity(entity_id: &str) -> Identity {
     Identity {
         entity_id: entity_id.into(),
         cookies,
-        cookies_lapse_at_s: 2_000_000_000,
+        cookies_expire_at: UnixSeconds::new(2_000_000_000),
         former: vec![],
         is_unproven: false,
     }
 }
 
 fn token(seq: u64) -> Token {
-    let lifetime = Lifetime { created_ms: cip::time::now_ms(), expires_in_ms: 28_800_000 };
+    let lifetime = Lifetime { created: now(), expires_in_ms: 28_800_000 };
     Token { access_token: format!("access-{seq}").into(), lifetime, seq }
 }
 
@@ -204,7 +204,7 @@ async fn a_released_lease_records_the_failure_until_the_next_success() {
     release(&store, &alice, &lease, (Some(&failed), None)).await;
     let record = read(&store, &alice).await;
     assert_eq!((record.failed, record.lease), (Some(failed), None));
-    let day_from_now = cip::time::now_ms() / 1000 + 86_400;
+    let day_from_now = now().in_seconds().as_u64() + 86_400;
     let expires = read_number(&world.item("alice").await["expiresAt"]);
     assert!(expires.abs_diff(day_from_now) < 60, "an item without an identity expires after a day");
     let lease = acquire_lease(&store, &alice, "b").await;
@@ -216,7 +216,7 @@ async fn a_released_lease_records_the_failure_until_the_next_success() {
 }
 
 fn refusal() -> Refusal {
-    Refusal::after(None, SETTINGS, "invalid_client", "no such app", cip::time::now_ms())
+    Refusal::after(None, SETTINGS, "invalid_client", "no such app", now())
 }
 
 async fn refused(store: &Store, subject: &Subject) -> Refusal {
@@ -327,30 +327,28 @@ async fn renewals_in_groups_are_counted_by_minute_and_expire_after_a_day() {
     let world = World::new().await;
     let store = world.store();
     let principal = |name: &str| subject(name, None).principal;
-    let count =
-        async |name, at_ms| store.count_in_groups(&principal(name), at_ms, 2, &soon()).await.expect("a response");
-    let uncount =
-        async |name, at_ms| store.uncount_in_groups(&principal(name), at_ms, &soon()).await.expect("a response");
+    let count = async |name, at| store.count_in_groups(&principal(name), at, 2, &soon()).await.expect("a response");
+    let uncount = async |name, at| store.uncount_in_groups(&principal(name), at, &soon()).await.expect("a response");
     let counted = async |minute| {
         let item = world.item_at("alice", &format!("renewals#{minute}")).await;
         ["renewals", "expiresAt"].map(|name| item.get(name).map(|value| value.as_n().expect("a number").clone()))
     };
     let minute = 30_000_000;
-    let at_ms = minute * 60_000 + 12_345;
+    let at = UnixMs::new(minute * 60_000 + 12_345);
     for expected in [Ok(()), Ok(()), Err(47_655), Err(47_655)] {
-        assert_eq!(count("alice", at_ms).await, expected);
+        assert_eq!(count("alice", at).await, expected);
     }
     assert_eq!(counted(minute).await, [Some("2".into()), Some("1800086412".into())]);
-    assert_eq!(count("bob", at_ms).await, Ok(()));
-    assert_eq!(count("alice", (minute + 1) * 60_000).await, Ok(()));
+    assert_eq!(count("bob", at).await, Ok(()));
+    assert_eq!(count("alice", UnixMs::new((minute + 1) * 60_000)).await, Ok(()));
 
-    uncount("alice", at_ms).await;
+    uncount("alice", at).await;
     assert_eq!(counted(minute + 1).await[0], Some("1".into()));
-    assert_eq!(count("alice", at_ms).await, Ok(()));
+    assert_eq!(count("alice", at).await, Ok(()));
     for _ in 0..3 {
-        uncount("alice", at_ms).await;
+        uncount("alice", at).await;
     }
     assert_eq!(counted(minute).await[0], Some("0".into()));
-    uncount("carol", at_ms).await;
+    uncount("carol", at).await;
     assert!(world.item_at("carol", &format!("renewals#{minute}")).await.is_empty(), "nothing was counted");
 }

@@ -1,16 +1,16 @@
 //! What an action does: to the items, to LiveChat, and to the caller, which is the code that runs in Lambda.
 
 use super::{
-    actions::{Action, Answer, Read, Seen, Write, now_ms},
+    actions::{Action, Answer, Read, Seen, Write, now},
     clock::Clock,
     history::{Breach, end, is_stale},
     livechat,
     state::{Doing, LateMove, LateWrite, Life, Operation, Protocol, Renewing, State},
-    table::{NOW_MS, Who, applies, cookies_of, number_in, request_of},
+    table::{NOW, Who, applies, cookies_of, number_in, request_of},
     tamper::{self, Tamper},
 };
 use crate::{
-    identity::Group,
+    identity::{Group, UnixMs},
     renewal::{
         Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, HeldLease, Moment, Obtained,
         OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
@@ -87,8 +87,8 @@ impl Protocol {
     }
 
     fn moment(&self, state: &State, caller: usize) -> Moment {
-        let now_ms = now_ms(self, &state.callers[caller], Seen::Held);
-        Moment { now_ms, left: LEFT, circuit: CircuitMemory::default() }
+        let now = now(self, &state.callers[caller], Seen::Held);
+        Moment { now, left: LEFT, circuit: CircuitMemory::default() }
     }
 
     /// The code of the call begins, if it has not yet.
@@ -169,7 +169,7 @@ impl Protocol {
         let is_guests = matches!(renewing.next, Next::ReadGuest);
         let whose = if is_guests { Who::Guest } else { who };
         let mut record = state.item_to_read(whose).record().clone();
-        let mut moment = Moment { now_ms: now_ms(self, caller, lease), ..self.moment(state, index) };
+        let mut moment = Moment { now: now(self, caller, lease), ..self.moment(state, index) };
         match how {
             Read::Usual => {}
             Read::WhileDown => {
@@ -182,7 +182,7 @@ impl Protocol {
                 moment.left = if is_guests { Duration::from_secs(17) } else { SHORT };
                 if is_guests {
                     state.left.too_lates -= 1;
-                    (lease == Seen::Held && record.held(moment.now_ms).is_some()).then_some(())?;
+                    (lease == Seen::Held && record.held(moment.now).is_some()).then_some(())?;
                 } else {
                     state.left.crashes -= 1;
                 }
@@ -251,9 +251,9 @@ impl Protocol {
         let Next::Acquire { unless_newer_than } = renewing.next else { return None };
         let unless_newer_than = tamper::unless_newer_than(self, unless_newer_than);
         let (owner, waited_in) = (renewing.owner.clone(), renewing.waited_in);
-        let now_ms = now_ms(self, caller, lease);
+        let now = now(self, caller, lease);
         let from_live_holder = state.has_live_holder(who);
-        let (outcome, owner, is_taken) = self.run_acquire(state, who, owner, (unless_newer_than, now_ms));
+        let (outcome, owner, is_taken) = self.run_acquire(state, who, owner, (unless_newer_than, now));
         if is_taken && lease == Seen::Lapsed && from_live_holder && !self.is_timed() {
             state.left.lapses -= 1;
         }
@@ -288,10 +288,10 @@ impl Protocol {
                 record.lease = None;
                 tamper::record(self, &mut record, &state.callers[index], false);
                 state.callers[index].paused = false;
-                let now_ms = if self.is_timed() { super::actions::now_ms(self, &before, Seen::Held) } else { NOW_MS };
+                let now = if self.is_timed() { super::actions::now(self, &before, Seen::Held) } else { NOW };
                 (
                     Event::Acquired(HeldLease::acquired(lease), Box::new(record)),
-                    Moment { now_ms, left, ..self.moment(state, index) },
+                    Moment { now, left, ..self.moment(state, index) },
                 )
             }
             Acquisition::Acquired(_, mut record) | Acquisition::Rejected(mut record) => {
@@ -300,7 +300,7 @@ impl Protocol {
                     self.note_held(state, index);
                 }
                 tamper::record(self, &mut record, &state.callers[index], false);
-                (Event::Rejected(Box::new(record)), Moment { now_ms, ..self.moment(state, index) })
+                (Event::Rejected(Box::new(record)), Moment { now, ..self.moment(state, index) })
             }
         };
         if is_short {
@@ -323,11 +323,10 @@ impl Protocol {
         state: &mut State,
         who: Who,
         owner: Option<String>,
-        (unless_newer_than, now_ms): (Option<u64>, u64),
+        (unless_newer_than, now): (Option<u64>, UnixMs),
     ) -> (Outcome, Option<String>, bool) {
-        let write = |owner: &str| {
-            tamper::acquire(self, store::lease::acquire(owner, unless_newer_than, Some(SETTINGS), now_ms))
-        };
+        let write =
+            |owner: &str| tamper::acquire(self, store::lease::acquire(owner, unless_newer_than, Some(SETTINGS), now));
         let probe = write(owner.as_deref().unwrap_or("nobody"));
         let is_taken = applies(state, who, &probe);
         let new = || format!("L{}", state.item(who).record().lease_seq + 1);
@@ -489,7 +488,7 @@ impl Protocol {
         }
         if is_logout {
             let record: Record = store::logout::logged_out(outcome).expect("a record");
-            let due = record.outstanding.to_revoke(record.logged_out_seq, NOW_MS);
+            let due = record.outstanding.to_revoke(record.logged_out_seq, NOW);
             state.callers[index].doing = Doing::Telling(due);
             state.callers[index].note();
             return Some(());
@@ -508,7 +507,7 @@ impl Protocol {
         };
         let keys = tell_livechat(state, &due, is_told);
         let mut bookkeeping = Bookkeeping::default();
-        bookkeeping.note_revoked(&due, keys, NOW_MS);
+        bookkeeping.note_revoked(&due, keys, NOW);
         if !due.is_empty() {
             self.write(state, who, &store::revocation::record(&bookkeeping));
         }
@@ -529,7 +528,7 @@ impl Protocol {
     fn transaction(&self, state: &State, index: usize) -> Option<LateMove> {
         let Some(Next::Move(moved)) = state.callers[index].next() else { return None };
         let moved_in = store::adoption::move_in(&moved.lease, &moved.identity, &moved.outstanding);
-        let moved_out = store::adoption::move_out(moved.guest_version, NOW_MS);
+        let moved_out = store::adoption::move_out(moved.guest_version, NOW);
         let (moved_in, moved_out) = tamper::adopt(self, moved_in, moved_out);
         let user = state.callers[index].call.who;
         Some(LateMove { user, moved_in: Box::new(moved_in), moved_out: Box::new(moved_out) })
@@ -627,9 +626,9 @@ impl Protocol {
     fn late_write(&self, state: &mut State, index: usize, lease: Seen) {
         match state.late_writes.remove(index) {
             LateWrite::Acquire { owner, unless_newer_than } => {
-                let now_ms = if lease == Seen::Lapsed { super::table::LATER_MS } else { NOW_MS };
+                let now = if lease == Seen::Lapsed { super::table::LATER } else { NOW };
                 let from_live_holder = state.has_live_holder(Who::User1);
-                let (_, _, is_taken) = self.run_acquire(state, Who::User1, owner, (unless_newer_than, now_ms));
+                let (_, _, is_taken) = self.run_acquire(state, Who::User1, owner, (unless_newer_than, now));
                 if is_taken && lease == Seen::Lapsed && from_live_holder {
                     state.left.lapses -= 1;
                 }

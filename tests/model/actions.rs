@@ -7,9 +7,12 @@ use super::{
     history::History,
     properties,
     state::{Caller, Clocks, Doing, Faults, LateWrite, LiveChat, Operation, Protocol, Secrets, State, Stored},
-    table::{NOW_MS, Who},
+    table::{NOW, Who},
 };
-use crate::renewal::{Action as Next, Phase, record::Lease};
+use crate::{
+    identity::UnixMs,
+    renewal::{Action as Next, Phase, record::Lease},
+};
 use stateright::{Model, Property};
 
 /// One of them. Callers are told apart by their index.
@@ -390,10 +393,10 @@ impl Protocol {
     /// How the lease can look to a caller, without anything being wrong.
     fn seen(&self, state: &State, caller: usize, who: Who) -> Vec<Seen> {
         let item = state.item(who);
-        let Some(until_ms) = item.lease_until_ms() else { return vec![Seen::Free] };
+        let Some(until) = item.lease_until() else { return vec![Seen::Free] };
         if let Some(clock) = Clock::of(self) {
-            let lease = Lease { until_ms, ..item.lease() };
-            let is_held = lease.is_held(clock.now_ms(state.callers[caller].clock_of_its_write()));
+            let lease = Lease { until, ..item.lease() };
+            let is_held = lease.is_held(clock.now(state.callers[caller].clock_of_its_write()));
             return vec![if is_held { Seen::Held } else { Seen::Lapsed }];
         }
         if state.has_live_holder(who) { vec![Seen::Held] } else { vec![Seen::Held, Seen::Lapsed] }
@@ -420,12 +423,12 @@ fn bad_answers(left: Faults, names_a_customer: bool) -> impl Iterator<Item = Ans
     .filter_map(|(left, answer, is_possible)| (left > 0 && is_possible).then_some(answer))
 }
 
-/// What the caller's clock says when the lease looks like this; Unix time in ms.
-pub(super) fn now_ms(protocol: &Protocol, caller: &Caller, lease: Seen) -> u64 {
+/// What the caller's clock says when the lease looks like this.
+pub(super) fn now(protocol: &Protocol, caller: &Caller, lease: Seen) -> UnixMs {
     match (Clock::of(protocol), lease) {
-        (Some(clock), _) => clock.now_ms(caller.clock_of_its_write()),
-        (None, Seen::Lapsed) => super::table::LATER_MS,
-        (None, _) => NOW_MS,
+        (Some(clock), _) => clock.now(caller.clock_of_its_write()),
+        (None, Seen::Lapsed) => super::table::LATER,
+        (None, _) => NOW,
     }
 }
 

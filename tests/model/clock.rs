@@ -2,9 +2,10 @@
 
 use super::{
     state::{Caller, Clocks, Protocol, Renewing, State},
-    table::NOW_MS,
+    table::NOW,
 };
 use crate::{
+    identity::UnixMs,
     renewal::{
         Action, Phase,
         time_limits::{LONGEST_LOOK, LONGEST_WRITE},
@@ -35,10 +36,10 @@ impl Clock {
         i16::try_from(millis(time).div_ceil(self.tick_ms)).unwrap_or(i16::MAX)
     }
 
-    /// What a clock says that is `ahead` of the true time; Unix time in ms.
-    pub(super) fn now_ms(self, ahead: i16) -> u64 {
+    /// What a clock says that is `ahead` of the true time.
+    pub(super) fn now(self, ahead: i16) -> UnixMs {
         let ms = u64::from(ahead.unsigned_abs()) * self.tick_ms;
-        if ahead < 0 { NOW_MS - ms } else { NOW_MS + ms }
+        if ahead < 0 { NOW.minus_ms(ms) } else { NOW.plus_ms(ms) }
     }
 
     /// The longest that a write is on its way.
@@ -76,7 +77,7 @@ impl Clock {
     pub(super) fn tick(self, protocol: &Protocol, state: &mut State) {
         // An end that is longer ago makes no difference: to every clock, and to each write that is on its way.
         let oldest = if protocol.faults.late_takes > 0 { self.ticks(OLDEST) } else { self.longest_write() };
-        let earliest_ms = self.now_ms(-oldest - 1);
+        let earliest = self.now(-oldest - 1);
         for caller in &mut state.callers {
             let paused = caller.paused;
             let Some(renewing) = caller.renewing_mut() else { continue };
@@ -88,13 +89,13 @@ impl Clock {
                 renewing.limit -= i16::from(!paused);
             }
             if let (Phase::Holding(holding), Action::EnterCircuit) = (&mut renewing.renewal.phase, &renewing.next) {
-                let until_ms = &mut holding.lease.0.until_ms;
-                *until_ms = earliest_ms.max(*until_ms - self.tick_ms);
+                let until = &mut holding.lease.0.until;
+                *until = earliest.max(until.minus_ms(self.tick_ms));
             }
             caller.note();
         }
         for item in &mut state.items {
-            *item = item.shifted(self.tick_ms, earliest_ms);
+            *item = item.shifted(self.tick_ms, earliest);
         }
     }
 }
@@ -103,11 +104,11 @@ impl Clock {
 /// difference any more.
 pub(super) fn forget_end_of_lease(renewing: &mut Renewing) {
     match (&mut renewing.renewal.phase, &mut renewing.next) {
-        (_, Action::Commit(commit)) => commit.lease.0.until_ms = NOW_MS,
-        (_, Action::Release(release)) => release.lease.0.until_ms = NOW_MS,
+        (_, Action::Commit(commit)) => commit.lease.0.until = NOW,
+        (_, Action::Release(release)) => release.lease.0.until = NOW,
         (Phase::Holding(holding), Action::Call(_)) => {
-            holding.lease.0.until_ms = NOW_MS;
-            holding.began_ms = NOW_MS;
+            holding.lease.0.until = NOW;
+            holding.began = NOW;
             holding.forget_time();
         }
         _ => {}

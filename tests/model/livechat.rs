@@ -2,7 +2,7 @@
 
 use super::{
     state::{Cookies, Life, Protocol, Secrets, State},
-    table::{NOW_MS, identity, lifetime},
+    table::{NOW, identity, lifetime},
 };
 use crate::renewal::Grant;
 
@@ -43,6 +43,6 @@ pub(super) fn grant(request: u8, cookies: Cookies, life: Life) -> Grant {
         access_token: request.to_string().into(),
         lifetime: lifetime(life),
         cookies: identity.cookies,
-        cookies_lapse_at_s: NOW_MS / 1000 + 63_072_000,
+        cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
     }
 }

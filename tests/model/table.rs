@@ -8,7 +8,7 @@ use super::{
     tamper,
 };
 use crate::{
-    identity::{Identity, Lifetime, Token},
+    identity::{Identity, Lifetime, Token, UnixMs},
     renewal::{
         Bookkeeping,
         record::{Lease, Record},
@@ -27,10 +27,10 @@ use std::{
     sync::Arc,
 };
 
-/// Now, by the true time; Unix time in ms. Untimed, it is always the same moment, at which every lease has just been acquired.
-pub(super) const NOW_MS: u64 = 1_700_000_000_000;
+/// Now, by the true time. Untimed, it is always the same moment, at which every lease has just been acquired.
+pub(super) const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 /// A moment at which such a lease has expired.
-pub(super) const LATER_MS: u64 = NOW_MS + Lease::LENGTH_MS + 1;
+pub(super) const LATER: UnixMs = NOW.plus_ms(Lease::LENGTH_MS + 1);
 const HOUR_MS: u64 = 3_600_000;
 
 /// Who has an item.
@@ -100,9 +100,9 @@ impl Item {
         }
         let cookies = Cookies { entity: 0, secret: 0 };
         let mut item = None;
-        let write = crate::store::lease::acquire("L1", None, None, NOW_MS);
+        let write = crate::store::lease::acquire("L1", None, None, NOW);
         in_memory::run(&write, &mut item);
-        let lease = Lease { owner: "L1".into(), seq: 1, until_ms: NOW_MS + Lease::LENGTH_MS };
+        let lease = Lease { owner: "L1".into(), seq: 1, until: Lease::expiry(NOW) };
         let life = if let Stored::Token(life) = stored { life } else { Life::Usable };
         let token = Token { access_token: "0".into(), lifetime: lifetime(life), seq: 1 };
         let write = crate::store::lease::commit(Commit {
@@ -129,7 +129,7 @@ impl Item {
     /// The latest lease, whether or not it has ended.
     pub(super) fn lease(&self) -> Lease {
         let owner = self.attribute(item::LEASE_OWNER).and_then(|owner| owner.as_s().ok()).cloned().unwrap_or_default();
-        Lease { owner, seq: self.record().lease_seq, until_ms: 0 }
+        Lease { owner, seq: self.record().lease_seq, until: UnixMs::new(0) }
     }
 
     /// There is a lease that has not been committed or released.
@@ -137,9 +137,9 @@ impl Item {
         self.record().lease.is_some()
     }
 
-    /// When that lease ends; Unix time in ms.
-    pub(super) fn lease_until_ms(&self) -> Option<u64> {
-        self.record().lease.as_ref().map(|lease| lease.until_ms)
+    /// When that lease expires.
+    pub(super) fn lease_until(&self) -> Option<UnixMs> {
+        self.record().lease.as_ref().map(|lease| lease.until)
     }
 
     pub(super) fn exists(&self) -> bool {
@@ -165,12 +165,12 @@ impl Item {
         self.0.item.as_ref().and_then(|item| item.attributes().get(name))
     }
 
-    /// The same with the lease's end moved by so many ms; not before `earliest_ms`.
-    pub(super) fn shifted(&self, by_ms: u64, earliest_ms: u64) -> Self {
-        let Some(until_ms) = self.lease_until_ms() else { return self.clone() };
+    /// The same, with a lease that expires `by_ms` earlier, but not before `earliest`.
+    pub(super) fn shifted(&self, by_ms: u64, earliest: UnixMs) -> Self {
+        let Some(until) = self.lease_until() else { return self.clone() };
         let mut attributes = self.0.item.clone().expect("an item").into_attributes();
-        let until_ms = earliest_ms.max(until_ms - by_ms);
-        attributes.insert(item::LEASE_UNTIL_MS.into(), AttributeValue::N(until_ms.to_string()));
+        let until = earliest.max(until.minus_ms(by_ms));
+        attributes.insert(item::LEASE_UNTIL_MS.into(), AttributeValue::N(until.as_u64().to_string()));
         Self::of(Some(item::Item::new(attributes)))
     }
 }
@@ -224,8 +224,8 @@ fn normalized(item: item::Item, normal: &Normal) -> item::Item {
         attributes.insert(item::VERSION.into(), AttributeValue::N("1".into()));
     }
     if !normal.keeps_time && attributes.contains_key(item::LEASE_UNTIL_MS) {
-        let until_ms = NOW_MS + Lease::LENGTH_MS;
-        attributes.insert(item::LEASE_UNTIL_MS.into(), AttributeValue::N(until_ms.to_string()));
+        let until = Lease::expiry(NOW).as_u64();
+        attributes.insert(item::LEASE_UNTIL_MS.into(), AttributeValue::N(until.to_string()));
     }
     let latest = attributes.get(item::TOKEN).and_then(|token| token.as_m().ok()?.get(item::SEQ).cloned());
     if let Some(AttributeValue::M(tokens)) = attributes.get_mut(item::OUTSTANDING)
@@ -260,7 +260,7 @@ pub(super) fn identity(cookies: Cookies) -> Identity {
             cid: format!("e{}", cookies.entity).into(),
             cst: format!("s{}", cookies.secret).into(),
         },
-        cookies_lapse_at_s: NOW_MS / 1000 + 63_072_000,
+        cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
         former: vec![],
         is_unproven: false,
     }
@@ -288,14 +288,14 @@ pub(super) fn lifetime(life: Life) -> Lifetime {
         Life::Stale => 7 * HOUR_MS + HOUR_MS / 2,
         Life::Dead => 9 * HOUR_MS,
     };
-    Lifetime { created_ms: NOW_MS - age_ms, expires_in_ms: 8 * HOUR_MS }
+    Lifetime { created: NOW.minus_ms(age_ms), expires_in_ms: 8 * HOUR_MS }
 }
 
 /// What is left of a token's life.
 pub(super) fn life_of(token: &Token) -> Life {
     match token.lifetime {
-        lifetime if lifetime.is_usable(NOW_MS) => Life::Usable,
-        lifetime if lifetime.is_live(NOW_MS) => Life::Stale,
+        lifetime if lifetime.is_usable(NOW) => Life::Usable,
+        lifetime if lifetime.is_live(NOW) => Life::Stale,
         _ => Life::Dead,
     }
 }

@@ -206,8 +206,12 @@ pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Ev
                 known.entity_id.clone_from(&grant.entity_id);
             }
         }
-        (Some(Tamper::LeaseNotWatched), Event::Circuit(_)) => holding.lease.0.until_ms += 60_000,
-        (Some(Tamper::SkewIgnored), Event::Circuit(_)) => holding.lease.0.until_ms += Lease::SKEW_MS,
+        (Some(Tamper::LeaseNotWatched), Event::Circuit(_)) => {
+            holding.lease.0.until = holding.lease.0.until.plus_ms(60_000)
+        }
+        (Some(Tamper::SkewIgnored), Event::Circuit(_)) => {
+            holding.lease.0.until = holding.lease.0.until.plus_ms(Lease::SKEW_MS);
+        }
         _ => {}
     }
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     auth::{Credential, Error},
     identity::UserId,
-    time::{Deadline, now_ms},
+    time::{self, Deadline},
 };
 use compact::Compact;
 use lambda_http::http::HeaderMap;
@@ -147,7 +147,7 @@ impl Jwt {
     }
 
     fn user_of(&self, claims: &Members, key: &Key) -> Result<UserId, Error> {
-        self.claims.requirements.check(claims, now_ms()).map_err(|cause| self.refused(cause))?;
+        self.claims.requirements.check(claims, time::now().as_u64()).map_err(|cause| self.refused(cause))?;
         if key.issuer.as_ref().is_some_and(|issuer| !issuers::vouches_for(issuer, claims)) {
             return Err(self.refused("the key that signed the token is for another issuer's tokens"));
         }

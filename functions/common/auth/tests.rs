@@ -13,7 +13,7 @@ async fn caller(guests: Guests, user: Option<&str>, headers: &[(&str, &str)]) ->
     let headers: HeaderMap = headers.iter().map(header).collect();
     let user_in_path = user.map(|user| UserId::parse(user).expect("a good id"));
     let sender = Sender { headers: &headers, gateway: None, user_in_path };
-    auth.caller(sender, Deadline::of_invocation(0)).await
+    auth.caller(sender, Deadline::of_invocation(None)).await
 }
 
 fn user(id: &str) -> Principal {

@@ -8,7 +8,7 @@ use super::{LAST_END_S, no_user, only};
 use crate::{
     auth::{Credential, Error, Secret},
     identity::UserId,
-    time::now_ms,
+    time,
 };
 use lambda_http::http::HeaderMap;
 use ring::hmac;
@@ -57,7 +57,7 @@ impl UserHash {
 /// Whether a time, Unix time in s, is in the future.
 fn is_ahead(expires: &[u8]) -> bool {
     let expires_s: Option<u64> = std::str::from_utf8(expires).ok().and_then(|digits| digits.parse().ok());
-    expires_s.is_some_and(|expires_s| expires_s > now_ms() / 1000 && expires_s < LAST_END_S)
+    expires_s.is_some_and(|expires_s| expires_s > time::now().in_seconds().as_u64() && expires_s < LAST_END_S)
 }
 
 fn refused(cause: &'static str) -> Error {

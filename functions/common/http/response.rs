@@ -39,7 +39,7 @@ impl Response {
                     entity_id: &issued.entity_id,
                     expires_in: issued.token.lifetime.expires_in_ms,
                     token_type: "Bearer",
-                    creation_date: issued.token.lifetime.created_ms,
+                    creation_date: issued.token.lifetime.created.as_u64(),
                     license_id: account.license_id,
                     organization_id: account.organization_id.as_deref(),
                 };

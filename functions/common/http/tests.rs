@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     context::Context,
-    identity::{Group, Issued, Lifetime, Principal, Token},
+    identity::{Group, Issued, Lifetime, Principal, Token, UnixMs},
     operation::{Call, Name, Reply},
     renewal::{Obtained, Source, Why},
     settings::{Account, AuthSettings, Common, ConfigError, Lookup},
@@ -38,7 +38,7 @@ impl Operation for Echo {
             entity_id: format!("{}{group}", user.as_str()),
             token: Token {
                 access_token: "t".into(),
-                lifetime: Lifetime { created_ms: 5, expires_in_ms: 28_800_000 },
+                lifetime: Lifetime { created: UnixMs::new(5), expires_in_ms: 28_800_000 },
                 seq: 1,
             },
         };
@@ -52,7 +52,7 @@ async fn call(event: &Value) -> Value {
     let auth = crate::connect_auth(settings.expect("good settings")).await.expect("nothing to fetch");
     let function = Function { operation: Echo, auth, groups: Groups::default() };
     let payload = to_raw_value(event).expect("JSON");
-    let event = Event { payload, request_id: "request-1".into(), deadline: Deadline::of_invocation(0) };
+    let event = Event { payload, request_id: "request-1".into(), deadline: Deadline::of_invocation(None) };
     serde_json::to_value(function.handle(event).await).expect("JSON")
 }
 

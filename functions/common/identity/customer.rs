@@ -1,5 +1,6 @@
 //! Who a subject is to LiveChat, and what proves it.
 
+use super::{UnixMs, UnixSeconds};
 use secrecy::SecretString;
 
 /// The two cookies that *are* a LiveChat customer: holders can get tokens for two years. They never leave the
@@ -19,8 +20,8 @@ pub struct Identity {
     pub entity_id: String,
     /// What proves to LiveChat that we speak for the customer.
     pub cookies: Cookies,
-    /// When the cookies lapse unless a token is asked for before; Unix time in s.
-    pub cookies_lapse_at_s: u64,
+    /// When the cookies expire, unless LiveChat is called for a token before.
+    pub cookies_expire_at: UnixSeconds,
     /// Customers that this subject had before and that LiveChat no longer knew, oldest first.
     pub former: Vec<FormerIdentity>,
     /// It was a guest's, and LiveChat has not issued a token for it to the user yet. If LiveChat does not know it any more, the user
@@ -32,33 +33,33 @@ impl Identity {
     /// How many former identities are kept; the oldest go first.
     const MOST_FORMER: usize = 5;
 
-    /// The cookies have lapsed by their own date, so that LiveChat need not know the customer any more.
-    pub fn has_lapsed(&self, now_ms: u64) -> bool {
-        self.cookies_lapse_at_s <= now_ms / 1000
+    /// The cookies have expired by their own date, so that LiveChat need not know the customer any more.
+    pub fn has_expired(&self, now: UnixMs) -> bool {
+        self.cookies_expire_at <= now.in_seconds()
     }
 
     /// The former identities of the one that follows this one: this one is the latest of them, if the next one `is_another`
     /// customer.
     #[must_use]
-    pub fn into_former(self, is_another: bool, now_ms: u64) -> Vec<FormerIdentity> {
+    pub fn into_former(self, is_another: bool, now: UnixMs) -> Vec<FormerIdentity> {
         let mut former = self.former;
         if is_another {
-            former.push(FormerIdentity { entity_id: self.entity_id, cookies: self.cookies, until_ms: now_ms });
+            former.push(FormerIdentity { entity_id: self.entity_id, cookies: self.cookies, until: now });
             former.drain(..former.len().saturating_sub(Self::MOST_FORMER));
         }
         former
     }
 }
 
-/// A customer that a subject had until LiveChat answered with another one. Kept so that it can be found again.
+/// A customer that a subject had until LiveChat returned another one. Kept so that it can be found again.
 #[derive(Clone, Debug)]
 pub struct FormerIdentity {
     /// LiveChat's id of the customer.
     pub entity_id: String,
-    /// The cookies that LiveChat no longer took.
+    /// The cookies that LiveChat no longer accepted.
     pub cookies: Cookies,
-    /// When it was replaced; Unix time in ms.
-    pub until_ms: u64,
+    /// When it was replaced.
+    pub until: UnixMs,
 }
 
 #[cfg(test)]
@@ -71,16 +72,17 @@ mod tests {
         let identity = |entity_id: u64, former| Identity {
             entity_id: entity_id.to_string(),
             cookies: cookies(),
-            cookies_lapse_at_s: 0,
+            cookies_expire_at: UnixSeconds::new(0),
             former,
             is_unproven: false,
         };
         let mut latest = identity(0, vec![]);
         for n in 1..=12 {
-            latest = identity(n, latest.into_former(true, n));
-            latest = identity(n, latest.into_former(false, n));
+            latest = identity(n, latest.into_former(true, UnixMs::new(n)));
+            latest = identity(n, latest.into_former(false, UnixMs::new(n)));
         }
-        let former: Vec<_> = latest.former.iter().map(|former| (former.entity_id.as_str(), former.until_ms)).collect();
+        let former: Vec<_> =
+            latest.former.iter().map(|former| (former.entity_id.as_str(), former.until.as_u64())).collect();
         assert_eq!(former, [("7", 8), ("8", 9), ("9", 10), ("10", 11), ("11", 12)]);
     }
 }

@@ -1,12 +1,13 @@
 //! What LiveChat issues, and for how long it can be used.
 
+use super::UnixMs;
 use secrecy::SecretString;
 
 /// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Just before LiveChat was called; Unix time in ms.
-    pub created_ms: u64,
+    /// Just before LiveChat was called.
+    pub created: UnixMs,
     /// How long it lives from then on, in ms.
     pub expires_in_ms: u64,
 }
@@ -18,26 +19,26 @@ impl Lifetime {
     const SKEW_MS: u64 = 60 * 1000;
 
     /// LiveChat still accepts the token.
-    pub fn is_live(self, now_ms: u64) -> bool {
-        self.left_ms(now_ms) > 0
+    pub fn is_live(self, now: UnixMs) -> bool {
+        self.left_ms(now) > 0
     }
 
     /// The token can be handed out without renewing it: more than 65 minutes are left, or more than a quarter of a life
     /// that is short itself.
-    pub fn is_usable(self, now_ms: u64) -> bool {
-        self.left_ms(now_ms) > Self::MARGIN_MS.min(self.expires_in_ms / 4)
+    pub fn is_usable(self, now: UnixMs) -> bool {
+        self.left_ms(now) > Self::MARGIN_MS.min(self.expires_in_ms / 4)
     }
 
-    /// When it expires; Unix time in ms.
-    pub fn ends_ms(self) -> u64 {
-        self.created_ms.saturating_add(self.expires_in_ms)
+    /// When it expires.
+    pub fn expires_at(self) -> UnixMs {
+        self.created.plus_ms(self.expires_in_ms)
     }
 
-    fn left_ms(self, now_ms: u64) -> u64 {
-        if self.created_ms > now_ms.saturating_add(Self::SKEW_MS) {
+    fn left_ms(self, now: UnixMs) -> u64 {
+        if self.created > now.plus_ms(Self::SKEW_MS) {
             return 0;
         }
-        self.ends_ms().saturating_sub(now_ms)
+        self.expires_at().ms_since(now)
     }
 }
 
@@ -65,29 +66,33 @@ pub struct Issued {
 mod tests {
     use super::*;
 
+    const START: UnixMs = UnixMs::new(0);
     const HOUR_MS: u64 = 3_600_000;
 
     #[test]
     fn a_token_is_renewed_65_minutes_before_its_end() {
-        let token = Lifetime { created_ms: 0, expires_in_ms: 8 * HOUR_MS };
+        let token = Lifetime { created: START, expires_in_ms: 8 * HOUR_MS };
         let renewal = 8 * HOUR_MS - 65 * 60_000;
-        assert!(token.is_usable(renewal - 1));
-        assert!(!token.is_usable(renewal));
-        assert!(token.is_live(8 * HOUR_MS - 1));
-        assert!(!token.is_live(8 * HOUR_MS));
+        assert!(token.is_usable(START.plus_ms(renewal - 1)));
+        assert!(!token.is_usable(START.plus_ms(renewal)));
+        assert!(token.is_live(START.plus_ms(8 * HOUR_MS - 1)));
+        assert!(!token.is_live(START.plus_ms(8 * HOUR_MS)));
     }
 
     #[test]
     fn a_short_token_is_renewed_in_its_last_quarter() {
-        let token = Lifetime { created_ms: 0, expires_in_ms: HOUR_MS };
-        assert!(token.is_usable(HOUR_MS * 3 / 4 - 1));
-        assert!(!token.is_usable(HOUR_MS * 3 / 4));
+        let token = Lifetime { created: START, expires_in_ms: HOUR_MS };
+        assert!(token.is_usable(START.plus_ms(HOUR_MS * 3 / 4 - 1)));
+        assert!(!token.is_usable(START.plus_ms(HOUR_MS * 3 / 4)));
     }
 
     #[test]
     fn a_clock_that_is_behind_the_issuer_does_not_break_the_token() {
-        assert!(Lifetime { created_ms: 10_000, expires_in_ms: HOUR_MS }.is_usable(0));
-        assert!(Lifetime { created_ms: 60_000, expires_in_ms: HOUR_MS }.is_live(0));
-        assert!(!Lifetime { created_ms: 60_001, expires_in_ms: HOUR_MS }.is_live(0), "more than a minute is no clock");
+        assert!(Lifetime { created: START.plus_ms(10_000), expires_in_ms: HOUR_MS }.is_usable(START));
+        assert!(Lifetime { created: START.plus_ms(60_000), expires_in_ms: HOUR_MS }.is_live(START));
+        assert!(
+            !Lifetime { created: START.plus_ms(60_001), expires_in_ms: HOUR_MS }.is_live(START),
+            "more than a minute is no clock"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Parses LiveChat's responses. They come from outside, so every value has a limit and a format.
 
 use crate::{
-    identity::{Cookies, Identity, Lifetime},
+    identity::{Cookies, Identity, Lifetime, UnixMs, UnixSeconds},
     renewal::{AttemptError, Grant, IDENTITY_LOST, UNEXPLAINED},
 };
 use cookie::Cookie;
@@ -40,7 +40,7 @@ struct Answer {
     token_type: Option<String>,
 }
 
-/// Reads an answer to a request for the customer `known`, or for a new one, that was sent at `asked_at_ms` (Unix time in ms).
+/// Reads an answer to a request for the customer `known`, or for a new one, that was sent at `called_at`.
 ///
 /// # Errors
 /// A [`AttemptError`] for everything that is not a whole and usable token.
@@ -49,7 +49,7 @@ pub fn read(
     headers: &HeaderMap,
     body: &[u8],
     known: Option<&Identity>,
-    asked_at_ms: u64,
+    called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
     // A parser error could quote the body, with the token.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -78,7 +78,7 @@ pub fn read(
     }
     let answer = serde_json::from_value(body)
         .map_err(|_| AttemptError::MalformedResponse("a body that is no token answer".into()))?;
-    read_grant(answer, headers, known, asked_at_ms)
+    read_grant(answer, headers, known, called_at)
 }
 
 fn of_status(status: StatusCode) -> String {
@@ -109,7 +109,7 @@ fn read_grant(
     answer: Answer,
     headers: &HeaderMap,
     known: Option<&Identity>,
-    asked_at_ms: u64,
+    called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
     let malformed = |what: &str| AttemptError::MalformedResponse(what.to_owned());
     let access_token = answer
@@ -128,20 +128,24 @@ fn read_grant(
         return Err(malformed("a token_type other than Bearer"));
     }
     let (cookies, max_age_s) =
-        read_cookies(headers, known.filter(|known| known.entity_id == entity_id), asked_at_ms / 1000)?;
+        read_cookies(headers, known.filter(|known| known.entity_id == entity_id), called_at.in_seconds())?;
     Ok(Grant {
         entity_id,
         access_token,
         // The only place where LiveChat's seconds become the milliseconds that the widget counts in.
-        lifetime: Lifetime { created_ms: asked_at_ms, expires_in_ms: expires_in_s * 1000 },
+        lifetime: Lifetime { created: called_at, expires_in_ms: expires_in_s * 1000 },
         cookies,
-        cookies_lapse_at_s: asked_at_ms / 1000 + max_age_s,
+        cookies_expire_at: called_at.in_seconds().plus_s(max_age_s),
     })
 }
 
 /// The cookies to send next time and how long they live, in s: what came now, over what was there. An answer that
 /// brings neither cookie is none of LiveChat's; a new customer needs both.
-fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Result<(Cookies, u64), AttemptError> {
+fn read_cookies(
+    headers: &HeaderMap,
+    known: Option<&Identity>,
+    now: UnixSeconds,
+) -> Result<(Cookies, u64), AttemptError> {
     let (mut cid, mut cst, mut max_age_s) = (None, None, TWO_YEARS_S);
     for line in headers.get_all(SET_COOKIE) {
         let Some(cookie) = line.to_str().ok().and_then(|line| Cookie::parse(line).ok()) else { continue };
@@ -150,7 +154,7 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Re
             CST => &mut cst,
             _ => continue,
         };
-        let age_s = age_s(&cookie, now_s);
+        let age_s = age_s(&cookie, now);
         // A cookie that is empty or already over is a request to forget it, and an identity is not forgotten.
         if (1..=LONGEST_COOKIE).contains(&cookie.value().len()) && age_s > 0 {
             *slot = Some(SecretString::from(cookie.value()));
@@ -172,13 +176,13 @@ fn read_cookies(headers: &HeaderMap, known: Option<&Identity>, now_s: u64) -> Re
 }
 
 /// How long a cookie lives from now, in s: `Max-Age` before `Expires` (RFC 6265, 5.3), and two years without either.
-fn age_s(cookie: &Cookie, now_s: u64) -> u64 {
+fn age_s(cookie: &Cookie, now: UnixSeconds) -> u64 {
     if let Some(age) = cookie.max_age() {
         return age.whole_seconds().try_into().unwrap_or(0);
     }
     cookie
         .expires_datetime()
-        .map_or(TWO_YEARS_S, |end| u64::try_from(end.unix_timestamp()).unwrap_or(0).saturating_sub(now_s))
+        .map_or(TWO_YEARS_S, |end| u64::try_from(end.unix_timestamp()).unwrap_or(0).saturating_sub(now.as_u64()))
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use crate::{
         time_limits::LONGEST_LOOK,
     },
     store::{Admission, Store},
-    time::{Deadline, now_ms},
+    time::{Deadline, now},
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -141,7 +141,7 @@ impl Breaker {
     ) -> Result<Permit, TurnedAway> {
         let within = &context.within(LONGEST_LOOK);
         for _ in 0..Self::MOST_TRIES {
-            let (permit, admission) = match seen.decide(urgency, now_ms()) {
+            let (permit, admission) = match seen.decide(urgency, now()) {
                 Decision::Send => return Ok(Permit::Free),
                 Decision::Count => (Permit::Counted, self.store.count_call(within).await),
                 Decision::Probe => (Permit::Probe, self.store.note_probe(within).await),
@@ -167,7 +167,7 @@ impl Breaker {
 
     /// Whether a gate that was `seen` a moment ago turns a call away. Costs no request, and gives no right to send it.
     pub(super) fn turns_away(&self, seen: Gate, urgency: Urgency) -> Option<TurnedAway> {
-        match seen.decide(urgency, now_ms()) {
+        match seen.decide(urgency, now()) {
             Decision::Send | Decision::Count | Decision::Probe => None,
             Decision::Wait(left_ms) => Some(self.no_room_for(left_ms, seen)),
             Decision::Fail(left_ms) => Some(self.down_for(left_ms)),

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     settings::{Common, ConfigError, Lookup},
     store::Store,
-    time::now_ms,
+    time::now,
 };
 
 /// `hasToken`.
@@ -31,6 +31,6 @@ impl Operation for HasToken {
 
     async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         let lifetime = self.store.read_lifetime(&call.subject, context).await?;
-        Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now_ms()))))
+        Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now()))))
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     livechat::Accounts,
     settings::{Common, ConfigError, LiveChat, Lookup},
     store::Store,
-    time::now_ms,
+    time::now,
 };
 
 /// `invalidate`.
@@ -50,10 +50,10 @@ impl Invalidate {
     async fn drop_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         let Self { store, accounts } = self;
         let record = store.drop_token(&call.subject, context).await?;
-        let now_ms = now_ms();
-        let due = record.due_revocations(now_ms);
+        let now = now();
+        let due = record.due_revocations(now);
         // A renewal that is under way tells LiveChat itself, before it gets its token.
-        if record.held(now_ms).is_none() {
+        if record.held(now).is_none() {
             let revoker = revocation::Revoker { store, accounts, subject: &call.subject };
             revoker.tell(&due, revocation::LONGEST, context).await;
         }

@@ -18,7 +18,7 @@ use crate::{
         time_limits::LONGEST_WRITE,
     },
     store::Store,
-    time::now_ms,
+    time::now,
 };
 use futures_util::future::join_all;
 
@@ -81,9 +81,11 @@ struct Pending {
 
 async fn log_out_of(store: &Store, subject: Subject, context: &Context) -> Result<Pending, StoreError> {
     let record = store.log_out(&subject, context).await?;
-    let now_ms = now_ms();
-    let tokens = record.outstanding.to_revoke(record.logged_out_seq, now_ms);
-    let failed_ms = record.revoke_again_ms.saturating_sub(Record::REVOKE_AGAIN_MS);
-    let may_be_told = !(failed_ms..failed_ms + PAUSE_MS).contains(&now_ms);
+    let now = now();
+    let tokens = record.outstanding.to_revoke(record.logged_out_seq, now);
+    let may_be_told = record.revoke_again.is_none_or(|again| {
+        let failed = again.minus_ms(Record::REVOKE_AGAIN_MS);
+        !(failed..failed.plus_ms(PAUSE_MS)).contains(&now)
+    });
     Ok(Pending { subject, tokens, may_be_told, are_others: record.is_adopted })
 }

@@ -15,7 +15,7 @@ use crate::{
         time_limits::{ATTEMPT_TIMEOUT, LONGEST_WRITE},
     },
     store::Store,
-    time::now_ms,
+    time::now,
 };
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Revoker<'_> {
         }
         let revoked = revoke(self.accounts, due, &context.minus(LONGEST_WRITE).within(longest)).await;
         let mut bookkeeping = Bookkeeping::default();
-        let is_complete = bookkeeping.note_revoked(due, revoked, now_ms());
+        let is_complete = bookkeeping.note_revoked(due, revoked, now());
         if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, context).await {
             // LiveChat is told once more by the next call, which does no harm.
             tracing::warn!(cause = %error, "revoked tokens could not be recorded");

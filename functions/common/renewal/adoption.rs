@@ -96,7 +96,7 @@ impl Renewal {
             // can bring it to them any more.
             return self.adopt_on(holding, Adoption { step: Step::ReadingOwn, ..adoption }, Action::Read);
         }
-        if guest.held(moment.now_ms).is_some() {
+        if guest.held(moment.now).is_some() {
             return self.wait_for_guest(holding, adoption, moment);
         }
         if is_dead(&guest) {
@@ -106,7 +106,7 @@ impl Renewal {
             return self.enter(holding, moment);
         };
         let identity = Identity { is_unproven: true, ..identity };
-        let outstanding = outstanding.into_adopted(moment.now_ms);
+        let outstanding = outstanding.into_adopted(moment.now);
         let lease = holding.lease.fence().clone();
         let moved =
             Move { lease, guest_version: version, identity: identity.clone(), outstanding: outstanding.clone() };

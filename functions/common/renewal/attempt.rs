@@ -1,7 +1,7 @@
 //! One call to LiveChat for a token: what it returns, and how it fails.
 
 use super::{circuit::Sign, record::Failure};
-use crate::identity::{Cookies, Lifetime};
+use crate::identity::{Cookies, Lifetime, UnixSeconds};
 use secrecy::SecretString;
 
 /// A token that LiveChat has just issued, and the cookies that prove who it is for.
@@ -15,8 +15,8 @@ pub struct Grant {
     pub lifetime: Lifetime,
     /// The cookies to send with the next call.
     pub cookies: Cookies,
-    /// When the cookies expire; Unix time in s.
-    pub cookies_lapse_at_s: u64,
+    /// When the cookies expire.
+    pub cookies_expire_at: UnixSeconds,
 }
 
 /// The exception of a customer that LiveChat no longer knows.

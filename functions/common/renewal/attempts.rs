@@ -62,7 +62,7 @@ impl Attempt {
 impl Renewal {
     pub(super) fn first_attempt(&mut self, holding: Holding, time: Duration, moment: Moment) -> Action {
         let identity = holding.record.identity.as_ref();
-        let has_expired = identity.is_some_and(|known| known.has_lapsed(holding.began_ms));
+        let has_expired = identity.is_some_and(|known| known.has_expired(holding.began));
         let ends_at_left = moment.left.saturating_sub(time);
         self.attempt(holding, Attempt { kind: Kind::First { is_retry: false }, ends_at_left, has_expired }, moment)
     }
@@ -153,19 +153,19 @@ impl Renewal {
             return self.release_failed(holding, failure);
         };
         let (before, settings) = (holding.record.refusal.as_ref(), &self.terms.settings);
-        let refusal = Refusal::after(before, settings, exception, description, moment.now_ms);
-        let next = Next::Fail(refused(&refusal, moment.now_ms));
+        let refusal = Refusal::after(before, settings, exception, description, moment.now);
+        let next = Next::Fail(refused(&refusal, moment.now));
         self.release_refused(holding, Some(failure), Some(refusal), next)
     }
 
     fn commit_grant(&mut self, holding: Holding, grant: Grant, moment: Moment) -> Action {
-        let Holding { lease, record, began_ms, bookkeeping, .. } = holding;
+        let Holding { lease, record, began, bookkeeping, .. } = holding;
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq() };
         let mut notes = vec![Note::Renewed];
         notes.extend(record.identity.is_none().then_some(Note::IdentityCreated));
         let another = record.identity.as_ref().filter(|known| known.entity_id != grant.entity_id);
-        let (is_another, has_expired) = (another.is_some(), another.is_some_and(|known| known.has_lapsed(began_ms)));
-        let former = record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, moment.now_ms));
+        let (is_another, has_expired) = (another.is_some(), another.is_some_and(|known| known.has_expired(began)));
+        let former = record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, moment.now));
         let on_record = former.len();
         match (is_another, has_expired) {
             (true, true) => notes.push(Note::IdentityExpired { on_record }),
@@ -175,7 +175,7 @@ impl Renewal {
         let identity = Identity {
             entity_id: grant.entity_id,
             cookies: grant.cookies,
-            cookies_lapse_at_s: grant.cookies_lapse_at_s,
+            cookies_expire_at: grant.cookies_expire_at,
             former,
             is_unproven: false,
         };

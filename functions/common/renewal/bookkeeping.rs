@@ -1,6 +1,7 @@
 //! What the end of a lease stores in addition to its result.
 
 use super::record::{OutstandingToken, Quota, Record};
+use crate::identity::UnixMs;
 
 /// What the end of a lease stores in addition to its result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,16 +10,31 @@ pub struct Bookkeeping {
     pub quota: Option<Quota>,
     /// Keys of outstanding tokens that LiveChat has revoked, or that have expired.
     pub forget: Vec<String>,
-    /// When to tell LiveChat again to revoke the tokens that it could not be told about; Unix time in ms.
-    pub revoke_again_ms: Option<u64>,
+    /// When LiveChat is told again to revoke tokens.
+    pub revoke_again: RevokeAgain,
+}
+
+/// When LiveChat is told again to revoke tokens, after a call that told it or did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RevokeAgain {
+    /// As before: the call did not tell LiveChat to revoke tokens.
+    #[default]
+    Unchanged,
+    /// At the next opportunity, as LiveChat has just revoked all tokens that were due.
+    WhenDue,
+    /// Not before this time, as LiveChat has just failed to revoke some.
+    NotBefore(UnixMs),
 }
 
 impl Bookkeeping {
     /// LiveChat was told to revoke the tokens that were `due`, and those with the keys in `revoked` do not work any more. Those are
     /// forgotten; if there are others, LiveChat is told again later. Returns whether there are none.
-    pub(crate) fn note_revoked(&mut self, due: &[OutstandingToken], revoked: Vec<String>, now_ms: u64) -> bool {
+    pub(crate) fn note_revoked(&mut self, due: &[OutstandingToken], revoked: Vec<String>, now: UnixMs) -> bool {
         let is_complete = revoked.len() == due.len();
-        self.revoke_again_ms = Some(if is_complete { 0 } else { now_ms + Record::REVOKE_AGAIN_MS });
+        self.revoke_again = match is_complete {
+            true => RevokeAgain::WhenDue,
+            false => RevokeAgain::NotBefore(now.plus_ms(Record::REVOKE_AGAIN_MS)),
+        };
         self.forget.extend(revoked);
         is_complete
     }

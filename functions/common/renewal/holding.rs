@@ -9,7 +9,7 @@ use super::{
     time_limits::{ATTEMPT_TIMEOUT, SHORTEST_ATTEMPT},
     waiting::rate_limited,
 };
-use crate::identity::Issued;
+use crate::identity::{Issued, UnixMs};
 
 /// What a call has while it holds the lease.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(super) struct Holding {
     pub(super) lease: HeldLease,
     /// What was stored when the lease was acquired, and an identity that was adopted since.
     pub(super) record: Record,
-    /// When the lease was acquired; Unix time in ms.
-    pub(super) began_ms: u64,
+    /// When the lease was acquired.
+    pub(super) began: UnixMs,
     /// What the end of the lease writes beside its result.
     pub(super) bookkeeping: Bookkeeping,
     /// The renewal counts among those of all the principal's groups.
@@ -61,8 +61,8 @@ impl Renewal {
         let is_logged_out = record.logged_out_seq > *self.logged_out_seq.get_or_insert(record.logged_out_seq);
         let holding = Holding {
             lease,
-            began_ms: moment.now_ms,
-            bookkeeping: uncounted(&record, moment.now_ms),
+            began: moment.now,
+            bookkeeping: uncounted(&record, moment.now),
             record,
             is_counted: false,
             stage: Stage::LookingAtCircuit,
@@ -112,7 +112,8 @@ impl Renewal {
             return self.adopt(holding, moment);
         }
         holding.stage = Stage::Counting;
-        self.hold_on(holding, Action::CountInGroups)
+        let at = holding.began;
+        self.hold_on(holding, Action::CountInGroups { at })
     }
 
     /// The identity is settled: a permit of the circuit breaker comes next, unless there is one.
@@ -132,8 +133,8 @@ impl Renewal {
         }
         let outstanding = &holding.record.outstanding;
         // Even if that failed a moment ago: LiveChat is about to be called anyway, and its next token may be kept for hours.
-        let due = outstanding.to_revoke_before_another(holding.record.logged_out_seq, moment.now_ms);
-        let expired = outstanding.expired(moment.now_ms).map(str::to_owned);
+        let due = outstanding.to_revoke_before_another(holding.record.logged_out_seq, moment.now);
+        let expired = outstanding.expired(moment.now).map(str::to_owned);
         holding.bookkeeping.forget.extend(expired);
         if due.is_empty() {
             return self.call(holding, moment);
@@ -151,7 +152,7 @@ impl Renewal {
         moment: Moment,
     ) -> Action {
         self.has_revoked = true;
-        holding.bookkeeping.note_revoked(due, revoked, moment.now_ms);
+        holding.bookkeeping.note_revoked(due, revoked, moment.now);
         if holding.lease.time_to_call(moment) < ATTEMPT_TIMEOUT {
             return self.release(holding, None, Next::Retry);
         }
@@ -160,7 +161,7 @@ impl Renewal {
 
     /// Everything is ready to call LiveChat.
     fn call(&mut self, mut holding: Holding, moment: Moment) -> Action {
-        if !holding.record.outstanding.has_room(&holding.bookkeeping.forget, moment.now_ms) {
+        if !holding.record.outstanding.has_room(&holding.bookkeeping.forget, moment.now) {
             let cause = "it does not revoke the tokens that must make room".into();
             return self.release_failed(holding, Failure::Unavailable { cause });
         }
@@ -168,8 +169,8 @@ impl Renewal {
         if time < SHORTEST_ATTEMPT {
             return self.release(holding, None, Next::Fail(Error::Busy));
         }
-        let begins = holding.record.running_quota(holding.began_ms).is_none();
-        let quota = Quota::beginning_with(holding.lease.fence(), holding.began_ms, self.terms.renewals_per_minute);
+        let begins = holding.record.running_quota(holding.began).is_none();
+        let quota = Quota::beginning_with(holding.lease.fence(), holding.began, self.terms.renewals_per_minute);
         holding.bookkeeping.quota = begins.then_some(quota);
         holding.is_counted = false;
         self.first_attempt(holding, time, moment)
@@ -228,11 +229,11 @@ impl Renewal {
         next: Next,
     ) -> Action {
         self.has_permit = false;
-        let Holding { lease, bookkeeping, is_counted, .. } = holding;
+        let Holding { lease, bookkeeping, is_counted, began, .. } = holding;
         // This call's lack of time is not a failure of other calls.
         let failure = failure.filter(|failure| *failure != Failure::OutOfTime);
         let failed = failure.map(|failure| FailedRenewal { seq: lease.seq(), failure });
-        let release = Release { lease, failed, refusal, bookkeeping, uncount: is_counted };
+        let release = Release { lease, failed, refusal, bookkeeping, uncount: is_counted.then_some(began) };
         self.expect(Phase::Releasing(next), Action::Release(Box::new(release)))
     }
 
@@ -245,7 +246,7 @@ impl Renewal {
 }
 
 /// What the end of a lease writes if LiveChat was not called: the lease counts by its number, and the quota gets it back.
-fn uncounted(record: &Record, now_ms: u64) -> Bookkeeping {
-    let quota = record.running_quota(now_ms).map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+fn uncounted(record: &Record, now: UnixMs) -> Bookkeeping {
+    let quota = record.running_quota(now).map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
     Bookkeeping { quota, ..Bookkeeping::default() }
 }

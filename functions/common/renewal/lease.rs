@@ -31,7 +31,7 @@ impl HeldLease {
 
     /// How long LiveChat may take, so that its result can be stored in time and while the lease is certainly still this call's.
     pub(super) fn time_to_call(&self, moment: Moment) -> Duration {
-        let safe = Duration::from_millis(self.0.safe_for_ms(moment.now_ms)).saturating_sub(LONGEST_WRITE);
+        let safe = Duration::from_millis(self.0.safe_for_ms(moment.now)).saturating_sub(LONGEST_WRITE);
         moment.left.saturating_sub(STORE_RESERVE).min(safe).min(LONGEST_ATTEMPTS)
     }
 }
@@ -42,12 +42,12 @@ mod tests {
 
     #[test]
     fn a_lease_outlives_what_is_done_under_it() {
-        let now_ms = 1_700_000_000_000;
+        let now = crate::identity::UnixMs::new(1_700_000_000_000);
         let work_ms = crate::time::millis(LONGEST_ATTEMPTS + LONGEST_WRITE);
         assert!(work_ms + Lease::SKEW_MS < Lease::LENGTH_MS, "{work_ms}");
         // However long the acquisition took, calls to LiveChat end in time.
-        let lease = Lease { owner: "o".into(), seq: 1, until_ms: now_ms + 10_000 };
-        assert_eq!(lease.safe_for_ms(now_ms), 8_000);
-        assert_eq!(lease.safe_for_ms(now_ms + 9_000), 0);
+        let lease = Lease { owner: "o".into(), seq: 1, until: now.plus_ms(10_000) };
+        assert_eq!(lease.safe_for_ms(now), 8_000);
+        assert_eq!(lease.safe_for_ms(now.plus_ms(9_000)), 0);
     }
 }

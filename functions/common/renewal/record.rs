@@ -21,7 +21,7 @@ pub use outstanding::{Outstanding, OutstandingToken};
 pub use quota::Quota;
 pub use refusal::Refusal;
 
-use crate::identity::{Identity, Issued, Token};
+use crate::identity::{Identity, Issued, Token, UnixMs};
 
 /// Everything that is stored for one subject.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +36,8 @@ pub struct Record {
     /// The number of the latest lease at the latest logout: no token with this number or a lower one may be returned. 0 if there was
     /// no logout.
     pub logged_out_seq: u64,
-    /// When a failed revocation is tried again; Unix time in ms, 0 for at once.
-    pub revoke_again_ms: u64,
+    /// A failed revocation is not tried again before this time.
+    pub revoke_again: Option<UnixMs>,
     /// The lease of the renewal in progress, or of one that died.
     pub lease: Option<Lease>,
     /// The latest failed renewal since the latest good one.
@@ -66,69 +66,73 @@ impl Record {
     }
 
     /// The tokens that LiveChat is to be told about now: it must revoke them, and has not just failed to.
-    pub fn due_revocations(&self, now_ms: u64) -> Vec<OutstandingToken> {
-        let may_be_told = !(now_ms + 1..=now_ms + Self::REVOKE_AGAIN_MS).contains(&self.revoke_again_ms);
-        if may_be_told { self.outstanding.to_revoke(self.logged_out_seq, now_ms) } else { Vec::new() }
+    pub fn due_revocations(&self, now: UnixMs) -> Vec<OutstandingToken> {
+        // A later time comes from a wrong clock.
+        let waits = now.plus_ms(1)..=now.plus_ms(Self::REVOKE_AGAIN_MS);
+        if self.revoke_again.is_none_or(|again| !waits.contains(&again)) {
+            self.outstanding.to_revoke(self.logged_out_seq, now)
+        } else {
+            Vec::new()
+        }
     }
 
     /// The lease that nobody else may take over yet.
-    pub fn held(&self, now_ms: u64) -> Option<&Lease> {
-        self.lease.as_ref().filter(|lease| lease.is_held(now_ms))
+    pub fn held(&self, now: UnixMs) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| lease.is_held(now))
     }
 
     /// The quota of the current minute.
-    pub fn running_quota(&self, now_ms: u64) -> Option<Quota> {
-        self.quota.filter(|quota| quota.is_running(now_ms))
+    pub fn running_quota(&self, now: UnixMs) -> Option<Quota> {
+        self.quota.filter(|quota| quota.is_running(now))
     }
 
     /// LiveChat's refusal, if it is the answer to a call with these `settings`.
-    pub fn refusal_of(&self, settings: &str, now_ms: u64) -> Option<&Refusal> {
-        self.refusal.as_ref().filter(|refusal| refusal.applies_to(settings, now_ms))
+    pub fn refusal_of(&self, settings: &str, now: UnixMs) -> Option<&Refusal> {
+        self.refusal.as_ref().filter(|refusal| refusal.applies_to(settings, now))
     }
 
     /// How long until the subject may renew again, in ms, if it has spent this minute's renewals.
-    pub fn spent_for_ms(&self, now_ms: u64) -> Option<u64> {
-        let quota = self.running_quota(now_ms).filter(|quota| self.lease_seq >= quota.last_seq)?;
-        Some((quota.since_ms + Quota::WINDOW_MS).saturating_sub(now_ms))
+    pub fn spent_for_ms(&self, now: UnixMs) -> Option<u64> {
+        let quota = self.running_quota(now).filter(|quota| self.lease_seq >= quota.last_seq)?;
+        Some(quota.since.plus_ms(Quota::WINDOW_MS).ms_since(now))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{Cookies, GuestId, Lifetime, UserId};
+    use crate::identity::{Cookies, GuestId, Lifetime, UnixSeconds, UserId};
 
     #[test]
-    fn a_lease_lapses_and_a_wrong_clock_makes_no_endless_one() {
-        let now_ms = 1_000_000;
-        let lease = |until_ms| Lease { owner: "o".into(), seq: 1, until_ms };
-        for (until_ms, held) in [
-            (now_ms - 1, false),
-            (now_ms, true),
-            (now_ms + 10_000, true),
-            (now_ms + 20_000, true),
-            (now_ms + 20_001, false),
+    fn a_lease_expires_and_a_wrong_clock_makes_no_endless_one() {
+        let now = UnixMs::new(1_000_000);
+        let lease = |until| Lease { owner: "o".into(), seq: 1, until };
+        for (until, held) in [
+            (now.minus_ms(1), false),
+            (now, true),
+            (now.plus_ms(10_000), true),
+            (now.plus_ms(20_000), true),
+            (now.plus_ms(20_001), false),
         ] {
-            assert_eq!(lease(until_ms).is_held(now_ms), held, "{until_ms}");
-            let record = Record { lease: Some(lease(until_ms)), ..Record::default() };
-            assert_eq!(record.held(now_ms).is_some(), held, "{until_ms}");
+            assert_eq!(lease(until).is_held(now), held, "{until:?}");
+            let record = Record { lease: Some(lease(until)), ..Record::default() };
+            assert_eq!(record.held(now).is_some(), held, "{until:?}");
         }
-        assert_eq!(Lease::bounds_ms(now_ms), (now_ms + 10_000, now_ms + 20_000));
+        assert_eq!((Lease::expiry(now), Lease::latest_expiry(now)), (now.plus_ms(10_000), now.plus_ms(20_000)));
     }
 
     #[test]
     fn a_minute_has_as_many_renewals_as_it_may() {
-        let now_ms = 1_000_000;
-        let first = Lease { owner: "o".into(), seq: 7, until_ms: now_ms };
-        let quota = Quota::beginning_with(&first, now_ms, 3);
-        assert_eq!(quota, Quota { since_ms: now_ms, last_seq: 9 });
-        let spent =
-            |lease_seq, now_ms| Record { lease_seq, quota: Some(quota), ..Record::default() }.spent_for_ms(now_ms);
-        assert_eq!(spent(8, now_ms), None);
-        assert_eq!(spent(9, now_ms + 1_000), Some(59_000));
-        assert_eq!(spent(10, now_ms), Some(60_000));
-        assert_eq!(spent(9, now_ms + 60_000), None);
-        assert_eq!(Record::default().spent_for_ms(now_ms), None);
+        let now = UnixMs::new(1_000_000);
+        let first = Lease { owner: "o".into(), seq: 7, until: now };
+        let quota = Quota::beginning_with(&first, now, 3);
+        assert_eq!(quota, Quota { since: now, last_seq: 9 });
+        let spent = |lease_seq, now| Record { lease_seq, quota: Some(quota), ..Record::default() }.spent_for_ms(now);
+        assert_eq!(spent(8, now), None);
+        assert_eq!(spent(9, now.plus_ms(1_000)), Some(59_000));
+        assert_eq!(spent(10, now), Some(60_000));
+        assert_eq!(spent(9, now.plus_ms(60_000)), None);
+        assert_eq!(Record::default().spent_for_ms(now), None);
     }
 
     #[test]
@@ -138,19 +142,19 @@ mod tests {
             identity: Some(Identity {
                 entity_id: "e".into(),
                 cookies,
-                cookies_lapse_at_s: 0,
+                cookies_expire_at: UnixSeconds::new(0),
                 former: vec![],
                 is_unproven: false,
             }),
             outstanding: Outstanding(vec![OutstandingToken {
                 key: "1".into(),
                 access_token: "token-value".into(),
-                ends_ms: 1,
+                expires_at: UnixMs::new(1),
                 seq: 1,
             }]),
             token: Some(Token {
                 access_token: "token-value".into(),
-                lifetime: Lifetime { created_ms: 0, expires_in_ms: 1 },
+                lifetime: Lifetime { created: UnixMs::new(0), expires_in_ms: 1 },
                 seq: 1,
             }),
             ..Record::default()

@@ -5,14 +5,14 @@ use super::{
     circuit::{Circuit, CircuitMemory},
     record::{FailedRenewal, Lease, Outstanding, OutstandingToken, Record, Refusal},
 };
-use crate::identity::{Identity, Token};
+use crate::identity::{Identity, Token, UnixMs};
 use std::time::Duration;
 
 /// What the clocks say, and what this process remembers of the circuit breaker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    /// Unix time in ms.
-    pub(crate) now_ms: u64,
+    /// The time, by this machine's clock.
+    pub(crate) now: UnixMs,
     /// What is left until the response must be ready.
     pub(crate) left: Duration,
     /// What this process remembers.
@@ -37,7 +37,10 @@ pub(crate) enum Action {
     /// Wait for a moment: [`Event::Paused`].
     Pause(Pause),
     /// Count one more renewal among those of all the principal's groups: [`Event::Counted`].
-    CountInGroups,
+    CountInGroups {
+        /// When the lease was acquired: the renewal counts in that minute.
+        at: UnixMs,
+    },
     /// Read the record of the guest that the user was: [`Event::Record`].
     ReadGuest,
     /// Move the guest's identity to the user: [`Event::Moved`].
@@ -92,8 +95,8 @@ pub(crate) struct Release {
     /// For later calls, if LiveChat refused.
     pub(crate) refusal: Option<Refusal>,
     pub(crate) bookkeeping: Bookkeeping,
-    /// The renewal was counted among those of all groups, and LiveChat was not called.
-    pub(crate) uncount: bool,
+    /// When the renewal was counted among those of all groups, if LiveChat was not called.
+    pub(crate) uncount: Option<UnixMs>,
 }
 
 /// What moves from a guest to a user, and on which conditions.

@@ -12,12 +12,12 @@ impl Renewal {
     /// `getToken` has read the record: the stored token is returned while it is usable, otherwise renewed.
     pub(super) fn read(&mut self, record: &Record, moment: Moment) -> Action {
         self.logged_out_seq = Some(record.logged_out_seq);
-        let refusal = record.refusal_of(&self.terms.settings, moment.now_ms);
-        let refused = refusal.map(|refusal| refused(refusal, moment.now_ms));
+        let refusal = record.refusal_of(&self.terms.settings, moment.now);
+        let refused = refusal.map(|refusal| refused(refusal, moment.now));
         self.urgency = self.urgency_for(record);
         match issued(record) {
             Err(error) => self.fail(error),
-            Ok(Some(stored)) if stored.token.lifetime.is_usable(moment.now_ms) => {
+            Ok(Some(stored)) if stored.token.lifetime.is_usable(moment.now) => {
                 self.return_usable(stored, record, moment)
             }
             Ok(Some(stored)) => self.renew_stale(stored, refused, moment),
@@ -29,9 +29,9 @@ impl Renewal {
     }
 
     fn return_usable(&mut self, stored: Issued, record: &Record, moment: Moment) -> Action {
-        let due = record.due_revocations(moment.now_ms);
+        let due = record.due_revocations(moment.now);
         // A renewal in progress tells LiveChat itself.
-        if due.is_empty() || record.held(moment.now_ms).is_some() || moment.circuit.is_down {
+        if due.is_empty() || record.held(moment.now).is_some() || moment.circuit.is_down {
             return self.return_stored(stored);
         }
         self.expect(Phase::Telling, Action::Tell(due))
@@ -52,7 +52,7 @@ impl Renewal {
 
     /// The stored token has too little time left, or has expired.
     fn renew_stale(&mut self, stored: Issued, refused: Option<Error>, moment: Moment) -> Action {
-        let is_live = stored.token.lifetime.is_live(moment.now_ms);
+        let is_live = stored.token.lifetime.is_live(moment.now);
         let in_vain =
             refused.or_else(|| (is_live && moment.circuit.has_no_room).then(|| NotCalled::CircuitOpen.into()));
         if let Some(error) = in_vain {
@@ -82,7 +82,7 @@ impl Renewal {
             },
             _ => before,
         };
-        match stored.filter(|issued| issued.token.lifetime.is_live(moment.now_ms)) {
+        match stored.filter(|issued| issued.token.lifetime.is_live(moment.now)) {
             Some(issued) => {
                 self.notes.push(Note::NotRenewed(error.clone()));
                 let source = Source::StoredDespite(error);

@@ -5,7 +5,7 @@ use super::{
     record::{Failure, Record, Refusal},
     time_limits::{LONGEST_PAUSE, SHORTEST_RENEWAL},
 };
-use crate::identity::Issued;
+use crate::identity::{Issued, UnixMs};
 
 impl Renewal {
     /// The lease was not acquired: another call holds it, or there is a result already, or the subject may not renew now.
@@ -25,11 +25,11 @@ impl Renewal {
         if self.logged_out_seq.is_some_and(|seq| record.logged_out_seq > seq) {
             return self.fail(Error::LoggedOut);
         }
-        let holder = record.held(moment.now_ms).map(|lease| lease.seq);
+        let holder = record.held(moment.now).map(|lease| lease.seq);
         if let Some(seq) = holder {
             self.requirement.observe_holder(seq);
         }
-        match result_for(&self.requirement, record, &self.terms.settings, moment.now_ms) {
+        match result_for(&self.requirement, record, &self.terms.settings, moment.now) {
             Some(Ok(issued)) => self.return_renewed(issued, true),
             Some(Err(error)) => self.fail(error),
             None if holder.is_some() => self.pause(moment),
@@ -39,11 +39,11 @@ impl Renewal {
 
     /// The lease is free.
     fn try_again(&mut self, record: &Record, moment: Moment) -> Action {
-        if let Some(left_ms) = record.spent_for_ms(moment.now_ms) {
+        if let Some(left_ms) = record.spent_for_ms(moment.now) {
             return self.fail(rate_limited(left_ms));
         }
-        if let Some(refusal) = record.refusal_of(&self.terms.settings, moment.now_ms) {
-            return self.fail(refused(refusal, moment.now_ms));
+        if let Some(refusal) = record.refusal_of(&self.terms.settings, moment.now) {
+            return self.fail(refused(refusal, moment.now));
         }
         if let Some(token) = &record.token {
             self.requirement.pass_over(token.seq);
@@ -65,23 +65,22 @@ fn result_for(
     requirement: &TokenRequirement,
     record: &Record,
     settings: &str,
-    now_ms: u64,
+    now: UnixMs,
 ) -> Option<Result<Issued, Error>> {
-    let accepted =
-        |issued: &Issued| requirement.accepts_token(issued.token.seq) && issued.token.lifetime.is_live(now_ms);
+    let accepted = |issued: &Issued| requirement.accepts_token(issued.token.seq) && issued.token.lifetime.is_live(now);
     let issued = record.issued().filter(accepted);
-    issued.map(Ok).or_else(|| failure_for(requirement, record, settings, now_ms).map(Err))
+    issued.map(Ok).or_else(|| failure_for(requirement, record, settings, now).map(Err))
 }
 
 /// The failure that a call waited for. If LiveChat refused other settings than the call's, that is not the call's failure.
-fn failure_for(requirement: &TokenRequirement, record: &Record, settings: &str, now_ms: u64) -> Option<Error> {
+fn failure_for(requirement: &TokenRequirement, record: &Record, settings: &str, now: UnixMs) -> Option<Error> {
     let failed = record.failed.as_ref().filter(|failed| requirement.accepts_failure(failed.seq))?;
     if matches!(failed.failure, Failure::Rejected { .. }) {
         if record.refusal.as_ref().is_some_and(|refusal| refusal.settings != settings) {
             return None;
         }
-        if let Some(refusal) = record.refusal_of(settings, now_ms) {
-            return Some(refused(refusal, now_ms));
+        if let Some(refusal) = record.refusal_of(settings, now) {
+            return Some(refused(refusal, now));
         }
     }
     Some(failed.failure.clone().into())
@@ -93,11 +92,11 @@ pub(super) fn rate_limited(left_ms: u64) -> Error {
 }
 
 /// What a call is told while `refusal` applies.
-pub(super) fn refused(refusal: &Refusal, now_ms: u64) -> Error {
+pub(super) fn refused(refusal: &Refusal, now: UnixMs) -> Error {
     Error::LiveChatRejected {
         exception: refusal.exception.clone(),
         description: refusal.description.clone(),
-        retry_after_s: seconds(refusal.until_ms.saturating_sub(now_ms)),
+        retry_after_s: seconds(refusal.until.ms_since(now)),
     }
 }
 

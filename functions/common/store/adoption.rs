@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     context::Context,
-    identity::{Identity, Subject},
+    identity::{Identity, Subject, UnixMs},
     renewal::{
         Adopted, Move, StoreError,
         record::{Lease, Outstanding},
     },
-    time::now_ms,
+    time::now,
 };
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
@@ -45,7 +45,7 @@ impl Store {
             .client
             .transact_write_items()
             .transact_items(self.part(user, move_in(lease, identity, outstanding))?)
-            .transact_items(self.part(guest, move_out(*guest_version, now_ms()))?);
+            .transact_items(self.part(guest, move_out(*guest_version, now()))?);
         let Err(error) = response(request.send(), context).await? else {
             return Ok(Adopted::Yes);
         };
@@ -95,9 +95,8 @@ pub(crate) fn move_in(lease: &Lease, identity: &Identity, outstanding: &Outstand
         .when(not_exists(item::ENTITY_ID))
 }
 
-/// Removes the guest's identity and tokens, and the end of a lease, so that its owner can no longer store anything. `now_ms` is Unix
-/// time in ms.
-pub(crate) fn move_out(guest_version: u64, now_ms: u64) -> Write {
+/// Removes the guest's identity and tokens, and the end of a lease, so that its owner can no longer store anything.
+pub(crate) fn move_out(guest_version: u64, now: UnixMs) -> Write {
     let gone = [
         item::ENTITY_ID,
         item::COOKIES,
@@ -111,7 +110,7 @@ pub(crate) fn move_out(guest_version: u64, now_ms: u64) -> Write {
     ];
     gone.into_iter()
         .fold(item::next_version(), Write::remove)
-        .set(item::ADOPTED_AT_MS, now_ms)
+        .set(item::ADOPTED_AT_MS, now)
         .when(equals(item::VERSION, guest_version))
         .when(exists(item::ENTITY_ID))
 }

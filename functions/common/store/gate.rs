@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     context::Context,
+    identity::UnixMs,
     renewal::{StoreError, circuit::Gate},
-    time::now_ms,
+    time::now,
 };
 
 const UNANSWERED: &str = "unanswered";
@@ -36,23 +37,23 @@ impl Store {
     /// Counts one more call that is about to be sent to LiveChat, if some are without a response and there is room. One `UpdateItem`. If
     /// a try of the SDK's takes effect and its response is lost, the call counts twice, until LiveChat's next response.
     pub async fn count_call(&self, context: &Context) -> Result<Admission, StoreError> {
-        self.pass_gate(count(now_ms()), context).await
+        self.pass_gate(count(now()), context).await
     }
 
     /// Counts a call for which LiveChat's response is late, if there is room, and returns whether it did. One `UpdateItem`, and one more
     /// if the gate's content is out of date.
     pub async fn count_late_call(&self, context: &Context) -> Result<bool, StoreError> {
-        match self.pass_gate(count_late(now_ms()), context).await? {
+        match self.pass_gate(count_late(now()), context).await? {
             Admission::Granted => return Ok(true),
-            Admission::Refused(gate) if gate.is_current(now_ms()) => return Ok(false),
+            Admission::Refused(gate) if gate.is_current(now()) => return Ok(false),
             Admission::Refused(_) => {}
         }
-        Ok(self.pass_gate(count_first(now_ms()), context).await? == Admission::Granted)
+        Ok(self.pass_gate(count_first(now()), context).await? == Admission::Granted)
     }
 
     /// Records that a probe is about to be sent to LiveChat, if the gate is full and no other was sent for a while. One `UpdateItem`.
     pub async fn note_probe(&self, context: &Context) -> Result<Admission, StoreError> {
-        self.pass_gate(probe(now_ms()), context).await
+        self.pass_gate(probe(now()), context).await
     }
 
     /// Undoes the count of a call that is not sent, or that shows nothing about LiveChat. One `UpdateItem`.
@@ -82,32 +83,31 @@ fn key() -> Key {
     Key { pk: "livechat".into(), sk: "gate".into() }
 }
 
-/// Counts one more call at `now_ms` (Unix time in ms), if some are without a response and there is room.
-pub(crate) fn count(now_ms: u64) -> Write {
-    let has_room = between(UNANSWERED, (1, Gate::MOST_UNANSWERED - 1));
-    sent_and_counted(now_ms).set(UNANSWERED, stored(UNANSWERED).plus(1)).when(has_room).when(is_current(now_ms))
+/// Counts one more call at `now`, if some are without a response and there is room.
+pub(crate) fn count(now: UnixMs) -> Write {
+    let has_room = between(UNANSWERED, 1..=Gate::MOST_UNANSWERED - 1);
+    sent_and_counted(now).set(UNANSWERED, stored(UNANSWERED).plus(1)).when(has_room).when(is_current(now))
 }
 
-/// Counts one more call at `now_ms`, if there is room.
-pub(crate) fn count_late(now_ms: u64) -> Write {
-    let has_room = between(UNANSWERED, (0, Gate::MOST_UNANSWERED - 1));
-    sent_and_counted(now_ms)
+/// Counts one more call at `now`, if there is room.
+pub(crate) fn count_late(now: UnixMs) -> Write {
+    let has_room = between(UNANSWERED, 0..=Gate::MOST_UNANSWERED - 1);
+    sent_and_counted(now)
         .set(UNANSWERED, stored(UNANSWERED).or(0).plus(1))
-        .when(any([not_exists(UNANSWERED), all([has_room, is_current(now_ms)])]))
+        .when(any([not_exists(UNANSWERED), all([has_room, is_current(now)])]))
 }
 
-/// Counts one call at `now_ms`, and no other, if the gate is empty or its content is out of date.
-pub(crate) fn count_first(now_ms: u64) -> Write {
-    sent_and_counted(now_ms).set(UNANSWERED, 1).when(any([not_exists(UNANSWERED), not(is_current(now_ms))]))
+/// Counts one call at `now`, and no other, if the gate is empty or its content is out of date.
+pub(crate) fn count_first(now: UnixMs) -> Write {
+    sent_and_counted(now).set(UNANSWERED, 1).when(any([not_exists(UNANSWERED), not(is_current(now))]))
 }
 
-/// Records that a probe is sent at `now_ms`, if the gate is full and a probe is due.
-pub(crate) fn probe(now_ms: u64) -> Write {
-    let (earliest_ms, _) = Gate::current_between_ms(now_ms);
+/// Records that a probe is sent at `now`, if the gate is full and a probe is due.
+pub(crate) fn probe(now: UnixMs) -> Write {
     Write::new()
-        .set(LAST_SENT_MS, now_ms)
+        .set(LAST_SENT_MS, now)
         .when(at_least(UNANSWERED, Gate::MOST_UNANSWERED))
-        .when(between(LAST_SENT_MS, (earliest_ms, Gate::probe_if_sent_by_ms(now_ms))))
+        .when(between(LAST_SENT_MS, Gate::probe_due_times(now)))
 }
 
 /// Undoes the count of one call.
@@ -128,19 +128,19 @@ pub(crate) fn admission(outcome: Outcome) -> Result<Admission, StoreError> {
     })
 }
 
-fn sent_and_counted(now_ms: u64) -> Write {
-    Write::new().set(LAST_SENT_MS, now_ms).set(LAST_COUNTED_MS, now_ms)
+fn sent_and_counted(now: UnixMs) -> Write {
+    Write::new().set(LAST_SENT_MS, now).set(LAST_COUNTED_MS, now)
 }
 
 /// The gate's content is not out of date.
-fn is_current(now_ms: u64) -> Condition {
-    between(LAST_SENT_MS, Gate::current_between_ms(now_ms))
+fn is_current(now: UnixMs) -> Condition {
+    between(LAST_SENT_MS, Gate::current_times(now))
 }
 
 fn gate(item: Option<Item>) -> Result<Gate, StoreError> {
     let Some(mut item) = item.filter(|item| item.has(UNANSWERED)) else { return Ok(Gate::default()) };
-    let last_sent_ms = item.number(LAST_SENT_MS)?;
+    let last_sent = item.time(LAST_SENT_MS)?;
     // A version before this one did not write it.
-    let last_counted_ms = if item.has(LAST_COUNTED_MS) { item.number(LAST_COUNTED_MS)? } else { last_sent_ms };
-    Ok(Gate { unanswered: item.number(UNANSWERED)?, last_sent_ms, last_counted_ms })
+    let last_counted = if item.has(LAST_COUNTED_MS) { item.time(LAST_COUNTED_MS)? } else { last_sent };
+    Ok(Gate { unanswered: item.number(UNANSWERED)?, last_sent, last_counted })
 }

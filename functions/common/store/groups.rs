@@ -9,7 +9,11 @@ use super::{
     item::{self, Key},
     write::{Write, any, less, more, not_exists, stored},
 };
-use crate::{context::Context, identity::Principal, renewal::StoreError};
+use crate::{
+    context::Context,
+    identity::{Principal, UnixMs},
+    renewal::StoreError,
+};
 
 const RENEWALS: &str = "renewals";
 const MINUTE_MS: u64 = 60_000;
@@ -17,47 +21,47 @@ const MINUTE_MS: u64 = 60_000;
 const KEPT_FOR_S: u64 = 86_400;
 
 impl Store {
-    /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in the minute of `at_ms`, which is
-    /// Unix time in ms. If not, returns how long that minute still lasts, in ms. One `UpdateItem`. If a try of the SDK's takes effect and
+    /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in the minute of `at`.
+    /// If not, returns how long that minute still lasts, in ms. One `UpdateItem`. If a try of the SDK's takes effect and
     /// its response is lost, the renewal counts twice.
     pub async fn count_in_groups(
         &self,
         principal: &Principal,
-        at_ms: u64,
+        at: UnixMs,
         most: u32,
         context: &Context,
     ) -> Result<Result<(), u64>, StoreError> {
-        Ok(counted(&self.send(minute(principal, at_ms), count(at_ms, most), context).await?, at_ms))
+        Ok(counted(&self.send(minute(principal, at), count(at, most), context).await?, at))
     }
 
-    /// Undoes one [`count_in_groups`](Self::count_in_groups) in the minute of `at_ms`. One `UpdateItem`.
+    /// Undoes one [`count_in_groups`](Self::count_in_groups) in the minute of `at`. One `UpdateItem`.
     pub async fn uncount_in_groups(
         &self,
         principal: &Principal,
-        at_ms: u64,
+        at: UnixMs,
         context: &Context,
     ) -> Result<(), StoreError> {
-        self.send(minute(principal, at_ms), uncount(), context).await.map(|_| ())
+        self.send(minute(principal, at), uncount(), context).await.map(|_| ())
     }
 }
 
-fn minute(principal: &Principal, at_ms: u64) -> Key {
-    Key { pk: principal.key(), sk: format!("renewals#{}", at_ms / MINUTE_MS) }
+fn minute(principal: &Principal, at: UnixMs) -> Key {
+    Key { pk: principal.key(), sk: format!("renewals#{}", at.as_u64() / MINUTE_MS) }
 }
 
-/// Counts one more renewal at `at_ms` (Unix time in ms), if there were fewer than `most`.
-pub(crate) fn count(at_ms: u64, most: u32) -> Write {
+/// Counts one more renewal at `at`, if there were fewer than `most`.
+pub(crate) fn count(at: UnixMs, most: u32) -> Write {
     Write::new()
         .set(RENEWALS, stored(RENEWALS).or(0).plus(1))
-        .set(item::EXPIRES_AT_S, at_ms / 1000 + KEPT_FOR_S)
+        .set(item::EXPIRES_AT_S, at.in_seconds().plus_s(KEPT_FOR_S))
         .when(any([not_exists(RENEWALS), less(RENEWALS, u64::from(most))]))
 }
 
-/// What became of a write that [`count`] made: the error is how long the minute of `at_ms` still lasts, in ms.
-pub(crate) fn counted(outcome: &Outcome, at_ms: u64) -> Result<(), u64> {
+/// What became of a write that [`count`] made: the error is how long the minute of `at` still lasts, in ms.
+pub(crate) fn counted(outcome: &Outcome, at: UnixMs) -> Result<(), u64> {
     match outcome {
         Outcome::Applied(_) => Ok(()),
-        Outcome::Rejected(_) => Err(MINUTE_MS - at_ms % MINUTE_MS),
+        Outcome::Rejected(_) => Err(MINUTE_MS - at.as_u64() % MINUTE_MS),
     }
 }
 

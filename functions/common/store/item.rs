@@ -31,7 +31,7 @@
 
 use super::write::{Write, stored};
 use crate::{
-    identity::{Cookies, FormerIdentity, Group, Identity, Lifetime, Subject, Token},
+    identity::{Cookies, FormerIdentity, Group, Identity, Lifetime, Subject, Token, UnixMs, UnixSeconds},
     renewal::{
         StoreError,
         record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal},
@@ -108,6 +108,10 @@ pub(super) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
+fn time(time: UnixMs) -> AttributeValue {
+    number(time.as_u64())
+}
+
 fn secret(secret: &SecretString) -> AttributeValue {
     AttributeValue::S(secret.expose_secret().to_owned())
 }
@@ -126,7 +130,7 @@ pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
             (ENTITY_ID, AttributeValue::S(former.entity_id.clone())),
             (CID, secret(&former.cookies.cid)),
             (CST, secret(&former.cookies.cst)),
-            (UNTIL_MS, number(former.until_ms)),
+            (UNTIL_MS, time(former.until)),
         ])
     };
     AttributeValue::L(former.iter().map(one).collect())
@@ -135,14 +139,14 @@ pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
 pub(super) fn of_token(token: &Token) -> AttributeValue {
     map([
         (ACCESS_TOKEN, secret(&token.access_token)),
-        (CREATED_MS, number(token.lifetime.created_ms)),
+        (CREATED_MS, time(token.lifetime.created)),
         (EXPIRES_IN_MS, number(token.lifetime.expires_in_ms)),
         (SEQ, number(token.seq)),
     ])
 }
 
 pub(crate) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
-    map([(ACCESS_TOKEN, secret(&token.access_token)), (ENDS_MS, number(token.ends_ms)), (SEQ, number(token.seq))])
+    map([(ACCESS_TOKEN, secret(&token.access_token)), (ENDS_MS, time(token.expires_at)), (SEQ, number(token.seq))])
 }
 
 pub(super) fn of_all_outstanding(tokens: &Outstanding) -> AttributeValue {
@@ -165,7 +169,7 @@ pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
 pub(super) fn of_refusal(refusal: &Refusal) -> AttributeValue {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     map([
-        (UNTIL_MS, number(refusal.until_ms)),
+        (UNTIL_MS, time(refusal.until)),
         (TIMES, number(refusal.times)),
         (SETTINGS, text(&refusal.settings)),
         (EXCEPTION, text(&refusal.exception)),
@@ -221,7 +225,7 @@ impl Item {
         let version = self.number_or_0(VERSION)?;
         let is_adopted = self.has(ADOPTED_AT_MS);
         let logged_out_seq = self.number_or_0(LOGGED_OUT_SEQ)?;
-        let revoke_again_ms = self.number_or_0(REVOKE_AGAIN_MS)?;
+        let revoke_again = Some(self.number_or_0(REVOKE_AGAIN_MS)?).filter(|ms| *ms > 0).map(UnixMs::new);
         let mut outstanding = self.outstanding()?;
         // An earlier version stored the token alone.
         let is_listed = |token: &Token| outstanding.0.iter().any(|listed| listed.seq == token.seq);
@@ -232,7 +236,7 @@ impl Item {
             token,
             outstanding,
             logged_out_seq,
-            revoke_again_ms,
+            revoke_again,
             lease,
             failed,
             refusal,
@@ -259,7 +263,7 @@ impl Item {
                 Ok(OutstandingToken {
                     key,
                     access_token: fields.string(ACCESS_TOKEN)?.into(),
-                    ends_ms: fields.number(ENDS_MS)?,
+                    expires_at: fields.time(ENDS_MS)?,
                     seq: fields.number(SEQ)?,
                 })
             }
@@ -269,15 +273,11 @@ impl Item {
     }
 
     fn lease(&mut self) -> Result<Lease, StoreError> {
-        Ok(Lease {
-            owner: self.string(LEASE_OWNER)?,
-            seq: self.number(LEASE_SEQ)?,
-            until_ms: self.number(LEASE_UNTIL_MS)?,
-        })
+        Ok(Lease { owner: self.string(LEASE_OWNER)?, seq: self.number(LEASE_SEQ)?, until: self.time(LEASE_UNTIL_MS)? })
     }
 
     fn quota(&mut self) -> Result<Quota, StoreError> {
-        Ok(Quota { since_ms: self.number(QUOTA_SINCE_MS)?, last_seq: self.number(QUOTA_LAST_SEQ)? })
+        Ok(Quota { since: self.time(QUOTA_SINCE_MS)?, last_seq: self.number(QUOTA_LAST_SEQ)? })
     }
 
     fn identity(&mut self) -> Result<Identity, StoreError> {
@@ -285,7 +285,7 @@ impl Item {
         Ok(Identity {
             entity_id: self.string(ENTITY_ID)?,
             cookies: cookies.cookies()?,
-            cookies_lapse_at_s: self.number(COOKIES_LAPSE_AT_S)?,
+            cookies_expire_at: UnixSeconds::new(self.number(COOKIES_LAPSE_AT_S)?),
             former: self.former()?,
             is_unproven: self.has(UNPROVEN),
         })
@@ -303,7 +303,7 @@ impl Item {
                 Ok(FormerIdentity {
                     entity_id: fields.string(ENTITY_ID)?,
                     cookies: fields.cookies()?,
-                    until_ms: fields.number(UNTIL_MS)?,
+                    until: fields.time(UNTIL_MS)?,
                 })
             }
             _ => Err(malformed(FORMER)),
@@ -320,7 +320,7 @@ impl Item {
     }
 
     fn token_lifetime(&mut self) -> Result<Lifetime, StoreError> {
-        Ok(Lifetime { created_ms: self.number(CREATED_MS)?, expires_in_ms: self.number(EXPIRES_IN_MS)? })
+        Ok(Lifetime { created: self.time(CREATED_MS)?, expires_in_ms: self.number(EXPIRES_IN_MS)? })
     }
 
     fn failed(mut self) -> Result<FailedRenewal, StoreError> {
@@ -336,7 +336,7 @@ impl Item {
 
     fn refusal(mut self) -> Result<Refusal, StoreError> {
         Ok(Refusal {
-            until_ms: self.number(UNTIL_MS)?,
+            until: self.time(UNTIL_MS)?,
             times: self.number(TIMES)?,
             settings: self.string(SETTINGS)?,
             exception: self.string(EXCEPTION)?,
@@ -379,6 +379,10 @@ impl Item {
         }
     }
 
+    pub(super) fn time(&mut self, name: &str) -> Result<UnixMs, StoreError> {
+        self.number(name).map(UnixMs::new)
+    }
+
     fn number_or_0(&mut self, name: &str) -> Result<u64, StoreError> {
         if self.has(name) { self.number(name) } else { Ok(0) }
     }
@@ -416,17 +420,27 @@ mod tests {
 
     fn refusal() -> Refusal {
         let settings = "0123456789abcdef".into();
-        Refusal { until_ms: 14, times: 15, settings, exception: "invalid_client".into(), description: String::new() }
+        Refusal {
+            until: UnixMs::new(14),
+            times: 15,
+            settings,
+            exception: "invalid_client".into(),
+            description: String::new(),
+        }
     }
 
     fn outstanding() -> OutstandingToken {
-        OutstandingToken { key: "guest-7".into(), access_token: "g".into(), ends_ms: 17, seq: 0 }
+        OutstandingToken { key: "guest-7".into(), access_token: "g".into(), expires_at: UnixMs::new(17), seq: 0 }
     }
 
     fn full() -> HashMap<String, AttributeValue> {
         let cookies = Cookies { cid: "c".into(), cst: "s".into() };
-        let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until_ms: 5 };
-        let token = Token { access_token: "t".into(), lifetime: Lifetime { created_ms: 1, expires_in_ms: 2 }, seq: 3 };
+        let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until: UnixMs::new(5) };
+        let token = Token {
+            access_token: "t".into(),
+            lifetime: Lifetime { created: UnixMs::new(1), expires_in_ms: 2 },
+            seq: 3,
+        };
         let failed = FailedRenewal { seq: 4, failure: Failure::Unavailable { cause: "status 503".into() } };
         HashMap::from([
             (ENTITY_ID.into(), AttributeValue::S("e1".into())),
@@ -454,22 +468,25 @@ mod tests {
     fn what_is_written_is_read_back() {
         let record = Item::new(full()).into_record().expect("a record");
         let identity = record.identity.expect("an identity");
-        assert_eq!((identity.entity_id.as_str(), identity.cookies_lapse_at_s), ("e1", 7));
+        assert_eq!((identity.entity_id.as_str(), identity.cookies_expire_at.as_u64()), ("e1", 7));
         assert_eq!(identity.cookies.cst.expose_secret(), "s");
-        assert_eq!((identity.former[0].entity_id.as_str(), identity.former[0].until_ms), ("e0", 5));
+        assert_eq!((identity.former[0].entity_id.as_str(), identity.former[0].until.as_u64()), ("e0", 5));
         let token = record.token.expect("a token");
         assert_eq!((token.access_token.expose_secret(), token.seq), ("t", 3));
-        assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until_ms: 9 }));
+        assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until: UnixMs::new(9) }));
         assert_eq!(record.failed.expect("a failure").failure, Failure::Unavailable { cause: "status 503".into() });
         assert_eq!(record.refusal, Some(refusal()));
-        assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since_ms: 10, last_seq: 11 })));
+        assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since: UnixMs::new(10), last_seq: 11 })));
         assert_eq!((record.version, record.is_adopted), (12, true));
-        assert_eq!((record.logged_out_seq, record.revoke_again_ms, identity.is_unproven), (2, 16, true));
+        assert_eq!(
+            (record.logged_out_seq, record.revoke_again, identity.is_unproven),
+            (2, Some(UnixMs::new(16)), true)
+        );
         let mut tokens: Vec<_> = record
             .outstanding
             .0
             .iter()
-            .map(|t| (t.key.as_str(), t.access_token.expose_secret(), t.ends_ms, t.seq))
+            .map(|t| (t.key.as_str(), t.access_token.expose_secret(), t.expires_at.as_u64(), t.seq))
             .collect();
         tokens.sort_unstable();
         assert_eq!(tokens, [("3", "t", 3, 3), ("guest-7", "g", 17, 0)]);

@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{
     context::Context,
-    identity::{Identity, Subject, Token},
+    identity::{Identity, Subject, Token, UnixMs},
     renewal::{
         self, Bookkeeping, Commitment, StoreError,
         record::{FailedRenewal, Lease, OutstandingToken, Quota, Record, Refusal},
     },
-    time::now_ms,
+    time::now,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use secrecy::ExposeSecret;
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 /// An item without an identity is what a failed first renewal leaves. It expires after a day, in s.
 const ABANDONED_AFTER_S: u64 = 86_400;
 /// An item expires this long after its cookies, in s: 30 days.
-const KEPT_AFTER_LAPSE_S: u64 = 2_592_000;
+const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
 
 /// A try to acquire a lease.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ impl Store {
     ) -> Result<Acquisition, StoreError> {
         let Acquire { owner, unless_newer_than, settings } = request;
         let attempt = async |settings| {
-            let write = acquire(owner, unless_newer_than, settings, now_ms());
+            let write = acquire(owner, unless_newer_than, settings, now());
             acquired(self.send(item::key(subject), write, context).await?, owner)
         };
         match attempt(Some(settings)).await? {
@@ -137,57 +137,52 @@ impl Store {
     }
 }
 
-/// Acquires the lease for `owner` at `now_ms` (Unix time in ms). Without `settings`, a stored refusal is ignored.
-pub(crate) fn acquire(owner: &str, unless_newer_than: Option<u64>, settings: Option<&str>, now_ms: u64) -> Write {
-    let (until_ms, _) = Lease::bounds_ms(now_ms);
-    let abandoned_at_s = (now_ms / 1000 + ABANDONED_AFTER_S).saturating_sub(KEPT_AFTER_LAPSE_S);
+/// Acquires the lease for `owner` at `now`. Without `settings`, a stored refusal is ignored.
+pub(crate) fn acquire(owner: &str, unless_newer_than: Option<u64>, settings: Option<&str>, now: UnixMs) -> Write {
+    let abandoned_at = now.in_seconds().plus_s(ABANDONED_AFTER_S).minus_s(KEPT_AFTER_EXPIRY_S);
     let no_tokens = AttributeValue::M(HashMap::new());
     let mut write = Write::new()
         .set(item::LEASE_OWNER, owner)
-        .set(item::LEASE_UNTIL_MS, until_ms)
+        .set(item::LEASE_UNTIL_MS, Lease::expiry(now))
         .set(item::LEASE_SEQ, stored(item::LEASE_SEQ).or(0).plus(1))
-        .set(item::EXPIRES_AT_S, stored(item::COOKIES_LAPSE_AT_S).or(abandoned_at_s).plus(KEPT_AFTER_LAPSE_S))
+        .set(item::EXPIRES_AT_S, stored(item::COOKIES_LAPSE_AT_S).or(abandoned_at).plus(KEPT_AFTER_EXPIRY_S))
         .set(item::OUTSTANDING, stored(item::OUTSTANDING).or(no_tokens))
         .set(item::VERSION, stored(item::VERSION).or(0).plus(1))
-        .when(is_free(now_ms))
+        .when(is_free(now))
         // The owner stays when the lease ends, so that a delayed copy of this write cannot acquire a second lease.
         .when(any([not_exists(item::LEASE_OWNER), not_equals(item::LEASE_OWNER, owner)]))
-        .when(has_renewals_left(now_ms))
+        .when(has_renewals_left(now))
         .when(not_exists(item::ADOPTED_AT_MS))
         .returning(ReturnValue::AllNew);
     if let Some(seq) = unless_newer_than {
         write = write.when(any([not_exists(item::TOKEN), at_most(member(item::TOKEN, item::SEQ), seq)]));
     }
     match settings {
-        Some(settings) => write.when(is_not_refused(settings, now_ms)),
+        Some(settings) => write.when(is_not_refused(settings, now)),
         None => write,
     }
 }
 
-/// Nobody has the lease at `now_ms`: [`Lease::is_held`] is false.
-fn is_free(now_ms: u64) -> Condition {
-    let (_, latest_ms) = Lease::bounds_ms(now_ms);
-    any([not_exists(item::LEASE_UNTIL_MS), not(between(item::LEASE_UNTIL_MS, (now_ms, latest_ms)))])
+/// Nobody has the lease at `now`: [`Lease::is_held`] is false.
+fn is_free(now: UnixMs) -> Condition {
+    any([not_exists(item::LEASE_UNTIL_MS), not(between(item::LEASE_UNTIL_MS, now..=Lease::latest_expiry(now)))])
 }
 
-/// The subject may renew at `now_ms`: [`Record::spent_for_ms`] is `None`.
-fn has_renewals_left(now_ms: u64) -> Condition {
+/// The subject may renew at `now`: [`Record::spent_for_ms`] is `None`.
+fn has_renewals_left(now: UnixMs) -> Condition {
     any([
         not_exists(item::QUOTA_SINCE_MS),
-        not(between(item::QUOTA_SINCE_MS, Quota::bounds_ms(now_ms))),
+        not(between(item::QUOTA_SINCE_MS, Quota::current_beginnings(now))),
         less(item::LEASE_SEQ, Path::from(item::QUOTA_LAST_SEQ)),
     ])
 }
 
-/// No refusal of these `settings` applies at `now_ms`: [`Record::refusal_of`] is `None`.
-fn is_not_refused(settings: &str, now_ms: u64) -> Condition {
-    let end_ms = || member(item::REFUSED, item::UNTIL_MS);
+/// No refusal of these `settings` applies at `now`: [`Record::refusal_of`] is `None`.
+fn is_not_refused(settings: &str, now: UnixMs) -> Condition {
+    let end = || member(item::REFUSED, item::UNTIL_MS);
     any([
-        not_exists(end_ms()),
-        not(all([
-            equals(member(item::REFUSED, item::SETTINGS), settings),
-            between(end_ms(), Refusal::bounds_ms(now_ms)),
-        ])),
+        not_exists(end()),
+        not(all([equals(member(item::REFUSED, item::SETTINGS), settings), between(end(), Refusal::current_ends(now))])),
     ])
 }
 
@@ -258,9 +253,7 @@ pub(super) fn fenced(lease: &Lease) -> Write {
 fn end_of(lease: &Lease, bookkeeping: &Bookkeeping) -> Write {
     let write = bookkeeping.add_to(fenced(lease)).remove(item::LEASE_UNTIL_MS);
     match bookkeeping.quota {
-        Some(Quota { since_ms, last_seq }) => {
-            write.set(item::QUOTA_SINCE_MS, since_ms).set(item::QUOTA_LAST_SEQ, last_seq)
-        }
+        Some(Quota { since, last_seq }) => write.set(item::QUOTA_SINCE_MS, since).set(item::QUOTA_LAST_SEQ, last_seq),
         None => write,
     }
 }
@@ -270,9 +263,9 @@ pub(super) fn set_identity(write: Write, identity: &Identity) -> Write {
     write
         .set(item::ENTITY_ID, identity.entity_id.as_str())
         .set(item::COOKIES, item::of_cookies(&identity.cookies))
-        .set(item::COOKIES_LAPSE_AT_S, identity.cookies_lapse_at_s)
+        .set(item::COOKIES_LAPSE_AT_S, identity.cookies_expire_at)
         .set(item::FORMER, item::of_former(&identity.former))
-        .set(item::EXPIRES_AT_S, identity.cookies_lapse_at_s + KEPT_AFTER_LAPSE_S)
+        .set(item::EXPIRES_AT_S, identity.cookies_expire_at.plus_s(KEPT_AFTER_EXPIRY_S))
 }
 
 #[cfg(test)]
@@ -280,19 +273,19 @@ mod tests {
     use super::*;
     use crate::store::{item::Item, write::in_memory};
 
-    const NOW_MS: u64 = 1_700_000_000_000;
+    const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
     const SETTINGS: &str = "0123456789abcdef";
 
     fn number(number: u64) -> AttributeValue {
         AttributeValue::N(number.to_string())
     }
 
-    fn item(until_ms: u64, quota: Quota, refusal: &Refusal) -> Item {
+    fn item(until: UnixMs, quota: Quota, refusal: &Refusal) -> Item {
         let attributes = [
             (item::LEASE_OWNER, AttributeValue::S("a".into())),
             (item::LEASE_SEQ, number(7)),
-            (item::LEASE_UNTIL_MS, number(until_ms)),
-            (item::QUOTA_SINCE_MS, number(quota.since_ms)),
+            (item::LEASE_UNTIL_MS, number(until.as_u64())),
+            (item::QUOTA_SINCE_MS, number(quota.since.as_u64())),
             (item::QUOTA_LAST_SEQ, number(quota.last_seq)),
             (item::REFUSED, item::of_refusal(refusal)),
         ];
@@ -300,18 +293,18 @@ mod tests {
     }
 
     /// Times at both borders of what counts, and just outside.
-    const UNTIL_MS: [u64; 4] = [NOW_MS - 1, NOW_MS, NOW_MS + 20_000, NOW_MS + 20_001];
-    const SINCE_MS: [u64; 4] = [NOW_MS - 60_000, NOW_MS - 59_999, NOW_MS + 10_000, NOW_MS + 10_001];
-    const REFUSED_UNTIL_MS: [u64; 4] = [NOW_MS, NOW_MS + 1, NOW_MS + 310_000, NOW_MS + 310_001];
+    const UNTIL: [UnixMs; 4] = [NOW.minus_ms(1), NOW, NOW.plus_ms(20_000), NOW.plus_ms(20_001)];
+    const SINCE: [UnixMs; 4] = [NOW.minus_ms(60_000), NOW.minus_ms(59_999), NOW.plus_ms(10_000), NOW.plus_ms(10_001)];
+    const REFUSED_UNTIL: [UnixMs; 4] = [NOW, NOW.plus_ms(1), NOW.plus_ms(310_000), NOW.plus_ms(310_001)];
 
     fn items() -> impl Iterator<Item = Item> {
         (0..4 * 4 * 4 * 3 * 2).map(|number: usize| {
-            let quota = Quota { since_ms: SINCE_MS[number / 4 % 4], last_seq: [6, 7, 8][number / 64 % 3] };
+            let quota = Quota { since: SINCE[number / 4 % 4], last_seq: [6, 7, 8][number / 64 % 3] };
             let refusal = Refusal {
-                until_ms: REFUSED_UNTIL_MS[number / 16 % 4],
-                ..Refusal::after(None, [SETTINGS, "other"][number / 192], "invalid_client", "", NOW_MS)
+                until: REFUSED_UNTIL[number / 16 % 4],
+                ..Refusal::after(None, [SETTINGS, "other"][number / 192], "invalid_client", "", NOW)
             };
-            item(UNTIL_MS[number % 4], quota, &refusal)
+            item(UNTIL[number % 4], quota, &refusal)
         })
     }
 
@@ -320,10 +313,10 @@ mod tests {
         let mut granted = 0;
         for item in items() {
             let record = item.clone().into_record().expect("a record");
-            let is_allowed = record.held(NOW_MS).is_none()
-                && record.spent_for_ms(NOW_MS).is_none()
-                && record.refusal_of(SETTINGS, NOW_MS).is_none();
-            let outcome = in_memory::run(&acquire("b", None, Some(SETTINGS), NOW_MS), &mut Some(item));
+            let is_allowed = record.held(NOW).is_none()
+                && record.spent_for_ms(NOW).is_none()
+                && record.refusal_of(SETTINGS, NOW).is_none();
+            let outcome = in_memory::run(&acquire("b", None, Some(SETTINGS), NOW), &mut Some(item));
             assert_eq!(matches!(outcome, Outcome::Applied(_)), is_allowed, "{record:?}");
             granted += u32::from(is_allowed);
         }

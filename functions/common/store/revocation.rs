@@ -7,7 +7,7 @@ use super::{
 use crate::{
     context::Context,
     identity::Subject,
-    renewal::{Bookkeeping, StoreError},
+    renewal::{Bookkeeping, RevokeAgain, StoreError},
 };
 
 impl Store {
@@ -32,9 +32,10 @@ impl Bookkeeping {
     pub(super) fn add_to(&self, write: Write) -> Write {
         let forget = |write: Write, key: &String| write.remove(member(item::OUTSTANDING, key.clone()));
         let write = self.forget.iter().fold(write, forget);
-        match self.revoke_again_ms {
-            Some(again_ms) => write.set(item::REVOKE_AGAIN_MS, again_ms),
-            None => write,
+        match self.revoke_again {
+            RevokeAgain::Unchanged => write,
+            RevokeAgain::WhenDue => write.set(item::REVOKE_AGAIN_MS, 0),
+            RevokeAgain::NotBefore(again) => write.set(item::REVOKE_AGAIN_MS, again),
         }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use condition::{
     Condition, all, any, at_least, at_most, between, equals, exists, less, more, not, not_equals, not_exists,
 };
 
+use crate::identity::{UnixMs, UnixSeconds};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use std::{borrow::Cow, fmt};
 
@@ -99,6 +100,18 @@ impl fmt::Debug for Value {
 impl From<u64> for Value {
     fn from(number: u64) -> Self {
         Self(AttributeValue::N(number.to_string()))
+    }
+}
+
+impl From<UnixMs> for Value {
+    fn from(time: UnixMs) -> Self {
+        time.as_u64().into()
+    }
+}
+
+impl From<UnixSeconds> for Value {
+    fn from(time: UnixSeconds) -> Self {
+        time.as_u64().into()
     }
 }
 

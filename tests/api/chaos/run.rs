@@ -19,7 +19,7 @@ use cip::{
     livechat::Accounts,
     settings::{LiveChat, Lookup},
     store::Store,
-    time::{Deadline, now_ms},
+    time::Deadline,
 };
 use fastrand::Rng;
 use sandbox::{CstMode, Granted, Sandbox, Share};
@@ -110,7 +110,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
     let settings = LiveChat::from_lookup(&Lookup::new(|name| world.setting(name))).expect("good settings");
     let accounts = Accounts::new(settings).expect("a client");
     let history = History {
-        began_unix_ms: now_ms(),
+        began_unix_ms: crate::clock::now_ms(),
         skew_ms: if plan.faketime.is_some() { 2 * MOST_OFF_MS } else { 0 },
         rejections: true,
         secrets_expire: plan.cst == CstMode::Strict,

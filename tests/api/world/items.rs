@@ -1,11 +1,11 @@
 //! What is stored: read and changed without a function.
 
 use super::World;
+use crate::clock::now_ms;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cip::{
     identity::{Group, GuestId, Principal, Subject, UserId},
     store::Store,
-    time::now_ms,
 };
 use std::{collections::HashMap, time::Duration};
 

@@ -12,7 +12,7 @@ use crate::{
     auth::Error,
     clients::https,
     safe_url,
-    time::{millis, now_ms},
+    time::{self, millis},
 };
 use jsonwebtoken::Algorithm;
 use reqwest::{Client, Response, Url};
@@ -100,7 +100,7 @@ impl Jwks {
     }
 
     async fn refresh(&self, state: &mut State) {
-        state.tried_ms = Some(now_ms());
+        state.tried_ms = Some(time::now().as_u64());
         match self.keys().await {
             Ok(keys) => {
                 state.keys = keys.into();
@@ -206,12 +206,12 @@ fn elsewhere(place: &str) -> Fault {
 impl State {
     fn may_try(&self) -> bool {
         let pause = if self.is_older_than(Jwks::LONGEST_STALE) { Jwks::PAUSE_WITHOUT } else { Jwks::PAUSE };
-        self.tried_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) >= millis(pause))
+        self.tried_ms.is_none_or(|at_ms| time::now().as_u64().abs_diff(at_ms) >= millis(pause))
     }
 
     /// True also if there is no set, or if the clock was set back.
     fn is_older_than(&self, age: Duration) -> bool {
-        self.fetched_ms.is_none_or(|at_ms| now_ms().abs_diff(at_ms) > millis(age))
+        self.fetched_ms.is_none_or(|at_ms| time::now().as_u64().abs_diff(at_ms) > millis(age))
     }
 
     /// The keys of that name, or, if there are none, the keys without a name. For a token without a `kid`, all keys (RFC 7515,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ASKED_AT_MS: u64 = 1_700_000_000_123;
+const CALLED_AT: UnixMs = UnixMs::new(1_700_000_000_123);
 
 fn headers(cookies: &[&str]) -> HeaderMap {
     cookies.iter().map(|line| (SET_COOKIE, HeaderValue::from_str(line).expect("a header"))).collect()
@@ -27,22 +27,28 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
-    super::read(StatusCode::from_u16(status).expect("a status"), headers, body, None, ASKED_AT_MS)
+    super::read(StatusCode::from_u16(status).expect("a status"), headers, body, None, CALLED_AT)
 }
 
 fn known(entity_id: &str) -> Identity {
     let cookies = Cookies { cid: "c0".into(), cst: "s0".into() };
-    Identity { entity_id: entity_id.into(), cookies, cookies_lapse_at_s: 0, former: vec![], is_unproven: false }
+    Identity {
+        entity_id: entity_id.into(),
+        cookies,
+        cookies_expire_at: UnixSeconds::new(0),
+        former: vec![],
+        is_unproven: false,
+    }
 }
 
 #[test]
 fn seconds_become_milliseconds_and_the_clock_starts_when_we_asked() {
     let grant = read(200, &both(), &body(&serde_json::json!({}))).expect("a grant");
-    assert_eq!(grant.lifetime, Lifetime { created_ms: ASKED_AT_MS, expires_in_ms: 28_800_000 });
+    assert_eq!(grant.lifetime, Lifetime { created: CALLED_AT, expires_in_ms: 28_800_000 });
     assert_eq!(grant.entity_id, "e1");
     assert_eq!(grant.cookies.cid.expose_secret(), "c1");
     assert_eq!(grant.cookies.cst.expose_secret(), "s1");
-    assert_eq!(grant.cookies_lapse_at_s, 1_700_000_000 + 63_072_000);
+    assert_eq!(grant.cookies_expire_at.as_u64(), 1_700_000_000 + 63_072_000);
 }
 
 #[test]
@@ -51,7 +57,7 @@ fn cookies_that_only_say_when_they_end_last_until_then() {
     let end = "Expires=Wed, 15 Nov 2023 22:13:20 GMT";
     let headers = headers(&[&format!("__lc_cid=c1; {end}"), &format!("__lc_cst=s1; {end}")]);
     let grant = read(200, &headers, &body(&serde_json::json!({}))).expect("a grant");
-    assert_eq!(grant.cookies_lapse_at_s, 1_700_086_400);
+    assert_eq!(grant.cookies_expire_at.as_u64(), 1_700_086_400);
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
     for status in [200, 400, 401, 404, 500] {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
-        let miss = |body: &[u8], known| super::read(status, &HeaderMap::new(), body, known, ASKED_AT_MS).err();
+        let miss = |body: &[u8], known| super::read(status, &HeaderMap::new(), body, known, CALLED_AT).err();
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
             (&lost[..], None, "identity_lost"),
@@ -144,7 +150,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
     ] {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
-        let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), ASKED_AT_MS).err();
+        let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), CALLED_AT).err();
         let expected = AttemptError::Rejected { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
         assert_eq!(miss, Some(expected), "{description}");
     }
@@ -224,14 +230,14 @@ fn a_new_customer_needs_both_cookies() {
 fn cookies_of_others_are_passed_over() {
     let lines = ["__cf_bm=x; Path=/", "__lc_cid=c1; Max-Age=100", "garbage", "__lc_cst=s1"];
     let grant = read(200, &headers(&lines), &body(&serde_json::json!({}))).expect("a grant");
-    assert_eq!(grant.cookies_lapse_at_s, 1_700_000_000 + 100);
+    assert_eq!(grant.cookies_expire_at.as_u64(), 1_700_000_000 + 100);
 }
 
 #[test]
 fn a_known_customer_keeps_the_cookie_that_did_not_come() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let grant = super::read(StatusCode::OK, &lines, &good, Some(&known("e1")), ASKED_AT_MS).expect("a grant");
+    let grant = super::read(StatusCode::OK, &lines, &good, Some(&known("e1")), CALLED_AT).expect("a grant");
     assert_eq!(grant.cookies.cid.expose_secret(), "c0");
     assert_eq!(grant.cookies.cst.expose_secret(), "s1");
 }
@@ -240,6 +246,6 @@ fn a_known_customer_keeps_the_cookie_that_did_not_come() {
 fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let mixed = super::read(StatusCode::OK, &lines, &good, Some(&known("another")), ASKED_AT_MS);
+    let mixed = super::read(StatusCode::OK, &lines, &good, Some(&known("another")), CALLED_AT);
     assert!(matches!(mixed, Err(AttemptError::MalformedResponse(_))));
 }

@@ -17,8 +17,8 @@ async fn set_gate(client: &Client, gate: Gate) {
     let string = |string: &str| AttributeValue::S(string.into());
     let number = |number: u64| AttributeValue::N(number.to_string());
     let request = client.put_item().table_name(TABLE).item("pk", string("livechat")).item("sk", string("gate"));
-    let request = request.item("unanswered", number(gate.unanswered)).item("lastSent", number(gate.last_sent_ms));
-    request.item("lastCounted", number(gate.last_counted_ms)).send().await.expect("a stored gate");
+    let request = request.item("unanswered", number(gate.unanswered)).item("lastSent", number(gate.last_sent.as_u64()));
+    request.item("lastCounted", number(gate.last_counted.as_u64())).send().await.expect("a stored gate");
 }
 
 fn soon() -> Context {
@@ -28,7 +28,7 @@ fn soon() -> Context {
 #[tokio::test]
 async fn a_released_permit_makes_room_for_another_call() {
     let client = table().await;
-    set_gate(&client, Gate { unanswered: 2, last_sent_ms: now_ms(), last_counted_ms: now_ms() }).await;
+    set_gate(&client, Gate { unanswered: 2, last_sent: now(), last_counted: now() }).await;
     let breaker = Breaker::new(Store::new(client, TABLE));
     let permit = breaker.enter(breaker.look(&soon()).await, Urgency::Required, &soon()).await.expect("there is room");
     assert_eq!(breaker.look(&soon()).await.unanswered, 3);
@@ -39,13 +39,13 @@ async fn a_released_permit_makes_room_for_another_call() {
 #[tokio::test]
 async fn of_concurrent_calls_only_one_gets_the_last_place_or_the_probe() {
     let client = table().await;
-    let one_place = Gate { unanswered: Gate::MOST_UNANSWERED - 1, last_sent_ms: now_ms(), last_counted_ms: now_ms() };
+    let one_place = Gate { unanswered: Gate::MOST_UNANSWERED - 1, last_sent: now(), last_counted: now() };
     set_gate(&client, one_place).await;
     assert_eq!(permits_of_ten(&client, Urgency::Required).await, 1);
     let probe_due = Gate {
         unanswered: Gate::MOST_UNANSWERED,
-        last_sent_ms: now_ms() - Gate::PROBE_EVERY_MS,
-        last_counted_ms: now_ms() - Gate::TIME_OUT_MS,
+        last_sent: now().minus_ms(Gate::PROBE_EVERY_MS),
+        last_counted: now().minus_ms(Gate::TIME_OUT_MS),
     };
     set_gate(&client, probe_due).await;
     assert_eq!(permits_of_ten(&client, Urgency::Optional).await, 1);

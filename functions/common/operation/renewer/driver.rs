@@ -4,7 +4,7 @@ use super::Renewer;
 use crate::{
     context::Context,
     error::Error,
-    identity::{GuestId, Principal, Subject},
+    identity::{GuestId, Principal, Subject, UnixMs},
     operation::{
         Call,
         breaker::{Breaker, Permit, RoomWait, TurnedAway, Watch},
@@ -18,7 +18,7 @@ use crate::{
     },
     store::{Acquire, Acquisition},
     telemetry::CallMetrics,
-    time::{Deadline, now_ms},
+    time::{Deadline, now},
 };
 use std::time::Duration;
 use tokio::time::sleep;
@@ -43,8 +43,6 @@ pub(super) struct Driver<'a> {
     permit: Option<Permit>,
     /// What is observed of the attempts under the lease.
     watch: Option<Watch>,
-    /// When the lease was acquired; Unix time in ms.
-    began_ms: u64,
     /// How much longer the pauses are than at first.
     slowness: f64,
 }
@@ -64,14 +62,13 @@ impl<'a> Driver<'a> {
             gate: Gate::default(),
             permit: None,
             watch: None,
-            began_ms: 0,
             slowness: 1.0,
         }
     }
 
     /// The readings that a step is taken at.
     pub(super) fn moment(&self) -> Moment {
-        Moment { now_ms: now_ms(), left: self.place.context.left(), circuit: self.place.renewer.breaker.remembered() }
+        Moment { now: now(), left: self.place.context.left(), circuit: self.place.renewer.breaker.remembered() }
     }
 
     /// Runs the renewal to its end.
@@ -105,7 +102,7 @@ impl<'a> Driver<'a> {
             Action::LookAtCircuit => Ok(self.look(renewal).await),
             Action::WaitForRoom => Ok(self.wait_for_room(renewal).await),
             Action::EnterCircuit => Ok(self.enter(renewal).await),
-            Action::CountInGroups => self.place.count(self.began_ms).await,
+            Action::CountInGroups { at } => self.place.count(at).await,
             Action::Move(moved) => self.place.move_identity(&moved).await,
             Action::Revoke(due) => {
                 let context = self.place.context.within(revocation::LONGEST);
@@ -131,10 +128,7 @@ impl<'a> Driver<'a> {
         let request = Acquire { owner: &owner, unless_newer_than, settings: accounts.fingerprint() };
         let acquisition = store.acquire(&self.place.call.subject, request, self.place.context);
         match acquisition.await? {
-            Acquisition::Acquired(lease, record) => {
-                self.began_ms = now_ms();
-                Ok(Event::Acquired(HeldLease::acquired(lease), Box::new(record)))
-            }
+            Acquisition::Acquired(lease, record) => Ok(Event::Acquired(HeldLease::acquired(lease), Box::new(record))),
             Acquisition::Rejected(record) => {
                 self.slowness = 1.0;
                 self.settle().await;
@@ -220,13 +214,12 @@ impl<'a> Driver<'a> {
 
     /// If the write fails, the lease expires by itself.
     async fn release(&mut self, release: Release) -> Event {
-        let (place, began_ms) = (self.place, self.began_ms);
-        let (permit, watch) = (self.permit.take(), self.watch.take());
+        let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
         let (store, subject) = (&place.renewer.store, &place.call.subject);
         let released = store.release(subject, (&release).into(), place.context);
         let uncounted = async {
-            if release.uncount {
-                place.uncount(began_ms).await;
+            if let Some(at) = release.uncount {
+                place.uncount(at).await;
             }
         };
         let (released, (), ()) = tokio::join!(released, uncounted, place.settled(permit, watch));
@@ -255,16 +248,16 @@ impl Place<'_> {
         Ok(Subject { principal: Principal::Guest(guest.clone()), group: self.call.subject.group })
     }
 
-    async fn count(self, began_ms: u64) -> Result<Event, StoreError> {
+    async fn count(self, at: UnixMs) -> Result<Event, StoreError> {
         let Renewer { store, renewals, .. } = self.renewer;
         let principal = &self.call.subject.principal;
-        let counted = store.count_in_groups(principal, began_ms, renewals.get(), self.context).await?;
+        let counted = store.count_in_groups(principal, at, renewals.get(), self.context).await?;
         Ok(Event::Counted(counted))
     }
 
-    async fn uncount(self, began_ms: u64) {
+    async fn uncount(self, at: UnixMs) {
         let principal = &self.call.subject.principal;
-        if let Err(error) = self.renewer.store.uncount_in_groups(principal, began_ms, self.context).await {
+        if let Err(error) = self.renewer.store.uncount_in_groups(principal, at, self.context).await {
             tracing::warn!(cause = %error, "a renewal without a call to LiveChat counts until the minute has passed");
         }
     }

@@ -1,5 +1,7 @@
 //! The lease of a subject: who may renew its token.
 
+use crate::identity::UnixMs;
+
 /// The exclusive right to renew one subject's token, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -7,8 +9,8 @@ pub struct Lease {
     pub owner: String,
     /// Counts a subject's leases; each is higher than the one before.
     pub seq: u64,
-    /// When others may take it over; Unix time in ms, by the owner's clock.
-    pub until_ms: u64,
+    /// When others may take it over, by the owner's clock.
+    pub until: UnixMs,
 }
 
 impl Lease {
@@ -17,19 +19,23 @@ impl Lease {
     /// How far apart the clocks of two functions can be, in ms: others may see a lease end that much earlier.
     pub const SKEW_MS: u64 = 2_000;
 
-    /// The expiry of a lease that is acquired now, and the latest expiry that counts: a later one
-    /// comes from a wrong clock, and must not lock a user out.
-    pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
-        (now_ms + Self::LENGTH_MS, now_ms + 2 * Self::LENGTH_MS)
+    /// The expiry of a lease that is acquired now.
+    pub fn expiry(now: UnixMs) -> UnixMs {
+        now.plus_ms(Self::LENGTH_MS)
+    }
+
+    /// The latest expiry that counts: a later one comes from a wrong clock, and must not lock a user out.
+    pub fn latest_expiry(now: UnixMs) -> UnixMs {
+        now.plus_ms(2 * Self::LENGTH_MS)
     }
 
     /// How long nobody can have taken it over yet, whatever their clock, in ms.
-    pub fn safe_for_ms(&self, now_ms: u64) -> u64 {
-        self.until_ms.saturating_sub(now_ms).saturating_sub(Self::SKEW_MS)
+    pub fn safe_for_ms(&self, now: UnixMs) -> u64 {
+        self.until.ms_since(now).saturating_sub(Self::SKEW_MS)
     }
 
     /// Nobody else may take it over yet.
-    pub fn is_held(&self, now_ms: u64) -> bool {
-        (now_ms..=Self::bounds_ms(now_ms).1).contains(&self.until_ms)
+    pub fn is_held(&self, now: UnixMs) -> bool {
+        (now..=Self::latest_expiry(now)).contains(&self.until)
     }
 }

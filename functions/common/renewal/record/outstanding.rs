@@ -1,6 +1,6 @@
 //! The tokens that were issued for a subject and may still work at LiveChat.
 
-use crate::identity::Token;
+use crate::identity::{Token, UnixMs};
 use secrecy::SecretString;
 
 /// A token that LiveChat issued, and that works until it expires or LiveChat is told to revoke it.
@@ -10,8 +10,8 @@ pub struct OutstandingToken {
     pub key: String,
     /// What LiveChat revokes it by.
     pub access_token: SecretString,
-    /// When it expires; Unix time in ms.
-    pub ends_ms: u64,
+    /// When it expires.
+    pub expires_at: UnixMs,
     /// The number of the lease that it was issued under; 0 for a token that was a guest's, as it must be revoked whatever happens.
     pub seq: u64,
 }
@@ -29,21 +29,21 @@ impl Outstanding {
     const SKEW_MS: u64 = 60_000;
 
     /// Those that may still work.
-    fn live(&self, now_ms: u64) -> impl Iterator<Item = &OutstandingToken> {
-        self.0.iter().filter(move |token| !token.is_expired(now_ms))
+    fn live(&self, now: UnixMs) -> impl Iterator<Item = &OutstandingToken> {
+        self.0.iter().filter(move |token| !token.is_expired(now))
     }
 
     /// Those that LiveChat must be told to revoke: every one that was issued up to the logout, whose lease number is
     /// `logged_out_seq`, and every one that was a guest's.
-    pub fn to_revoke(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
-        self.live(now_ms).filter(|token| token.seq <= logged_out_seq).cloned().collect()
+    pub fn to_revoke(&self, logged_out_seq: u64, now: UnixMs) -> Vec<OutstandingToken> {
+        self.live(now).filter(|token| token.seq <= logged_out_seq).cloned().collect()
     }
 
     /// Those that LiveChat must be told to revoke before another one is issued: [`to_revoke`](Self::to_revoke), and the oldest of the
     /// others if there is no room for one more.
-    pub fn to_revoke_before_another(&self, logged_out_seq: u64, now_ms: u64) -> Vec<OutstandingToken> {
+    pub fn to_revoke_before_another(&self, logged_out_seq: u64, now: UnixMs) -> Vec<OutstandingToken> {
         let (mut due, mut rest): (Vec<_>, Vec<_>) =
-            self.live(now_ms).cloned().partition(|token| token.seq <= logged_out_seq);
+            self.live(now).cloned().partition(|token| token.seq <= logged_out_seq);
         rest.sort_unstable_by_key(|token| token.seq);
         rest.truncate((rest.len() + 1).saturating_sub(Self::MOST));
         due.extend(rest);
@@ -51,20 +51,20 @@ impl Outstanding {
     }
 
     /// Whether there is room for one more token, without those whose keys are in `revoked`.
-    pub fn has_room(&self, revoked: &[String], now_ms: u64) -> bool {
-        self.live(now_ms).filter(|token| !revoked.contains(&token.key)).count() < Self::LIMIT
+    pub fn has_room(&self, revoked: &[String], now: UnixMs) -> bool {
+        self.live(now).filter(|token| !revoked.contains(&token.key)).count() < Self::LIMIT
     }
 
     /// The keys of those that have expired, and can be forgotten.
-    pub fn expired(&self, now_ms: u64) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |token| token.is_expired(now_ms)).map(|token| token.key.as_str())
+    pub fn expired(&self, now: UnixMs) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |token| token.is_expired(now)).map(|token| token.key.as_str())
     }
 
     /// A guest's tokens as the user's, who adopts the guest's identity: all of them are to be revoked.
     #[must_use]
-    pub fn into_adopted(self, now_ms: u64) -> Self {
+    pub fn into_adopted(self, now: UnixMs) -> Self {
         let adopt = |token: OutstandingToken| OutstandingToken { key: format!("guest-{}", token.key), seq: 0, ..token };
-        Self(self.0.into_iter().filter(|token| !token.is_expired(now_ms)).map(adopt).collect())
+        Self(self.0.into_iter().filter(|token| !token.is_expired(now)).map(adopt).collect())
     }
 }
 
@@ -74,13 +74,13 @@ impl OutstandingToken {
         Self {
             key: token.seq.to_string(),
             access_token: token.access_token.clone(),
-            ends_ms: token.lifetime.ends_ms(),
+            expires_at: token.lifetime.expires_at(),
             seq: token.seq,
         }
     }
 
-    fn is_expired(&self, now_ms: u64) -> bool {
-        self.ends_ms.saturating_add(Outstanding::SKEW_MS) <= now_ms
+    fn is_expired(&self, now: UnixMs) -> bool {
+        self.expires_at.plus_ms(Outstanding::SKEW_MS) <= now
     }
 }
 
@@ -88,10 +88,10 @@ impl OutstandingToken {
 mod tests {
     use super::*;
 
-    const NOW_MS: u64 = 1_700_000_000_000;
+    const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
-    fn token(seq: u64, ends_ms: u64) -> OutstandingToken {
-        OutstandingToken { key: seq.to_string(), access_token: format!("t{seq}").into(), ends_ms, seq }
+    fn token(seq: u64, expires_at: UnixMs) -> OutstandingToken {
+        OutstandingToken { key: seq.to_string(), access_token: format!("t{seq}").into(), expires_at, seq }
     }
 
     fn keys(tokens: &[OutstandingToken]) -> Vec<&str> {
@@ -100,25 +100,25 @@ mod tests {
 
     #[test]
     fn a_logout_revokes_what_was_issued_before_it_and_has_not_expired() {
-        let expired_ms = NOW_MS - Outstanding::SKEW_MS;
-        let tokens = [token(1, expired_ms), token(2, expired_ms + 1), token(3, NOW_MS + 1), token(4, NOW_MS + 1)];
+        let expired = NOW.minus_ms(Outstanding::SKEW_MS);
+        let tokens = [token(1, expired), token(2, expired.plus_ms(1)), token(3, NOW), token(4, NOW)];
         let outstanding = Outstanding(tokens.to_vec());
-        assert_eq!(keys(&outstanding.to_revoke(3, NOW_MS)), ["2", "3"]);
-        assert!(outstanding.to_revoke(0, NOW_MS).is_empty());
-        assert_eq!(outstanding.expired(NOW_MS).collect::<Vec<_>>(), ["1"]);
+        assert_eq!(keys(&outstanding.to_revoke(3, NOW)), ["2", "3"]);
+        assert!(outstanding.to_revoke(0, NOW).is_empty());
+        assert_eq!(outstanding.expired(NOW).collect::<Vec<_>>(), ["1"]);
     }
 
     #[test]
     fn every_token_that_was_a_guests_is_to_be_revoked() {
-        let guests = Outstanding(vec![token(1, 0), token(2, NOW_MS), token(3, NOW_MS)]).into_adopted(NOW_MS);
-        assert_eq!(keys(&guests.to_revoke(0, NOW_MS)), ["guest-2", "guest-3"]);
+        let guests = Outstanding(vec![token(1, UnixMs::new(0)), token(2, NOW), token(3, NOW)]).into_adopted(NOW);
+        assert_eq!(keys(&guests.to_revoke(0, NOW)), ["guest-2", "guest-3"]);
     }
 
     #[test]
     fn the_oldest_tokens_make_room_for_a_new_one() {
-        let of = |number: usize| Outstanding((1..=number as u64).rev().map(|seq| token(seq, NOW_MS)).collect());
+        let of = |number: usize| Outstanding((1..=number as u64).rev().map(|seq| token(seq, NOW)).collect());
         let revoked = |number, logged_out_seq| {
-            let mut keys: Vec<_> = of(number).to_revoke_before_another(logged_out_seq, NOW_MS);
+            let mut keys: Vec<_> = of(number).to_revoke_before_another(logged_out_seq, NOW);
             keys.sort_unstable_by_key(|token| token.seq);
             keys.into_iter().map(|token| token.seq).collect::<Vec<_>>()
         };
@@ -128,8 +128,8 @@ mod tests {
         // Those that a logout revokes make room themselves.
         assert_eq!(revoked(Outstanding::MOST, 2), [1, 2]);
         assert_eq!(revoked(Outstanding::MOST + 2, 2), [1, 2, 3]);
-        assert!(of(Outstanding::LIMIT - 1).has_room(&[], NOW_MS));
-        assert!(!of(Outstanding::LIMIT).has_room(&[], NOW_MS));
-        assert!(of(Outstanding::LIMIT).has_room(&["7".into()], NOW_MS));
+        assert!(of(Outstanding::LIMIT - 1).has_room(&[], NOW));
+        assert!(!of(Outstanding::LIMIT).has_room(&[], NOW));
+        assert!(of(Outstanding::LIMIT).has_room(&["7".into()], NOW));
     }
 }

@@ -1,18 +1,21 @@
 //! What LiveChat refused, and for how long it is not called again because of that.
 
+use crate::identity::UnixMs;
+use std::ops::RangeInclusive;
+
 /// LiveChat refused to issue a token for a subject. It would refuse the same request again, and bills each, so for a while
 /// this is the result of all calls for that subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// When LiveChat may be called again; Unix time in ms, by the clock of whoever was refused.
-    pub until_ms: u64,
+    /// When LiveChat may be called again, by the clock of the call that was refused.
+    pub until: UnixMs,
     /// The number of refusals in a row, this one included.
     pub times: u64,
     /// The settings that LiveChat refused: [`LiveChat::fingerprint`](crate::settings::LiveChat::fingerprint).
     pub settings: String,
     /// LiveChat's code.
     pub exception: String,
-    /// LiveChat's words, or ours where it had none.
+    /// LiveChat's description, or one of ours if LiveChat gave none.
     pub description: String,
 }
 
@@ -25,11 +28,11 @@ impl Refusal {
     const SKEW_MS: u64 = 10_000;
 
     /// The refusal that follows `before`, if there was one and it was of the same `settings`.
-    pub fn after(before: Option<&Self>, settings: &str, exception: &str, description: &str, now_ms: u64) -> Self {
-        let same = before.filter(|before| before.settings == settings && !before.is_of_a_wrong_clock(now_ms));
+    pub fn after(before: Option<&Self>, settings: &str, exception: &str, description: &str, now: UnixMs) -> Self {
+        let same = before.filter(|before| before.settings == settings && !before.is_of_a_wrong_clock(now));
         let times = same.map_or(0, |before| before.times).saturating_add(1);
         Self {
-            until_ms: now_ms + Self::pause_ms(times),
+            until: now.plus_ms(Self::pause_ms(times)),
             times,
             settings: settings.to_owned(),
             exception: exception.to_owned(),
@@ -37,19 +40,22 @@ impl Refusal {
         }
     }
 
-    /// The earliest and the latest end of a refusal that still applies; Unix time in ms.
-    pub fn bounds_ms(now_ms: u64) -> (u64, u64) {
-        (now_ms + 1, now_ms + Self::pause_ms(u64::MAX) + Self::SKEW_MS)
+    /// The points in time at which a refusal that still applies can end.
+    pub fn current_ends(now: UnixMs) -> RangeInclusive<UnixMs> {
+        now.plus_ms(1)..=Self::latest_end(now)
     }
 
     /// Whether it applies to a call with these `settings`.
-    pub fn applies_to(&self, settings: &str, now_ms: u64) -> bool {
-        let (earliest, latest) = Self::bounds_ms(now_ms);
-        self.settings == settings && (earliest..=latest).contains(&self.until_ms)
+    pub fn applies_to(&self, settings: &str, now: UnixMs) -> bool {
+        self.settings == settings && Self::current_ends(now).contains(&self.until)
     }
 
-    fn is_of_a_wrong_clock(&self, now_ms: u64) -> bool {
-        self.until_ms > Self::bounds_ms(now_ms).1
+    fn is_of_a_wrong_clock(&self, now: UnixMs) -> bool {
+        self.until > Self::latest_end(now)
+    }
+
+    fn latest_end(now: UnixMs) -> UnixMs {
+        now.plus_ms(Self::pause_ms(u64::MAX) + Self::SKEW_MS)
     }
 
     fn pause_ms(times: u64) -> u64 {
@@ -62,21 +68,21 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    const NOW_MS: u64 = 1_700_000_000_000;
+    const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
-    fn after(before: Option<&Refusal>, settings: &str, now_ms: u64) -> Refusal {
-        Refusal::after(before, settings, "invalid_client", "no such app", now_ms)
+    fn after(before: Option<&Refusal>, settings: &str, now: UnixMs) -> Refusal {
+        Refusal::after(before, settings, "invalid_client", "no such app", now)
     }
 
     #[test]
     fn each_refusal_in_a_row_keeps_livechat_from_being_called_for_longer() {
-        let (mut before, mut pauses_s, mut now_ms) = (None, Vec::new(), NOW_MS);
+        let (mut before, mut pauses_s, mut now) = (None, Vec::new(), NOW);
         for times in 1..=6 {
-            let refusal = after(before.as_ref(), "a", now_ms);
+            let refusal = after(before.as_ref(), "a", now);
             assert_eq!(refusal.times, times);
-            pauses_s.push((refusal.until_ms - now_ms) / 1000);
+            pauses_s.push(refusal.until.ms_since(now) / 1000);
             // However long it took until somebody called again.
-            now_ms = refusal.until_ms + times * 86_400_000;
+            now = refusal.until.plus_ms(times * 86_400_000);
             before = Some(refusal);
         }
         assert_eq!(pauses_s, [60, 120, 240, 300, 300, 300]);
@@ -85,43 +91,43 @@ mod tests {
 
     #[test]
     fn other_settings_have_not_been_refused_yet() {
-        let refusal = after(Some(&after(None, "a", NOW_MS)), "a", NOW_MS);
+        let refusal = after(Some(&after(None, "a", NOW)), "a", NOW);
         assert_eq!(refusal.times, 2);
-        assert!(refusal.applies_to("a", NOW_MS) && !refusal.applies_to("b", NOW_MS));
-        assert_eq!(after(Some(&refusal), "b", NOW_MS).times, 1);
+        assert!(refusal.applies_to("a", NOW) && !refusal.applies_to("b", NOW));
+        assert_eq!(after(Some(&refusal), "b", NOW).times, 1);
     }
 
     #[test]
     fn a_refusal_ends_and_a_wrong_clock_makes_no_endless_one() {
-        for (until_ms, applies) in [
-            (0, false),
-            (NOW_MS, false),
-            (NOW_MS + 1, true),
-            (NOW_MS + 300_000, true),
-            (NOW_MS + 310_000, true),
-            (NOW_MS + 310_001, false),
-            (u64::MAX, false),
+        for (until, applies) in [
+            (UnixMs::new(0), false),
+            (NOW, false),
+            (NOW.plus_ms(1), true),
+            (NOW.plus_ms(300_000), true),
+            (NOW.plus_ms(310_000), true),
+            (NOW.plus_ms(310_001), false),
+            (UnixMs::new(u64::MAX), false),
         ] {
-            let refusal = Refusal { until_ms, ..after(None, "a", NOW_MS) };
-            assert_eq!(refusal.applies_to("a", NOW_MS), applies, "{until_ms}");
+            let refusal = Refusal { until, ..after(None, "a", NOW) };
+            assert_eq!(refusal.applies_to("a", NOW), applies, "{until:?}");
         }
     }
 
     #[test]
     fn a_wrong_clock_starts_no_count_that_goes_on() {
-        let of_next_year = after(Some(&after(None, "a", NOW_MS)), "a", NOW_MS + 31_536_000_000);
+        let of_next_year = after(Some(&after(None, "a", NOW)), "a", NOW.plus_ms(31_536_000_000));
         assert_eq!(of_next_year.times, 2);
-        assert_eq!(after(Some(&of_next_year), "a", NOW_MS).times, 1);
+        assert_eq!(after(Some(&of_next_year), "a", NOW).times, 1);
         // By the clock that is ahead all is as ever, and so it is by one that is behind.
-        assert_eq!(after(Some(&of_next_year), "a", of_next_year.until_ms).times, 3);
-        assert_eq!(after(Some(&after(None, "a", 0)), "a", NOW_MS).times, 2);
+        assert_eq!(after(Some(&of_next_year), "a", of_next_year.until).times, 3);
+        assert_eq!(after(Some(&after(None, "a", UnixMs::new(0))), "a", NOW).times, 2);
     }
 
     #[test]
     fn a_count_from_elsewhere_does_no_harm() {
         for (times, pause_ms) in [(0, 60_000), (4, 300_000), (u64::MAX, 300_000)] {
-            let refusal = after(Some(&Refusal { times, ..after(None, "a", NOW_MS) }), "a", NOW_MS);
-            assert_eq!((refusal.until_ms - NOW_MS, refusal.times), (pause_ms, times.saturating_add(1)));
+            let refusal = after(Some(&Refusal { times, ..after(None, "a", NOW) }), "a", NOW);
+            assert_eq!((refusal.until.ms_since(NOW), refusal.times), (pause_ms, times.saturating_add(1)));
         }
     }
 }

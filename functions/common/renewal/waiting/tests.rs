@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, Identity, Lifetime, Token},
+    identity::{Cookies, Identity, Lifetime, Token, UnixSeconds},
     renewal::record::{FailedRenewal, Outstanding},
 };
 
-const NOW_MS: u64 = 1_700_000_000_000;
+const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
 fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
     let cookies = Cookies { cid: "c".into(), cst: "s".into() };
@@ -14,18 +14,18 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
         identity: Some(Identity {
             entity_id: "e".into(),
             cookies,
-            cookies_lapse_at_s: 0,
+            cookies_expire_at: UnixSeconds::new(0),
             former: vec![],
             is_unproven: false,
         }),
         token: token_seq.map(|seq| Token {
             access_token: "t".into(),
-            lifetime: Lifetime { created_ms: NOW_MS, expires_in_ms: 1000 },
+            lifetime: Lifetime { created: NOW, expires_in_ms: 1000 },
             seq,
         }),
         outstanding: Outstanding::default(),
         logged_out_seq: 0,
-        revoke_again_ms: 0,
+        revoke_again: None,
         lease: None,
         lease_seq: token_seq.max(failed_seq).unwrap_or(0),
         quota: None,
@@ -40,7 +40,7 @@ const SETTINGS: &str = "0123456789abcdef";
 
 /// The number of the token that the requirement accepts, or the error.
 fn met(requirement: &TokenRequirement, record: &Record) -> Option<Result<u64, Error>> {
-    result_for(requirement, record, SETTINGS, NOW_MS).map(|result| result.map(|issued| issued.token.seq))
+    result_for(requirement, record, SETTINGS, NOW).map(|result| result.map(|issued| issued.token.seq))
 }
 
 #[test]
@@ -85,9 +85,9 @@ fn a_failure_is_shared_by_those_who_waited_for_it_and_nobody_else() {
 #[test]
 fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
     let rejected = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
-    let of = |settings: &str, until_ms| Refusal {
-        until_ms,
-        ..Refusal::after(None, settings, "invalid_client", "no such app", NOW_MS)
+    let of = |settings: &str, until| Refusal {
+        until,
+        ..Refusal::after(None, settings, "invalid_client", "no such app", NOW)
     };
     let told = |retry_after_s| {
         let (exception, description) = ("invalid_client".into(), "no such app".into());
@@ -96,18 +96,18 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
     let mut requirement = TokenRequirement::usable(None);
     requirement.observe_holder(7);
     for (refusal, expected) in [
-        (Some(of(SETTINGS, NOW_MS + 119_001)), told(120)),
-        (Some(of("other settings", NOW_MS + 60_000)), None),
+        (Some(of(SETTINGS, NOW.plus_ms(119_001))), told(120)),
+        (Some(of("other settings", NOW.plus_ms(60_000))), None),
         // An older version stored no time, and a time from a wrong clock means nothing.
         (None, told(60)),
-        (Some(of(SETTINGS, u64::MAX)), told(60)),
-        (Some(of(SETTINGS, NOW_MS)), told(60)),
+        (Some(of(SETTINGS, UnixMs::new(u64::MAX))), told(60)),
+        (Some(of(SETTINGS, NOW)), told(60)),
     ] {
         let failed = Some(FailedRenewal { seq: 7, failure: rejected.clone() });
         let record = Record { refusal: refusal.clone(), failed, ..record(None, Some(7)) };
         assert_eq!(met(&requirement, &record), expected, "{refusal:?}");
     }
-    let record = Record { refusal: Some(of("other settings", NOW_MS + 60_000)), ..record(None, Some(7)) };
+    let record = Record { refusal: Some(of("other settings", NOW.plus_ms(60_000))), ..record(None, Some(7)) };
     assert_eq!(
         met(&requirement, &record),
         Some(Err(Error::LiveChatUnavailable("down".into()))),
@@ -133,7 +133,7 @@ fn a_token_is_better_than_a_failure() {
 fn a_dead_token_neither_serves_nor_blocks() {
     let mut requirement = TokenRequirement::usable(None);
     let record = record(Some(7), None);
-    assert!(result_for(&requirement, &record, SETTINGS, NOW_MS + 1000).is_none());
+    assert!(result_for(&requirement, &record, SETTINGS, NOW.plus_ms(1000)).is_none());
     requirement.pass_over(7);
     assert_eq!(requirement.unless_newer_than(), Some(7));
 }

@@ -2,6 +2,7 @@
 //! [`not_equals`].
 
 use super::{Path, Value};
+use std::ops::RangeInclusive;
 
 /// A condition on the item as it is before the write. Without an item, it is as if all attributes were missing.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,9 +98,9 @@ pub(crate) fn at_least(path: impl Into<Path>, side: impl Into<Side>) -> Conditio
     Condition::Compare(path.into(), Comparison::AtLeast, side.into())
 }
 
-/// The number that is stored at `path` is not less than `lowest` and not more than `highest`. DynamoDB rejects the whole write if
-/// `lowest` is more than `highest`.
-pub(crate) fn between(path: impl Into<Path>, (lowest, highest): (u64, u64)) -> Condition {
+/// The number that is stored at `path` is in `range`. DynamoDB rejects the whole write if the range is empty.
+pub(crate) fn between(path: impl Into<Path>, range: RangeInclusive<impl Into<Value>>) -> Condition {
+    let (lowest, highest) = range.into_inner();
     Condition::Between(path.into(), lowest.into(), highest.into())
 }
 

@@ -111,7 +111,7 @@ fn a_request_has_one_placeholder_for_each_distinct_name_and_value() {
         .set("count", stored("seq").minus(1))
         .remove("token")
         .remove(member("outstanding", "6"))
-        .when(any([not_exists("token"), not(between("until", (0, 9)))]))
+        .when(any([not_exists("token"), not(between("until", 0..=9))]))
         .when(not_equals("count", Path::from("seq")));
     let update = write.into_part(Key { pk: "p".into(), sk: "s".into() }, TABLE).expect("a part");
     assert_eq!(

@@ -84,7 +84,7 @@ fn condition(rng: &mut Rng, depth: u8) -> Condition {
         1 => not_exists(path(rng)),
         2 => {
             let lowest = rng.u64(0..3);
-            between(path(rng), (lowest, lowest + rng.u64(0..3)))
+            between(path(rng), lowest..=lowest + rng.u64(0..3))
         }
         3 | 4 => comparison(rng),
         5 => all([condition(rng, depth - 1), condition(rng, depth - 1)]),

@@ -2,16 +2,16 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, FormerIdentity, Identity, Lifetime, Token},
+    identity::{Cookies, FormerIdentity, Identity, Lifetime, Token, UnixMs, UnixSeconds},
     renewal::{
-        Bookkeeping,
+        Bookkeeping, RevokeAgain,
         circuit::Gate,
         record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal},
     },
     store::{Commit, Release, adoption, gate, groups, lease, logout, revocation, token},
 };
 
-const NOW_MS: u64 = 1_700_000_000_000;
+const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 const OWNERS: [&str; 2] = ["a", "b"];
 const SETTINGS: [&str; 2] = ["0123456789abcdef", "fedcba9876543210"];
 
@@ -23,11 +23,11 @@ pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>
         4 => (commit(rng), is_there.then(|| held_item(rng))),
         5 => (release(rng), is_there.then(|| held_item(rng))),
         6 => (adoption::move_in(&held(rng), &identity(), &outstanding()), is_there.then(|| held_item(rng))),
-        7 => (adoption::move_out(rng.u64(0..3), NOW_MS), is_there.then(|| subject_item(rng))),
+        7 => (adoption::move_out(rng.u64(0..3), NOW), is_there.then(|| subject_item(rng))),
         8 => (token::drop(), is_there.then(|| subject_item(rng))),
         9 => (logout::log_out(), is_there.then(|| subject_item(rng))),
         10 => (revocation::record(&bookkeeping(rng)), is_there.then(|| subject_item(rng))),
-        11 => (groups::count(NOW_MS, rng.u32(1..4)), is_there.then(|| groups_item(rng))),
+        11 => (groups::count(NOW, rng.u32(1..4)), is_there.then(|| groups_item(rng))),
         12 => (groups::uncount(), is_there.then(|| groups_item(rng))),
         _ => (gate_write(rng), is_there.then(|| gate_item(rng))),
     }
@@ -40,18 +40,18 @@ fn pick<'a>(rng: &mut Rng, all: &[&'a str]) -> &'a str {
 fn acquire(rng: &mut Rng) -> Write {
     let unless_newer_than = rng.bool().then(|| rng.u64(0..4));
     let settings = rng.u8(0..3).ne(&0).then(|| pick(rng, &SETTINGS));
-    lease::acquire(pick(rng, &OWNERS), unless_newer_than, settings, NOW_MS)
+    lease::acquire(pick(rng, &OWNERS), unless_newer_than, settings, NOW)
 }
 
 fn commit(rng: &mut Rng) -> Write {
-    let lifetime = Lifetime { created_ms: NOW_MS, expires_in_ms: 28_800_000 };
+    let lifetime = Lifetime { created: NOW, expires_in_ms: 28_800_000 };
     let token = Token { access_token: "access".into(), lifetime, seq: rng.u64(2..4) };
     lease::commit(Commit { lease: &held(rng), identity: &identity(), token: &token, bookkeeping: &bookkeeping(rng) })
 }
 
 fn release(rng: &mut Rng) -> Write {
     let failed = rng.bool().then_some(FailedRenewal { seq: 1, failure: Failure::OutOfTime });
-    let refusal = rng.bool().then(|| Refusal::after(None, SETTINGS[0], "invalid_client", "", NOW_MS));
+    let refusal = rng.bool().then(|| Refusal::after(None, SETTINGS[0], "invalid_client", "", NOW));
     lease::release(Release {
         lease: &held(rng),
         failed: failed.as_ref(),
@@ -62,17 +62,17 @@ fn release(rng: &mut Rng) -> Write {
 
 fn gate_write(rng: &mut Rng) -> Write {
     match rng.u8(0..6) {
-        0 => gate::count(NOW_MS),
-        1 => gate::count_late(NOW_MS),
-        2 => gate::count_first(NOW_MS),
-        3 => gate::probe(NOW_MS),
+        0 => gate::count(NOW),
+        1 => gate::count_late(NOW),
+        2 => gate::count_first(NOW),
+        3 => gate::probe(NOW),
         4 => gate::uncount(),
         _ => gate::empty(),
     }
 }
 
 fn held(rng: &mut Rng) -> Lease {
-    Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: 2, until_ms: NOW_MS + 10_000 }
+    Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: 2, until: NOW.plus_ms(10_000) }
 }
 
 fn cookies() -> Cookies {
@@ -80,31 +80,36 @@ fn cookies() -> Cookies {
 }
 
 fn identity() -> Identity {
-    let former = FormerIdentity { entity_id: "before".into(), cookies: cookies(), until_ms: NOW_MS };
+    let former = FormerIdentity { entity_id: "before".into(), cookies: cookies(), until: NOW };
     Identity {
         entity_id: "entity".into(),
         cookies: cookies(),
-        cookies_lapse_at_s: 2_000_000_000,
+        cookies_expire_at: UnixSeconds::new(2_000_000_000),
         former: vec![former],
         is_unproven: false,
     }
 }
 
 fn outstanding() -> Outstanding {
-    let token = |key: &str| OutstandingToken { key: key.into(), access_token: key.into(), ends_ms: NOW_MS, seq: 0 };
+    let token = |key: &str| OutstandingToken { key: key.into(), access_token: key.into(), expires_at: NOW, seq: 0 };
     Outstanding(vec![token("guest-1"), token("guest-2")])
 }
 
 fn bookkeeping(rng: &mut Rng) -> Bookkeeping {
-    let quota = rng.bool().then_some(Quota { since_ms: NOW_MS, last_seq: 9 });
+    let quota = rng.bool().then_some(Quota { since: NOW, last_seq: 9 });
     let forget = ["1", "2", "guest-1"].into_iter().filter(|_| rng.u8(0..4) == 0).map(str::to_owned).collect();
-    Bookkeeping { quota, forget, revoke_again_ms: rng.bool().then_some(NOW_MS) }
+    Bookkeeping { quota, forget, revoke_again: revoke_again(rng) }
+}
+
+fn revoke_again(rng: &mut Rng) -> RevokeAgain {
+    [RevokeAgain::Unchanged, RevokeAgain::WhenDue, RevokeAgain::NotBefore(NOW)][rng.usize(..3)]
 }
 
 /// A time near now, often at the border of what a condition accepts.
 fn time_ms(rng: &mut Rng) -> AttributeValue {
     let distance_ms = [0, 1, 2_000, 10_000, 20_000, 59_999, 60_000, 310_000][rng.usize(..8)];
-    number(if rng.bool() { NOW_MS + distance_ms } else { NOW_MS - distance_ms } + rng.u64(0..2))
+    let time = if rng.bool() { NOW.plus_ms(distance_ms) } else { NOW.minus_ms(distance_ms) };
+    number(time.plus_ms(rng.u64(0..2)).as_u64())
 }
 
 /// An item with some of these attributes. A few of them are malformed.
@@ -125,7 +130,7 @@ fn subject_item(rng: &mut Rng) -> Item {
     let refused = [("until", time_ms(rng)), ("settings", string(pick(rng, &SETTINGS)))];
     let refused = AttributeValue::M(some(refused, rng).0);
     let one = || map([("accessToken", string("t")), ("seq", number(1))]);
-    let quota_since = number(if rng.bool() { NOW_MS } else { NOW_MS - 60_000 });
+    let quota_since = number(if rng.bool() { NOW } else { NOW.minus_ms(60_000) }.as_u64());
     let mut item = some(
         [
             ("version", number(rng.u64(0..3))),
@@ -143,7 +148,7 @@ fn subject_item(rng: &mut Rng) -> Item {
         rng,
     );
     if rng.u8(0..8) == 0 {
-        item.0.insert("adoptedAt".to_owned(), number(NOW_MS));
+        item.0.insert("adoptedAt".to_owned(), number(NOW.as_u64()));
     }
     item
 }
@@ -161,7 +166,7 @@ fn groups_item(rng: &mut Rng) -> Item {
 }
 
 fn gate_item(rng: &mut Rng) -> Item {
-    let sent_ms = number(NOW_MS - [0, 799, 800, 801, 10_000, 10_001][rng.usize(..6)]);
+    let sent_ms = number(NOW.minus_ms([0, 799, 800, 801, 10_000, 10_001][rng.usize(..6)]).as_u64());
     let unanswered = number(rng.u64(0..=Gate::MOST_UNANSWERED));
     some([("unanswered", unanswered), ("lastSent", sent_ms.clone()), ("lastCounted", sent_ms)], rng)
 }
