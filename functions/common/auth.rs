@@ -1,6 +1,6 @@
 //! Who is calling. The only module that decides whose token a request is for.
 //!
-//! | `AUTH` | the user is | which is in |
+//! | `AUTH` | the user is | code |
 //! |---|---|---|
 //! | `jwt` | a claim of a signed token | `auth/jwt.rs`, its keys in `auth/keys.rs` |
 //! | `authorizer` | a claim that the gateway has verified | `auth/authorizer.rs` |
@@ -41,7 +41,7 @@ pub use secret::SHORTEST_SECRET;
 pub(crate) use secret::Secret;
 pub(crate) use user_hash::UserHash;
 
-/// The latest expiry of a credential; Unix time in s. Today's time in ms is later, and would be a credential that never expires.
+/// The latest expiry that is accepted; Unix time in s. A later one is probably in ms by mistake: the credential would never expire.
 const LAST_END_S: u64 = 100_000_000_000;
 
 /// The header with a guest's secret.

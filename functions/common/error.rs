@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a call, as facts. What the caller is told is in `http/problem.rs`.
+//! Everything that can go wrong with a call. What the caller is told is in `http/problem.rs`.
 
 use crate::{
     auth,
@@ -10,7 +10,7 @@ use tracing::Level;
 /// What went wrong with a call. The text of an error is for the log. It contains no secret and no user id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The request is malformed, or has a user id or group that cannot be one. Says what to change.
+    /// The request is malformed, or its user id or group is invalid. The text says what to change.
     #[error("{0}")]
     InvalidRequest(String),
     /// The caller is not verified.
@@ -55,8 +55,8 @@ impl From<InvalidId> for Error {
 }
 
 impl Error {
-    /// The log level: debug for a caller's mistake, info for a refused caller, warn for a temporary error, error for what
-    /// somebody must repair.
+    /// The log level: debug for a caller's mistake, info for a refused caller, warn for a problem at LiveChat or too many
+    /// calls, error for a problem of the site's settings or services, or a bug.
     pub fn level(&self) -> Level {
         match self {
             Self::InvalidRequest(_) | Self::NotFound | Self::MethodNotAllowed => Level::DEBUG,

@@ -1,4 +1,4 @@
-//! HTTP: the event of a gateway to a call of an operation, and the operation's result to a response.
+//! HTTP: turns a gateway's event into a call of an operation, and the operation's result into a response.
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! The module that the four functions share: one LiveChat identity for each user, on every device.
+//! The library that the four functions share: one LiveChat identity for each user, on every device.
 //!
 //! A site's page calls one of four operations (`getToken`, `getFreshToken`, `hasToken`, `invalidate`). API Gateway passes
 //! the call to the Lambda function of that name. Its `main.rs` calls [`serve`]:
@@ -16,11 +16,11 @@
 //! | `serve` | a function's life: settings, clients, then one request after the other |
 //! | [`http`] | turns a gateway's event into a call, and its result or error into a response |
 //! | [`auth`] | who is calling: a verified user or a guest; the only place that decides it |
-//! | [`identity`] | the words of the domain: subject, cookies, token |
+//! | [`identity`] | the types of the domain: subject, cookies, token |
 //! | [`operation`] | the four operations, a file each; carries out what `renewal` asks for |
 //! | [`renewal`] | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
-//! | [`store`] | DynamoDB; the only file that knows its attributes |
-//! | [`livechat`] | LiveChat; the only file that knows its wire format |
+//! | [`store`] | DynamoDB; the only module that knows its attributes |
+//! | [`livechat`] | LiveChat; the only module that knows its wire format |
 //! | [`context`] | what goes along with a call: its deadline and its metrics |
 //! | [`error`] | everything that can go wrong |
 //! | [`telemetry`] | logs and metrics |
@@ -28,9 +28,9 @@
 //! | [`time`], `base64`, `safe_url` | clocks and deadlines; base64 as people write it; URLs that may be trusted |
 //!
 //! The heart is `renewal`: a call that needs a new token acquires the user's lease with one conditional write, calls LiveChat, and stores
-//! cookies and token with one more write, which also ends the lease and which only the lease's owner can make. All other calls wait for
-//! that result. So however many tabs, devices and crashed invocations there are, all tokens that a user is ever given belong to one
-//! LiveChat customer. The model in `tests/model` explores this very code.
+//! cookies and token with one more write, which also releases the lease and which only the lease's owner can make. All other calls wait for
+//! that result. So however many tabs, devices and crashed invocations there are, all tokens of a user belong to one LiveChat customer,
+//! as long as LiveChat knows that customer. The model in `tests/model` explores this very code.
 
 pub mod auth;
 mod base64;

@@ -13,7 +13,7 @@
 //! | `livechat.rs` | `LIVECHAT_*` |
 //! | `auth.rs` | `AUTH` and what all its modes share, `AUTHORIZER_CLAIM`, `GUESTS` |
 //! | `origins.rs` | `ALLOWED_ORIGINS` |
-//! | `jwt.rs`, `algorithms.rs`, `public_key.rs` | `JWT_*` |
+//! | `jwt.rs`, `algorithms.rs` | the other `JWT_*` |
 //! | `public_key.rs` | `JWT_PUBLIC_KEY` |
 //! | `secrets.rs` | the variants of `JWT_SECRET` and `HMAC_SECRET` |
 //! | `groups.rs` | `GROUPS` |

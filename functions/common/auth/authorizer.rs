@@ -55,7 +55,7 @@ impl Authorizer {
             // Never a guest: a misspelt AUTHORIZER_CLAIM must not turn every user into one.
             Verified::Somebody(Err(what)) => Err(Error::Unauthenticated {
                 expected: Credential::Gateway,
-                cause: format!("of the authorizer's claims, {what} (see AUTHORIZER_CLAIM)").into(),
+                cause: format!("in the authorizer's claims, {what} (see AUTHORIZER_CLAIM)").into(),
             }),
         }
     }
@@ -80,8 +80,8 @@ impl Authorizer {
         Verified::Somebody(self.claim.user_id(|name| fields.get(name)))
     }
 
-    /// `authorizer.claims` (Cognito, or an HTTP API's JWT authorizer in payload format 1.0), `authorizer` (Lambda), or with IAM
-    /// `identity`: only the members that the gateway itself sets are read.
+    /// `authorizer.claims` (Cognito, or an HTTP API's JWT authorizer in payload format 1.0), `authorizer` (Lambda), or
+    /// `identity` (IAM): only the members that the gateway itself sets are read.
     fn of_rest_api<'a>(&self, context: &'a ApiGatewayProxyRequestContext) -> Verified<'a> {
         let fields = &context.authorizer.fields;
         if let Some(Value::Object(claims)) = fields.get("claims") {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// Why a caller was not verified. The text of an error is for the log. It contains no secret and no user id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The request has no user, or a user id or guest id that cannot be one. Says what to change.
+    /// The request has no user, or its user id or guest id is invalid. The text says what to change.
     #[error("{0}")]
     InvalidRequest(String),
     /// Credentials are missing, expired or wrong.

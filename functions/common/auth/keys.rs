@@ -49,7 +49,7 @@ impl Key {
 pub(crate) enum KeyKind {
     /// A secret, for an HMAC.
     Secret,
-    /// A key of RSA with a modulus of [`RSA_BITS`].
+    /// An RSA key with a modulus of [`RSA_BITS`].
     Rsa,
     /// A key of the elliptic curve P-256.
     P256,

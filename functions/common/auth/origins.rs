@@ -1,5 +1,5 @@
 //! The origins of the site's pages: `ALLOWED_ORIGINS`. The gateway's CORS uses the list too. Here it decides whether a session cookie
-//! counts: browsers send it with a call from a page of any site.
+//! is accepted: browsers send the cookie with a call from a page of any site.
 
 /// A list of origins (RFC 6454), compared exactly.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ impl Origins {
 
     /// Whether a request from a browser comes from a page of the site.
     ///
-    /// `origin` is its `Origin`, which browsers leave out of a `GET` to the page's own origin; then `fetch_site`, its
-    /// `Sec-Fetch-Site` (W3C *Fetch Metadata*), must say that it is one. No page can set either.
+    /// `origin` is the request's `Origin`. Browsers leave it out of a `GET` to the page's own origin. Then `fetch_site`, the request's
+    /// `Sec-Fetch-Site` (W3C *Fetch Metadata*), must be `same-origin`. No page can set either header.
     pub(super) fn allow(&self, origin: Option<&[u8]>, fetch_site: Option<&[u8]>) -> bool {
         match origin {
             Some(origin) => self.0.iter().any(|allowed| allowed.as_bytes() == origin),

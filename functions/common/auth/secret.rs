@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretSlice};
 
-/// The shortest secret, in bytes: as long as the hash that it is for (RFC 7518, section 3.2).
+/// The shortest secret, in bytes: as long as a SHA-256 hash (RFC 7518, section 3.2).
 pub const SHORTEST_SECRET: usize = 32;
 
 /// The bytes of a secret that is long enough. Its `Debug` does not show them.

@@ -1,8 +1,8 @@
 //! `AUTH=hmac`: the site's own server gives its page the user's id and a MAC of the id, and the page sends both.
 //!
-//! `X-User-Hash` is HMAC-SHA256 (RFC 2104) in hexadecimal, with `HMAC_SECRET`, of the user id. With
-//! `X-User-Hash-Expires`, Unix time in s, it is of the user id, a line feed and that number. One hash cannot be used as the
-//! other if the site's server signs no id with a line feed, as docs/authentication.md says. No user id has a line feed here.
+//! `X-User-Hash` is the HMAC-SHA256 (RFC 2104) of the user id, with `HMAC_SECRET` as the key, in hexadecimal. With
+//! `X-User-Hash-Expires` (Unix time in s), it is the HMAC of the user id, a line feed and that number. The site's server must not
+//! sign an id with a line feed (docs/authentication.md), or one kind of hash could be used as the other. Here such ids are invalid.
 
 use super::{LAST_END_S, no_user, only};
 use crate::{

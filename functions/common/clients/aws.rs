@@ -8,7 +8,7 @@ use aws_smithy_http_client::{
 use std::time::Duration;
 
 /// Amazon's own root certificates, which sign all of its endpoints outside China
-/// (<https://www.amazontrust.com/repository/>). These are five. Reading the system's 140 would be most of a cold start.
+/// (<https://www.amazontrust.com/repository/>). There are five. Reading the system's 140 would take most of a cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-root-cas.pem");
 
 /// The configuration for one service: region, credentials and endpoint from the environment. `endpoint_variable` is the variable that

@@ -26,7 +26,7 @@ pub(crate) enum Value {
 }
 
 impl Manager {
-    /// The value of the secret with this ARN. If it consists of names and values, as AWS's console creates secrets, it is the value of
+    /// The value of the secret with this ARN. If it consists of key/value pairs, as AWS's console creates secrets, it is the value of
     /// `name`. Otherwise it is the whole string, or the bytes.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Manager {
             Ok(serde_json::Value::Object(mut values)) => {
                 match values.remove(name).or_else(|| values.remove(name.trim_end_matches("_PREVIOUS"))) {
                     Some(serde_json::Value::String(secret)) => Ok(Value::Text(secret.trim().into())),
-                    _ => Err(format!("names a secret of names and values without a text {name}")),
+                    _ => Err(format!("names a secret of key/value pairs without a string {name}")),
                 }
             }
             _ => Ok(Value::Text(text.trim().into())),

@@ -19,7 +19,7 @@ impl<O: Operation> Function<O> {
     /// The call that a request makes.
     ///
     /// # Errors
-    /// What is wrong with the request. The first error counts: path, method, group, caller, content.
+    /// The first thing that is wrong with the request, in this order: path, method, group, caller, content.
     pub(super) async fn read_call(&self, request: &Request, deadline: Deadline) -> Result<Call, Error> {
         let user = read_user(O::NAME, &request.path)?;
         if let Some(in_route) = &request.route_user {
@@ -48,7 +48,7 @@ fn read_group(request: &Request) -> Result<Option<Group>, Error> {
     }
 }
 
-/// Whether an `invalidate` is a logout. The widget's own calls have no content, or none that is JSON.
+/// Whether an `invalidate` is a logout. The widget's own calls have no content, or content that is not JSON.
 fn read_logout(request: &Request) -> Result<bool, Error> {
     let content_type = request.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();

@@ -15,7 +15,7 @@ pub(super) struct Problem {
     pub(super) status: StatusCode,
     /// The code that programs rely on.
     pub(super) code: &'static str,
-    /// A few words, the same for each code.
+    /// A few words. Problems with the same code have the same title.
     pub(super) title: &'static str,
     /// What happened and what to do, for the person who integrates.
     pub(super) detail: Cow<'static, str>,
@@ -29,7 +29,7 @@ pub(super) struct Problem {
     pub(super) challenge: Option<&'static str>,
 }
 
-/// Status, code and title. The code does not tell apart what a program would handle in the same way.
+/// Status, code and title. Errors that a program would handle in the same way have the same code.
 struct Kind(StatusCode, &'static str, &'static str);
 
 const INVALID_REQUEST: Kind = Kind(StatusCode::BAD_REQUEST, "invalid_request", "The request cannot be understood");

@@ -94,7 +94,7 @@ fn limited(target: Option<String>) -> Result<String, Error> {
     Ok(target)
 }
 
-/// The event. If it cannot be parsed, the reason can be a header's value that HTTP does not allow, so it is tried again without these.
+/// The event. If it cannot be parsed, the reason can be a header's value that HTTP does not allow. So it is parsed again with valid ones.
 fn parse(payload: &RawValue) -> Option<LambdaRequest> {
     serde_json::from_str(payload.get()).ok().or_else(|| {
         let mut event: Value = serde_json::from_str(payload.get()).ok()?;

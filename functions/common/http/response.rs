@@ -97,7 +97,7 @@ impl Response {
             Format::V1 => {
                 let mut response = ApiGatewayProxyResponse::default();
                 (response.status_code, response.body) = (status_code, body);
-                // A REST API would send a header twice that is in `headers` too.
+                // A REST API would send a header twice if it were in `headers` too.
                 response.multi_value_headers = self.headers;
                 GatewayResponse::V1(response)
             }
@@ -164,7 +164,7 @@ struct Extensions<'a> {
 }
 
 /// Pages that were refused in the same second should not all come back in the same second: `Retry-After` is up to two seconds later
-/// than the earliest time that helps, at random. A refusal by LiveChat is about one user, and ends when it says.
+/// than the earliest time that helps, at random. A refusal by LiveChat is about one user, so its time is not spread.
 fn spread(status: StatusCode, seconds: u32) -> u32 {
     match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seconds.saturating_add(fastrand::u32(0..=2)),

@@ -143,7 +143,7 @@ fn characters(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase())
 }
 
-/// Names without their prefixes: one or two wrong characters (`ISUER`, `JWKS_URI`, `LICENCE_ID`), or words that are cut short or
+/// For names without prefix: one or two wrong characters (`ISUER`, `JWKS_URI`, `LICENCE_ID`), or words that are cut short or
 /// left out at the end (`AUD`, `ORG_ID`, `LICENSE`).
 fn rest_resembles(name: &str, setting: &str) -> bool {
     // Two other characters can turn a short name into another word: SECRET, SECURE.
@@ -160,7 +160,7 @@ fn rest_resembles(name: &str, setting: &str) -> bool {
         })
 }
 
-/// Prefixes, before the rest of a setting's name: two letters swapped, or one that is wrong in the long one (`JTW_`, `LIVE_CHAT_`,
+/// Whether a name starts with a misspelt prefix: two letters swapped, or one wrong letter in the long prefix (`JTW_`, `LIVE_CHAT_`,
 /// `LIVCHAT_`). `MAC_SECRET` does not resemble `HMAC_SECRET`.
 fn prefix_resembles(start: &str, prefix: &str) -> bool {
     let letters = |text| characters(text).map(char::from).collect::<String>();

@@ -68,7 +68,7 @@ fn origin_of(url: &Url) -> Option<String> {
             format!("{scheme}://{}{port}", url.host_str()?)
         }
     };
-    // To a URL, characters such as `*` and `;` are like others.
+    // A URL may have characters such as `*` and `;` in its host.
     let (_, host) = origin.split_once("://")?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     (!host.is_empty() && host.bytes().all(fits)).then_some(origin)

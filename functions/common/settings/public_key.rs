@@ -59,7 +59,7 @@ enum Structure {
     Spki,
     /// `RSAPublicKey` (RFC 8017, appendix A.1.1): modulus and exponent.
     Pkcs1,
-    /// PKCS #8, PKCS #1 or SEC 1: each begins with a version, and has more than one number after it or a string of bytes.
+    /// PKCS #8, PKCS #1 or SEC 1: each has a version, and after it several numbers or a string of bytes.
     Private,
     /// `Certificate` (RFC 5280, section 4.1): the signed part, the algorithm, and the signature.
     Certificate,

@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 pub struct Renewals {
     /// `ON_IDENTITY_CHANGE`: `replace`, the default, or `reject`.
     pub on_identity_change: OnIdentityChange,
-    /// `RENEWALS_PER_MINUTE`: the number of renewals of one user's token that may reach LiveChat in a minute, and the number for all
-    /// tokens for groups of one user together. 10 by default, far more than a person's browsing needs.
+    /// `RENEWALS_PER_MINUTE`: how many renewals of one user's token may reach LiveChat in a minute. All the user's tokens
+    /// for groups share a second limit of the same size. 10 by default, far more than a person's browsing needs.
     pub per_minute: NonZeroU32,
 }
 

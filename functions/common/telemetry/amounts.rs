@@ -1,5 +1,5 @@
 //! What a metric can hold: a count or a time. Both change through a shared reference, because the parts of a call share its metrics.
-//! Neither is written when it is 0: most are, and each costs room in every line.
+//! A metric that is 0 is not written: most are 0, and each takes room in the line.
 
 use metrique::{
     CloseValue,

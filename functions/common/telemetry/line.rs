@@ -1,7 +1,7 @@
 //! The line of one call: a JSON object for people and queries, from which CloudWatch takes the metrics as well
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //!
-//! Names in Pascal case are metrics, the others are for searching. The metrics have no dimension, so each costs once. `Errors` and
+//! Names in Pascal case are metrics, the others are for searching. The metrics have no dimension, so each is billed once. `Errors` and
 //! `Refusals` are also counted for each `outcome`.
 
 use super::CallMetrics;
@@ -152,7 +152,7 @@ fn hash(key: &hmac::Key, principal: &Principal) -> String {
 struct Line<'c> {
     #[metrics(timestamp)]
     at: SystemTime,
-    /// Without it, or with a level that it does not know, Lambda puts its own in place of both.
+    /// If a line has no timestamp, or a level that Lambda does not know, Lambda replaces both with its own.
     timestamp: String,
     level: &'static str,
     message: &'static str,

@@ -5,7 +5,7 @@ use metrique::{CloseValue, RootEntry, unit_of_work::metrics, writer::Entry};
 
 /// What one call costs and what it does. Counted where it happens, written with the call's line.
 ///
-/// Each metric is listed here alone. Its name is the field's in Pascal case, its unit is the type's; the template's alarms and
+/// Each metric is listed only here. Its name is the field's in Pascal case, its unit is the type's; the template's alarms and
 /// dashboard know it by that name.
 #[metrics(subfield, rename_all = "PascalCase")]
 #[derive(Debug, Default)]
@@ -26,9 +26,9 @@ pub(crate) struct CallMetrics {
     pub(crate) live_chat_time: TotalTime,
     /// Requests to LiveChat.
     pub(crate) live_chat_calls: Count,
-    /// Of those, the ones without a usable response, although LiveChat had the full time-out.
+    /// Requests without a usable response, unless our deadline cut them short or they were for a group that may be made up.
     pub(crate) live_chat_failures: Count,
-    /// Of those, the ones that LiveChat refused, unless they were for a group that may be made up.
+    /// Requests that LiveChat refused, unless they were for a group that may be made up.
     pub(crate) live_chat_rejections: Count,
     /// Tokens that LiveChat issued and that are stored.
     pub(crate) renewals: Count,
@@ -36,7 +36,7 @@ pub(crate) struct CallMetrics {
     pub(crate) identities_made: Count,
     /// Users who took over a guest's customer.
     pub(crate) identities_adopted: Count,
-    /// Subjects for whom LiveChat returned another customer, twice.
+    /// Subjects whose customer LiveChat did not recognise, in two calls.
     pub(crate) identities_changed: Count,
     /// Subjects for whom a customer was created because their cookies had expired.
     pub(crate) identities_lapsed: Count,

@@ -83,7 +83,7 @@ async fn an_unreadable_secret_ends_init_with_a_line_that_says_why() {
         ("none", "no such secret"),
         ("denied", "secretsmanager:GetSecretValue"),
         ("short", "32 bytes"),
-        ("pair", "without a text HMAC_SECRET"),
+        ("pair", "without a string HMAC_SECRET"),
         ("binary", "32 bytes"),
         ("empty", "32 bytes"),
     ] {

@@ -14,7 +14,7 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
         if value.trim_matches(BLANKS).is_empty() {
             continue;
         }
-        // A gateway makes one header of two, with a comma between; other schemes have commas of their own.
+        // A gateway joins two headers with a comma. Other schemes use commas too.
         for (nth, part) in value.split(',').map(|part| part.trim_matches(BLANKS)).enumerate() {
             let words = part.split_once(BLANKS).map(|(scheme, rest)| (scheme, rest.trim_matches(BLANKS)));
             match words {
@@ -40,7 +40,7 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
 const SCHEME: &str = "bearer";
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// RFC 9110, section 11.1, allows more characters than any scheme or parameter has.
+/// Whether this can be a scheme or a parameter. RFC 9110, section 11.1, allows more characters than are in use.
 fn is_scheme(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') || text.contains('=')
 }

@@ -9,8 +9,8 @@ use crate::auth::claims::Members;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The claim that names the Microsoft Entra tenant of a token, and how an issuer refers to it; the second is how Microsoft's metadata
-/// spell it (*OpenID Connect on the Microsoft identity platform*).
+/// The claim that names the Microsoft Entra tenant of a token, and its placeholders in an issuer. Microsoft's metadata use the second
+/// placeholder (*OpenID Connect on the Microsoft identity platform*).
 const TENANT: &str = "tid";
 const PLACEHOLDERS: [&str; 2] = ["{tid}", "{tenantid}"];
 
@@ -35,12 +35,12 @@ pub(crate) enum InvalidIssuers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Issuer {
     name: String,
-    /// What the token's `tid` must be, if the name was made of it.
+    /// What the token's `tid` must be, if the name contains the tenant.
     tenant: Option<String>,
     users: Users,
 }
 
-/// The issuer in the identity of its users: `None` for the first issuer's, which are known by their ids alone.
+/// The issuer, as part of its users' identity. `None` for the first issuer: its users are known by their ids alone.
 pub(super) type Users = Option<Arc<str>>;
 
 impl Issuers {
@@ -73,7 +73,7 @@ impl Issuers {
         Ok(Self(issuers))
     }
 
-    /// Which users the user of the token belongs to.
+    /// The issuer, as part of the user's identity, if the token's issuer is accepted.
     ///
     /// # Errors
     /// Why the token is refused, for the log.
@@ -117,9 +117,9 @@ fn of_tenant(issuer: &str, tenant: &str) -> String {
     PLACEHOLDERS.iter().fold(issuer.to_owned(), |issuer, placeholder| issuer.replace(placeholder, tenant))
 }
 
-/// Whether a key that its set says is for this issuer's tokens may sign these claims (*Access tokens in the Microsoft identity platform*,
-/// on tokens of several tenants): the issuer is the token's, or names the same tenant, as the first and second versions of Entra's tokens
-/// name it differently.
+/// Whether a key may sign these claims, if its set says that it is for this issuer (*Access tokens in the Microsoft identity platform*,
+/// on tokens of several tenants): the token's issuer is the same, or names the same tenant. The two versions of Entra's tokens
+/// have different issuers for one tenant.
 pub(super) fn vouches_for(issuer: &str, claims: &Members) -> bool {
     let text = |name| claims.get(name).and_then(Value::as_str);
     let Some(iss) = text("iss") else { return false };

@@ -54,7 +54,7 @@ pub(crate) struct Requirement {
 
 impl Requirements {
     /// The audience that a token must be for, if any, and the pairs of name and value in `JWT_REQUIRED_CLAIMS`. A claim that is
-    /// listed more than once must have one of its values.
+    /// listed more than once must have one of the listed values.
     pub(crate) fn new(audience: Option<Requirement>, claims: &[(&str, &str)]) -> Self {
         let mut required: Vec<Requirement> = Vec::new();
         for (name, value) in claims {

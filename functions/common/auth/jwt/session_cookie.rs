@@ -19,7 +19,7 @@ pub(crate) struct SessionCookie {
 const BLANKS: [char; 2] = [' ', '\t'];
 
 impl SessionCookie {
-    /// The most cookies of the name that are accepted. A browser sends two if a parent domain or another path has set one too.
+    /// The most tokens in cookies of this name. A browser sends two cookies if a parent domain or another path set one too.
     const MOST: usize = 8;
 
     /// The cookie `name`, in calls from pages of these origins.
@@ -66,8 +66,8 @@ impl SessionCookie {
         Ok(tokens)
     }
 
-    /// The cookie, if it has this name. The parser trims whitespace that browsers keep, and with such a character before it,
-    /// `__Host-session` is a name that another host can set.
+    /// The cookie, if it has exactly this name. The parser trims whitespace that browsers keep: with such a character before it,
+    /// another host can set a cookie that the parser takes for `__Host-session`.
     fn parsed<'a>(&self, text: &'a str) -> Option<Cookie<'a>> {
         let (name, _) = text.split_once('=')?;
         Cookie::parse(text).ok().filter(|cookie| name == self.name && cookie.name() == self.name)

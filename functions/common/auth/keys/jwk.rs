@@ -1,4 +1,4 @@
-//! One key of a key set: a JSON Web Key (RFC 7517), as providers really write them. A key with one possible meaning is changed to the
+//! One key of a key set: a JSON Web Key (RFC 7517), as providers really write them. A key whose meaning is clear is changed to the
 //! format that the library reads. Any other key is reported, with the reason.
 
 use super::{Algorithms, Key, KeyKind, RSA_BITS};
@@ -72,7 +72,7 @@ fn repair(key: &mut Map<String, Value>) -> Result<(), Unused> {
     }
 }
 
-/// `Base64urlUInt` has no zero bytes at its beginning (RFC 7518, section 2), but libraries that print a signed number leave one.
+/// `Base64urlUInt` has no zero bytes at its beginning (RFC 7518, section 2), but libraries that print a signed number add one.
 fn repair_rsa(key: &mut Map<String, Value>) -> Result<(), Unused> {
     for name in ["n", "e"] {
         let bytes = bytes(key, name)?;
@@ -95,7 +95,7 @@ fn bits(number: &[u8]) -> u64 {
 }
 
 /// A coordinate has the full size of its curve (RFC 7518, section 6.2.1.2; RFC 8037, section 2). Libraries that print numbers leave out
-/// zero bytes at the beginning of those of P-256 and P-384, or add one. A coordinate of Ed25519 is not a number.
+/// leading zero bytes of a coordinate of P-256 or P-384, or add one. A coordinate of Ed25519 is not a number.
 fn repair_coordinates(key: &mut Map<String, Value>, names: &[&str], size: usize) -> Result<(), Unused> {
     let is_number = names.len() == 2;
     for name in names {

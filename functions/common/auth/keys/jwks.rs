@@ -1,7 +1,7 @@
 //! The identity provider's keys: a JSON Web Key Set (RFC 7517) behind `JWT_JWKS_URL`.
 //!
-//! Fetched at init and kept. Fetched again when a token names a key that is not in it, or when it is an hour old, so that a
-//! withdrawn key is dropped; but at most once a minute in one process, whatever tokens say. While it cannot be fetched,
+//! Fetched at init and kept. Fetched again when a token is signed by none of its keys, or when it is an hour old, so that a
+//! withdrawn key is dropped; but in one process at most once a minute, or every 2 s without a usable set. While it cannot be fetched,
 //! the old set is used, for a day at most.
 
 use super::{
@@ -31,7 +31,7 @@ pub(crate) struct Jwks {
 #[derive(Debug, Default)]
 struct State {
     keys: Arc<[Key]>,
-    /// When the keys were fetched; Unix time in ms, as the other clock stands still while Lambda freezes a function.
+    /// When the keys were fetched; Unix time in ms, because the monotonic clock stops while Lambda freezes a function.
     fetched_ms: Option<u64>,
     /// When it was tried last, with or without success; Unix time in ms.
     tried_ms: Option<u64>,
@@ -52,11 +52,11 @@ impl Jwks {
     const MAX_AGE: Duration = Duration::from_hours(1);
     /// A set that is older is not used any more: keys in it may have been withdrawn.
     const LONGEST_STALE: Duration = Duration::from_hours(24);
-    /// The interval between two tries to fetch it.
+    /// The shortest interval between two tries to fetch it.
     const PAUSE: Duration = Duration::from_mins(1);
-    /// The same while there is no set at all, so that no caller can be verified.
+    /// The same while there is no usable set, so that no caller can be verified.
     const PAUSE_WITHOUT: Duration = Duration::from_secs(2);
-    /// The longest duration of a fetch. A user may wait for the one at init, too.
+    /// The longest duration of a fetch. A user may wait for it, at init too.
     const LONGEST_FETCH: Duration = Duration::from_secs(2);
     /// In bytes.
     const LONGEST_BODY: usize = 256 * 1024;
@@ -88,8 +88,8 @@ impl Jwks {
         Ok(state.find(kid, algorithm))
     }
 
-    /// The same, from a newer set, for a token that none of those keys has signed: the provider may have replaced a key under its
-    /// name, or a key without a name. Empty if the set was fetched a moment ago.
+    /// As `candidates`, but from a newer set, for a token that no candidate has signed: the provider may have replaced a key and kept its
+    /// name, or replaced a key without a name. Empty if the last try to fetch the set was less than [`Self::PAUSE`] ago.
     pub(in crate::auth) async fn newer_candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Key> {
         let mut state = self.state.lock().await;
         if !state.may_try() {
@@ -132,7 +132,7 @@ impl Jwks {
 
     async fn fetch(&self, url: &Url) -> Result<Document, Fault> {
         let failed = |error: reqwest::Error| match error {
-            error if error.is_timeout() => "no answer in time",
+            error if error.is_timeout() => "no response in time",
             error if error.is_connect() => "no connection",
             _ => "the connection broke",
         };
@@ -175,7 +175,7 @@ impl Jwks {
             (true, None) => Err("the key set is empty".into()),
             (true, Some((kid, cause))) => {
                 let kid = kid.as_deref().unwrap_or_default();
-                Err(format!("the key set has no key that could be used; of the first, {kid:?}, {cause}").into())
+                Err(format!("the key set has no usable key; the first one, {kid:?}: {cause}").into())
             }
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn request(mut event: ApiGatewayProxyRequest, payload: &RawValue) -> 
     } else {
         event.multi_value_query_string_parameters
     };
-    // A parameter without a value is sent by no gateway.
+    // No gateway sends a parameter without a value.
     if !has_values(&query) {
         return Err(not_a_request());
     }

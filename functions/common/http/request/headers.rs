@@ -13,7 +13,7 @@ pub(super) fn make_valid(headers: &mut Value) {
     }
 }
 
-/// A valid header value: control characters are replaced. A credential that has one is wrong, with it and without it.
+/// A valid header value: control characters are replaced by U+FFFD. A valid credential contains neither.
 fn valid(text: &str) -> String {
     text.replace(|character: char| character.is_ascii_control() && character != '\t', "\u{fffd}")
 }
