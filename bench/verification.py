@@ -5,8 +5,8 @@
     cargo local --memory &                      # the function uses its DynamoDB and sandbox
     bench/verification.py .aws-sam/build/GetToken/bootstrap
 
-Instructions are counted by valgrind's callgrind, over ten warm calls. It does not support the instructions of the newest processors,
-with which ring is faster. Times are processor times per call, over some thousand calls. They vary with the load of the machine, so
+Instructions are counted by valgrind's callgrind, over ten warm calls. Callgrind does not support some instructions of new processors,
+which make ring faster. Times are processor times per call, over some thousand calls. They vary with the load of the machine, so
 compare only times of the same run. Needs openssl.
 """
 

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_of_an_invalid_origin_shows_the_right_form() {
+    fn the_error_for_an_invalid_origin_shows_the_correct_spelling() {
         let line = layer(&with(&[("ALLOWED_ORIGINS", "https://Shop.example/")])).expect_err("refused");
         assert!(line.contains("must be written https://shop.example."), "{line}");
     }

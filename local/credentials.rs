@@ -155,7 +155,9 @@ fn stored_secret(file: Option<&Path>) -> Result<String, String> {
     };
     match fs::read_to_string(file) {
         Ok(text) if text.trim().len() >= SHORTEST_SECRET => Ok(text.trim().to_owned()),
-        Ok(_) => Err(format!("{} has no secret of {SHORTEST_SECRET} bytes: delete it, start again", file.display())),
+        Ok(_) => {
+            Err(format!("{} has no secret of {SHORTEST_SECRET} bytes or more: delete it, start again", file.display()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let secret = random();
             store(file, &secret).map_err(unusable)?;

@@ -21,7 +21,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json, value::to_raw_value};
 use std::sync::Arc;
 
-/// The time-out of the functions in the template, in ms.
+/// The time-out of `getToken` and `getFreshToken` in the template, in ms. Here it applies to all four functions.
 const TIMEOUT_MS: u64 = 15_000;
 /// API Gateway's own limit for a body, in bytes.
 const LONGEST_BODY: usize = 10 * 1024 * 1024;

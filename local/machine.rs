@@ -22,7 +22,7 @@ pub(crate) struct Machine<'a> {
     folder: Option<Folder>,
     listener: TcpListener,
     url: String,
-    /// The names that DynamoDB and the sandbox accept in `Host`, beside their addresses.
+    /// The names that DynamoDB and the sandbox accept in `Host`, in addition to their addresses.
     hosts: Vec<String>,
 }
 

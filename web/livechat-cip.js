@@ -380,7 +380,7 @@ function readOptions(given) {
     scope: scope ?? "",
     timeout: timeout ?? 8e3,
     user,
-    /** Whether a caller without a token is not logged in. This is so if the option was given, with any value. */
+    /** Whether only callers with a token are logged in: if the option `token` was given, with any value. */
     needsToken: "token" in given
   };
 }

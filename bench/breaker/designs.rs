@@ -110,7 +110,7 @@ impl Design for FormerGate {
     }
 }
 
-/// Six time-outs without a response between them are an outage, with a probe every 0.8 s. There is no other limit.
+/// After six time-outs without a response between them, LiveChat is down. Then there is a probe every 0.8 s. There is no other limit.
 #[derive(Default)]
 pub(crate) struct TimeOutsOnly {
     time_outs: u64,

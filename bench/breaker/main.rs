@@ -70,7 +70,7 @@ fn answering() -> [Scenario; 8] {
 
 fn answering_table(answering: &[Scenario]) {
     table(
-        "LiveChat responds to every first visit: share with a token; wait (median, 95th percentile); most calls in flight",
+        "First visits, LiveChat responds to every call: share with a token; wait (median, 95th percentile); most calls in flight",
         answering,
         |outcome| {
             let (median, most) = outcome.waits();

@@ -48,7 +48,7 @@ enum User<'a> {
     Id(&'a str, u64),
     /// Any text, even if it is badly encoded.
     AsIs(&'a str),
-    /// An id of about the greatest length.
+    /// An id of about the maximum length.
     Long(char, u8),
 }
 

@@ -251,7 +251,7 @@ impl Rules {
         if in_doubt { Start::May(rules) } else { Start::Must(rules) }
     }
 
-    /// A user id in the form in which it is compared.
+    /// A normalized user id.
     pub fn normalized(&self, id: &str) -> String {
         match self.normalization {
             "nfc" => id.nfc().collect(),

@@ -103,7 +103,7 @@ class Device {
 
   async logOut() {
     const isDone = await this.provider.logout();
-    say(isDone ? 'Logged out: the token is dropped and revoked.' : 'Logged out, but the backend could not be reached.', !isDone);
+    say(isDone ? 'Logged out: the token is dropped and revoked.' : 'Logged out, but some tokens are not revoked yet.', !isDone);
   }
 
   #leave() {

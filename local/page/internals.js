@@ -60,7 +60,7 @@ setInterval(showTimeLeft, 1_000);
 /** The outcome of a call, in a line. */
 export function outcome({ operation, problem, isLogout, value, source, ms }) {
   if (problem) return `${operation}: ${problem.code}. ${problem.detail}`;
-  if (isLogout) return `Logged out: the token is dropped and revoked, ${ms} ms`;
+  if (isLogout) return `Logged out: the token is dropped, ${ms} ms`;
   const result = { hasToken: `: ${value}`, invalidate: ': the token is dropped, the customer stays' }[operation] ?? '';
   return `${operation}${result}${SOURCES[source] ? `: ${SOURCES[source]}` : ''}, ${ms} ms`;
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /sandbox` | returns the counters, the settings and the pending faults |
 //! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
-//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: tokens cannot be revoked; `"customer"`: revokes all tokens of the customer |
+//! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: revocations fail; `"customer"`: each revokes all tokens of the customer |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls fail in this way |
 //! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 fails |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share of the calls fails, at random |
@@ -52,7 +52,7 @@ impl IntoResponse for BadRequest {
 }
 
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
-    serde_json::from_slice(body).map_err(|error| BadRequest(format!("The body is not what is asked for here: {error}")))
+    serde_json::from_slice(body).map_err(|error| BadRequest(format!("The body is invalid: {error}")))
 }
 
 fn report(sandbox: &Sandbox) -> Json<Value> {
@@ -85,7 +85,7 @@ async fn plan(State(sandbox): State<Sandbox>, body: Bytes) -> Report {
     if read::<Value>(&body)?.get("anyOf").is_some() {
         let share: Share = read(&body)?;
         if share.per_mille > 1000 {
-            return Err(BadRequest(format!("perMille is {}; 1000 is the most", share.per_mille)));
+            return Err(BadRequest(format!("perMille is {}; the maximum is 1000", share.per_mille)));
         }
         if share.any_of.is_empty() && share.per_mille > 0 {
             return Err(BadRequest("anyOf names no fault".into()));

@@ -97,7 +97,7 @@ fn check(NewMessage { text }: NewMessage) -> Result<String, BadRequest> {
     match text.chars().count() {
         _ if text.trim().is_empty() => Err(BadRequest("The text is empty".into())),
         length if length > LONGEST_TEXT => {
-            Err(BadRequest(format!("The text has {length} characters; {LONGEST_TEXT} is the most")))
+            Err(BadRequest(format!("The text has {length} characters; the maximum is {LONGEST_TEXT}")))
         }
         _ => Ok(text),
     }
@@ -133,7 +133,7 @@ mod tests {
         let text = |character: char, times| NewMessage { text: character.to_string().repeat(times) };
         assert!(check(text('ö', LONGEST_TEXT)).is_ok());
         let BadRequest(why) = check(text('a', LONGEST_TEXT + 1)).expect_err("too long");
-        assert_eq!(why, "The text has 1001 characters; 1000 is the most");
+        assert_eq!(why, "The text has 1001 characters; the maximum is 1000");
         for empty in [text(' ', 2), text('a', 0)] {
             assert_eq!(check(empty).map_err(|BadRequest(why)| why), Err("The text is empty".into()));
         }

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_former_secret_proves_no_customer_but_still_claims_one() {
+    fn a_former_secret_is_invalid_but_its_customer_is_still_recognised() {
         let mut customers = Customers::default();
         let first = customers.issue(Realm::V2, None, CstMode::Strict, EXPIRES_MS);
         assert_eq!(customers.proven(Realm::V2, cookies(&first)), Some(first.entity_id.as_str()));

@@ -1,4 +1,4 @@
-//! DynamoDB on this machine: an embedded one. Creates the table, in it or in Amazon's DynamoDB Local.
+//! An embedded DynamoDB. Also creates the table, in the embedded DynamoDB or in Amazon's DynamoDB Local.
 
 use crate::{access, folder};
 use aws_sdk_dynamodb::{
@@ -54,7 +54,7 @@ pub fn start_for(listeners: Vec<TcpListener>, file: Option<&Path>, hosts: &[Stri
     Ok(url)
 }
 
-/// A server of our own, because the library's server lets pages of all origins read, and this cannot be changed.
+/// We do not use the library's own server: it lets pages of any origin read the data, and has no option to forbid this.
 fn router(database: Database) -> Router {
     let router =
         Router::new().route("/", post(serve)).layer(DefaultBodyLimit::max(LONGEST_REQUEST)).with_state(database);

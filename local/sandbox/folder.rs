@@ -24,7 +24,10 @@ impl Folder {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, String> {
         let path = path.into();
         let unusable = |error: io::Error| {
-            format!("{} cannot be used ({error}): make it yours, delete it, or start with --memory", path.display())
+            format!(
+                "{} cannot be used ({error}): make it readable and writable, delete it, or start with --memory",
+                path.display()
+            )
         };
         create_folder(&path).map_err(unusable)?;
         let file = path.join(Self::LOCK);

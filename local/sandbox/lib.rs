@@ -3,7 +3,7 @@
 //! It has the token, info and revoke endpoints of both versions of the Customer Accounts API
 //! (<https://platform.text.com/docs/authorization/customer-authorization>). It is strict where LiveChat may be strict: for cookies
 //! of another version or group, for one cookie without the other, and for an unknown secret, it creates a *new customer, with
-//! 200*. By a setting, a pair of cookies that is not valid gets the error `identity_lost` instead.
+//! 200*. With the setting `forgotten`, an invalid pair of cookies gets the error `identity_lost` instead.
 //! Other settings choose between behaviours that LiveChat does not document, and faults can be injected: see [`Settings`],
 //! [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own chats.
 //!
@@ -107,12 +107,12 @@ impl Settings {
     /// What is invalid, in a sentence.
     fn check(&self) -> Result<(), String> {
         let most = |name, value: u64, most: u64| {
-            if value > most { Err(format!("{name} is {value}; {most} is the most")) } else { Ok(()) }
+            if value > most { Err(format!("{name} is {value}; the maximum is {most}")) } else { Ok(()) }
         };
         most("latencyMs", self.latency_ms, Self::LONGEST_LATENCY_MS)?;
         most("jitterMs", self.jitter_ms, Self::LONGEST_LATENCY_MS)?;
         most("expiresIn", self.expires_in, Self::LONGEST_LIFE_S)?;
-        most("clockSkewMs, either way,", self.clock_skew_ms.unsigned_abs(), Self::MOST_SKEW_MS)
+        most("the amount of clockSkewMs", self.clock_skew_ms.unsigned_abs(), Self::MOST_SKEW_MS)
     }
 }
 
@@ -178,7 +178,7 @@ pub struct Sandbox {
     callers: Arc<Callers>,
 }
 
-/// Who may call a sandbox, beside programs that call it by its address.
+/// Who may call a sandbox, in addition to programs that call it by its address.
 #[derive(Clone, Debug, Default)]
 pub struct Callers {
     /// Other names to accept in `Host`.

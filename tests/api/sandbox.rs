@@ -90,14 +90,14 @@ async fn malformed_admin_requests_are_refused_with_the_reason() {
     let lab = Lab::new().await;
     let before = lab.report().await;
     for (method, path, body, says) in [
-        (Method::PATCH, "/sandbox/settings", "{", "The body is not what is asked for here"),
+        (Method::PATCH, "/sandbox/settings", "{", "The body is invalid"),
         (Method::PATCH, "/sandbox/settings", "[]", "expected a map"),
         (Method::PATCH, "/sandbox/settings", r#"{"latency": 1}"#, "unknown field `latency`, expected one of"),
         (Method::PATCH, "/sandbox/settings", r#"{"latencyMs": -1}"#, "expected u64"),
-        (Method::PATCH, "/sandbox/settings", r#"{"latencyMs": 600001}"#, "latencyMs is 600001; 600000 is the most"),
-        (Method::PATCH, "/sandbox/settings", r#"{"jitterMs": 600001}"#, "jitterMs is 600001; 600000 is the most"),
-        (Method::PATCH, "/sandbox/settings", r#"{"expiresIn": 63072001}"#, "63072000 is the most"),
-        (Method::PATCH, "/sandbox/settings", r#"{"clockSkewMs": -31536000001}"#, "31536000000 is the most"),
+        (Method::PATCH, "/sandbox/settings", r#"{"latencyMs": 600001}"#, "latencyMs is 600001; the maximum is 600000"),
+        (Method::PATCH, "/sandbox/settings", r#"{"jitterMs": 600001}"#, "jitterMs is 600001; the maximum is 600000"),
+        (Method::PATCH, "/sandbox/settings", r#"{"expiresIn": 63072001}"#, "the maximum is 63072000"),
+        (Method::PATCH, "/sandbox/settings", r#"{"clockSkewMs": -31536000001}"#, "the maximum is 31536000000"),
         (Method::PATCH, "/sandbox/settings", r#"{"cst": "other"}"#, "unknown variant `other`, expected one of"),
         (
             Method::PATCH,
@@ -105,13 +105,13 @@ async fn malformed_admin_requests_are_refused_with_the_reason() {
             r#"{"forgotten": "other"}"#,
             "unknown variant `other`, expected `new_customer`",
         ),
-        (Method::POST, "/sandbox/faults", "", "The body is not what is asked for here"),
+        (Method::POST, "/sandbox/faults", "", "The body is invalid"),
         (Method::POST, "/sandbox/faults", r#"{"fault": "flood"}"#, "unknown variant `flood`, expected one of"),
         (Method::POST, "/sandbox/faults", r#"{"times": 2}"#, "missing field `fault`"),
         (Method::POST, "/sandbox/faults", r#"{"fault": "html", "often": 2}"#, "unknown field `often`"),
         (Method::POST, "/sandbox/faults", r#"{"anyOf": ["html"]}"#, "missing field `perMille`"),
         (Method::POST, "/sandbox/faults", r#"{"anyOf": [], "perMille": 1}"#, "anyOf names no fault"),
-        (Method::POST, "/sandbox/faults", r#"{"anyOf": ["html"], "perMille": 1001}"#, "1000 is the most"),
+        (Method::POST, "/sandbox/faults", r#"{"anyOf": ["html"], "perMille": 1001}"#, "the maximum is 1000"),
     ] {
         let (status, text) = lab.admin(method, path, body).await;
         assert_eq!(status, 400, "{body}: {text}");
@@ -308,7 +308,7 @@ async fn malformed_messages_are_refused_with_the_reason() {
     lab.token(None).await;
     let token = lab.latest().access_token;
     for (text, says) in
-        [(" \n", "The text is empty.\n"), (&"x".repeat(1001), "has 1001 characters; 1000 is the most.\n")]
+        [(" \n", "The text is empty.\n"), (&"x".repeat(1001), "has 1001 characters; the maximum is 1000.\n")]
     {
         let (status, response) = lab.chat(&token, Some(text)).await;
         assert!(status == 400 && response.as_str().is_some_and(|response| response.ends_with(says)), "{response}");

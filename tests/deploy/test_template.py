@@ -343,7 +343,7 @@ def _parameters_of(value, conditions):
     return found.union(*(_parameters_of(one, conditions) for one in value.values()))
 
 
-def test_nothing_has_a_name_that_a_second_stack_would_want_too(stack):
+def test_no_resource_name_conflicts_with_a_second_stack(stack):
     names = {"FunctionName", "RoleName", "TableName", "TopicName", "AlarmName", "LogGroupName", "DashboardName", "PolicyName", "Name"}
     free = {"AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::Lambda::Permission", "AWS::IAM::Policy", "AWS::Route53::RecordSet"}
     for one in stack["Resources"].values():

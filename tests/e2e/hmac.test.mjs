@@ -1,4 +1,4 @@
-// The lines of docs/authentication.md for `AUTH=hmac`, run as a site's server would run them: which users their hashes are accepted for, and which
+// Runs the code samples for `AUTH=hmac` in docs/authentication.md, as a site's server would. Checks for which users the hashes are accepted, and which
 // ids they refuse to sign.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

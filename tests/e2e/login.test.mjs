@@ -200,7 +200,7 @@ test('"Try it" logs a new user in on both devices, and ten simultaneous calls cr
   assert.equal((await a.messages()).length, 1);
 });
 
-test('no LiveChat cookie reached the browser or the log, and no token, user id or guest’s secret the log', async () => {
+test('no LiveChat cookie is in the browser or the log, and no token, user id or guest’s secret is in the log', async () => {
   await world.stop();
   assert.ok(secrets.size > 0, 'no secrets were recorded');
   const issued = world.received.filter(({ url, status }) => status === 200 && /\/get(Fresh)?Token$/.test(url));

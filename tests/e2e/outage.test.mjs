@@ -111,7 +111,7 @@ for (const client of CLIENTS) {
     [403, 'user_mismatch', {}],
     [502, 'livechat_rejected', { livechatCode: 'invalid_client' }],
   ]) {
-    test(`${client}: our API refuses permanently (${status}), for 3 minutes`, async (t) => {
+    test(`${client}: our API returns a permanent error (${status}) for 3 minutes`, async (t) => {
       const scene = await Scene.open(client, 10);
       await scene.fail((route) =>
         route.fulfill({ ...problem(status, code, more), headers: { 'Access-Control-Allow-Origin': shop.origin } }),

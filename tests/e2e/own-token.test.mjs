@@ -1,4 +1,4 @@
-// The lines of docs/authentication.md that create a site's own token, run as its server would run them: the content of the token, the users it
+// Runs the code samples in docs/authentication.md that create a site's own token, as its server would. Checks the content of the token, the users it
 // is accepted for, and that there is no token without a user.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -214,7 +214,7 @@ for (const [what, options] of [
   });
 }
 
-test('no LiveChat cookie reached the browser or the log, and no token or user id the log', async () => {
+test('no LiveChat cookie is in the browser or the log, and no token or user id is in the log', async () => {
   await world.stop();
   assertNothingLeaked(world);
 });

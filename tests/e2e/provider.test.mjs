@@ -832,7 +832,7 @@ test('a logout does not call onLogout of a provider that was replaced on its pag
   assert.equal(await tab.page.evaluate(() => shop.logouts), 1);
 });
 
-test('a call that is running when another provider replaces its own still resolves, and the former provider can still log out', async () => {
+test('a running call still resolves after its provider is replaced, and the former provider can still log out', async () => {
   const device = await world.newDevice();
   const user = newUser();
   const [tab, other] = [await openAs(user, device), await openAs(user, device)];

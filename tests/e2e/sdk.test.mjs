@@ -178,7 +178,7 @@ test('a user id with slashes, spaces, percent signs and emoji logs in (guards ag
   assert.equal(laptop, phone);
 });
 
-test('no LiveChat cookie reached a browser or the log, and no token or user id the log (guards against: a two-year credential in the open)', async () => {
+test('no LiveChat cookie is in a browser or the log, and no token or user id is in the log (guards against: a two-year credential in the open)', async () => {
   await world.stop();
   assertNothingLeaked(world);
 });

@@ -197,7 +197,7 @@ for (const client of ['widget', 'sdk']) {
     assert.deepEqual(await tab.page.evaluate(() => shop.unhandled), []);
   });
 
-  test(`${client}: in the EU`, async () => {
+  test(`${client}: an account in the EU logs in at the hosts of its region`, async () => {
     const device = await world.newDevice({ region: 'fra' });
     const tab = await shop.open(device, isWidget ? '/eu/widget' : '/eu');
     await tab.provide({ user: newUser() });

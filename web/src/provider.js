@@ -49,7 +49,7 @@ export function createIdentityProvider(given) {
     getToken() {
       // After an invalidate, the widget calls getFreshToken, one message round trip later.
       if (running.invalidate) return running.invalidate.catch(() => {}).then(() => sleep(MESSAGE_MS).then(functions.getToken));
-      // During a getFreshToken, the token of the page is probably refused by LiveChat. In an outage, it is returned after a time.
+      // During a getFreshToken, the token of the page is probably refused by LiveChat. In an outage, it is returned after `PATIENCE_MS`.
       if (running.getFreshToken) return orAtHand(running.getFreshToken);
       const atHand = token.usable();
       return atHand ? Promise.resolve(atHand) : once('getToken');

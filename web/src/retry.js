@@ -14,7 +14,7 @@ const LONGEST_MS = 400_000;
 
 /** @type {Set<() => void>} */
 const sleepers = new Set();
-/** How often the browser has come back online. Pauses that began before have ended. */
+/** How often the browser has come back online. This ends all pauses that began before. */
 export let restarts = 0;
 let listens = false;
 
@@ -82,7 +82,7 @@ export const refusedMs = (nth) => Math.min(2 ** nth, LONGEST_REFUSAL_MIN) * MINU
  * @returns {() => number} counts a fresh token, and returns when it may be requested; Unix time in ms
  */
 export function createBrake() {
-  // The time at which the limit is unused again.
+  // The time from which the whole limit is available again.
   let emptyMs = 0;
   return () => {
     emptyMs = Math.max(emptyMs, Date.now()) + MINUTE_MS;

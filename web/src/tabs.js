@@ -15,7 +15,7 @@ const listening = new Map();
 /**
  * @param {string} place
  * @param {string} base tabs with the same place and backend exchange messages
- * @param {string} identity of the providers of an identity on this page, only the latest gets messages
+ * @param {string} identity if several providers on this page have the same identity, only the latest gets messages
  * @param {(message: Message) => void} hear
  */
 export function createTabs(place, base, identity, hear) {

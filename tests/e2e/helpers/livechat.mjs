@@ -1,5 +1,5 @@
-// A stand-in for the server of LiveChat's Customer Chat API (RTM, v3.5), with the part that the Customer SDK needs for a login. It asks the
-// sandbox for the customer of a token, as LiveChat asks its account service.
+// A stand-in for the server of LiveChat's Customer Chat API (RTM, v3.5), with the part that the Customer SDK needs for a login. It gets the
+// customer of a token from the sandbox, as LiveChat gets it from its account service.
 
 export class LiveChatSocket {
   #tokensToRefuse = 0;

@@ -9,9 +9,9 @@ import { within } from './within.mjs';
 
 /** If set, the URL of another API with the same database and sandbox, such as `sam local start-api`, in place of `cargo local`. */
 const { API_URL } = process.env;
-// This is no time-out of the product. `sam local` has one container for each function, which handles one call at a time.
+// A time-out of the tests, not of the product. `sam local` has one container for each function, which handles one call at a time.
 const TIMEOUT_MS = API_URL ? 180_000 : 60_000;
-// LiveChat's SDK rejects its pending requests with this when its socket closes, and does not handle the rejection of each (customer-sdk 4.0.2).
+// LiveChat's SDK rejects its pending requests with this when its socket closes, and does not handle all these rejections (customer-sdk 4.0.2).
 const FROM_THE_SDK = 'Error: Connection lost.';
 const OPERATION = /^\/(getToken|getFreshToken|hasToken|invalidate)(\/|$)/;
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
