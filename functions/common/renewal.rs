@@ -60,14 +60,14 @@ pub use error::{Error, StoreError};
 pub(crate) use lease::HeldLease;
 pub use obtained::{Obtained, Source, Why};
 pub(crate) use step::{Action, Call, Commit, Event, Moment, Note, Pause, Release};
-pub use step::{Adopted, Commitment, Move};
+pub use step::{Adopted, Commitment, GroupCount, Move};
 
 use crate::identity::{Group, Issued};
 use circuit::{Circuit, NotCalled, Urgency};
 use holding::Holding;
-use record::Record;
+use record::{LatestLogout, Record};
 use requirement::TokenRequirement;
-use std::{mem, sync::Arc};
+use std::{mem, num::NonZeroU32, sync::Arc};
 use time_limits::SHORTEST_RENEWAL;
 
 /// What to do when LiveChat returns a token of another customer than the one on record.
@@ -87,7 +87,7 @@ pub(crate) struct Terms {
     /// What to do when LiveChat returns another customer.
     pub(crate) on_identity_change: OnIdentityChange,
     /// The number of renewals per subject and minute.
-    pub(crate) renewals_per_minute: u32,
+    pub(crate) renewals_per_minute: NonZeroU32,
     /// The group that the call names.
     pub(crate) group: Option<Group>,
     /// The site lists that group in `GROUPS`. If not, the caller may have made it up.
@@ -104,8 +104,8 @@ pub(crate) struct Renewal {
     requirement: TokenRequirement,
     why: Why,
     urgency: Urgency,
-    /// `Record::logged_out_seq` of the first record that the call saw. A higher number later is a logout during the call.
-    logged_out_seq: Option<u64>,
+    /// The latest logout in the first record that the call saw. A later one is a logout during the call.
+    first_seen_logout: Option<LatestLogout>,
     /// The stored token that `getToken` may return if it cannot be renewed.
     fallback: Option<Issued>,
     /// A permit of the circuit breaker that was waited for.
@@ -182,7 +182,7 @@ impl Renewal {
             requirement,
             why: Why::Miss,
             urgency: Urgency::Required,
-            logged_out_seq: None,
+            first_seen_logout: None,
             fallback: None,
             has_permit: false,
             has_revoked: false,

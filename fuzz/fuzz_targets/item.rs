@@ -2,10 +2,10 @@
 #![no_main]
 
 use cip::{
-    identity::Cookies,
+    identity::{Cookies, LeaseSeq, UnixMs},
     renewal::{
         StoreError,
-        record::{Lease, Quota, Record, Refusal},
+        record::{Lease, Quota, Record, Refusal, TokenOrigin},
     },
 };
 use fuzz::items::{Item, NOW_MS, SHAPES, Shape, is_valid, item, number_at, text_at};
@@ -35,7 +35,7 @@ fuzz_target!(|stored: Stored| {
         Ok(record) => {
             check_same(&record, &item);
             for now_ms in [0, NOW_MS, 1 << 53] {
-                check_use(&record, now_ms);
+                check_use(&record, UnixMs::new(now_ms));
             }
         }
         Err(StoreError::Internal(what)) => {
@@ -70,7 +70,7 @@ fn check_identity(record: &Record, item: &Item) {
     assert_eq!(record.identity.is_some(), item.contains_key("entityId"));
     if let Some(identity) = &record.identity {
         assert_eq!(Some(identity.entity_id.as_str()), text_at(item, &["entityId"]));
-        assert_eq!(Some(identity.cookies_lapse_at_s), number_at(item, &["cookiesLapseAt"]));
+        assert_eq!(Some(identity.cookies_expire_at.as_u64()), number_at(item, &["cookiesLapseAt"]));
         let cookies = |name| text_at(item, &["cookies", name]);
         assert_eq!(exposed(&identity.cookies), (cookies("cid"), cookies("cst")));
         assert!(!identity.entity_id.is_empty());
@@ -80,7 +80,7 @@ fn check_identity(record: &Record, item: &Item) {
             let stored = stored.as_m().expect("a map");
             assert_eq!(Some(read.entity_id.as_str()), text_at(stored, &["entityId"]));
             assert_eq!(exposed(&read.cookies), (text_at(stored, &["cid"]), text_at(stored, &["cst"])));
-            assert_eq!(Some(read.until_ms), number_at(stored, &["until"]));
+            assert_eq!(Some(read.until.as_u64()), number_at(stored, &["until"]));
         }
     }
 }
@@ -92,10 +92,13 @@ fn check_tokens(record: &Record, item: &Item) {
         assert!(!access_token.is_empty());
         assert_eq!(Some(access_token), text_at(item, &["token", "accessToken"]));
         let numbers = ["created", "expiresIn", "seq"].map(|name| number_at(item, &["token", name]));
-        assert_eq!([token.lifetime.created_ms, token.lifetime.expires_in_ms, token.seq].map(Some), numbers);
+        assert_eq!(
+            [token.lifetime.created.as_u64(), token.lifetime.expires_in_ms, token.seq.as_u64()].map(Some),
+            numbers
+        );
     }
-    assert_eq!(record.logged_out_seq, number_at(item, &["loggedOutSeq"]).unwrap_or(0));
-    assert_eq!(record.revoke_again_ms, number_at(item, &["revokeAgain"]).unwrap_or(0));
+    assert_eq!(record.latest_logout.0, positive_at(item, "loggedOutSeq").map(LeaseSeq::new));
+    assert_eq!(record.revoke_again, positive_at(item, "revokeAgain").map(UnixMs::new));
     let listed = item.get("outstanding").map_or(0, |tokens| tokens.as_m().expect("a map").len());
     assert!([listed, listed + 1].contains(&record.outstanding.0.len()));
     // The last one may be the stored token: earlier versions did not list it.
@@ -105,37 +108,50 @@ fn check_tokens(record: &Record, item: &Item) {
             text_at(item, &["outstanding", &token.key, "accessToken"])
         );
         let numbers = ["ends", "seq"].map(|name| number_at(item, &["outstanding", &token.key, name]));
-        assert_eq!([token.ends_ms, token.seq].map(Some), numbers);
+        assert_eq!([token.expires_at.as_u64(), number_of(token.origin)].map(Some), numbers);
     }
 }
 
 fn check_lease(record: &Record, item: &Item) {
-    assert_eq!(record.lease_seq, number_at(item, &["leaseSeq"]).unwrap_or(0));
+    assert_eq!(record.lease_seq, positive_at(item, "leaseSeq").map(LeaseSeq::new));
     let lease = item.contains_key("leaseUntil").then(|| Lease {
         owner: text_at(item, &["leaseOwner"]).expect("an owner").to_owned(),
-        seq: number_at(item, &["leaseSeq"]).expect("a number"),
-        until_ms: number_at(item, &["leaseUntil"]).expect("a number"),
+        seq: number_at(item, &["leaseSeq"]).map(LeaseSeq::new).expect("a number"),
+        until: number_at(item, &["leaseUntil"]).map(UnixMs::new).expect("a number"),
     });
     assert_eq!(record.lease, lease);
     let quota = item.contains_key("quotaSince").then(|| Quota {
-        since_ms: number_at(item, &["quotaSince"]).expect("a number"),
-        last_seq: number_at(item, &["quotaLastSeq"]).expect("a number"),
+        since: number_at(item, &["quotaSince"]).map(UnixMs::new).expect("a number"),
+        last_seq: number_at(item, &["quotaLastSeq"]).map(LeaseSeq::new).expect("a number"),
     });
     assert_eq!(record.quota, quota);
 }
 
 fn check_hints(record: &Record, item: &Item) {
     if let Some(failed) = &record.failed {
-        assert_eq!(Some(failed.seq), number_at(item, &["failedRenewal", "seq"]));
+        assert_eq!(Some(failed.seq.as_u64()), number_at(item, &["failedRenewal", "seq"]));
     }
     if let Some(refusal) = &record.refusal {
         let numbers = ["until", "times"].map(|name| number_at(item, &["refused", name]));
-        assert_eq!([refusal.until_ms, refusal.times].map(Some), numbers);
+        assert_eq!([refusal.until.as_u64(), refusal.times].map(Some), numbers);
         let texts = ["settings", "exception", "description"].map(|name| text_at(item, &["refused", name]));
         assert_eq!(
             [&refusal.settings, &refusal.exception, &refusal.description].map(|text| Some(text.as_str())),
             texts
         );
+    }
+}
+
+/// A number that reads as missing if it is 0.
+fn positive_at(item: &Item, name: &str) -> Option<u64> {
+    number_at(item, &[name]).filter(|number| *number > 0)
+}
+
+/// The number of a token's lease, as it is stored.
+fn number_of(origin: TokenOrigin) -> u64 {
+    match origin {
+        TokenOrigin::Guest => 0,
+        TokenOrigin::Lease(seq) => seq.as_u64(),
     }
 }
 
@@ -146,38 +162,36 @@ fn exposed(cookies: &Cookies) -> (Option<&str>, Option<&str>) {
 }
 
 /// Checks that the record can be used, even if the clock of its writer was wrong.
-fn check_use(record: &Record, now_ms: u64) {
+fn check_use(record: &Record, now: UnixMs) {
     if let Some(token) = &record.token {
-        assert!(!token.lifetime.is_usable(now_ms) || token.lifetime.is_live(now_ms));
+        assert!(!token.lifetime.is_usable(now) || token.lifetime.is_live(now));
     }
-    if let Some(lease) = record.held(now_ms) {
-        assert!(lease.safe_for_ms(now_ms) < 2 * Lease::LENGTH_MS, "a lease that never expires");
+    if let Some(lease) = record.held(now) {
+        assert!(lease.safe_for_ms(now) < 2 * Lease::LENGTH_MS, "a lease that never expires");
     }
-    assert!(record.spent_for_ms(now_ms).is_none_or(|left| left <= 2 * Quota::WINDOW_MS), "a quota that never ends");
+    assert!(record.spent_for_ms(now).is_none_or(|left| left <= 2 * Quota::WINDOW_MS), "a quota that never ends");
     if let Some(refusal) = &record.refusal {
         let (settings, exception) = (refusal.settings.as_str(), "invalid_client");
-        assert!(
-            !refusal.applies_to(&format!("other than {settings}"), now_ms),
-            "the refusal applies to other settings"
-        );
-        if refusal.applies_to(settings, now_ms) {
-            assert!(record.refusal_of(settings, now_ms).is_some());
+        assert!(!refusal.applies_to(&format!("other than {settings}"), now), "the refusal applies to other settings");
+        if refusal.applies_to(settings, now) {
+            assert!(record.refusal_of(settings, now).is_some());
             assert!(
-                refusal.until_ms > now_ms && refusal.until_ms - now_ms <= 2 * LONGEST_PAUSE_MS,
+                refusal.until > now && refusal.until.ms_since(now) <= 2 * LONGEST_PAUSE_MS,
                 "a refusal that never ends"
             );
         }
-        let next = Refusal::after(Some(refusal), settings, exception, "", now_ms);
-        assert!(next.times >= 1 && next.applies_to(settings, now_ms));
-        assert!(next.until_ms - now_ms <= LONGEST_PAUSE_MS);
+        let next = Refusal::after(Some(refusal), settings, exception, "", now);
+        assert!(next.times >= 1 && next.applies_to(settings, now));
+        assert!(next.until.ms_since(now) <= LONGEST_PAUSE_MS);
     }
-    let may_be_returned = record.token.as_ref().is_some_and(|token| token.seq > record.logged_out_seq);
+    let may_be_returned = record.token.as_ref().is_some_and(|token| !record.latest_logout.ends(token.seq));
     assert_eq!(record.issued().is_some(), record.identity.is_some() && may_be_returned);
-    let (due, logged_out_seq) = (record.due_revocations(now_ms), record.logged_out_seq);
-    assert!(due.iter().all(|token| token.seq <= logged_out_seq));
-    let first = record.outstanding.to_revoke_before_another(logged_out_seq, now_ms);
+    let (due, logout) = (record.due_revocations(now), record.latest_logout);
+    let logged_out_seq = logout.0.map_or(0, LeaseSeq::as_u64);
+    assert!(due.iter().all(|token| number_of(token.origin) <= logged_out_seq));
+    let first = record.outstanding.to_revoke_before_another(logout, now);
     assert!(first.len() >= due.len());
     let keys: Vec<_> = first.into_iter().map(|token| token.key).collect();
-    let _ = record.outstanding.has_room(&keys, now_ms);
-    assert!(record.outstanding.clone().into_adopted(now_ms).0.iter().all(|token| token.seq == 0));
+    let _ = record.outstanding.has_room(&keys, now);
+    assert!(record.outstanding.clone().into_adopted(now).0.iter().all(|token| token.origin == TokenOrigin::Guest));
 }

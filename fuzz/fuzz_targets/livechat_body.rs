@@ -3,6 +3,7 @@
 #![no_main]
 
 use cip::{
+    identity::UnixMs,
     livechat::answer::read,
     renewal::{AttemptError, record::Failure},
 };
@@ -21,13 +22,13 @@ fuzz_target!(|data: &[u8]| {
     let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
     let (expected, exception) = (token_in(status, &parsed), exception_in(&parsed));
 
-    for asked_at_ms in CLOCKS_MS {
-        match read(status, &headers, body, known.as_ref(), asked_at_ms) {
+    for called_at_ms in CLOCKS_MS {
+        match read(status, &headers, body, known.as_ref(), UnixMs::new(called_at_ms)) {
             Ok(grant) => {
                 let (access_token, entity_id, expires_in_s) = expected.clone().expect("there is no token in the body");
                 assert_eq!(grant.access_token.expose_secret(), access_token);
                 assert_eq!(grant.entity_id, entity_id);
-                assert_eq!(grant.lifetime.created_ms, asked_at_ms);
+                assert_eq!(grant.lifetime.created, UnixMs::new(called_at_ms));
                 assert_eq!(u128::from(grant.lifetime.expires_in_ms), u128::from(expires_in_s) * 1000);
                 let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
                 assert_eq!(cookies, ["c1", "s1"]);

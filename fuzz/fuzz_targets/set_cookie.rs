@@ -2,7 +2,7 @@
 //! known, and if so, under the entity id of the body or under another one.
 #![no_main]
 
-use cip::{livechat::answer::read, renewal::AttemptError};
+use cip::{identity::UnixMs, livechat::answer::read, renewal::AttemptError};
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -21,11 +21,11 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let headers = headers(lines.split(|byte| *byte == b'\n'));
     let lines: Vec<&HeaderValue> = headers.values().collect();
 
-    for asked_at_ms in CLOCKS_MS {
-        match read(StatusCode::OK, &headers, BODY, known.as_ref(), asked_at_ms) {
+    for called_at_ms in CLOCKS_MS {
+        match read(StatusCode::OK, &headers, BODY, known.as_ref(), UnixMs::new(called_at_ms)) {
             Ok(grant) => {
-                let asked_at_s = asked_at_ms / 1000;
-                assert!((asked_at_s + 1..=asked_at_s + TWO_YEARS_S).contains(&grant.cookies_lapse_at_s));
+                let called_at_s = called_at_ms / 1000;
+                assert!((called_at_s + 1..=called_at_s + TWO_YEARS_S).contains(&grant.cookies_expire_at.as_u64()));
                 let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
                 let mut received = 0;
                 for ((name, value), stored) in ["__lc_cid", "__lc_cst"].into_iter().zip(cookies).zip(STORED) {

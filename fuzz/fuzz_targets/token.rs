@@ -7,7 +7,7 @@ use cip::{
     auth::{Auth, Caller, Error, Sender},
     identity::{Principal, UserId},
     settings::Lookup,
-    time::{Deadline, now_ms},
+    time::{Deadline, now},
 };
 use fuzz::{
     claims::Token,
@@ -50,7 +50,7 @@ fn check(u: &mut Unstructured) -> arbitrary::Result<()> {
         (Ok(auth), Start::May(rules) | Start::Must(rules)) => (auth, rules),
     };
     #[expect(clippy::cast_precision_loss, reason = "today's time in ms is exact in an f64")]
-    let now_s = now_ms() as f64 / 1000.0;
+    let now_s = now().as_u64() as f64 / 1000.0;
     let tokens: Vec<_> =
         (0..u.int_in_range(1..=3)?).map(|_| Token::any(u, &rules, now_s)).collect::<arbitrary::Result<_>>()?;
     let verdicts: Vec<_> = tokens.iter().map(|token| token.verdict(&settings, &rules, now_s)).collect();

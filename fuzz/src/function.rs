@@ -6,7 +6,7 @@ use cip::{
     context::Context,
     error::Error,
     http::{Event, Function},
-    identity::{Group, Issued, Lifetime, Principal, Subject, Token},
+    identity::{Group, Issued, LeaseSeq, Lifetime, Principal, Subject, Token, UnixMs},
     operation::{Call, GetFreshToken, GetToken, HasToken, Invalidate, Name, Operation, Reply},
     renewal::{self, Obtained, Source, StoreError, Why},
     settings::{Account, AuthSettings, Common, ConfigError, Groups, Lookup},
@@ -102,12 +102,12 @@ impl Outcome {
 }
 
 fn reply(operation: Name, subject: &Subject) -> Reply {
-    let lifetime = Lifetime { created_ms: 1_700_000_000_123, expires_in_ms: 28_800_000 };
+    let lifetime = Lifetime { created: UnixMs::new(1_700_000_000_123), expires_in_ms: 28_800_000 };
     match operation {
         Name::GetToken | Name::GetFreshToken => Reply::Token(Obtained {
             issued: Issued {
                 entity_id: user_of(subject).to_owned(),
-                token: Token { access_token: "dal:token".into(), lifetime, seq: 1 },
+                token: Token { access_token: "dal:token".into(), lifetime, seq: LeaseSeq::new(1) },
             },
             source: Source::LiveChat { why: Why::Miss, collapsed: false },
         }),
@@ -214,7 +214,7 @@ fn call_canned<O: Operation>(
 ) -> Called {
     let operation: Canned<O, _> = Canned { outcome, subjects: Mutex::default(), operation: PhantomData };
     let function = Function { operation, auth: AUTH.clone(), groups: Groups::default() };
-    let event = Event { payload: event, request_id: REQUEST_ID.into(), deadline: Deadline::of_invocation(0) };
+    let event = Event { payload: event, request_id: REQUEST_ID.into(), deadline: Deadline::of_invocation(None) };
     let response = serde_json::to_value(ready(function.handle(event))).expect("a response is JSON");
     let mut subjects = function.operation.subjects.lock().unwrap_or_else(PoisonError::into_inner);
     let subject = subjects.pop();

@@ -1,6 +1,6 @@
 //! A customer and a response of LiveChat that are valid. A target replaces one part of the response.
 
-use cip::identity::{Cookies, Identity};
+use cip::identity::{Cookies, Identity, UnixSeconds};
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 
 /// The entity id in [`BODY`].
@@ -20,7 +20,7 @@ pub fn known(entity_id: &str) -> Identity {
     Identity {
         entity_id: entity_id.into(),
         cookies: Cookies { cid, cst },
-        cookies_lapse_at_s: 0,
+        cookies_expire_at: UnixSeconds::new(0),
         former: Vec::new(),
         is_unproven: false,
     }

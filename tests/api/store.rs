@@ -3,16 +3,16 @@
 use crate::world::*;
 use cip::{
     context::Context,
-    identity::{Cookies, Identity, Lifetime, Subject, Token, UnixMs, UnixSeconds},
+    identity::{Cookies, Identity, LeaseSeq, Lifetime, Subject, Token, UnixMs, UnixSeconds},
     renewal::{
-        Bookkeeping, Commitment, StoreError,
+        Bookkeeping, Commitment, GroupCount, StoreError,
         record::{FailedRenewal, Failure, Lease, Record, Refusal},
     },
     store::{Acquire, Acquisition, Commit, Release, Store},
     time::{Deadline, now},
 };
 use secrecy::ExposeSecret;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// Identifies the settings for LiveChat.
 const SETTINGS: &str = "0123456789abcdef";
@@ -34,7 +34,7 @@ fn identity(entity_id: &str) -> Identity {
 
 fn token(seq: u64) -> Token {
     let lifetime = Lifetime { created: now(), expires_in_ms: 28_800_000 };
-    Token { access_token: format!("access-{seq}").into(), lifetime, seq }
+    Token { access_token: format!("access-{seq}").into(), lifetime, seq: LeaseSeq::new(seq) }
 }
 
 /// The lease that was acquired.
@@ -47,7 +47,7 @@ fn acquired(acquisition: Acquisition) -> Lease {
 
 /// A request for the lease, with the usual settings.
 fn request_of(owner: &str, unless_newer_than: Option<u64>) -> Acquire<'_> {
-    Acquire { owner, unless_newer_than, settings: SETTINGS }
+    Acquire { owner, unless_newer_than: unless_newer_than.map(LeaseSeq::new), settings: SETTINGS }
 }
 
 async fn acquire(store: &Store, subject: &Subject, request: Acquire<'_>) -> Acquisition {
@@ -84,7 +84,7 @@ async fn a_lease_has_one_owner_until_it_is_committed() {
     let store = world.store();
     assert!(store.read(&alice, &soon()).await.expect("a response").is_none());
     let lease = acquired(acquire(&store, &alice, request_of("a", Some(0))).await);
-    assert_eq!(lease.seq, 1);
+    assert_eq!(lease.seq, LeaseSeq::new(1));
     match acquire(&store, &alice, request_of("b", Some(0))).await {
         Acquisition::Rejected(record) => assert_eq!(record.lease, Some(lease.clone())),
         Acquisition::Acquired(..) => panic!("acquired twice"),
@@ -95,7 +95,7 @@ async fn a_lease_has_one_owner_until_it_is_committed() {
     assert_eq!(record.lease, None);
     assert_eq!(record.identity.expect("an identity").cookies.cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
-    assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, 2);
+    assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, LeaseSeq::new(2));
 }
 
 #[tokio::test]
@@ -170,10 +170,10 @@ async fn a_newer_token_prevents_the_lease() {
     let lease = acquire_lease(&store, &alice, "a").await;
     commit(&store, &alice, &lease, ("e", &token(1))).await;
     match acquire(&store, &alice, request_of("b", Some(0))).await {
-        Acquisition::Rejected(record) => assert_eq!(record.token.expect("a token").seq, 1),
+        Acquisition::Rejected(record) => assert_eq!(record.token.expect("a token").seq, LeaseSeq::new(1)),
         Acquisition::Acquired(..) => panic!("there is a token"),
     }
-    assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, 2);
+    assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, LeaseSeq::new(2));
 }
 
 #[tokio::test]
@@ -183,14 +183,14 @@ async fn a_lost_lease_cannot_commit_or_release() {
     let lost = acquire_lease(&store, &alice, "a").await;
     world.set_number("alice", "leaseUntil", 1).await;
     let lease = acquire_lease(&store, &alice, "b").await;
-    assert_eq!(lease.seq, 2);
+    assert_eq!(lease.seq, LeaseSeq::new(2));
     let before = world.item("alice").await;
     let stored = commit(&store, &alice, &lost, ("lost", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
-    let failed = FailedRenewal { seq: 1, failure: Failure::IdentityChanged };
+    let failed = FailedRenewal { seq: LeaseSeq::new(1), failure: Failure::IdentityChanged };
     release(&store, &alice, &lost, (Some(&failed), None)).await;
     assert_eq!(before, world.item("alice").await);
-    let same_owner_other_number = Lease { seq: 1, ..lease };
+    let same_owner_other_number = Lease { seq: LeaseSeq::new(1), ..lease };
     let stored = commit(&store, &alice, &same_owner_other_number, ("x", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
 }
@@ -200,7 +200,7 @@ async fn a_released_lease_records_the_failure_until_the_next_success() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = acquire_lease(&store, &alice, "a").await;
-    let failed = FailedRenewal { seq: 1, failure: Failure::Unavailable { cause: "status 503".into() } };
+    let failed = FailedRenewal { seq: LeaseSeq::new(1), failure: Failure::Unavailable { cause: "status 503".into() } };
     release(&store, &alice, &lease, (Some(&failed), None)).await;
     let record = read(&store, &alice).await;
     assert_eq!((record.failed, record.lease), (Some(failed), None));
@@ -241,7 +241,7 @@ async fn a_refusal_blocks_the_lease_for_the_same_settings_until_a_success() {
     let lease = acquired(
         acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }).await,
     );
-    assert_eq!(lease.seq, 2, "the refused attempt used up no sequence number");
+    assert_eq!(lease.seq, LeaseSeq::new(2), "the refused attempt used up no sequence number");
     // What the SDK does when the first response was lost.
     let again = acquired(
         acquire(&store, &alice, Acquire { owner: "b", unless_newer_than: None, settings: "other settings" }).await,
@@ -250,7 +250,7 @@ async fn a_refusal_blocks_the_lease_for_the_same_settings_until_a_success() {
     commit(&store, &alice, &lease, ("e", &token(2))).await;
     let record = read(&store, &alice).await;
     assert_eq!((record.refusal, record.failed), (None, None));
-    assert_eq!(acquire_lease(&store, &alice, "c").await.seq, 3);
+    assert_eq!(acquire_lease(&store, &alice, "c").await.seq, LeaseSeq::new(3));
 }
 
 #[tokio::test]
@@ -327,7 +327,12 @@ async fn renewals_in_groups_are_counted_by_minute_and_expire_after_a_day() {
     let world = World::new().await;
     let store = world.store();
     let principal = |name: &str| subject(name, None).principal;
-    let count = async |name, at| store.count_in_groups(&principal(name), at, 2, &soon()).await.expect("a response");
+    let count = async |name, at| {
+        store
+            .count_in_groups(&principal(name), at, NonZeroU32::new(2).expect("2 is not 0"), &soon())
+            .await
+            .expect("a response")
+    };
     let uncount = async |name, at| store.uncount_in_groups(&principal(name), at, &soon()).await.expect("a response");
     let counted = async |minute| {
         let item = world.item_at("alice", &format!("renewals#{minute}")).await;
@@ -335,16 +340,17 @@ async fn renewals_in_groups_are_counted_by_minute_and_expire_after_a_day() {
     };
     let minute = 30_000_000;
     let at = UnixMs::new(minute * 60_000 + 12_345);
-    for expected in [Ok(()), Ok(()), Err(47_655), Err(47_655)] {
+    let spent = GroupCount::QuotaSpent { left_ms: 47_655 };
+    for expected in [GroupCount::Counted, GroupCount::Counted, spent, spent] {
         assert_eq!(count("alice", at).await, expected);
     }
     assert_eq!(counted(minute).await, [Some("2".into()), Some("1800086412".into())]);
-    assert_eq!(count("bob", at).await, Ok(()));
-    assert_eq!(count("alice", UnixMs::new((minute + 1) * 60_000)).await, Ok(()));
+    assert_eq!(count("bob", at).await, GroupCount::Counted);
+    assert_eq!(count("alice", UnixMs::new((minute + 1) * 60_000)).await, GroupCount::Counted);
 
     uncount("alice", at).await;
     assert_eq!(counted(minute + 1).await[0], Some("1".into()));
-    assert_eq!(count("alice", at).await, Ok(()));
+    assert_eq!(count("alice", at).await, GroupCount::Counted);
     for _ in 0..3 {
         uncount("alice", at).await;
     }

@@ -10,17 +10,17 @@ use super::{
     tamper::{self, Tamper},
 };
 use crate::{
-    identity::{Group, UnixMs},
+    identity::{Group, LeaseSeq, UnixMs},
     renewal::{
         Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, HeldLease, Moment, Obtained,
         OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
         circuit::{Circuit, CircuitMemory},
-        record::{OutstandingToken, Record},
+        record::{LatestLogout, OutstandingToken, Record},
     },
     store::{self, Acquisition, Outcome, lease::Attempt},
 };
 use secrecy::ExposeSecret;
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, num::NonZeroU32, sync::Arc, time::Duration};
 
 /// The settings' fingerprint.
 const SETTINGS: &str = "settings";
@@ -79,7 +79,7 @@ impl Protocol {
         Terms {
             settings: SETTINGS.into(),
             on_identity_change: if self.rejects { OnIdentityChange::Reject } else { OnIdentityChange::Replace },
-            renewals_per_minute: 1_000,
+            renewals_per_minute: NonZeroU32::new(1_000).expect("1,000 is not 0"),
             group: None::<Group>,
             is_listed_group: false,
             was_guest,
@@ -323,13 +323,13 @@ impl Protocol {
         state: &mut State,
         who: Who,
         owner: Option<String>,
-        (unless_newer_than, now): (Option<u64>, UnixMs),
+        (unless_newer_than, now): (Option<LeaseSeq>, UnixMs),
     ) -> (Outcome, Option<String>, bool) {
         let write =
             |owner: &str| tamper::acquire(self, store::lease::acquire(owner, unless_newer_than, Some(SETTINGS), now));
         let probe = write(owner.as_deref().unwrap_or("nobody"));
         let is_taken = applies(state, who, &probe);
-        let new = || format!("L{}", state.item(who).record().lease_seq + 1);
+        let new = || format!("L{}", state.item(who).leases() + 1);
         let owner = owner.or_else(|| is_taken.then(new));
         let outcome = self.write(state, who, &write(owner.as_deref().unwrap_or("nobody")));
         (outcome, owner, is_taken)
@@ -469,7 +469,7 @@ impl Protocol {
         let real = tamper::drop(self, real, state.item(who), is_logout);
         let had_token = state.item(who).token().is_some();
         if is_logout && state.item(who).exists() {
-            state.history.ended = state.item(who).record().lease_seq;
+            state.history.ended = LatestLogout(state.item(who).record().lease_seq);
         }
         let outcome = self.write(state, who, &real);
         match write {
@@ -488,7 +488,7 @@ impl Protocol {
         }
         if is_logout {
             let record: Record = store::logout::logged_out(outcome).expect("a record");
-            let due = record.outstanding.to_revoke(record.logged_out_seq, NOW);
+            let due = record.outstanding.to_revoke(record.latest_logout, NOW);
             state.callers[index].doing = Doing::Telling(due);
             state.callers[index].note();
             return Some(());
@@ -635,7 +635,7 @@ impl Protocol {
             }
             LateWrite::Other { write, what } => {
                 if what == "logs out again" && state.item(Who::User1).exists() {
-                    state.history.ended = state.item(Who::User1).record().lease_seq;
+                    state.history.ended = LatestLogout(state.item(Who::User1).record().lease_seq);
                 }
                 self.write(state, Who::User1, &write);
             }

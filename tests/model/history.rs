@@ -4,7 +4,10 @@ use super::{
     state::{Caller, Cookies, Doing, Entities, Life, Operation, Protocol, State, Tokens},
     table::{Who, life_of},
 };
-use crate::identity::Issued;
+use crate::{
+    identity::{Issued, LeaseSeq},
+    renewal::record::LatestLogout,
+};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own to remember")]
@@ -21,8 +24,8 @@ pub(super) struct History {
     pub(super) gone: Tokens,
     /// The tokens that were given. Only where a user logs out.
     pub(super) given: Tokens,
-    /// The number of the latest lease at the latest logout.
-    pub(super) ended: u64,
+    /// The latest logout.
+    pub(super) ended: LatestLogout,
     /// The newest token that a `getFreshToken` was given.
     pub(super) freshest: u8,
     /// The number of failures that were recorded.
@@ -32,7 +35,7 @@ pub(super) struct History {
     /// How many times the identity may have changed: secrets that LiveChat has invalidated and whose successor is not stored, and
     /// customers that it forgot.
     pub(super) changes_due: u32,
-    /// The number of the last lease before the first call.
+    /// The number of leases before the first call.
     pub(super) leases_before: u64,
     /// A call arrived after the first lease had ended.
     pub(super) has_latecomers: bool,
@@ -56,11 +59,11 @@ pub(super) struct Arrival {
     /// The number of customers that had been given.
     pub(super) customers: usize,
     /// The number of the latest lease, for a `getFreshToken`.
-    pub(super) leases: u64,
+    pub(super) latest_lease: Option<LeaseSeq>,
     /// The number of failures that had been recorded, for a `getToken`.
     pub(super) failures: u8,
     /// The first lease that it found held, for a `getToken`.
-    pub(super) found_held: Option<u64>,
+    pub(super) found_held: Option<LeaseSeq>,
     /// The tokens that had been given, for a logout.
     pub(super) given: Tokens,
 }
@@ -120,12 +123,11 @@ impl Protocol {
             return;
         }
         let item = &items[caller.call.who as usize];
-        let seq = item.record().lease_seq;
         let anyhow = Arrival {
             oldest: 0,
             gone: Tokens::default(),
             customers: history.given_customers.len(),
-            leases: 0,
+            latest_lease: None,
             failures: 0,
             found_held: None,
             given: Tokens::default(),
@@ -135,22 +137,24 @@ impl Protocol {
             Operation::GetToken => {
                 Arrival { oldest: history.freshest, gone: history.gone, failures: history.failures, ..anyhow }
             }
-            Operation::GetFreshToken => Arrival { oldest: livechat.requests + 1, leases: seq, ..anyhow },
+            Operation::GetFreshToken => {
+                Arrival { oldest: livechat.requests + 1, latest_lease: item.record().lease_seq, ..anyhow }
+            }
             Operation::Invalidate => Arrival { gone: history.stored, ..anyhow },
             Operation::Logout => Arrival { gone: history.stored, given: history.given, ..anyhow },
         });
-        let leases = seq - history.leases_before.min(seq);
+        let leases = item.leases().saturating_sub(history.leases_before);
         history.has_latecomers |= self.is_calm() && (leases > 1 || (leases == 1 && !item.is_leased()));
     }
 
     /// The caller has acquired a lease. If it waited for one to end, it had to be the very next for a `getFreshToken`, and a `getToken`
     /// should have taken the result of that one, if only its failure.
-    pub(super) fn note_lease(&self, state: &mut State, index: usize, unless_newer_than: Option<u64>) {
+    pub(super) fn note_lease(&self, state: &mut State, index: usize, unless_newer_than: Option<LeaseSeq>) {
         let State { items, callers, history, .. } = state;
         let caller = &callers[index];
         let record = items[caller.call.who as usize].record();
         let waited_for = unless_newer_than.filter(|_| caller.call.is_fresh());
-        if self.is_calm() && !self.is_timed() && waited_for.is_some_and(|seq| seq + 1 != record.lease_seq) {
+        if self.is_calm() && !self.is_timed() && waited_for.is_some_and(|seq| Some(seq.next()) != record.lease_seq) {
             history.breaches.add(Breach::LeaseSkipped);
         }
         let found_held = caller.arrival.and_then(|arrival| arrival.found_held);
@@ -162,10 +166,10 @@ impl Protocol {
 
     /// The caller has found the lease held.
     pub(super) fn note_held(&self, state: &mut State, index: usize) {
-        let seq = state.item(state.callers[index].call.who).record().lease_seq;
+        let held = state.item(state.callers[index].call.who).record().lease_seq;
         let caller = &mut state.callers[index];
         if let Some(arrival) = caller.arrival.as_mut().filter(|_| !caller.call.is_fresh() && self.is_calm_but_down()) {
-            arrival.found_held.get_or_insert(seq);
+            arrival.found_held = arrival.found_held.or(held);
         }
     }
 
@@ -173,7 +177,8 @@ impl Protocol {
     pub(super) fn note_failure(&self, state: &mut State, index: usize) {
         let failed = state.item(state.callers[index].call.who).record().failed.as_ref().map(|failed| failed.seq);
         let arrival = state.callers[index].arrival.expect("it has arrived");
-        let is_old = state.history.nth_failure < arrival.failures || failed.is_none_or(|seq| seq <= arrival.leases);
+        let is_old =
+            state.history.nth_failure < arrival.failures || failed.is_none_or(|seq| Some(seq) <= arrival.latest_lease);
         if is_old && !self.adopts() {
             state.history.breaches.add(Breach::OldFailure);
         }
@@ -209,8 +214,8 @@ impl Protocol {
         if arrival.gone.has(request) {
             history.breaches.add(Breach::Invalidated);
         }
-        let stored_seq = item.record().token.as_ref().map_or(u64::MAX, |token| token.seq);
-        if item.token() == Some(request) && stored_seq <= history.ended {
+        let is_ended = item.record().token.as_ref().is_some_and(|token| history.ended.ends(token.seq));
+        if item.token() == Some(request) && is_ended {
             history.breaches.add(Breach::LoggedOut);
         } else if (item.token(), item.entity()) != (Some(request), Some(entity)) {
             history.breaches.add(Breach::NotStored);
@@ -244,7 +249,7 @@ impl Protocol {
     /// The history of what is stored before the first call.
     pub(super) fn history_before(&self, state: &State) -> History {
         let item = state.item(self.stored_for);
-        let mut history = History { leases_before: item.record().lease_seq, ..History::default() };
+        let mut history = History { leases_before: item.leases(), ..History::default() };
         if item.entity().is_some() {
             if self.adopts() {
                 history.stored_customers.add(0);

@@ -206,7 +206,7 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
         }));
         all.push(Property::sometimes("a result comes too late to be stored", |_, state: &State| {
             let seq = state.item(Who::User1).record().lease_seq;
-            state.callers.iter().filter_map(Caller::commits).any(|commits| commits < seq)
+            state.callers.iter().filter_map(Caller::commits).any(|commits| Some(commits) < seq)
         }));
     }
     if crashes > 0 {
@@ -221,8 +221,8 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     }
     if protocol.logs_out() && protocol.calls.iter().any(|calls| calls.len() > 2) {
         all.push(Property::sometimes("a logout overtakes a renewal", |_, state: &State| {
-            let seq = state.item(Who::User1).record().logged_out_seq;
-            state.callers.iter().filter_map(Caller::commits).any(|commits| commits <= seq)
+            let logout = state.item(Who::User1).record().latest_logout;
+            state.callers.iter().filter_map(Caller::commits).any(|commits| logout.ends(commits))
         }));
         all.push(Property::sometimes("several tokens are revoked", |_, state: &State| {
             state.livechat.revoked.count() > 1

@@ -6,6 +6,7 @@ use super::{
     tamper::Tamper,
 };
 use crate::{
+    identity::LeaseSeq,
     renewal::{
         Action, Phase, Renewal,
         record::{Lease, OutstandingToken},
@@ -335,7 +336,7 @@ pub(super) struct LiveChat {
 pub(super) enum LateWrite {
     Acquire {
         owner: Option<String>,
-        unless_newer_than: Option<u64>,
+        unless_newer_than: Option<LeaseSeq>,
     },
     /// Any other; what it is in words.
     Other {
@@ -482,7 +483,7 @@ impl Caller {
     }
 
     /// The number of the lease that it is about to commit.
-    pub(super) fn commits(&self) -> Option<u64> {
+    pub(super) fn commits(&self) -> Option<LeaseSeq> {
         match self.next() {
             Some(Action::Commit(commit)) => Some(commit.lease.seq()),
             _ => None,

@@ -8,7 +8,7 @@ use super::{
     tamper,
 };
 use crate::{
-    identity::{Identity, Lifetime, Token, UnixMs},
+    identity::{Identity, LeaseSeq, Lifetime, Token, UnixMs},
     renewal::{
         Bookkeeping,
         record::{Lease, Record},
@@ -102,9 +102,9 @@ impl Item {
         let mut item = None;
         let write = crate::store::lease::acquire("L1", None, None, NOW);
         in_memory::run(&write, &mut item);
-        let lease = Lease { owner: "L1".into(), seq: 1, until: Lease::expiry(NOW) };
+        let lease = Lease { owner: "L1".into(), seq: LeaseSeq::new(1), until: Lease::expiry(NOW) };
         let life = if let Stored::Token(life) = stored { life } else { Life::Usable };
-        let token = Token { access_token: "0".into(), lifetime: lifetime(life), seq: 1 };
+        let token = Token { access_token: "0".into(), lifetime: lifetime(life), seq: LeaseSeq::new(1) };
         let write = crate::store::lease::commit(Commit {
             lease: &lease,
             identity: &identity(cookies),
@@ -129,7 +129,12 @@ impl Item {
     /// The latest lease, whether or not it has ended.
     pub(super) fn lease(&self) -> Lease {
         let owner = self.attribute(item::LEASE_OWNER).and_then(|owner| owner.as_s().ok()).cloned().unwrap_or_default();
-        Lease { owner, seq: self.record().lease_seq, until: UnixMs::new(0) }
+        Lease { owner, seq: LeaseSeq::new(self.leases()), until: UnixMs::new(0) }
+    }
+
+    /// The number of leases that there have been, which is the number of the latest one.
+    pub(super) fn leases(&self) -> u64 {
+        self.record().lease_seq.map_or(0, LeaseSeq::as_u64)
     }
 
     /// There is a lease that has not been committed or released.

@@ -6,9 +6,10 @@ use super::{
     table::Item,
 };
 use crate::{
+    identity::LeaseSeq,
     renewal::{
         AttemptError, Commit, Event, Phase, Renewal,
-        record::{Lease, OutstandingToken, Record},
+        record::{LatestLogout, Lease, OutstandingToken, Record},
     },
     store::{
         item,
@@ -103,9 +104,9 @@ pub(super) fn acquire(protocol: &Protocol, write: Write) -> Write {
     }
 }
 
-pub(super) fn unless_newer_than(protocol: &Protocol, seq: Option<u64>) -> Option<u64> {
+pub(super) fn unless_newer_than(protocol: &Protocol, seq: Option<LeaseSeq>) -> Option<LeaseSeq> {
     match protocol.tamper {
-        Some(Tamper::NoPassingOver | Tamper::StaleTokenServes) => seq.map(|_| 0),
+        Some(Tamper::NoPassingOver | Tamper::StaleTokenServes) => seq.map(|_| LeaseSeq::BEFORE_FIRST),
         _ => seq,
     }
 }
@@ -145,7 +146,7 @@ pub(super) fn drop(protocol: &Protocol, write: Write, item: &Item, is_logout: bo
             keys.fold(write, |write, key| write.remove(member(item::OUTSTANDING, key)))
         }
         Some(Tamper::LogoutOverlooksTheRenewal) if is_logout && item.is_leased() => {
-            let seq = item.record().lease_seq - 1;
+            let seq = item.leases() - 1;
             write.without_change_of(item::LOGGED_OUT_SEQ).set(item::LOGGED_OUT_SEQ, seq)
         }
         _ => write,
@@ -176,18 +177,24 @@ pub(super) fn record(protocol: &Protocol, record: &mut Record, caller: &Caller, 
     record.outstanding.0.sort_by(|one, other| one.key.cmp(&other.key));
     match protocol.tamper {
         Some(Tamper::FreshTakesTheCallUnderWay) if caller.call.is_fresh() => {
-            record.lease.iter_mut().for_each(|lease| lease.seq -= 1);
+            record.lease.iter_mut().for_each(|lease| lease.seq = moved(lease.seq, -1));
         }
-        Some(Tamper::AnyFailureCounts) => record.failed.iter_mut().for_each(|failed| failed.seq += 1_000),
+        Some(Tamper::AnyFailureCounts) => {
+            record.failed.iter_mut().for_each(|failed| failed.seq = moved(failed.seq, 1_000));
+        }
         Some(Tamper::NoFailureCounts) => record.failed = None,
         Some(Tamper::StaleTokenServes) if !matches!(renewal.phase, Phase::Reading) => {
-            record.token.iter_mut().for_each(|token| token.seq += 1);
+            record.token.iter_mut().for_each(|token| token.seq = token.seq.next());
         }
-        Some(Tamper::LogoutNotNoticed) => record.logged_out_seq = 0,
+        Some(Tamper::LogoutNotNoticed) => record.latest_logout = LatestLogout::default(),
         Some(Tamper::GuestsLeaseIgnored) if is_guests => record.lease = None,
         Some(Tamper::OwnLateCopyOverlooked) if is_guests => record.is_adopted = false,
         _ => {}
     }
+}
+
+fn moved(seq: LeaseSeq, by: i64) -> LeaseSeq {
+    LeaseSeq::new(seq.as_u64().saturating_add_signed(by))
 }
 
 /// How a call to LiveChat failed whose connection broke.
@@ -207,7 +214,7 @@ pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Ev
             }
         }
         (Some(Tamper::LeaseNotWatched), Event::Circuit(_)) => {
-            holding.lease.0.until = holding.lease.0.until.plus_ms(60_000)
+            holding.lease.0.until = holding.lease.0.until.plus_ms(60_000);
         }
         (Some(Tamper::SkewIgnored), Event::Circuit(_)) => {
             holding.lease.0.until = holding.lease.0.until.plus_ms(Lease::SKEW_MS);

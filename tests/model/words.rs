@@ -33,7 +33,7 @@ fn item(item: &Item) -> String {
     let token = item.token().map_or("no token".into(), |token| format!("token {token}"));
     let lease = if item.is_leased() { "held" } else { "free" };
     let adopted = if item.record().is_adopted { ", adopted" } else { "" };
-    format!("{customer}, {token}, lease {} {lease}{adopted}", item.record().lease_seq)
+    format!("{customer}, {token}, lease {} {lease}{adopted}", item.leases())
 }
 
 fn step(before: &State, action: Action, after: &State) -> String {
@@ -114,8 +114,8 @@ fn read(before: &State, caller: usize, lease: Seen, how: Read) -> String {
 
 fn acquire(before: &State, after: &State, (caller, lease, write, is_short): (usize, Seen, Write, bool)) -> String {
     let who = before.callers[caller].call.who;
-    let seq = after.item(who).record().lease_seq;
-    if seq == before.item(who).record().lease_seq {
+    let seq = after.item(who).leases();
+    if seq == before.item(who).leases() {
         return format!("is not given a new lease{}", of_write(write));
     }
     let how = match lease {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     context::Context,
-    identity::{Group, Issued, Lifetime, Principal, Token, UnixMs},
+    identity::{Group, Issued, LeaseSeq, Lifetime, Principal, Token, UnixMs},
     operation::{Call, Name, Reply},
     renewal::{Obtained, Source, Why},
     settings::{Account, AuthSettings, Common, ConfigError, Lookup},
@@ -39,7 +39,7 @@ impl Operation for Echo {
             token: Token {
                 access_token: "t".into(),
                 lifetime: Lifetime { created: UnixMs::new(5), expires_in_ms: 28_800_000 },
-                seq: 1,
+                seq: LeaseSeq::new(1),
             },
         };
         Ok(Reply::Token(Obtained { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } }))

@@ -1,6 +1,6 @@
 //! What LiveChat issues, and for how long it can be used.
 
-use super::UnixMs;
+use super::{LeaseSeq, UnixMs};
 use secrecy::SecretString;
 
 /// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
@@ -49,8 +49,8 @@ pub struct Token {
     pub access_token: SecretString,
     /// Its age and life.
     pub lifetime: Lifetime,
-    /// The sequence number of the lease under which LiveChat issued it: a higher number is a newer token.
-    pub seq: u64,
+    /// The number of the lease under which LiveChat issued it: a higher number is a newer token.
+    pub seq: LeaseSeq,
 }
 
 /// A token and the customer whom it stands for: what a caller gets.

@@ -82,7 +82,7 @@ struct Pending {
 async fn log_out_of(store: &Store, subject: Subject, context: &Context) -> Result<Pending, StoreError> {
     let record = store.log_out(&subject, context).await?;
     let now = now();
-    let tokens = record.outstanding.to_revoke(record.logged_out_seq, now);
+    let tokens = record.outstanding.to_revoke(record.latest_logout, now);
     let may_be_told = record.revoke_again.is_none_or(|again| {
         let failed = again.minus_ms(Record::REVOKE_AGAIN_MS);
         !(failed..failed.plus_ms(PAUSE_MS)).contains(&now)

@@ -97,7 +97,7 @@ impl Renewer {
         Terms {
             settings: self.accounts.shared_fingerprint(),
             on_identity_change: self.on_identity_change,
-            renewals_per_minute: self.renewals.get(),
+            renewals_per_minute: self.renewals,
             group,
             is_listed_group: group.is_some_and(|group| self.groups.lists(group)),
             was_guest: call.was_guest.is_some(),

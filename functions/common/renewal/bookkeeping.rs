@@ -31,9 +31,10 @@ impl Bookkeeping {
     /// forgotten; if there are others, LiveChat is told again later. Returns whether there are none.
     pub(crate) fn note_revoked(&mut self, due: &[OutstandingToken], revoked: Vec<String>, now: UnixMs) -> bool {
         let is_complete = revoked.len() == due.len();
-        self.revoke_again = match is_complete {
-            true => RevokeAgain::WhenDue,
-            false => RevokeAgain::NotBefore(now.plus_ms(Record::REVOKE_AGAIN_MS)),
+        self.revoke_again = if is_complete {
+            RevokeAgain::WhenDue
+        } else {
+            RevokeAgain::NotBefore(now.plus_ms(Record::REVOKE_AGAIN_MS))
         };
         self.forget.extend(revoked);
         is_complete

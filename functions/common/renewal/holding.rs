@@ -1,7 +1,8 @@
 //! The steps under a lease. Each returns the lease to a later step, to a commit or to a release.
 
 use super::{
-    Action, Bookkeeping, Commit, Commitment, Error, Event, HeldLease, Moment, Next, Note, Phase, Release, Renewal,
+    Action, Bookkeeping, Commit, Commitment, Error, Event, GroupCount, HeldLease, Moment, Next, Note, Phase, Release,
+    Renewal,
     adoption::Adoption,
     attempts::Attempt,
     circuit::{Circuit, NotCalled},
@@ -9,7 +10,7 @@ use super::{
     time_limits::{ATTEMPT_TIMEOUT, SHORTEST_ATTEMPT},
     waiting::rate_limited,
 };
-use crate::identity::{Issued, UnixMs};
+use crate::identity::{Issued, LeaseSeq, UnixMs};
 
 /// What a call has while it holds the lease.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Committing {
-    seq: u64,
+    seq: LeaseSeq,
     issued: Issued,
     notes: Vec<Note>,
 }
@@ -58,7 +59,8 @@ impl Renewal {
     /// The lease is the call's.
     pub(super) fn acquired(&mut self, lease: HeldLease, record: Record, moment: Moment) -> Action {
         self.note_urgency(&record);
-        let is_logged_out = record.logged_out_seq > *self.logged_out_seq.get_or_insert(record.logged_out_seq);
+        let first_seen = *self.first_seen_logout.get_or_insert(record.latest_logout);
+        let is_logged_out = record.latest_logout.is_later_than(first_seen);
         let holding = Holding {
             lease,
             began: moment.now,
@@ -87,11 +89,11 @@ impl Renewal {
                 let open = NotCalled::CircuitOpen;
                 self.release(holding, Some(open.into()), Next::Fail(open.into()))
             }
-            (Stage::Counting, Event::Counted(Ok(()))) => {
+            (Stage::Counting, Event::Counted(GroupCount::Counted)) => {
                 holding.is_counted = true;
                 self.adopt(holding, moment)
             }
-            (Stage::Counting, Event::Counted(Err(left_ms))) => {
+            (Stage::Counting, Event::Counted(GroupCount::QuotaSpent { left_ms })) => {
                 self.release(holding, None, Next::Fail(rate_limited(left_ms)))
             }
             (Stage::Adopting(adoption), event) => self.adopting(holding, adoption, event, moment),
@@ -133,7 +135,7 @@ impl Renewal {
         }
         let outstanding = &holding.record.outstanding;
         // Even if that failed a moment ago: LiveChat is about to be called anyway, and its next token may be kept for hours.
-        let due = outstanding.to_revoke_before_another(holding.record.logged_out_seq, moment.now);
+        let due = outstanding.to_revoke_before_another(holding.record.latest_logout, moment.now);
         let expired = outstanding.expired(moment.now).map(str::to_owned);
         holding.bookkeeping.forget.extend(expired);
         if due.is_empty() {
@@ -247,6 +249,6 @@ impl Renewal {
 
 /// What the end of a lease writes if LiveChat was not called: the lease counts by its number, and the quota gets it back.
 fn uncounted(record: &Record, now: UnixMs) -> Bookkeeping {
-    let quota = record.running_quota(now).map(|quota| Quota { last_seq: quota.last_seq + 1, ..quota });
+    let quota = record.running_quota(now).map(|quota| Quota { last_seq: quota.last_seq.next(), ..quota });
     Bookkeeping { quota, ..Bookkeeping::default() }
 }

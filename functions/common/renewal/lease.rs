@@ -5,6 +5,7 @@ use super::{
     record::Lease,
     time_limits::{LONGEST_ATTEMPTS, LONGEST_WRITE, STORE_RESERVE},
 };
+use crate::identity::LeaseSeq;
 use std::time::Duration;
 
 /// The right to call LiveChat for one subject. It cannot be copied: to commit or to release it consumes it, and so does losing it.
@@ -25,7 +26,7 @@ impl HeldLease {
     }
 
     /// Its number.
-    pub(crate) fn seq(&self) -> u64 {
+    pub(crate) fn seq(&self) -> LeaseSeq {
         self.0.seq
     }
 
@@ -46,7 +47,7 @@ mod tests {
         let work_ms = crate::time::millis(LONGEST_ATTEMPTS + LONGEST_WRITE);
         assert!(work_ms + Lease::SKEW_MS < Lease::LENGTH_MS, "{work_ms}");
         // However long the acquisition took, calls to LiveChat end in time.
-        let lease = Lease { owner: "o".into(), seq: 1, until: now.plus_ms(10_000) };
+        let lease = Lease { owner: "o".into(), seq: LeaseSeq::new(1), until: now.plus_ms(10_000) };
         assert_eq!(lease.safe_for_ms(now), 8_000);
         assert_eq!(lease.safe_for_ms(now.plus_ms(9_000)), 0);
     }

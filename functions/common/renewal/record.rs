@@ -7,21 +7,24 @@
 //! | `record/quota.rs` | the number of renewals that are left in a minute |
 //! | `record/failure.rs` | the failure of a renewal, for the calls that waited for it |
 //! | `record/refusal.rs` | LiveChat's refusal, for later calls |
+//! | `record/logout.rs` | the latest logout |
 //! | `record/outstanding.rs` | tokens that may still work at LiveChat |
 
 mod failure;
 mod lease;
+mod logout;
 mod outstanding;
 mod quota;
 mod refusal;
 
 pub use failure::{FailedRenewal, Failure};
 pub use lease::Lease;
-pub use outstanding::{Outstanding, OutstandingToken};
+pub use logout::LatestLogout;
+pub use outstanding::{Outstanding, OutstandingToken, TokenOrigin};
 pub use quota::Quota;
 pub use refusal::Refusal;
 
-use crate::identity::{Identity, Issued, Token, UnixMs};
+use crate::identity::{Identity, Issued, LeaseSeq, Token, UnixMs, Version};
 
 /// Everything that is stored for one subject.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +36,8 @@ pub struct Record {
     pub token: Option<Token>,
     /// All tokens that were issued and may still work at LiveChat, this one included.
     pub outstanding: Outstanding,
-    /// The number of the latest lease at the latest logout: no token with this number or a lower one may be returned. 0 if there was
-    /// no logout.
-    pub logged_out_seq: u64,
+    /// The latest logout: no token that it ended may be returned.
+    pub latest_logout: LatestLogout,
     /// A failed revocation is not tried again before this time.
     pub revoke_again: Option<UnixMs>,
     /// The lease of the renewal in progress, or of one that died.
@@ -44,14 +46,14 @@ pub struct Record {
     pub failed: Option<FailedRenewal>,
     /// LiveChat's latest refusal since the latest good renewal.
     pub refusal: Option<Refusal>,
-    /// The number of the latest lease, even if it has ended; 0 if there was none.
-    pub lease_seq: u64,
+    /// The number of the latest lease, even if it has ended; `None` if there was no lease.
+    pub lease_seq: Option<LeaseSeq>,
     /// What is left of this minute's renewals, or was left of an earlier minute's.
     pub quota: Option<Quota>,
     /// The guest became a user, who has the identity now. Nothing is ever stored here again.
     pub is_adopted: bool,
-    /// Counts the writes.
-    pub version: u64,
+    /// How often it was written.
+    pub version: Version,
 }
 
 impl Record {
@@ -60,7 +62,7 @@ impl Record {
 
     /// The token with its customer. `None` if either is missing, or if the token was issued before a logout.
     pub fn issued(&self) -> Option<Issued> {
-        let token = self.token.as_ref().filter(|token| token.seq > self.logged_out_seq)?;
+        let token = self.token.as_ref().filter(|token| !self.latest_logout.ends(token.seq))?;
         let identity = self.identity.as_ref()?;
         Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone() })
     }
@@ -70,7 +72,7 @@ impl Record {
         // A later time comes from a wrong clock.
         let waits = now.plus_ms(1)..=now.plus_ms(Self::REVOKE_AGAIN_MS);
         if self.revoke_again.is_none_or(|again| !waits.contains(&again)) {
-            self.outstanding.to_revoke(self.logged_out_seq, now)
+            self.outstanding.to_revoke(self.latest_logout, now)
         } else {
             Vec::new()
         }
@@ -93,7 +95,8 @@ impl Record {
 
     /// How long until the subject may renew again, in ms, if it has spent this minute's renewals.
     pub fn spent_for_ms(&self, now: UnixMs) -> Option<u64> {
-        let quota = self.running_quota(now).filter(|quota| self.lease_seq >= quota.last_seq)?;
+        let latest = self.lease_seq.unwrap_or(LeaseSeq::BEFORE_FIRST);
+        let quota = self.running_quota(now).filter(|quota| latest >= quota.last_seq)?;
         Some(quota.since.plus_ms(Quota::WINDOW_MS).ms_since(now))
     }
 }
@@ -102,11 +105,12 @@ impl Record {
 mod tests {
     use super::*;
     use crate::identity::{Cookies, GuestId, Lifetime, UnixSeconds, UserId};
+    use std::num::NonZeroU32;
 
     #[test]
     fn a_lease_expires_and_a_wrong_clock_makes_no_endless_one() {
         let now = UnixMs::new(1_000_000);
-        let lease = |until| Lease { owner: "o".into(), seq: 1, until };
+        let lease = |until| Lease { owner: "o".into(), seq: LeaseSeq::new(1), until };
         for (until, held) in [
             (now.minus_ms(1), false),
             (now, true),
@@ -124,10 +128,12 @@ mod tests {
     #[test]
     fn a_minute_has_as_many_renewals_as_it_may() {
         let now = UnixMs::new(1_000_000);
-        let first = Lease { owner: "o".into(), seq: 7, until: now };
-        let quota = Quota::beginning_with(&first, now, 3);
-        assert_eq!(quota, Quota { since: now, last_seq: 9 });
-        let spent = |lease_seq, now| Record { lease_seq, quota: Some(quota), ..Record::default() }.spent_for_ms(now);
+        let first = Lease { owner: "o".into(), seq: LeaseSeq::new(7), until: now };
+        let quota = Quota::beginning_with(&first, now, NonZeroU32::new(3).expect("3 is not 0"));
+        assert_eq!(quota, Quota { since: now, last_seq: LeaseSeq::new(9) });
+        let spent = |seq, now| {
+            Record { lease_seq: Some(LeaseSeq::new(seq)), quota: Some(quota), ..Record::default() }.spent_for_ms(now)
+        };
         assert_eq!(spent(8, now), None);
         assert_eq!(spent(9, now.plus_ms(1_000)), Some(59_000));
         assert_eq!(spent(10, now), Some(60_000));
@@ -150,12 +156,12 @@ mod tests {
                 key: "1".into(),
                 access_token: "token-value".into(),
                 expires_at: UnixMs::new(1),
-                seq: 1,
+                origin: TokenOrigin::Lease(LeaseSeq::new(1)),
             }]),
             token: Some(Token {
                 access_token: "token-value".into(),
                 lifetime: Lifetime { created: UnixMs::new(0), expires_in_ms: 1 },
-                seq: 1,
+                seq: LeaseSeq::new(1),
             }),
             ..Record::default()
         };

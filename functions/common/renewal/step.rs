@@ -5,7 +5,7 @@ use super::{
     circuit::{Circuit, CircuitMemory},
     record::{FailedRenewal, Lease, Outstanding, OutstandingToken, Record, Refusal},
 };
-use crate::identity::{Identity, Token, UnixMs};
+use crate::identity::{Identity, LeaseSeq, Token, UnixMs, Version};
 use std::time::Duration;
 
 /// What the clocks say, and what this process remembers of the circuit breaker.
@@ -32,7 +32,7 @@ pub(crate) enum Action {
     /// Acquire the lease, unless there is a token with a higher number: [`Event::Acquired`] or [`Event::Rejected`].
     Acquire {
         /// That number; `None` if no token can make the renewal needless.
-        unless_newer_than: Option<u64>,
+        unless_newer_than: Option<LeaseSeq>,
     },
     /// Wait for a moment: [`Event::Paused`].
     Pause(Pause),
@@ -105,7 +105,7 @@ pub struct Move {
     /// The user's lease.
     pub lease: Lease,
     /// The version of the guest's record as it was read.
-    pub guest_version: u64,
+    pub guest_version: Version,
     /// The guest's identity, as the user's.
     pub identity: Identity,
     /// The guest's tokens, as the user's that must be revoked.
@@ -134,6 +134,18 @@ pub enum Commitment {
     LeaseLost,
 }
 
+/// The result of a try to count one more renewal among those of all the principal's groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupCount {
+    /// It is counted.
+    Counted,
+    /// The quota of all groups is used up.
+    QuotaSpent {
+        /// The time until the next minute begins, in ms.
+        left_ms: u64,
+    },
+}
+
 /// What a call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
@@ -156,8 +168,8 @@ pub(crate) enum Event {
     Rejected(Box<Record>),
     /// The pause is over.
     Paused,
-    /// The renewal was counted, or the quota of all groups is used up for this time, in ms.
-    Counted(Result<(), u64>),
+    /// What became of the count.
+    Counted(GroupCount),
     /// What became of the move.
     Moved(Adopted),
     /// The keys of the tokens that do not work any more.

@@ -11,7 +11,7 @@ use crate::identity::Issued;
 impl Renewal {
     /// `getToken` has read the record: the stored token is returned while it is usable, otherwise renewed.
     pub(super) fn read(&mut self, record: &Record, moment: Moment) -> Action {
-        self.logged_out_seq = Some(record.logged_out_seq);
+        self.first_seen_logout = Some(record.latest_logout);
         let refusal = record.refusal_of(&self.terms.settings, moment.now);
         let refused = refusal.map(|refusal| refused(refusal, moment.now));
         self.urgency = self.urgency_for(record);

@@ -13,7 +13,7 @@ impl Renewal {
         // The driver has returned it.
         self.has_permit = false;
         self.note_urgency(record);
-        self.logged_out_seq.get_or_insert(record.logged_out_seq);
+        self.first_seen_logout.get_or_insert(record.latest_logout);
         self.look(record, moment)
     }
 
@@ -22,7 +22,7 @@ impl Renewal {
         if record.is_adopted {
             return self.fail(Error::GuestGone);
         }
-        if self.logged_out_seq.is_some_and(|seq| record.logged_out_seq > seq) {
+        if self.first_seen_logout.is_some_and(|seen| record.latest_logout.is_later_than(seen)) {
             return self.fail(Error::LoggedOut);
         }
         let holder = record.held(moment.now).map(|lease| lease.seq);

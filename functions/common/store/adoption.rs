@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    identity::{Identity, Subject, UnixMs},
+    identity::{Identity, Subject, UnixMs, Version},
     renewal::{
         Adopted, Move, StoreError,
         record::{Lease, Outstanding},
@@ -96,7 +96,7 @@ pub(crate) fn move_in(lease: &Lease, identity: &Identity, outstanding: &Outstand
 }
 
 /// Removes the guest's identity and tokens, and the end of a lease, so that its owner can no longer store anything.
-pub(crate) fn move_out(guest_version: u64, now: UnixMs) -> Write {
+pub(crate) fn move_out(guest_version: Version, now: UnixMs) -> Write {
     let gone = [
         item::ENTITY_ID,
         item::COOKIES,

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     context::Context,
     identity::{Principal, UnixMs},
-    renewal::StoreError,
+    renewal::{GroupCount, StoreError},
 };
+use std::num::NonZeroU32;
 
 const RENEWALS: &str = "renewals";
 const MINUTE_MS: u64 = 60_000;
@@ -21,16 +22,15 @@ const MINUTE_MS: u64 = 60_000;
 const KEPT_FOR_S: u64 = 86_400;
 
 impl Store {
-    /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in the minute of `at`.
-    /// If not, returns how long that minute still lasts, in ms. One `UpdateItem`. If a try of the SDK's takes effect and
+    /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in the minute of `at`. One `UpdateItem`. If a try of the SDK's takes effect and
     /// its response is lost, the renewal counts twice.
     pub async fn count_in_groups(
         &self,
         principal: &Principal,
         at: UnixMs,
-        most: u32,
+        most: NonZeroU32,
         context: &Context,
-    ) -> Result<Result<(), u64>, StoreError> {
+    ) -> Result<GroupCount, StoreError> {
         Ok(counted(&self.send(minute(principal, at), count(at, most), context).await?, at))
     }
 
@@ -50,18 +50,18 @@ fn minute(principal: &Principal, at: UnixMs) -> Key {
 }
 
 /// Counts one more renewal at `at`, if there were fewer than `most`.
-pub(crate) fn count(at: UnixMs, most: u32) -> Write {
+pub(crate) fn count(at: UnixMs, most: NonZeroU32) -> Write {
     Write::new()
         .set(RENEWALS, stored(RENEWALS).or(0).plus(1))
         .set(item::EXPIRES_AT_S, at.in_seconds().plus_s(KEPT_FOR_S))
-        .when(any([not_exists(RENEWALS), less(RENEWALS, u64::from(most))]))
+        .when(any([not_exists(RENEWALS), less(RENEWALS, u64::from(most.get()))]))
 }
 
-/// What became of a write that [`count`] made: the error is how long the minute of `at` still lasts, in ms.
-pub(crate) fn counted(outcome: &Outcome, at: UnixMs) -> Result<(), u64> {
+/// What became of a write that [`count`] made at `at`.
+pub(crate) fn counted(outcome: &Outcome, at: UnixMs) -> GroupCount {
     match outcome {
-        Outcome::Applied(_) => Ok(()),
-        Outcome::Rejected(_) => Err(MINUTE_MS - at.as_u64() % MINUTE_MS),
+        Outcome::Applied(_) => GroupCount::Counted,
+        Outcome::Rejected(_) => GroupCount::QuotaSpent { left_ms: MINUTE_MS - at.as_u64() % MINUTE_MS },
     }
 }
 

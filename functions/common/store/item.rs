@@ -10,7 +10,7 @@
 //! | `cookiesLapseAt` | N | Unix time in s |
 //! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
-//! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` |
+//! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` (0 if it was a guest's) |
 //! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
 //! | `revokeAgain` | N | Unix time in ms: when to try a failed revocation again |
 //! | `unproven` | BOOL | the identity was a guest's, and LiveChat has not issued a token for it to the user yet |
@@ -31,10 +31,15 @@
 
 use super::write::{Write, stored};
 use crate::{
-    identity::{Cookies, FormerIdentity, Group, Identity, Lifetime, Subject, Token, UnixMs, UnixSeconds},
+    identity::{
+        Cookies, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, Subject, Token, UnixMs, UnixSeconds, Version,
+    },
     renewal::{
         StoreError,
-        record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal},
+        record::{
+            FailedRenewal, Failure, LatestLogout, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal,
+            TokenOrigin,
+        },
     },
 };
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -112,6 +117,10 @@ fn time(time: UnixMs) -> AttributeValue {
     number(time.as_u64())
 }
 
+fn seq(seq: LeaseSeq) -> AttributeValue {
+    number(seq.as_u64())
+}
+
 fn secret(secret: &SecretString) -> AttributeValue {
     AttributeValue::S(secret.expose_secret().to_owned())
 }
@@ -141,12 +150,16 @@ pub(super) fn of_token(token: &Token) -> AttributeValue {
         (ACCESS_TOKEN, secret(&token.access_token)),
         (CREATED_MS, time(token.lifetime.created)),
         (EXPIRES_IN_MS, number(token.lifetime.expires_in_ms)),
-        (SEQ, number(token.seq)),
+        (SEQ, seq(token.seq)),
     ])
 }
 
 pub(crate) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
-    map([(ACCESS_TOKEN, secret(&token.access_token)), (ENDS_MS, time(token.expires_at)), (SEQ, number(token.seq))])
+    let seq = match token.origin {
+        TokenOrigin::Guest => number(0),
+        TokenOrigin::Lease(number) => seq(number),
+    };
+    map([(ACCESS_TOKEN, secret(&token.access_token)), (ENDS_MS, time(token.expires_at)), (SEQ, seq)])
 }
 
 pub(super) fn of_all_outstanding(tokens: &Outstanding) -> AttributeValue {
@@ -155,7 +168,7 @@ pub(super) fn of_all_outstanding(tokens: &Outstanding) -> AttributeValue {
 
 pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
     let text = |text: &str| AttributeValue::S(text.to_owned());
-    let seq = (SEQ, number(failed.seq));
+    let seq = (SEQ, seq(failed.seq));
     match &failed.failure {
         Failure::Rejected { exception, description } => {
             map([seq, (KIND, text("rejected")), (EXCEPTION, text(exception)), (DESCRIPTION, text(description))])
@@ -220,22 +233,23 @@ impl Item {
         // Only hints: a malformed one, such as another version's, must lock nobody out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
-        let lease_seq = self.number_or_0(LEASE_SEQ)?;
+        let lease_seq = self.positive(LEASE_SEQ)?.map(LeaseSeq::new);
         let quota = if self.has(QUOTA_SINCE_MS) { Some(self.quota()?) } else { None };
-        let version = self.number_or_0(VERSION)?;
+        let version = Version::new(self.positive(VERSION)?.unwrap_or(0));
         let is_adopted = self.has(ADOPTED_AT_MS);
-        let logged_out_seq = self.number_or_0(LOGGED_OUT_SEQ)?;
-        let revoke_again = Some(self.number_or_0(REVOKE_AGAIN_MS)?).filter(|ms| *ms > 0).map(UnixMs::new);
+        let latest_logout = self.latest_logout()?;
+        let revoke_again = self.positive(REVOKE_AGAIN_MS)?.map(UnixMs::new);
         let mut outstanding = self.outstanding()?;
         // An earlier version stored the token alone.
-        let is_listed = |token: &Token| outstanding.0.iter().any(|listed| listed.seq == token.seq);
-        let unlisted = token.as_ref().filter(|token| token.seq > logged_out_seq && !is_listed(token));
+        let is_listed =
+            |token: &Token| outstanding.0.iter().any(|listed| listed.origin == TokenOrigin::Lease(token.seq));
+        let unlisted = token.as_ref().filter(|token| !latest_logout.ends(token.seq) && !is_listed(token));
         outstanding.0.extend(unlisted.map(OutstandingToken::of));
         Ok(Record {
             identity,
             token,
             outstanding,
-            logged_out_seq,
+            latest_logout,
             revoke_again,
             lease,
             failed,
@@ -249,10 +263,14 @@ impl Item {
 
     /// The age and life of a token that may be returned, from an item of which only that was read.
     pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, StoreError> {
-        let logged_out_seq = self.number_or_0(LOGGED_OUT_SEQ)?;
+        let latest_logout = self.latest_logout()?;
         let Some(mut token) = self.take_map(TOKEN)? else { return Ok(None) };
         let lifetime = token.token_lifetime()?;
-        Ok((token.number(SEQ)? > logged_out_seq).then_some(lifetime))
+        Ok((!latest_logout.ends(token.seq(SEQ)?)).then_some(lifetime))
+    }
+
+    fn latest_logout(&mut self) -> Result<LatestLogout, StoreError> {
+        Ok(LatestLogout(self.positive(LOGGED_OUT_SEQ)?.map(LeaseSeq::new)))
     }
 
     fn outstanding(&mut self) -> Result<Outstanding, StoreError> {
@@ -264,7 +282,7 @@ impl Item {
                     key,
                     access_token: fields.string(ACCESS_TOKEN)?.into(),
                     expires_at: fields.time(ENDS_MS)?,
-                    seq: fields.number(SEQ)?,
+                    origin: fields.origin()?,
                 })
             }
             _ => Err(malformed(OUTSTANDING)),
@@ -272,12 +290,19 @@ impl Item {
         tokens.0.into_iter().map(one).collect::<Result<_, _>>().map(Outstanding)
     }
 
+    fn origin(&mut self) -> Result<TokenOrigin, StoreError> {
+        Ok(match self.number(SEQ)? {
+            0 => TokenOrigin::Guest,
+            seq => TokenOrigin::Lease(LeaseSeq::new(seq)),
+        })
+    }
+
     fn lease(&mut self) -> Result<Lease, StoreError> {
-        Ok(Lease { owner: self.string(LEASE_OWNER)?, seq: self.number(LEASE_SEQ)?, until: self.time(LEASE_UNTIL_MS)? })
+        Ok(Lease { owner: self.string(LEASE_OWNER)?, seq: self.seq(LEASE_SEQ)?, until: self.time(LEASE_UNTIL_MS)? })
     }
 
     fn quota(&mut self) -> Result<Quota, StoreError> {
-        Ok(Quota { since: self.time(QUOTA_SINCE_MS)?, last_seq: self.number(QUOTA_LAST_SEQ)? })
+        Ok(Quota { since: self.time(QUOTA_SINCE_MS)?, last_seq: self.seq(QUOTA_LAST_SEQ)? })
     }
 
     fn identity(&mut self) -> Result<Identity, StoreError> {
@@ -315,7 +340,7 @@ impl Item {
         Ok(Token {
             access_token: self.string(ACCESS_TOKEN)?.into(),
             lifetime: self.token_lifetime()?,
-            seq: self.number(SEQ)?,
+            seq: self.seq(SEQ)?,
         })
     }
 
@@ -331,7 +356,7 @@ impl Item {
             "identityChanged" => Failure::IdentityChanged,
             _ => return Err(malformed(KIND)),
         };
-        Ok(FailedRenewal { seq: self.number(SEQ)?, failure })
+        Ok(FailedRenewal { seq: self.seq(SEQ)?, failure })
     }
 
     fn refusal(mut self) -> Result<Refusal, StoreError> {
@@ -383,8 +408,14 @@ impl Item {
         self.number(name).map(UnixMs::new)
     }
 
-    fn number_or_0(&mut self, name: &str) -> Result<u64, StoreError> {
-        if self.has(name) { self.number(name) } else { Ok(0) }
+    fn seq(&mut self, name: &str) -> Result<LeaseSeq, StoreError> {
+        self.number(name).map(LeaseSeq::new)
+    }
+
+    /// A number that may be missing. 0 reads as missing.
+    fn positive(&mut self, name: &str) -> Result<Option<u64>, StoreError> {
+        let number = if self.has(name) { Some(self.number(name)?) } else { None };
+        Ok(number.filter(|number| *number > 0))
     }
 }
 
@@ -430,7 +461,12 @@ mod tests {
     }
 
     fn outstanding() -> OutstandingToken {
-        OutstandingToken { key: "guest-7".into(), access_token: "g".into(), expires_at: UnixMs::new(17), seq: 0 }
+        OutstandingToken {
+            key: "guest-7".into(),
+            access_token: "g".into(),
+            expires_at: UnixMs::new(17),
+            origin: TokenOrigin::Guest,
+        }
     }
 
     fn full() -> HashMap<String, AttributeValue> {
@@ -439,9 +475,10 @@ mod tests {
         let token = Token {
             access_token: "t".into(),
             lifetime: Lifetime { created: UnixMs::new(1), expires_in_ms: 2 },
-            seq: 3,
+            seq: LeaseSeq::new(3),
         };
-        let failed = FailedRenewal { seq: 4, failure: Failure::Unavailable { cause: "status 503".into() } };
+        let failed =
+            FailedRenewal { seq: LeaseSeq::new(4), failure: Failure::Unavailable { cause: "status 503".into() } };
         HashMap::from([
             (ENTITY_ID.into(), AttributeValue::S("e1".into())),
             (COOKIES.into(), of_cookies(&cookies)),
@@ -472,24 +509,28 @@ mod tests {
         assert_eq!(identity.cookies.cst.expose_secret(), "s");
         assert_eq!((identity.former[0].entity_id.as_str(), identity.former[0].until.as_u64()), ("e0", 5));
         let token = record.token.expect("a token");
-        assert_eq!((token.access_token.expose_secret(), token.seq), ("t", 3));
-        assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: 4, until: UnixMs::new(9) }));
+        assert_eq!((token.access_token.expose_secret(), token.seq.as_u64()), ("t", 3));
+        assert_eq!(record.lease, Some(Lease { owner: "o".into(), seq: LeaseSeq::new(4), until: UnixMs::new(9) }));
         assert_eq!(record.failed.expect("a failure").failure, Failure::Unavailable { cause: "status 503".into() });
         assert_eq!(record.refusal, Some(refusal()));
-        assert_eq!((record.lease_seq, record.quota), (4, Some(Quota { since: UnixMs::new(10), last_seq: 11 })));
-        assert_eq!((record.version, record.is_adopted), (12, true));
         assert_eq!(
-            (record.logged_out_seq, record.revoke_again, identity.is_unproven),
-            (2, Some(UnixMs::new(16)), true)
+            (record.lease_seq, record.quota),
+            (Some(LeaseSeq::new(4)), Some(Quota { since: UnixMs::new(10), last_seq: LeaseSeq::new(11) }))
         );
+        assert_eq!((record.version, record.is_adopted), (Version::new(12), true));
+        assert_eq!((record.latest_logout, identity.is_unproven), (LatestLogout(Some(LeaseSeq::new(2))), true));
+        assert_eq!(record.revoke_again, Some(UnixMs::new(16)));
         let mut tokens: Vec<_> = record
             .outstanding
             .0
             .iter()
-            .map(|t| (t.key.as_str(), t.access_token.expose_secret(), t.expires_at.as_u64(), t.seq))
+            .map(|t| (t.key.as_str(), t.access_token.expose_secret(), t.expires_at.as_u64(), t.origin))
             .collect();
         tokens.sort_unstable();
-        assert_eq!(tokens, [("3", "t", 3, 3), ("guest-7", "g", 17, 0)]);
+        assert_eq!(
+            tokens,
+            [("3", "t", 3, TokenOrigin::Lease(LeaseSeq::new(3))), ("guest-7", "g", 17, TokenOrigin::Guest)]
+        );
     }
 
     #[test]
@@ -497,7 +538,10 @@ mod tests {
         let mut item = full();
         item.remove(OUTSTANDING);
         let record = Item::new(item).into_record().expect("a record");
-        assert_eq!(record.outstanding.0.iter().map(|token| token.seq).collect::<Vec<_>>(), [3]);
+        assert_eq!(
+            record.outstanding.0.iter().map(|token| token.origin).collect::<Vec<_>>(),
+            [TokenOrigin::Lease(LeaseSeq::new(3))]
+        );
     }
 
     #[test]
@@ -526,7 +570,7 @@ mod tests {
             Failure::OutOfTime,
             Failure::IdentityChanged,
         ] {
-            let failed = FailedRenewal { seq: 1, failure };
+            let failed = FailedRenewal { seq: LeaseSeq::new(1), failure };
             let item = Item::new(HashMap::from([(FAILED.into(), of_failed(&failed))]));
             assert_eq!(item.into_record().expect("a record").failed, Some(failed));
         }
@@ -537,7 +581,10 @@ mod tests {
         let record = Item::new(HashMap::new()).into_record().expect("a record");
         assert!(record.identity.is_none() && record.token.is_none() && record.lease.is_none());
         assert!(record.failed.is_none() && record.refusal.is_none());
-        assert_eq!((record.lease_seq, record.quota, record.version, record.is_adopted), (0, None, 0, false));
+        assert_eq!(
+            (record.lease_seq, record.quota, record.version, record.is_adopted),
+            (None, None, Version::default(), false)
+        );
     }
 
     #[test]

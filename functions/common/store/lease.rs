@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    identity::{Identity, Subject, Token, UnixMs},
+    identity::{Identity, LeaseSeq, Subject, Token, UnixMs},
     renewal::{
         self, Bookkeeping, Commitment, StoreError,
         record::{FailedRenewal, Lease, OutstandingToken, Quota, Record, Refusal},
@@ -31,7 +31,7 @@ pub struct Acquire<'a> {
     /// Who acquires it: a value that is used for nothing else.
     pub owner: &'a str,
     /// A token with a higher sequence number makes the lease needless; `None` if no token does.
-    pub unless_newer_than: Option<u64>,
+    pub unless_newer_than: Option<LeaseSeq>,
     /// Tells the `LIVECHAT_*` settings from others.
     pub settings: &'a str,
 }
@@ -138,7 +138,7 @@ impl Store {
 }
 
 /// Acquires the lease for `owner` at `now`. Without `settings`, a stored refusal is ignored.
-pub(crate) fn acquire(owner: &str, unless_newer_than: Option<u64>, settings: Option<&str>, now: UnixMs) -> Write {
+pub(crate) fn acquire(owner: &str, unless_newer_than: Option<LeaseSeq>, settings: Option<&str>, now: UnixMs) -> Write {
     let abandoned_at = now.in_seconds().plus_s(ABANDONED_AFTER_S).minus_s(KEPT_AFTER_EXPIRY_S);
     let no_tokens = AttributeValue::M(HashMap::new());
     let mut write = Write::new()
@@ -219,7 +219,7 @@ pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Commitment, S
     let access_token = token.access_token.expose_secret();
     let is_stored = record.outstanding.0.iter().any(|stored| stored.access_token.expose_secret() == access_token);
     Ok(match is_stored {
-        true if record.logged_out_seq >= token.seq => Commitment::LoggedOut,
+        true if record.latest_logout.ends(token.seq) => Commitment::LoggedOut,
         true if record.token.is_some_and(|stored| stored.access_token.expose_secret() == access_token) => {
             Commitment::Committed
         }
@@ -286,7 +286,7 @@ mod tests {
             (item::LEASE_SEQ, number(7)),
             (item::LEASE_UNTIL_MS, number(until.as_u64())),
             (item::QUOTA_SINCE_MS, number(quota.since.as_u64())),
-            (item::QUOTA_LAST_SEQ, number(quota.last_seq)),
+            (item::QUOTA_LAST_SEQ, number(quota.last_seq.as_u64())),
             (item::REFUSED, item::of_refusal(refusal)),
         ];
         Item::new(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
@@ -299,7 +299,7 @@ mod tests {
 
     fn items() -> impl Iterator<Item = Item> {
         (0..4 * 4 * 4 * 3 * 2).map(|number: usize| {
-            let quota = Quota { since: SINCE[number / 4 % 4], last_seq: [6, 7, 8][number / 64 % 3] };
+            let quota = Quota { since: SINCE[number / 4 % 4], last_seq: LeaseSeq::new([6, 7, 8][number / 64 % 3]) };
             let refusal = Refusal {
                 until: REFUSED_UNTIL[number / 16 % 4],
                 ..Refusal::after(None, [SETTINGS, "other"][number / 192], "invalid_client", "", NOW)

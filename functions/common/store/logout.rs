@@ -7,7 +7,11 @@ use super::{
 use crate::{
     context::Context,
     identity::{Group, Principal, Subject},
-    renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
+    renewal::{
+        StoreError,
+        record::{LatestLogout, Record},
+        time_limits::LONGEST_WRITE,
+    },
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
@@ -69,6 +73,6 @@ pub(crate) fn logged_out(outcome: Outcome) -> Result<Record, StoreError> {
     let Outcome::Applied(Some(item)) = outcome else { return Ok(Record::default()) };
     // From the item before the write, as the token of an earlier version is not in the list of outstanding ones.
     let mut record = item.into_record()?;
-    record.logged_out_seq = record.lease_seq;
+    record.latest_logout = LatestLogout(record.lease_seq);
     Ok(record)
 }

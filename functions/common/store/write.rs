@@ -22,7 +22,7 @@ pub(crate) use condition::{
     Condition, all, any, at_least, at_most, between, equals, exists, less, more, not, not_equals, not_exists,
 };
 
-use crate::identity::{UnixMs, UnixSeconds};
+use crate::identity::{LeaseSeq, UnixMs, UnixSeconds, Version};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use std::{borrow::Cow, fmt};
 
@@ -112,6 +112,18 @@ impl From<UnixMs> for Value {
 impl From<UnixSeconds> for Value {
     fn from(time: UnixSeconds) -> Self {
         time.as_u64().into()
+    }
+}
+
+impl From<LeaseSeq> for Value {
+    fn from(seq: LeaseSeq) -> Self {
+        seq.as_u64().into()
+    }
+}
+
+impl From<Version> for Value {
+    fn from(version: Version) -> Self {
+        version.as_u64().into()
     }
 }
 

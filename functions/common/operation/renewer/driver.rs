@@ -4,7 +4,7 @@ use super::Renewer;
 use crate::{
     context::Context,
     error::Error,
-    identity::{GuestId, Principal, Subject, UnixMs},
+    identity::{GuestId, LeaseSeq, Principal, Subject, UnixMs},
     operation::{
         Call,
         breaker::{Breaker, Permit, RoomWait, TurnedAway, Watch},
@@ -121,7 +121,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn acquire(&mut self, unless_newer_than: Option<u64>) -> Result<Event, StoreError> {
+    async fn acquire(&mut self, unless_newer_than: Option<LeaseSeq>) -> Result<Event, StoreError> {
         // New for each try, so that a write of this try is never taken for one of another.
         let owner = uuid::Uuid::new_v4().to_string();
         let Renewer { store, accounts, .. } = self.place.renewer;
@@ -251,7 +251,7 @@ impl Place<'_> {
     async fn count(self, at: UnixMs) -> Result<Event, StoreError> {
         let Renewer { store, renewals, .. } = self.renewer;
         let principal = &self.call.subject.principal;
-        let counted = store.count_in_groups(principal, at, renewals.get(), self.context).await?;
+        let counted = store.count_in_groups(principal, at, *renewals, self.context).await?;
         Ok(Event::Counted(counted))
     }
 

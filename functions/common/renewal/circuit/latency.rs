@@ -5,12 +5,19 @@ use std::time::Duration;
 /// The usual response time and its variation, estimated like a TCP connection's round trip (RFC 6298).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Latency {
-    /// The mean and the mean deviation; none before the first answer.
-    usual: Option<(Duration, Duration)>,
+    /// `None` before the first token.
+    usual: Option<Usual>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    mean: Duration,
+    /// The mean deviation from that.
+    deviation: Duration,
 }
 
 impl Latency {
-    /// A call is late after this time in a process that has seen no answer yet: a first call with a TLS handshake takes less.
+    /// A call is late after this time in a process that has seen no response yet: a first call with a TLS handshake takes less.
     const UNKNOWN: Duration = Duration::from_millis(300);
     /// No call is late sooner. A late call costs two writes, and a pause of the machine is not LiveChat's.
     const LEAST: Duration = Duration::from_millis(100);
@@ -21,14 +28,16 @@ impl Latency {
     pub fn note(&mut self, took: Duration) {
         let took = took.min(Duration::from_mins(1));
         self.usual = Some(match self.usual {
-            None => (took, took / 2),
-            Some((mean, deviation)) => ((mean * 7 + took) / 8, (deviation * 3 + mean.abs_diff(took)) / 4),
+            None => Usual { mean: took, deviation: took / 2 },
+            Some(Usual { mean, deviation }) => {
+                Usual { mean: (mean * 7 + took) / 8, deviation: (deviation * 3 + mean.abs_diff(took)) / 4 }
+            }
         });
     }
 
     /// A call that has waited for longer is late.
     pub fn late_after(&self) -> Duration {
-        self.usual.map_or(Self::UNKNOWN, |(mean, deviation)| (mean + deviation * 4).clamp(Self::LEAST, Self::MOST))
+        self.usual.map_or(Self::UNKNOWN, |usual| (usual.mean + usual.deviation * 4).clamp(Self::LEAST, Self::MOST))
     }
 }
 

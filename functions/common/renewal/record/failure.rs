@@ -1,10 +1,12 @@
 //! Why a renewal failed, for the calls that waited for it.
 
+use crate::identity::LeaseSeq;
+
 /// How the renewal under a lease failed, for the calls that waited for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedRenewal {
-    /// The lease's sequence number.
-    pub seq: u64,
+    /// The lease's number.
+    pub seq: LeaseSeq,
     /// What happened.
     pub failure: Failure,
 }

@@ -1,14 +1,14 @@
 //! The lease of a subject: who may renew its token.
 
-use crate::identity::UnixMs;
+use crate::identity::{LeaseSeq, UnixMs};
 
 /// The exclusive right to renew one subject's token, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// A value that nobody else has, made anew for each lease.
     pub owner: String,
-    /// Counts a subject's leases; each is higher than the one before.
-    pub seq: u64,
+    /// Its number.
+    pub seq: LeaseSeq,
     /// When others may take it over, by the owner's clock.
     pub until: UnixMs,
 }

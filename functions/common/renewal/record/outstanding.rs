@@ -1,6 +1,7 @@
 //! The tokens that were issued for a subject and may still work at LiveChat.
 
-use crate::identity::{Token, UnixMs};
+use super::LatestLogout;
+use crate::identity::{LeaseSeq, Token, UnixMs};
 use secrecy::SecretString;
 
 /// A token that LiveChat issued, and that works until it expires or LiveChat is told to revoke it.
@@ -12,8 +13,17 @@ pub struct OutstandingToken {
     pub access_token: SecretString,
     /// When it expires.
     pub expires_at: UnixMs,
-    /// The number of the lease that it was issued under; 0 for a token that was a guest's, as it must be revoked whatever happens.
-    pub seq: u64,
+    /// For whom it was issued.
+    pub origin: TokenOrigin,
+}
+
+/// For whom an outstanding token was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenOrigin {
+    /// For the guest that the user was. It must be revoked.
+    Guest,
+    /// For the subject, under the lease with this number.
+    Lease(LeaseSeq),
 }
 
 /// All of them, so that a logout or an adoption can revoke each, and not only the latest one.
@@ -33,18 +43,17 @@ impl Outstanding {
         self.0.iter().filter(move |token| !token.is_expired(now))
     }
 
-    /// Those that LiveChat must be told to revoke: every one that was issued up to the logout, whose lease number is
-    /// `logged_out_seq`, and every one that was a guest's.
-    pub fn to_revoke(&self, logged_out_seq: u64, now: UnixMs) -> Vec<OutstandingToken> {
-        self.live(now).filter(|token| token.seq <= logged_out_seq).cloned().collect()
+    /// Those that LiveChat must be told to revoke: every one that `logout` ended, and every one that was a guest's.
+    pub fn to_revoke(&self, logout: LatestLogout, now: UnixMs) -> Vec<OutstandingToken> {
+        self.live(now).filter(|token| token.must_be_revoked(logout)).cloned().collect()
     }
 
     /// Those that LiveChat must be told to revoke before another one is issued: [`to_revoke`](Self::to_revoke), and the oldest of the
     /// others if there is no room for one more.
-    pub fn to_revoke_before_another(&self, logged_out_seq: u64, now: UnixMs) -> Vec<OutstandingToken> {
+    pub fn to_revoke_before_another(&self, logout: LatestLogout, now: UnixMs) -> Vec<OutstandingToken> {
         let (mut due, mut rest): (Vec<_>, Vec<_>) =
-            self.live(now).cloned().partition(|token| token.seq <= logged_out_seq);
-        rest.sort_unstable_by_key(|token| token.seq);
+            self.live(now).cloned().partition(|token| token.must_be_revoked(logout));
+        rest.sort_unstable_by_key(|token| token.origin);
         rest.truncate((rest.len() + 1).saturating_sub(Self::MOST));
         due.extend(rest);
         due
@@ -63,7 +72,11 @@ impl Outstanding {
     /// A guest's tokens as the user's, who adopts the guest's identity: all of them are to be revoked.
     #[must_use]
     pub fn into_adopted(self, now: UnixMs) -> Self {
-        let adopt = |token: OutstandingToken| OutstandingToken { key: format!("guest-{}", token.key), seq: 0, ..token };
+        let adopt = |token: OutstandingToken| OutstandingToken {
+            key: format!("guest-{}", token.key),
+            origin: TokenOrigin::Guest,
+            ..token
+        };
         Self(self.0.into_iter().filter(|token| !token.is_expired(now)).map(adopt).collect())
     }
 }
@@ -75,7 +88,14 @@ impl OutstandingToken {
             key: token.seq.to_string(),
             access_token: token.access_token.clone(),
             expires_at: token.lifetime.expires_at(),
-            seq: token.seq,
+            origin: TokenOrigin::Lease(token.seq),
+        }
+    }
+
+    fn must_be_revoked(&self, logout: LatestLogout) -> bool {
+        match self.origin {
+            TokenOrigin::Guest => true,
+            TokenOrigin::Lease(seq) => logout.ends(seq),
         }
     }
 
@@ -90,8 +110,21 @@ mod tests {
 
     const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
+    fn lease(seq: u64) -> TokenOrigin {
+        TokenOrigin::Lease(LeaseSeq::new(seq))
+    }
+
+    fn logout(seq: u64) -> LatestLogout {
+        LatestLogout(Some(LeaseSeq::new(seq)))
+    }
+
     fn token(seq: u64, expires_at: UnixMs) -> OutstandingToken {
-        OutstandingToken { key: seq.to_string(), access_token: format!("t{seq}").into(), expires_at, seq }
+        OutstandingToken {
+            key: seq.to_string(),
+            access_token: format!("t{seq}").into(),
+            expires_at,
+            origin: lease(seq),
+        }
     }
 
     fn keys(tokens: &[OutstandingToken]) -> Vec<&str> {
@@ -103,31 +136,32 @@ mod tests {
         let expired = NOW.minus_ms(Outstanding::SKEW_MS);
         let tokens = [token(1, expired), token(2, expired.plus_ms(1)), token(3, NOW), token(4, NOW)];
         let outstanding = Outstanding(tokens.to_vec());
-        assert_eq!(keys(&outstanding.to_revoke(3, NOW)), ["2", "3"]);
-        assert!(outstanding.to_revoke(0, NOW).is_empty());
+        assert_eq!(keys(&outstanding.to_revoke(logout(3), NOW)), ["2", "3"]);
+        assert!(outstanding.to_revoke(LatestLogout::default(), NOW).is_empty());
         assert_eq!(outstanding.expired(NOW).collect::<Vec<_>>(), ["1"]);
     }
 
     #[test]
     fn every_token_that_was_a_guests_is_to_be_revoked() {
         let guests = Outstanding(vec![token(1, UnixMs::new(0)), token(2, NOW), token(3, NOW)]).into_adopted(NOW);
-        assert_eq!(keys(&guests.to_revoke(0, NOW)), ["guest-2", "guest-3"]);
+        assert_eq!(keys(&guests.to_revoke(LatestLogout::default(), NOW)), ["guest-2", "guest-3"]);
     }
 
     #[test]
     fn the_oldest_tokens_make_room_for_a_new_one() {
         let of = |number: usize| Outstanding((1..=number as u64).rev().map(|seq| token(seq, NOW)).collect());
-        let revoked = |number, logged_out_seq| {
-            let mut keys: Vec<_> = of(number).to_revoke_before_another(logged_out_seq, NOW);
-            keys.sort_unstable_by_key(|token| token.seq);
-            keys.into_iter().map(|token| token.seq).collect::<Vec<_>>()
+        let revoked = |number, logout| {
+            let mut origins: Vec<_> =
+                of(number).to_revoke_before_another(logout, NOW).iter().map(|token| token.origin).collect();
+            origins.sort_unstable();
+            origins
         };
-        assert!(revoked(Outstanding::MOST - 1, 0).is_empty());
-        assert_eq!(revoked(Outstanding::MOST, 0), [1]);
-        assert_eq!(revoked(Outstanding::MOST + 2, 0), [1, 2, 3]);
+        assert!(revoked(Outstanding::MOST - 1, LatestLogout::default()).is_empty());
+        assert_eq!(revoked(Outstanding::MOST, LatestLogout::default()), [lease(1)]);
+        assert_eq!(revoked(Outstanding::MOST + 2, LatestLogout::default()), [1, 2, 3].map(lease));
         // Those that a logout revokes make room themselves.
-        assert_eq!(revoked(Outstanding::MOST, 2), [1, 2]);
-        assert_eq!(revoked(Outstanding::MOST + 2, 2), [1, 2, 3]);
+        assert_eq!(revoked(Outstanding::MOST, logout(2)), [1, 2].map(lease));
+        assert_eq!(revoked(Outstanding::MOST + 2, logout(2)), [1, 2, 3].map(lease));
         assert!(of(Outstanding::LIMIT - 1).has_room(&[], NOW));
         assert!(!of(Outstanding::LIMIT).has_room(&[], NOW));
         assert!(of(Outstanding::LIMIT).has_room(&["7".into()], NOW));

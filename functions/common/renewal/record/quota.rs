@@ -1,8 +1,8 @@
 //! The number of renewals that a subject has in a minute.
 
 use super::Lease;
-use crate::identity::UnixMs;
-use std::ops::RangeInclusive;
+use crate::identity::{LeaseSeq, UnixMs};
+use std::{num::NonZeroU32, ops::RangeInclusive};
 
 /// How many renewals a subject has left in this minute. Leases are numbered, so the number of the last one that is
 /// allowed is all that has to be kept.
@@ -11,7 +11,7 @@ pub struct Quota {
     /// When the minute began.
     pub since: UnixMs,
     /// The highest number that a lease may have in this minute.
-    pub last_seq: u64,
+    pub last_seq: LeaseSeq,
 }
 
 impl Quota {
@@ -21,8 +21,8 @@ impl Quota {
     const SKEW_MS: u64 = 10_000;
 
     /// A minute that begins with `lease`.
-    pub fn beginning_with(lease: &Lease, now: UnixMs, per_minute: u32) -> Self {
-        Self { since: now, last_seq: lease.seq.saturating_sub(1).saturating_add(per_minute.into()) }
+    pub fn beginning_with(lease: &Lease, now: UnixMs, per_minute: NonZeroU32) -> Self {
+        Self { since: now, last_seq: lease.seq.last_of(per_minute) }
     }
 
     /// The points in time at which the current minute can have begun.
@@ -50,7 +50,7 @@ mod tests {
             (now.plus_ms(10_000), true),
             (now.plus_ms(10_001), false),
         ] {
-            assert_eq!(Quota { since, last_seq: 1 }.is_running(now), running, "{since:?}");
+            assert_eq!(Quota { since, last_seq: LeaseSeq::new(1) }.is_running(now), running, "{since:?}");
         }
         let start = UnixMs::new(0);
         assert_eq!(Quota::current_beginnings(start), start..=start.plus_ms(10_000));

@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, Identity, Lifetime, Token, UnixSeconds},
-    renewal::record::{FailedRenewal, Outstanding},
+    identity::{Cookies, Identity, LeaseSeq, Lifetime, Token, UnixSeconds, Version},
+    renewal::record::{FailedRenewal, LatestLogout, Outstanding},
 };
 
 const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
 fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
+    let (token_seq, failed_seq) = (token_seq.map(LeaseSeq::new), failed_seq.map(LeaseSeq::new));
     let cookies = Cookies { cid: "c".into(), cst: "s".into() };
     Record {
         identity: Some(Identity {
@@ -24,13 +25,13 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
             seq,
         }),
         outstanding: Outstanding::default(),
-        logged_out_seq: 0,
+        latest_logout: LatestLogout::default(),
         revoke_again: None,
         lease: None,
-        lease_seq: token_seq.max(failed_seq).unwrap_or(0),
+        lease_seq: token_seq.max(failed_seq),
         quota: None,
         is_adopted: false,
-        version: 1,
+        version: Version::new(1),
         failed: failed_seq.map(|seq| FailedRenewal { seq, failure: Failure::Unavailable { cause: "down".into() } }),
         refusal: None,
     }
@@ -40,13 +41,13 @@ const SETTINGS: &str = "0123456789abcdef";
 
 /// The number of the token that the requirement accepts, or the error.
 fn met(requirement: &TokenRequirement, record: &Record) -> Option<Result<u64, Error>> {
-    result_for(requirement, record, SETTINGS, NOW).map(|result| result.map(|issued| issued.token.seq))
+    result_for(requirement, record, SETTINGS, NOW).map(|result| result.map(|issued| issued.token.seq.as_u64()))
 }
 
 #[test]
 fn a_usable_token_may_come_from_the_call_that_was_under_way() {
-    let mut requirement = TokenRequirement::usable(Some(6));
-    requirement.observe_holder(7);
+    let mut requirement = TokenRequirement::usable(Some(LeaseSeq::new(6)));
+    requirement.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&requirement, &record(Some(6), None)), None);
     assert_eq!(met(&requirement, &record(Some(7), None)), Some(Ok(7)));
 }
@@ -55,7 +56,7 @@ fn a_usable_token_may_come_from_the_call_that_was_under_way() {
 fn a_fresh_token_may_not() {
     let mut requirement = TokenRequirement::fresh();
     assert_eq!(met(&requirement, &record(Some(7), None)), None);
-    requirement.observe_holder(7);
+    requirement.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&requirement, &record(Some(7), None)), None);
     assert_eq!(met(&requirement, &record(Some(8), None)), Some(Ok(8)));
 }
@@ -63,8 +64,8 @@ fn a_fresh_token_may_not() {
 #[test]
 fn only_the_first_lease_that_was_found_taken_counts() {
     let mut requirement = TokenRequirement::fresh();
-    requirement.observe_holder(7);
-    requirement.observe_holder(8);
+    requirement.observe_holder(LeaseSeq::new(7));
+    requirement.observe_holder(LeaseSeq::new(8));
     assert_eq!(met(&requirement, &record(Some(8), None)), Some(Ok(8)));
 }
 
@@ -73,11 +74,11 @@ fn a_failure_is_shared_by_those_who_waited_for_it_and_nobody_else() {
     let down = Some(Err(Error::LiveChatUnavailable("down".into())));
     let mut usable = TokenRequirement::usable(None);
     assert_eq!(met(&usable, &record(None, Some(6))), None);
-    usable.observe_holder(7);
+    usable.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&usable, &record(None, Some(6))), None);
     assert_eq!(met(&usable, &record(None, Some(7))), down);
     let mut fresh = TokenRequirement::fresh();
-    fresh.observe_holder(7);
+    fresh.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&fresh, &record(None, Some(7))), None);
     assert_eq!(met(&fresh, &record(None, Some(8))), down);
 }
@@ -94,7 +95,7 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
         Some(Err(Error::LiveChatRejected { exception, description, retry_after_s }))
     };
     let mut requirement = TokenRequirement::usable(None);
-    requirement.observe_holder(7);
+    requirement.observe_holder(LeaseSeq::new(7));
     for (refusal, expected) in [
         (Some(of(SETTINGS, NOW.plus_ms(119_001))), told(120)),
         (Some(of("other settings", NOW.plus_ms(60_000))), None),
@@ -103,7 +104,7 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
         (Some(of(SETTINGS, UnixMs::new(u64::MAX))), told(60)),
         (Some(of(SETTINGS, NOW)), told(60)),
     ] {
-        let failed = Some(FailedRenewal { seq: 7, failure: rejected.clone() });
+        let failed = Some(FailedRenewal { seq: LeaseSeq::new(7), failure: rejected.clone() });
         let record = Record { refusal: refusal.clone(), failed, ..record(None, Some(7)) };
         assert_eq!(met(&requirement, &record), expected, "{refusal:?}");
     }
@@ -125,7 +126,7 @@ fn a_call_is_told_when_to_come_back_in_whole_seconds() {
 #[test]
 fn a_token_is_better_than_a_failure() {
     let mut requirement = TokenRequirement::usable(None);
-    requirement.observe_holder(7);
+    requirement.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&requirement, &record(Some(7), Some(8))), Some(Ok(7)));
 }
 
@@ -134,14 +135,15 @@ fn a_dead_token_neither_serves_nor_blocks() {
     let mut requirement = TokenRequirement::usable(None);
     let record = record(Some(7), None);
     assert!(result_for(&requirement, &record, SETTINGS, NOW.plus_ms(1000)).is_none());
-    requirement.pass_over(7);
-    assert_eq!(requirement.unless_newer_than(), Some(7));
+    requirement.pass_over(LeaseSeq::new(7));
+    assert_eq!(requirement.unless_newer_than(), Some(LeaseSeq::new(7)));
 }
 
 #[test]
 fn a_token_that_was_issued_before_a_logout_meets_no_need() {
     let requirement = TokenRequirement::usable(None);
-    let before = Record { logged_out_seq: 4, ..record(Some(4), None) };
+    let logout = |seq| LatestLogout(Some(LeaseSeq::new(seq)));
+    let before = Record { latest_logout: logout(4), ..record(Some(4), None) };
     assert_eq!(met(&requirement, &before), None);
-    assert_eq!(met(&requirement, &Record { logged_out_seq: 3, ..before }), Some(Ok(4)));
+    assert_eq!(met(&requirement, &Record { latest_logout: logout(3), ..before }), Some(Ok(4)));
 }

@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, FormerIdentity, Identity, Lifetime, Token, UnixMs, UnixSeconds},
+    identity::{Cookies, FormerIdentity, Identity, LeaseSeq, Lifetime, Token, UnixMs, UnixSeconds, Version},
     renewal::{
         Bookkeeping, RevokeAgain,
         circuit::Gate,
-        record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal},
+        record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal, TokenOrigin},
     },
     store::{Commit, Release, adoption, gate, groups, lease, logout, revocation, token},
 };
+use std::num::NonZeroU32;
 
 const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 const OWNERS: [&str; 2] = ["a", "b"];
@@ -23,11 +24,14 @@ pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>
         4 => (commit(rng), is_there.then(|| held_item(rng))),
         5 => (release(rng), is_there.then(|| held_item(rng))),
         6 => (adoption::move_in(&held(rng), &identity(), &outstanding()), is_there.then(|| held_item(rng))),
-        7 => (adoption::move_out(rng.u64(0..3), NOW), is_there.then(|| subject_item(rng))),
+        7 => (adoption::move_out(Version::new(rng.u64(0..3)), NOW), is_there.then(|| subject_item(rng))),
         8 => (token::drop(), is_there.then(|| subject_item(rng))),
         9 => (logout::log_out(), is_there.then(|| subject_item(rng))),
         10 => (revocation::record(&bookkeeping(rng)), is_there.then(|| subject_item(rng))),
-        11 => (groups::count(NOW, rng.u32(1..4)), is_there.then(|| groups_item(rng))),
+        11 => (
+            groups::count(NOW, NonZeroU32::new(rng.u32(1..4)).expect("it is not 0")),
+            is_there.then(|| groups_item(rng)),
+        ),
         12 => (groups::uncount(), is_there.then(|| groups_item(rng))),
         _ => (gate_write(rng), is_there.then(|| gate_item(rng))),
     }
@@ -38,19 +42,19 @@ fn pick<'a>(rng: &mut Rng, all: &[&'a str]) -> &'a str {
 }
 
 fn acquire(rng: &mut Rng) -> Write {
-    let unless_newer_than = rng.bool().then(|| rng.u64(0..4));
+    let unless_newer_than = rng.bool().then(|| LeaseSeq::new(rng.u64(0..4)));
     let settings = rng.u8(0..3).ne(&0).then(|| pick(rng, &SETTINGS));
     lease::acquire(pick(rng, &OWNERS), unless_newer_than, settings, NOW)
 }
 
 fn commit(rng: &mut Rng) -> Write {
     let lifetime = Lifetime { created: NOW, expires_in_ms: 28_800_000 };
-    let token = Token { access_token: "access".into(), lifetime, seq: rng.u64(2..4) };
+    let token = Token { access_token: "access".into(), lifetime, seq: LeaseSeq::new(rng.u64(2..4)) };
     lease::commit(Commit { lease: &held(rng), identity: &identity(), token: &token, bookkeeping: &bookkeeping(rng) })
 }
 
 fn release(rng: &mut Rng) -> Write {
-    let failed = rng.bool().then_some(FailedRenewal { seq: 1, failure: Failure::OutOfTime });
+    let failed = rng.bool().then_some(FailedRenewal { seq: LeaseSeq::new(1), failure: Failure::OutOfTime });
     let refusal = rng.bool().then(|| Refusal::after(None, SETTINGS[0], "invalid_client", "", NOW));
     lease::release(Release {
         lease: &held(rng),
@@ -72,7 +76,7 @@ fn gate_write(rng: &mut Rng) -> Write {
 }
 
 fn held(rng: &mut Rng) -> Lease {
-    Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: 2, until: NOW.plus_ms(10_000) }
+    Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: LeaseSeq::new(2), until: NOW.plus_ms(10_000) }
 }
 
 fn cookies() -> Cookies {
@@ -91,12 +95,17 @@ fn identity() -> Identity {
 }
 
 fn outstanding() -> Outstanding {
-    let token = |key: &str| OutstandingToken { key: key.into(), access_token: key.into(), expires_at: NOW, seq: 0 };
+    let token = |key: &str| OutstandingToken {
+        key: key.into(),
+        access_token: key.into(),
+        expires_at: NOW,
+        origin: TokenOrigin::Guest,
+    };
     Outstanding(vec![token("guest-1"), token("guest-2")])
 }
 
 fn bookkeeping(rng: &mut Rng) -> Bookkeeping {
-    let quota = rng.bool().then_some(Quota { since: NOW, last_seq: 9 });
+    let quota = rng.bool().then_some(Quota { since: NOW, last_seq: LeaseSeq::new(9) });
     let forget = ["1", "2", "guest-1"].into_iter().filter(|_| rng.u8(0..4) == 0).map(str::to_owned).collect();
     Bookkeeping { quota, forget, revoke_again: revoke_again(rng) }
 }
