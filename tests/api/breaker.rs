@@ -12,19 +12,19 @@ const MOST: u64 = Gate::MOST_UNANSWERED;
 const DOWN: (u64, &str) = (503, "livechat_unavailable");
 
 impl World {
-    /// As if this number of calls had no response, the latest of them counted `counted_ms_ago`. No probe is due for a
-    /// while, however slow this machine is: the latest one was sent as far ahead as a clock may be.
+    /// Stores a gate with this number of unanswered calls, the latest of them counted `counted_ms_ago`. It was "sent" in the
+    /// future, as far as the gate accepts, so that no probe is due for a while, even on a slow machine.
     pub(crate) async fn calls_are_unanswered(&self, unanswered: u64, counted_ms_ago: u64) {
         self.set_gate(unanswered, now_ms() + Gate::SKEW_MS - 100, now_ms() - counted_ms_ago).await;
     }
 
-    /// LiveChat responds to no call, and all functions could know.
+    /// LiveChat responds to no call, and the gate says so.
     async fn livechat_is_down(&self) {
         self.sandbox.fail(Fault::Hang, 1_000);
         self.calls_are_unanswered(MOST, Gate::TIME_OUT_MS).await;
     }
 
-    /// The same, and it is time to find out whether it is back.
+    /// The gate says that LiveChat is down and that a probe is due. LiveChat itself is not changed.
     async fn a_probe_is_due(&self) {
         self.set_gate(MOST, now_ms() - Gate::PROBE_EVERY_MS, now_ms() - Gate::TIME_OUT_MS).await;
     }
@@ -105,7 +105,7 @@ async fn calls_fail_fast_while_livechat_is_down() {
     for n in 0..5 {
         assert_eq!(world.call(GetToken, &format!("late-{n}")).await.problem(), DOWN);
     }
-    // None, except on a slow machine, where probes come due.
+    // No call, except on a slow machine, where probes become due.
     assert!(world.sandbox.calls().token <= (now_ms() - began_ms) / Gate::PROBE_EVERY_MS);
 }
 
@@ -122,7 +122,7 @@ async fn a_stored_token_is_returned_without_a_renewal_while_livechat_is_down() {
         let calls = world.sandbox.calls().token;
         world.calls_are_unanswered(unanswered, Gate::TIME_OUT_MS).await;
         let began_ms = now_ms();
-        // A process that does not know of the outage yet looks once, and releases the lease.
+        // A process that does not know of the outage yet looks at the gate once, and releases the lease.
         let stored = function.call("alice").await;
         assert_eq!(
             (stored.access_token(), stored.source()),
@@ -153,7 +153,7 @@ async fn an_expired_token_is_not_returned_while_livechat_is_down() {
 }
 
 #[tokio::test]
-async fn one_successful_probe_opens_the_gate_for_all_calls() {
+async fn one_successful_probe_closes_the_circuit_for_all_calls() {
     for who in ["somebody new", "somebody known"] {
         let world = World::new().await;
         world.call(GetToken, "somebody known").await.token();
@@ -169,7 +169,7 @@ async fn one_successful_probe_opens_the_gate_for_all_calls() {
 }
 
 #[tokio::test]
-async fn a_failed_probe_keeps_the_gate_closed() {
+async fn a_failed_probe_keeps_the_circuit_open() {
     let world = World::new().await;
     world.sandbox.fail(Fault::Hang, 1_000);
     let functions = world.spawn_each([GetToken; 3]).await;
@@ -178,7 +178,7 @@ async fn a_failed_probe_keeps_the_gate_closed() {
     for response in send_at_once(&functions, |binary, n| http_api(binary, &format!("user-{n}"), "")).await {
         assert_eq!(response.problem(), DOWN);
     }
-    // One, and on a slow machine one more for each that comes due.
+    // One probe, and on a slow machine each further one that becomes due.
     let due = 1 + (now_ms() - began_ms) / Gate::PROBE_EVERY_MS;
     assert!((1..=due).contains(&world.sandbox.calls().token));
     assert_eq!(world.unanswered().await, MOST, "a probe adds nothing");

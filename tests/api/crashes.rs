@@ -44,7 +44,7 @@ async fn a_process_that_lost_its_lease_discards_its_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_written_with_a_wrong_clock_locks_nobody_out() {
+async fn a_lease_written_with_a_wrong_clock_does_not_lock_the_user_out() {
     let world = World::new().await;
     let first = world.call(GetToken, "alice").await;
     world.call(Invalidate, "alice").await.body();
@@ -73,7 +73,7 @@ async fn a_lost_response_of_livechat_keeps_the_known_customer() {
     assert_eq!(world.sandbox.customers(), 1);
 }
 
-/// No client can do better: the secret that would prove the customer never arrived.
+/// No client can avoid this: the new secret, without which LiveChat does not recognise the customer, never arrived.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_response_with_a_new_secret_records_one_identity_change() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! A DynamoDB with a test in front of it, which can change what happens to requests.
+//! A proxy in front of DynamoDB, with which a test can change what happens to requests.
 
 use crate::world::*;
 use axum::{

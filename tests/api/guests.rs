@@ -73,7 +73,7 @@ async fn a_request_with_a_guest_id_and_invalid_credentials_is_refused() {
     let guest = world.call_as_guest(GetToken, GUEST).await.entity();
     let bad = request(GetToken, None, &[("x-guest-id", GUEST), ("authorization", "Bearer x.y.z")]);
     assert_eq!(world.send(GetToken, &bad).await.problem(), (401, "unauthenticated"));
-    // A guest id does not authenticate for a user's path either.
+    // A guest id does not authenticate the user in the path either.
     assert_eq!(world.call_as_former_guest(GetToken, "alice", GUEST).await.problem(), (401, "unauthenticated"));
     assert_eq!(world.sandbox.customers(), 1);
     assert_eq!(world.call_as_guest(GetToken, GUEST).await.entity(), guest);
@@ -165,8 +165,8 @@ async fn concurrent_logins_with_one_guest_give_the_identity_to_one_user() {
         for guest in &guests {
             before.push(world.call_as_guest(GetToken, guest).await.entity());
         }
-        // Alice logs in on two devices, each with a guest of its own; Bob on both of them; one device has no guest. Both guests'
-        // pages go on calling.
+        // Alice and Bob both log in on two devices, each with a guest of its own. Alice also calls without a guest. Both guests'
+        // pages keep calling.
         let events = [
             as_former_guest(GetToken, &alice, &guests[0]),
             as_former_guest(GetToken, &alice, &guests[1]),

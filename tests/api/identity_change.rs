@@ -118,7 +118,7 @@ async fn no_replacement_customer_is_created_without_time_to_store_it() {
     let former = world.call(GetToken, "alice").await.entity();
     let before = world.item("alice").await;
     world.sandbox.forget(&former);
-    // Two calls take more than 2 s, of which this invocation has 2.5 for LiveChat.
+    // Two calls take more than 2 s. This invocation has 2.5 s for LiveChat, so there is no time for a third one.
     world.sandbox.set(|settings| settings.latency_ms = 1_050);
     let function = world.spawn(GetFreshToken).await;
     let event = http_api(GetFreshToken, "alice", "");
@@ -157,7 +157,7 @@ fn lost(status: StatusCode) -> Response {
     (status, json!({"identity_exception": "identity_lost"}).to_string()).into_response()
 }
 
-/// The response to alice's second call if LiveChat returns these responses to it, and of each request that it sent whether it had
+/// Calls twice for alice. LiveChat returns `responses` to the second call. Returns its response, and whether each of its requests had
 /// cookies.
 async fn after_a_first_token(responses: Vec<Response>) -> (GatewayResponse, Vec<bool>, World) {
     let script = std::iter::once(token_of("e1")).chain(responses).collect();
@@ -178,7 +178,7 @@ async fn identity_lost_is_recognised_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn another_customer_and_a_lost_one_confirm_each_other() {
+async fn another_customer_and_identity_lost_confirm_each_other() {
     let ok = StatusCode::OK;
     // A customer that LiveChat created in place of the lost one is accepted.
     let (response, seen, world) = after_a_first_token(vec![token_of("e2"), lost(ok)]).await;
@@ -191,7 +191,7 @@ async fn another_customer_and_a_lost_one_confirm_each_other() {
 }
 
 #[tokio::test]
-async fn other_errors_do_not_cost_a_user_their_identity() {
+async fn other_errors_do_not_replace_a_users_customer() {
     let oauth = || json!({"oauth_exception": "identity_lost"}).to_string().into_response();
     let (response, seen, _world) = after_a_first_token(vec![oauth()]).await;
     assert_eq!((response.problem(), seen), ((502, "livechat_rejected"), vec![true]), "another error");
@@ -274,7 +274,7 @@ async fn a_user_with_expired_cookies_gets_a_new_customer() {
         world.sandbox.forget(&former);
         let next = world.call(GetFreshToken, "alice").await.entity();
         assert_ne!(next, former);
-        // No second call makes sure that the customer is lost: its cookies have expired.
+        // No second call confirms that the customer is lost: its cookies have expired.
         assert_eq!(world.sandbox.customers(), 2, "{forgotten:?}, {setting}");
         assert_eq!(world.former_identities("alice").await[0]["entityId"], string(&former));
         assert_eq!(world.call(GetFreshToken, "alice").await.entity(), next);

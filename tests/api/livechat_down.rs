@@ -86,7 +86,7 @@ async fn every_fault_of_livechat_has_its_status_and_code() {
         if status == 502 {
             world.end_refusal("alice").await;
         }
-        // Without a success in between they are an outage, which has tests of its own.
+        // Without a success in between, the faults would count as an outage, which has tests of its own.
         assert!(world.succeeds().await);
     }
     assert_eq!(world.call(GetToken, "alice").await.status(), 200);

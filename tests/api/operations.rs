@@ -6,7 +6,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
-async fn a_user_is_one_customer_on_every_device() {
+async fn a_user_has_the_same_customer_on_every_device() {
     let world = World::new().await;
     let laptop = world.call(GetToken, "alice").await;
     let phone = world.spawn(GetToken).await.call("alice").await;
@@ -18,7 +18,7 @@ async fn a_user_is_one_customer_on_every_device() {
 }
 
 #[tokio::test]
-async fn users_are_different_customers() {
+async fn different_users_have_different_customers() {
     let world = World::new().await;
     let alice = world.call(GetToken, "alice").await;
     let other = world.call(GetToken, "Alice").await;

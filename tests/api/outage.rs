@@ -26,7 +26,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// At most `largest` processes, `warm` of which are started at once.
+    /// At most `largest` processes. `warm` of them are started here.
     pub(crate) async fn new(world: &Arc<World>, binary: Binary, warm: usize, largest: usize) -> Self {
         let room = Arc::new(Semaphore::new(largest));
         let fleet = Self { world: world.clone(), binary, idle: Arc::default(), room };
@@ -36,7 +36,7 @@ impl Fleet {
         fleet
     }
 
-    /// Calls the operation for a user. Returns how long it took, with the wait for a process.
+    /// Calls the operation for a user. Returns the response and its duration, including the wait for a process.
     pub(crate) async fn call(&self, user: &str) -> (GatewayResponse, Duration) {
         let started = Instant::now();
         let _room = self.room.acquire().await.expect("it is never closed");
@@ -74,13 +74,13 @@ pub(crate) fn typical<T: PartialOrd + Copy>(mut times: Vec<T>) -> (T, T) {
     (times[times.len() / 2], times[times.len() * 9 / 10])
 }
 
-/// The durations of calls in ms, by the functions' log lines after the first `skip` lines of the output. They are without the wait
-/// for a process, as all of Lambda and DynamoDB runs on this machine.
+/// The durations of calls in ms, from the functions' log lines after the first `skip` lines of the output. They exclude the wait
+/// for a process, which depends on this machine.
 pub(crate) fn durations_ms(world: &World, skip: usize) -> Vec<f64> {
     world.call_lines_after(skip).iter().filter_map(|line| line["Duration"].as_f64()).collect()
 }
 
-/// Its duration in seconds, and the number of calls a second.
+/// The outage's duration in seconds, and the number of calls per second.
 fn outage() -> (u32, u32) {
     match std::env::var("OUTAGE_SECONDS") {
         Ok(seconds) => (seconds.parse().expect("a number of seconds"), 50),
@@ -95,7 +95,7 @@ async fn few_new_users_wait_while_livechat_does_not_respond() {
     let world = World::new().await.with("RUST_LOG", "info");
     let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     let world = Arc::new(world.with("LIVECHAT_ACCOUNTS_URL", &livechat.url()));
-    // Each call takes a whole time-out. The processes are started before, as the test is not about the time that it takes a machine
+    // Each call takes a whole time-out. The processes are started before, so that the test does not measure how long it takes
     // to start them.
     let processes = per_second as usize * 4;
     let fleet = Fleet::new(&world, GetToken, processes, processes).await;
@@ -117,7 +117,7 @@ async fn few_new_users_wait_while_livechat_does_not_respond() {
         "black hole: {calls} first visits in {seconds} s, median {median_ms} ms by the functions' measurement (nine in ten within \
          {nine_in_ten_ms} ms); most waiting on LiveChat at once: {most_waiting}"
     );
-    // More than with known users: all calls before the first one is late wait too.
+    // More than with known users: the calls that are sent before the first one is late wait too.
     assert!(most_waiting <= 20, "{most_waiting}");
 
     livechat.set(Mode::Pass);

@@ -25,7 +25,7 @@ pub(crate) enum Mode {
     /// No fault.
     #[default]
     Pass,
-    /// Everything that is sent, either way, arrives later by this duration.
+    /// Everything that is sent, in either direction, is delayed by this duration.
     Delay(Duration),
     /// New connections are accepted, but nothing is passed on. When the mode changes, all connections are closed: a client that
     /// sent something would hang otherwise.
@@ -34,8 +34,8 @@ pub(crate) enum Mode {
     Refuse,
     /// Requests are passed on, and take effect. Each connection is reset in place of the response.
     LoseResponses,
-    /// Each request that has a response arrives once more, later by this duration, as if its client had sent it twice and the first
-    /// one had been delayed.
+    /// Each request that got a response arrives a second time after this duration, as if its client had sent it twice and the
+    /// network had delayed one copy.
     Repeat(Duration),
 }
 
@@ -52,14 +52,14 @@ pub(crate) struct Proxy {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     mode: Mode,
-    /// Connections from before the latest cut are reset.
+    /// The number of cuts so far. Each resets all connections that are open.
     cuts: u64,
     /// The next response is lost.
     loses_next: bool,
 }
 
 impl World {
-    /// A proxy in front of the service whose URL this setting has.
+    /// A proxy in front of the service at the URL in this setting.
     pub(crate) async fn proxy_to(&self, setting: &str) -> Proxy {
         let url = self.setting(setting).expect("a setting");
         let host = url.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1");
@@ -70,7 +70,7 @@ impl World {
 }
 
 impl Proxy {
-    /// How long upstream has for a response after its client has disconnected.
+    /// How long the proxy waits for upstream's response after the client has disconnected.
     const LINGERS: Duration = Duration::from_secs(5);
 
     /// Listens on a free port, in front of `upstream`.
@@ -107,13 +107,13 @@ impl Proxy {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// Loses the next response on any connection: its request takes effect, and its connection is reset. If there is none before
+    /// Loses the next response on any connection: its request takes effect, and its connection is reset. If there is no response before
     /// the next [`set`](Self::set), none is lost.
     pub(crate) fn lose_next_response(&self) {
         self.state.send_modify(|state| state.loses_next = true);
     }
 
-    /// Whether it is still to be lost.
+    /// Whether a response is still to be lost.
     pub(crate) fn loses_next(&self) -> bool {
         self.state.borrow().loses_next
     }
@@ -187,14 +187,14 @@ impl Proxy {
         }
         drop(waiting);
         if arrived {
-            // What has arrived takes effect, although nobody waits for the response: many servers stop a request when its client
+            // Keep the connection open, so that the request that arrived takes effect: many servers abort a request when its client
             // disconnects.
             let _ = tokio::time::timeout(Self::LINGERS, upstream.read(&mut response)).await;
         }
         Ok(())
     }
 
-    /// Passes bytes on, unless in a black hole, which hides the end of a connection too. Returns whether it did.
+    /// Passes bytes on and returns true. A black hole passes on nothing, not even the end of a connection.
     async fn pass_on(&self, bytes: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<bool> {
         let mode = || self.state.borrow().mode;
         if let Mode::Delay(delay) = mode() {

@@ -119,7 +119,7 @@ async fn waiting_calls_do_not_use_up_the_rate_limit() {
 }
 
 #[tokio::test]
-async fn a_failed_renewal_uses_up_the_rate_limit() {
+async fn a_failed_renewal_counts_towards_the_rate_limit() {
     let world = limited().await.with("RENEWALS_PER_MINUTE", "2");
     world.sandbox.fail(Fault::OauthInvalidRequest, 2);
     for _ in 0..2 {
@@ -131,7 +131,7 @@ async fn a_failed_renewal_uses_up_the_rate_limit() {
 }
 
 #[tokio::test]
-async fn a_minute_counted_with_a_wrong_clock_locks_nobody_out() {
+async fn a_minute_counted_with_a_wrong_clock_does_not_lock_the_user_out() {
     let world = limited().await;
     renew(&world, 10).await;
     let a_year_ms = 31_536_000_000;

@@ -35,7 +35,7 @@ fn working(world: &World) -> BTreeSet<String> {
     issued.filter(|token| world.sandbox.works(token)).collect()
 }
 
-/// The number of tokens that are still to be revoked.
+/// The number of tokens on record that may still work, and that a logout would revoke.
 fn outstanding(item: &Item) -> usize {
     item["outstanding"].as_m().expect("a map").len()
 }
@@ -90,7 +90,7 @@ async fn a_logout_covers_all_groups_unless_it_names_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_logout_overtakes_the_first_renewal_of_a_group() {
+async fn a_logout_during_the_first_renewal_of_a_group_revokes_its_token() {
     let world = World::new().await.with("RUST_LOG", "info");
     world.call(GetToken, "alice").await.token();
     world.sandbox.set(|settings| settings.latency_ms = 1_000);
@@ -185,14 +185,14 @@ async fn a_logout_while_livechat_is_down_is_completed_by_a_later_call() {
         assert_eq!(world.call(HasToken, "alice").await.body(), false);
         livechat.set(Mode::Pass);
         if later == Invalidate {
-            // Not at once: otherwise a page in a loop would cause a call for each token each time.
+            // Not at once: otherwise each request of a page in a loop would cause a call for each token.
             assert_eq!(logout_state(&function.send(&logout("alice")).await), "pending");
             world.set_number("alice", "revokeAgain", crate::clock::now_ms() + 60_000 - 5_000).await;
             assert_eq!(logout_state(&function.send(&logout("alice")).await), "complete");
             assert_eq!(working(&world), BTreeSet::new());
             continue;
         }
-        // A renewal tells LiveChat at once: its token may be kept for hours.
+        // A renewal revokes the old tokens at once: no other call to LiveChat may follow for hours.
         let token = world.call(later, "alice").await.access_token();
         assert_eq!(working(&world), BTreeSet::from([token]), "{later:?}");
     }
@@ -232,7 +232,7 @@ async fn a_user_has_a_limited_number_of_live_tokens() {
 }
 
 #[tokio::test]
-async fn no_token_is_dropped_while_livechat_revokes_none() {
+async fn no_token_is_removed_from_the_list_while_revocations_fail() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.revocation = Revocation::Http500);
     for _ in 0..Outstanding::LIMIT {

@@ -1,4 +1,4 @@
-//! The ten faults of LiveChat's own samples that a backend can have, with one test for each. The numbers are the order in which a page
+//! The ten faults in LiveChat's own samples that concern a backend, with one test for each. They are numbered in the order in which a page
 //! encounters them.
 
 use crate::world::*;

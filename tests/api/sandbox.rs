@@ -27,7 +27,7 @@ impl Lab {
         Self { sandbox, http: http_client() }
     }
 
-    /// Calls the admin API. Returns the status and the text.
+    /// Calls the admin API. Returns the status and the body.
     async fn admin(&self, method: Method, path: &str, body: &str) -> (u16, String) {
         let request = self.http.request(method, format!("{}{path}", self.sandbox.url())).body(body.to_owned());
         let response = request.send().await.expect("a response");
@@ -59,7 +59,7 @@ impl Lab {
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    /// The status and messages of the chat of this token's customer, after they sent `text`, if there is any.
+    /// Sends `text`, if there is one, to the chat of this token's customer. Returns the status and the messages.
     async fn chat(&self, access_token: &str, text: Option<&str>) -> (u16, Value) {
         let url = format!("{}/sandbox/chat", self.sandbox.url());
         let request = match text {
@@ -72,7 +72,7 @@ impl Lab {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// The texts of the chat alone.
+    /// Only the texts of the chat's messages.
     async fn texts(&self, access_token: &str) -> Vec<String> {
         let (status, messages) = self.chat(access_token, None).await;
         assert_eq!(status, 200, "{messages}");
@@ -153,7 +153,7 @@ async fn all_settings_and_faults_can_be_set_and_read() {
 }
 
 #[tokio::test]
-async fn a_skewed_clock_affects_only_dates() {
+async fn a_skewed_clock_changes_dates_but_not_the_lifetime_of_new_tokens() {
     let lab = Lab::new().await;
     let date = async || {
         let response = lab.token_request(None).send().await.expect("a response");

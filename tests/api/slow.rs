@@ -1,5 +1,5 @@
-//! LiveChat responds to every call, but slowly. It does not count as down, and all first-time visitors get a token. By default
-//! there are a few visits. With `SLOW_SECONDS=20` there is each case of the table in docs/reliability.md, for 20 s; `--nocapture`
+//! LiveChat responds to every call, but slowly. It does not count as down, and at least 98 % of new visitors get a token. By default
+//! there are a few visits. With `SLOW_SECONDS=20`, each case of "A slow LiveChat" in docs/reliability.md runs for 20 s; `--nocapture`
 //! shows the figures.
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How visitors come.
+/// How visitors arrive.
 #[derive(Clone, Copy, Debug)]
 enum Visits {
     /// This number at the same time.

@@ -31,7 +31,7 @@ async fn a_misspelt_setting_ends_init_with_a_suggestion() {
         ("HMAC_SECRETS", "HMAC_SECRET"),
         ("ADOPT_GUEST", "ADOPT_GUESTS"),
     ] {
-        // The setting that was meant may be missing: that is not what is reported.
+        // The intended setting may be missing too, but only the misspelling is reported.
         let world = World::new().await.without("LIVECHAT_CLIENT_ID").with(name, "a-value");
         for binary in Binary::ALL {
             let said = world.init_error(binary).await;

@@ -1,4 +1,4 @@
-//! The store against a real DynamoDB: conditions, fencing, and items that were not written by this version.
+//! The store against DynamoDB, embedded or Amazon's: conditions, fencing, and items that were not written by this version.
 
 use crate::world::*;
 use cip::{
@@ -109,7 +109,7 @@ async fn delayed_writes_change_nothing() {
     let acquisition = acquire(&store, &alice, request_of("a", None)).await;
     assert!(matches!(acquisition, Acquisition::Rejected(_)), "{acquisition:?}");
     assert_eq!(before, world.item("alice").await);
-    // The token is dropped, and its owner's second write arrives a second time.
+    // The token is dropped, and then the lease owner's second write arrives a second time.
     store.drop_token(&alice, &soon()).await.expect("a response");
     let stored = commit(&store, &alice, &lease, ("e", &token(1))).await;
     assert_eq!(stored, Commitment::LeaseLost);
@@ -117,7 +117,7 @@ async fn delayed_writes_change_nothing() {
 }
 
 #[tokio::test]
-async fn another_owners_token_is_not_taken_for_ones_own_commit() {
+async fn a_commit_fails_if_another_owners_token_with_the_same_number_is_stored() {
     let (world, alice) = (World::new().await, subject("alice", None));
     let store = world.store();
     let lease = acquire_lease(&store, &alice, "a").await;

@@ -49,7 +49,7 @@ async fn a_call_does_not_wait_for_a_hanging_database_past_its_deadline() {
     let world = World::new().await.with("AWS_ENDPOINT_URL_DYNAMODB", &url);
     for binary in Binary::ALL {
         let function = world.spawn(binary).await;
-        // Less than the SDK's own three seconds.
+        // The call's deadline comes before the SDK's own time-out of three seconds.
         let response = function.send_within(&http_api(binary, "alice", ""), Duration::from_secs(3)).await;
         assert_eq!(response.problem(), (503, "store_unavailable"));
     }
@@ -156,7 +156,7 @@ async fn a_slow_table_does_not_let_calls_past_a_full_gate() {
     let function = world.spawn_with_dynamodb(GetFreshToken, endpoint).await;
     world.sandbox.fail(Fault::Hang, 10);
     assert_eq!(function.call("alice").await.problem(), (503, "livechat_unavailable"));
-    // By its first look at the gate it knows when a probe is due.
+    // From its first look at the gate, the function knows when a probe is due.
     assert!(world.sandbox.calls().token <= 1);
 }
 
@@ -197,7 +197,7 @@ async fn a_token_that_cannot_be_stored_is_not_returned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_acquired_too_late_does_not_call_livechat() {
+async fn a_call_that_acquires_the_lease_too_late_does_not_call_livechat() {
     let world = World::new().await;
     let endpoint = in_front(&world, async |operation| {
         // The lease, and the look at the gate.

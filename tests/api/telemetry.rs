@@ -125,7 +125,7 @@ async fn the_line_shows_where_the_time_went_and_which_call_waited() {
 }
 
 #[tokio::test]
-async fn with_a_key_lines_have_a_hash_of_the_user() {
+async fn with_subject_key_each_line_has_a_hash_of_the_user() {
     let world =
         World::new().await.with("SUBJECT_KEY", "a key of this stack").with("METRICS_NAMESPACE", "livechat-cip/shop");
     world.call(GetToken, "alice").await.token();

@@ -1,4 +1,4 @@
-//! The SAM template against the code: each function may do exactly what its code can, and has the routes that it serves.
+//! The SAM template against the code: each role allows exactly the actions that its function can call, and the routes match.
 
 use crate::{
     dynamodb::{Action, access_denied, in_front_of_requests},

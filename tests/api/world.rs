@@ -102,7 +102,7 @@ impl World {
         Self { sandbox, dynamodb, table, settings, output: Output::default(), running: Mutex::default() }
     }
 
-    /// The same world with another setting. As after a deployment, the functions start again with it.
+    /// The same world with another setting. The functions restart with it at their next call, as after a deployment.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.settings.insert(name.into(), value.into());

@@ -93,7 +93,7 @@ async fn requests_without_an_authorizers_claims_are_refused() {
         assert_refused(&world, GetToken, &rest_api_with(authorizer.clone(), anonymous()), &authorizer.to_string())
             .await;
     }
-    // In the format 1.0, the structure of the format 2.0 can come from a Lambda authorizer: it is not trusted.
+    // In format 1.0, a Lambda authorizer can return the structure of format 2.0. It is not trusted.
     let nested = rest_api_with(json!({"jwt": {"claims": {"sub": "alice"}}}), anonymous());
     assert_refused(&world, GetToken, &nested, "the structure of another format").await;
     assert_eq!(world.sandbox.customers(), 0);

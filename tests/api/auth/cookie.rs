@@ -123,7 +123,7 @@ async fn two_cookies_of_one_name_are_accepted_only_for_one_user() {
         world.send(GetToken, &with_list(&json!([others.as_slice(), &[good]].concat()))).await.token();
     }
     assert!(world.item("alice").await.contains_key("entityId"));
-    // Another host of the domain has set a cookie for another user: which one is meant is unknown.
+    // Another host of the domain has set a cookie for another user: it is unknown which one is meant.
     for cookies in [format!("session={good}; session={bob}"), format!("session={bob}; session=x; session={good}")] {
         assert_refused_because(&world, &with_header(None, "Cookie", &cookies), "two users").await;
     }
@@ -247,7 +247,7 @@ async fn a_damaged_credential_is_refused_and_not_treated_as_a_guest() {
             format!("{damage}session={token}"),
             format!("session{damage}{token}"),
         ] {
-            // These two are other names: the damage leaves no trace in them.
+            // With this character these are other names, in which no damage can be seen.
             if damage == "\u{80}" && !cookie.starts_with("session=") {
                 continue;
             }

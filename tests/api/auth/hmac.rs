@@ -40,7 +40,7 @@ async fn any_other_hash_is_refused() {
     for (hash, why) in [
         (hash(SECRET, "bob").as_str(), "bob's"),
         (&hash(SECRET, "Alice"), "another case"),
-        (&hash(SECRET, ""), "of nothing"),
+        (&hash(SECRET, ""), "of an empty id"),
         (&other_secret, "another secret"),
         (&good[..62], "cut"),
         (&format!("{good}00"), "longer"),

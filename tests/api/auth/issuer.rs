@@ -306,7 +306,7 @@ pub(crate) fn now_s() -> i64 {
 }
 
 #[test]
-fn algorithm_names_match_the_librarys() {
+fn algorithm_names_match_those_of_the_library() {
     for with in [Rs256, Rs384, Ps256, Es256, Es384, EdDsa, Hs256(b""), Hs512(b"")] {
         assert!(with.algorithm().parse::<Algorithm>().is_ok());
     }

@@ -1,11 +1,11 @@
-//! `AUTH=jwt` with more than one issuer or tenant: whose users are whose.
+//! `AUTH=jwt` with more than one issuer or tenant: which users are the same, and which are not.
 
 use super::{assert_refused, assert_refused_because, bearer, issuer::*, with_key_set, with_token};
 use crate::world::*;
 use serde_json::json;
 
 #[tokio::test]
-async fn users_of_two_issuers_with_one_id_are_different_users() {
+async fn users_with_the_same_id_at_two_issuers_are_different_users() {
     const OTHER: &str = "https://other.example/";
     let issuer = Issuer::start().await;
     let of_issuer = |iss: &str, sub: &str| {
@@ -16,19 +16,19 @@ async fn users_of_two_issuers_with_one_id_are_different_users() {
     let world = with_key_set(&issuer).await;
     let alice = world.send(GetToken, &with_token(&of_issuer(NAME, "alice"))).await.entity();
     assert_refused_because(&world, &with_token(&of_issuer(OTHER, "alice")), "not in JWT_ISSUER").await;
-    // The site adds a second issuer: its users are others, and the first one's stay who they are.
+    // The site adds a second issuer: its users get their own customers, and the first issuer's users keep theirs.
     let world = world.with("JWT_ISSUER", &format!("{NAME},{OTHER}"));
     assert_eq!(world.send(GetToken, &with_token(&of_issuer(NAME, "alice"))).await.entity(), alice);
     let other = world.send(GetToken, &with_token(&of_issuer(OTHER, "alice"))).await.entity();
     assert_ne!(other, alice);
-    // Whatever ids users give themselves.
+    // This holds even if users can choose their ids.
     for id in [format!("issuer#{OTHER}#alice"), format!("{OTHER}#alice"), "#alice".into(), format!("{OTHER}alice")] {
         for iss in [NAME, OTHER] {
             let entity = world.send(GetToken, &with_token(&of_issuer(iss, &id))).await.entity();
             assert!(entity != alice && entity != other, "{iss} {id}");
         }
     }
-    // All four operations know them apart, and the path may name the user by the id that their own issuer gave them.
+    // All four operations tell them apart, and the path may contain the id that the user's own issuer gave them.
     let headers = |iss| bearer(&of_issuer(iss, "alice"));
     let invalidate = request(Invalidate, Some("alice"), &[("authorization", &headers(OTHER))]);
     world.send(Invalidate, &invalidate).await;
@@ -39,7 +39,7 @@ async fn users_of_two_issuers_with_one_id_are_different_users() {
     assert_eq!(world.send(GetFreshToken, &fresh).await.entity(), other);
     let mismatch = request(GetToken, Some("bob"), &[("authorization", &headers(OTHER))]);
     assert_eq!(world.send(GetToken, &mismatch).await.problem(), (403, "user_mismatch"));
-    // Each issuer is compared exactly, and a slip with the slash is said to be one.
+    // Issuers are compared exactly, and the log says if only the slash at the end differs.
     assert_refused_because(&world, &with_token(&of_issuer("https://other.example", "alice")), "slash").await;
     assert_refused_because(&world, &with_token(&of_issuer(&format!("{NAME},{OTHER}"), "alice")), "not in JWT_ISSUER")
         .await;
@@ -87,7 +87,7 @@ async fn only_users_of_listed_tenants_are_accepted() {
 }
 
 #[tokio::test]
-async fn removing_the_first_issuer_or_tenant_gives_its_users_to_nobody() {
+async fn replacing_the_first_issuer_or_tenant_by_none_gives_its_customers_to_nobody_else() {
     let issuer = Issuer::start().await;
     let token = |tenant: &str| {
         let mut claims = claims("4711");

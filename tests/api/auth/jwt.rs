@@ -159,7 +159,7 @@ async fn a_key_is_found_only_by_its_exact_key_id() {
         .await;
     }
     let twice = "{\"alg\":\"RS256\",\"kid\":\"rsa-1\",\"kid\":\"rsa-1\"}";
-    assert_token_refused(&world, &issuer.sign_text(Rs256, twice, &claims.to_string()), "two names").await;
+    assert_token_refused(&world, &issuer.sign_text(Rs256, twice, &claims.to_string()), "two key ids").await;
     let twice = "{\"alg\":\"none\",\"alg\":\"RS256\",\"kid\":\"rsa-1\"}";
     assert_token_refused(&world, &issuer.sign_text(Rs256, twice, &claims.to_string()), "two algorithms").await;
 }
@@ -177,7 +177,7 @@ async fn a_token_cannot_bring_its_own_key() {
         let mut header = header(Es256);
         header[name] = value;
         assert_token_refused(&world, &other.sign(Es256, &header, &claims("alice")), name).await;
-        // With a valid signature it is ignored.
+        // With a valid signature, the parameter is ignored.
         world.send(GetToken, &with_token(&issuer.sign(Es256, &header, &claims("alice")))).await.token();
     }
     assert_eq!(other.fetched(), 0);
@@ -239,7 +239,7 @@ async fn a_tampered_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_header_or_claims_that_are_not_an_object_are_refused() {
+async fn malformed_or_incomplete_headers_and_claims_are_refused() {
     let issuer = Issuer::start().await;
     let world = with_key_set(&issuer).await;
     for claims in ["", "null", "[]", "\"alice\"", "{", "{}", "{\"exp\":9999999999}", "\u{feff}{}"] {
@@ -265,7 +265,7 @@ async fn a_public_key_in_the_settings_verifies_tokens() {
             )
             .await;
             if with != Rs256 {
-                assert_token_refused(&world, &other.token(with, "alice"), "another one's key").await;
+                assert_token_refused(&world, &other.token(with, "alice"), "another issuer's key").await;
             }
         }
     }
@@ -289,7 +289,7 @@ async fn the_previous_secret_is_accepted_during_a_rotation() {
     let after = with_secret(SECRET).await;
     after.send(GetToken, &with_token(&with_new)).await.token();
     assert_token_refused(&after, &with_old, "the old secret").await;
-    // With a secret of the site's own, issuer and audience are optional, but checked if set.
+    // With a secret, issuer and audience are optional, but they are checked if they are set.
     let strict =
         with_secret(SECRET).await.with("JWT_ISSUER", "https://shop.example").with("JWT_AUDIENCE", "chat, livechat");
     assert_token_refused(&strict, &with_new, "another issuer").await;

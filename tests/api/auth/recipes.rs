@@ -28,7 +28,7 @@ struct Provider {
     keys: Vec<Value>,
     header: Map<String, Value>,
     claims: Map<String, Value>,
-    /// The user whom the token is for.
+    /// The token's user.
     user: String,
     /// Other tokens that are accepted.
     #[serde(default)]
@@ -244,7 +244,7 @@ fn recipes() -> Vec<(String, Settings)> {
 
 /// `NAME=value`, or `NAME='value'` where a shell needs it.
 fn setting(line: &str) -> (String, String) {
-    let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("no setting: {line}"));
+    let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("not a setting: {line}"));
     let bare = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')).unwrap_or(value);
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,=@{}+".contains(&byte);
     assert!(bare != value || value.bytes().all(is_fit), "quotes are missing: {line}");

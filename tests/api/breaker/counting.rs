@@ -63,7 +63,7 @@ async fn a_call_without_a_response_stays_counted() {
     world.sandbox.fail(Fault::Hang, 1);
     assert_eq!(world.call(GetToken, "alice").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 1);
-    // Others are counted before they are sent, and any response ends the count.
+    // From then on, calls are counted before they are sent, and any response resets the count.
     world.sandbox.fail(Fault::Http503, 1);
     assert_eq!(world.call(GetToken, "bob").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 0);
@@ -84,7 +84,7 @@ async fn a_hang_for_an_unknown_group_is_not_evidence_of_an_outage() {
     world.sandbox.fail_group(Fault::Hang, 2, 7);
     assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), DOWN);
     assert_eq!(world.gate().await, HashMap::new());
-    // While other calls are unanswered, it is counted with them.
+    // While other calls are unanswered, it is counted before it is sent, and uncounted when it gets no response.
     world.calls_are_unanswered(2, 0).await;
     assert_eq!(world.call_group(GetToken, "alice", "7").await.problem(), DOWN);
     assert_eq!(world.unanswered().await, 2);
@@ -131,7 +131,7 @@ async fn failures_for_one_callers_group_do_not_affect_other_users() {
 }
 
 #[tokio::test]
-async fn refusals_do_not_close_the_gate() {
+async fn refusals_do_not_open_the_circuit() {
     let world = World::new().await;
     world.sandbox.fail(Fault::OauthInvalidRequest, 100);
     for n in 0..3 * MOST {
@@ -141,7 +141,7 @@ async fn refusals_do_not_close_the_gate() {
 }
 
 #[tokio::test]
-async fn failures_among_successes_do_not_close_the_gate() {
+async fn failures_among_successes_do_not_open_the_circuit() {
     let world = World::new().await;
     for n in 0..3 * MOST {
         world.sandbox.fail(Fault::Http503, 1);
@@ -151,7 +151,7 @@ async fn failures_among_successes_do_not_close_the_gate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_late_calls_at_once_do_not_close_the_gate() {
+async fn many_late_calls_at_once_do_not_open_the_circuit() {
     let world = World::new().await.with("RUST_LOG", "info");
     // Long enough for all of them to wait at the same time, and to be late.
     world.sandbox.set(|settings| settings.latency_ms = 500);
@@ -163,8 +163,8 @@ async fn many_late_calls_at_once_do_not_close_the_gate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_without_a_connection_close_the_gate() {
-    // Its queue of connections is full, and it accepts none of them: the kernel drops all others.
+async fn calls_without_a_connection_open_the_circuit() {
+    // A server whose queue of connections is full and that accepts none: the kernel drops all others.
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let listener = socket.listen(1).expect("a listener");
@@ -193,7 +193,7 @@ async fn calls_without_a_connection_close_the_gate() {
 }
 
 #[tokio::test]
-async fn a_fast_error_for_an_unknown_group_does_not_open_the_gate() {
+async fn a_fast_error_for_an_unknown_group_does_not_close_the_circuit() {
     let world = World::new().await;
     world.a_probe_is_due().await;
     // It is not used as the probe either.

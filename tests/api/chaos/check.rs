@@ -1,6 +1,6 @@
 //! Whether the guarantees hold, decided only from a history and LiveChat's journal.
 //!
-//! There are no false alarms: a violation is one, whatever the delays of packets, processes or this test were. A call
+//! There are no false alarms: no delay of packets, processes or this test causes a violation. A call
 //! takes effect at some time between its start and its end, so the order of two overlapping calls is unknown. A call that was
 //! killed or got no response may take effect at any time, or never.
 
@@ -16,14 +16,14 @@ use std::{
 pub(crate) enum Rule {
     /// A subject's entity changes only to one that LiveChat itself returned for the former one's cookies, and never back.
     OneIdentity,
-    /// No entity and no token is ever returned to two subjects, and each token belongs to its entity. But a guest's entity may
+    /// No entity and no token is ever returned to two subjects, and each token belongs to its entity. Exception: a guest's entity may
     /// become that of one user, who named that guest as their former one; then it is no longer the guest's.
     KeptApart,
     /// A fresh token was requested after the call started, and no later call returns an older one.
     Fresh,
     /// A token that was known before an invalidation is not returned after it.
     Invalidated,
-    /// After a complete logout no token works that was returned before it. A logout is complete if LiveChat can be reached.
+    /// After a complete logout, the tokens that were returned before it do not work. A logout is complete if LiveChat can be reached.
     Revoked,
     /// A returned token is live, and does not claim to live longer than it does.
     NeverExpired,
@@ -56,7 +56,7 @@ impl fmt::Display for Violation {
 /// The number of calls that a subject may need to get a token after the faults. Each call waits for the `Retry-After` of the one
 /// before.
 pub(crate) const MOST_TRIES: usize = 8;
-/// The error of clocks and of tokens' rounded expiry, in ms. The machine's clock may be adjusted during a run.
+/// The tolerance for clock errors and for the rounded expiry of tokens, in ms. The machine's clock may be adjusted during a run.
 const TOLERANCE_MS: u64 = 50;
 
 /// All violations.
@@ -103,7 +103,7 @@ struct Facts<'a> {
     subjects: BTreeMap<&'a Who, Subject<'a>>,
 }
 
-/// What is known of a subject.
+/// What is known about a subject.
 #[derive(Default)]
 struct Subject<'a> {
     calls: Vec<&'a Call>,
@@ -113,7 +113,7 @@ struct Subject<'a> {
     sights: Vec<Sight<'a>>,
 }
 
-/// An identity, and a token of it, that was seen between two times.
+/// An identity and perhaps its token, as seen at some time between `start_us` and `end_us`.
 #[derive(Clone, Copy)]
 struct Sight<'a> {
     who: &'a Who,
@@ -173,20 +173,20 @@ impl<'a> Facts<'a> {
         Self { history, journal, grants, makers, owners, heirs, subjects }
     }
 
-    /// The entity and its predecessors, each of which LiveChat replaced by the next.
+    /// The entity, and then the earlier ones that LiveChat replaced, latest first.
     fn line(&self, entity: &'a str) -> Vec<&'a str> {
         let former = |entity: &&'a str| self.makers.get(entity)?.claimed.as_deref();
         std::iter::successors(Some(entity), former).take(self.journal.len() + 1).collect()
     }
 
-    /// The expiry of the token by its own lifetime.
+    /// The token's expiry, as the response states it.
     fn stated_end_us(&self, token: &TokenObject) -> u64 {
         (token.created_ms + token.expires_in_ms).saturating_sub(self.history.began_unix_ms) * 1000
     }
 
-    /// A call that shows that the cookies of `entity` that were sent at `sent_us`, and reached LiveChat at `reached_us`, must
-    /// have proved it: any call that had returned it before. But LiveChat may have been made to forget the customer. If each call
-    /// invalidates the former secret, it must be a call that returned the latest token.
+    /// Whether LiveChat must accept the cookies of `entity` that were sent at `sent_us` and reached it at `reached_us`. The
+    /// evidence is an earlier call that returned the entity; if each call invalidates the former secret, it is one that returned
+    /// the latest token. `None` if there is no such call, or if LiveChat was made to forget the customer.
     fn should_prove(&self, subject: &Subject<'a>, entity: &str, sent_us: u64, reached_us: u64) -> Option<&'a Call> {
         if self.history.forgotten.contains(entity) {
             return None;
@@ -262,7 +262,7 @@ fn kept_apart(facts: &Facts<'_>, found: &mut Vec<Violation>) {
             found.push(violation(Rule::KeptApart, what, &[of(owners[0]), of(owners[1])]));
             continue;
         }
-        // First the guest's, then the user's.
+        // The guest's sights have the lower rank: they must come before the user's.
         let ranked: Vec<_> = sights.into_iter().map(|sight| (u64::from(!sight.who.is_guest()), sight)).collect();
         if let Some([before, after]) = fall(&ranked) {
             found.push(violation(Rule::KeptApart, "a guest saw a user's identity", &[before.shown, after.shown]));
@@ -279,7 +279,7 @@ fn one_identity(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violat
     for pair in entities.windows(2) {
         let [former, next] = pair else { continue };
         if !facts.line(next.entity).contains(&former.entity) {
-            let what = format!("{} replaced {}, but not by LiveChat", short(next.entity), short(former.entity));
+            let what = format!("LiveChat did not replace {} by {}", short(former.entity), short(next.entity));
             let mut concerned = vec![former.shown, next.shown];
             let makers = [former, next].into_iter().filter_map(|sight| facts.makers.get(sight.entity).copied());
             concerned.extend(makers.map(|maker| -> &dyn fmt::Display { maker }));
@@ -476,7 +476,7 @@ fn has_heir(facts: &Facts<'_>, call: &Call) -> bool {
 fn recovered(facts: &Facts<'_>, subject: &Subject<'_>, found: &mut Vec<Violation>) {
     let is_try = |call: &&&Call| call.start_us >= facts.history.calm_us && call.logout.is_none();
     let mut tries: Vec<_> = subject.calls.iter().filter(is_try).collect();
-    // A subject with group identities only has no call but the logout.
+    // A subject that has only group identities has no call except the logout.
     if tries.is_empty() && subject.calls.iter().all(|call| call.logout.is_some()) {
         return;
     }

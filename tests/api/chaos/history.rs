@@ -1,4 +1,4 @@
-//! What happened: every call as its caller saw it, and every token as the sandbox issued it. All times are in µs
+//! What happened: every call as its caller saw it, and every token as the sandbox issued it. Fields in `_us` are in µs
 //! since the start of the run, on one monotonic clock.
 
 use crate::world::Binary;
@@ -29,7 +29,7 @@ impl Who {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) who: Who,
-    /// The guest that the user names as their former one.
+    /// The guest that the user was before the login, by their `X-Guest-Id`: their *former* guest.
     pub(crate) was_guest: Option<Who>,
     pub(crate) operation: Binary,
     /// Before it was sent.
@@ -43,7 +43,7 @@ pub(crate) struct Call {
     pub(crate) logout: Option<Logout>,
 }
 
-/// What is known of a logout.
+/// What is known about a logout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Logout {
     /// Its response says that LiveChat has revoked all tokens.
@@ -65,7 +65,7 @@ pub(crate) enum Outcome {
         /// In s.
         retry_after: Option<u64>,
     },
-    /// Its process was killed or stopped by the test, so that nobody can know how far it got.
+    /// The test killed or stopped its process, so it is unknown how far the call got.
     Killed,
     /// No response by the deadline.
     NoResponse,
@@ -73,7 +73,7 @@ pub(crate) enum Outcome {
     Undocumented(String),
 }
 
-/// A token object, and its source by `Cache-Status`.
+/// A token object, and its source from `Cache-Status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenObject {
     pub(crate) entity: String,
@@ -84,7 +84,7 @@ pub(crate) struct TokenObject {
     pub(crate) source: String,
 }
 
-/// What the test read of a stored item, without a proxy.
+/// What the test read from a stored item, without the proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     pub(crate) who: Who,
@@ -135,9 +135,9 @@ pub(crate) struct History {
 pub(crate) struct Grant {
     pub(crate) came_us: u64,
     pub(crate) took_effect_us: u64,
-    /// The customer whom the cookies proved.
+    /// The customer of the request's cookies, if LiveChat accepted them.
     pub(crate) proved: Option<String>,
-    /// The customer to whom the cookies belong or belonged.
+    /// The customer for whom the cookies were issued, even if they are no longer valid.
     pub(crate) claimed: Option<String>,
     /// LiveChat did not recognise the customer, because of a simulated fault.
     pub(crate) slipped: bool,

@@ -1,4 +1,4 @@
-//! Chaos: random faults of every kind at the same time, and the guarantees hold.
+//! Chaos: the guarantees hold under random faults of every kind at the same time.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -7,12 +7,12 @@
 //! | [`history`] | calls and their responses, what was stored, and every token that LiveChat issued |
 //! | [`check`] | the guarantees: finds their violations in a history |
 //!
-//! Sixteen processes of the four real binaries serve a few hundred users, some of whom have concurrent calls all the time. They are
+//! Sixteen processes of the four real binaries serve a few hundred users, some of whom have concurrent calls all the time. Users are
 //! guests before they log in, two users share each browser, and now and then they log out. Processes are
 //! killed and stopped during calls. Between them and DynamoDB, and between them and LiveChat, connections break, responses are
 //! lost, and requests arrive late, twice or never. LiveChat sends malformed data, forgets customers, and issues tokens that
-//! expire within seconds. After that, everybody must soon get a token. Then the checker decides from what callers got, what was
-//! stored and what LiveChat issued. Of the faults it knows only which customers LiveChat was made to forget.
+//! expire within seconds. After that, everybody must soon get a token. Then the checker finds violations in what callers got, what was
+//! stored and what LiveChat issued. Of the faults, it knows only the customers that LiveChat lost and the processes that were killed.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! What happens: all random choices come from one seed. Each part of the run has its own generator.
+//! The plan of a run: all random choices come from one seed. Each part of the run has its own generator.
 
 use super::history::{Name, Who};
 use crate::{
@@ -19,9 +19,9 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     /// `CHAOS_FAKETIME`: the path of libfaketime, which makes half of the processes' clocks wrong.
     pub(crate) faketime: Option<String>,
-    /// How LiveChat treats cookies: by the seed.
+    /// How LiveChat treats cookies. Chosen by the seed.
     pub(crate) cst: CstMode,
-    /// The lifetime of tokens, in s: by the seed.
+    /// The lifetime of tokens, in s. Chosen by the seed.
     pub(crate) expires_in_s: u64,
 }
 
@@ -56,7 +56,7 @@ impl Plan {
         [GetToken, GetFreshToken, GetToken, Invalidate, GetFreshToken, GetToken, GetToken, HasToken][place % 8]
     }
 
-    /// The subject of a call: mostly that of the current scene, which is often new, or one of a few busy ones, or else any.
+    /// The subject of a call: half of the time that of the current scene of 2 s, which is new or busy; or else a busy one, or any.
     pub(crate) fn who(&self, rng: &mut Rng, elapsed: Duration) -> Who {
         match rng.u8(..10) {
             0..=4 => {
@@ -88,8 +88,8 @@ impl Plan {
         Name::Guest(format!("guest-secret-{number}-0123456789-0123456789"))
     }
 
-    /// The guest that a user names as their former one: mostly that of their own browser, or else that of another browser, which
-    /// has a user of its own. New users always name one.
+    /// The former guest that a user names: mostly the guest of their own browser, or else that of another browser, which also
+    /// has its own user. New users always name one.
     pub(crate) fn was_guest(rng: &mut Rng, who: &Who) -> Option<Who> {
         let Name::User(id) = &who.name else { return None };
         let number: u64 = id.strip_prefix("alice-")?.parse().ok()?;
@@ -126,7 +126,7 @@ impl Plan {
         if self.faketime.is_some() && rng.bool() { rng.i64(-most..=most) } else { 0 }
     }
 
-    /// Faults between two parts of the system: the time before, which fault, and its duration.
+    /// The next fault between two parts of the system: the pause before it, the fault, and its duration.
     pub(crate) fn network_faults(&self, rng: &mut Rng, pause_ms: Range<u64>) -> (Duration, Burst, Duration) {
         let (pause, lasts) = (Duration::from_millis(rng.u64(pause_ms)), mostly_short(rng, 200, 4_000));
         if self.seconds >= LONG_RUN_S && rng.u8(..16) == 0 {
@@ -147,7 +147,7 @@ impl Plan {
         }
     }
 
-    /// LiveChat's faults: latency and jitter in ms, the share of each fault, and their duration.
+    /// LiveChat's next faults: latency and jitter in ms, the share of calls that fail, and the duration of this.
     pub(crate) fn livechat_faults(&self, rng: &mut Rng) -> (u64, u64, Share, Duration) {
         // A response without the new secret loses the customer if the old one is invalid.
         let harmless = |fault: &Fault| !(self.cst == CstMode::Strict && *fault == Fault::OneCookie);
@@ -187,7 +187,7 @@ pub(crate) enum Burst {
     Late,
     /// All connections are reset again and again.
     Cuts,
-    /// One response is lost again and again.
+    /// Again and again, a single response is lost.
     LostResponses,
 }
 

@@ -193,7 +193,7 @@ impl Run {
         &self.world.sandbox
     }
 
-    /// Sends one call after the other to one process, and to the next one after that was killed.
+    /// Sends calls to a process, one after the other. A process that was killed, stopped or did not respond is replaced.
     async fn work(self: Arc<Self>, mut worker: Worker, mut rng: Rng) {
         let binary = worker.binary;
         while !self.is_over() {
@@ -231,7 +231,7 @@ impl Run {
         Worker { function, binary, clock_off_ms }
     }
 
-    /// Alternates between no fault and one of the proxy's.
+    /// Alternates between no fault and one of the proxy's faults.
     async fn network_faults(self: Arc<Self>, name: &str, proxy: Proxy, pause_ms: Range<u64>) {
         let mut rng = self.plan.generator(name);
         while !self.is_over() {
@@ -328,7 +328,7 @@ impl Run {
 
     /// There are no more faults. Gets a token for everybody.
     async fn recovery(self: Arc<Self>) {
-        // Delayed requests never arrive.
+        // Drops all requests that are still delayed. Repeated ones may still arrive.
         self.dynamodb.cut();
         self.livechat.cut();
         let calm_us = self.now_us();
@@ -368,7 +368,7 @@ impl Run {
         }
     }
 
-    /// Everybody logs out, with all groups. After that no returned token works.
+    /// Everybody logs out of all groups. Records the returned tokens that still work after that.
     async fn farewell(&self) {
         let worker = self.start(Invalidate, &mut self.plan.generator("farewell")).await;
         let names: BTreeSet<_> = self.everybody().into_iter().map(|who| who.name).collect();

@@ -3,10 +3,10 @@
 use super::Binary;
 use serde_json::{Value, json};
 
-/// What a guest's browser keeps.
+/// A guest's secret, which their browser keeps.
 pub(crate) const GUEST: &str = "guest-secret-0123456789-0123456789-0123456789";
 
-/// The event that an HTTP API sends for `/{operation}/{user}`, the path decoded.
+/// The event that an HTTP API sends for `/{operation}/{user}`, with the path decoded.
 pub(crate) fn http_api(binary: Binary, user: &str, query: &str) -> Value {
     let path = format!("/{}/{user}", binary.operation());
     let mut event: Value = serde_json::from_str(include_str!("../../events/get-token.json")).expect("JSON");

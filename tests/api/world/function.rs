@@ -34,8 +34,8 @@ impl World {
         self.spawn_with(binary, &[("AWS_ENDPOINT_URL_DYNAMODB", url)]).await
     }
 
-    /// Starts a process with settings that the others do not have, and waits until it is ready: how long a machine takes to
-    /// start a process does not count.
+    /// Starts a process with additional settings, and waits until it is ready, so that no test measures the time to
+    /// start it.
     pub(crate) async fn spawn_with(&self, binary: Binary, settings: &[(&str, String)]) -> Function {
         let (lambda, mut process) = self.command(binary).await;
         let mut process = process.envs(settings.iter().cloned()).spawn().expect("the binary starts");
@@ -113,7 +113,7 @@ impl Function {
         self.send_within(event, Duration::from_secs(15)).await
     }
 
-    /// Sends an event with this time-out, and checks that the function kept to it by its own measurement: delays of this machine
+    /// Sends an event with this time-out, and checks that the duration measured by the function is shorter: delays of this machine
     /// do not count.
     pub(crate) async fn send_within(&self, event: &Value, timeout: Duration) -> GatewayResponse {
         let request_id = self.start(event, timeout).await;
@@ -151,7 +151,7 @@ impl Function {
         Some(GatewayResponse::new(response))
     }
 
-    /// The call's duration by its log line, which comes a moment later than the response.
+    /// The call's duration from its log line, which comes a moment later than the response.
     async fn duration_ms(&self, request_id: &str) -> f64 {
         let line = wait_for("the log line of a call", async || self.output.call_line(request_id)).await;
         line["Duration"].as_f64().expect("ms")

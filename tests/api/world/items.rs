@@ -75,7 +75,7 @@ impl World {
         former.map(|identity| identity.as_m().expect("a map").clone()).collect()
     }
 
-    /// Changes an attribute of the user's stored item. The path is as in `token.created`.
+    /// Changes an attribute of the user's stored item. The path can be nested, as in `token.created`.
     pub(crate) async fn set(&self, user: &str, path: &str, value: AttributeValue) {
         self.set_at(&user_key(user), "identity", (path, value)).await;
     }
@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// The number of renewals of the user's groups that were counted since the minute `since` (since 1970).
+    /// The number of counted renewals of the user's groups, from the minute `since` on (in minutes since 1970).
     pub(crate) async fn renewals_in_groups(&self, user: &str, since: u64) -> u64 {
         let mut sum = 0;
         for minute in since..=now_ms() / 60_000 {

@@ -58,7 +58,7 @@ impl World {
     }
 }
 
-/// In every test: no cookie in any response or log line, and no token, secret or user id in a log line.
+/// In every test: no cookie or secret in any response or log line, and no token or user id in any log line.
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -3,17 +3,17 @@
 use super::World;
 use std::time::{Duration, Instant};
 
-/// The longest wait for what a fast machine does at once. The product has no such limit.
+/// How long a test waits for what a fast machine does at once. It is not a limit of the product.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Looks again and again until there is a value. The test fails if there is none after [`PATIENCE`].
+/// Calls `look` until it returns a value. The test fails if there is no value after [`PATIENCE`].
 pub(crate) async fn wait_for<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < end, "waited for {PATIENCE:?} in vain: {what}");
+        assert!(Instant::now() < end, "timed out after {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -261,7 +261,7 @@ fn login() -> Story {
 }
 
 #[test]
-fn a_guests_customer_can_become_exactly_one_users() {
+fn a_guests_customer_can_become_that_of_exactly_one_user() {
     assert_eq!(login().violated(), []);
     let gone = |ms| login().call("guest", GetToken, ms, problem(410, "guest_gone")).violated();
     assert_eq!(gone(26..31), []);

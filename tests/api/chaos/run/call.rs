@@ -39,7 +39,7 @@ impl Run {
     pub(super) async fn call(&self, worker: &Worker, planned: Planned) -> Outcome {
         let Planned { who, was_guest, logout, timeout, fate } = planned;
         let event = event(worker.binary, &who, was_guest.as_ref(), logout);
-        // The deadline is by the process's own clock.
+        // The process compares the deadline with its own clock.
         let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
         // A stopped process cannot be in time.
         let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
@@ -109,7 +109,7 @@ fn event(binary: Binary, who: &Who, was_guest: Option<&Who>, logout: bool) -> Va
     event
 }
 
-/// Waits for the fate of a process, and lets it happen. Never ends without a fate.
+/// Waits, and then stops or kills the process. Without a fate, it never returns.
 async fn cause(fate: Option<(Duration, Fate, &Function)>) {
     let Some((after, fate, function)) = fate else { return std::future::pending().await };
     sleep(after).await;
