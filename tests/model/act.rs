@@ -384,7 +384,7 @@ impl Protocol {
             _ => Err(AttemptError::TimedOut),
         };
         let moment = self.moment(state, index);
-        self.step(state, index, Event::Answered(result), moment);
+        self.step(state, index, Event::Responded(result), moment);
         if self.is(Tamper::AnsweredBeforeStored)
             && let Some(Next::Commit(commit)) = state.callers[index].next()
         {

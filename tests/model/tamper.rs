@@ -208,7 +208,7 @@ pub(super) fn broken(protocol: &Protocol, names_a_customer: bool) -> AttemptErro
 pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Event) {
     let Phase::Holding(holding) = &mut renewal.phase else { return };
     match (protocol.tamper, event) {
-        (Some(Tamper::OtherCustomerTakenAtOnce), Event::Answered(Ok(grant))) => {
+        (Some(Tamper::OtherCustomerTakenAtOnce), Event::Responded(Ok(grant))) => {
             if let Some(known) = &mut holding.record.identity {
                 known.entity_id.clone_from(&grant.entity_id);
             }
