@@ -2,7 +2,7 @@
 //!
 //! Source: <https://platform.text.com/docs/authorization/customer-authorization>, section *Cookie grant*.
 
-pub mod answer;
+pub mod response;
 mod transport;
 
 use crate::{
@@ -83,17 +83,19 @@ impl Accounts {
             .timeout(time)
             .header(ORIGIN, &self.settings.origin)
             .bearer_auth(token.expose_secret());
-        let answer = context.metrics.live_chat_time.measure(request.send()).await;
-        let is_failure = match &answer {
-            Ok(answer) => answer.status().is_server_error(),
+        let response = context.metrics.live_chat_time.measure(request.send()).await;
+        let is_failure = match &response {
+            Ok(response) => response.status().is_server_error(),
             Err(error) => !(cut_short && error.is_timeout()),
         };
         context.metrics.live_chat_calls.increment();
         context.metrics.live_chat_failures.increment_if(is_failure);
-        let cause = match answer {
-            Ok(answer) if answer.status().is_success() => return true,
-            Ok(answer) if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => return true,
-            Ok(answer) => format!("status {}", answer.status().as_u16()),
+        let cause = match response {
+            Ok(response) if response.status().is_success() => return true,
+            Ok(response) if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => {
+                return true;
+            }
+            Ok(response) => format!("status {}", response.status().as_u16()),
             Err(error) => renewal::Error::from(Failure::from(transport::error(error, cut_short))).to_string(),
         };
         tracing::warn!(cause, "LiveChat could not be told to revoke a token");
@@ -124,12 +126,12 @@ impl Accounts {
             .header(ORIGIN, &self.settings.origin)
             .body(self.body());
         if let Some(identity) = known {
-            request = request.header(COOKIE, answer::cookie_header(&identity.cookies)?);
+            request = request.header(COOKIE, response::cookie_header(&identity.cookies)?);
         }
         let mut response = request.send().await.map_err(in_time)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
         let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
-        answer::read(response.status(), response.headers(), &body, known, called_at)
+        response::read(response.status(), response.headers(), &body, known, called_at)
     }
 
     fn url(&self, group: Option<Group>) -> String {

@@ -4,7 +4,7 @@
 
 use cip::{
     identity::UnixMs,
-    livechat::answer::read,
+    livechat::response::read,
     renewal::{AttemptError, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};

@@ -2,7 +2,7 @@
 //! known, and if so, under the entity id of the body or under another one.
 #![no_main]
 
-use cip::{identity::UnixMs, livechat::answer::read, renewal::AttemptError};
+use cip::{identity::UnixMs, livechat::response::read, renewal::AttemptError};
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};

@@ -1,7 +1,7 @@
 //! What an action does: to the items, to LiveChat, and to the caller, which is the code that runs in Lambda.
 
 use super::{
-    actions::{Action, Answer, Read, Seen, Write, now},
+    actions::{Action, LeaseView, Read, Response, Write, now},
     clock::Clock,
     history::{Breach, end, is_stale},
     livechat,
@@ -22,6 +22,8 @@ use crate::{
 use secrecy::ExposeSecret;
 use std::{mem, num::NonZeroU32, sync::Arc, time::Duration};
 
+/// What a copy of the write of a logout does.
+const LOGS_OUT_AGAIN: &str = "logs out a second time";
 /// The settings' fingerprint.
 const SETTINGS: &str = "settings";
 /// What is left of an invocation that has just begun, and of one that must end.
@@ -38,7 +40,7 @@ pub(super) fn act(protocol: &Protocol, state: &mut State, action: Action) -> Opt
         }
         Action::Enter(caller) => protocol.enter(state, caller),
         Action::Revoke { caller, is_told } => protocol.revoke(state, caller, is_told)?,
-        Action::Call { caller, answer } => protocol.call(state, caller, answer)?,
+        Action::Call { caller, response } => protocol.call(state, caller, response)?,
         Action::Commit { caller, write } => protocol.commit(state, caller, write)?,
         Action::Release { caller, write } => protocol.release(state, caller, write)?,
         Action::Drop { caller, write } => protocol.drop(state, caller, write)?,
@@ -65,7 +67,7 @@ pub(super) fn act(protocol: &Protocol, state: &mut State, action: Action) -> Opt
         Action::Pause(caller) => {
             state.callers[caller].paused = true;
             match state.callers[caller].next() {
-                Some(Next::Acquire { .. }) => state.left.late_takes -= 1,
+                Some(Next::Acquire { .. }) => state.left.late_acquisitions -= 1,
                 _ => state.left.pauses -= 1,
             }
         }
@@ -87,7 +89,7 @@ impl Protocol {
     }
 
     fn moment(&self, state: &State, caller: usize) -> Moment {
-        let now = now(self, &state.callers[caller], Seen::Held);
+        let now = now(self, &state.callers[caller], LeaseView::Held);
         Moment { now, left: LEFT, circuit: CircuitMemory::default() }
     }
 
@@ -118,7 +120,7 @@ impl Protocol {
         if let Some(clock) = Clock::of(self) {
             super::clock::forget_end_of_lease(renewing);
             renewing.limit = clock.limit(&renewing.next, if was_calling { limit } else { 0 });
-            if self.is(Tamper::LeaseNotWatched) && matches!(renewing.next, Next::Call(_)) {
+            if self.is(Tamper::LeaseExpiryIgnored) && matches!(renewing.next, Next::Call(_)) {
                 renewing.limit = i16::MAX;
             }
         }
@@ -140,13 +142,13 @@ impl Protocol {
                 if matches!(result, Err(Error::Internal(_)) | Ok(_)) {
                     state.history.breaches.add(Breach::Bug);
                 }
-                end(state, index, Doing::Answered);
+                end(state, index, Doing::Ended);
                 result.err()
             }
         }
     }
 
-    /// What nobody else can see is no step of its own.
+    /// What no other call can see is not a step of its own.
     fn settle(&self, renewing: &mut Renewing, moment: Moment) {
         loop {
             renewing.renewal.take_notes();
@@ -160,7 +162,7 @@ impl Protocol {
         }
     }
 
-    fn read(&self, state: &mut State, index: usize, lease: Seen, how: Read) -> Option<()> {
+    fn read(&self, state: &mut State, index: usize, lease: LeaseView, how: Read) -> Option<()> {
         self.begin(state, index);
         self.arrive(state, index);
         let caller = &state.callers[index];
@@ -171,7 +173,7 @@ impl Protocol {
         let mut record = state.item_to_read(whose).record().clone();
         let mut moment = Moment { now: now(self, caller, lease), ..self.moment(state, index) };
         match how {
-            Read::Usual => {}
+            Read::Normal => {}
             Read::WhileDown => {
                 moment.circuit.has_no_room = true;
                 state.left.downs -= 1;
@@ -181,18 +183,18 @@ impl Protocol {
             Read::OutOfTime => {
                 moment.left = if is_guests { Duration::from_secs(17) } else { SHORT };
                 if is_guests {
-                    state.left.too_lates -= 1;
-                    (lease == Seen::Held && record.held(moment.now).is_some()).then_some(())?;
+                    state.left.time_shortages -= 1;
+                    (lease == LeaseView::Held && record.held(moment.now).is_some()).then_some(())?;
                 } else {
                     state.left.crashes -= 1;
                 }
             }
         }
-        if is_guests && lease == Seen::Lapsed && state.has_live_holder(Who::Guest) {
-            state.left.lapses -= 1;
+        if is_guests && lease == LeaseView::Expired && state.has_live_holder(Who::Guest) {
+            state.left.early_expiries -= 1;
         }
         tamper::record(self, &mut record, &state.callers[index], is_guests);
-        if is_look && lease == Seen::Held && record.lease.is_some() {
+        if is_look && lease == LeaseView::Held && record.lease.is_some() {
             self.note_held(state, index);
         }
         let before = state.callers[index].clone();
@@ -222,7 +224,7 @@ impl Protocol {
         if let Some(renewing) = state.callers[index].renewing_mut()
             && matches!(renewing.next, Next::Acquire { .. })
         {
-            renewing.waited_in = (is_unchanged && before.is_waiting()).then_some(before.print);
+            renewing.waited_in = (is_unchanged && before.is_waiting()).then_some(before.fingerprint);
             state.callers[index].note();
         }
     }
@@ -242,7 +244,13 @@ impl Protocol {
         state.callers[index].note();
     }
 
-    fn acquire(&self, state: &mut State, index: usize, lease: Seen, (write, is_short): (Write, bool)) -> Option<()> {
+    fn acquire(
+        &self,
+        state: &mut State,
+        index: usize,
+        lease: LeaseView,
+        (write, is_short): (Write, bool),
+    ) -> Option<()> {
         self.begin(state, index);
         self.arrive(state, index);
         let caller = &state.callers[index];
@@ -253,13 +261,13 @@ impl Protocol {
         let (owner, waited_in) = (renewing.owner.clone(), renewing.waited_in);
         let now = now(self, caller, lease);
         let from_live_holder = state.has_live_holder(who);
-        let (outcome, owner, is_taken) = self.run_acquire(state, who, owner, (unless_newer_than, now));
-        if is_taken && lease == Seen::Lapsed && from_live_holder && !self.is_timed() {
-            state.left.lapses -= 1;
+        let (outcome, owner, is_acquired) = self.run_acquire(state, who, owner, (unless_newer_than, now));
+        if is_acquired && lease == LeaseView::Expired && from_live_holder && !self.is_timed() {
+            state.left.early_expiries -= 1;
         }
         match write {
-            Write::AnswerLost => {
-                is_taken.then_some(())?;
+            Write::ResponseLost => {
+                is_acquired.then_some(())?;
                 state.left.lost_writes -= 1;
                 if let Some(renewing) = state.callers[index].renewing_mut() {
                     renewing.owner = owner;
@@ -274,21 +282,21 @@ impl Protocol {
             _ => {}
         }
         let name = owner.unwrap_or_else(|| "nobody".into());
-        let taken = match store::lease::acquired(outcome, &name).expect("a record") {
-            Attempt::Decided(taken) => taken,
+        let acquisition = match store::lease::acquired(outcome, &name).expect("a record") {
+            Attempt::Decided(acquisition) => acquisition,
             Attempt::MalformedRefusal(record) => Acquisition::Rejected(record),
         };
         let left = if is_short { SHORT } else { LEFT };
-        let (event, moment) = match taken {
-            Acquisition::Acquired(lease, mut record) if is_taken || !self.is(Tamper::OwnLeaseNotRecognised) => {
-                if is_taken {
+        let (event, moment) = match acquisition {
+            Acquisition::Acquired(lease, mut record) if is_acquired || !self.is(Tamper::OwnLeaseNotRecognised) => {
+                if is_acquired {
                     self.note_lease(state, index, unless_newer_than);
                 }
                 // The holder has the lease itself; its end is part of one thing, not of two.
                 record.lease = None;
                 tamper::record(self, &mut record, &state.callers[index], false);
                 state.callers[index].paused = false;
-                let now = if self.is_timed() { super::actions::now(self, &before, Seen::Held) } else { NOW };
+                let now = if self.is_timed() { super::actions::now(self, &before, LeaseView::Held) } else { NOW };
                 (
                     Event::Acquired(HeldLease::acquired(lease), Box::new(record)),
                     Moment { now, left, ..self.moment(state, index) },
@@ -296,7 +304,7 @@ impl Protocol {
             }
             Acquisition::Acquired(_, mut record) | Acquisition::Rejected(mut record) => {
                 (!is_short).then_some(())?;
-                if lease == Seen::Held && record.lease.is_some() {
+                if lease == LeaseView::Held && record.lease.is_some() {
                     self.note_held(state, index);
                 }
                 tamper::record(self, &mut record, &state.callers[index], false);
@@ -304,14 +312,14 @@ impl Protocol {
             }
         };
         if is_short {
-            state.left.too_lates -= 1;
+            state.left.time_shortages -= 1;
         }
         let was_rejected = matches!(event, Event::Rejected(_));
         let error = self.step(state, index, event, moment);
         if was_rejected {
             self.note_look(state, index, &before, error.as_ref());
             // It is back where it waited before, none the wiser: it might as well have gone on waiting.
-            let is_in_vain = !self.is_timed() && waited_in == Some(state.callers[index].print);
+            let is_in_vain = !self.is_timed() && waited_in == Some(state.callers[index].fingerprint);
             return (!is_in_vain || write == Write::Twice).then_some(());
         }
         Some(())
@@ -328,11 +336,11 @@ impl Protocol {
         let write =
             |owner: &str| tamper::acquire(self, store::lease::acquire(owner, unless_newer_than, Some(SETTINGS), now));
         let probe = write(owner.as_deref().unwrap_or("nobody"));
-        let is_taken = applies(state, who, &probe);
+        let is_acquired = applies(state, who, &probe);
         let new = || format!("L{}", state.item(who).leases() + 1);
-        let owner = owner.or_else(|| is_taken.then(new));
+        let owner = owner.or_else(|| is_acquired.then(new));
         let outcome = self.write(state, who, &write(owner.as_deref().unwrap_or("nobody")));
-        (outcome, owner, is_taken)
+        (outcome, owner, is_acquired)
     }
 
     fn enter(&self, state: &mut State, index: usize) {
@@ -349,43 +357,43 @@ impl Protocol {
         Some(())
     }
 
-    fn call(&self, state: &mut State, index: usize, answer: Answer) -> Option<()> {
+    fn call(&self, state: &mut State, index: usize, response: Response) -> Option<()> {
         let Some(Next::Call(call)) = state.callers[index].next() else { return None };
         let (known, is_retry) = (call.known.as_ref().map(cookies_of), call.is_retry);
         let left = &mut state.left;
-        match answer {
-            Answer::Token | Answer::IdentityLost => {}
-            Answer::DeadToken => left.dead_tokens -= 1,
-            Answer::Other => left.glitches -= 1,
-            Answer::Down => left.downs -= 1,
-            Answer::Broken | Answer::Lost | Answer::LostOutOfTime => left.lost_answers -= 1,
-            Answer::Late => {
+        match response {
+            Response::Token | Response::IdentityLost => {}
+            Response::ExpiredToken => left.expired_tokens -= 1,
+            Response::Other => left.glitches -= 1,
+            Response::Down => left.downs -= 1,
+            Response::Broken | Response::Lost | Response::LostOutOfTime => left.lost_responses -= 1,
+            Response::Late => {
                 left.late_requests -= 1;
                 state.livechat.late_requests.extend(known);
             }
         }
-        let takes_effect = !matches!(answer, Answer::Down | Answer::Late | Answer::IdentityLost);
+        let takes_effect = !matches!(response, Response::Down | Response::Late | Response::IdentityLost);
         let received = takes_effect.then(|| {
             if known.is_none() && is_retry {
                 state.history.breaches.add(Breach::NewCustomerTwice);
             }
             state.history.created_anew |= known.is_some_and(|known| !livechat::recognises(self, state, known));
-            livechat::receives(self, state, known, answer == Answer::Other)
+            livechat::receives(self, state, known, response == Response::Other)
         });
-        let life = if answer == Answer::DeadToken { Life::Dead } else { Life::Usable };
-        let result = match (answer, received) {
-            (Answer::Token | Answer::DeadToken | Answer::Other, Some((request, cookies))) => {
+        let life = if response == Response::ExpiredToken { Life::Expired } else { Life::Usable };
+        let result = match (response, received) {
+            (Response::Token | Response::ExpiredToken | Response::Other, Some((request, cookies))) => {
                 Ok(livechat::grant(request, cookies, life))
             }
-            (Answer::IdentityLost, _) => Err(AttemptError::IdentityLost),
-            (Answer::Down, _) => Err(AttemptError::Throttled),
-            (Answer::Broken, _) => Err(tamper::broken(self, known.is_some())),
-            (Answer::LostOutOfTime, _) => Err(AttemptError::CutShort),
+            (Response::IdentityLost, _) => Err(AttemptError::IdentityLost),
+            (Response::Down, _) => Err(AttemptError::Throttled),
+            (Response::Broken, _) => Err(tamper::broken(self, known.is_some())),
+            (Response::LostOutOfTime, _) => Err(AttemptError::CutShort),
             _ => Err(AttemptError::TimedOut),
         };
         let moment = self.moment(state, index);
-        self.step(state, index, Event::Answered(result), moment);
-        if self.is(Tamper::AnsweredBeforeStored)
+        self.step(state, index, Event::Responded(result), moment);
+        if self.is(Tamper::ReturnedBeforeStored)
             && let Some(Next::Commit(commit)) = state.callers[index].next()
         {
             let entity_id = commit.identity.entity_id.clone();
@@ -408,7 +416,7 @@ impl Protocol {
         }
         match write {
             // If the write is rejected, these two are like a caller that has not come so far.
-            Write::AnswerLost => {
+            Write::ResponseLost => {
                 state.left.lost_writes -= 1;
                 return is_applied.then_some(());
             }
@@ -419,14 +427,16 @@ impl Protocol {
             }
             Write::Twice => {
                 state.left.late_writes -= 1;
-                state.late_writes.push(LateWrite::Other { what: "stores its token again", write: Box::new(real) });
+                state
+                    .late_writes
+                    .push(LateWrite::Other { what: "stores its token a second time", write: Box::new(real) });
             }
             _ => {}
         }
         let stored = store::lease::committed(outcome, &token).expect("a record");
         let stored = match stored {
             Commitment::Committed if !is_applied && self.is(Tamper::OwnResultNotRecognised) => Commitment::LeaseLost,
-            Commitment::LoggedOut if self.is(Tamper::LogoutNotNoticed) => Commitment::Committed,
+            Commitment::LoggedOut if self.is(Tamper::RenewalIgnoresLogout) => Commitment::Committed,
             stored => stored,
         };
         state.callers[index].paused = false;
@@ -451,7 +461,9 @@ impl Protocol {
             }
             if write == Write::Twice {
                 state.left.late_writes -= 1;
-                state.late_writes.push(LateWrite::Other { what: "ends its lease again", write: Box::new(real) });
+                state
+                    .late_writes
+                    .push(LateWrite::Other { what: "releases its lease a second time", write: Box::new(real) });
             }
         }
         state.callers[index].paused = false;
@@ -473,7 +485,7 @@ impl Protocol {
         }
         let outcome = self.write(state, who, &real);
         match write {
-            Write::AnswerLost => {
+            Write::ResponseLost => {
                 state.left.lost_writes -= 1;
                 state.callers[index].doing = Doing::DropAgain;
                 state.callers[index].note();
@@ -481,7 +493,7 @@ impl Protocol {
             }
             Write::Twice => {
                 state.left.late_writes -= 1;
-                let what = if is_logout { "logs out again" } else { "drops the token again" };
+                let what = if is_logout { LOGS_OUT_AGAIN } else { "drops the token a second time" };
                 state.late_writes.push(LateWrite::Other { what, write: Box::new(real) });
             }
             _ => {}
@@ -495,7 +507,7 @@ impl Protocol {
         }
         let promised = state.callers[index].arrival?.gone;
         state.history.gone = state.history.gone.and(promised);
-        end(state, index, Doing::Answered);
+        end(state, index, Doing::Ended);
         Some(())
     }
 
@@ -521,7 +533,7 @@ impl Protocol {
         if is_told && !arrival.given.are_among(state.livechat.revoked) {
             state.history.breaches.add(Breach::NotRevoked);
         }
-        end(state, index, Doing::Answered);
+        end(state, index, Doing::Ended);
         Some(())
     }
 
@@ -566,11 +578,11 @@ impl Protocol {
                 }
                 adopted => Event::Moved(adopted),
             },
-            Write::AnswerLost | Write::AnswerNever => {
+            Write::ResponseLost | Write::ResponseNeverComes => {
                 state.left.lost_writes -= 1;
                 // One that is refused is like one that never arrives.
                 (self.run_transaction(state, &transaction) == Adopted::Yes).then_some(())?;
-                if write == Write::AnswerLost {
+                if write == Write::ResponseLost {
                     note_moved(state, index);
                     return Some(());
                 }
@@ -623,18 +635,18 @@ impl Protocol {
         Some(())
     }
 
-    fn late_write(&self, state: &mut State, index: usize, lease: Seen) {
+    fn late_write(&self, state: &mut State, index: usize, lease: LeaseView) {
         match state.late_writes.remove(index) {
             LateWrite::Acquire { owner, unless_newer_than } => {
-                let now = if lease == Seen::Lapsed { super::table::LATER } else { NOW };
+                let now = if lease == LeaseView::Expired { super::table::AFTER_EXPIRY } else { NOW };
                 let from_live_holder = state.has_live_holder(Who::User1);
-                let (_, _, is_taken) = self.run_acquire(state, Who::User1, owner, (unless_newer_than, now));
-                if is_taken && lease == Seen::Lapsed && from_live_holder {
-                    state.left.lapses -= 1;
+                let (_, _, is_acquired) = self.run_acquire(state, Who::User1, owner, (unless_newer_than, now));
+                if is_acquired && lease == LeaseView::Expired && from_live_holder {
+                    state.left.early_expiries -= 1;
                 }
             }
             LateWrite::Other { write, what } => {
-                if what == "logs out again" && state.item(Who::User1).exists() {
+                if what == LOGS_OUT_AGAIN && state.item(Who::User1).exists() {
                     state.history.ended = LatestLogout(state.item(Who::User1).record().lease_seq);
                 }
                 self.write(state, Who::User1, &write);
@@ -655,7 +667,7 @@ fn tell_livechat(state: &mut State, due: &[OutstandingToken], is_told: bool) -> 
     due.iter().map(|token| token.key.clone()).collect()
 }
 
-/// The transaction of this caller has taken effect, and it does not know yet.
+/// The transaction of this caller has acquisition effect, and it does not know yet.
 fn note_moved(state: &mut State, index: usize) {
     if let Some(renewing) = state.callers[index].renewing_mut() {
         renewing.has_moved = true;

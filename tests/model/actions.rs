@@ -19,17 +19,17 @@ use stateright::{Model, Property};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// The caller reads the record that it wants.
-    Read { caller: usize, lease: Seen, how: Read },
+    Read { caller: usize, lease: LeaseView, how: Read },
     /// A caller reads its clock, and sends the write that acquires the lease. (Timed; else a part of `Acquire`.)
     Send(usize),
     /// That write takes effect or is rejected, and the caller sees which.
-    Acquire { caller: usize, lease: Seen, write: Write, is_short: bool },
+    Acquire { caller: usize, lease: LeaseView, write: Write, is_short: bool },
     /// The circuit breaker lets a holder pass. (Timed; else a part of the step before.)
     Enter(usize),
     /// LiveChat is told to revoke old tokens before it is called; or it cannot be told.
     Revoke { caller: usize, is_told: bool },
     /// LiveChat receives a call, and the caller gets the response or does not.
-    Call { caller: usize, answer: Answer },
+    Call { caller: usize, response: Response },
     /// The result is stored, and the lease ends.
     Commit { caller: usize, write: Write },
     /// The lease ends without a result.
@@ -43,10 +43,10 @@ pub(super) enum Action {
     /// The guest's half of it. ([`Tamper::TwoWrites`](super::tamper::Tamper::TwoWrites).)
     MoveOut(usize),
     /// A copy of a write arrives.
-    LateWrite { index: usize, lease: Seen },
+    LateWrite { index: usize, lease: LeaseView },
     /// A copy of a transaction arrives.
     LateMove,
-    /// LiveChat receives a call that nobody waits for any more.
+    /// LiveChat receives a call for which no caller waits any more.
     LateRequest(usize),
     /// LiveChat forgets the customer on record.
     Forget,
@@ -60,17 +60,17 @@ pub(super) enum Action {
 
 /// How an item's lease looks to the caller that looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum LeaseView {
     /// There is none.
     Free,
     Held,
-    Lapsed,
+    Expired,
 }
 
 /// What a caller meets besides what it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    Usual,
+    Normal,
     /// It knows that LiveChat is down.
     WhileDown,
     /// It has too little time left to go on waiting.
@@ -83,9 +83,9 @@ pub(super) enum Write {
     /// It arrives, and so does its response.
     Once,
     /// It takes effect. Its response is lost, so the SDK will send it again.
-    AnswerLost,
-    /// It takes effect. Its response is lost for good, which is an error.
-    AnswerNever,
+    ResponseLost,
+    /// It takes effect. Its response never arrives, which is an error.
+    ResponseNeverComes,
     /// It arrives, and will arrive a second time.
     Twice,
     /// It takes effect, and the caller dies before it can return.
@@ -94,18 +94,18 @@ pub(super) enum Write {
     Never,
     /// It meets another write and is refused.
     Conflict,
-    /// It is held up. The SDK takes it for lost and will send it again.
+    /// It is delayed. To the SDK it is lost, so the SDK will send it again.
     LateAndAgain,
-    /// It is held up until the caller has taken it for lost, which is an error.
+    /// It is delayed for so long that to the caller it is lost, which is an error.
     LateAndNever,
 }
 
 /// What becomes of a call to LiveChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Response {
     Token,
     /// A token that has expired.
-    DeadToken,
+    ExpiredToken,
     /// The customer is not recognised, this once.
     Other,
     /// LiveChat says that it lost the customer, and does nothing.
@@ -168,8 +168,8 @@ impl Protocol {
     }
 
     fn start(&self, stored: Stored, calls: &[super::state::Call], clocks: &[i16]) -> State {
-        let Faults { lost_writes, late_writes, lapses, .. } = self.faults;
-        let untimed = lost_writes + late_writes + lapses;
+        let Faults { lost_writes, late_writes, early_expiries, .. } = self.faults;
+        let untimed = lost_writes + late_writes + early_expiries;
         assert!(!self.is_timed() || untimed == 0, "faults that are modelled without time only");
         let mut state = State {
             items: State::items_before(self, stored),
@@ -203,11 +203,11 @@ impl Protocol {
     fn steps_of(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
         let now = &state.callers[caller];
         let write = Write::Once;
-        let how = Read::Usual;
+        let how = Read::Normal;
         match &now.doing {
             Doing::Start if now.call.operation.ends_tokens() => actions.push(Action::Drop { caller, write }),
             Doing::Start if now.call.operation == Operation::GetToken => {
-                actions.push(Action::Read { caller, lease: Seen::Held, how });
+                actions.push(Action::Read { caller, lease: LeaseView::Held, how });
             }
             Doing::Start if self.is_timed() => actions.push(Action::Send(caller)),
             Doing::Start => self.acquisitions(state, caller, actions),
@@ -219,7 +219,7 @@ impl Protocol {
                     let looks = self.seen(state, caller, now.call.who).into_iter();
                     actions.extend(looks.map(|lease| Action::Read { caller, lease, how }));
                 }
-                Next::Read => actions.push(Action::Read { caller, lease: Seen::Held, how }),
+                Next::Read => actions.push(Action::Read { caller, lease: LeaseView::Held, how }),
                 Next::ReadGuest => {
                     let looks = self.seen(state, caller, Who::Guest).into_iter();
                     actions.extend(looks.map(|lease| Action::Read { caller, lease, how }));
@@ -230,10 +230,10 @@ impl Protocol {
                 Next::Revoke(_) => actions.push(Action::Revoke { caller, is_told: true }),
                 Next::Tell(_) => actions.push(Action::Tell { caller, is_told: true }),
                 Next::Call(call) => {
-                    let answer = Answer::Token;
-                    actions.push(Action::Call { caller, answer });
+                    let response = Response::Token;
+                    actions.push(Action::Call { caller, response });
                     if call.known.as_ref().is_some_and(|known| !self.is_recognised(state, known)) {
-                        actions.push(Action::Call { caller, answer: Answer::IdentityLost });
+                        actions.push(Action::Call { caller, response: Response::IdentityLost });
                     }
                 }
                 Next::Commit(_) => actions.push(Action::Commit { caller, write }),
@@ -241,7 +241,7 @@ impl Protocol {
                 Next::Move(_) => actions.push(Action::Move { caller, write }),
                 other => unreachable!("{other:?} is a part of another step"),
             },
-            Doing::Answered | Doing::Gone => {}
+            Doing::Ended | Doing::Gone => {}
         }
     }
 
@@ -276,7 +276,7 @@ impl Protocol {
         let (now, left) = (&state.callers[caller], state.left);
         let is_possible = |write: Write| match write {
             Write::Once => true,
-            Write::AnswerLost | Write::AnswerNever | Write::Never => left.lost_writes > 0,
+            Write::ResponseLost | Write::ResponseNeverComes | Write::Never => left.lost_writes > 0,
             Write::Twice => left.late_writes > 0,
             Write::Last => left.crashes > 0,
             Write::Conflict => left.conflicts > 0,
@@ -287,20 +287,20 @@ impl Protocol {
         };
         match &now.doing {
             Doing::Start if now.call.operation.ends_tokens() => {
-                writes(&[Write::AnswerLost, Write::Twice], |caller, write| Action::Drop { caller, write });
+                writes(&[Write::ResponseLost, Write::Twice], |caller, write| Action::Drop { caller, write });
             }
             Doing::Start if now.call.operation == Operation::GetToken => {
                 let how = Read::WhileDown;
-                actions.extend((left.downs > 0).then_some(Action::Read { caller, lease: Seen::Held, how }));
+                actions.extend((left.downs > 0).then_some(Action::Read { caller, lease: LeaseView::Held, how }));
             }
-            Doing::Start => self.bad_acquisitions(state, caller, actions),
+            Doing::Start => self.faulty_acquisitions(state, caller, actions),
             Doing::Telling(_) => {
                 actions.extend((left.downs > 0).then_some(Action::Tell { caller, is_told: false }));
             }
             Doing::Renewing(renewing) if renewing.moves_out => {}
             Doing::Renewing(renewing) => match &renewing.next {
                 Next::Commit(_) => {
-                    writes(&[Write::AnswerLost, Write::Twice, Write::Last], |caller, write| Action::Commit {
+                    writes(&[Write::ResponseLost, Write::Twice, Write::Last], |caller, write| Action::Commit {
                         caller,
                         write,
                     });
@@ -310,15 +310,15 @@ impl Protocol {
                 }
                 Next::Move(_) if !renewing.has_moved => {
                     let all = [
-                        Write::AnswerLost,
-                        Write::AnswerNever,
+                        Write::ResponseLost,
+                        Write::ResponseNeverComes,
                         Write::Conflict,
                         Write::LateAndAgain,
                         Write::LateAndNever,
                     ];
                     writes(&all, |caller, write| Action::Move { caller, write });
                 }
-                Next::Acquire { .. } => self.bad_acquisitions(state, caller, actions),
+                Next::Acquire { .. } => self.faulty_acquisitions(state, caller, actions),
                 Next::Revoke(_) => {
                     actions.extend((left.downs > 0).then_some(Action::Revoke { caller, is_told: false }));
                 }
@@ -326,29 +326,33 @@ impl Protocol {
                     actions.extend((left.downs > 0).then_some(Action::Tell { caller, is_told: false }));
                 }
                 Next::Call(call) => {
-                    let answers = bad_answers(left, call.known.is_some());
-                    actions.extend(answers.map(|answer| Action::Call { caller, answer }));
+                    let responses = faulty_responses(left, call.known.is_some());
+                    actions.extend(responses.map(|response| Action::Call { caller, response }));
                 }
                 Next::Read if matches!(renewing.renewal.phase, Phase::ReadingHeld) => {
                     let early = self.seen_too_early(state, now.call.who);
-                    actions.extend(early.map(|lease| Action::Read { caller, lease, how: Read::Usual }));
+                    actions.extend(early.map(|lease| Action::Read { caller, lease, how: Read::Normal }));
                     let gives_up = left.crashes > 0 && renewing.renewal.fallback.is_some();
                     let how = Read::OutOfTime;
-                    actions.extend(gives_up.then_some(Action::Read { caller, lease: Seen::Held, how }));
+                    actions.extend(gives_up.then_some(Action::Read { caller, lease: LeaseView::Held, how }));
                 }
                 Next::ReadGuest => {
                     let early = self.seen_too_early(state, Who::Guest);
-                    actions.extend(early.map(|lease| Action::Read { caller, lease, how: Read::Usual }));
+                    actions.extend(early.map(|lease| Action::Read { caller, lease, how: Read::Normal }));
                     let how = Read::OutOfTime;
-                    actions.extend((left.too_lates > 0).then_some(Action::Read { caller, lease: Seen::Held, how }));
+                    actions.extend((left.time_shortages > 0).then_some(Action::Read {
+                        caller,
+                        lease: LeaseView::Held,
+                        how,
+                    }));
                 }
                 _ => {}
             },
-            Doing::DropAgain | Doing::Answered | Doing::Gone => {}
+            Doing::DropAgain | Doing::Ended | Doing::Gone => {}
         }
     }
 
-    fn bad_acquisitions(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
+    fn faulty_acquisitions(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {
         if self.is_timed() {
             return;
         }
@@ -358,11 +362,11 @@ impl Protocol {
         let write = Write::Once;
         actions.extend(early.map(|lease| Action::Acquire { caller, lease, write, is_short: false }));
         for lease in self.seen(state, caller, who).into_iter().chain(early) {
-            let lost = (left.lost_writes > 0).then_some(Write::AnswerLost);
+            let lost = (left.lost_writes > 0).then_some(Write::ResponseLost);
             let twice = (left.late_writes > 0).then_some(Write::Twice);
             let writes = [lost, twice].into_iter().flatten();
             actions.extend(writes.map(|write| Action::Acquire { caller, lease, write, is_short: false }));
-            let short = (left.too_lates > 0 && !state.callers[caller].call.was_guest).then_some(Action::Acquire {
+            let short = (left.time_shortages > 0 && !state.callers[caller].call.was_guest).then_some(Action::Acquire {
                 caller,
                 lease,
                 write,
@@ -383,7 +387,7 @@ impl Protocol {
         let loses_secret = self.adopts() && self.secrets == Secrets::Strict && now.commits().is_some();
         actions.extend((left.crashes > 0 && holds && !loses_secret).then_some(Action::Crash(caller)));
         let pauses = match renewing.map(|renewing| (&renewing.next, renewing.age)) {
-            Some((Next::Acquire { .. }, Some(_))) => left.late_takes,
+            Some((Next::Acquire { .. }, Some(_))) => left.late_acquisitions,
             _ if renewing.is_some_and(|renewing| renewing.lease().is_some()) => left.pauses,
             _ => 0,
         };
@@ -391,55 +395,55 @@ impl Protocol {
     }
 
     /// How the lease can look to a caller, without anything being wrong.
-    fn seen(&self, state: &State, caller: usize, who: Who) -> Vec<Seen> {
+    fn seen(&self, state: &State, caller: usize, who: Who) -> Vec<LeaseView> {
         let item = state.item(who);
-        let Some(until) = item.lease_until() else { return vec![Seen::Free] };
+        let Some(until) = item.lease_until() else { return vec![LeaseView::Free] };
         if let Some(clock) = Clock::of(self) {
             let lease = Lease { until, ..item.lease() };
             let is_held = lease.is_held(clock.now(state.callers[caller].clock_of_its_write()));
-            return vec![if is_held { Seen::Held } else { Seen::Lapsed }];
+            return vec![if is_held { LeaseView::Held } else { LeaseView::Expired }];
         }
-        if state.has_live_holder(who) { vec![Seen::Held] } else { vec![Seen::Held, Seen::Lapsed] }
+        if state.has_live_holder(who) { vec![LeaseView::Held] } else { vec![LeaseView::Held, LeaseView::Expired] }
     }
 
     /// How the lease can look though its holder lives.
-    fn seen_too_early(&self, state: &State, who: Who) -> Option<Seen> {
-        (!self.is_timed() && state.left.lapses > 0 && state.has_live_holder(who)).then_some(Seen::Lapsed)
+    fn seen_too_early(&self, state: &State, who: Who) -> Option<LeaseView> {
+        (!self.is_timed() && state.left.early_expiries > 0 && state.has_live_holder(who)).then_some(LeaseView::Expired)
     }
 }
 
 /// How a call to LiveChat can go wrong.
-fn bad_answers(left: Faults, names_a_customer: bool) -> impl Iterator<Item = Answer> {
+fn faulty_responses(left: Faults, names_a_customer: bool) -> impl Iterator<Item = Response> {
     [
-        (left.dead_tokens, Answer::DeadToken, true),
-        (left.glitches, Answer::Other, names_a_customer),
-        (left.downs, Answer::Down, true),
-        (left.lost_answers, Answer::Broken, true),
-        (left.lost_answers, Answer::Lost, true),
-        (left.lost_answers, Answer::LostOutOfTime, true),
-        (left.late_requests, Answer::Late, names_a_customer),
+        (left.expired_tokens, Response::ExpiredToken, true),
+        (left.glitches, Response::Other, names_a_customer),
+        (left.downs, Response::Down, true),
+        (left.lost_responses, Response::Broken, true),
+        (left.lost_responses, Response::Lost, true),
+        (left.lost_responses, Response::LostOutOfTime, true),
+        (left.late_requests, Response::Late, names_a_customer),
     ]
     .into_iter()
-    .filter_map(|(left, answer, is_possible)| (left > 0 && is_possible).then_some(answer))
+    .filter_map(|(left, response, is_possible)| (left > 0 && is_possible).then_some(response))
 }
 
 /// What the caller's clock says when the lease looks like this.
-pub(super) fn now(protocol: &Protocol, caller: &Caller, lease: Seen) -> UnixMs {
+pub(super) fn now(protocol: &Protocol, caller: &Caller, lease: LeaseView) -> UnixMs {
     match (Clock::of(protocol), lease) {
         (Some(clock), _) => clock.now(caller.clock_of_its_write()),
-        (None, Seen::Lapsed) => super::table::LATER,
+        (None, LeaseView::Expired) => super::table::AFTER_EXPIRY,
         (None, _) => NOW,
     }
 }
 
-/// How the lease can look to a write that was held up. One that acquires the lease and finds it held has no effect.
-fn seen_by_late_write(state: &State, write: &LateWrite) -> Option<Seen> {
+/// How the lease can look to a write that was delayed. One that acquires the lease and finds it held has no effect.
+fn seen_by_late_write(state: &State, write: &LateWrite) -> Option<LeaseView> {
     match write {
-        LateWrite::Acquire { .. } if !state.item(Who::User1).is_leased() => Some(Seen::Free),
+        LateWrite::Acquire { .. } if !state.item(Who::User1).is_leased() => Some(LeaseView::Free),
         LateWrite::Acquire { .. } => {
-            (!state.has_live_holder(Who::User1) || state.left.lapses > 0).then_some(Seen::Lapsed)
+            (!state.has_live_holder(Who::User1) || state.left.early_expiries > 0).then_some(LeaseView::Expired)
         }
         // These do not look.
-        LateWrite::Other { .. } => Some(Seen::Held),
+        LateWrite::Other { .. } => Some(LeaseView::Held),
     }
 }

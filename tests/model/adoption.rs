@@ -21,7 +21,7 @@ const CALLS: [Call; 6] = [
     Call::adopts(User2, GetToken),
 ];
 
-/// All ways in which so many of them can call, at least one of them a user who was the guest.
+/// All combinations of `number` of them, with at least one user who was the guest.
 fn callers(number: usize) -> Protocol {
     let all = (0..number).fold(vec![vec![]], |shorter: Vec<Vec<Call>>, _| {
         let longer = |some: &Vec<Call>| {
@@ -40,9 +40,9 @@ fn callers_and_known_guest(number: usize) -> Protocol {
 }
 
 #[test]
-fn nothing_goes_wrong() {
-    explore("adoption, calm, 2 callers", &callers(2), 1_000);
-    explore("adoption, calm, 3 callers", &callers(3), 13_000);
+fn adoption_holds_without_faults() {
+    explore("adoption, no faults, 2 callers", &callers(2), 1_000);
+    explore("adoption, no faults, 3 callers", &callers(3), 13_000);
     let guest = Call::guest(GetToken);
     let [adopts, adopts_too] = [User1, User2].map(|user| Call::adopts(user, GetToken));
     let four = vec![
@@ -50,52 +50,52 @@ fn nothing_goes_wrong() {
         vec![guest, Call::user(GetToken), adopts, adopts_too],
         vec![guest, adopts, Call::adopts(User1, GetFreshToken), adopts_too],
     ];
-    explore("adoption, calm, 4 callers, some", &Protocol::of_adoption(four, &GUEST_HAS), 2);
+    explore("adoption, no faults, 4 callers, some", &Protocol::of_adoption(four, &GUEST_HAS), 2);
     if is_deep() {
-        explore("adoption, calm, 4 callers", &callers(4), 120_000);
+        explore("adoption, no faults, 4 callers", &callers(4), 120_000);
     }
 }
 
 #[test]
-fn a_holder_may_die_or_lose_its_lease_at_any_moment() {
-    let faults = Faults { crashes: 1, lapses: 2, ..Faults::default() };
-    explore("adoption, 1 crash, 2 lapses, 2 callers", &Protocol { faults, ..callers(2) }, 8_000);
-    let faults = Faults { crashes: 1, lapses: 1, ..Faults::default() };
+fn adoption_holds_when_a_holder_dies_or_loses_its_lease() {
+    let faults = Faults { crashes: 1, early_expiries: 2, ..Faults::default() };
+    explore("adoption, 1 crash, 2 early_expiries, 2 callers", &Protocol { faults, ..callers(2) }, 8_000);
+    let faults = Faults { crashes: 1, early_expiries: 1, ..Faults::default() };
     let known = Protocol { faults, ..callers_and_known_guest(3) };
-    explore("adoption, 1 crash, 1 lapse, 3 callers, guest known", &known, 75_000);
+    explore("adoption, 1 crash, 1 early expiry, 3 callers, guest known", &known, 75_000);
     if is_deep() {
-        explore("adoption, 1 crash, 1 lapse, 3 callers", &Protocol { faults, ..callers(3) }, 180_000);
+        explore("adoption, 1 crash, 1 early expiry, 3 callers", &Protocol { faults, ..callers(3) }, 180_000);
     }
 }
 
 /// The SDK sends the transaction again, or it does not; and it may take effect when its caller has ended the lease.
 #[test]
-fn writes_may_be_lost_and_come_late() {
-    let faults = Faults { crashes: 1, lapses: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
+fn adoption_holds_when_writes_are_lost_or_late() {
+    let faults = Faults { crashes: 1, early_expiries: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
     let all = Protocol { faults, ..callers(2) };
-    explore("adoption, 1 crash, 1 lapse, 1 lost write, 1 late transaction, 2 callers", &all, 34_000);
+    explore("adoption, 1 crash, 1 early expiry, 1 lost write, 1 late transaction, 2 callers", &all, 34_000);
     is_acyclic("adoption, the same, guest known", &Protocol { faults, ..callers_and_known_guest(2) });
     if is_deep() {
-        let faults = Faults { lost_answers: 1, too_lates: 1, ..faults };
-        explore("adoption, everything goes wrong once, 2 callers", &Protocol { faults, ..callers(2) }, 90_000);
-        let faults = Faults { lapses: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
+        let faults = Faults { lost_responses: 1, time_shortages: 1, ..faults };
+        explore("adoption, each fault once, 2 callers", &Protocol { faults, ..callers(2) }, 90_000);
+        let faults = Faults { early_expiries: 1, lost_writes: 1, late_moves: 1, ..Faults::default() };
         let three = Protocol { faults, ..callers(3) };
-        explore("adoption, 1 lapse, 1 lost write, 1 late transaction, 3 callers", &three, 700_000);
+        explore("adoption, 1 early expiry, 1 lost write, 1 late transaction, 3 callers", &three, 700_000);
     }
 }
 
 #[test]
-fn livechat_may_not_answer_and_time_be_short() {
-    let faults = Faults { crashes: 1, lapses: 1, lost_answers: 1, too_lates: 1, ..Faults::default() };
+fn adoption_holds_without_a_response_or_time() {
+    let faults = Faults { crashes: 1, early_expiries: 1, lost_responses: 1, time_shortages: 1, ..Faults::default() };
     let all = Protocol { faults, ..callers(2) };
-    explore("adoption, 1 crash, 1 lapse, 1 lost answer, once short of time, 2 callers", &all, 14_000);
+    explore("adoption, 1 crash, 1 early expiry, 1 lost response, 1 shortage of time, 2 callers", &all, 14_000);
 }
 
 /// The transaction meets another write, of whichever call; and a copy of it may come late.
 #[test]
-fn a_transaction_may_be_refused() {
-    let faults = Faults { crashes: 1, lapses: 1, conflicts: 1, ..Faults::default() };
-    explore("adoption, 1 crash, 1 lapse, 1 conflict, 2 callers", &Protocol { faults, ..callers(2) }, 7_000);
+fn adoption_holds_when_its_transaction_is_refused() {
+    let faults = Faults { crashes: 1, early_expiries: 1, conflicts: 1, ..Faults::default() };
+    explore("adoption, 1 crash, 1 early expiry, 1 conflict, 2 callers", &Protocol { faults, ..callers(2) }, 7_000);
     let faults = Faults { late_moves: 1, ..faults };
     let known = Protocol { faults, ..callers_and_known_guest(2) };
     explore("adoption, the same, 1 late transaction, guest known", &known, 2);
@@ -103,11 +103,19 @@ fn a_transaction_may_be_refused() {
 
 /// Nobody's lease is overrun, so LiveChat gets each secret before it gets the next, adoption or not.
 #[test]
-fn livechat_may_kill_secrets() {
+fn adoption_holds_when_livechat_invalidates_secrets() {
     let strict = |adoption| Protocol { secrets: Secrets::Strict, ..adoption };
-    let faults = Faults { crashes: 1, lost_writes: 1, too_lates: 1, conflicts: 1, ..Faults::default() };
-    explore("adoption, secrets die, much goes wrong, 2 callers", &strict(Protocol { faults, ..callers(2) }), 16_000);
-    let faults = Faults { crashes: 1, late_moves: 1, too_lates: 1, ..Faults::default() };
-    explore("adoption, secrets die, 1 late transaction, 2 callers", &strict(Protocol { faults, ..callers(2) }), 9_000);
-    explore("adoption, secrets die, 3 callers", &strict(callers(3)), 13_000);
+    let faults = Faults { crashes: 1, lost_writes: 1, time_shortages: 1, conflicts: 1, ..Faults::default() };
+    explore(
+        "adoption, secrets are invalidated, several faults, 2 callers",
+        &strict(Protocol { faults, ..callers(2) }),
+        16_000,
+    );
+    let faults = Faults { crashes: 1, late_moves: 1, time_shortages: 1, ..Faults::default() };
+    explore(
+        "adoption, secrets are invalidated, 1 late transaction, 2 callers",
+        &strict(Protocol { faults, ..callers(2) }),
+        9_000,
+    );
+    explore("adoption, secrets are invalidated, 3 callers", &strict(callers(3)), 13_000);
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// From this age on it makes no difference how much longer a write is held up.
+/// From this age on it makes no difference how much longer a write is delayed.
 const OLDEST: Duration = Duration::from_secs(15);
 
 /// How long things take, in ticks. Where a limit is no whole number of ticks, the next longer one.
@@ -76,7 +76,7 @@ impl Clock {
     /// One tick for everybody.
     pub(super) fn tick(self, protocol: &Protocol, state: &mut State) {
         // An end that is longer ago makes no difference: to every clock, and to each write that is on its way.
-        let oldest = if protocol.faults.late_takes > 0 { self.ticks(OLDEST) } else { self.longest_write() };
+        let oldest = if protocol.faults.late_acquisitions > 0 { self.ticks(OLDEST) } else { self.longest_write() };
         let earliest = self.now(-oldest - 1);
         for caller in &mut state.callers {
             let paused = caller.paused;

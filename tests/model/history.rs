@@ -148,7 +148,7 @@ impl Protocol {
     }
 
     /// The caller has acquired a lease. If it waited for one to end, it had to be the very next for a `getFreshToken`, and a `getToken`
-    /// should have taken the result of that one, if only its failure.
+    /// should have accepted the result of that one, be it only its failure.
     pub(super) fn note_lease(&self, state: &mut State, index: usize, unless_newer_than: Option<LeaseSeq>) {
         let State { items, callers, history, .. } = state;
         let caller = &callers[index];
@@ -197,7 +197,7 @@ impl Protocol {
         if self.logs_out() {
             history.given.add(request);
         }
-        end(state, index, Doing::Answered);
+        end(state, index, Doing::Ended);
     }
 
     fn compare_with_stored(&self, state: &mut State, index: usize, request: u8, entity: u8) {
@@ -261,7 +261,7 @@ impl Protocol {
         if item.token().is_some() && self.ends_tokens() {
             history.stored.add(0);
             // One that has expired need not be revoked.
-            let is_live = item.record().token.as_ref().is_some_and(|token| life_of(token) != Life::Dead);
+            let is_live = item.record().token.as_ref().is_some_and(|token| life_of(token) != Life::Expired);
             if self.logs_out() && is_live {
                 history.given.add(0);
             }

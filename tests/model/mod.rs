@@ -16,30 +16,30 @@
 //! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others looks as if it never went on. One that
 //!   holds the lease is `Crash`, or has too little time to call LiveChat (`is_short`).
 //! - *The quota, the circuit breaker and LiveChat's refusal that is remembered* only refuse. Before the lease that is the same as a
-//!   deadline, or `Read::WhileDown` for a `getToken` whose token is live; under it, `Answer::Down`. Their attributes are removed from the
+//!   deadline, or `Read::WhileDown` for a `getToken` whose token is live; under it, `Response::Down`. Their attributes are removed from the
 //!   items. A call that waits for room releases its lease and acquires another one later: to all others, that is a caller that ends and
 //!   another that arrives.
 //! - *A group's count* is another item, and only refuses.
-//! - *Lifetimes.* A token is usable, stale or dead from the start to the end of a run: seconds, as against hours.
+//! - *Lifetimes.* A token is usable, stale or expired during the whole run: a run takes seconds, a lifetime hours.
 //! - *Arriving and returning.* A call arrives with the effect of its first operation, and returns with that of its last. In truth it
 //!   arrives earlier and returns later; that only widens what it may return, and what comes after it.
-//! - *LiveChat's response* arrives with the effect of the call, or never: nobody can see what a caller does in between.
-//! - *What nobody else can see* is no step of its own: a pause, and a look at the circuit breaker that finds room.
-//! - *Looks that find nothing new* are no steps, so that every way through the states ends (`is_acyclic`). Nor is the try of a caller
+//! - *LiveChat's response* arrives with the effect of the call, or never: no other call can see what the caller does in between.
+//! - *What no other call can see* is not a step of its own: a pause, and a look at the circuit breaker that finds room.
+//! - *Looks that find nothing new* are no steps, so that every run ends (`is_acyclic`). Nor is the try of a caller
 //!   that saw the lease free, and finds it held again: it could as well not have looked.
 //! - *How soon LiveChat is told again to revoke tokens*: it is always time to.
 //! - *Callers of the same kind* are interchangeable (`State::representative`).
 //! - `invalidate` and a logout have no decisions between their operations: `act.rs` makes the store's write, and tells LiveChat.
 //! - The item's deletion (two years later), more than five former customers, and a `group`: another item.
 //!
-//! # What it takes for granted
+//! # What it assumes
 //!
-//! - That DynamoDB does with a `Write` what `store/write/in_memory.rs` does: a test compares the two on random writes and items, and on
+//! - That DynamoDB does the same with a `Write` as `store/write/in_memory.rs` does: a test compares the two on random writes and items, and on
 //!   the store's own.
 //! - That `operation/renewer/driver.rs` carries out each action, and decides nothing.
 //! - With time (`timed.rs`): clocks are no further apart than `Lease::SKEW_MS`, and a write takes effect within `Store::LONGEST_WRITE`
-//!   of the look at the clock, or never. Without time (`untimed.rs`, `adoption.rs`): nothing of the kind. `limits.rs` shows what
-//!   comes of it if the second is not so.
+//!   of the look at the clock, or never. Without time (`untimed.rs`, `adoption.rs`): no such assumption. `limits.rs` shows what
+//!   happens if the second is not true.
 //!
 //! # Where to find what
 //!
@@ -103,7 +103,7 @@ fn explore(name: &str, protocol: &Protocol, at_least: usize) {
     assert!(states >= at_least, "{name}: {states} states only");
 }
 
-/// The shortest way to where a property does not hold, or to where one holds that is about some state.
+/// The shortest path to a state in which a property does not hold or, for a property about some state, to one in which it holds.
 fn shortest(protocol: &Protocol, property: &'static str) -> Path<State, Action> {
     let search = |depth: usize| {
         let found = HasDiscoveries::AnyOf([property].into());
@@ -118,26 +118,26 @@ fn shortest(protocol: &Protocol, property: &'static str) -> Path<State, Action> 
     path
 }
 
-/// No path through the states has a cycle: so every path ends, and by `EVERY_CALL_ENDS` it ends well.
+/// No path through the states has a cycle: so every path ends, and by `EVERY_CALL_ENDS` all calls have ended then.
 fn is_acyclic(name: &str, protocol: &Protocol) {
     // For each state visited: whether it is on the path from the start to the current one.
-    let mut on_the_way = HashMap::new();
+    let mut on_path = HashMap::new();
     // That path: each state, and its successors that are not visited yet.
-    let mut way = vec![(0, protocol.init_states())];
-    while let Some((state, next)) = way.last_mut() {
+    let mut path = vec![(0, protocol.init_states())];
+    while let Some((state, next)) = path.last_mut() {
         let Some(next) = next.pop().map(|next| next.representative()) else {
-            on_the_way.insert(*state, false);
-            way.pop();
+            on_path.insert(*state, false);
+            path.pop();
             continue;
         };
         let id = BuildHasherDefault::<DefaultHasher>::default().hash_one(&next);
-        match on_the_way.insert(id, true) {
-            Some(true) => panic!("{name}: a way leads back to {next:?}"),
-            Some(false) => drop(on_the_way.insert(id, false)),
-            None => way.push((id, protocol.next_states(&next))),
+        match on_path.insert(id, true) {
+            Some(true) => panic!("{name}: there is a cycle through {next:?}"),
+            Some(false) => drop(on_path.insert(id, false)),
+            None => path.push((id, protocol.next_states(&next))),
         }
     }
-    println!("{name}: {} states, no way leads back", on_the_way.len() - 1);
+    println!("{name}: {} states, no cycle", on_path.len() - 1);
 }
 
 /// Whether to explore more, for minutes: `MODEL=deep`.

@@ -13,62 +13,62 @@ use stateright::{Model, Property};
 /// All tokens that are returned are one customer's, unless LiveChat itself has made that impossible: by forgetting it, or
 /// by invalidating a secret in a call with a lost response. Then it changes once for each, the former is on record,
 /// and no call that comes after the change returns the former one.
-pub(super) const ONE_IDENTITY: &str = "one identity";
+pub(super) const ONE_IDENTITY: &str = "a user has one identity";
 /// `getFreshToken` returns a token from a LiveChat call made after it came.
-pub(super) const FRESH_MEANS_FRESH: &str = "fresh means fresh";
+pub(super) const FRESH_MEANS_FRESH: &str = "a fresh token was issued after its call came";
 /// A `getToken` that comes after the end of a `getFreshToken` returns no older token.
-pub(super) const NEVER_OLDER: &str = "never older";
+pub(super) const NEVER_OLDER: &str = "getToken returns no older token than an earlier getFreshToken";
 /// A `getToken` that comes after the end of an `invalidate` returns no token stored before the `invalidate` came.
-pub(super) const INVALIDATED_MEANS_GONE: &str = "invalidated means gone";
-/// What is returned is stored at that time, and its customer stays on record for good.
-pub(super) const NOTHING_LOST: &str = "nothing lost";
-/// Where nothing can happen by itself any more, every caller that lives has its answer: a token or an error. As no way
-/// leads back to where it came from (`is_acyclic`), and things go wrong only so often, every caller gets it.
+pub(super) const INVALIDATED_MEANS_GONE: &str = "an invalidated token is not returned";
+/// What is returned is stored at that time, and its customer stays on record from then on.
+pub(super) const NOTHING_LOST: &str = "what is returned is stored";
+/// Where nothing can happen by itself any more, every caller that lives has its result: a token or an error. As no run has a
+/// cycle (`is_acyclic`) and the number of faults is limited, every caller gets it.
 pub(super) const EVERY_CALL_ENDS: &str = "every call ends";
 /// The code never fails with an internal error.
 pub(super) const NO_BUG: &str = "no internal error";
 /// A `getToken` fails only with a failure recorded after it came, a `getFreshToken` only with that of a renewal that
 /// began after it came.
-pub(super) const FAILURES_OF_ONES_TIME: &str = "failures of one's own time";
+pub(super) const FAILURES_OF_ONES_TIME: &str = "a call fails only with a failure that followed its arrival";
 /// A `getToken` that waited for a renewal fails with it, instead of calling a LiveChat that is down again.
-pub(super) const FAILURES_ARE_SHARED: &str = "failures are shared";
+pub(super) const FAILURES_ARE_SHARED: &str = "a call accepts the failure that it waited for";
 /// A `getToken` returns a token with too little time left only instead of an error.
-pub(super) const STALE_IS_RENEWED: &str = "stale is renewed";
+pub(super) const STALE_IS_RENEWED: &str = "a stale token is renewed";
 /// Under one lease, a new customer is asked for once.
-pub(super) const NEW_CUSTOMER_ONCE: &str = "a new customer is asked for once";
+pub(super) const NEW_CUSTOMER_ONCE: &str = "a new customer is created once per lease";
 /// Two requests to LiveChat that keep to their time never overlap.
-pub(super) const ONE_REQUEST_AT_A_TIME: &str = "one request at a time";
-/// Calls that came before the first renewal was over cost one request to LiveChat, or two if they want a fresh token. And
+pub(super) const ONE_REQUEST_AT_A_TIME: &str = "requests to LiveChat do not overlap";
+/// Calls that came before the end of the first renewal cost one request to LiveChat, or two if they want a fresh token. And
 /// a `getFreshToken` that waited for a lease to end makes its own request, if it does, under the very next one.
-pub(super) const CALLS_SHARE: &str = "calls share";
+pub(super) const CALLS_SHARE: &str = "concurrent calls share a renewal";
 /// If no caller dies, each lease's owner will end it.
-pub(super) const NO_STRAY_LEASE: &str = "no stray lease";
+pub(super) const NO_STRAY_LEASE: &str = "every lease has an owner that will end it";
 /// No token is returned that was issued before a logout, not even by a renewal that the logout overtook.
-pub(super) const LOGGED_OUT_MEANS_OVER: &str = "logged out means over";
+pub(super) const LOGGED_OUT_MEANS_ENDED: &str = "no token from before a logout is returned";
 /// When a logout says that LiveChat was told, no token works that had been returned before.
-pub(super) const TOLD_MEANS_REVOKED: &str = "told means revoked";
+pub(super) const TOLD_MEANS_REVOKED: &str = "a complete logout has revoked all tokens";
 /// A token that was returned is on the list of those that may work, until LiveChat has revoked it; so a later logout finds it, and so
 /// does the next call after a logout that could not tell LiveChat.
-pub(super) const NO_TOKEN_FORGOTTEN: &str = "no token is forgotten";
+pub(super) const NO_TOKEN_FORGOTTEN: &str = "every token that works is listed";
 
 /// The limit of `NO_STRAY_LEASE`.
-pub(super) const STRAY_LEASE: &str = "a lease that is nobody's, though nobody died";
+pub(super) const STRAY_LEASE: &str = "a lease without an owner, although no caller died";
 /// The limit of `ONE_REQUEST_AT_A_TIME`.
-pub(super) const TWO_REQUESTS_AT_A_TIME: &str = "two requests at a time, though both are in time";
+pub(super) const TWO_REQUESTS_AT_A_TIME: &str = "two requests overlap, although both keep to their time";
 
 /// A user is only ever given one customer.
 pub(super) const ONE_CUSTOMER: &str = "a user has one customer";
 /// No two have the same customer stored.
-pub(super) const ONE_OWNER: &str = "a customer has one owner";
-/// Once a user has been given a customer, nobody else ever is: neither the guest nor another user.
-pub(super) const NOBODY_ELSES: &str = "a user's customer is nobody else's";
-/// A guest whose identity has moved has no lease, no identity and no token, for good.
-pub(super) const GUEST_IS_GONE: &str = "an adopted guest is no more";
+pub(super) const ONE_OWNER: &str = "a customer belongs to one user or guest";
+/// A customer that was returned to a user is never returned to the guest or another user after that.
+pub(super) const NOBODY_ELSES: &str = "a user's customer is returned to nobody else";
+/// From the move of its identity on, a guest has no lease, no identity and no token.
+pub(super) const GUEST_IS_GONE: &str = "an adopted guest has no lease, identity or token";
 /// A customer that was ever stored is stored. What a user was given is the user's, and what the guest was given is the
 /// guest's, unless it has moved.
-pub(super) const NOTHING_LOST_BY_ADOPTION: &str = "nothing is lost by adoption";
-/// LiveChat never has to make a new customer for one that is on record.
-pub(super) const STAYS_KNOWN: &str = "a known customer stays known";
+pub(super) const NOTHING_LOST_BY_ADOPTION: &str = "an adoption loses no customer";
+/// LiveChat never has to create a new customer in place of one that is on record.
+pub(super) const STAYS_KNOWN: &str = "a customer on record is never created anew";
 
 pub(super) fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
     if protocol.shows_limits {
@@ -102,7 +102,7 @@ fn of_one_user(protocol: &Protocol) -> Vec<Property<Protocol>> {
         Property::always(STALE_IS_RENEWED, |_, state: &State| !state.history.breaches.has(Breach::Stale)),
     ];
     if protocol.logs_out() {
-        all.push(Property::always(LOGGED_OUT_MEANS_OVER, |_, state: &State| {
+        all.push(Property::always(LOGGED_OUT_MEANS_ENDED, |_, state: &State| {
             !state.history.breaches.has(Breach::LoggedOut)
         }));
         all.push(Property::always(TOLD_MEANS_REVOKED, |_, state: &State| {
@@ -186,7 +186,7 @@ fn calls_share(_: &Protocol, state: &State) -> bool {
 
 /// What a configuration is there for must come about in it.
 fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
-    let Faults { crashes, lapses, late_writes, forgets, pauses, .. } = protocol.faults;
+    let Faults { crashes, early_expiries, late_writes, forgets, pauses, .. } = protocol.faults;
     let renews = |operation: Operation| match operation {
         Operation::GetToken => protocol.stored != [Stored::Token(Life::Usable)],
         Operation::GetFreshToken => true,
@@ -194,13 +194,13 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     };
     let several = |calls: &Vec<super::state::Call>| calls.iter().filter(|call| renews(call.operation)).count() > 1;
     let several_renew = protocol.calls.iter().any(several);
-    let mut all = vec![all_are_answered()];
+    let mut all = vec![all_have_ended()];
     if several_renew {
-        all.push(Property::sometimes("one waits for another", |_, state: &State| {
+        all.push(Property::sometimes("a call waits for another", |_, state: &State| {
             state.callers.iter().any(Caller::is_waiting) && state.callers.iter().any(Caller::is_calling)
         }));
     }
-    if lapses + pauses > 0 {
+    if early_expiries + pauses > 0 {
         all.push(Property::sometimes("two call LiveChat at once", |_, state: &State| {
             state.callers.iter().filter(|caller| caller.is_calling()).count() > 1
         }));
@@ -210,7 +210,7 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
         }));
     }
     if crashes > 0 {
-        all.push(Property::sometimes("a lease whose holder is dead", |_, state: &State| {
+        all.push(Property::sometimes("a lease whose holder has died", |_, state: &State| {
             state.item(Who::User1).is_leased() && !state.has_live_holder(Who::User1)
         }));
     }
@@ -229,16 +229,16 @@ fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
         }));
     }
     if forgets > 0 && !protocol.rejects {
-        all.push(Property::sometimes("another customer takes the former one's place", |_, state: &State| {
+        all.push(Property::sometimes("another customer replaces the former one", |_, state: &State| {
             !state.item(Who::User1).former().is_empty()
         }));
     }
     all
 }
 
-fn all_are_answered() -> Property<Protocol> {
+fn all_have_ended() -> Property<Protocol> {
     Property::sometimes("all calls end", |_, state: &State| {
-        state.callers.iter().all(|caller| matches!(caller.doing, Doing::Answered))
+        state.callers.iter().all(|caller| matches!(caller.doing, Doing::Ended))
     })
 }
 
@@ -284,7 +284,7 @@ fn reached_by_adoption(protocol: &Protocol) -> Vec<Property<Protocol>> {
     };
     let are_there = |all: &[Who]| protocol.calls.iter().any(|calls| all.iter().all(|&who| takes_part(calls, who)));
     let meets_guest = are_there(&[Who::Guest, Who::User1]);
-    let mut all = vec![all_are_answered()];
+    let mut all = vec![all_have_ended()];
     if meets_guest || (are_there(&[Who::User1]) && protocol.stored != [Stored::Nothing]) {
         all.push(Property::sometimes("a user is given the guest's customer", |_, state: &State| {
             let [guest, users @ ..] = state.history.customers_of;
@@ -296,7 +296,7 @@ fn reached_by_adoption(protocol: &Protocol) -> Vec<Property<Protocol>> {
             let reads_guest = |caller: &Caller| matches!(caller.next(), Some(Next::ReadGuest));
             state.callers.iter().any(reads_guest) && state.has_live_holder(Who::Guest)
         }));
-        if protocol.faults.lapses > 0 {
+        if protocol.faults.early_expiries > 0 {
             all.push(Property::sometimes("the guest's result comes after the adoption", |_, state: &State| {
                 let commits = |caller: &Caller| caller.call.who == Who::Guest && caller.commits().is_some();
                 state.history.has_moved && state.callers.iter().any(commits)
@@ -322,7 +322,7 @@ fn limit(protocol: &Protocol) -> Property<Protocol> {
         return Property::sometimes(TWO_REQUESTS_AT_A_TIME, |_, state: &State| calls_in_time(state) > 1);
     }
     Property::sometimes(STRAY_LEASE, |_, state: &State| {
-        let have_ended = state.callers.iter().all(|caller| matches!(caller.doing, Doing::Answered));
+        let have_ended = state.callers.iter().all(|caller| matches!(caller.doing, Doing::Ended));
         state.item(Who::User1).is_leased() && have_ended
     })
 }

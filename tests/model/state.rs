@@ -195,7 +195,7 @@ pub(super) enum Stored {
 
 impl Stored {
     pub(super) const ALL: [Self; 5] =
-        [Self::Nothing, Self::NoToken, Self::Token(Life::Usable), Self::Token(Life::Stale), Self::Token(Life::Dead)];
+        [Self::Nothing, Self::NoToken, Self::Token(Life::Usable), Self::Token(Life::Stale), Self::Token(Life::Expired)];
 }
 
 /// What is left of a token's life. It does not change during a run: a run takes seconds, a life hours.
@@ -204,8 +204,8 @@ pub(super) enum Life {
     Usable,
     /// Live, with too little time left.
     Stale,
-    /// Expired, to every caller's clock.
-    Dead,
+    /// Expired, by every caller's clock.
+    Expired,
 }
 
 /// What LiveChat does with a customer's secret. Nobody outside LiveChat knows.
@@ -232,8 +232,8 @@ pub(super) enum Clocks {
 pub(super) struct Faults {
     /// A caller dies, or has too little time left to go on waiting.
     pub(super) crashes: u8,
-    /// A lease is acquired while its holder is alive. That of a dead one always can be. (Untimed.)
-    pub(super) lapses: u8,
+    /// A lease seems to have expired, and is acquired, while its holder is alive. That of a holder that died always can be. (Untimed.)
+    pub(super) early_expiries: u8,
     /// A write takes effect and its response is lost, so the SDK sends it again; or a release never arrives. (Untimed.)
     pub(super) lost_writes: u8,
     /// A write arrives a second time, at any later moment, with the time that it carried at first. (Untimed.)
@@ -243,23 +243,23 @@ pub(super) struct Faults {
     /// A transaction meets another write, and is refused for that.
     pub(super) conflicts: u8,
     /// LiveChat does what it is asked for, and its response is lost.
-    pub(super) lost_answers: u8,
+    pub(super) lost_responses: u8,
     /// The same, but LiveChat receives the request only after the caller has stopped waiting for it.
     pub(super) late_requests: u8,
     /// LiveChat, or the circuit breaker in its place, says that it cannot serve the call.
     pub(super) downs: u8,
     /// A holder has too little time left to call LiveChat. (Untimed.)
-    pub(super) too_lates: u8,
+    pub(super) time_shortages: u8,
     /// LiveChat does not recognise a customer, once.
     pub(super) glitches: u8,
-    /// LiveChat forgets a customer for good.
+    /// LiveChat forgets a customer.
     pub(super) forgets: u8,
     /// LiveChat issues a token that has expired already.
-    pub(super) dead_tokens: u8,
+    pub(super) expired_tokens: u8,
     /// A holder is paused for any time. (Timed.)
     pub(super) pauses: u8,
     /// A caller is paused between reading its clock and sending the write that acquires the lease. (Timed.)
-    pub(super) late_takes: u8,
+    pub(super) late_acquisitions: u8,
 }
 
 /// Everything.
@@ -288,12 +288,12 @@ pub(super) struct Cookies {
 
 /// A set of small numbers: customers, or tokens by the number of their LiveChat call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Few(u16);
+pub(super) struct NumberSet(u16);
 
-pub(super) type Entities = Few;
-pub(super) type Tokens = Few;
+pub(super) type Entities = NumberSet;
+pub(super) type Tokens = NumberSet;
 
-impl Few {
+impl NumberSet {
     pub(super) fn add(&mut self, number: u8) {
         assert!(number < 16, "a run has few requests, not {number}");
         self.0 |= 1 << number;
@@ -327,7 +327,7 @@ pub(super) struct LiveChat {
     pub(super) forgotten: Entities,
     /// Tokens that it was told to revoke.
     pub(super) revoked: Tokens,
-    /// Calls that are on their way and that nobody waits for.
+    /// Calls that are on their way and for which no caller waits.
     pub(super) late_requests: Vec<Cookies>,
 }
 
@@ -384,7 +384,7 @@ pub(super) struct Caller {
     /// It keeps to no time limit now.
     pub(super) paused: bool,
     /// A hash of `doing`, which is compared in its place: [`Renewal`] has no equality.
-    pub(super) print: u64,
+    pub(super) fingerprint: u64,
 }
 
 /// Where a call is.
@@ -398,8 +398,8 @@ pub(super) enum Doing {
     /// A logout that is stored, and that is about to tell LiveChat to revoke these tokens.
     Telling(Vec<OutstandingToken>),
     /// It has its result: a token or an error.
-    Answered,
-    /// Dead.
+    Ended,
+    /// It died.
     Gone,
 }
 
@@ -424,7 +424,7 @@ pub(super) struct Renewing {
 
 impl PartialEq for Caller {
     fn eq(&self, other: &Self) -> bool {
-        let key = |one: &Self| (one.call, one.print, one.arrival, one.clock, one.paused);
+        let key = |one: &Self| (one.call, one.fingerprint, one.arrival, one.clock, one.paused);
         key(self) == key(other)
     }
 }
@@ -433,13 +433,13 @@ impl Eq for Caller {}
 
 impl Hash for Caller {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        (self.call, self.print, self.arrival, self.clock, self.paused).hash(hasher);
+        (self.call, self.fingerprint, self.arrival, self.clock, self.paused).hash(hasher);
     }
 }
 
 impl Caller {
     pub(super) fn new(call: Call, clock: i16) -> Self {
-        let mut caller = Self { call, doing: Doing::Start, arrival: None, clock, paused: false, print: 0 };
+        let mut caller = Self { call, doing: Doing::Start, arrival: None, clock, paused: false, fingerprint: 0 };
         caller.note();
         caller
     }
@@ -452,11 +452,11 @@ impl Caller {
             // Its tokens are told apart by their keys.
             other => format!("{other:?}").hash(&mut hasher),
         }
-        self.print = hasher.finish();
+        self.fingerprint = hasher.finish();
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        matches!(self.doing, Doing::Answered | Doing::Gone)
+        matches!(self.doing, Doing::Ended | Doing::Gone)
     }
 
     pub(super) fn renewing(&self) -> Option<&Renewing> {

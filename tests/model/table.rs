@@ -30,7 +30,7 @@ use std::{
 /// Now, by the true time. Untimed, it is always the same moment, at which every lease has just been acquired.
 pub(super) const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 /// A moment at which such a lease has expired.
-pub(super) const LATER: UnixMs = NOW.plus_ms(Lease::LENGTH_MS + 1);
+pub(super) const AFTER_EXPIRY: UnixMs = NOW.plus_ms(Lease::LENGTH_MS + 1);
 const HOUR_MS: u64 = 3_600_000;
 
 /// Who has an item.
@@ -291,7 +291,7 @@ pub(super) fn lifetime(life: Life) -> Lifetime {
     let age_ms = match life {
         Life::Usable => 0,
         Life::Stale => 7 * HOUR_MS + HOUR_MS / 2,
-        Life::Dead => 9 * HOUR_MS,
+        Life::Expired => 9 * HOUR_MS,
     };
     Lifetime { created: NOW.minus_ms(age_ms), expires_in_ms: 8 * HOUR_MS }
 }
@@ -301,7 +301,7 @@ pub(super) fn life_of(token: &Token) -> Life {
     match token.lifetime {
         lifetime if lifetime.is_usable(NOW) => Life::Usable,
         lifetime if lifetime.is_live(NOW) => Life::Stale,
-        _ => Life::Dead,
+        _ => Life::Expired,
     }
 }
 

@@ -34,13 +34,13 @@ pub(super) enum Tamper {
     /// A release ends any owner's lease.
     ReleaseOfAnyLease,
     /// The end of a lease removes its owner's name as well.
-    OwnerForgottenAtRelease,
+    OwnerRemovedAtRelease,
     /// A caller that acquired a lease by a write whose response was lost does not see that it has it.
     OwnLeaseNotRecognised,
     /// A caller that stored a token by a write whose response was lost does not see that it did.
     OwnResultNotRecognised,
     /// A `getFreshToken` accepts the result of the call that was in progress when it came.
-    FreshTakesTheCallUnderWay,
+    FreshAcceptsCallInProgress,
     /// A read may return what was stored a moment ago.
     EventuallyConsistentReads,
     /// A failure counts for every caller that sees it.
@@ -48,47 +48,47 @@ pub(super) enum Tamper {
     /// A failure counts for no caller but its own.
     NoFailureCounts,
     /// The stored token with too little time left is accepted by a caller that wants one that can be used.
-    StaleTokenServes,
+    StaleTokenAccepted,
     /// A stored token that is not accepted keeps a caller from renewing it.
-    NoPassingOver,
+    UnacceptedTokenBlocks,
     /// A token is returned when LiveChat has issued it, and not stored first.
-    AnsweredBeforeStored,
+    ReturnedBeforeStored,
     /// The secret that comes with a token is not stored with it.
     NewSecretNotStored,
     /// `invalidate` removes the customer together with the token.
-    InvalidateForgetsTheCustomer,
+    InvalidateRemovesCustomer,
     /// LiveChat is called for a new customer again when the response is lost.
     RetriesNewCustomer,
     /// Another customer than the one on record is trusted at once.
-    OtherCustomerTakenAtOnce,
+    OtherCustomerAcceptedAtOnce,
     /// A holder calls LiveChat whether or not its lease lasts.
-    LeaseNotWatched,
+    LeaseExpiryIgnored,
     /// A holder takes its own clock for every other's.
     SkewIgnored,
     /// A commit lists the new token as one that may work, and drops the others from the list.
-    OnlyTheLatestIsListed,
+    OnlyLatestListed,
     /// A logout removes the tokens from the list, before LiveChat has been told.
-    ForgottenBeforeRevoked,
+    UnlistedBeforeRevoked,
     /// A logout does not count the lease that is held as acquired before it.
-    LogoutOverlooksTheRenewal,
+    LogoutIgnoresRenewal,
     /// A renewal returns its token, and a waiting call goes on, although the user has logged out since.
-    LogoutNotNoticed,
+    RenewalIgnoresLogout,
     /// The guest's half of the transaction does not ask whether the item is what it was when it was read.
     NoVersion,
     /// Adoption does not wait for the guest's own renewal.
-    GuestsLeaseIgnored,
+    GuestLeaseIgnored,
     /// The user's half asks whether there is an identity, and not whose the lease is.
     NoFenceInAdoption,
     /// The user's half asks nothing at all.
-    NothingAskedOfUser,
+    NoConditionOnUser,
     /// The guest's half removes the identity, and does not say that it was adopted.
-    Unmarked,
+    GuestNotMarked,
     /// A lease is acquired although the guest was adopted.
-    AdoptedTakesLease,
+    AdoptedAcquiresLease,
     /// The guest's half leaves the end of a lease where it is.
-    LeaseLeftBehind,
-    /// A guest that turns out to be adopted after a transaction was refused is taken for one without an identity.
-    OwnLateCopyOverlooked,
+    GuestLeaseKept,
+    /// If the guest turns out to be adopted after a transaction was rejected, the caller acts as if the guest had no identity.
+    OwnLateCopyNotRecognised,
     /// The user's half is one write, and the guest's another that follows it.
     TwoWrites,
 }
@@ -99,14 +99,14 @@ pub(super) fn acquire(protocol: &Protocol, write: Write) -> Write {
     match protocol.tamper {
         Some(Tamper::NoLeaseCondition) => write.without_conditions_on(&[item::LEASE_UNTIL_MS]),
         Some(Tamper::NoTokenCondition) => write.without_conditions_on(&[item::TOKEN]),
-        Some(Tamper::AdoptedTakesLease) => write.without_conditions_on(&[item::ADOPTED_AT_MS]),
+        Some(Tamper::AdoptedAcquiresLease) => write.without_conditions_on(&[item::ADOPTED_AT_MS]),
         _ => write,
     }
 }
 
 pub(super) fn unless_newer_than(protocol: &Protocol, seq: Option<LeaseSeq>) -> Option<LeaseSeq> {
     match protocol.tamper {
-        Some(Tamper::NoPassingOver | Tamper::StaleTokenServes) => seq.map(|_| LeaseSeq::BEFORE_FIRST),
+        Some(Tamper::UnacceptedTokenBlocks | Tamper::StaleTokenAccepted) => seq.map(|_| LeaseSeq::BEFORE_FIRST),
         _ => seq,
     }
 }
@@ -116,9 +116,9 @@ pub(super) fn commit(protocol: &Protocol, write: Write, commit: &Commit) -> Writ
         Some(Tamper::NoFence) => write.without_conditions_on(&FENCE),
         Some(Tamper::FenceWithoutNumber) => write.without_conditions_on(&[item::LEASE_SEQ]),
         Some(Tamper::FenceWithoutLease) => write.without_conditions_on(&[item::LEASE_UNTIL_MS]),
-        Some(Tamper::OwnerForgottenAtRelease) => write.remove(item::LEASE_OWNER),
+        Some(Tamper::OwnerRemovedAtRelease) => write.remove(item::LEASE_OWNER),
         Some(Tamper::NewSecretNotStored) => write.without_change_of(item::COOKIES),
-        Some(Tamper::OnlyTheLatestIsListed) => {
+        Some(Tamper::OnlyLatestListed) => {
             let outstanding = OutstandingToken::of(&commit.token);
             let one = [(outstanding.key.clone(), item::of_outstanding(&outstanding))];
             write.without_change_of(item::OUTSTANDING).set(item::OUTSTANDING, AttributeValue::M(one.into()))
@@ -130,22 +130,22 @@ pub(super) fn commit(protocol: &Protocol, write: Write, commit: &Commit) -> Writ
 pub(super) fn release(protocol: &Protocol, write: Write) -> Write {
     match protocol.tamper {
         Some(Tamper::ReleaseOfAnyLease) => write.without_conditions_on(&[item::LEASE_OWNER, item::LEASE_SEQ]),
-        Some(Tamper::OwnerForgottenAtRelease) => write.remove(item::LEASE_OWNER),
+        Some(Tamper::OwnerRemovedAtRelease) => write.remove(item::LEASE_OWNER),
         _ => write,
     }
 }
 
 pub(super) fn drop(protocol: &Protocol, write: Write, item: &Item, is_logout: bool) -> Write {
     match protocol.tamper {
-        Some(Tamper::InvalidateForgetsTheCustomer) if !is_logout => {
+        Some(Tamper::InvalidateRemovesCustomer) if !is_logout => {
             let all = [item::ENTITY_ID, item::COOKIES, item::COOKIES_LAPSE_AT_S, item::FORMER];
             all.into_iter().fold(write, Write::remove)
         }
-        Some(Tamper::ForgottenBeforeRevoked) if is_logout => {
+        Some(Tamper::UnlistedBeforeRevoked) if is_logout => {
             let keys = item.record().outstanding.0.iter().map(|token| token.key.clone());
             keys.fold(write, |write, key| write.remove(member(item::OUTSTANDING, key)))
         }
-        Some(Tamper::LogoutOverlooksTheRenewal) if is_logout && item.is_leased() => {
+        Some(Tamper::LogoutIgnoresRenewal) if is_logout && item.is_leased() => {
             let seq = item.leases() - 1;
             write.without_change_of(item::LOGGED_OUT_SEQ).set(item::LOGGED_OUT_SEQ, seq)
         }
@@ -158,12 +158,12 @@ pub(super) fn adopt(protocol: &Protocol, moved_in: Write, moved_out: Write) -> (
     match protocol.tamper {
         Some(Tamper::NoVersion) => (moved_in, moved_out.without_conditions_on(&[item::VERSION])),
         Some(Tamper::NoFenceInAdoption) => (moved_in.without_conditions_on(&FENCE), moved_out),
-        Some(Tamper::NothingAskedOfUser) => {
+        Some(Tamper::NoConditionOnUser) => {
             (moved_in.without_conditions_on(&FENCE).without_conditions_on(&[item::ENTITY_ID]), moved_out)
         }
-        Some(Tamper::Unmarked) => (moved_in, moved_out.without_change_of(item::ADOPTED_AT_MS)),
+        Some(Tamper::GuestNotMarked) => (moved_in, moved_out.without_change_of(item::ADOPTED_AT_MS)),
         // With the list of tokens, without which nothing could be stored under that lease.
-        Some(Tamper::LeaseLeftBehind) => {
+        Some(Tamper::GuestLeaseKept) => {
             (moved_in, moved_out.without_change_of(item::LEASE_UNTIL_MS).without_change_of(item::OUTSTANDING))
         }
         _ => (moved_in, moved_out),
@@ -176,19 +176,19 @@ pub(super) fn record(protocol: &Protocol, record: &mut Record, caller: &Caller, 
     // DynamoDB has no order of them, and neither must the states.
     record.outstanding.0.sort_by(|one, other| one.key.cmp(&other.key));
     match protocol.tamper {
-        Some(Tamper::FreshTakesTheCallUnderWay) if caller.call.is_fresh() => {
+        Some(Tamper::FreshAcceptsCallInProgress) if caller.call.is_fresh() => {
             record.lease.iter_mut().for_each(|lease| lease.seq = moved(lease.seq, -1));
         }
         Some(Tamper::AnyFailureCounts) => {
             record.failed.iter_mut().for_each(|failed| failed.seq = moved(failed.seq, 1_000));
         }
         Some(Tamper::NoFailureCounts) => record.failed = None,
-        Some(Tamper::StaleTokenServes) if !matches!(renewal.phase, Phase::Reading) => {
+        Some(Tamper::StaleTokenAccepted) if !matches!(renewal.phase, Phase::Reading) => {
             record.token.iter_mut().for_each(|token| token.seq = token.seq.next());
         }
-        Some(Tamper::LogoutNotNoticed) => record.latest_logout = LatestLogout::default(),
-        Some(Tamper::GuestsLeaseIgnored) if is_guests => record.lease = None,
-        Some(Tamper::OwnLateCopyOverlooked) if is_guests => record.is_adopted = false,
+        Some(Tamper::RenewalIgnoresLogout) => record.latest_logout = LatestLogout::default(),
+        Some(Tamper::GuestLeaseIgnored) if is_guests => record.lease = None,
+        Some(Tamper::OwnLateCopyNotRecognised) if is_guests => record.is_adopted = false,
         _ => {}
     }
 }
@@ -208,12 +208,12 @@ pub(super) fn broken(protocol: &Protocol, names_a_customer: bool) -> AttemptErro
 pub(super) fn before_step(protocol: &Protocol, renewal: &mut Renewal, event: &Event) {
     let Phase::Holding(holding) = &mut renewal.phase else { return };
     match (protocol.tamper, event) {
-        (Some(Tamper::OtherCustomerTakenAtOnce), Event::Answered(Ok(grant))) => {
+        (Some(Tamper::OtherCustomerAcceptedAtOnce), Event::Responded(Ok(grant))) => {
             if let Some(known) = &mut holding.record.identity {
                 known.entity_id.clone_from(&grant.entity_id);
             }
         }
-        (Some(Tamper::LeaseNotWatched), Event::Circuit(_)) => {
+        (Some(Tamper::LeaseExpiryIgnored), Event::Circuit(_)) => {
             holding.lease.0.until = holding.lease.0.until.plus_ms(60_000);
         }
         (Some(Tamper::SkewIgnored), Event::Circuit(_)) => {

@@ -1,5 +1,5 @@
 //! With time: leases expire by the clock of each caller, clocks are up to `Lease::SKEW_MS` apart, and a holder keeps to the
-//! limits that the code sets it. Then requests to LiveChat never overlap, so that even a LiveChat which kills the former
+//! limits that the code sets it. Then requests to LiveChat never overlap, so that even a LiveChat which invalidates the former
 //! secret with each call keeps one customer, while no response is lost.
 
 use super::{
@@ -10,7 +10,7 @@ use crate::renewal::record::Lease;
 use Operation::{GetFreshToken, GetToken, Invalidate};
 use std::time::Duration;
 
-/// With a tick of so many ms, and clocks that agree or are as far apart as they may be.
+/// With a tick of `tick_ms`, and clocks that agree or are as far apart as they may be.
 fn timed(tick_ms: u64, calls: Vec<Vec<Operation>>, stored: &[Stored]) -> Protocol {
     let furthest = i16::try_from(Lease::SKEW_MS / tick_ms).expect("a few ticks");
     let clocks = Clocks::Timed { tick: Duration::from_millis(tick_ms), ahead: vec![0, furthest] };
@@ -22,17 +22,21 @@ const SOON_RENEWED: [Stored; 3] = [Stored::Nothing, Stored::NoToken, Stored::Tok
 #[test]
 fn requests_in_time_never_overlap() {
     let two = || Operation::combinations(2);
-    explore("calm, 2 callers, ticks of 0.5 s", &timed(500, two(), &[Stored::Nothing, Stored::NoToken]), 60_000);
-    explore("calm, 3 callers, ticks of 1 s", &timed(1000, vec![vec![GetFreshToken; 3]], &[Stored::NoToken]), 25_000);
+    explore("no faults, 2 callers, ticks of 0.5 s", &timed(500, two(), &[Stored::Nothing, Stored::NoToken]), 60_000);
+    explore(
+        "no faults, 3 callers, ticks of 1 s",
+        &timed(1000, vec![vec![GetFreshToken; 3]], &[Stored::NoToken]),
+        25_000,
+    );
     if is_deep() {
         let clocks = Clocks::Timed { tick: Duration::from_millis(500), ahead: (0..=4).collect() };
-        explore("calm, 2 callers, all clocks", &Protocol { clocks, ..timed(500, two(), &Stored::ALL) }, 800_000);
-        explore("calm, 3 callers, ticks of 1 s", &timed(1000, Operation::combinations(3), &SOON_RENEWED), 680_000);
+        explore("no faults, 2 callers, all clocks", &Protocol { clocks, ..timed(500, two(), &Stored::ALL) }, 800_000);
+        explore("no faults, 3 callers, ticks of 1 s", &timed(1000, Operation::combinations(3), &SOON_RENEWED), 680_000);
     }
 }
 
 #[test]
-fn a_holder_may_die() {
+fn all_holds_when_a_holder_dies() {
     let dies = |protocol| Protocol { faults: Faults { crashes: 1, ..Faults::default() }, ..protocol };
     explore("1 crash, 2 callers", &dies(timed(1000, Operation::combinations(2), &SOON_RENEWED)), 45_000);
     explore("1 crash, 3 callers", &dies(timed(1000, vec![vec![GetToken; 3]], &[Stored::Nothing])), 30_000);
@@ -49,7 +53,7 @@ fn a_holder_may_die() {
 /// It was stopped at any step and goes on at any later one, as when a machine is paused. Others that are in time still are
 /// alone with LiveChat; and while secrets are lenient, everything holds that holds without time.
 #[test]
-fn a_holder_may_wake_up_late() {
+fn all_holds_when_a_holder_wakes_up_late() {
     let faults = Faults { pauses: 1, ..Faults::default() };
     let wakes = |protocol| Protocol { secrets: Secrets::Lenient, faults, ..protocol };
     let calls = vec![vec![GetFreshToken; 2], vec![GetToken, GetFreshToken]];
@@ -64,7 +68,7 @@ fn a_holder_may_wake_up_late() {
 }
 
 #[test]
-fn no_way_leads_back() {
+fn runs_have_no_cycles() {
     let faults = Faults { crashes: 1, ..Faults::default() };
     let protocol = timed(1000, vec![vec![GetToken, GetFreshToken]], &[Stored::NoToken]);
     is_acyclic("1 crash, 2 callers, ticks of 1 s", &Protocol { faults, ..protocol });

@@ -1,7 +1,7 @@
-//! What a trace says, in words.
+//! Traces in words.
 
 use super::{
-    actions::{Action, Answer, Read, Seen, Write},
+    actions::{Action, LeaseView, Read, Response, Write},
     state::{Doing, LateWrite, Protocol, State},
     table::{Item, Who, cookies_of, request_of},
 };
@@ -39,7 +39,7 @@ fn item(item: &Item) -> String {
 fn step(before: &State, action: Action, after: &State) -> String {
     let (caller, what) = match action {
         Action::Read { caller, lease, how } => (caller, read(before, caller, lease, how)),
-        Action::Send(caller) => (caller, "sends a write for the lease".into()),
+        Action::Send(caller) => (caller, "sends the write that acquires the lease".into()),
         Action::Acquire { caller, lease, write, is_short } => {
             (caller, acquire(before, after, (caller, lease, write, is_short)))
         }
@@ -49,15 +49,16 @@ fn step(before: &State, action: Action, after: &State) -> String {
                 if is_told { "tells LiveChat to revoke tokens" } else { "cannot tell LiveChat to revoke tokens" };
             (caller, what.into())
         }
-        Action::Call { caller, answer } => (caller, call(after, answer)),
+        Action::Call { caller, response } => (caller, call(after, response)),
         Action::Commit { caller, write } => {
             let is_stored = before.items != after.items;
-            let what = if is_stored { "stores its token" } else { "may not store its token" };
+            let what = if is_stored { "stores its token" } else { "cannot store its token, as the write is rejected" };
             (caller, format!("{what}{}", of_write(write)))
         }
         Action::Release { caller, write } => {
             let is_released = before.items != after.items;
-            let what = if is_released { "ends its lease" } else { "ends no lease" };
+            let what =
+                if is_released { "releases its lease" } else { "cannot release its lease, as the write is rejected" };
             (caller, format!("{what}{}", of_write(write)))
         }
         Action::Drop { caller, write } => {
@@ -71,17 +72,17 @@ fn step(before: &State, action: Action, after: &State) -> String {
         }
         Action::MoveOut(caller) => (caller, "removes the identity from the guest".into()),
         Action::Crash(caller) => (caller, "dies".into()),
-        Action::Pause(caller) => (caller, "is stopped for a while".into()),
+        Action::Pause(caller) => (caller, "is paused".into()),
         Action::LateWrite { index, .. } => {
             let what = match &before.late_writes[index] {
-                LateWrite::Acquire { .. } => "acquires a lease again",
+                LateWrite::Acquire { .. } => "acquires a lease a second time",
                 LateWrite::Other { what, .. } => what,
             };
             return format!("a copy of a write arrives late, and {what}");
         }
         Action::LateMove => return "a copy of the transaction arrives late, and moves the identity".into(),
         Action::LateRequest(_) => {
-            return format!("LiveChat receives call {}, which nobody waits for any more", after.livechat.requests);
+            return format!("LiveChat receives call {}, for which no caller waits any more", after.livechat.requests);
         }
         Action::Forget => return "LiveChat forgets the customer".into(),
         Action::Tick => return "time passes".into(),
@@ -97,31 +98,31 @@ fn name(state: &State, caller: usize) -> String {
     format!("{letter} ({who}{}{was_guest})", call.operation)
 }
 
-fn read(before: &State, caller: usize, lease: Seen, how: Read) -> String {
+fn read(before: &State, caller: usize, lease: LeaseView, how: Read) -> String {
     let what = match before.callers[caller].next() {
         Some(Next::ReadGuest) => "reads the guest's record",
         Some(Next::Read) => "reads the record again",
         _ => "reads the record",
     };
-    let lapsed = if lease == Seen::Lapsed { ", whose lease seems to have expired" } else { "" };
+    let expired = if lease == LeaseView::Expired { ", whose lease seems to have expired" } else { "" };
     let how = match how {
-        Read::Usual => "",
+        Read::Normal => "",
         Read::WhileDown => ", and knows that LiveChat is down",
         Read::OutOfTime => ", and has no time left",
     };
-    format!("{what}{lapsed}{how}")
+    format!("{what}{expired}{how}")
 }
 
-fn acquire(before: &State, after: &State, (caller, lease, write, is_short): (usize, Seen, Write, bool)) -> String {
+fn acquire(before: &State, after: &State, (caller, lease, write, is_short): (usize, LeaseView, Write, bool)) -> String {
     let who = before.callers[caller].call.who;
     let seq = after.item(who).leases();
     if seq == before.item(who).leases() {
-        return format!("is not given a new lease{}", of_write(write));
+        return format!("acquires no lease{}", of_write(write));
     }
     let how = match lease {
-        Seen::Free => "",
-        Seen::Held => ", though it is held",
-        Seen::Lapsed => ", as the former seems to have expired",
+        LeaseView::Free => "",
+        LeaseView::Held => ", though it is held",
+        LeaseView::Expired => ", as the one before seems to have expired",
     };
     let short = if is_short { ", with little time left" } else { "" };
     format!("acquires lease {seq}{how}{short}{}", of_write(write))
@@ -130,44 +131,44 @@ fn acquire(before: &State, after: &State, (caller, lease, write, is_short): (usi
 fn of_write(write: Write) -> &'static str {
     match write {
         Write::Once => "",
-        Write::AnswerLost => " and does not learn it",
-        Write::AnswerNever => " and will never learn it",
-        Write::Twice => " with a write that will arrive once more",
+        Write::ResponseLost => " but gets no response",
+        Write::ResponseNeverComes => " but will never get a response",
+        Write::Twice => " with a write that will arrive a second time",
         Write::Last => " and dies",
-        Write::Never => " as its write gets lost",
-        Write::Conflict => ", and meets another write",
-        Write::LateAndAgain => " with a transaction that is held up",
-        Write::LateAndNever => " with a transaction that is held up for too long",
+        Write::Never => " as its write is lost",
+        Write::Conflict => ", and conflicts with another write",
+        Write::LateAndAgain => " with a transaction that is delayed",
+        Write::LateAndNever => " with a transaction that is delayed for too long",
     }
 }
 
-fn call(after: &State, answer: Answer) -> String {
+fn call(after: &State, response: Response) -> String {
     let request = after.livechat.requests;
-    match answer {
-        Answer::Token => format!("calls LiveChat, which issues token {request}"),
-        Answer::DeadToken => format!("calls LiveChat, which issues token {request}, expired already"),
-        Answer::Other => format!("calls LiveChat, which does not recognise the customer and issues token {request}"),
-        Answer::IdentityLost => "calls LiveChat, which has lost the customer".into(),
-        Answer::Down => "calls LiveChat, which is down".into(),
-        Answer::Broken | Answer::Lost | Answer::LostOutOfTime => {
+    match response {
+        Response::Token => format!("calls LiveChat, which issues token {request}"),
+        Response::ExpiredToken => format!("calls LiveChat, which issues token {request}, which has already expired"),
+        Response::Other => format!("calls LiveChat, which does not recognise the customer and issues token {request}"),
+        Response::IdentityLost => "calls LiveChat, which has lost the customer".into(),
+        Response::Down => "calls LiveChat, which is down".into(),
+        Response::Broken | Response::Lost | Response::LostOutOfTime => {
             format!("calls LiveChat, which issues token {request}, and the response is lost")
         }
-        Answer::Late => "calls LiveChat, which does not receive the call in time".into(),
+        Response::Late => "calls LiveChat, which does not receive the call in time".into(),
     }
 }
 
-/// What the caller makes of it.
+/// What the caller does next, or its result.
 fn outcome(before: &State, after: &State, caller: usize) -> String {
     match &after.callers[caller].doing {
         Doing::Start => "begins".into(),
-        Doing::DropAgain => "will send it again".into(),
+        Doing::DropAgain => "will send the write again".into(),
         Doing::Telling(due) => format!("will tell LiveChat to revoke {} tokens", due.len()),
-        Doing::Gone => "is gone".into(),
-        Doing::Answered => given(before, after, caller),
+        Doing::Gone => "has died".into(),
+        Doing::Ended => given(before, after, caller),
         Doing::Renewing(renewing) => match (&renewing.next, &renewing.renewal.phase) {
             (Next::Read, Phase::ReadingHeld) => "waits".into(),
-            (Next::Read, _) => "will look at the record".into(),
-            (Next::ReadGuest, _) => "will look at the guest".into(),
+            (Next::Read, _) => "will read the record".into(),
+            (Next::ReadGuest, _) => "will read the guest's record".into(),
             (Next::Acquire { .. }, _) => "will try to acquire the lease".into(),
             (Next::Call(call), _) => {
                 let customer = call.known.as_ref().map(cookies_of).map(|known| known.entity);
@@ -178,12 +179,12 @@ fn outcome(before: &State, after: &State, caller: usize) -> String {
             }
             (Next::Commit(commit), _) => format!("will store token {}", request_of(&commit.token)),
             (Next::Release(release), _) if release.failed.is_some() => {
-                "will end its lease and record the failure".into()
+                "will release its lease and record the failure".into()
             }
-            (Next::Release(_), _) => "will end its lease".into(),
+            (Next::Release(_), _) => "will release its lease".into(),
             (Next::Move(_), _) => "will move the guest's identity".into(),
             (Next::Revoke(_) | Next::Tell(_), _) => "will tell LiveChat to revoke tokens".into(),
-            _ => "goes on".into(),
+            _ => "continues".into(),
         },
     }
 }

@@ -147,7 +147,7 @@ const SEE_THE_LOG: &str = "The function's log has the reason: search it for the 
 fn not_called(reason: NotCalled) -> &'static str {
     match reason {
         NotCalled::CircuitOpen => {
-            "LiveChat was not called, because it does not answer other calls at the moment. Try again after the time in \
+            "LiveChat was not called, because it does not respond to other calls at the moment. Try again after the time in \
              Retry-After; nothing was lost."
         }
         NotCalled::GateFull => {
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_call_that_was_not_sent_is_not_reported_as_unanswered() {
-        for (reason, why) in [(NotCalled::CircuitOpen, "does not answer"), (NotCalled::GateFull, "slow")] {
+        for (reason, why) in [(NotCalled::CircuitOpen, "does not respond"), (NotCalled::GateFull, "slow")] {
             let error = renewal::Error::from(reason);
             let Problem { code, detail, .. } = Problem::of_renewal(&error);
             assert_eq!(code, "livechat_unavailable");

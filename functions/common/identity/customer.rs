@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replaced_identity_stays_on_record_and_the_list_stays_short() {
+    fn a_replaced_identity_is_kept_among_the_latest_five() {
         let cookies = || Cookies { cid: "c".into(), cst: "s".into() };
         let identity = |entity_id: u64, former| Identity {
             entity_id: entity_id.to_string(),

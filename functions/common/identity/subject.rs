@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_ids_may_be_anything_that_people_use() {
+    fn unusual_user_ids_are_accepted() {
         for id in ["alice", "a@b.example", "a/b", "a b", "日本", "👩‍🚀", "%2F", "..", "x".repeat(256).as_str()]
         {
             assert_eq!(UserId::parse(id).map(|user| user.as_str().to_owned()).ok().as_deref(), Some(id));
@@ -152,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn user_ids_that_nobody_can_mean_are_refused() {
+    fn user_ids_that_are_empty_too_long_or_have_control_characters_are_refused() {
         for id in ["", "a\nb", "a\0", "\u{7f}", "\u{85}", "é".repeat(129).as_str()] {
             assert!(matches!(UserId::parse(id), Err(InvalidId(_))), "{id:?}");
         }
     }
 
     #[test]
-    fn a_guest_is_known_by_the_hash_of_a_secret_that_is_long_enough() {
+    fn a_guest_id_is_the_hash_of_a_long_enough_secret() {
         let guest = GuestId::of_secret(b"0123456789abcdef0123456789abcdef").expect("a good secret");
         // printf 0123456789abcdef0123456789abcdef | sha256sum
         assert_eq!(guest.as_str(), "3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_has_one_spelling() {
+    fn a_group_that_is_not_a_plain_decimal_number_is_refused() {
         assert_eq!(Group::parse("0").ok(), Some(Group(0)));
         assert_eq!(Group::parse("4294967295").ok(), Some(Group(u32::MAX)));
         for group in ["", "+1", "01", "-1", "1.0", "4294967296", " 1", "١", "1\0"] {

@@ -70,7 +70,7 @@ mod tests {
     const HOUR_MS: u64 = 3_600_000;
 
     #[test]
-    fn a_token_is_renewed_65_minutes_before_its_end() {
+    fn a_token_is_renewed_65_minutes_before_it_expires() {
         let token = Lifetime { created: START, expires_in_ms: 8 * HOUR_MS };
         let renewal = 8 * HOUR_MS - 65 * 60_000;
         assert!(token.is_usable(START.plus_ms(renewal - 1)));

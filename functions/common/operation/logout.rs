@@ -31,7 +31,7 @@ const PAUSE_MS: u64 = 5_000;
 /// Logs the caller out: of all groups, unless the call names one.
 ///
 /// # Errors
-/// [`Error::Store`] if the table does not answer. The user may be logged out all the same, and LiveChat told.
+/// [`Error::Store`] if the table does not respond. The user may be logged out all the same, and LiveChat told.
 pub(super) async fn log_out(
     store: &Store,
     accounts: &Accounts,

@@ -56,14 +56,14 @@ impl AttemptError {
     /// What it says about LiveChat: that it is up, if there was a response.
     pub(crate) fn sign(&self) -> Sign {
         match self {
-            Self::TimedOut => Sign::Silence,
+            Self::TimedOut => Sign::NoResponse,
             Self::Unsent(_) | Self::Lost(_) => Sign::Broken,
             Self::CutShort => Sign::None,
             Self::Down(_)
             | Self::Throttled
             | Self::Rejected { .. }
             | Self::IdentityLost
-            | Self::MalformedResponse(_) => Sign::Answer,
+            | Self::MalformedResponse(_) => Sign::Response,
         }
     }
 }
@@ -94,15 +94,15 @@ mod tests {
     fn only_a_full_time_out_counts_as_no_response() {
         let because = String::new;
         for (error, sign) in [
-            (AttemptError::TimedOut, Sign::Silence),
+            (AttemptError::TimedOut, Sign::NoResponse),
             (AttemptError::CutShort, Sign::None),
             (AttemptError::Unsent(because()), Sign::Broken),
             (AttemptError::Lost(because()), Sign::Broken),
-            (AttemptError::Down(because()), Sign::Answer),
-            (AttemptError::Throttled, Sign::Answer),
-            (AttemptError::MalformedResponse(because()), Sign::Answer),
-            (AttemptError::IdentityLost, Sign::Answer),
-            (AttemptError::Rejected { exception: because(), description: because() }, Sign::Answer),
+            (AttemptError::Down(because()), Sign::Response),
+            (AttemptError::Throttled, Sign::Response),
+            (AttemptError::MalformedResponse(because()), Sign::Response),
+            (AttemptError::IdentityLost, Sign::Response),
+            (AttemptError::Rejected { exception: because(), description: because() }, Sign::Response),
         ] {
             assert_eq!(error.sign(), sign, "{error:?}");
         }

@@ -77,7 +77,7 @@ impl Renewal {
     }
 
     /// LiveChat's response.
-    pub(super) fn answered(
+    pub(super) fn responded(
         &mut self,
         holding: Holding,
         attempt: Attempt,

@@ -39,7 +39,7 @@ pub(crate) enum Circuit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCalled {
     /// The circuit is open.
-    #[error("it does not answer other calls")]
+    #[error("it does not respond to other calls")]
     CircuitOpen,
     /// The gate is full: LiveChat is slow, and no call ended in time to make room.
     #[error("it is slow, and too many other calls wait for it")]
@@ -52,15 +52,15 @@ impl From<NotCalled> for Failure {
     }
 }
 
-/// What an attempt to get an answer from LiveChat says about LiveChat.
+/// What an attempt to get a token shows about LiveChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// It gave a token.
     Token,
     /// It gave another response or an error.
-    Answer,
+    Response,
     /// It gave no response within its full time-out.
-    Silence,
+    NoResponse,
     /// There was no connection, or it broke. After a while, that counts as no response.
     Broken,
     /// Nothing: there was too little time.

@@ -33,7 +33,7 @@ pub enum Error {
     /// LiveChat is down or slow, or its response is malformed.
     #[error("LiveChat unavailable: {0}")]
     LiveChatUnavailable(String),
-    /// LiveChat was not called, as it does not answer other calls.
+    /// LiveChat was not called, as it does not respond to other calls.
     #[error("LiveChat not called: {0}")]
     LiveChatNotCalled(#[from] NotCalled),
     /// Another call is renewing this token and was not ready in time, or this call has too little time left to renew it.

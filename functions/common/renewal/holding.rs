@@ -99,7 +99,7 @@ impl Renewal {
             (Stage::Adopting(adoption), event) => self.adopting(holding, adoption, event, moment),
             (Stage::Entering, Event::Circuit(Circuit::HasRoom)) => self.make_way(holding, moment),
             (Stage::Revoking(due), Event::Revoked(revoked)) => self.revoked(holding, &due, revoked, moment),
-            (Stage::Calling(attempt), Event::Answered(answer)) => self.answered(holding, attempt, answer, moment),
+            (Stage::Calling(attempt), Event::Responded(response)) => self.responded(holding, attempt, response, moment),
             (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error.into())),
             (_, event) => {
                 let bug = Error::Internal(format!("{} does not follow a step under the lease", event.name()));

@@ -88,7 +88,7 @@ impl Record {
         self.quota.filter(|quota| quota.is_running(now))
     }
 
-    /// LiveChat's refusal, if it is the answer to a call with these `settings`.
+    /// LiveChat's refusal, if it applies to a call with these `settings`.
     pub fn refusal_of(&self, settings: &str, now: UnixMs) -> Option<&Refusal> {
         self.refusal.as_ref().filter(|refusal| refusal.applies_to(settings, now))
     }
@@ -108,7 +108,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     #[test]
-    fn a_lease_expires_and_a_wrong_clock_makes_no_endless_one() {
+    fn a_lease_expires_even_if_its_owners_clock_was_wrong() {
         let now = UnixMs::new(1_000_000);
         let lease = |until| Lease { owner: "o".into(), seq: LeaseSeq::new(1), until };
         for (until, held) in [
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_has_as_many_renewals_as_it_may() {
+    fn the_quota_is_spent_after_the_allowed_number_of_renewals() {
         let now = UnixMs::new(1_000_000);
         let first = Lease { owner: "o".into(), seq: LeaseSeq::new(7), until: now };
         let quota = Quota::beginning_with(&first, now, NonZeroU32::new(3).expect("3 is not 0"));

@@ -51,7 +51,7 @@ pub(crate) enum Action {
     Revoke(Vec<OutstandingToken>),
     /// Tell LiveChat to revoke these tokens, and record what became of it: [`Event::Told`].
     Tell(Vec<OutstandingToken>),
-    /// Call LiveChat for a token: [`Event::Answered`].
+    /// Call LiveChat for a token: [`Event::Responded`].
     Call(Box<Call>),
     /// Store what LiveChat has issued, and end the lease: [`Event::Stored`].
     Commit(Box<Commit>),
@@ -166,7 +166,7 @@ pub(crate) enum Event {
     Acquired(HeldLease, Box<Record>),
     /// The lease is not; this is what is stored.
     Rejected(Box<Record>),
-    /// The pause is over.
+    /// The pause has ended.
     Paused,
     /// What became of the count.
     Counted(GroupCount),
@@ -177,7 +177,7 @@ pub(crate) enum Event {
     /// LiveChat was told, and the result is stored if that was possible.
     Told,
     /// LiveChat's response to an attempt.
-    Answered(Result<Grant, AttemptError>),
+    Responded(Result<Grant, AttemptError>),
     /// What became of the commit.
     Stored(Commitment),
     /// The lease was released, or will expire.
@@ -196,7 +196,7 @@ impl Event {
             Self::Counted(_) => "a count",
             Self::Moved(_) => "a move's result",
             Self::Revoked(_) | Self::Told => "a revocation's result",
-            Self::Answered(_) => "LiveChat's response",
+            Self::Responded(_) => "LiveChat's response",
             Self::Stored(_) => "a commit's result",
             Self::Released => "a release",
             Self::StoreFailed(_) => "a failure of the store",

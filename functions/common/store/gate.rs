@@ -68,7 +68,7 @@ impl Store {
         gate(response.item.map(Item::new))
     }
 
-    /// Empties the gate, as LiveChat responds: all earlier calls count as answered. One `UpdateItem`, which changes nothing if the gate
+    /// Empties the gate, as LiveChat responds: no earlier call counts as one without a response any more. One `UpdateItem`, which changes nothing if the gate
     /// is empty already.
     pub async fn empty_gate(&self, context: &Context) -> Result<(), StoreError> {
         self.send(key(), empty(), context).await.map(|_| ())

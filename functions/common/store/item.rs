@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_can_be_made_from_the_sdks_attributes() {
+    fn a_record_is_read_from_attributes() {
         let record = Record::try_from(full()).expect("a record");
         assert_eq!(record.identity.map(|identity| identity.entity_id).as_deref(), Some("e1"));
         assert!(Record::try_from(HashMap::from([(TOKEN.to_owned(), number(1))])).is_err());

@@ -37,7 +37,7 @@ async fn a_released_permit_makes_room_for_another_call() {
 }
 
 #[tokio::test]
-async fn of_concurrent_calls_only_one_gets_the_last_place_or_the_probe() {
+async fn only_one_of_many_concurrent_calls_gets_the_last_place_or_the_probe() {
     let client = table().await;
     let one_place = Gate { unanswered: Gate::MOST_UNANSWERED - 1, last_sent: now(), last_counted: now() };
     set_gate(&client, one_place).await;

@@ -11,14 +11,14 @@ use crate::{
 use std::pin::{Pin, pin};
 use tokio::time::{Instant, sleep};
 
-/// Watches over the attempts of one renewal at LiveChat, which follow one another.
+/// Observes the attempts of one renewal, which follow one another.
 #[must_use]
 pub(crate) struct Watch {
     breaker: Breaker,
     context: Context,
     permit: Permit,
     evidence: bool,
-    /// An attempt was late, so that an answer is news to others.
+    /// An attempt was late, so that a response is news to other functions.
     is_late: bool,
     /// A report that was still on its way when the attempt ended.
     report: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
@@ -31,14 +31,14 @@ impl Watch {
         Self { breaker, context, permit, evidence, is_late: false, report: None, sign: Sign::None }
     }
 
-    /// One attempt. Reports it when it is late, while it goes on: neither waits for the other.
-    pub(crate) async fn over<T>(&mut self, attempt: impl Future<Output = T>, sign: impl FnOnce(&T) -> Sign) -> T {
+    /// Observes one attempt. If it is late, reports it while the attempt goes on: neither waits for the other.
+    pub(crate) async fn observe<T>(&mut self, attempt: impl Future<Output = T>, sign: impl FnOnce(&T) -> Sign) -> T {
         let began = Instant::now();
         let mut attempt = pin!(attempt);
         let late_after = self.breaker.memory().latency.late_after();
-        let answer = tokio::select! {
+        let response = tokio::select! {
             biased;
-            answer = &mut attempt => answer,
+            response = &mut attempt => response,
             () = sleep(late_after), if !self.is_late => {
                 self.is_late = true;
                 // One that was counted before it was sent is not counted again.
@@ -46,9 +46,9 @@ impl Watch {
                     let mut report: Pin<Box<dyn Future<Output = bool> + Send>> = Box::pin(self.breaker.clone().report(self.context.clone()));
                     tokio::select! {
                         biased;
-                        answer = &mut attempt => {
+                        response = &mut attempt => {
                             self.report = Some(report);
-                            answer
+                            response
                         }
                         counted = &mut report => {
                             self.reported(counted);
@@ -60,14 +60,14 @@ impl Watch {
                 }
             }
         };
-        self.sign = match sign(&answer) {
-            Sign::Broken if began.elapsed() >= Latency::MOST => Sign::Silence,
+        self.sign = match sign(&response) {
+            Sign::Broken if began.elapsed() >= Latency::MOST => Sign::NoResponse,
             sign => sign,
         };
         if self.sign == Sign::Token {
             self.breaker.memory().latency.note(began.elapsed());
         }
-        answer
+        response
     }
 
     fn reported(&mut self, counted: bool) {
@@ -84,15 +84,15 @@ impl Watch {
         }
         match self.sign {
             // An error may be LiveChat's, or that of a proxy before it that does not know the group.
-            Sign::Answer if !self.evidence => self.breaker.release(self.permit, &self.context).await,
-            Sign::Token | Sign::Answer => {
+            Sign::Response if !self.evidence => self.breaker.release(self.permit, &self.context).await,
+            Sign::Token | Sign::Response => {
                 let is_news = self.permit != Permit::Free || (self.is_late && self.evidence);
                 if is_news && let Err(error) = self.breaker.store.empty_gate(&self.context.within(LONGEST_LOOK)).await {
                     tracing::warn!(cause = %error, "LiveChat's response could not be recorded; the next one will be");
                 }
             }
-            Sign::Silence if self.evidence => {}
-            Sign::Silence | Sign::Broken | Sign::None => self.breaker.release(self.permit, &self.context).await,
+            Sign::NoResponse if self.evidence => {}
+            Sign::NoResponse | Sign::Broken | Sign::None => self.breaker.release(self.permit, &self.context).await,
         }
     }
 }

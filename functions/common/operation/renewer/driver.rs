@@ -114,7 +114,7 @@ impl<'a> Driver<'a> {
                 revoker.tell(&due, revocation::LONGEST, self.place.context).await;
                 Ok(Event::Told)
             }
-            Action::Call(attempt) => Ok(Event::Answered(self.attempt(&attempt).await)),
+            Action::Call(attempt) => Ok(Event::Responded(self.attempt(&attempt).await)),
             Action::Commit(commit) => self.commit(*commit).await,
             Action::Release(release) => Ok(self.release(*release).await),
             Action::Finish(_) => Err(StoreError::Internal("the end is no step".into())),
@@ -201,7 +201,7 @@ impl<'a> Driver<'a> {
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
         let token = accounts.token(self.place.call.subject.group, attempt.known.as_ref(), &context);
         let metrics = &self.place.context.metrics;
-        let result = metrics.live_chat_time.measure(watch.over(token, sign)).await;
+        let result = metrics.live_chat_time.measure(watch.observe(token, sign)).await;
         count_attempt(&result, metrics);
         result
     }

@@ -41,7 +41,7 @@ pub enum Decision {
 }
 
 impl Gate {
-    /// The number of unanswered calls at which the gate is full.
+    /// The number of calls without a response at which the gate is full.
     pub const MOST_UNANSWERED: u64 = 6;
     /// How long a call to LiveChat waits for its response, in ms. LiveChat is down when the gate is full and the latest call in it
     /// has waited this long: a slow response to any of them would have come by then.
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn once_a_call_is_late_those_that_need_livechat_are_counted() {
+    fn once_a_call_is_late_other_calls_are_counted() {
         for unanswered in [1, Gate::MOST_UNANSWERED - 1] {
             assert_eq!(gate(unanswered, 0, 0).decide(Required, NOW), Decision::Count);
             assert_eq!(gate(unanswered, 100, 100).decide(Optional, NOW), Decision::Wait(700));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_gate_is_no_outage_until_a_whole_time_out_has_passed() {
+    fn a_full_gate_opens_the_circuit_only_after_a_full_time_out() {
         let full = |counted_ms_ago| gate(Gate::MOST_UNANSWERED, 0, counted_ms_ago);
         assert_eq!(full(0).decide(Required, NOW), Decision::Wait(800));
         assert_eq!(full(2_999).decide(Required, NOW), Decision::Wait(1));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn while_livechat_is_down_a_probe_is_sent_every_now_and_then() {
+    fn while_livechat_is_down_a_probe_is_sent_at_intervals() {
         for urgency in [Required, Optional] {
             let down = |sent_ms_ago| gate(Gate::MOST_UNANSWERED, sent_ms_ago, 5_000).decide(urgency, NOW);
             assert_eq!(down(799), Decision::Fail(1));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_ahead_keeps_nobody_out_for_long() {
+    fn a_gate_with_a_time_in_the_future_stops_no_call() {
         assert_eq!(gate(6, -2_000, 5_000).decide(Required, NOW), Decision::Fail(800));
         assert_eq!(gate(6, -2_001, 5_000).decide(Required, NOW), Decision::Send);
         let counted_ahead = Gate { last_counted: NOW.plus_ms(86_400_000), ..gate(6, 0, 0) };
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn livechat_has_the_time_that_its_client_gives_it() {
+    fn the_gates_time_out_is_that_of_the_livechat_client() {
         assert_eq!(Gate::TIME_OUT_MS, millis(ATTEMPT_TIMEOUT));
     }
 

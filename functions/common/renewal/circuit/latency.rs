@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_learns_what_is_usual() {
+    fn the_usual_latency_is_learned_from_earlier_calls() {
         assert_eq!(after([]), 300);
         assert_eq!(after([80]), 240);
         assert!((100..=140).contains(&after([80; 8])), "{}", after([80; 8]));
@@ -62,13 +62,13 @@ mod tests {
     }
 
     #[test]
-    fn what_varies_is_late_later() {
+    fn a_call_is_late_later_if_latency_varies() {
         assert!(after([60, 140].repeat(20)) > 200);
         assert!(after([80; 40]) < 110);
     }
 
     #[test]
-    fn there_is_a_least_and_a_most() {
+    fn the_time_after_which_a_call_is_late_has_limits() {
         assert_eq!(after([3; 40]), 100);
         assert_eq!(after([2_600; 40]), 1_000);
         assert_eq!(after([u64::MAX / 2]), 1_000);

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quota_lasts_for_a_minute_and_a_wrong_clock_makes_no_longer_one() {
+    fn a_quota_lasts_for_a_minute_even_if_a_clock_was_wrong() {
         let now = UnixMs::new(1_000_000);
         for (since, running) in [
             (now.minus_ms(60_000), false),

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_in_a_row_keeps_livechat_from_being_called_for_longer() {
+    fn each_refusal_in_a_row_has_a_longer_pause() {
         let (mut before, mut pauses_s, mut now) = (None, Vec::new(), NOW);
         for times in 1..=6 {
             let refusal = after(before.as_ref(), "a", now);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_have_not_been_refused_yet() {
+    fn a_refusal_applies_only_to_the_same_settings() {
         let refusal = after(Some(&after(None, "a", NOW)), "a", NOW);
         assert_eq!(refusal.times, 2);
         assert!(refusal.applies_to("a", NOW) && !refusal.applies_to("b", NOW));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_ends_and_a_wrong_clock_makes_no_endless_one() {
+    fn a_refusal_ends_even_if_a_clock_was_wrong() {
         for (until, applies) in [
             (UnixMs::new(0), false),
             (NOW, false),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_clock_starts_no_count_that_goes_on() {
+    fn a_refusal_with_a_time_in_the_future_does_not_count() {
         let of_next_year = after(Some(&after(None, "a", NOW)), "a", NOW.plus_ms(31_536_000_000));
         assert_eq!(of_next_year.times, 2);
         assert_eq!(after(Some(&of_next_year), "a", NOW).times, 1);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_from_elsewhere_does_no_harm() {
+    fn any_stored_number_of_refusals_gives_a_valid_pause() {
         for (times, pause_ms) in [(0, 60_000), (4, 300_000), (u64::MAX, 300_000)] {
             let refusal = after(Some(&Refusal { times, ..after(None, "a", NOW) }), "a", NOW);
             assert_eq!((refusal.until.ms_since(NOW), refusal.times), (pause_ms, times.saturating_add(1)));

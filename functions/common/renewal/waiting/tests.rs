@@ -45,7 +45,7 @@ fn met(requirement: &TokenRequirement, record: &Record) -> Option<Result<u64, Er
 }
 
 #[test]
-fn a_usable_token_may_come_from_the_call_that_was_under_way() {
+fn a_usable_token_may_come_from_the_call_in_progress() {
     let mut requirement = TokenRequirement::usable(Some(LeaseSeq::new(6)));
     requirement.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&requirement, &record(Some(6), None)), None);
@@ -53,7 +53,7 @@ fn a_usable_token_may_come_from_the_call_that_was_under_way() {
 }
 
 #[test]
-fn a_fresh_token_may_not() {
+fn a_fresh_token_may_not_come_from_the_call_in_progress() {
     let mut requirement = TokenRequirement::fresh();
     assert_eq!(met(&requirement, &record(Some(7), None)), None);
     requirement.observe_holder(LeaseSeq::new(7));
@@ -62,7 +62,7 @@ fn a_fresh_token_may_not() {
 }
 
 #[test]
-fn only_the_first_lease_that_was_found_taken_counts() {
+fn only_the_first_lease_that_was_found_held_counts() {
     let mut requirement = TokenRequirement::fresh();
     requirement.observe_holder(LeaseSeq::new(7));
     requirement.observe_holder(LeaseSeq::new(8));
@@ -70,7 +70,7 @@ fn only_the_first_lease_that_was_found_taken_counts() {
 }
 
 #[test]
-fn a_failure_is_shared_by_those_who_waited_for_it_and_nobody_else() {
+fn only_calls_that_waited_for_a_failure_accept_it() {
     let down = Some(Err(Error::LiveChatUnavailable("down".into())));
     let mut usable = TokenRequirement::usable(None);
     assert_eq!(met(&usable, &record(None, Some(6))), None);
@@ -84,7 +84,7 @@ fn a_failure_is_shared_by_those_who_waited_for_it_and_nobody_else() {
 }
 
 #[test]
-fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
+fn only_calls_with_the_refused_settings_accept_a_refusal() {
     let rejected = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
     let of = |settings: &str, until| Refusal {
         until,
@@ -117,21 +117,21 @@ fn a_refusal_is_shared_by_those_whose_settings_were_refused() {
 }
 
 #[test]
-fn a_call_is_told_when_to_come_back_in_whole_seconds() {
+fn retry_after_is_in_whole_seconds_and_at_least_1() {
     for (left_ms, expected) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (59_001, 60), (u64::MAX, u32::MAX)] {
         assert_eq!(seconds(left_ms), expected, "{left_ms}");
     }
 }
 
 #[test]
-fn a_token_is_better_than_a_failure() {
+fn a_token_is_preferred_to_a_failure() {
     let mut requirement = TokenRequirement::usable(None);
     requirement.observe_holder(LeaseSeq::new(7));
     assert_eq!(met(&requirement, &record(Some(7), Some(8))), Some(Ok(7)));
 }
 
 #[test]
-fn a_dead_token_neither_serves_nor_blocks() {
+fn an_expired_token_is_neither_accepted_nor_blocks_a_renewal() {
     let mut requirement = TokenRequirement::usable(None);
     let record = record(Some(7), None);
     assert!(result_for(&requirement, &record, SETTINGS, NOW.plus_ms(1000)).is_none());
@@ -140,7 +140,7 @@ fn a_dead_token_neither_serves_nor_blocks() {
 }
 
 #[test]
-fn a_token_that_was_issued_before_a_logout_meets_no_need() {
+fn a_token_that_was_issued_before_a_logout_is_not_accepted() {
     let requirement = TokenRequirement::usable(None);
     let logout = |seq| LatestLogout(Some(LeaseSeq::new(seq)));
     let before = Record { latest_logout: logout(4), ..record(Some(4), None) };

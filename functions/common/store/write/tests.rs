@@ -131,7 +131,7 @@ fn a_request_has_one_placeholder_for_each_distinct_name_and_value() {
 }
 
 #[test]
-fn what_would_be_empty_is_left_out() {
+fn a_request_has_no_empty_expressions() {
     let update = Write::new().remove("a").into_part(Key { pk: "p".into(), sk: "s".into() }, TABLE).expect("a part");
     assert_eq!(update.update_expression(), "REMOVE #a0");
     assert_eq!((update.condition_expression(), update.expression_attribute_values()), (None, None));

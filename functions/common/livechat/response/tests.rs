@@ -1,4 +1,4 @@
-//! LiveChat's answers, read. What goes over the wire is tested in `tests/api`.
+//! LiveChat's responses, read. What goes over the wire is tested in `tests/api`.
 
 use super::*;
 
@@ -16,14 +16,14 @@ fn both() -> HeaderMap {
 }
 
 fn body(changes: &serde_json::Value) -> Vec<u8> {
-    let mut answer = serde_json::json!({
+    let mut response = serde_json::json!({
         "access_token": "dal:token", "client_id": "c", "entity_id": "e1", "expires_in": 28800,
         "organization_id": "o", "token_type": "Bearer"
     });
     for (key, value) in changes.as_object().expect("an object") {
-        answer[key] = value.clone();
+        response[key] = value.clone();
     }
-    answer.to_string().into_bytes()
+    response.to_string().into_bytes()
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
@@ -42,7 +42,7 @@ fn known(entity_id: &str) -> Identity {
 }
 
 #[test]
-fn seconds_become_milliseconds_and_the_clock_starts_when_we_asked() {
+fn a_lifetime_is_in_ms_and_starts_when_livechat_was_called() {
     let grant = read(200, &both(), &body(&serde_json::json!({}))).expect("a grant");
     assert_eq!(grant.lifetime, Lifetime { created: CALLED_AT, expires_in_ms: 28_800_000 });
     assert_eq!(grant.entity_id, "e1");
@@ -52,7 +52,7 @@ fn seconds_become_milliseconds_and_the_clock_starts_when_we_asked() {
 }
 
 #[test]
-fn cookies_that_only_say_when_they_end_last_until_then() {
+fn cookies_expire_when_their_expires_attribute_says() {
     // date --utc --date=@1700086400
     let end = "Expires=Wed, 15 Nov 2023 22:13:20 GMT";
     let headers = headers(&[&format!("__lc_cid=c1; {end}"), &format!("__lc_cst=s1; {end}")]);
@@ -117,7 +117,7 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
 }
 
 #[test]
-fn livechats_own_trouble_is_not_our_fault() {
+fn an_error_of_livechats_own_is_temporary() {
     for exception in ["server_error", "temporarily_unavailable"] {
         let body = format!(r#"{{"oauth_exception":"{exception}"}}"#);
         assert_eq!(read(200, &both(), body.as_bytes()).err(), Some(AttemptError::Down(exception.into())));
@@ -129,7 +129,7 @@ fn livechats_own_trouble_is_not_our_fault() {
 }
 
 #[test]
-fn an_exception_that_is_no_code_is_not_repeated() {
+fn an_exception_that_is_not_a_code_is_not_repeated() {
     let body = br#"{"oauth_exception":"<script>","exception_description":"a\u0000b"}"#;
     assert_eq!(
         read(400, &both(), body).err(),
@@ -157,7 +157,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
 }
 
 #[test]
-fn an_exception_counts_beside_fields_of_any_form() {
+fn an_exception_counts_whatever_other_fields_there_are() {
     let body = br#"{"oauth_exception":"invalid_client","expires_in":"x","access_token":7}"#;
     assert!(
         matches!(read(200, &both(), body), Err(AttemptError::Rejected { exception, .. }) if exception == "invalid_client")
@@ -227,14 +227,14 @@ fn a_new_customer_needs_both_cookies() {
 }
 
 #[test]
-fn cookies_of_others_are_passed_over() {
+fn other_cookies_are_ignored() {
     let lines = ["__cf_bm=x; Path=/", "__lc_cid=c1; Max-Age=100", "garbage", "__lc_cst=s1"];
     let grant = read(200, &headers(&lines), &body(&serde_json::json!({}))).expect("a grant");
     assert_eq!(grant.cookies_expire_at.as_u64(), 1_700_000_000 + 100);
 }
 
 #[test]
-fn a_known_customer_keeps_the_cookie_that_did_not_come() {
+fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
     let grant = super::read(StatusCode::OK, &lines, &good, Some(&known("e1")), CALLED_AT).expect("a grant");

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 const CID: &str = "__lc_cid";
 const CST: &str = "__lc_cst";
-/// Two years, the documented life of the cookies and of everything that hangs on them, in s.
+/// Two years, the documented life of the cookies, in s. No token lives longer.
 const TWO_YEARS_S: u64 = 63_072_000;
 const LONGEST_TOKEN: usize = 4 * 1024;
 const LONGEST_COOKIE: usize = 1024;
@@ -25,14 +25,14 @@ const LONGEST_ENTITY_ID: usize = 128;
 pub(super) fn cookie_header(cookies: &Cookies) -> Result<HeaderValue, AttemptError> {
     let pairs = format!("{CID}={}; {CST}={}", cookies.cid.expose_secret(), cookies.cst.expose_secret());
     let mut header = HeaderValue::from_str(&pairs)
-        .map_err(|_| AttemptError::MalformedResponse("the stored cookies fit no header".into()))?;
+        .map_err(|_| AttemptError::MalformedResponse("the stored cookies do not fit into a header".into()))?;
     header.set_sensitive(true);
     Ok(header)
 }
 
-/// A good answer.
+/// A response with a token.
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: Option<SecretString>,
     entity_id: Option<String>,
     /// In s.
@@ -40,10 +40,10 @@ struct Answer {
     token_type: Option<String>,
 }
 
-/// Reads an answer to a request for the customer `known`, or for a new one, that was sent at `called_at`.
+/// Reads the response to a call for the customer `known`, or for a new one, that was sent at `called_at`.
 ///
 /// # Errors
-/// A [`AttemptError`] for everything that is not a whole and usable token.
+/// An [`AttemptError`] for everything that is not a complete and usable token.
 pub fn read(
     status: StatusCode,
     headers: &HeaderMap,
@@ -53,10 +53,10 @@ pub fn read(
 ) -> Result<Grant, AttemptError> {
     // A parser error could quote the body, with the token.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    // LiveChat's own client ignores the status and looks for these two, so they count in every answer.
+    // LiveChat's own client ignores the status and looks for these two, so they count in every response.
     let (oauth, identity) = (body["oauth_exception"].as_str(), body["identity_exception"].as_str());
     if let Some(exception) = oauth.or(identity) {
-        // To a request for a new customer it is a refusal as any other.
+        // In a response for a new customer it is like any other refusal.
         if oauth.is_none() && exception == IDENTITY_LOST && known.is_some() {
             return Err(AttemptError::IdentityLost);
         }
@@ -72,13 +72,13 @@ pub fn read(
         }
         _ => return Err(AttemptError::MalformedResponse(of_status(status))),
     }
-    // A struct can be read from a list, too, and a list is none of LiveChat's answers.
+    // A struct can be read from a list, too, but LiveChat returns no list.
     if !body.is_object() {
-        return Err(AttemptError::MalformedResponse("a body that is no token answer".into()));
+        return Err(AttemptError::MalformedResponse("the body is not a token response".into()));
     }
-    let answer = serde_json::from_value(body)
-        .map_err(|_| AttemptError::MalformedResponse("a body that is no token answer".into()))?;
-    read_grant(answer, headers, known, called_at)
+    let response = serde_json::from_value(body)
+        .map_err(|_| AttemptError::MalformedResponse("the body is not a token response".into()))?;
+    read_grant(response, headers, known, called_at)
 }
 
 fn of_status(status: StatusCode) -> String {
@@ -86,13 +86,13 @@ fn of_status(status: StatusCode) -> String {
 }
 
 fn of_exception(exception: &str, description: &str, known: Option<&Identity>) -> AttemptError {
-    let known_form =
+    let has_known_format =
         (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let exception = if known_form { exception } else { "an unknown exception" };
+    let exception = if has_known_format { exception } else { "an unknown exception" };
     if matches!(exception, "server_error" | "temporarily_unavailable") {
         return AttemptError::Down(exception.to_owned());
     }
-    // What cannot be seen must not hide a secret, so it goes first.
+    // Control characters could hide a secret from the search below, so they are removed first.
     let said: String = description.chars().filter(|char| !char.is_control()).collect();
     let secrets = known.map(|known| [known.cookies.cid.expose_secret(), known.cookies.cst.expose_secret()]);
     let quotes_a_secret =
@@ -106,25 +106,25 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
 }
 
 fn read_grant(
-    answer: Answer,
+    response: TokenResponse,
     headers: &HeaderMap,
     known: Option<&Identity>,
     called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
     let malformed = |what: &str| AttemptError::MalformedResponse(what.to_owned());
-    let access_token = answer
+    let access_token = response
         .access_token
         .filter(|token| (1..=LONGEST_TOKEN).contains(&token.expose_secret().len()))
         .ok_or_else(|| malformed("no usable access_token"))?;
-    let entity_id = answer
+    let entity_id = response
         .entity_id
         .filter(|id| (1..=LONGEST_ENTITY_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or_else(|| malformed("no usable entity_id"))?;
-    let expires_in_s = answer
+    let expires_in_s = response
         .expires_in
         .filter(|seconds| (1..=TWO_YEARS_S).contains(seconds))
         .ok_or_else(|| malformed("no usable expires_in"))?;
-    if !answer.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
+    if !response.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err(malformed("a token_type other than Bearer"));
     }
     let (cookies, max_age_s) =
@@ -139,8 +139,8 @@ fn read_grant(
     })
 }
 
-/// The cookies to send next time and how long they live, in s: what came now, over what was there. An answer that
-/// brings neither cookie is none of LiveChat's; a new customer needs both.
+/// The cookies to send next time and how long they live, in s. A cookie in the response replaces the stored one. A response without
+/// either cookie is malformed; a new customer needs both.
 fn read_cookies(
     headers: &HeaderMap,
     known: Option<&Identity>,
@@ -155,7 +155,7 @@ fn read_cookies(
             _ => continue,
         };
         let age_s = age_s(&cookie, now);
-        // A cookie that is empty or already over is a request to forget it, and an identity is not forgotten.
+        // A cookie that is empty or has expired is a request to delete it, and an identity is not deleted.
         if (1..=LONGEST_COOKIE).contains(&cookie.value().len()) && age_s > 0 {
             *slot = Some(SecretString::from(cookie.value()));
             max_age_s = max_age_s.min(age_s);
@@ -168,7 +168,7 @@ fn read_cookies(
     let cid = cid.or_else(|| known.map(|known| known.cid.clone()));
     let cst = cst.or_else(|| known.map(|known| known.cst.clone()));
     let (Some(cid), Some(cst)) = (cid, cst) else {
-        return Err(AttemptError::MalformedResponse("one of the two cookies only".into()));
+        return Err(AttemptError::MalformedResponse("only one of the two cookies".into()));
     };
     let cookies = Cookies { cid, cst };
     cookie_header(&cookies)?;
