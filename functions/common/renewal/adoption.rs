@@ -16,12 +16,15 @@ use super::{
     Action, Adopted, Error, Event, Moment, Move, Next, Note, Pause, Renewal,
     holding::{Holding, Stage},
     record::{Failure, Outstanding, Record},
+    time_limits::{SHORTEST_ATTEMPT, STORE_RESERVE},
 };
 use crate::identity::Identity;
 use std::time::Duration;
 
 /// How long an adoption waits for the guest's own renewal: that leaves time to call LiveChat under the same lease.
 const LONGEST: Duration = Duration::from_secs(2);
+/// What must be left of the call's time to go on waiting: with less, LiveChat could not be called any more.
+const RESERVE: Duration = SHORTEST_ATTEMPT.saturating_add(STORE_RESERVE);
 
 /// Where an adoption stands.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Renewal {
         if !self.terms.was_guest || holding.record.identity.is_some() {
             return self.enter(holding, moment);
         }
-        let ends_at_left = moment.left.saturating_sub(LONGEST);
+        let ends_at_left = moment.left.saturating_sub(LONGEST).max(RESERVE);
         self.adopt_on(holding, Adoption { step: Step::ReadingGuest, has_tried: false, ends_at_left }, Action::ReadGuest)
     }
 
@@ -140,4 +143,52 @@ impl Renewal {
 /// At the guest's latest renewal LiveChat did not know the customer any more, and the site's settings refused another one.
 fn is_dead(record: &Record) -> bool {
     record.failed.as_ref().is_some_and(|failed| failed.failure == Failure::IdentityChanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        identity::{LeaseSeq, UnixMs},
+        renewal::{
+            HeldLease, OnIdentityChange, Terms,
+            circuit::{Circuit, CircuitMemory},
+            record::Lease,
+        },
+    };
+    use std::{num::NonZeroU32, sync::Arc};
+
+    const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
+
+    fn with_left_ms(left_ms: u64) -> Moment {
+        Moment { now: NOW, left: Duration::from_millis(left_ms), circuit: CircuitMemory::default() }
+    }
+
+    fn lease() -> Lease {
+        Lease { owner: "o".into(), seq: LeaseSeq::new(1), until: NOW.plus_ms(10_000) }
+    }
+
+    /// What the call does next if the guest is still renewing when it has `left_ms` left. It began with 1.6 s.
+    fn next_while_guest_renews(left_ms: u64) -> Action {
+        let terms = Terms {
+            settings: Arc::from("settings"),
+            on_identity_change: OnIdentityChange::Replace,
+            renewals_per_minute: NonZeroU32::MIN,
+            group: None,
+            is_listed_group: false,
+            was_guest: true,
+        };
+        let (mut renewal, _) = Renewal::fresh(terms, with_left_ms(1_600));
+        renewal.step(Event::Acquired(HeldLease::acquired(lease()), Box::default()), with_left_ms(1_600));
+        let action = renewal.step(Event::Circuit(Circuit::HasRoom), with_left_ms(1_600));
+        assert!(matches!(action, Action::ReadGuest), "{action:?}");
+        let guest = Record { lease: Some(lease()), ..Record::default() };
+        renewal.step(Event::Record(Box::new(guest)), with_left_ms(left_ms))
+    }
+
+    #[test]
+    fn the_wait_for_a_guest_leaves_time_to_release_the_lease() {
+        assert!(matches!(next_while_guest_renews(1_001), Action::Pause(Pause::ForGuest)));
+        assert!(matches!(next_while_guest_renews(1_000), Action::Release(_)));
+    }
 }
