@@ -105,7 +105,7 @@ impl Accounts {
     /// One call for a token: of the customer that `known` is, or of a new one.
     ///
     /// # Errors
-    /// After any [`AttemptError`] but [`Rejected`](AttemptError::Rejected) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
+    /// After any [`AttemptError`] but [`Rejected`](AttemptError::Refused) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
     /// have issued a token all the same, and changed the cookies.
     pub async fn token(
         &self,

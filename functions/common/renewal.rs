@@ -11,7 +11,8 @@
 //!    write, which returns the record.
 //! 2. What LiveChat issues is stored before it is returned, by one write that also ends the lease. The write is **fenced**: it takes
 //!    effect only while the lease is still the caller's. A holder that lost its lease throws its result away.
-//! 3. A call that finds the lease held waits for the holder's result: a token that meets its `TokenRequirement`, or the failure.
+//! 3. A call that finds the lease held waits until the holder ends, and takes the holder's token or failure if that meets its
+//!    `TokenRequirement`. If not, it tries to acquire the lease itself.
 //! 4. Leases are numbered, and a token carries the number of its lease. `getFreshToken` accepts only a token with a higher number than
 //!    the lease that it found held: LiveChat was called for it after the call came. No clock decides that.
 //! 5. A holder that dies releases nothing. Its lease expires.
@@ -22,26 +23,30 @@
 //!
 //! | file | rule |
 //! |---|---|
-//! | here | the steps outside of a lease: read, circuit breaker, acquire, release, finish |
+//! | here | the steps outside of a lease: start, acquire, wait for room, fail, finish |
 //! | `renewal/stored.rs` | what `getToken` makes of the stored token |
 //! | `renewal/requirement.rs` | which tokens and failures a call accepts |
-//! | `renewal/waiting.rs` | what a call makes of a record whose lease it did not get |
-//! | `renewal/holding.rs` | the steps under a lease |
+//! | `renewal/waiting.rs` | what a call does if it did not get the lease |
+//! | `renewal/holding.rs` | the steps under a lease, its commit and its release |
 //! | `renewal/attempts.rs` | what a holder makes of LiveChat's responses |
 //! | `renewal/adoption.rs` | how a guest's identity becomes the user's |
 //! | `renewal/circuit.rs` | whether LiveChat is up |
 //! | `renewal/record.rs` | what is stored for one subject |
 //! | `renewal/step.rs` | what a renewal asks for, and what it is told |
+//! | `renewal/attempt_result.rs` | what LiveChat returns, and how a call to it fails |
+//! | `renewal/held_lease.rs` | the lease while a call holds it |
+//! | `renewal/bookkeeping.rs` | what the end of a lease stores beside its result |
+//! | `renewal/obtained.rs`, `renewal/error.rs` | what the call gets |
 //! | `renewal/time_limits.rs` | how long each step may take |
 
 mod adoption;
-mod attempt;
+mod attempt_result;
 mod attempts;
 mod bookkeeping;
 pub mod circuit;
 mod error;
+mod held_lease;
 mod holding;
-mod lease;
 #[cfg(test)]
 #[path = "../../tests/model/mod.rs"]
 mod model;
@@ -53,13 +58,13 @@ mod stored;
 pub mod time_limits;
 mod waiting;
 
-pub use attempt::{AttemptError, Grant};
-pub(crate) use attempt::{IDENTITY_LOST, UNEXPLAINED};
+pub use attempt_result::{AttemptError, Grant};
+pub(crate) use attempt_result::{IDENTITY_LOST, UNEXPLAINED};
 pub use bookkeeping::{Bookkeeping, RevokeAgain};
 pub use error::{Error, StoreError};
-pub(crate) use lease::HeldLease;
+pub(crate) use held_lease::HeldLease;
 pub use obtained::{Obtained, Source, Why};
-pub(crate) use step::{Action, Call, Commit, Event, Moment, Note, Pause, Release};
+pub(crate) use step::{Action, Commit, Event, Moment, Note, Pause, Release, TokenRequest};
 pub use step::{Adopted, Commitment, GroupCount, Move};
 
 use crate::identity::{Group, Issued};
@@ -212,12 +217,12 @@ impl Renewal {
             (Phase::Reading, Event::Record(record)) => self.read(&record, moment),
             (Phase::Telling, Event::Told) => self.expect(Phase::ReadingAfterTelling, Action::Read),
             (Phase::ReadingAfterTelling, Event::Record(record)) => self.return_after_telling(&record),
-            (Phase::LookingAtCircuit, Event::Circuit(circuit)) => self.looked(circuit, moment),
+            (Phase::LookingAtCircuit, Event::Circuit(circuit)) => self.saw_circuit(circuit, moment),
             (Phase::WaitingForRoom, Event::Circuit(circuit)) => self.waited_for_room(circuit, moment),
             (Phase::Acquiring, Event::Acquired(lease, record)) => self.acquired(lease, *record, moment),
             (Phase::Acquiring, Event::Rejected(record)) => self.rejected(&record, moment),
             (Phase::Pausing, Event::Paused) => self.expect(Phase::ReadingHeld, Action::Read),
-            (Phase::ReadingHeld, Event::Record(record)) => self.look(&record, moment),
+            (Phase::ReadingHeld, Event::Record(record)) => self.look_at_record(&record, moment),
             (Phase::Holding(holding), event) => self.hold(*holding, event, moment),
             (Phase::Releasing(next), Event::Released) => self.released(next, moment),
             (Phase::Committing(committing), event) => self.committed(*committing, event, moment),
@@ -249,7 +254,7 @@ impl Renewal {
         self.expect(Phase::Acquiring, Action::Acquire { unless_newer_than })
     }
 
-    fn looked(&mut self, circuit: Circuit, moment: Moment) -> Action {
+    fn saw_circuit(&mut self, circuit: Circuit, moment: Moment) -> Action {
         match circuit {
             Circuit::HasRoom if moment.left < SHORTEST_RENEWAL => self.fail(Error::Busy),
             Circuit::HasRoom => self.acquire(),

@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
                     Some("identity_lost") if known.is_some() && is_identity_exception(&parsed) => {
                         assert_eq!(error, AttemptError::IdentityLost);
                     }
-                    Some(_) => assert!(matches!(error, AttemptError::Rejected { .. }), "{error:?}"),
+                    Some(_) => assert!(matches!(error, AttemptError::Refused { .. }), "{error:?}"),
                     None => {}
                 }
                 check_texts(error, known.is_some());
@@ -78,7 +78,7 @@ fn is_identity_exception(body: &Value) -> bool {
 /// Checks that the texts of a refusal are short, have one line and quote no cookie. They are logged, and are part of a response.
 fn check_texts(error: AttemptError, is_known: bool) {
     let (code, description) = match Failure::from(error) {
-        Failure::Rejected { exception, description } => (exception, description),
+        Failure::Refused { exception, description } => (exception, description),
         Failure::Unavailable { cause } => (String::new(), cause),
         odd @ (Failure::OutOfTime | Failure::IdentityChanged) => panic!("{odd:?}"),
     };

@@ -22,7 +22,7 @@ pub fn known(entity_id: &str) -> Identity {
         cookies: Cookies { cid, cst },
         cookies_expire_at: UnixSeconds::new(0),
         former: Vec::new(),
-        is_unproven: false,
+        awaits_first_token: false,
     }
 }
 

@@ -28,7 +28,7 @@ fn identity(entity_id: &str) -> Identity {
         cookies,
         cookies_expire_at: UnixSeconds::new(2_000_000_000),
         former: vec![],
-        is_unproven: false,
+        awaits_first_token: false,
     }
 }
 
@@ -221,7 +221,7 @@ fn refusal() -> Refusal {
 
 async fn refused(store: &Store, subject: &Subject) -> Refusal {
     let (lease, refusal) = (acquire_lease(store, subject, "refused").await, refusal());
-    let failure = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
+    let failure = Failure::Refused { exception: "invalid_client".into(), description: "no such app".into() };
     let failed = FailedRenewal { seq: lease.seq, failure };
     release(store, subject, &lease, (Some(&failed), Some(&refusal))).await;
     refusal

@@ -549,7 +549,7 @@ impl Protocol {
     /// Both halves, or none.
     fn run_transaction(&self, state: &mut State, transaction: &LateMove) -> Adopted {
         if !applies(state, transaction.user, &transaction.moved_in) {
-            return Adopted::LeaseLost;
+            return Adopted::UserChanged;
         }
         if !applies(state, Who::Guest, &transaction.moved_out) {
             return Adopted::GuestChanged;

@@ -267,7 +267,7 @@ pub(super) fn identity(cookies: Cookies) -> Identity {
         },
         cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
         former: vec![],
-        is_unproven: false,
+        awaits_first_token: false,
     }
 }
 

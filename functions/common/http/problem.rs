@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn an_error_that_passes_says_when_to_try_again() {
         let because = String::new;
-        let rejected = Failure::Rejected { exception: because(), description: because() };
+        let rejected = Failure::Refused { exception: because(), description: because() };
         for (error, status, seconds) in [
             (renewal::Error::Busy.into(), 503, 1),
             (renewal::Error::LiveChatUnavailable(because()).into(), 503, 1),

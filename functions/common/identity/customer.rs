@@ -26,7 +26,7 @@ pub struct Identity {
     pub former: Vec<FormerIdentity>,
     /// It was a guest's, and LiveChat has not issued a token for it to the user yet. If LiveChat does not know it any more, the user
     /// loses nothing.
-    pub is_unproven: bool,
+    pub awaits_first_token: bool,
 }
 
 impl Identity {
@@ -74,7 +74,7 @@ mod tests {
             cookies: cookies(),
             cookies_expire_at: UnixSeconds::new(0),
             former,
-            is_unproven: false,
+            awaits_first_token: false,
         };
         let mut latest = identity(0, vec![]);
         for n in 1..=12 {

@@ -68,7 +68,7 @@ pub fn read(
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => return Err(AttemptError::Down(of_status(status))),
         _ if status.is_server_error() => return Err(AttemptError::Down(of_status(status))),
         _ if status.is_client_error() => {
-            return Err(AttemptError::Rejected { exception: of_status(status), description: UNEXPLAINED.into() });
+            return Err(AttemptError::Refused { exception: of_status(status), description: UNEXPLAINED.into() });
         }
         _ => return Err(AttemptError::MalformedResponse(of_status(status))),
     }
@@ -102,7 +102,7 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
         said if said.is_empty() || quotes_a_secret => UNEXPLAINED,
         said => said,
     };
-    AttemptError::Rejected { exception: exception.to_owned(), description: description.to_owned() }
+    AttemptError::Refused { exception: exception.to_owned(), description: description.to_owned() }
 }
 
 fn read_grant(

@@ -1,6 +1,7 @@
 //! Renewal, as `getToken` and `getFreshToken` use it. It is decided in `renewal.rs`, and carried out in `renewer/driver.rs`.
 
 mod driver;
+mod notes;
 
 use super::{Call, Reply, breaker::Breaker};
 use crate::{

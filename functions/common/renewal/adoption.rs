@@ -34,7 +34,7 @@ pub(super) struct Adoption {
     /// A transaction was refused, and a copy of it may have taken effect.
     has_tried: bool,
     /// The time left of the invocation at which the wait for the guest must end.
-    ends_at_left: Duration,
+    stop_when_left: Duration,
 }
 
 #[derive(Debug)]
@@ -56,8 +56,12 @@ impl Renewal {
         if !self.terms.was_guest || holding.record.identity.is_some() {
             return self.enter(holding, moment);
         }
-        let ends_at_left = moment.left.saturating_sub(LONGEST).max(RESERVE);
-        self.adopt_on(holding, Adoption { step: Step::ReadingGuest, has_tried: false, ends_at_left }, Action::ReadGuest)
+        let stop_when_left = moment.left.saturating_sub(LONGEST).max(RESERVE);
+        self.adopt_on(
+            holding,
+            Adoption { step: Step::ReadingGuest, has_tried: false, stop_when_left },
+            Action::ReadGuest,
+        )
     }
 
     fn adopt_on(&mut self, mut holding: Holding, adoption: Adoption, action: Action) -> Action {
@@ -74,7 +78,7 @@ impl Renewal {
             (Step::Moving(identity, outstanding), Event::Moved(Adopted::Yes)) => {
                 self.adopted(holding, identity, outstanding, moment)
             }
-            (Step::Moving(..), Event::Moved(Adopted::LeaseLost)) => self.lose(holding),
+            (Step::Moving(..), Event::Moved(Adopted::UserChanged)) => self.abort(holding),
             (Step::Moving(..), Event::Moved(Adopted::GuestChanged)) => {
                 self.wait_for_guest(holding, Adoption { step: Step::Pausing, has_tried: true, ..adoption }, moment)
             }
@@ -108,7 +112,7 @@ impl Renewal {
         let Record { identity: Some(identity), outstanding, version, .. } = guest else {
             return self.enter(holding, moment);
         };
-        let identity = Identity { is_unproven: true, ..identity };
+        let identity = Identity { awaits_first_token: true, ..identity };
         let outstanding = outstanding.into_adopted(moment.now);
         let lease = holding.lease.fence().clone();
         let moved =
@@ -118,7 +122,7 @@ impl Renewal {
     }
 
     fn wait_for_guest(&mut self, holding: Holding, mut adoption: Adoption, moment: Moment) -> Action {
-        if moment.left <= adoption.ends_at_left {
+        if moment.left <= adoption.stop_when_left {
             return self.release(holding, None, Next::Fail(Error::Busy));
         }
         self.notes.push(Note::Waited);

@@ -1,7 +1,7 @@
 //! What a holder makes of LiveChat's responses: call once more, accept another customer, or fail.
 
 use super::{
-    Action, AttemptError, Call, Commit, Grant, Moment, Next, Note, OnIdentityChange, Renewal,
+    Action, AttemptError, Commit, Grant, Moment, Next, Note, OnIdentityChange, Renewal, TokenRequest,
     holding::{Holding, Stage},
     record::{Failure, Refusal},
     time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT},
@@ -18,7 +18,7 @@ const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 pub(super) struct Attempt {
     kind: Kind,
     /// The time left of the invocation at which calls to LiveChat must end.
-    ends_at_left: Duration,
+    stop_when_left: Duration,
     /// The customer's cookies had expired by their own date when the call began.
     has_expired: bool,
 }
@@ -39,7 +39,7 @@ impl Holding {
     /// As if LiveChat had all the time that it can have.
     pub(super) fn forget_time(&mut self) {
         if let Stage::Calling(attempt) = &mut self.stage {
-            attempt.ends_at_left = Duration::ZERO;
+            attempt.stop_when_left = Duration::ZERO;
         }
     }
 }
@@ -55,7 +55,7 @@ impl Attempt {
     }
 
     fn time_left(&self, moment: Moment) -> Duration {
-        moment.left.saturating_sub(self.ends_at_left)
+        moment.left.saturating_sub(self.stop_when_left)
     }
 }
 
@@ -63,17 +63,17 @@ impl Renewal {
     pub(super) fn first_attempt(&mut self, holding: Holding, time: Duration, moment: Moment) -> Action {
         let identity = holding.record.identity.as_ref();
         let has_expired = identity.is_some_and(|known| known.has_expired(holding.began));
-        let ends_at_left = moment.left.saturating_sub(time);
-        self.attempt(holding, Attempt { kind: Kind::First { is_retry: false }, ends_at_left, has_expired }, moment)
+        let stop_when_left = moment.left.saturating_sub(time);
+        self.attempt(holding, Attempt { kind: Kind::First { is_retry: false }, stop_when_left, has_expired }, moment)
     }
 
     fn attempt(&mut self, mut holding: Holding, attempt: Attempt, moment: Moment) -> Action {
         let known = holding.record.identity.clone().filter(|_| !matches!(attempt.kind, Kind::New));
         let is_retry = matches!(attempt.kind, Kind::First { is_retry: true });
         let is_evidence = !self.may_be_made_up(&holding.record);
-        let call = Call { known, time: attempt.time_left(moment), is_retry, is_evidence };
+        let request = TokenRequest { known, time: attempt.time_left(moment), is_retry, is_evidence };
         holding.stage = Stage::Calling(attempt);
-        self.hold_on(holding, Action::Call(Box::new(call)))
+        self.hold_on(holding, Action::Call(Box::new(request)))
     }
 
     /// LiveChat's response.
@@ -91,9 +91,9 @@ impl Renewal {
             (Kind::First { is_retry: false }, Err(error)) if may_repeat(&error) => {
                 self.attempt(holding, Attempt { kind: Kind::First { is_retry: true }, ..attempt }, moment)
             }
-            (Kind::New, response) => self.settle(holding, response, moment),
+            (Kind::New, response) => self.conclude(holding, response, moment),
             (_, response) if is_settled(&response, known, attempt.has_expired) => {
-                self.settle(holding, response, moment)
+                self.conclude(holding, response, moment)
             }
             (Kind::First { .. }, response) => self.not_recognised(holding, attempt, response.ok(), moment),
             (Kind::OnceMore { .. }, response) => self.not_recognised_twice(holding, attempt, response.ok(), moment),
@@ -117,17 +117,17 @@ impl Renewal {
         other: Option<Grant>,
         moment: Moment,
     ) -> Action {
-        let loses_nothing = holding.record.identity.as_ref().is_some_and(|known| known.is_unproven);
+        let loses_nothing = holding.record.identity.as_ref().is_some_and(|known| known.awaits_first_token);
         if self.terms.on_identity_change == OnIdentityChange::Reject && !loses_nothing {
             self.notes.push(Note::ChangeRefused);
             return self.release_failed(holding, Failure::IdentityChanged);
         }
-        let Attempt { kind, ends_at_left, has_expired } = attempt;
+        let Attempt { kind, stop_when_left, has_expired } = attempt;
         let before = if let Kind::OnceMore { other } = kind { other } else { None };
         match other.or(before) {
-            Some(grant) => self.settle(holding, Ok(grant), moment),
+            Some(grant) => self.conclude(holding, Ok(grant), moment),
             // It has issued none, twice.
-            None => self.new_customer(holding, Attempt { kind: Kind::New, ends_at_left, has_expired }, moment),
+            None => self.new_customer(holding, Attempt { kind: Kind::New, stop_when_left, has_expired }, moment),
         }
     }
 
@@ -141,7 +141,7 @@ impl Renewal {
     }
 
     /// The last response: a token is stored, a failure ends the lease.
-    fn settle(&mut self, holding: Holding, response: Result<Grant, AttemptError>, moment: Moment) -> Action {
+    fn conclude(&mut self, holding: Holding, response: Result<Grant, AttemptError>, moment: Moment) -> Action {
         match response {
             Ok(grant) => self.commit_grant(holding, grant, moment),
             Err(error) => self.release_after(holding, error.into(), moment),
@@ -149,7 +149,7 @@ impl Renewal {
     }
 
     fn release_after(&mut self, holding: Holding, failure: Failure, moment: Moment) -> Action {
-        let Failure::Rejected { exception, description } = &failure else {
+        let Failure::Refused { exception, description } = &failure else {
             return self.release_failed(holding, failure);
         };
         let (before, settings) = (holding.record.refusal.as_ref(), &self.terms.settings);
@@ -177,7 +177,7 @@ impl Renewal {
             cookies: grant.cookies,
             cookies_expire_at: grant.cookies_expire_at,
             former,
-            is_unproven: false,
+            awaits_first_token: false,
         };
         self.commit(Commit { lease, identity, token, bookkeeping }, notes)
     }
@@ -201,7 +201,7 @@ fn may_repeat_after(error: &AttemptError, names_a_customer: bool) -> bool {
         AttemptError::TimedOut
         | AttemptError::CutShort
         | AttemptError::Throttled
-        | AttemptError::Rejected { .. }
+        | AttemptError::Refused { .. }
         | AttemptError::IdentityLost
         | AttemptError::MalformedResponse(_) => false,
     }
@@ -222,7 +222,7 @@ mod tests {
             (AttemptError::Throttled, false, false),
             (AttemptError::MalformedResponse(String::new()), false, false),
             (AttemptError::IdentityLost, false, false),
-            (AttemptError::Rejected { exception: String::new(), description: String::new() }, false, false),
+            (AttemptError::Refused { exception: String::new(), description: String::new() }, false, false),
         ];
         for (error, new, known) in errors {
             assert_eq!((may_repeat_after(&error, false), may_repeat_after(&error, true)), (new, known), "{error:?}");

@@ -24,6 +24,17 @@ pub(crate) struct CircuitMemory {
     pub(crate) is_doubtful: bool,
 }
 
+impl CircuitMemory {
+    /// Why a call that does not wait is not sent now, as far as this process knows.
+    pub(crate) fn not_called(self) -> Option<NotCalled> {
+        match (self.is_down, self.has_no_room) {
+            (true, _) => Some(NotCalled::CircuitOpen),
+            (false, true) => Some(NotCalled::GateFull),
+            (false, false) => None,
+        }
+    }
+}
+
 /// The circuit breaker's state, for this call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Circuit {

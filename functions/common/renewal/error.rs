@@ -64,7 +64,7 @@ pub enum StoreError {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Rejected { exception, description } => {
+            Failure::Refused { exception, description } => {
                 Self::LiveChatRejected { exception, description, retry_after_s: Refusal::FIRST_PAUSE_S }
             }
             Failure::Unavailable { cause } => Self::LiveChatUnavailable(cause),

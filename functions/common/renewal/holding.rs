@@ -240,7 +240,7 @@ impl Renewal {
     }
 
     /// Another call has the lease by now: its result will do.
-    pub(super) fn lose(&mut self, holding: Holding) -> Action {
+    pub(super) fn abort(&mut self, holding: Holding) -> Action {
         self.requirement.observe_holder(holding.lease.seq());
         // If the lease is lost, the fence refuses the write. If the user has got an identity meanwhile, it ends the lease.
         self.release(holding, None, Next::Retry)

@@ -150,7 +150,7 @@ mod tests {
                 cookies,
                 cookies_expire_at: UnixSeconds::new(0),
                 former: vec![],
-                is_unproven: false,
+                awaits_first_token: false,
             }),
             outstanding: Outstanding(vec![OutstandingToken {
                 key: "1".into(),

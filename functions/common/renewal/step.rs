@@ -52,7 +52,7 @@ pub(crate) enum Action {
     /// Tell LiveChat to revoke these tokens, and record what became of it: [`Event::Told`].
     Tell(Vec<OutstandingToken>),
     /// Call LiveChat for a token: [`Event::Responded`].
-    Call(Box<Call>),
+    Call(Box<TokenRequest>),
     /// Store what LiveChat has issued, and end the lease: [`Event::Stored`].
     Commit(Box<Commit>),
     /// End the lease without a result, return the permit, and undo the count: [`Event::Released`].
@@ -64,7 +64,7 @@ pub(crate) enum Action {
 /// One attempt to get a token.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
-pub(crate) struct Call {
+pub(crate) struct TokenRequest {
     /// The customer; `None` for a new one.
     pub(crate) known: Option<Identity>,
     /// How long LiveChat may take.
@@ -118,7 +118,7 @@ pub enum Adopted {
     /// The user has the identity, and the guest has none.
     Yes,
     /// The caller no longer had the user's lease, or the user has an identity by now: nothing was changed.
-    LeaseLost,
+    UserChanged,
     /// The guest's record has changed since it was read: nothing was changed.
     GuestChanged,
 }

@@ -1,10 +1,8 @@
 //! What `getToken` makes of the stored token.
 
 use super::{
-    Action, Error, Event, Moment, Note, Obtained, Phase, Renewal, Source, TokenRequirement, Why,
-    circuit::{NotCalled, Urgency},
-    record::Record,
-    waiting::refused,
+    Action, Error, Event, Moment, Note, Obtained, Phase, Renewal, Source, TokenRequirement, Why, circuit::Urgency,
+    record::Record, waiting::refused,
 };
 use crate::identity::Issued;
 
@@ -53,8 +51,7 @@ impl Renewal {
     /// The stored token has too little time left, or has expired.
     fn renew_stale(&mut self, stored: Issued, refused: Option<Error>, moment: Moment) -> Action {
         let is_live = stored.token.lifetime.is_live(moment.now);
-        let in_vain =
-            refused.or_else(|| (is_live && moment.circuit.has_no_room).then(|| NotCalled::CircuitOpen.into()));
+        let in_vain = refused.or_else(|| moment.circuit.not_called().filter(|_| is_live).map(Error::from));
         if let Some(error) = in_vain {
             if !is_live {
                 return self.fail(error);

@@ -14,11 +14,11 @@ impl Renewal {
         self.has_permit = false;
         self.note_urgency(record);
         self.first_seen_logout.get_or_insert(record.latest_logout);
-        self.look(record, moment)
+        self.look_at_record(record, moment)
     }
 
     /// One look at the record: a result, another try for the lease, or a pause.
-    pub(super) fn look(&mut self, record: &Record, moment: Moment) -> Action {
+    pub(super) fn look_at_record(&mut self, record: &Record, moment: Moment) -> Action {
         if record.is_adopted {
             return self.fail(Error::GuestGone);
         }
@@ -75,7 +75,7 @@ fn result_for(
 /// The failure that a call waited for. If LiveChat refused other settings than the call's, that is not the call's failure.
 fn failure_for(requirement: &TokenRequirement, record: &Record, settings: &str, now: UnixMs) -> Option<Error> {
     let failed = record.failed.as_ref().filter(|failed| requirement.accepts_failure(failed.seq))?;
-    if matches!(failed.failure, Failure::Rejected { .. }) {
+    if matches!(failed.failure, Failure::Refused { .. }) {
         if record.refusal.as_ref().is_some_and(|refusal| refusal.settings != settings) {
             return None;
         }

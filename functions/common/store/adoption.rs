@@ -80,7 +80,7 @@ impl Part {
 /// What became of a transaction that was cancelled. `None` if it failed for another reason than the two items.
 pub(crate) fn cancelled(user: Part, guest: Part) -> Option<Adopted> {
     match (user, guest) {
-        (Part::ConditionFailed, _) => Some(Adopted::LeaseLost),
+        (Part::ConditionFailed, _) => Some(Adopted::UserChanged),
         // With a conflict, another write changes one of the items right now.
         (_, Part::ConditionFailed | Part::Conflict) | (Part::Conflict, _) => Some(Adopted::GuestChanged),
         (Part::Other, Part::Other) => None,

@@ -170,7 +170,7 @@ pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let seq = (SEQ, seq(failed.seq));
     match &failed.failure {
-        Failure::Rejected { exception, description } => {
+        Failure::Refused { exception, description } => {
             map([seq, (KIND, text("rejected")), (EXCEPTION, text(exception)), (DESCRIPTION, text(description))])
         }
         Failure::Unavailable { cause } => map([seq, (KIND, text("unavailable")), (DESCRIPTION, text(cause))]),
@@ -312,7 +312,7 @@ impl Item {
             cookies: cookies.cookies()?,
             cookies_expire_at: UnixSeconds::new(self.number(COOKIES_LAPSE_AT_S)?),
             former: self.former()?,
-            is_unproven: self.has(UNPROVEN),
+            awaits_first_token: self.has(UNPROVEN),
         })
     }
 
@@ -350,7 +350,7 @@ impl Item {
 
     fn failed(mut self) -> Result<FailedRenewal, StoreError> {
         let failure = match self.string(KIND)?.as_str() {
-            "rejected" => Failure::Rejected { exception: self.text(EXCEPTION)?, description: self.text(DESCRIPTION)? },
+            "rejected" => Failure::Refused { exception: self.text(EXCEPTION)?, description: self.text(DESCRIPTION)? },
             "unavailable" => Failure::Unavailable { cause: self.text(DESCRIPTION)? },
             "outOfTime" => Failure::OutOfTime,
             "identityChanged" => Failure::IdentityChanged,
@@ -518,7 +518,7 @@ mod tests {
             (Some(LeaseSeq::new(4)), Some(Quota { since: UnixMs::new(10), last_seq: LeaseSeq::new(11) }))
         );
         assert_eq!((record.version, record.is_adopted), (Version::new(12), true));
-        assert_eq!((record.latest_logout, identity.is_unproven), (LatestLogout(Some(LeaseSeq::new(2))), true));
+        assert_eq!((record.latest_logout, identity.awaits_first_token), (LatestLogout(Some(LeaseSeq::new(2))), true));
         assert_eq!(record.revoke_again, Some(UnixMs::new(16)));
         let mut tokens: Vec<_> = record
             .outstanding
@@ -564,8 +564,8 @@ mod tests {
     #[test]
     fn every_failure_is_read_back() {
         for failure in [
-            Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() },
-            Failure::Rejected { exception: "invalid_client".into(), description: String::new() },
+            Failure::Refused { exception: "invalid_client".into(), description: "no such app".into() },
+            Failure::Refused { exception: "invalid_client".into(), description: String::new() },
             Failure::Unavailable { cause: "no connection".into() },
             Failure::OutOfTime,
             Failure::IdentityChanged,

@@ -37,7 +37,7 @@ fn known(entity_id: &str) -> Identity {
         cookies,
         cookies_expire_at: UnixSeconds::new(0),
         former: vec![],
-        is_unproven: false,
+        awaits_first_token: false,
     }
 }
 
@@ -80,7 +80,7 @@ fn an_exception_counts_in_every_status() {
     for status in [200, 400, 401, 500] {
         assert_eq!(
             read(status, &both(), body).err(),
-            Some(AttemptError::Rejected {
+            Some(AttemptError::Refused {
                 exception: "invalid_request".into(),
                 description: "redirect_uri mismatch".into()
             })
@@ -88,7 +88,7 @@ fn an_exception_counts_in_every_status() {
     }
     let body = br#"{"identity_exception":"customer_banned"}"#;
     assert!(
-        matches!(read(200, &both(), body), Err(AttemptError::Rejected { exception, .. }) if exception == "customer_banned")
+        matches!(read(200, &both(), body), Err(AttemptError::Refused { exception, .. }) if exception == "customer_banned")
     );
 }
 
@@ -109,7 +109,7 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         ] {
             let miss = miss(body, known);
             assert!(
-                matches!(&miss, Some(AttemptError::Rejected { exception, .. }) if exception == code),
+                matches!(&miss, Some(AttemptError::Refused { exception, .. }) if exception == code),
                 "{status}: {miss:?}"
             );
         }
@@ -133,7 +133,7 @@ fn an_exception_that_is_not_a_code_is_not_repeated() {
     let body = br#"{"oauth_exception":"<script>","exception_description":"a\u0000b"}"#;
     assert_eq!(
         read(400, &both(), body).err(),
-        Some(AttemptError::Rejected { exception: "an unknown exception".into(), description: "ab".into() })
+        Some(AttemptError::Refused { exception: "an unknown exception".into(), description: "ab".into() })
     );
 }
 
@@ -151,7 +151,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), CALLED_AT).err();
-        let expected = AttemptError::Rejected { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
+        let expected = AttemptError::Refused { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
         assert_eq!(miss, Some(expected), "{description}");
     }
 }
@@ -160,14 +160,14 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
 fn an_exception_counts_whatever_other_fields_there_are() {
     let body = br#"{"oauth_exception":"invalid_client","expires_in":"x","access_token":7}"#;
     assert!(
-        matches!(read(200, &both(), body), Err(AttemptError::Rejected { exception, .. }) if exception == "invalid_client")
+        matches!(read(200, &both(), body), Err(AttemptError::Refused { exception, .. }) if exception == "invalid_client")
     );
 }
 
 #[test]
 fn a_refusal_without_an_explanation_is_still_a_refusal() {
     for status in [400, 401, 403, 404] {
-        assert!(matches!(read(status, &both(), b"<html>"), Err(AttemptError::Rejected { .. })), "{status}");
+        assert!(matches!(read(status, &both(), b"<html>"), Err(AttemptError::Refused { .. })), "{status}");
     }
 }
 

@@ -1,9 +1,12 @@
-//! Carries out what a [`Renewal`] asks for: DynamoDB, LiveChat, the circuit breaker, pauses, logs and metrics. It decides nothing.
+//! Carries out what a [`Renewal`] asks for: DynamoDB, LiveChat, the circuit breaker, pauses, logs and metrics. It decides nothing, except how
+//! often a commit is tried.
 
-use super::Renewer;
+use super::{
+    Renewer,
+    notes::{count_attempt, note},
+};
 use crate::{
     context::Context,
-    error::Error,
     identity::{GuestId, LeaseSeq, Principal, Subject, UnixMs},
     operation::{
         Call,
@@ -11,18 +14,16 @@ use crate::{
         revocation,
     },
     renewal::{
-        self, Action, AttemptError, Commit, Commitment, Event, Grant, HeldLease, Moment, Move, Note, Obtained, Pause,
+        self, Action, AttemptError, Commit, Commitment, Event, Grant, HeldLease, Moment, Move, Obtained, Pause,
         Release, Renewal, StoreError,
         circuit::{Circuit, Gate, Sign},
         time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
     },
     store::{Acquire, Acquisition},
-    telemetry::CallMetrics,
     time::{Deadline, now},
 };
 use std::time::Duration;
 use tokio::time::sleep;
-use tracing::Level;
 
 /// Where a call's actions take place.
 #[derive(Clone, Copy)]
@@ -81,7 +82,7 @@ impl<'a> Driver<'a> {
                 note(happened, &self.place.context.metrics);
             }
             if renewal.is_done_with_livechat() {
-                self.settle().await;
+                self.return_permit().await;
             }
             let event = match action {
                 Action::Finish(result) => return result,
@@ -99,7 +100,7 @@ impl<'a> Driver<'a> {
             Action::ReadGuest => self.place.read(&self.place.guest()?).await,
             Action::Acquire { unless_newer_than } => self.acquire(unless_newer_than).await,
             Action::Pause(pause) => Ok(self.pause(pause).await),
-            Action::LookAtCircuit => Ok(self.look(renewal).await),
+            Action::LookAtCircuit => Ok(self.look_at_circuit(renewal).await),
             Action::WaitForRoom => Ok(self.wait_for_room(renewal).await),
             Action::EnterCircuit => Ok(self.enter(renewal).await),
             Action::CountInGroups { at } => self.place.count(at).await,
@@ -131,7 +132,7 @@ impl<'a> Driver<'a> {
             Acquisition::Acquired(lease, record) => Ok(Event::Acquired(HeldLease::acquired(lease), Box::new(record))),
             Acquisition::Rejected(record) => {
                 self.slowness = 1.0;
-                self.settle().await;
+                self.return_permit().await;
                 Ok(Event::Rejected(Box::new(record)))
             }
         }
@@ -150,7 +151,7 @@ impl<'a> Driver<'a> {
         Event::Paused
     }
 
-    async fn look(&mut self, renewal: &Renewal) -> Event {
+    async fn look_at_circuit(&mut self, renewal: &Renewal) -> Event {
         let breaker = &self.place.renewer.breaker;
         self.gate = breaker.look(self.place.context).await;
         let turned_away = breaker.turns_away(self.gate, renewal.urgency());
@@ -189,7 +190,7 @@ impl<'a> Driver<'a> {
         })
     }
 
-    async fn attempt(&mut self, attempt: &renewal::Call) -> Result<Grant, AttemptError> {
+    async fn attempt(&mut self, attempt: &renewal::TokenRequest) -> Result<Grant, AttemptError> {
         let Renewer { accounts, breaker, .. } = self.place.renewer;
         let context = self.place.context.within(attempt.time);
         if attempt.is_retry {
@@ -208,7 +209,7 @@ impl<'a> Driver<'a> {
 
     async fn commit(&mut self, commit: Commit) -> Result<Event, StoreError> {
         let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
-        let (stored, ()) = tokio::join!(place.store(commit), place.settled(permit, watch));
+        let (stored, ()) = tokio::join!(place.store(commit), place.return_permit(permit, watch));
         Ok(Event::Stored(stored?))
     }
 
@@ -222,7 +223,7 @@ impl<'a> Driver<'a> {
                 place.uncount(at).await;
             }
         };
-        let (released, (), ()) = tokio::join!(released, uncounted, place.settled(permit, watch));
+        let (released, (), ()) = tokio::join!(released, uncounted, place.return_permit(permit, watch));
         if let Err(error) = released {
             tracing::warn!(cause = %error, "the lease could not be released and will expire");
         }
@@ -230,9 +231,9 @@ impl<'a> Driver<'a> {
     }
 
     /// Returns a permit that was not used, or records what the attempts showed.
-    async fn settle(&mut self) {
+    async fn return_permit(&mut self) {
         let (permit, watch) = (self.permit.take(), self.watch.take());
-        self.place.settled(permit, watch).await;
+        self.place.return_permit(permit, watch).await;
     }
 }
 
@@ -282,58 +283,13 @@ impl Place<'_> {
         }
     }
 
-    async fn settled(self, permit: Option<Permit>, watch: Option<Watch>) {
+    async fn return_permit(self, permit: Option<Permit>, watch: Option<Watch>) {
         if let Some(watch) = watch {
             watch.settle().await;
         }
         if let Some(permit) = permit {
             self.renewer.breaker.release(permit, self.context).await;
         }
-    }
-}
-
-fn count_attempt(result: &Result<Grant, AttemptError>, metrics: &CallMetrics) {
-    metrics.live_chat_calls.increment();
-    // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
-    let counts = !metrics.is_unproven_group.is_set();
-    match result {
-        Ok(_) | Err(AttemptError::CutShort | AttemptError::IdentityLost) => {}
-        Err(AttemptError::Rejected { .. }) => metrics.live_chat_rejections.increment_if(counts),
-        Err(_) => metrics.live_chat_failures.increment_if(counts),
-    }
-}
-
-/// Logs and counts what happened.
-fn note(note: Note, metrics: &CallMetrics) {
-    match note {
-        Note::Waited => metrics.lease_waits.set_to_one(),
-        Note::UnprovenGroup(is_unproven) => metrics.is_unproven_group.set(is_unproven),
-        Note::Renewed => metrics.renewals.increment(),
-        Note::IdentityCreated => metrics.identities_made.increment(),
-        Note::IdentityAdopted => metrics.identities_adopted.increment(),
-        Note::NotRecognised => {
-            tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
-        }
-        Note::IdentityReplaced { on_record } => {
-            metrics.identities_changed.increment();
-            tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");
-        }
-        Note::ChangeRefused => metrics.identities_changed.increment(),
-        Note::IdentityExpired { on_record } => {
-            metrics.identities_lapsed.increment();
-            tracing::warn!(on_record, "a customer's cookies had expired: a new customer, the former one is on record");
-        }
-        Note::NotRenewed(error) => not_renewed(&error.into()),
-    }
-}
-
-/// Logs an error that the caller does not see, as it gets the stored token.
-fn not_renewed(error: &Error) {
-    const WHAT: &str = "not renewed; the stored token is still alive";
-    if error.level() == Level::ERROR {
-        tracing::error!(cause = %error, "{WHAT}");
-    } else {
-        tracing::warn!(cause = %error, "{WHAT}");
     }
 }
 

@@ -15,7 +15,7 @@ pub struct FailedRenewal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It does not accept our settings or request; trying again soon changes nothing.
-    Rejected {
+    Refused {
         /// LiveChat's code, such as `invalid_client`.
         exception: String,
         /// LiveChat's description, or one of ours if LiveChat gave none.

@@ -17,7 +17,7 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
             cookies,
             cookies_expire_at: UnixSeconds::new(0),
             former: vec![],
-            is_unproven: false,
+            awaits_first_token: false,
         }),
         token: token_seq.map(|seq| Token {
             access_token: "t".into(),
@@ -85,7 +85,7 @@ fn only_calls_that_waited_for_a_failure_accept_it() {
 
 #[test]
 fn only_calls_with_the_refused_settings_accept_a_refusal() {
-    let rejected = Failure::Rejected { exception: "invalid_client".into(), description: "no such app".into() };
+    let rejected = Failure::Refused { exception: "invalid_client".into(), description: "no such app".into() };
     let of = |settings: &str, until| Refusal {
         until,
         ..Refusal::after(None, settings, "invalid_client", "no such app", NOW)

@@ -90,7 +90,7 @@ fn identity() -> Identity {
         cookies: cookies(),
         cookies_expire_at: UnixSeconds::new(2_000_000_000),
         former: vec![former],
-        is_unproven: false,
+        awaits_first_token: false,
     }
 }
 

@@ -40,7 +40,7 @@ pub enum AttemptError {
     /// LiveChat returned that there were too many requests.
     Throttled,
     /// LiveChat refused, and would refuse the same request again.
-    Rejected {
+    Refused {
         /// LiveChat's code.
         exception: String,
         /// LiveChat's description.
@@ -61,7 +61,7 @@ impl AttemptError {
             Self::CutShort => Sign::None,
             Self::Down(_)
             | Self::Throttled
-            | Self::Rejected { .. }
+            | Self::Refused { .. }
             | Self::IdentityLost
             | Self::MalformedResponse(_) => Sign::Response,
         }
@@ -71,9 +71,9 @@ impl AttemptError {
 impl From<AttemptError> for Failure {
     fn from(error: AttemptError) -> Self {
         match error {
-            AttemptError::Rejected { exception, description } => Self::Rejected { exception, description },
+            AttemptError::Refused { exception, description } => Self::Refused { exception, description },
             AttemptError::IdentityLost => {
-                Self::Rejected { exception: IDENTITY_LOST.into(), description: UNEXPLAINED.into() }
+                Self::Refused { exception: IDENTITY_LOST.into(), description: UNEXPLAINED.into() }
             }
             AttemptError::TimedOut => Self::Unavailable { cause: "no response in time".into() },
             AttemptError::CutShort => Self::OutOfTime,
@@ -102,7 +102,7 @@ mod tests {
             (AttemptError::Throttled, Sign::Response),
             (AttemptError::MalformedResponse(because()), Sign::Response),
             (AttemptError::IdentityLost, Sign::Response),
-            (AttemptError::Rejected { exception: because(), description: because() }, Sign::Response),
+            (AttemptError::Refused { exception: because(), description: because() }, Sign::Response),
         ] {
             assert_eq!(error.sign(), sign, "{error:?}");
         }
