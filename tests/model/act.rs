@@ -667,7 +667,7 @@ fn tell_livechat(state: &mut State, due: &[OutstandingToken], is_told: bool) -> 
     due.iter().map(|token| token.key.clone()).collect()
 }
 
-/// The transaction of this caller has acquisition effect, and it does not know yet.
+/// The transaction of this caller has taken effect, and it does not know yet.
 fn note_moved(state: &mut State, index: usize) {
     if let Some(renewing) = state.callers[index].renewing_mut() {
         renewing.has_moved = true;

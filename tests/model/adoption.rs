@@ -59,7 +59,7 @@ fn adoption_holds_without_faults() {
 #[test]
 fn adoption_holds_when_a_holder_dies_or_loses_its_lease() {
     let faults = Faults { crashes: 1, early_expiries: 2, ..Faults::default() };
-    explore("adoption, 1 crash, 2 early_expiries, 2 callers", &Protocol { faults, ..callers(2) }, 8_000);
+    explore("adoption, 1 crash, 2 early expiries, 2 callers", &Protocol { faults, ..callers(2) }, 8_000);
     let faults = Faults { crashes: 1, early_expiries: 1, ..Faults::default() };
     let known = Protocol { faults, ..callers_and_known_guest(3) };
     explore("adoption, 1 crash, 1 early expiry, 3 callers, guest known", &known, 75_000);

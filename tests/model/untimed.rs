@@ -29,7 +29,7 @@ fn all_holds_when_a_holder_dies_or_loses_its_lease() {
     if is_deep() {
         explore("1 crash, 1 early expiry, 4 callers", &Protocol { faults, ..callers([4]) }, 650_000);
         let faults = Faults { crashes: 2, early_expiries: 2, ..Faults::default() };
-        explore("2 crashes, 2 early_expiries, 3 callers", &Protocol { faults, ..callers([3]) }, 270_000);
+        explore("2 crashes, 2 early expiries, 3 callers", &Protocol { faults, ..callers([3]) }, 270_000);
     }
 }
 
@@ -51,7 +51,7 @@ fn all_holds_when_writes_are_repeated_or_late() {
         );
         let faults = Faults { crashes: 1, early_expiries: 2, lost_writes: 2, late_writes: 2, ..Faults::default() };
         explore(
-            "1 crash, 2 early_expiries, 2 lost and 2 late writes, 2 callers",
+            "1 crash, 2 early expiries, 2 lost and 2 late writes, 2 callers",
             &Protocol { faults, ..callers([2]) },
             1_500_000,
         );
@@ -105,7 +105,7 @@ fn all_holds_when_livechat_invalidates_secrets() {
     let faults = Faults { crashes: 1, early_expiries: 1, lost_responses: 1, late_requests: 1, ..Faults::default() };
     let strict = |callers| Protocol { faults, secrets: Secrets::Strict, ..callers };
     explore(
-        "1 crash, 1 early expiry, secrets are invalidated, responses get lost, 2 callers",
+        "1 crash, 1 early expiry, secrets are invalidated, responses are lost, 2 callers",
         &strict(callers([2])),
         30_000,
     );
@@ -116,7 +116,7 @@ fn all_holds_when_livechat_invalidates_secrets() {
     );
     if is_deep() {
         explore(
-            "1 crash, 1 early expiry, secrets are invalidated, responses get lost, 3 callers",
+            "1 crash, 1 early expiry, secrets are invalidated, responses are lost, 3 callers",
             &strict(callers([3])),
             1_600_000,
         );

@@ -52,13 +52,12 @@ fn step(before: &State, action: Action, after: &State) -> String {
         Action::Call { caller, response } => (caller, call(after, response)),
         Action::Commit { caller, write } => {
             let is_stored = before.items != after.items;
-            let what = if is_stored { "stores its token" } else { "cannot store its token, as the write is rejected" };
+            let what = if is_stored { "stores its token" } else { "does not store its token" };
             (caller, format!("{what}{}", of_write(write)))
         }
         Action::Release { caller, write } => {
             let is_released = before.items != after.items;
-            let what =
-                if is_released { "releases its lease" } else { "cannot release its lease, as the write is rejected" };
+            let what = if is_released { "releases its lease" } else { "does not release its lease" };
             (caller, format!("{what}{}", of_write(write)))
         }
         Action::Drop { caller, write } => {
@@ -146,7 +145,7 @@ fn call(after: &State, response: Response) -> String {
     let request = after.livechat.requests;
     match response {
         Response::Token => format!("calls LiveChat, which issues token {request}"),
-        Response::ExpiredToken => format!("calls LiveChat, which issues token {request}, which has already expired"),
+        Response::ExpiredToken => format!("calls LiveChat, which issues token {request}, already expired"),
         Response::Other => format!("calls LiveChat, which does not recognise the customer and issues token {request}"),
         Response::IdentityLost => "calls LiveChat, which has lost the customer".into(),
         Response::Down => "calls LiveChat, which is down".into(),
