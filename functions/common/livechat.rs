@@ -131,7 +131,8 @@ impl Accounts {
         let mut response = request.send().await.map_err(in_time)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
         let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
-        response::read(response.status(), response.headers(), &body, known, called_at)
+        let response = response::Response { status: response.status(), headers: response.headers(), body: &body };
+        response::read(response, known, called_at)
     }
 
     fn url(&self, group: Option<Group>) -> String {

@@ -180,7 +180,7 @@ fn check_use(record: &Record, now: UnixMs) {
                 "a refusal that never ends"
             );
         }
-        let next = Refusal::after(Some(refusal), settings, exception, "", now);
+        let next = Refusal::first(settings, exception, "", now).after(Some(refusal), now);
         assert!(next.times >= 1 && next.applies_to(settings, now));
         assert!(next.until.ms_since(now) <= LONGEST_PAUSE_MS);
     }

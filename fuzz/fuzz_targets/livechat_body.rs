@@ -4,7 +4,7 @@
 
 use cip::{
     identity::UnixMs,
-    livechat::response::read,
+    livechat::response::{Response, read},
     renewal::{AttemptError, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let (expected, exception) = (token_in(status, &parsed), exception_in(&parsed));
 
     for called_at_ms in CLOCKS_MS {
-        match read(status, &headers, body, known.as_ref(), UnixMs::new(called_at_ms)) {
+        match read(Response { status, headers: &headers, body }, known.as_ref(), UnixMs::new(called_at_ms)) {
             Ok(grant) => {
                 let (access_token, entity_id, expires_in_s) = expected.clone().expect("there is no token in the body");
                 assert_eq!(grant.access_token.expose_secret(), access_token);

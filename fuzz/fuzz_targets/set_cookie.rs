@@ -2,7 +2,11 @@
 //! known, and if so, under the entity id of the body or under another one.
 #![no_main]
 
-use cip::{identity::UnixMs, livechat::response::read, renewal::AttemptError};
+use cip::{
+    identity::UnixMs,
+    livechat::response::{Response, read},
+    renewal::AttemptError,
+};
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -22,7 +26,11 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let lines: Vec<&HeaderValue> = headers.values().collect();
 
     for called_at_ms in CLOCKS_MS {
-        match read(StatusCode::OK, &headers, BODY, known.as_ref(), UnixMs::new(called_at_ms)) {
+        match read(
+            Response { status: StatusCode::OK, headers: &headers, body: BODY },
+            known.as_ref(),
+            UnixMs::new(called_at_ms),
+        ) {
             Ok(grant) => {
                 let called_at_s = called_at_ms / 1000;
                 assert!((called_at_s + 1..=called_at_s + TWO_YEARS_S).contains(&grant.cookies_expire_at.as_u64()));

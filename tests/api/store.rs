@@ -216,7 +216,7 @@ async fn a_released_lease_records_the_failure_until_the_next_success() {
 }
 
 fn refusal() -> Refusal {
-    Refusal::after(None, SETTINGS, "invalid_client", "no such app", now())
+    Refusal::first(SETTINGS, "invalid_client", "no such app", now())
 }
 
 async fn refused(store: &Store, subject: &Subject) -> Refusal {

@@ -40,17 +40,23 @@ struct TokenResponse {
     token_type: Option<String>,
 }
 
+/// A complete response.
+#[derive(Clone, Copy)]
+pub struct Response<'a> {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
 /// Reads the response to a call for the customer `known`, or for a new one, that was sent at `called_at`.
 ///
 /// # Errors
 /// An [`AttemptError`] for everything that is not a complete and usable token.
-pub fn read(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    known: Option<&Identity>,
-    called_at: UnixMs,
-) -> Result<Grant, AttemptError> {
+pub fn read(response: Response<'_>, known: Option<&Identity>, called_at: UnixMs) -> Result<Grant, AttemptError> {
+    let Response { status, headers, body } = response;
     // A parser error could quote the body, with the token.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     // LiveChat's own client ignores the status and looks for these two, so they count in every response.

@@ -153,7 +153,7 @@ impl Renewal {
             return self.release_failed(holding, failure);
         };
         let (before, settings) = (holding.record.refusal.as_ref(), &self.terms.settings);
-        let refusal = Refusal::after(before, settings, exception, description, moment.now);
+        let refusal = Refusal::first(settings, exception, description, moment.now).after(before, moment.now);
         let next = Next::Fail(refused(&refusal, moment.now));
         self.release_refused(holding, Some(failure), Some(refusal), next)
     }

@@ -252,3 +252,51 @@ fn uncounted(record: &Record, now: UnixMs) -> Bookkeeping {
     let quota = record.running_quota(now).map(|quota| Quota { last_seq: quota.last_seq.next(), ..quota });
     Bookkeeping { quota, ..Bookkeeping::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        identity::{LeaseSeq, UnixMs},
+        renewal::{
+            OnIdentityChange, Terms,
+            circuit::CircuitMemory,
+            record::{LatestLogout, Lease},
+        },
+    };
+    use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+    const MOMENT: Moment = Moment {
+        now: UnixMs::new(1_700_000_000_000),
+        left: Duration::from_secs(10),
+        circuit: CircuitMemory { is_down: false, has_no_room: false, is_doubtful: false },
+    };
+
+    /// What a `getToken` does when it has the lease, if the record then has this logout. It saw none when it read the record.
+    fn next_after(latest_logout: LatestLogout) -> (Renewal, Action) {
+        let terms = Terms {
+            settings: Arc::from("settings"),
+            on_identity_change: OnIdentityChange::Replace,
+            renewals_per_minute: NonZeroU32::MIN,
+            group: None,
+            is_listed_group: false,
+            was_guest: false,
+        };
+        let (mut renewal, _) = Renewal::usable(terms);
+        renewal.step(Event::Record(Box::default()), MOMENT);
+        let lease = Lease { owner: "o".into(), seq: LeaseSeq::new(2), until: MOMENT.now.plus_ms(10_000) };
+        let record = Record { latest_logout, ..Record::default() };
+        let action = renewal.step(Event::Acquired(HeldLease::acquired(lease), Box::new(record)), MOMENT);
+        (renewal, action)
+    }
+
+    #[test]
+    fn a_call_from_before_a_logout_gets_no_token_after_it() {
+        let (mut renewal, action) = next_after(LatestLogout(Some(LeaseSeq::new(1))));
+        assert!(matches!(action, Action::Release(_)), "{action:?}");
+        let action = renewal.step(Event::Released, MOMENT);
+        assert!(matches!(action, Action::Finish(Err(Error::LoggedOut))), "{action:?}");
+        let (_, action) = next_after(LatestLogout::default());
+        assert!(matches!(action, Action::LookAtCircuit), "{action:?}");
+    }
+}

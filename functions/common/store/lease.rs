@@ -282,6 +282,7 @@ mod tests {
 
     fn item(until: UnixMs, quota: Quota, refusal: &Refusal) -> Item {
         let attributes = [
+            (item::VERSION, number(1)),
             (item::LEASE_OWNER, AttributeValue::S("a".into())),
             (item::LEASE_SEQ, number(7)),
             (item::LEASE_UNTIL_MS, number(until.as_u64())),
@@ -302,7 +303,7 @@ mod tests {
             let quota = Quota { since: SINCE[number / 4 % 4], last_seq: LeaseSeq::new([6, 7, 8][number / 64 % 3]) };
             let refusal = Refusal {
                 until: REFUSED_UNTIL[number / 16 % 4],
-                ..Refusal::after(None, [SETTINGS, "other"][number / 192], "invalid_client", "", NOW)
+                ..Refusal::first([SETTINGS, "other"][number / 192], "invalid_client", "", NOW)
             };
             item(UNTIL[number % 4], quota, &refusal)
         })
@@ -321,5 +322,18 @@ mod tests {
             granted += u32::from(is_allowed);
         }
         assert!(granted > 0);
+    }
+
+    /// An item that was deleted and created again counts its leases from the start.
+    #[test]
+    fn a_lease_of_another_owner_with_the_same_number_is_not_ended() {
+        let refusal = Refusal::first("other", "invalid_client", "", NOW);
+        let stored = || Some(item(NOW.plus_ms(10_000), Quota { since: NOW, last_seq: LeaseSeq::new(8) }, &refusal));
+        for (owner, seq, is_ended) in [("a", 7, true), ("b", 7, false), ("a", 6, false)] {
+            let lease = Lease { owner: owner.into(), seq: LeaseSeq::new(seq), until: NOW.plus_ms(10_000) };
+            let end = Release { lease: &lease, failed: None, refusal: None, bookkeeping: &Bookkeeping::default() };
+            let outcome = in_memory::run(&release(end), &mut stored());
+            assert_eq!(matches!(outcome, Outcome::Applied(_)), is_ended, "{owner} {seq}");
+        }
     }
 }

@@ -27,7 +27,7 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
-    super::read(StatusCode::from_u16(status).expect("a status"), headers, body, None, CALLED_AT)
+    super::read(Response { status: StatusCode::from_u16(status).expect("a status"), headers, body }, None, CALLED_AT)
 }
 
 fn known(entity_id: &str) -> Identity {
@@ -100,7 +100,9 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
     for status in [200, 400, 401, 404, 500] {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
-        let miss = |body: &[u8], known| super::read(status, &HeaderMap::new(), body, known, CALLED_AT).err();
+        let miss = |body: &[u8], known| {
+            super::read(Response { status, headers: &HeaderMap::new(), body }, known, CALLED_AT).err()
+        };
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
             (&lost[..], None, "identity_lost"),
@@ -150,7 +152,12 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
     ] {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
-        let miss = super::read(StatusCode::BAD_REQUEST, &both(), body.as_bytes(), Some(&known("e")), CALLED_AT).err();
+        let miss = super::read(
+            Response { status: StatusCode::BAD_REQUEST, headers: &both(), body: body.as_bytes() },
+            Some(&known("e")),
+            CALLED_AT,
+        )
+        .err();
         let expected = AttemptError::Refused { exception: "invalid_grant".into(), description: UNEXPLAINED.into() };
         assert_eq!(miss, Some(expected), "{description}");
     }
@@ -237,7 +244,9 @@ fn other_cookies_are_ignored() {
 fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let grant = super::read(StatusCode::OK, &lines, &good, Some(&known("e1")), CALLED_AT).expect("a grant");
+    let grant =
+        super::read(Response { status: StatusCode::OK, headers: &lines, body: &good }, Some(&known("e1")), CALLED_AT)
+            .expect("a grant");
     assert_eq!(grant.cookies.cid.expose_secret(), "c0");
     assert_eq!(grant.cookies.cst.expose_secret(), "s1");
 }
@@ -246,6 +255,10 @@ fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
 fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let mixed = super::read(StatusCode::OK, &lines, &good, Some(&known("another")), CALLED_AT);
+    let mixed = super::read(
+        Response { status: StatusCode::OK, headers: &lines, body: &good },
+        Some(&known("another")),
+        CALLED_AT,
+    );
     assert!(matches!(mixed, Err(AttemptError::MalformedResponse(_))));
 }

@@ -27,17 +27,23 @@ impl Refusal {
     /// An end later than the longest pause plus this comes from a wrong clock; in ms.
     const SKEW_MS: u64 = 10_000;
 
-    /// The refusal that follows `before`, if there was one and it was of the same `settings`.
-    pub fn after(before: Option<&Self>, settings: &str, exception: &str, description: &str, now: UnixMs) -> Self {
-        let same = before.filter(|before| before.settings == settings && !before.is_of_a_wrong_clock(now));
-        let times = same.map_or(0, |before| before.times).saturating_add(1);
+    /// The first refusal of these `settings`.
+    pub fn first(settings: &str, exception: &str, description: &str, now: UnixMs) -> Self {
         Self {
-            until: now.plus_ms(Self::pause_ms(times)),
-            times,
+            until: now.plus_ms(Self::pause_ms(1)),
+            times: 1,
             settings: settings.to_owned(),
             exception: exception.to_owned(),
             description: description.to_owned(),
         }
+    }
+
+    /// The same as the refusal that follows `before`, if that was of the same settings.
+    #[must_use]
+    pub fn after(self, before: Option<&Self>, now: UnixMs) -> Self {
+        let same = before.filter(|before| before.settings == self.settings && !before.is_of_a_wrong_clock(now));
+        let times = same.map_or(0, |before| before.times).saturating_add(1);
+        Self { until: now.plus_ms(Self::pause_ms(times)), times, ..self }
     }
 
     /// The points in time at which a refusal that still applies can end.
@@ -71,7 +77,7 @@ mod tests {
     const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
     fn after(before: Option<&Refusal>, settings: &str, now: UnixMs) -> Refusal {
-        Refusal::after(before, settings, "invalid_client", "no such app", now)
+        Refusal::first(settings, "invalid_client", "no such app", now).after(before, now)
     }
 
     #[test]

@@ -86,10 +86,8 @@ fn only_calls_that_waited_for_a_failure_accept_it() {
 #[test]
 fn only_calls_with_the_refused_settings_accept_a_refusal() {
     let rejected = Failure::Refused { exception: "invalid_client".into(), description: "no such app".into() };
-    let of = |settings: &str, until| Refusal {
-        until,
-        ..Refusal::after(None, settings, "invalid_client", "no such app", NOW)
-    };
+    let of =
+        |settings: &str, until| Refusal { until, ..Refusal::first(settings, "invalid_client", "no such app", NOW) };
     let told = |retry_after_s| {
         let (exception, description) = ("invalid_client".into(), "no such app".into());
         Some(Err(Error::LiveChatRejected { exception, description, retry_after_s }))

@@ -55,7 +55,7 @@ fn commit(rng: &mut Rng) -> Write {
 
 fn release(rng: &mut Rng) -> Write {
     let failed = rng.bool().then_some(FailedRenewal { seq: LeaseSeq::new(1), failure: Failure::OutOfTime });
-    let refusal = rng.bool().then(|| Refusal::after(None, SETTINGS[0], "invalid_client", "", NOW));
+    let refusal = rng.bool().then(|| Refusal::first(SETTINGS[0], "invalid_client", "", NOW));
     lease::release(Release {
         lease: &held(rng),
         failed: failed.as_ref(),
