@@ -96,7 +96,7 @@ pub(super) enum Write {
     Conflict,
     /// It is delayed. To the SDK it is lost, so the SDK will send it again.
     LateAndAgain,
-    /// It is delayed for so long that to the caller it is lost, which is an error.
+    /// It is delayed beyond its time-out: the caller takes it for lost, and gets an error.
     LateAndNever,
 }
 

@@ -73,7 +73,7 @@ impl Clock {
         }
     }
 
-    /// One tick for everybody.
+    /// One tick on every clock.
     pub(super) fn tick(self, protocol: &Protocol, state: &mut State) {
         // An end that is longer ago makes no difference: to every clock, and to each write that is on its way.
         let oldest = if protocol.faults.late_acquisitions > 0 { self.ticks(OLDEST) } else { self.longest_write() };

@@ -41,7 +41,7 @@ pub(super) struct History {
     pub(super) has_latecomers: bool,
     /// The guest's identity has moved.
     pub(super) has_moved: bool,
-    /// A call was given a customer that a user had been given before who is not the caller.
+    /// A call got a customer that another user had got before.
     pub(super) gave_anothers: bool,
     /// LiveChat did not recognise a customer on record, and created another.
     pub(super) created_anew: bool,

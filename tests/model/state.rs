@@ -75,7 +75,7 @@ impl Protocol {
         self.calls.iter().flatten().any(test)
     }
 
-    /// A user calls who was the guest.
+    /// A user who was the guest calls.
     pub(super) fn adopts(&self) -> bool {
         self.any_call(|call| call.was_guest)
     }
@@ -238,7 +238,7 @@ pub(super) struct Faults {
     pub(super) lost_writes: u8,
     /// A write arrives a second time, at any later moment, with the time that it carried at first. (Untimed.)
     pub(super) late_writes: u8,
-    /// A transaction takes effect, or not, at any later moment than its caller believes.
+    /// A transaction takes effect, or not, at any later moment than its caller assumes.
     pub(super) late_moves: u8,
     /// A transaction meets another write, and is refused for that.
     pub(super) conflicts: u8,

@@ -113,7 +113,7 @@ impl Item {
         });
         in_memory::run(&write, &mut item);
         if stored == Stored::NoToken {
-            // It expired so long ago that it is not listed as outstanding either.
+            // It expired long ago, so it is not listed as outstanding either.
             let mut attributes = item.take().expect("an item").into_attributes();
             attributes.remove(item::TOKEN);
             attributes.insert(item::OUTSTANDING.into(), AttributeValue::M([].into()));

@@ -63,7 +63,7 @@ pub(super) enum Tamper {
     OtherCustomerAcceptedAtOnce,
     /// A holder calls LiveChat whether or not its lease lasts.
     LeaseExpiryIgnored,
-    /// A holder takes its own clock for every other's.
+    /// A holder ignores that clocks differ.
     SkewIgnored,
     /// A commit lists the new token as one that may work, and drops the others from the list.
     OnlyLatestListed,

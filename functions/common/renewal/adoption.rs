@@ -7,7 +7,7 @@
 //! A guest may be renewing at that moment. A renewal that is under way is waited for; one that begins after the read makes the
 //! transaction fail, and the record is read again.
 //!
-//! The guest's tokens move with the identity, to be revoked: whoever has one could go on reading the chat.
+//! The guest's tokens move with the identity, to be revoked: somebody who has copied one could go on reading the chat.
 //!
 //! LiveChat may have forgotten the guest's customer. An identity that is known to be dead is not adopted. Until LiveChat has issued the
 //! user's first token for it, an adopted identity is unproven: it is replaced even with `ON_IDENTITY_CHANGE=reject`.

@@ -33,7 +33,7 @@ pub enum AttemptError {
     Lost(String),
     /// There was no response in time: the request may have been sent, and have taken effect.
     TimedOut,
-    /// The same, with a shortened time-out: the caller had no more time.
+    /// As `TimedOut`, but with a shorter time-out, because the call had too little time left.
     CutShort,
     /// LiveChat returned a temporary error.
     Down(String),
