@@ -1,6 +1,6 @@
-//! The types of the domain. Strings are parsed where they come in; secrets cannot be printed.
+//! The types of the domain. A string is parsed when it enters the program; a secret cannot be printed.
 //!
-//! | file | its words |
+//! | file | its terms |
 //! |---|---|
 //! | `identity/subject.rs` | user id, guest id, group, principal, subject |
 //! | `identity/customer.rs` | cookies, identity, former identity |

@@ -1,4 +1,4 @@
-//! LiveChat's Customer Accounts API: the cookie grant, in both versions. The only file that knows its wire format.
+//! LiveChat's Customer Accounts API: the cookie grant, in both versions. Only this module knows its wire format.
 //!
 //! Source: <https://platform.text.com/docs/authorization/customer-authorization>, section *Cookie grant*.
 
@@ -31,7 +31,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// A revocation whose time-out was shorter by at most this counts as a full one.
+    /// A revocation's time-out that is shorter than the full one by at most this still counts as full.
     const NEARLY: Duration = Duration::from_millis(200);
     /// The longest response, in bytes.
     const LONGEST_BODY: usize = 65_536;
@@ -41,10 +41,10 @@ impl Accounts {
     /// A client with these settings. It connects when it is first used.
     ///
     /// # Errors
-    /// None that a site could cause: only if the TLS library does not support its own defaults.
+    /// Only if the TLS library does not support its own defaults. No setting can cause this.
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
         let http = https::client()
-            // A server that is slow to take connections is slow, and no other one is tried meanwhile.
+            // As long as the whole call may take: a slow connection is a slow LiveChat, and no other address is tried meanwhile.
             .connect_timeout(ATTEMPT_TIMEOUT)
             .pool_idle_timeout(Self::IDLE_CONNECTION)
             .build()?;
@@ -56,12 +56,12 @@ impl Accounts {
         &self.settings
     }
 
-    /// What tells these settings from others: [`LiveChat::fingerprint`].
+    /// Identifies these settings: [`LiveChat::fingerprint`].
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// The same, for those who keep it.
+    /// The same, as a shared string.
     pub(crate) fn shared_fingerprint(&self) -> Arc<str> {
         Arc::clone(&self.fingerprint)
     }
@@ -76,7 +76,7 @@ impl Accounts {
     pub async fn revoke(&self, token: &SecretString, context: &Context) -> bool {
         let time = context.left().min(ATTEMPT_TIMEOUT);
         let cut_short = time + Self::NEARLY < ATTEMPT_TIMEOUT;
-        // A group's token too is revoked where tokens without a group are issued.
+        // A group's token is revoked at the same URL as a token without a group.
         let request = self
             .http
             .delete(self.url(None))
@@ -102,10 +102,10 @@ impl Accounts {
         false
     }
 
-    /// One call for a token: of the customer that `known` is, or of a new one.
+    /// One call for a token: for the customer `known`, or for a new one.
     ///
     /// # Errors
-    /// After any [`AttemptError`] but [`Rejected`](AttemptError::Refused) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
+    /// After any [`AttemptError`] but [`Refused`](AttemptError::Refused) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
     /// have issued a token all the same, and changed the cookies.
     pub async fn token(
         &self,

@@ -4,12 +4,12 @@
 //! |---|---|---|---|
 //! | `getToken` | returns the stored token while it is usable, else *renews* | one read | – |
 //! | `getFreshToken` | returns a token that was issued after the call came | *renewal* | |
-//! | *renewal* | one call at a time for each subject | two writes and a read, a group's three | one call |
+//! | *renewal* | one call at a time for each subject | two writes and a read; three writes for a group | one call |
 //! | `hasToken` | whether a live token is stored | one read | – |
 //! | `invalidate` | drops the token, keeps the identity | one write | – |
 //! | `invalidate`, as a logout | the same with all groups, then revokes all tokens | one query; two writes for each group | one call for each token |
 //!
-//! While LiveChat's [refusal](crate::renewal::record::Refusal) applies, `getToken` reads it with the token and `getFreshToken` meets it
+//! While LiveChat's [refusal](crate::renewal::record::Refusal) applies, `getToken` reads it with the token and `getFreshToken` finds it
 //! in its first write; neither calls LiveChat.
 //!
 //! | file | what it holds |
@@ -19,7 +19,7 @@
 //! | `operation/logout.rs` | a logout |
 //! | `operation/revocation.rs` | how a logout and an adoption revoke tokens |
 //!
-//! While tokens are still to be revoked, the next renewal and the next logout revoke them; other calls, not `hasToken`, once a minute.
+//! While tokens must still be revoked, each renewal and logout tries that. `getToken` and `invalidate` do so once a minute at most.
 
 mod breaker;
 mod get_fresh_token;
@@ -123,7 +123,7 @@ pub enum Reply {
     Invalidated,
     /// `invalidate`, as a logout.
     LoggedOut {
-        /// LiveChat has revoked every token that the user was given. If not, the next call that can reach LiveChat tells it.
+        /// LiveChat has revoked every token that the user was given. If not, a later call repeats the revocation.
         is_complete: bool,
     },
 }

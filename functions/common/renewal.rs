@@ -11,10 +11,10 @@
 //!    write, which returns the record.
 //! 2. What LiveChat issues is stored before it is returned, by one write that also ends the lease. The write is **fenced**: it takes
 //!    effect only while the lease is still the caller's. A holder that lost its lease throws its result away.
-//! 3. A call that finds the lease held waits until the holder ends, and takes the holder's token or failure if that meets its
+//! 3. A call that finds the lease held waits until the holder ends it, and accepts the holder's token or failure if that meets its
 //!    `TokenRequirement`. If not, it tries to acquire the lease itself.
 //! 4. Leases are numbered, and a token carries the number of its lease. `getFreshToken` accepts only a token with a higher number than
-//!    the lease that it found held: LiveChat was called for it after the call came. No clock decides that.
+//!    the lease that it found held: LiveChat was called for that token after the call arrived. No clock is involved.
 //! 5. A holder that dies releases nothing. Its lease expires.
 //! 6. A guest's identity moves to the user under the user's lease, in one transaction, before LiveChat is called.
 //! 7. Tokens that a logout or an adoption ended are revoked before another token is issued.
@@ -87,7 +87,7 @@ pub enum OnIdentityChange {
 /// What is fixed for a call: the site's rules, and what the call brings along.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
-    /// Identifies the site's settings for LiveChat: a refusal applies to these settings only.
+    /// The fingerprint of the site's settings for LiveChat: a refusal applies only to calls with the same settings.
     pub(crate) settings: Arc<str>,
     /// What to do when LiveChat returns another customer.
     pub(crate) on_identity_change: OnIdentityChange,
@@ -97,7 +97,7 @@ pub(crate) struct Terms {
     pub(crate) group: Option<Group>,
     /// The site lists that group in `GROUPS`. If not, the caller may have made it up.
     pub(crate) is_listed_group: bool,
-    /// The call comes with the id of the guest that the user was.
+    /// The call has the id of the guest that the user was before.
     pub(crate) was_guest: bool,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Renewal {
     fallback: Option<Issued>,
     /// A permit of the circuit breaker that was waited for.
     has_permit: bool,
-    /// LiveChat was told to revoke old tokens. Whether or not it did, this call does not wait for that again.
+    /// LiveChat was told to revoke old tokens, successfully or not. This call does not try that again.
     has_revoked: bool,
     phase: Phase,
     notes: Vec<Note>,
@@ -127,11 +127,11 @@ pub(crate) struct Renewal {
 enum Phase {
     /// `getToken`: the record.
     Reading,
-    /// `getToken`: LiveChat is told to revoke tokens, as that failed before.
+    /// `getToken`: the revocation of old tokens, which failed before.
     Telling,
-    /// `getToken`: the record once more, as that took a while.
+    /// `getToken`: the record once more, as the revocation took a while.
     ReadingAfterTelling,
-    /// The circuit breaker's state, as it was doubtful.
+    /// The circuit breaker's state, as there was no room a short time ago.
     LookingAtCircuit,
     /// Room for another call to LiveChat.
     WaitingForRoom,
@@ -139,9 +139,9 @@ enum Phase {
     Acquiring,
     /// The end of a pause before the record is read again, as another call holds the lease.
     Pausing,
-    /// That record.
+    /// The record, after that pause.
     ReadingHeld,
-    /// Something under the lease.
+    /// The result of a step under the lease.
     Holding(Box<Holding>),
     /// The end of the lease without a result.
     Releasing(Next),
@@ -201,7 +201,7 @@ impl Renewal {
         self.urgency
     }
 
-    /// It will not call LiveChat any more, so a permit that was waited for is returned.
+    /// The call will not call LiveChat any more, so a permit that it waited for is returned.
     pub(crate) fn is_done_with_livechat(&self) -> bool {
         matches!(self.phase, Phase::ReadingDespite(_) | Phase::Finished)
     }
@@ -263,7 +263,7 @@ impl Renewal {
         }
     }
 
-    /// Without the lease: the wait could outlast it.
+    /// The call holds no lease while it waits: the wait could outlast the lease.
     fn wait_for_room(&mut self) -> Action {
         if self.urgency == Urgency::Optional {
             return self.fail(NotCalled::GateFull.into());
@@ -290,7 +290,7 @@ impl Renewal {
         }
     }
 
-    /// The call has failed. `getToken` looks whether the stored token can be returned instead.
+    /// The call has failed. `getToken` checks whether the stored token can be returned instead.
     fn fail(&mut self, error: Error) -> Action {
         let is_final = matches!(error, Error::IdentityChanged | Error::GuestGone | Error::LoggedOut);
         if self.fallback.is_some() && !is_final {
@@ -312,7 +312,7 @@ impl Renewal {
         action
     }
 
-    /// The call knows this record now: how much does it need LiveChat?
+    /// Determines from `record` how much the call needs LiveChat.
     fn note_urgency(&mut self, record: &Record) {
         self.urgency = self.urgency_for(record);
         self.notes.push(Note::UnprovenGroup(self.may_be_made_up(record)));

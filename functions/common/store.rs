@@ -53,7 +53,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The longest pause before a write is tried again that conflicted with a transaction on the same item.
+    /// The longest pause before a retry of a write that conflicted with a transaction on the same item.
     const CONFLICT_PAUSE: Duration = Duration::from_millis(60);
 
     /// The table `table`, through `client`.
@@ -116,7 +116,7 @@ impl Store {
     }
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
     /// It took effect. This is the item that it returns, if it returns one.
@@ -135,7 +135,7 @@ impl Outcome {
 
 /// DynamoDB's response to `request`, if there is one before the deadline.
 fn response<T>(request: impl Future<Output = T>, context: &Context) -> impl Future<Output = Result<T, StoreError>> {
-    // On the heap: the SDK's futures are large, and each future that holds one would be as large again.
+    // On the heap: the SDK's futures are large, and would make each future that holds one as large.
     let request = Box::pin(request);
     async move {
         let response = context.metrics.dynamo_db_time.measure(context.deadline.bound(request)).await;

@@ -14,7 +14,7 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The moment by which a step must have ended. On the monotonic clock, so a clock that is set does not move it.
+/// The moment by which a step must have ended. It uses the monotonic clock, so a change of the system clock does not move it.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
@@ -25,7 +25,7 @@ pub struct Elapsed;
 impl Deadline {
     /// The time that Lambda needs to return a response before it kills the invocation.
     const RESPONSE_RESERVE: Duration = Duration::from_millis(500);
-    /// The longest that any invocation works; API Gateway gives up at 30 s.
+    /// The longest that any invocation runs: API Gateway times out after 30 s.
     const LONGEST: Duration = Duration::from_secs(28);
 
     /// The moment by which an invocation must have its response ready. `stated` is the deadline that Lambda states with the event, if

@@ -1,4 +1,4 @@
-//! What an action does: to the items, to LiveChat, and to the caller, which is the code that runs in Lambda.
+//! What an action does to the items, to LiveChat, and to the caller (the code that runs in Lambda).
 
 use super::{
     actions::{Action, LeaseView, Read, Response, Write, now},
@@ -292,7 +292,7 @@ impl Protocol {
                 if is_acquired {
                     self.note_lease(state, index, unless_newer_than);
                 }
-                // The holder has the lease itself; its end is part of one thing, not of two.
+                // The holder keeps the lease separately. Its expiry must be part of the state only once.
                 record.lease = None;
                 tamper::record(self, &mut record, &state.callers[index], false);
                 state.callers[index].paused = false;
@@ -318,14 +318,14 @@ impl Protocol {
         let error = self.step(state, index, event, moment);
         if was_rejected {
             self.note_look(state, index, &before, error.as_ref());
-            // It is back where it waited before, none the wiser: it might as well have gone on waiting.
+            // The caller is back in the state in which it waited before, so the try has changed nothing.
             let is_in_vain = !self.is_timed() && waited_in == Some(state.callers[index].fingerprint);
             return (!is_in_vain || write == Write::Twice).then_some(());
         }
         Some(())
     }
 
-    /// The write that acquires the lease. An owner's name is a value that is used once; here it is made when it is needed.
+    /// Runs the write that acquires the lease. An owner's name is used only once. Here it is generated when it is needed.
     fn run_acquire(
         &self,
         state: &mut State,
@@ -415,7 +415,7 @@ impl Protocol {
             self.note_commit(state, who, request_of(&token), known);
         }
         match write {
-            // If the write is rejected, these two are like a caller that has not come so far.
+            // If the write is rejected, these two faults are the same as a caller that has not sent it yet.
             Write::ResponseLost => {
                 state.left.lost_writes -= 1;
                 return is_applied.then_some(());
@@ -546,7 +546,7 @@ impl Protocol {
         Some(LateMove { user, moved_in: Box::new(moved_in), moved_out: Box::new(moved_out) })
     }
 
-    /// Both halves, or none.
+    /// Runs both halves of the transaction, or neither.
     fn run_transaction(&self, state: &mut State, transaction: &LateMove) -> Adopted {
         if !applies(state, transaction.user, &transaction.moved_in) {
             return Adopted::UserChanged;
@@ -580,7 +580,7 @@ impl Protocol {
             },
             Write::ResponseLost | Write::ResponseNeverComes => {
                 state.left.lost_writes -= 1;
-                // One that is refused is like one that never arrives.
+                // A transaction that is rejected is the same as one that never arrives.
                 (self.run_transaction(state, &transaction) == Adopted::Yes).then_some(())?;
                 if write == Write::ResponseLost {
                     note_moved(state, index);
@@ -655,7 +655,7 @@ impl Protocol {
     }
 }
 
-/// LiveChat is told; the keys of what it revoked.
+/// Tells LiveChat to revoke tokens. Returns the keys of those that it revoked.
 fn tell_livechat(state: &mut State, due: &[OutstandingToken], is_told: bool) -> Vec<String> {
     if !is_told {
         state.left.downs -= 1;

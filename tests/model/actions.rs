@@ -1,5 +1,5 @@
 //! What can happen next: the steps of the callers, and what can go wrong. One action is one operation of DynamoDB's or one event of
-//! LiveChat's, together with what the caller makes of it before its next one.
+//! LiveChat's, together with what the caller does until its next operation.
 
 use super::{
     act,
@@ -15,7 +15,7 @@ use crate::{
 };
 use stateright::{Model, Property};
 
-/// One of them. Callers are told apart by their index.
+/// One thing that can happen next. A caller is identified by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// The caller reads the record that it wants.
@@ -67,7 +67,7 @@ pub(super) enum LeaseView {
     Expired,
 }
 
-/// What a caller meets besides what it reads.
+/// The situation of a caller that reads a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
     Normal,
@@ -92,7 +92,7 @@ pub(super) enum Write {
     Last,
     /// It never arrives, and the caller goes on without it.
     Never,
-    /// It meets another write and is refused.
+    /// It conflicts with another write and is rejected.
     Conflict,
     /// It is delayed. To the SDK it is lost, so the SDK will send it again.
     LateAndAgain,
@@ -116,7 +116,7 @@ pub(super) enum Response {
     Broken,
     /// LiveChat does what it is asked for, and no response comes in time.
     Lost,
-    /// The same, and the caller had less time than LiveChat is due.
+    /// The same, and the caller had too little time left for a full time-out.
     LostOutOfTime,
     /// LiveChat receives the call only after the caller has stopped waiting.
     Late,
@@ -188,7 +188,7 @@ impl Protocol {
         state
     }
 
-    /// What the parts do by themselves, if nothing goes wrong any more.
+    /// What can happen next without a fault.
     pub(super) fn steps(&self, state: &State, actions: &mut Vec<Action>) {
         for index in 0..state.callers.len() {
             self.steps_of(state, index, actions);
@@ -383,7 +383,7 @@ impl Protocol {
         // A caller that holds nothing and dies is like one that never goes on.
         let holds = matches!(now.doing, Doing::Telling(_))
             || renewing.is_some_and(|renewing| renewing.lease().is_some() || renewing.owner.is_some());
-        // A strict LiveChat's new secret would be lost with it, adoption or not: the configurations of one user have that.
+        // A strict LiveChat's new secret would be lost with the caller. The configurations of one user cover that already.
         let loses_secret = self.adopts() && self.secrets == Secrets::Strict && now.commits().is_some();
         actions.extend((left.crashes > 0 && holds && !loses_secret).then_some(Action::Crash(caller)));
         let pauses = match renewing.map(|renewing| (&renewing.next, renewing.age)) {
@@ -443,7 +443,7 @@ fn seen_by_late_write(state: &State, write: &LateWrite) -> Option<LeaseView> {
         LateWrite::Acquire { .. } => {
             (!state.has_live_holder(Who::User1) || state.left.early_expiries > 0).then_some(LeaseView::Expired)
         }
-        // These do not look.
+        // These writes do not check the lease.
         LateWrite::Other { .. } => Some(LeaseView::Held),
     }
 }

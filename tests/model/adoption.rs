@@ -1,4 +1,4 @@
-//! The configurations that are explored. What holds here rests on the database's conditions alone, as in `untimed.rs`.
+//! Adoption, without time. What holds here rests on the database's conditions alone, as in `untimed.rs`.
 
 use super::{
     explore, is_acyclic, is_deep,
@@ -91,7 +91,7 @@ fn adoption_holds_without_a_response_or_time() {
     explore("adoption, 1 crash, 1 early expiry, 1 lost response, 1 shortage of time, 2 callers", &all, 14_000);
 }
 
-/// The transaction meets another write, of whichever call; and a copy of it may come late.
+/// The transaction conflicts with another call's write, and a copy of it may arrive late.
 #[test]
 fn adoption_holds_when_its_transaction_is_refused() {
     let faults = Faults { crashes: 1, early_expiries: 1, conflicts: 1, ..Faults::default() };
@@ -101,7 +101,7 @@ fn adoption_holds_when_its_transaction_is_refused() {
     explore("adoption, the same, 1 late transaction, guest known", &known, 2);
 }
 
-/// Nobody's lease is overrun, so LiveChat gets each secret before it gets the next, adoption or not.
+/// No lease expires while its holder works, so each secret is stored before the next call to LiveChat, with or without adoption.
 #[test]
 fn adoption_holds_when_livechat_invalidates_secrets() {
     let strict = |adoption| Protocol { secrets: Secrets::Strict, ..adoption };

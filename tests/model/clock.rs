@@ -1,4 +1,4 @@
-//! Time, where the model has it: in ticks, counted from now. The lease itself is the real one.
+//! Time, in the configurations that model it: in ticks, counted from now. The lease is the real code's.
 
 use super::{
     state::{Caller, Clocks, Protocol, Renewing, State},
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// From this age on it makes no difference how much longer a write is delayed.
 const OLDEST: Duration = Duration::from_secs(15);
 
-/// How long things take, in ticks. Where a limit is no whole number of ticks, the next longer one.
+/// How long things take, in ticks. A limit that is not a whole number of ticks is rounded up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     tick_ms: u64,
@@ -36,13 +36,13 @@ impl Clock {
         i16::try_from(millis(time).div_ceil(self.tick_ms)).unwrap_or(i16::MAX)
     }
 
-    /// What a clock says that is `ahead` of the true time.
+    /// The time on a clock that is `ahead` of the true time.
     pub(super) fn now(self, ahead: i16) -> UnixMs {
         let ms = u64::from(ahead.unsigned_abs()) * self.tick_ms;
         if ahead < 0 { NOW.minus_ms(ms) } else { NOW.plus_ms(ms) }
     }
 
-    /// The longest that a write is on its way.
+    /// The longest time until a write takes effect.
     pub(super) fn longest_write(self) -> i16 {
         self.ticks(LONGEST_WRITE)
     }
@@ -53,7 +53,7 @@ impl Clock {
         self.ticks(LONGEST_WRITE + LONGEST_LOOK)
     }
 
-    /// How long the step may take that comes `next`. Further calls to LiveChat share the time of the first.
+    /// How long the step `next` may take. Further calls to LiveChat share the time of the first.
     pub(super) fn limit(self, next: &Action, before: i16) -> i16 {
         match next {
             Action::EnterCircuit => self.longest_admission(),
@@ -75,7 +75,7 @@ impl Clock {
 
     /// One tick on every clock.
     pub(super) fn tick(self, protocol: &Protocol, state: &mut State) {
-        // An end that is longer ago makes no difference: to every clock, and to each write that is on its way.
+        // If a lease expired even longer ago, it makes no difference to any clock or to any write that is on its way.
         let oldest = if protocol.faults.late_acquisitions > 0 { self.ticks(OLDEST) } else { self.longest_write() };
         let earliest = self.now(-oldest - 1);
         for caller in &mut state.callers {
@@ -100,7 +100,7 @@ impl Clock {
     }
 }
 
-/// Once a holder knows how long it may call LiveChat, its limits say all about time, and when exactly the lease ends makes no
+/// Once a holder knows how long it may call LiveChat, only its limits matter. When exactly the lease expires makes no
 /// difference any more.
 pub(super) fn forget_end_of_lease(renewing: &mut Renewing) {
     match (&mut renewing.renewal.phase, &mut renewing.next) {

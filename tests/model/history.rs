@@ -1,4 +1,4 @@
-//! What the properties have to remember, and what they compare each result with.
+//! What the model remembers of a run, for the properties to compare each result with.
 
 use super::{
     state::{Caller, Cookies, Doing, Entities, Life, Operation, Protocol, State, Tokens},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own to remember")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact to remember")]
 pub(super) struct History {
     /// The customers that the first user was given, in order.
     pub(super) given_customers: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct History {
     pub(super) stored_customers: Entities,
     /// All tokens that were ever stored, if a call ends tokens.
     pub(super) stored: Tokens,
-    /// Those of them that no call which comes now may be given.
+    /// Those of them that a call that arrives now must not be given.
     pub(super) gone: Tokens,
     /// The tokens that were given. Only where a user logs out.
     pub(super) given: Tokens,
@@ -30,12 +30,12 @@ pub(super) struct History {
     pub(super) freshest: u8,
     /// The number of failures that were recorded.
     pub(super) failures: u8,
-    /// How many had been recorded before the one that is recorded now.
+    /// The number of failures that had been recorded before the one that is stored now.
     pub(super) nth_failure: u8,
     /// How many times the identity may have changed: secrets that LiveChat has invalidated and whose successor is not stored, and
     /// customers that it forgot.
     pub(super) changes_due: u32,
-    /// The number of leases before the first call.
+    /// The number of leases that there were before the first call.
     pub(super) leases_before: u64,
     /// A call arrived after the first lease had ended.
     pub(super) has_latecomers: bool,
@@ -49,7 +49,7 @@ pub(super) struct History {
     pub(super) breaches: Breaches,
 }
 
-/// What was so when a call arrived, which is when its first operation takes effect: any earlier, and it could expect less.
+/// The situation when a call arrived: when its first operation takes effect. If it arrived earlier, less would be promised to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Arrival {
     /// The oldest token that it may be given.
@@ -86,7 +86,7 @@ pub(super) enum Breach {
     OldFailure,
     /// A `getToken` that had waited for a renewal which failed began another.
     FailureNotShared,
-    /// A `getToken` was given the token with too little time left that it found, without an attempt to renew it.
+    /// A `getToken` was given the stale token that it found, without an attempt to renew it.
     Stale,
     /// LiveChat was called for a new customer a second time under one lease.
     NewCustomerTwice,
@@ -173,7 +173,7 @@ impl Protocol {
         }
     }
 
-    /// The caller takes the failure that is recorded for its own.
+    /// The caller accepts the recorded failure as its own.
     pub(super) fn note_failure(&self, state: &mut State, index: usize) {
         let failed = state.item(state.callers[index].call.who).record().failed.as_ref().map(|failed| failed.seq);
         let arrival = state.callers[index].arrival.expect("it has arrived");
@@ -275,7 +275,7 @@ pub(super) fn is_stale(issued: &Issued) -> bool {
     life_of(&issued.token) == Life::Stale
 }
 
-/// A caller's end. Nothing that it knew matters any more.
+/// Ends a caller. Nothing that it knew matters any more.
 pub(super) fn end(state: &mut State, index: usize, doing: Doing) {
     let call = state.callers[index].call;
     state.callers[index] = Caller { doing, ..Caller::new(call, 0) };

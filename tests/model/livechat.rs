@@ -6,14 +6,14 @@ use super::{
 };
 use crate::renewal::Grant;
 
-/// The cookies prove a customer.
+/// Whether LiveChat recognises the customer of these cookies.
 pub(super) fn recognises(protocol: &Protocol, state: &State, cookies: Cookies) -> bool {
     let is_valid = protocol.secrets == Secrets::Lenient || state.livechat.secrets.contains(&cookies);
     is_valid && !state.livechat.forgotten.has(cookies.entity)
 }
 
 /// LiveChat receives a call, and it takes effect: a token for the customer that the cookies prove, or else for a new one.
-/// `is_confused`: it takes the cookies for invalid, whatever they are.
+/// `is_confused`: it treats the cookies as invalid, even if they are valid.
 pub(super) fn receives(
     protocol: &Protocol,
     state: &mut State,
@@ -35,7 +35,7 @@ pub(super) fn receives(
     (request, cookies)
 }
 
-/// What it responds.
+/// Its response.
 pub(super) fn grant(request: u8, cookies: Cookies, life: Life) -> Grant {
     let identity = identity(cookies);
     Grant {

@@ -4,7 +4,7 @@
 //! **The code that is explored is the code that runs.** A caller is a [`Renewal`](crate::renewal::Renewal), the state machine that the
 //! functions use, and what it writes are the [`Write`](crate::store::write::Write)s of `store/`, applied to items in memory. Only the
 //! surroundings are modelled: DynamoDB's items (`table.rs`), LiveChat (`livechat.rs`), time (`clock.rs`), and what can go wrong
-//! (`actions.rs`). One step is one operation of DynamoDB's or one event of LiveChat's, with what the caller makes of it.
+//! (`actions.rs`). One step is one operation of DynamoDB's or one event of LiveChat's, with what the caller does next.
 //!
 //! # How to run it
 //!
@@ -13,7 +13,7 @@
 //!
 //! # What it leaves out, and why it may
 //!
-//! - *Deadlines.* Out of time, a caller that holds nothing just stops, which to all others looks as if it never went on. One that
+//! - *Deadlines.* A caller without a lease that runs out of time just stops. To all others, it looks as if it never went on. One that
 //!   holds the lease is `Crash`, or has too little time to call LiveChat (`is_short`).
 //! - *The quota, the circuit breaker and LiveChat's refusal that is remembered* only refuse. Before the lease that is the same as a
 //!   deadline, or `Read::WhileDown` for a `getToken` whose token is live; under it, `Response::Down`. Their attributes are removed from the
@@ -22,22 +22,22 @@
 //! - *A group's count* is another item, and only refuses.
 //! - *Lifetimes.* A token is usable, stale or expired during the whole run: a run takes seconds, a lifetime hours.
 //! - *Arriving and returning.* A call arrives with the effect of its first operation, and returns with that of its last. In truth it
-//!   arrives earlier and returns later; that only widens what it may return, and what comes after it.
+//!   arrives earlier and returns later. That only allows more results, and makes fewer calls count as later ones.
 //! - *LiveChat's response* arrives with the effect of the call, or never: no other call can see what the caller does in between.
 //! - *What no other call can see* is not a step of its own: a pause, and a look at the circuit breaker that finds room.
-//! - *Looks that find nothing new* are no steps, so that every run ends (`is_acyclic`). Nor is the try of a caller
-//!   that saw the lease free, and finds it held again: it could as well not have looked.
-//! - *How soon LiveChat is told again to revoke tokens*: it is always time to.
+//! - *Looks that find nothing new* are not steps, so that every run ends (`is_acyclic`). Nor is a try of a caller
+//!   that saw the lease free and then finds it held again: it is as if it had not looked.
+//! - *How soon LiveChat is told again to revoke tokens*: in the model, at every opportunity.
 //! - *Callers of the same kind* are interchangeable (`State::representative`).
 //! - `invalidate` and a logout have no decisions between their operations: `act.rs` makes the store's write, and tells LiveChat.
 //! - The item's deletion (two years later), more than five former customers, and a `group`: another item.
 //!
 //! # What it assumes
 //!
-//! - That DynamoDB does the same with a `Write` as `store/write/in_memory.rs` does: a test compares the two on random writes and items, and on
+//! - That DynamoDB runs a `Write` as `store/write/in_memory.rs` does: a test compares the two on random writes and items, and on
 //!   the store's own.
 //! - That `operation/renewer/driver.rs` carries out each action, and decides nothing.
-//! - With time (`timed.rs`): clocks are no further apart than `Lease::SKEW_MS`, and a write takes effect within `Store::LONGEST_WRITE`
+//! - With time (`timed.rs`): clocks are no further apart than `Lease::SKEW_MS`, and a write takes effect within `LONGEST_WRITE`
 //!   of the look at the clock, or never. Without time (`untimed.rs`, `adoption.rs`): no such assumption. `limits.rs` shows what
 //!   happens if the second is not true.
 //!
@@ -51,10 +51,10 @@
 //! | `table.rs`, `livechat.rs`, `clock.rs` | the items, LiveChat, time |
 //! | `history.rs`, `properties.rs` | what is remembered of a run, and what must hold |
 //! | `untimed.rs`, `timed.rs`, `adoption.rs` | the configurations that are explored |
-//! | `tamper.rs`, `seeded.rs` | changes of decisions, and that they are noticed |
+//! | `tamper.rs`, `seeded.rs` | deliberate faults, and tests that the properties notice them |
 //! | `limits.rs` | what is not promised |
-//! | `secrets.rs` | what tells two callers apart that `Debug` does not show |
-//! | `words.rs` | traces in words |
+//! | `secrets.rs` | the secrets of a caller, which `Debug` does not show |
+//! | `words.rs` | traces as readable text |
 
 mod act;
 mod actions;
@@ -82,7 +82,7 @@ use std::{
     time::Instant,
 };
 
-/// Looks at all states that the protocol can come to, and finds no violation.
+/// Explores all states that the protocol can reach. Fails if a property is violated.
 fn explore(name: &str, protocol: &Protocol, at_least: usize) {
     let started = Instant::now();
     let checker = protocol

@@ -1,4 +1,4 @@
-//! What must hold in every state, and what must come about in some state, so that a model which explores nothing is noticed.
+//! What must hold in every state, and what must happen in some state, so that a model that explores nothing fails.
 
 use super::{
     actions::Action,
@@ -22,7 +22,7 @@ pub(super) const NEVER_OLDER: &str = "getToken returns no older token than an ea
 pub(super) const INVALIDATED_MEANS_GONE: &str = "an invalidated token is not returned";
 /// What is returned is stored at that time, and its customer stays on record from then on.
 pub(super) const NOTHING_LOST: &str = "what is returned is stored";
-/// Where nothing can happen by itself any more, every caller that lives has its result: a token or an error. As no run has a
+/// In a state where nothing more can happen without a fault, every live caller has its result: a token or an error. As no run has a
 /// cycle (`is_acyclic`) and the number of faults is limited, every caller gets it.
 pub(super) const EVERY_CALL_ENDS: &str = "every call ends";
 /// The code never fails with an internal error.
@@ -30,13 +30,13 @@ pub(super) const NO_BUG: &str = "no internal error";
 /// A `getToken` fails only with a failure recorded after it came, a `getFreshToken` only with that of a renewal that
 /// began after it came.
 pub(super) const FAILURES_OF_ONES_TIME: &str = "a call fails only with a failure that followed its arrival";
-/// A `getToken` that waited for a renewal fails with it, instead of calling a LiveChat that is down again.
+/// If a `getToken` waited for a renewal that failed, it fails too. It does not call a LiveChat that is down again.
 pub(super) const FAILURES_ARE_SHARED: &str = "a call accepts the failure that it waited for";
 /// A `getToken` returns a token with too little time left only instead of an error.
 pub(super) const STALE_IS_RENEWED: &str = "a stale token is renewed";
-/// Under one lease, a new customer is asked for once.
+/// Under one lease, LiveChat is called for a new customer at most once.
 pub(super) const NEW_CUSTOMER_ONCE: &str = "a new customer is created once per lease";
-/// Two requests to LiveChat that keep to their time never overlap.
+/// Two requests to LiveChat that keep to their time limits never overlap.
 pub(super) const ONE_REQUEST_AT_A_TIME: &str = "requests to LiveChat do not overlap";
 /// Calls that came before the end of the first renewal cost one request to LiveChat, or two if they want a fresh token. And
 /// a `getFreshToken` that waited for a lease to end makes its own request, if it does, under the very next one.
@@ -51,14 +51,14 @@ pub(super) const TOLD_MEANS_REVOKED: &str = "a complete logout has revoked all t
 /// does the next call after a logout that could not tell LiveChat.
 pub(super) const NO_TOKEN_FORGOTTEN: &str = "every token that works is listed";
 
-/// The limit of `NO_STRAY_LEASE`.
+/// The case in which `NO_STRAY_LEASE` does not hold.
 pub(super) const STRAY_LEASE: &str = "a lease without an owner, although no caller died";
-/// The limit of `ONE_REQUEST_AT_A_TIME`.
+/// The case in which `ONE_REQUEST_AT_A_TIME` does not hold.
 pub(super) const TWO_REQUESTS_AT_A_TIME: &str = "two requests overlap, although both keep to their time";
 
 /// A user is only ever given one customer.
 pub(super) const ONE_CUSTOMER: &str = "a user has one customer";
-/// No two have the same customer stored.
+/// No two items have the same customer.
 pub(super) const ONE_OWNER: &str = "a customer belongs to one user or guest";
 /// A customer that was returned to a user is never returned to the guest or another user after that.
 pub(super) const NOBODY_ELSES: &str = "a user's customer is returned to nobody else";
@@ -158,7 +158,7 @@ fn every_call_ends(protocol: &Protocol, state: &State) -> bool {
     steps.into_iter().any(|step| !is_of_paused(state, step) && protocol.next_state(state, step).is_some())
 }
 
-/// The step of a caller that is paused and need not go on, ever.
+/// The step is one of a paused caller, which may never go on.
 fn is_of_paused(state: &State, step: Action) -> bool {
     match step {
         Action::Enter(caller)
@@ -184,7 +184,7 @@ fn calls_share(_: &Protocol, state: &State) -> bool {
     (has_latecomers || usize::from(state.livechat.requests) <= most) && !breaches.has(Breach::LeaseSkipped)
 }
 
-/// What a configuration is there for must come about in it.
+/// What a configuration exists to explore must happen in it.
 fn reached(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let Faults { crashes, early_expiries, late_writes, forgets, pauses, .. } = protocol.faults;
     let renews = |operation: Operation| match operation {
@@ -316,7 +316,7 @@ fn reached_by_adoption(protocol: &Protocol) -> Vec<Property<Protocol>> {
     all
 }
 
-/// What is *not* promised, and does come about. `limits.rs` has the reasons.
+/// What is *not* promised, and does happen. `limits.rs` has the reasons.
 fn limit(protocol: &Protocol) -> Property<Protocol> {
     if protocol.is_timed() {
         return Property::sometimes(TWO_REQUESTS_AT_A_TIME, |_, state: &State| calls_in_time(state) > 1);

@@ -1,4 +1,4 @@
-//! The secrets that a caller knows. `Debug` does not show them, and two callers that differ in one are not the same.
+//! The secrets that a caller knows. `Debug` does not show them, but callers with different secrets are different states.
 
 use super::state::Renewing;
 use crate::{

@@ -13,7 +13,7 @@ use super::{
 use Operation::{GetFreshToken, GetToken, Invalidate, Logout};
 use std::time::Duration;
 
-/// The fault breaks the property.
+/// Shows that the fault breaks the property.
 fn breaks(tamper: Tamper, property: &'static str, protocol: &Protocol) {
     explore(&format!("before {tamper:?}"), protocol, 2);
     let protocol = Protocol { tamper: Some(tamper), ..protocol.clone() };
@@ -203,7 +203,7 @@ fn meet() -> Protocol {
     guest_and(&[Call::guest(GetFreshToken), Call::adopts(User1, GetToken)])
 }
 
-/// The user calls from elsewhere, too.
+/// The user also calls from another browser, without the guest's id.
 fn from_elsewhere() -> Protocol {
     guest_and(&[Call::user(GetToken), Call::adopts(User1, GetToken)])
 }

@@ -1,4 +1,4 @@
-//! What there is: the items, LiveChat, the callers, and what may still go wrong.
+//! The state: the items, LiveChat, the callers, and what may still go wrong.
 
 use super::{
     history::{Arrival, History},
@@ -28,7 +28,7 @@ pub(super) struct Protocol {
     pub(super) calls: Vec<Vec<Call>>,
     /// What is stored before. Each is a starting point of its own.
     pub(super) stored: Vec<Stored>,
-    /// Whose record that is. The others have none.
+    /// Whose record `stored` is. The others have none.
     pub(super) stored_for: Who,
     pub(super) secrets: Secrets,
     pub(super) clocks: Clocks,
@@ -152,7 +152,7 @@ impl Operation {
     }
 }
 
-/// A call: whose, and for what.
+/// A call: who calls, and which operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Call {
     pub(super) who: Who,
@@ -172,7 +172,7 @@ impl Call {
         Self { who: Who::Guest, was_guest: false, operation }
     }
 
-    /// That of a user who has just logged in.
+    /// The call of a user who has just logged in.
     pub(super) const fn adopts(who: Who, operation: Operation) -> Self {
         Self { who, was_guest: true, operation }
     }
@@ -213,14 +213,14 @@ pub(super) enum Life {
 pub(super) enum Secrets {
     /// It stays valid.
     Lenient,
-    /// Each call brings another one, and invalidates the former.
+    /// Each call returns a new secret and invalidates the former one.
     Strict,
 }
 
 /// Whether time is modelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Clocks {
-    /// It is not: to any caller, at any moment, a lease may seem to have expired. That covers every way in which clocks can
+    /// Time is not modelled: to any caller, at any moment, a lease may seem to have expired. That covers every way in which clocks can
     /// disagree, and every holder that is slow.
     Untimed,
     /// Time passes in ticks, and each caller's clock is ahead of the true time by one of the numbers, in ticks.
@@ -232,15 +232,15 @@ pub(super) enum Clocks {
 pub(super) struct Faults {
     /// A caller dies, or has too little time left to go on waiting.
     pub(super) crashes: u8,
-    /// A lease seems to have expired, and is acquired, while its holder is alive. That of a holder that died always can be. (Untimed.)
+    /// A lease seems to have expired, and is acquired, while its holder is alive. If the holder died, that can always happen. (Untimed.)
     pub(super) early_expiries: u8,
     /// A write takes effect and its response is lost, so the SDK sends it again; or a release never arrives. (Untimed.)
     pub(super) lost_writes: u8,
     /// A write arrives a second time, at any later moment, with the time that it carried at first. (Untimed.)
     pub(super) late_writes: u8,
-    /// A transaction takes effect, or not, at any later moment than its caller assumes.
+    /// A transaction takes effect later than its caller assumes, at any moment, or never.
     pub(super) late_moves: u8,
-    /// A transaction meets another write, and is refused for that.
+    /// A transaction conflicts with another write, and is rejected.
     pub(super) conflicts: u8,
     /// LiveChat does what it is asked for, and its response is lost.
     pub(super) lost_responses: u8,
@@ -338,7 +338,7 @@ pub(super) enum LateWrite {
         owner: Option<String>,
         unless_newer_than: Option<LeaseSeq>,
     },
-    /// Any other; what it is in words.
+    /// Any other write, with a description for traces.
     Other {
         what: &'static str,
         write: Box<Write>,
@@ -377,11 +377,11 @@ impl Hash for LateMove {
 pub(super) struct Caller {
     pub(super) call: Call,
     pub(super) doing: Doing,
-    /// What was so when it arrived, while that matters.
+    /// The situation when it arrived, while that matters.
     pub(super) arrival: Option<Arrival>,
     /// How far its clock is ahead, in ticks.
     pub(super) clock: i16,
-    /// It keeps to no time limit now.
+    /// It is paused, and keeps to no time limit.
     pub(super) paused: bool,
     /// A hash of `doing`, which is compared in its place: [`Renewal`] has no equality.
     pub(super) fingerprint: u64,
@@ -414,7 +414,7 @@ pub(super) struct Renewing {
     pub(super) age: Option<i16>,
     /// How long this step may still take, in ticks. (Timed.)
     pub(super) limit: i16,
-    /// The state in which it waited last, if nothing that it needs has changed since. To find the lease held would lead back there.
+    /// The state in which it waited last, if nothing that it needs has changed since. If the lease is held, it returns to that state.
     pub(super) waited_in: Option<u64>,
     /// The transaction has taken effect, and its response was lost. DynamoDB knows it by its token when it is sent again.
     pub(super) has_moved: bool,
@@ -503,7 +503,7 @@ impl Caller {
         renewing.lease().is_some_and(is_this) || renewing.owner.as_ref().is_some_and(|owner| *owner == lease.owner)
     }
 
-    /// How far the time that its write carries is ahead of the true time: less, the longer the write is on its way.
+    /// How far the time in its write is ahead of the true time. It decreases while the write is on its way.
     pub(super) fn clock_of_its_write(&self) -> i16 {
         self.clock - self.renewing().and_then(|renewing| renewing.age).unwrap_or(0)
     }

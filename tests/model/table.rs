@@ -55,7 +55,7 @@ impl fmt::Display for Who {
     }
 }
 
-/// One item, and the record that it holds. Shared, as most steps change none.
+/// One item, and the record that it holds. It is shared, as most steps change no item.
 #[derive(Clone)]
 pub(super) struct Item(Arc<Held>);
 
@@ -170,7 +170,7 @@ impl Item {
         self.0.item.as_ref().and_then(|item| item.attributes().get(name))
     }
 
-    /// The same, with a lease that expires `by_ms` earlier, but not before `earliest`.
+    /// The item with a lease that expires `by_ms` earlier, but not before `earliest`.
     pub(super) fn shifted(&self, by_ms: u64, earliest: UnixMs) -> Self {
         let Some(until) = self.lease_until() else { return self.clone() };
         let mut attributes = self.0.item.clone().expect("an item").into_attributes();
@@ -180,7 +180,7 @@ impl Item {
     }
 }
 
-/// What of an item is kept.
+/// Which parts of an item are kept.
 #[derive(Default)]
 struct Normal {
     keeps_version: bool,
@@ -211,7 +211,7 @@ impl Protocol {
             }
             state.items[who as usize] = after;
         }
-        // A response says what was stored at that moment: all tokens too.
+        // A response contains everything that was stored at that moment, all tokens included.
         let normal = Normal { keeps_outstanding: true, ..normal };
         match outcome {
             Outcome::Applied(item) => Outcome::Applied(tidy(item, &normal)),
@@ -286,7 +286,7 @@ pub(super) fn number_in(text: &str) -> u8 {
     text.trim_start_matches(|char: char| !char.is_ascii_digit()).parse().expect("a number")
 }
 
-/// That of a token with this much left.
+/// The lifetime of a token with this much left.
 pub(super) fn lifetime(life: Life) -> Lifetime {
     let age_ms = match life {
         Life::Usable => 0,
@@ -306,7 +306,7 @@ pub(super) fn life_of(token: &Token) -> Life {
 }
 
 impl State {
-    /// Where everything is at the start.
+    /// The items at the start.
     pub(super) fn items_before(protocol: &Protocol, stored: Stored) -> [Item; 3] {
         let of = |who| if who == protocol.stored_for { stored } else { Stored::Nothing };
         Who::ALL.map(|who| Item::before(of(who)))

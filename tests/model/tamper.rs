@@ -1,5 +1,5 @@
-//! Small changes of what the real code decides, each of which a property must notice: of a write that the store makes, of what a step
-//! is told, or of what it asks for. `seeded.rs` shows that they are noticed.
+//! Small changes to what the real code decides. A property must notice each of them. They change a write of the store, what a step
+//! is told, or what it asks for. `seeded.rs` shows that they are noticed.
 
 use super::{
     state::{Caller, Protocol},
@@ -18,14 +18,14 @@ use crate::{
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// One of them.
+/// One such change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tamper {
     /// A commit stores what it is given, whoever has the lease.
     NoFence,
     /// The fence compares the owner, and not the lease's number.
     FenceWithoutNumber,
-    /// The fence does not ask whether the lease is still there.
+    /// The fence does not check whether the lease has ended.
     FenceWithoutLease,
     /// A lease is acquired although it is held.
     NoLeaseCondition,
@@ -45,13 +45,13 @@ pub(super) enum Tamper {
     EventuallyConsistentReads,
     /// A failure counts for every caller that sees it.
     AnyFailureCounts,
-    /// A failure counts for no caller but its own.
+    /// A failure counts only for the caller whose renewal failed.
     NoFailureCounts,
     /// The stored token with too little time left is accepted by a caller that wants one that can be used.
     StaleTokenAccepted,
     /// A stored token that is not accepted keeps a caller from renewing it.
     UnacceptedTokenBlocks,
-    /// A token is returned when LiveChat has issued it, and not stored first.
+    /// A token is returned before it is stored.
     ReturnedBeforeStored,
     /// The secret that comes with a token is not stored with it.
     NewSecretNotStored,
@@ -73,19 +73,19 @@ pub(super) enum Tamper {
     LogoutIgnoresRenewal,
     /// A renewal returns its token, and a waiting call goes on, although the user has logged out since.
     RenewalIgnoresLogout,
-    /// The guest's half of the transaction does not ask whether the item is what it was when it was read.
+    /// The guest's half of the transaction does not check whether the item has changed since it was read.
     NoVersion,
     /// Adoption does not wait for the guest's own renewal.
     GuestLeaseIgnored,
-    /// The user's half asks whether there is an identity, and not whose the lease is.
+    /// The user's half checks whether there is an identity, and not who has the lease.
     NoFenceInAdoption,
-    /// The user's half asks nothing at all.
+    /// The user's half has no condition.
     NoConditionOnUser,
     /// The guest's half removes the identity, and does not say that it was adopted.
     GuestNotMarked,
     /// A lease is acquired although the guest was adopted.
     AdoptedAcquiresLease,
-    /// The guest's half leaves the end of a lease where it is.
+    /// The guest's half does not remove the expiry of the guest's lease.
     GuestLeaseKept,
     /// If the guest turns out to be adopted after a transaction was rejected, the caller acts as if the guest had no identity.
     OwnLateCopyNotRecognised,
@@ -173,7 +173,7 @@ pub(super) fn adopt(protocol: &Protocol, moved_in: Write, moved_out: Write) -> (
 /// What a caller reads, or is told of the item.
 pub(super) fn record(protocol: &Protocol, record: &mut Record, caller: &Caller, is_guests: bool) {
     let Some(renewal) = caller.renewing().map(|renewing| &renewing.renewal) else { return };
-    // DynamoDB has no order of them, and neither must the states.
+    // DynamoDB keeps no order of the tokens, so their order must not distinguish states.
     record.outstanding.0.sort_by(|one, other| one.key.cmp(&other.key));
     match protocol.tamper {
         Some(Tamper::FreshAcceptsCallInProgress) if caller.call.is_fresh() => {
@@ -197,7 +197,7 @@ fn moved(seq: LeaseSeq, by: i64) -> LeaseSeq {
     LeaseSeq::new(seq.as_u64().saturating_add_signed(by))
 }
 
-/// How a call to LiveChat failed whose connection broke.
+/// The error of a call to LiveChat whose connection broke.
 pub(super) fn broken(protocol: &Protocol, names_a_customer: bool) -> AttemptError {
     if protocol.is(Tamper::RetriesNewCustomer) && !names_a_customer {
         return AttemptError::Unsent("no connection".into());

@@ -1,5 +1,5 @@
 //! With time: leases expire by the clock of each caller, clocks are up to `Lease::SKEW_MS` apart, and a holder keeps to the
-//! limits that the code sets it. Then requests to LiveChat never overlap, so that even a LiveChat which invalidates the former
+//! time limits in the code. Then requests to LiveChat never overlap, so that even a LiveChat that invalidates the former
 //! secret with each call keeps one customer, while no response is lost.
 
 use super::{
@@ -10,7 +10,7 @@ use crate::renewal::record::Lease;
 use Operation::{GetFreshToken, GetToken, Invalidate};
 use std::time::Duration;
 
-/// With a tick of `tick_ms`, and clocks that agree or are as far apart as they may be.
+/// With a tick of `tick_ms`, and clocks that agree or differ by the most that is allowed.
 fn timed(tick_ms: u64, calls: Vec<Vec<Operation>>, stored: &[Stored]) -> Protocol {
     let furthest = i16::try_from(Lease::SKEW_MS / tick_ms).expect("a few ticks");
     let clocks = Clocks::Timed { tick: Duration::from_millis(tick_ms), ahead: vec![0, furthest] };
@@ -50,7 +50,7 @@ fn all_holds_when_a_holder_dies() {
     }
 }
 
-/// It was stopped at any step and goes on at any later one, as when a machine is paused. Others that are in time still are
+/// A holder stops at any step and goes on at any later time, as when a machine is paused. Callers that keep to their limits are still
 /// alone with LiveChat; and while secrets are lenient, everything holds that holds without time.
 #[test]
 fn all_holds_when_a_holder_wakes_up_late() {

@@ -99,7 +99,7 @@ fn all_holds_when_livechat_forgets_a_customer() {
     }
 }
 
-/// An identity may change here, but only for a secret that was lost, and each of the ways to lose one is there.
+/// An identity may change here, but only because a secret was lost. All ways to lose one are explored.
 #[test]
 fn all_holds_when_livechat_invalidates_secrets() {
     let faults = Faults { crashes: 1, early_expiries: 1, lost_responses: 1, late_requests: 1, ..Faults::default() };

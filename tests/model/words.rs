@@ -1,4 +1,4 @@
-//! Traces in words.
+//! Traces as readable text.
 
 use super::{
     actions::{Action, LeaseView, Read, Response, Write},

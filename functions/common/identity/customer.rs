@@ -1,9 +1,9 @@
-//! Who a subject is to LiveChat, and what proves it.
+//! The LiveChat customer of a subject, and the cookies that prove it.
 
 use super::{UnixMs, UnixSeconds};
 use secrecy::SecretString;
 
-/// The two cookies that *are* a LiveChat customer: holders can get tokens for two years. They never leave the
+/// The two cookies that prove a LiveChat customer: whoever has them can get tokens for two years. They never leave the
 /// backend. Values only; LiveChat's documentation calls them `__lc_cid` and `__lc_cst`.
 #[derive(Clone, Debug)]
 pub struct Cookies {
@@ -13,32 +13,32 @@ pub struct Cookies {
     pub cst: SecretString,
 }
 
-/// One customer of LiveChat's, and what it takes to get tokens for it.
+/// One LiveChat customer, and what is needed to get tokens for it.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// LiveChat's id of the customer.
     pub entity_id: String,
     /// What proves to LiveChat that we speak for the customer.
     pub cookies: Cookies,
-    /// When the cookies expire, unless LiveChat is called for a token before.
+    /// When the cookies expire. Each token that LiveChat issues before then extends them.
     pub cookies_expire_at: UnixSeconds,
     /// Customers that this subject had before and that LiveChat no longer knew, oldest first.
     pub former: Vec<FormerIdentity>,
-    /// It was a guest's, and LiveChat has not issued a token for it to the user yet. If LiveChat does not know it any more, the user
+    /// The identity was a guest's, and LiveChat has not issued a token for it to the user yet. If LiveChat no longer knows it, the user
     /// loses nothing.
     pub awaits_first_token: bool,
 }
 
 impl Identity {
-    /// How many former identities are kept; the oldest go first.
+    /// The number of former identities that are kept. The oldest are removed first.
     const MOST_FORMER: usize = 5;
 
-    /// The cookies have expired by their own date, so that LiveChat need not know the customer any more.
+    /// The cookies have expired by their own date, so LiveChat may have forgotten the customer.
     pub fn has_expired(&self, now: UnixMs) -> bool {
         self.cookies_expire_at <= now.in_seconds()
     }
 
-    /// The former identities of the one that follows this one: this one is the latest of them, if the next one `is_another`
+    /// The list of former identities for the identity that replaces this one. It includes this one if the new identity `is_another`
     /// customer.
     #[must_use]
     pub fn into_former(self, is_another: bool, now: UnixMs) -> Vec<FormerIdentity> {

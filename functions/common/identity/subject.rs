@@ -2,17 +2,17 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-/// A user id, guest secret or group is invalid. The text says what to change, and does not repeat a secret.
+/// A user id, guest secret or group is invalid. The message says what to change, and does not repeat a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidId(pub Cow<'static, str>);
 
-/// Who a user is to the site: 1 to 256 bytes of UTF-8 without control characters. Everything else is welcome: mail
-/// addresses, slashes, spaces, emoji. Two ids are the same user when their bytes are the same, and the issuer is.
+/// The site's id of a user: 1 to 256 bytes of UTF-8 without control characters. All other characters are allowed: mail
+/// addresses, slashes, spaces, emoji. Two ids are the same user if their bytes and their issuers are the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId {
     id: String,
-    /// The issuer whose user this is; `None` for the first or only one.
+    /// The issuer of the user's id; `None` for the first or only issuer.
     issuer: Option<Arc<str>>,
 }
 
@@ -36,7 +36,7 @@ impl UserId {
         Ok(Self { id: id.to_owned(), issuer: None })
     }
 
-    /// This issuer's user of that id. An issuer has no `#`.
+    /// The user with this id at `issuer`. An issuer contains no `#`.
     #[must_use]
     pub fn of_issuer(self, issuer: Option<Arc<str>>) -> Self {
         Self { issuer, ..self }
@@ -54,7 +54,7 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// A LiveChat group, whose chats have an identity of their own when the licence keeps chats between groups apart.
+/// A LiveChat group. If the licence keeps chats of groups apart, a user has a separate identity in each group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Group(pub u32);
 
@@ -135,7 +135,7 @@ impl Principal {
 pub struct Subject {
     /// Who.
     pub principal: Principal,
-    /// The group identity that is asked for; `None` for the licence's common one.
+    /// The group whose identity is requested; `None` for the identity that is common to the licence.
     pub group: Option<Group>,
 }
 

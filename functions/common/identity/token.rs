@@ -3,19 +3,19 @@
 use super::{LeaseSeq, UnixMs};
 use secrecy::SecretString;
 
-/// When a token was issued and how long it lives: all that it takes to know whether it can still be used.
+/// When a token was issued and how long it lives. This decides whether it can still be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// Just before LiveChat was called.
     pub created: UnixMs,
-    /// How long it lives from then on, in ms.
+    /// How long it lives from `created` on, in ms.
     pub expires_in_ms: u64,
 }
 
 impl Lifetime {
     /// The SDK renews a token that has under 60 minutes left, so a token is renewed here a little before that.
     const MARGIN_MS: u64 = 65 * 60 * 1000;
-    /// A token from further in the future comes from a wrong clock, and its expiry means nothing; in ms.
+    /// The tolerance for clocks that differ, in ms. A token created further in the future comes from a wrong clock, and counts as expired.
     const SKEW_MS: u64 = 60 * 1000;
 
     /// LiveChat still accepts the token.
@@ -24,7 +24,7 @@ impl Lifetime {
     }
 
     /// The token can be handed out without renewing it: more than 65 minutes are left, or more than a quarter of a life
-    /// that is short itself.
+    /// that is shorter than that.
     pub fn is_usable(self, now: UnixMs) -> bool {
         self.left_ms(now) > Self::MARGIN_MS.min(self.expires_in_ms / 4)
     }
@@ -92,7 +92,7 @@ mod tests {
         assert!(Lifetime { created: START.plus_ms(60_000), expires_in_ms: HOUR_MS }.is_live(START));
         assert!(
             !Lifetime { created: START.plus_ms(60_001), expires_in_ms: HOUR_MS }.is_live(START),
-            "more than a minute is no clock"
+            "a token created more than a minute ahead counts as expired"
         );
     }
 }

@@ -15,7 +15,7 @@ impl UnixMs {
         self.0
     }
 
-    /// The point in time `ms` later, or the latest that there is.
+    /// The point in time `ms` later, or the latest that the type can hold.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
@@ -53,7 +53,7 @@ impl UnixSeconds {
         self.0
     }
 
-    /// The point in time `s` later, or the latest that there is.
+    /// The point in time `s` later, or the latest that the type can hold.
     #[must_use]
     pub const fn plus_s(self, s: u64) -> Self {
         Self(self.0.saturating_add(s))

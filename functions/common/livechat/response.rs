@@ -62,7 +62,7 @@ pub fn read(response: Response<'_>, known: Option<&Identity>, called_at: UnixMs)
     // LiveChat's own client ignores the status and looks for these two, so they count in every response.
     let (oauth, identity) = (body["oauth_exception"].as_str(), body["identity_exception"].as_str());
     if let Some(exception) = oauth.or(identity) {
-        // In a response for a new customer it is like any other refusal.
+        // For a new customer, `identity_lost` is like any other refusal.
         if oauth.is_none() && exception == IDENTITY_LOST && known.is_some() {
             return Err(AttemptError::IdentityLost);
         }
@@ -78,7 +78,7 @@ pub fn read(response: Response<'_>, known: Option<&Identity>, called_at: UnixMs)
         }
         _ => return Err(AttemptError::MalformedResponse(of_status(status))),
     }
-    // A struct can be read from a list, too, but LiveChat returns no list.
+    // serde can also read a struct from a list, but LiveChat returns no list.
     if !body.is_object() {
         return Err(AttemptError::MalformedResponse("the body is not a token response".into()));
     }
@@ -145,8 +145,8 @@ fn read_grant(
     })
 }
 
-/// The cookies to send next time and how long they live, in s. A cookie in the response replaces the stored one. A response without
-/// either cookie is malformed; a new customer needs both.
+/// The cookies to send next time and how long they live, in s. A cookie in the response replaces the stored one. A response with
+/// neither cookie is malformed; a new customer needs both.
 fn read_cookies(
     headers: &HeaderMap,
     known: Option<&Identity>,

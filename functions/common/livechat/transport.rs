@@ -1,12 +1,12 @@
-//! What it means that there is no response from LiveChat.
+//! Which error it is if there is no response from LiveChat.
 
 use crate::renewal::AttemptError;
 
-/// `is_cut_short`: the time-out was shorter than a whole one.
+/// `is_cut_short`: the time-out was shorter than the full one.
 pub(super) fn error(error: reqwest::Error, is_cut_short: bool) -> AttemptError {
     // The URL is ours and not secret, but does not belong in an error message.
     let error = error.without_url();
-    // Also while it connects: then nothing was sent, but no time is left to try again.
+    // This includes a time-out of the connection: nothing was sent then, but no time is left to try again.
     if error.is_timeout() {
         if is_cut_short { AttemptError::CutShort } else { AttemptError::TimedOut }
     } else if error.is_connect() {

@@ -1,11 +1,11 @@
-//! A circuit breaker for LiveChat that all functions share: while LiveChat does not respond, only a few calls
+//! A circuit breaker for LiveChat that all processes share: while LiveChat does not respond, only a few calls
 //! wait for it. All others fail at once, or return the stored token.
 //!
 //! A process serves one call at a time, so it sees little of LiveChat. What all processes have seen is kept in the
 //! table, in one [`Gate`]. While LiveChat responds in its usual time, nothing is written there. A call without a response
 //! in [that time](Latency) is *late*: it is counted in the gate, and goes on waiting. From then on, calls are counted before
-//! they are sent, until a response empties the gate. So if LiveChat stops responding, no more calls wait for it than
-//! come in that short time, and [`Gate::MOST_UNANSWERED`].
+//! they are sent, until a response empties the gate. So if LiveChat stops responding, the calls that wait for it are those that
+//! came in that short time, and at most [`Gate::MOST_UNANSWERED`] more.
 //!
 //! | circuit | the gate | a call without a live token | a call with one |
 //! |---|---|---|---|
@@ -15,12 +15,12 @@
 //! | open | is full, and its latest call is older than [the time-out](Gate::TIME_OUT_MS) | fails | returns the stored token |
 //! | half-open | the same, and no probe was sent for [`Gate::PROBE_EVERY_MS`] | is sent, as a probe | the same |
 //!
-//! Only calls without a response count. An error that comes at once delays nobody, so it counts as a response; and a
+//! Only calls without a response count. An immediate error delays nobody, so it counts as a response, and a
 //! slow LiveChat is not down. Any response closes the circuit for all.
 //!
 //! The breaker protects LiveChat and waiting users. Identities are safe without it, so if the table does not respond in
-//! time, the call is sent, unless it has seen a full gate. A process that has seen a gate without room remembers that until a
-//! call may be sent, and then reads the gate before it acquires a lease, so an outage costs few requests to the table.
+//! time, the call is sent, unless it is waiting at a full gate. A process that has seen a gate without room remembers that for a while,
+//! and reads the gate before it acquires a lease, so an outage costs few requests to the table.
 
 mod watch;
 
@@ -42,7 +42,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// The breaker, as one function sees it.
+/// The breaker, as one process sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Breaker {
     store: Store,
@@ -50,7 +50,7 @@ pub(super) struct Breaker {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// What this function has seen.
+/// What this process has seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Memory {
     /// Until when LiveChat is down and no probe is due.
@@ -93,13 +93,13 @@ pub(super) enum TurnedAway {
 }
 
 impl Breaker {
-    /// The longest that a call waits for room: a slow LiveChat may need all of its time-out to make some.
+    /// The longest that a call waits for room: at a slow LiveChat, calls may need the whole time-out to make room.
     pub(super) const PATIENCE: Duration = Duration::from_secs(6);
-    /// How long to read the gate first, after there was no room.
+    /// How long the gate is read before the lease is acquired, after there was no room.
     const DOUBTFUL_FOR: Duration = Duration::from_millis(Gate::STALE_AFTER_MS);
-    /// How often a waiting call looks, in ms: at first.
+    /// The first pauses between two looks of a waiting call, in ms. They get longer.
     const POLL_MS: std::ops::Range<u64> = 40..80;
-    /// How many times longer its pauses get at most.
+    /// The factor by which these pauses get longer at most.
     const SLOWEST_POLL: f64 = 6.0;
     /// How often a call tries to be counted, as the gate may change between a look and a write.
     const MOST_TRIES: usize = 3;
@@ -109,7 +109,7 @@ impl Breaker {
         Self { store, memory: Arc::default() }
     }
 
-    /// What this function remembers.
+    /// What this process remembers.
     pub(crate) fn remembered(&self) -> CircuitMemory {
         let Memory { down_until, no_room_until, doubtful_until, .. } = *self.memory();
         let is_down = is_ahead(down_until);
@@ -191,7 +191,7 @@ impl Breaker {
     }
 
     /// Waits for room in a gate that was `seen` without any, and takes it. The caller should hold no lease meanwhile. While the table does
-    /// not return the gate, the last known gate counts: many may wait, and all would be sent at once.
+    /// not return the gate, the last known gate counts: otherwise all waiting calls would be sent at once.
     ///
     /// # Errors
     /// [`TurnedAway::Down`] once LiveChat is down, [`TurnedAway::NoRoom`] if there was no room in time.

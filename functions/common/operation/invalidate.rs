@@ -43,7 +43,7 @@ impl Operation for Invalidate {
 }
 
 impl Invalidate {
-    /// Drops the token. Not erasure: the identity stays, and `getFreshToken` follows.
+    /// Drops the token. The identity stays: the widget calls `getFreshToken` next.
     ///
     /// LiveChat is not told: the widget invalidates a token to renew it, while other devices still use it. Only what a logout or an
     /// adoption has left to be revoked is revoked now.
@@ -52,7 +52,7 @@ impl Invalidate {
         let record = store.drop_token(&call.subject, context).await?;
         let now = now();
         let due = record.due_revocations(now);
-        // A renewal that is under way tells LiveChat itself, before it gets its token.
+        // A renewal in progress tells LiveChat itself, before it gets its token.
         if record.held(now).is_none() {
             let revoker = revocation::Revoker { store, accounts, subject: &call.subject };
             revoker.tell(&due, revocation::LONGEST, context).await;

@@ -24,7 +24,7 @@ use futures_util::future::join_all;
 
 /// The number of groups that are worked on at a time.
 const AT_A_TIME: usize = 8;
-/// Another logout within this time of one that could not tell LiveChat does not tell it again, in ms. A page in a loop would else make a
+/// After a logout that could not tell LiveChat, other logouts do not try again for this time, in ms. Else a page in a loop would make a
 /// call to LiveChat for each token, each time.
 const PAUSE_MS: u64 = 5_000;
 
@@ -39,7 +39,7 @@ pub(super) async fn log_out(
     context: &Context,
 ) -> Result<Reply, Error> {
     let subject = &call.subject;
-    // The one that was named first, so that nothing about the others can keep it from being logged out.
+    // The subject of the call comes first, so that no failure of another group can prevent its logout.
     let mut logged_out = vec![log_out_of(store, subject.clone(), context).await?];
     let mut failure = None;
     if subject.group.is_none() {
@@ -70,7 +70,7 @@ pub(super) async fn log_out(
     failure.map_or(Ok(Reply::LoggedOut { is_complete }), |error| Err(error.into()))
 }
 
-/// Somebody who is logged out, and the tokens that LiveChat has to revoke.
+/// A subject that is logged out, and the tokens that LiveChat has to revoke.
 struct Pending {
     subject: Subject,
     tokens: Vec<OutstandingToken>,

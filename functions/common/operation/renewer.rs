@@ -37,7 +37,7 @@ impl Renewer {
         Ok(Self::new(Store::connect(&common.table_name).await, accounts, renewals, common.groups.clone()))
     }
 
-    /// Whose tokens these are.
+    /// The LiveChat account that the tokens are for.
     pub fn account(&self) -> Account {
         self.accounts.settings().account()
     }
@@ -48,8 +48,8 @@ impl Renewer {
         Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals: per_minute, groups }
     }
 
-    /// `getToken`: the stored token if it can be used, otherwise a new one. If that fails, the stored token
-    /// for as long as it lives.
+    /// `getToken`: the stored token if it is usable, otherwise a new one. If the renewal fails, the stored token
+    /// while it is live.
     pub async fn get_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         self.usable_token(call, context).await.map_err(|error| self.for_group(call, error))
     }

@@ -1,6 +1,6 @@
 //! Revocation: LiveChat is told that tokens must not work any more, after a logout or an adoption.
 //!
-//! Which tokens these are is stored before LiveChat is told, and until it has been told: a logout stores its lease's number, and every
+//! The tokens to revoke are stored before LiveChat is told and until it has been told: a logout stores a lease number, and every
 //! token that was issued under that number or a lower one must be revoked; an adoption stores the guest's tokens with the user's
 //! identity. If LiveChat cannot be reached, or the process dies, the next renewal or logout of the same subject tells it, and no token is
 //! issued before. A call that needs no token from LiveChat tells it too, at most once a minute.
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// The longest that a logout waits for LiveChat.
 pub(super) const LONGEST_AT_LOGOUT: Duration = Duration::from_secs(4);
-/// The longest that any other call waits for LiveChat to revoke tokens. A slow LiveChat needs as long for that as for a token.
+/// The longest that any other call waits for LiveChat to revoke tokens: as long as for a token.
 pub(super) const LONGEST: Duration = ATTEMPT_TIMEOUT;
 /// The number of tokens that LiveChat is told about at a time.
 const AT_A_TIME: usize = 10;
@@ -53,7 +53,7 @@ pub(super) struct Revoker<'a> {
 }
 
 impl Revoker<'_> {
-    /// Tells LiveChat to revoke the tokens that are `due`, and records what became of it; returns whether all of them are revoked.
+    /// Tells LiveChat to revoke the tokens in `due`, and records the result. Returns whether all of them are revoked.
     pub(super) async fn tell(self, due: &[OutstandingToken], longest: Duration, context: &Context) -> bool {
         if due.is_empty() {
             return true;

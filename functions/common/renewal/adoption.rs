@@ -2,14 +2,14 @@
 //!
 //! The user must have no identity yet. The holder of the user's lease reads the guest's record, and moves the identity with one
 //! transaction: it becomes the user's, under the user's lease, and the guest's record is marked as adopted, if it is still what was
-//! read. From then on the guest can acquire no lease, so nobody who knows the guest's secret sees anything of the user's.
+//! read. From then on the guest cannot acquire a lease, so the guest's secret gives no access to the user's chats.
 //!
-//! A guest may be renewing at that moment. A renewal that is under way is waited for; one that begins after the read makes the
+//! A guest may be renewing at that moment. The adoption waits for a renewal in progress. A renewal that begins after the read makes the
 //! transaction fail, and the record is read again.
 //!
-//! The guest's tokens move with the identity, to be revoked: somebody who has copied one could go on reading the chat.
+//! The guest's tokens move with the identity and are then revoked: with a copied token, somebody could go on reading the chat.
 //!
-//! LiveChat may have forgotten the guest's customer. An identity that is known to be dead is not adopted. Until LiveChat has issued the
+//! LiveChat may have forgotten the guest's customer. An identity that is known to be lost is not adopted. Until LiveChat has issued the
 //! user's first token for it, an adopted identity is unproven: it is replaced even with `ON_IDENTITY_CHANGE=reject`.
 
 use super::{
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// How long an adoption waits for the guest's own renewal: that leaves time to call LiveChat under the same lease.
 const LONGEST: Duration = Duration::from_secs(2);
-/// What must be left of the call's time to go on waiting: with less, LiveChat could not be called any more.
+/// The time that must be left to go on waiting: with less, LiveChat could not be called any more.
 const RESERVE: Duration = SHORTEST_ATTEMPT.saturating_add(STORE_RESERVE);
 
 /// Where an adoption stands.
@@ -31,7 +31,7 @@ const RESERVE: Duration = SHORTEST_ATTEMPT.saturating_add(STORE_RESERVE);
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Adoption {
     step: Step,
-    /// A transaction was refused, and a copy of it may have taken effect.
+    /// A transaction was rejected, but a copy of it may have taken effect.
     has_tried: bool,
     /// The time left of the invocation at which the wait for the guest must end.
     stop_when_left: Duration,
@@ -51,7 +51,7 @@ enum Step {
 }
 
 impl Renewal {
-    /// A user without an identity gets that of the guest that they were, if there is one.
+    /// Gives a user without an identity the identity of the guest that they were, if there is one.
     pub(super) fn adopt(&mut self, holding: Holding, moment: Moment) -> Action {
         if !self.terms.was_guest || holding.record.identity.is_some() {
             return self.enter(holding, moment);
@@ -99,8 +99,8 @@ impl Renewal {
 
     fn move_from(&mut self, holding: Holding, adoption: Adoption, guest: Record, moment: Moment) -> Action {
         if guest.is_adopted && adoption.has_tried {
-            // Perhaps by this call: by a copy of its transaction that was late. Then the user has the identity; if not, nobody
-            // can bring it to them any more.
+            // A late copy of this call's own transaction may have adopted the guest. Then the user has the identity. If another user
+            // adopted the guest, this user cannot get the identity any more.
             return self.adopt_on(holding, Adoption { step: Step::ReadingOwn, ..adoption }, Action::Read);
         }
         if guest.held(moment.now).is_some() {

@@ -19,7 +19,7 @@ pub struct Grant {
     pub cookies_expire_at: UnixSeconds,
 }
 
-/// The exception of a customer that LiveChat no longer knows.
+/// LiveChat's code for a customer that it no longer knows.
 pub(crate) const IDENTITY_LOST: &str = "identity_lost";
 /// Stands for LiveChat's description if there is none.
 pub(crate) const UNEXPLAINED: &str = "without an explanation";
@@ -37,7 +37,7 @@ pub enum AttemptError {
     CutShort,
     /// LiveChat returned a temporary error.
     Down(String),
-    /// LiveChat returned that there were too many requests.
+    /// LiveChat returned 429: too many requests.
     Throttled,
     /// LiveChat refused, and would refuse the same request again.
     Refused {
@@ -48,12 +48,12 @@ pub enum AttemptError {
     },
     /// LiveChat no longer knows the customer whose cookies it was sent.
     IdentityLost,
-    /// The response has none of LiveChat's documented formats.
+    /// The response is malformed: it matches no format that LiveChat documents.
     MalformedResponse(String),
 }
 
 impl AttemptError {
-    /// What it says about LiveChat: that it is up, if there was a response.
+    /// What the error shows about LiveChat: if there was a response, LiveChat is up.
     pub(crate) fn sign(&self) -> Sign {
         match self {
             Self::TimedOut => Sign::NoResponse,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 
-/// An attempt to get a token, and what the ones before it came to.
+/// An attempt to get a token, and the results of the attempts before it.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Attempt {
@@ -28,7 +28,7 @@ pub(super) struct Attempt {
 enum Kind {
     /// For the customer on record, or a new one if there is none.
     First { is_retry: bool },
-    /// For the customer on record, as LiveChat did not recognise it: it issued this for another customer, or nothing.
+    /// Again for the customer on record, as LiveChat did not recognise it and issued `other` for another customer, or nothing.
     OnceMore { other: Option<Grant> },
     /// For a new customer, in place of one that LiveChat lost.
     New,
@@ -36,7 +36,7 @@ enum Kind {
 
 #[cfg(test)]
 impl Holding {
-    /// As if LiveChat had all the time that it can have.
+    /// Forgets how much time is left, as if LiveChat could take the longest time.
     pub(super) fn forget_time(&mut self) {
         if let Stage::Calling(attempt) = &mut self.stage {
             attempt.stop_when_left = Duration::ZERO;
@@ -109,7 +109,7 @@ impl Renewal {
         self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment)
     }
 
-    /// Not recognised, twice. The site's settings decide, unless the user loses nothing: they never had a token of this customer.
+    /// LiveChat did not recognise the customer twice. The site's settings decide, unless the user never had a token of this customer.
     fn not_recognised_twice(
         &mut self,
         holding: Holding,
@@ -126,7 +126,7 @@ impl Renewal {
         let before = if let Kind::OnceMore { other } = kind { other } else { None };
         match other.or(before) {
             Some(grant) => self.conclude(holding, Ok(grant), moment),
-            // It has issued none, twice.
+            // LiveChat issued no token both times.
             None => self.new_customer(holding, Attempt { kind: Kind::New, stop_when_left, has_expired }, moment),
         }
     }
@@ -183,7 +183,7 @@ impl Renewal {
     }
 }
 
-/// The response ends the attempts: it is a token of the customer on record, or a failure that another call would not mend.
+/// The response ends the attempts: it is a token of the customer on record, or a failure that another attempt would not fix.
 fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>, has_expired: bool) -> bool {
     match (response, known) {
         (Ok(grant), Some(known)) => has_expired || grant.entity_id == known.entity_id,
@@ -192,8 +192,8 @@ fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>, 
     }
 }
 
-/// Another attempt can help and cannot fork an identity. If LiveChat received nothing, that is always so. If it may have received
-/// something, only for a customer on record: without one, each call creates a new customer.
+/// Another attempt can help and cannot create a second customer. This is so if LiveChat received nothing. If it may have received
+/// something, it is so only for a customer on record: without one, each call creates a new customer.
 fn may_repeat_after(error: &AttemptError, names_a_customer: bool) -> bool {
     match error {
         AttemptError::Unsent(_) => true,

@@ -14,7 +14,7 @@ pub struct Bookkeeping {
     pub revoke_again: RevokeAgain,
 }
 
-/// When LiveChat is told again to revoke tokens, after a call that told it or did not.
+/// When LiveChat is told again to revoke tokens, as the end of a lease stores it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RevokeAgain {
     /// As before: the call did not tell LiveChat to revoke tokens.
@@ -27,8 +27,8 @@ pub enum RevokeAgain {
 }
 
 impl Bookkeeping {
-    /// LiveChat was told to revoke the tokens that were `due`, and those with the keys in `revoked` do not work any more. Those are
-    /// forgotten; if there are others, LiveChat is told again later. Returns whether there are none.
+    /// LiveChat was told to revoke the tokens in `due`, and those with the keys in `revoked` do not work any more. The revoked tokens are
+    /// forgotten. If others are left, LiveChat is told again later. Returns whether all of them are revoked.
     pub(crate) fn note_revoked(&mut self, due: &[OutstandingToken], revoked: Vec<String>, now: UnixMs) -> bool {
         let is_complete = revoked.len() == due.len();
         self.revoke_again = if is_complete {

@@ -1,4 +1,4 @@
-//! The circuit breaker's rules: whether LiveChat is up, from what all functions have seen. No I/O; `operation/breaker.rs` does that.
+//! The circuit breaker's rules: whether LiveChat is up, as all processes have seen it. They do no I/O; `operation/breaker.rs` does.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -20,7 +20,7 @@ pub(crate) struct CircuitMemory {
     pub(crate) is_down: bool,
     /// There was no room a moment ago, or LiveChat is down.
     pub(crate) has_no_room: bool,
-    /// There was no room a short time ago, so it is worth looking before the lease is acquired.
+    /// There was no room a short time ago, so the gate is read before the lease is acquired.
     pub(crate) is_doubtful: bool,
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum Circuit {
     Open,
 }
 
-/// Why a call was not sent to LiveChat. Its text is for the log.
+/// Why a call was not sent to LiveChat. The message is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCalled {
     /// The circuit is open.

@@ -5,7 +5,7 @@ use super::{
     record::{Failure, Refusal},
 };
 
-/// Why a call of `getToken` or `getFreshToken` gets no token. Its text is for the log.
+/// Why a call of `getToken` or `getFreshToken` gets no token. The message is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// This guest became a user, who took over the guest's identity.
@@ -36,13 +36,13 @@ pub enum Error {
     /// LiveChat was not called, as it does not respond to other calls.
     #[error("LiveChat not called: {0}")]
     LiveChatNotCalled(#[from] NotCalled),
-    /// Another call is renewing this token and was not ready in time, or this call has too little time left to renew it.
+    /// Another call's renewal of this token did not end in time, or this call has too little time left to renew it.
     #[error("another renewal did not end in time")]
     Busy,
     /// The user logged out while a token was being renewed for this call.
     #[error("the user logged out meanwhile")]
     LoggedOut,
-    /// What is stored could not be read or changed.
+    /// The table could not be read or changed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A bug of ours.
@@ -50,7 +50,7 @@ pub enum Error {
     Internal(String),
 }
 
-/// Why what is stored could not be read or changed. Its text is for the log.
+/// Why the table could not be read or changed. The message is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The database refused the request, failed, or was too slow.

@@ -8,7 +8,7 @@ use super::{
 use crate::identity::LeaseSeq;
 use std::time::Duration;
 
-/// The right to call LiveChat for one subject. It cannot be copied: to commit or to release it consumes it, and so does losing it.
+/// The right to call LiveChat for one subject. It cannot be copied: a commit or a release consumes it, even if the lease is lost.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 #[must_use]

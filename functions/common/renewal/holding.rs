@@ -23,7 +23,7 @@ pub(super) struct Holding {
     pub(super) began: UnixMs,
     /// What the end of the lease writes beside its result.
     pub(super) bookkeeping: Bookkeeping,
-    /// The renewal counts among those of all the principal's groups.
+    /// The renewal is counted in the quota of all the principal's groups.
     is_counted: bool,
     pub(super) stage: Stage,
 }
@@ -40,7 +40,7 @@ pub(super) enum Stage {
     Adopting(Adoption),
     /// A permit of the circuit breaker.
     Entering,
-    /// LiveChat, which is told to revoke these tokens.
+    /// The revocation of these tokens.
     Revoking(Vec<OutstandingToken>),
     /// LiveChat's response.
     Calling(Attempt),
@@ -56,7 +56,7 @@ pub(super) struct Committing {
 }
 
 impl Renewal {
-    /// The lease is the call's.
+    /// The call has acquired the lease.
     pub(super) fn acquired(&mut self, lease: HeldLease, record: Record, moment: Moment) -> Action {
         self.note_urgency(&record);
         let first_seen = *self.first_seen_logout.get_or_insert(record.latest_logout);
@@ -108,7 +108,7 @@ impl Renewal {
         }
     }
 
-    /// A caller can make up groups, so all groups of one principal have a quota together, beside that of each.
+    /// A caller can make up groups, so there is a quota for all groups of a principal together, in addition to each group's own.
     fn count(&mut self, mut holding: Holding, moment: Moment) -> Action {
         if self.terms.group.is_none() {
             return self.adopt(holding, moment);
@@ -127,8 +127,8 @@ impl Renewal {
         self.hold_on(holding, Action::EnterCircuit)
     }
 
-    /// Tokens that must not work beside a new one are revoked first: those that a logout or an adoption ended, and the oldest if there are
-    /// too many. Not after a new one is issued: LiveChat may revoke all tokens of a customer instead of one.
+    /// Revokes the tokens that must not work beside a new one: those that a logout or an adoption ended, and the oldest if there are
+    /// too many. This happens before a new one is issued, as LiveChat may revoke all tokens of a customer instead of one.
     fn make_way(&mut self, mut holding: Holding, moment: Moment) -> Action {
         if self.has_revoked {
             return self.call(holding, moment);
@@ -145,7 +145,7 @@ impl Renewal {
         self.hold_on(holding, Action::Revoke(due))
     }
 
-    /// If that left too little time for a full attempt, the call retries with a new lease.
+    /// LiveChat was told to revoke tokens. If too little time is left for a full attempt, the call retries with a new lease.
     fn revoked(
         &mut self,
         mut holding: Holding,
@@ -196,7 +196,7 @@ impl Renewal {
         let Committing { seq, issued, notes } = committing;
         match event {
             Event::Stored(Commitment::LeaseLost) => {
-                // Another call acquired the lease after it expired, so after this call came: its result is accepted.
+                // Another call acquired the lease after it expired. That was after this call arrived, so its result is accepted.
                 self.requirement.observe_holder(seq);
                 return self.start(moment);
             }
@@ -239,15 +239,15 @@ impl Renewal {
         self.expect(Phase::Releasing(next), Action::Release(Box::new(release)))
     }
 
-    /// Another call has the lease by now: its result will do.
+    /// Another call may have the lease by now. This call starts again, and accepts that call's result if it can.
     pub(super) fn abort(&mut self, holding: Holding) -> Action {
         self.requirement.observe_holder(holding.lease.seq());
-        // If the lease is lost, the fence refuses the write. If the user has got an identity meanwhile, it ends the lease.
+        // If the lease is lost, the fence rejects the release. If the user has an identity by now, the release ends the lease.
         self.release(holding, None, Next::Retry)
     }
 }
 
-/// What the end of a lease writes if LiveChat was not called: the lease counts by its number, and the quota gets it back.
+/// What the end of a lease writes if LiveChat was not called: the lease has used up a number, so the quota's last number is raised by 1.
 fn uncounted(record: &Record, now: UnixMs) -> Bookkeeping {
     let quota = record.running_quota(now).map(|quota| Quota { last_seq: quota.last_seq.next(), ..quota });
     Bookkeeping { quota, ..Bookkeeping::default() }

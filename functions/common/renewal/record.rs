@@ -29,22 +29,22 @@ use crate::identity::{Identity, Issued, LeaseSeq, Token, UnixMs, Version};
 /// Everything that is stored for one subject.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The customer, once LiveChat has made one.
+    /// The customer, once LiveChat has created one.
     pub identity: Option<Identity>,
-    /// The newest token, unless it was invalidated. After a logout it may be one that must not be returned: [`issued`](Self::issued)
-    /// knows.
+    /// The newest token, unless it was invalidated. After a logout it may be a token that must not be returned: [`issued`](Self::issued)
+    /// leaves that one out.
     pub token: Option<Token>,
-    /// All tokens that were issued and may still work at LiveChat, this one included.
+    /// All tokens that were issued and may still work at LiveChat, `token` included.
     pub outstanding: Outstanding,
     /// The latest logout: no token that it ended may be returned.
     pub latest_logout: LatestLogout,
     /// A failed revocation is not tried again before this time.
     pub revoke_again: Option<UnixMs>,
-    /// The lease of the renewal in progress, or of one that died.
+    /// The lease of the renewal in progress, or of one whose process died.
     pub lease: Option<Lease>,
-    /// The latest failed renewal since the latest good one.
+    /// The latest failed renewal since the latest successful one.
     pub failed: Option<FailedRenewal>,
-    /// LiveChat's latest refusal since the latest good renewal.
+    /// LiveChat's latest refusal since the latest successful renewal.
     pub refusal: Option<Refusal>,
     /// The number of the latest lease, even if it has ended; `None` if there was no lease.
     pub lease_seq: Option<LeaseSeq>,
@@ -52,7 +52,7 @@ pub struct Record {
     pub quota: Option<Quota>,
     /// The guest became a user, who has the identity now. Nothing is ever stored here again.
     pub is_adopted: bool,
-    /// How often it was written.
+    /// The number of times that the record was written.
     pub version: Version,
 }
 
@@ -67,7 +67,7 @@ impl Record {
         Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone() })
     }
 
-    /// The tokens that LiveChat is to be told about now: it must revoke them, and has not just failed to.
+    /// The tokens that LiveChat must be told to revoke now. Empty for a while after a revocation failed.
     pub fn due_revocations(&self, now: UnixMs) -> Vec<OutstandingToken> {
         // A later time comes from a wrong clock.
         let waits = now.plus_ms(1)..=now.plus_ms(Self::REVOKE_AGAIN_MS);
@@ -170,6 +170,6 @@ mod tests {
         let printed = format!("{record:?} {guest:?} {user:?}");
         assert!(printed.contains("GuestId(…)") && !printed.contains(guest.as_str()));
         assert!(!printed.contains("-value") && !printed.contains("alice"), "{printed}");
-        assert!(printed.ends_with("UserId(…)"), "and it can be seen that it was left out: {printed}");
+        assert!(printed.ends_with("UserId(…)"), "the output shows that the id was left out: {printed}");
     }
 }

@@ -6,7 +6,7 @@ use crate::identity::LeaseSeq;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TokenRequirement {
     is_fresh: bool,
-    /// A token with a higher number makes a renewal needless; `None` if no token does.
+    /// A token with a higher number makes a renewal unnecessary; `None` if no token does.
     unless_newer_than: Option<LeaseSeq>,
     /// A failure with this number or a higher one is this call's failure too; `None` if no failure is.
     failure_from: Option<LeaseSeq>,
@@ -24,11 +24,11 @@ impl TokenRequirement {
         Self { is_fresh: true, unless_newer_than: None, failure_from: None }
     }
 
-    /// Another call holds the lease with the number `seq`. Only the first holder matters: whatever has a higher number began after this
-    /// call came.
+    /// Another call holds the lease with the number `seq`. Only the first holder matters: a lease with a higher number began after this
+    /// call arrived.
     pub(crate) fn observe_holder(&mut self, seq: LeaseSeq) {
         if self.failure_from.is_none() {
-            // LiveChat was called before a fresh token was wanted. A usable token may come from that call.
+            // That holder may have called LiveChat before this call arrived: good enough for a usable token, not for a fresh one.
             self.failure_from = Some(if self.is_fresh { seq.next() } else { seq });
             if self.is_fresh {
                 self.unless_newer_than = Some(seq);

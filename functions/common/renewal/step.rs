@@ -1,4 +1,4 @@
-//! What a renewal asks for, and what it is told.
+//! The actions that a renewal returns, and the events that it takes.
 
 use super::{
     AttemptError, Bookkeeping, Error, Grant, HeldLease, Obtained, StoreError,
@@ -49,7 +49,7 @@ pub(crate) enum Action {
     EnterCircuit,
     /// Tell LiveChat to revoke these tokens: [`Event::Revoked`].
     Revoke(Vec<OutstandingToken>),
-    /// Tell LiveChat to revoke these tokens, and record what became of it: [`Event::Told`].
+    /// Tell LiveChat to revoke these tokens, and record the result: [`Event::Told`].
     Tell(Vec<OutstandingToken>),
     /// Call LiveChat for a token: [`Event::Responded`].
     Call(Box<TokenRequest>),
@@ -71,7 +71,7 @@ pub(crate) struct TokenRequest {
     pub(crate) time: Duration,
     /// The attempt before this one was lost, so a short pause comes first.
     pub(crate) is_retry: bool,
-    /// What comes of it says something about LiveChat: the group is not made up.
+    /// The result says something about LiveChat, as the group is not made up.
     pub(crate) is_evidence: bool,
 }
 
@@ -162,15 +162,15 @@ pub(crate) enum Event {
     Record(Box<Record>),
     /// The circuit breaker's state.
     Circuit(Circuit),
-    /// The lease is the call's; this is what is stored.
+    /// The call has acquired the lease. This is what is stored.
     Acquired(HeldLease, Box<Record>),
-    /// The lease is not; this is what is stored.
+    /// The lease was not acquired. This is what is stored.
     Rejected(Box<Record>),
     /// The pause has ended.
     Paused,
-    /// What became of the count.
+    /// The result of the count.
     Counted(GroupCount),
-    /// What became of the move.
+    /// The result of the move.
     Moved(Adopted),
     /// The keys of the tokens that do not work any more.
     Revoked(Vec<String>),
@@ -178,7 +178,7 @@ pub(crate) enum Event {
     Told,
     /// LiveChat's response to an attempt.
     Responded(Result<Grant, AttemptError>),
-    /// What became of the commit.
+    /// The result of the commit.
     Stored(Commitment),
     /// The lease was released, or will expire.
     Released,
@@ -220,7 +220,7 @@ pub(crate) enum Note {
         /// The number of former customers.
         on_record: usize,
     },
-    /// The same, but the settings refuse a change.
+    /// LiveChat no longer knows the customer on record, and the settings do not allow another one.
     ChangeRefused,
     /// The cookies had expired by their own date: the customer was replaced.
     IdentityExpired {

@@ -1,4 +1,4 @@
-//! What `getToken` makes of the stored token.
+//! What `getToken` does with the stored token.
 
 use super::{
     Action, Error, Event, Moment, Note, Obtained, Phase, Renewal, Source, TokenRequirement, Why, circuit::Urgency,
@@ -28,7 +28,7 @@ impl Renewal {
 
     fn return_usable(&mut self, stored: Issued, record: &Record, moment: Moment) -> Action {
         let due = record.due_revocations(moment.now);
-        // A renewal in progress tells LiveChat itself.
+        // A renewal in progress tells LiveChat itself, and nobody can tell a LiveChat that is down.
         if due.is_empty() || record.held(moment.now).is_some() || moment.circuit.is_down {
             return self.return_stored(stored);
         }

@@ -10,7 +10,7 @@ pub const LONGEST_ATTEMPTS: Duration = Duration::from_millis(4_500);
 pub const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
 /// One operation of the store, retries included.
 pub const LONGEST_WRITE: Duration = Duration::from_secs(3);
-/// The circuit breaker's request to the table, before LiveChat is called: longer, and LiveChat is called without it.
+/// The circuit breaker's request to the table before LiveChat is called. If it takes longer, LiveChat is called without it.
 pub const LONGEST_LOOK: Duration = Duration::from_millis(500);
 /// The time reserved for storing what LiveChat issues.
 pub const STORE_RESERVE: Duration = Duration::from_millis(500);

@@ -91,7 +91,7 @@ pub(super) fn rate_limited(left_ms: u64) -> Error {
     Error::RateLimited { retry_after_s: seconds(left_ms) }
 }
 
-/// What a call is told while `refusal` applies.
+/// The error of a call while `refusal` applies.
 pub(super) fn refused(refusal: &Refusal, now: UnixMs) -> Error {
     Error::LiveChatRejected {
         exception: refusal.exception.clone(),
@@ -100,7 +100,7 @@ pub(super) fn refused(refusal: &Refusal, now: UnixMs) -> Error {
     }
 }
 
-/// For `Retry-After`.
+/// The time as whole seconds, for `Retry-After`.
 fn seconds(left_ms: u64) -> u32 {
     u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }

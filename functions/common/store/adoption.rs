@@ -1,4 +1,4 @@
-//! A guest becomes a user: the identity moves from one item to another, in one transaction.
+//! Adoption: a guest's identity moves to the user's item, in one transaction.
 
 use super::{
     Store, failed, item,
@@ -27,7 +27,7 @@ pub(crate) enum Part {
     ConditionFailed,
     /// Another transaction was writing the item.
     Conflict,
-    /// It had no part in the cancellation, or an unknown one.
+    /// It did not cause the cancellation, or for an unknown reason.
     Other,
 }
 
@@ -77,7 +77,7 @@ impl Part {
     }
 }
 
-/// What became of a transaction that was cancelled. `None` if it failed for another reason than the two items.
+/// The result of a cancelled transaction. `None` if neither item was the reason.
 pub(crate) fn cancelled(user: Part, guest: Part) -> Option<Adopted> {
     match (user, guest) {
         (Part::ConditionFailed, _) => Some(Adopted::UserChanged),
@@ -95,7 +95,7 @@ pub(crate) fn move_in(lease: &Lease, identity: &Identity, outstanding: &Outstand
         .when(not_exists(item::ENTITY_ID))
 }
 
-/// Removes the guest's identity and tokens, and the end of a lease, so that its owner can no longer store anything.
+/// Removes the guest's identity and tokens, and the expiry of its lease, so that the lease's owner can no longer store anything.
 pub(crate) fn move_out(guest_version: Version, now: UnixMs) -> Write {
     let gone = [
         item::ENTITY_ID,

@@ -1,4 +1,4 @@
-//! The gate of the [circuit breaker](crate::renewal::circuit): the one item that belongs to no subject, at `pk` = `livechat`, `sk` = `gate`. It
+//! The gate of the [circuit breaker](crate::renewal::circuit): one item for all subjects, at `pk` = `livechat`, `sk` = `gate`. It
 //! does not exist before LiveChat is late for the first time, and has no attributes while LiveChat is on time.
 //!
 //! | attribute | type | holds |
@@ -61,14 +61,14 @@ impl Store {
         self.send(key(), uncount(), context).await.map(|_| ())
     }
 
-    /// The gate. One `GetItem`, not strongly consistent: one call more or less decides nothing.
+    /// The gate. One `GetItem`, not strongly consistent: a count that is off by one does no harm.
     pub async fn read_gate(&self, context: &Context) -> Result<Gate, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key().into_attributes()));
         let response = response(request.send(), context).await?.map_err(|error| failed(&error))?;
         gate(response.item.map(Item::new))
     }
 
-    /// Empties the gate, as LiveChat responds: no earlier call counts as one without a response any more. One `UpdateItem`, which changes nothing if the gate
+    /// Empties the gate, as LiveChat responds: earlier calls no longer count. One `UpdateItem`, which changes nothing if the gate
     /// is empty already.
     pub async fn empty_gate(&self, context: &Context) -> Result<(), StoreError> {
         self.send(key(), empty(), context).await.map(|_| ())
@@ -120,7 +120,7 @@ pub(crate) fn empty() -> Write {
     Write::new().remove(UNANSWERED).remove(LAST_SENT_MS).remove(LAST_COUNTED_MS).when(exists(UNANSWERED))
 }
 
-/// What became of a write that [`count`], [`count_late`], [`count_first`] or [`probe`] made.
+/// The result of a write that [`count`], [`count_late`], [`count_first`] or [`probe`] returned.
 pub(crate) fn admission(outcome: Outcome) -> Result<Admission, StoreError> {
     Ok(match outcome {
         Outcome::Applied(_) => Admission::Granted,

@@ -1,8 +1,8 @@
 //! How many renewals a user or guest has had in a minute, in all groups together. A caller can name any group, and each group has an
-//! item, and so a quota, of its own: this limit is for a caller who goes through many groups.
+//! own item and its own quota. This limit is for a caller that goes through many groups.
 //!
 //! One item for each minute, at the principal's `pk` and `sk` = `renewals#<minutes since 1970>`, which DynamoDB deletes a day later
-//! (TTL). A clock that is wrong counts in another minute, and does no harm to others.
+//! (TTL). A process with a wrong clock counts in another minute, which does no harm to others.
 
 use super::{
     Outcome, Store,
@@ -22,7 +22,7 @@ const MINUTE_MS: u64 = 60_000;
 const KEPT_FOR_S: u64 = 86_400;
 
 impl Store {
-    /// Counts one more renewal in one of the principal's groups, if there were fewer than `most` in the minute of `at`. One `UpdateItem`. If a try of the SDK's takes effect and
+    /// Counts one more renewal in the minute of `at`, if there were fewer than `most`. One `UpdateItem`. If a try takes effect and
     /// its response is lost, the renewal counts twice.
     pub async fn count_in_groups(
         &self,
@@ -57,7 +57,7 @@ pub(crate) fn count(at: UnixMs, most: NonZeroU32) -> Write {
         .when(any([not_exists(RENEWALS), less(RENEWALS, u64::from(most.get()))]))
 }
 
-/// What became of a write that [`count`] made at `at`.
+/// The result of a write that [`count`] returned for `at`.
 pub(crate) fn counted(outcome: &Outcome, at: UnixMs) -> GroupCount {
     match outcome {
         Outcome::Applied(_) => GroupCount::Counted,

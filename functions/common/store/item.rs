@@ -15,7 +15,7 @@
 //! | `revokeAgain` | N | Unix time in ms: when to try a failed revocation again |
 //! | `unproven` | BOOL | the identity was a guest's, and LiveChat has not issued a token for it to the user yet |
 //! | `leaseSeq` | N | counts the leases |
-//! | `leaseOwner` | S | who took the latest lease |
+//! | `leaseOwner` | S | who acquired the latest lease |
 //! | `leaseUntil` | N | Unix time in ms; only while there is a lease |
 //! | `failedRenewal` | M | `seq`, `kind`, and `exception`, `description` |
 //! | `refused` | M | LiveChat's latest refusal: `until` (Unix time in ms), `times`, `settings`, `exception`, `description` |
@@ -230,7 +230,7 @@ impl Item {
         let identity = if self.has(ENTITY_ID) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
-        // Only hints: a malformed one, such as another version's, must lock nobody out.
+        // These are only hints: a malformed one, such as another version's, must not lock a user out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
         let lease_seq = self.positive(LEASE_SEQ)?.map(LeaseSeq::new);
@@ -240,7 +240,7 @@ impl Item {
         let latest_logout = self.latest_logout()?;
         let revoke_again = self.positive(REVOKE_AGAIN_MS)?.map(UnixMs::new);
         let mut outstanding = self.outstanding()?;
-        // An earlier version stored the token alone.
+        // An earlier version did not store the list of outstanding tokens.
         let is_listed =
             |token: &Token| outstanding.0.iter().any(|listed| listed.origin == TokenOrigin::Lease(token.seq));
         let unlisted = token.as_ref().filter(|token| !latest_logout.ends(token.seq) && !is_listed(token));
@@ -261,7 +261,7 @@ impl Item {
         })
     }
 
-    /// The age and life of a token that may be returned, from an item of which only that was read.
+    /// The lifetime of a token that may be returned. `self` need only have the attributes that `Store::read_lifetime` reads.
     pub(super) fn lifetime(mut self) -> Result<Option<Lifetime>, StoreError> {
         let latest_logout = self.latest_logout()?;
         let Some(mut token) = self.take_map(TOKEN)? else { return Ok(None) };
@@ -549,7 +549,7 @@ mod tests {
         for (logged_out_seq, is_there) in [(2, true), (3, false), (4, false)] {
             let mut item = full();
             item.insert(LOGGED_OUT_SEQ.into(), number(logged_out_seq));
-            assert_eq!(Item::new(item.clone()).lifetime().expect("a form").is_some(), is_there);
+            assert_eq!(Item::new(item.clone()).lifetime().expect("a lifetime").is_some(), is_there);
             assert_eq!(Item::new(item).into_record().expect("a record").issued().is_some(), is_there);
         }
     }

@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use secrecy::ExposeSecret;
 use std::collections::HashMap;
 
-/// An item without an identity is what a failed first renewal leaves. It expires after a day, in s.
+/// How long an item without an identity is kept, in s: a day. A failed first renewal leaves such an item.
 const ABANDONED_AFTER_S: u64 = 86_400;
 /// An item expires this long after its cookies, in s: 30 days.
 const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
@@ -30,9 +30,9 @@ const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
 pub struct Acquire<'a> {
     /// Who acquires it: a value that is used for nothing else.
     pub owner: &'a str,
-    /// A token with a higher sequence number makes the lease needless; `None` if no token does.
+    /// A token with a higher sequence number makes the lease unnecessary; `None` if no token does.
     pub unless_newer_than: Option<LeaseSeq>,
-    /// Tells the `LIVECHAT_*` settings from others.
+    /// The fingerprint of the `LIVECHAT_*` settings.
     pub settings: &'a str,
 }
 
@@ -91,8 +91,8 @@ pub enum Acquisition {
 pub(crate) enum Attempt {
     /// It decides.
     Decided(Acquisition),
-    /// It was rejected, and the stored refusal is malformed, such as another version's. It must lock nobody out, so the lease must be
-    /// tried once more without it.
+    /// It was rejected, and the stored refusal is malformed, such as another version's. This must lock no user out, so the lease must be
+    /// tried once more without the condition on the refusal.
     MalformedRefusal(Record),
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn acquire(owner: &str, unless_newer_than: Option<LeaseSeq>, settings
         .set(item::OUTSTANDING, stored(item::OUTSTANDING).or(no_tokens))
         .set(item::VERSION, stored(item::VERSION).or(0).plus(1))
         .when(is_free(now))
-        // The owner stays when the lease ends, so that a delayed copy of this write cannot acquire a second lease.
+        // The owner's name stays stored after the lease ends, so that a delayed copy of this write cannot acquire a second lease.
         .when(any([not_exists(item::LEASE_OWNER), not_equals(item::LEASE_OWNER, owner)]))
         .when(has_renewals_left(now))
         .when(not_exists(item::ADOPTED_AT_MS))
@@ -186,7 +186,7 @@ fn is_not_refused(settings: &str, now: UnixMs) -> Condition {
     ])
 }
 
-/// What became of a write that [`acquire`] made for `owner`.
+/// The result of a write that [`acquire`] returned for `owner`.
 pub(crate) fn acquired(outcome: Outcome, owner: &str) -> Result<Attempt, StoreError> {
     let item = outcome.item();
     let has_refusal = item.as_ref().is_some_and(|item| item.has(item::REFUSED));
@@ -211,7 +211,7 @@ pub(crate) fn commit(result: Commit<'_>) -> Write {
     write.remove(item::FAILED).remove(item::REFUSED).remove(item::UNPROVEN).returning(ReturnValue::AllNew)
 }
 
-/// What became of a write that [`commit`] made for `token`.
+/// The result of a write that [`commit`] returned for `token`.
 pub(crate) fn committed(outcome: Outcome, token: &Token) -> Result<Commitment, StoreError> {
     let record = item::record(outcome.item())?;
     // Also if the write was rejected: then an earlier try of the SDK's may have taken effect, and the response was lost. A logout since
@@ -293,7 +293,7 @@ mod tests {
         Item::new(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Times at both borders of what counts, and just outside.
+    /// Times at both limits of what counts, and just outside.
     const UNTIL: [UnixMs; 4] = [NOW.minus_ms(1), NOW, NOW.plus_ms(20_000), NOW.plus_ms(20_001)];
     const SINCE: [UnixMs; 4] = [NOW.minus_ms(60_000), NOW.minus_ms(59_999), NOW.plus_ms(10_000), NOW.plus_ms(10_001)];
     const REFUSED_UNTIL: [UnixMs; 4] = [NOW, NOW.plus_ms(1), NOW.plus_ms(310_000), NOW.plus_ms(310_001)];

@@ -23,7 +23,7 @@ impl Store {
         logged_out(self.send(item::key(subject), log_out(), context).await?)
     }
 
-    /// The groups in which the principal has an identity, or may get one soon. Not a group that was made up and that LiveChat
+    /// The groups in which the principal has an identity, or may get one soon. This leaves out made-up groups that LiveChat
     /// refused. One `Query`, or more for a principal with very many groups.
     pub async fn groups(&self, principal: &Principal, context: &Context) -> Result<Vec<Group>, StoreError> {
         const PREFIX: &str = "group#";
@@ -71,7 +71,7 @@ pub(crate) fn log_out() -> Write {
 /// The record after a write that [`log_out`] made.
 pub(crate) fn logged_out(outcome: Outcome) -> Result<Record, StoreError> {
     let Outcome::Applied(Some(item)) = outcome else { return Ok(Record::default()) };
-    // From the item before the write, as the token of an earlier version is not in the list of outstanding ones.
+    // The write returns the item as it was before: a token that an earlier version stored is only there, not in the list.
     let mut record = item.into_record()?;
     record.latest_logout = LatestLogout(record.lease_seq);
     Ok(record)

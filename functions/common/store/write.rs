@@ -144,7 +144,7 @@ impl From<AttributeValue> for Value {
 pub(crate) enum Operand {
     /// This value.
     Value(Value),
-    /// What another path, or the same, has before the write.
+    /// The value at a path before the write: the path that is set, or another.
     Stored(StoredValue),
 }
 
@@ -163,7 +163,7 @@ impl From<StoredValue> for Operand {
     }
 }
 
-/// What is stored at a path before the write. If nothing is, the write is invalid, unless there is a default.
+/// The value at a path before the write. If there is none and no default, the write is invalid.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredValue {
     path: Path,

@@ -18,7 +18,7 @@ pub(crate) struct Watch {
     context: Context,
     permit: Permit,
     evidence: bool,
-    /// An attempt was late, so that a response is news to other functions.
+    /// An attempt was late, so a response must be recorded for other processes.
     is_late: bool,
     /// A report that was still on its way when the attempt ended.
     report: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
@@ -76,14 +76,14 @@ impl Watch {
         }
     }
 
-    /// After the last attempt: records in the gate what it showed, if other functions do not know that yet. Usually this does nothing.
+    /// Records in the gate what the last attempt showed, if other processes do not know that yet. Usually this does nothing.
     pub(crate) async fn settle(mut self) {
         if let Some(report) = self.report.take() {
             let counted = report.await;
             self.reported(counted);
         }
         match self.sign {
-            // An error may be LiveChat's, or that of a proxy before it that does not know the group.
+            // The error may come from LiveChat, or from a proxy before it that does not know the group.
             Sign::Response if !self.evidence => self.breaker.release(self.permit, &self.context).await,
             Sign::Token | Sign::Response => {
                 let is_news = self.permit != Permit::Free || (self.is_late && self.evidence);

@@ -1,4 +1,4 @@
-//! Carries out what a [`Renewal`] asks for: DynamoDB, LiveChat, the circuit breaker, pauses, logs and metrics. It decides nothing, except how
+//! Carries out the actions of a [`Renewal`]: DynamoDB, LiveChat, the circuit breaker, pauses, logs and metrics. It decides only how
 //! often a commit is tried.
 
 use super::{
@@ -44,14 +44,14 @@ pub(super) struct Driver<'a> {
     permit: Option<Permit>,
     /// What is observed of the attempts under the lease.
     watch: Option<Watch>,
-    /// How much longer the pauses are than at first.
+    /// The factor by which the pauses are longer than the first.
     slowness: f64,
 }
 
 impl<'a> Driver<'a> {
     /// The first pauses between two looks at a record, in ms. They get longer.
     const PAUSE_MS: std::ops::Range<u64> = 30..60;
-    /// How many times longer they get at most.
+    /// The factor by which these pauses get longer at most.
     const SLOWEST: f64 = 5.0;
     /// The pauses between two looks at a guest's record, in ms.
     const GUEST_PAUSE_MS: std::ops::Range<u64> = 40..80;
@@ -67,7 +67,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The readings that a step is taken at.
+    /// The time and the state of the circuit breaker for the next step.
     pub(super) fn moment(&self) -> Moment {
         Moment { now: now(), left: self.place.context.left(), circuit: self.place.renewer.breaker.remembered() }
     }
@@ -118,12 +118,12 @@ impl<'a> Driver<'a> {
             Action::Call(attempt) => Ok(Event::Responded(self.attempt(&attempt).await)),
             Action::Commit(commit) => self.commit(*commit).await,
             Action::Release(release) => Ok(self.release(*release).await),
-            Action::Finish(_) => Err(StoreError::Internal("the end is no step".into())),
+            Action::Finish(_) => Err(StoreError::Internal("a finished renewal has no next step".into())),
         }
     }
 
     async fn acquire(&mut self, unless_newer_than: Option<LeaseSeq>) -> Result<Event, StoreError> {
-        // New for each try, so that a write of this try is never taken for one of another.
+        // New for each try, so that a write of this try is never mistaken for a write of another.
         let owner = uuid::Uuid::new_v4().to_string();
         let Renewer { store, accounts, .. } = self.place.renewer;
         let request = Acquire { owner: &owner, unless_newer_than, settings: accounts.fingerprint() };
@@ -269,7 +269,7 @@ impl Place<'_> {
         Ok(Event::Moved(adopted.await?))
     }
 
-    /// Stores what LiveChat has issued. It cannot be got again, so retries use all the time that is left.
+    /// Stores what LiveChat has issued. LiveChat would not issue it again, so retries use all the time that is left.
     async fn store(self, commit: Commit) -> Result<Commitment, StoreError> {
         let (store, subject) = (&self.renewer.store, &self.call.subject);
         loop {

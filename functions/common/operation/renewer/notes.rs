@@ -45,7 +45,7 @@ pub(super) fn note(note: Note, metrics: &CallMetrics) {
 
 /// Logs an error that the caller does not see, as it gets the stored token.
 fn not_renewed(error: &Error) {
-    const WHAT: &str = "not renewed; the stored token is still alive";
+    const WHAT: &str = "not renewed; the stored token is still live";
     if error.level() == Level::ERROR {
         tracing::error!(cause = %error, "{WHAT}");
     } else {

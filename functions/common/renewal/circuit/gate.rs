@@ -14,14 +14,14 @@ pub enum Urgency {
     Optional,
 }
 
-/// What all functions have recorded about calls without a response. While there are none, the times mean nothing.
+/// What all processes have recorded about calls without a response. If `unanswered` is 0, the times are meaningless.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
     /// The number of calls without a response that were late, or were counted before they were sent.
     pub unanswered: u64,
     /// When the latest call was counted or a probe was sent, by its sender's clock.
     pub last_sent: UnixMs,
-    /// When the latest call was counted, probes aside, by its sender's clock.
+    /// When the latest call that was not a probe was counted, by its sender's clock.
     pub last_counted: UnixMs,
 }
 
@@ -34,7 +34,7 @@ pub enum Decision {
     Count,
     /// Note that a probe is sent, then send it: LiveChat is down, and it is time to find out whether it is back.
     Probe,
-    /// Do not send it now, but look again soon. A call that cannot wait need not look for this time, in ms.
+    /// Do not send it now, but look again soon. Holds the ms for which a call that cannot wait need not look.
     Wait(u64),
     /// Do not send it: LiveChat is down. Holds the ms until the next probe.
     Fail(u64),
@@ -44,13 +44,13 @@ impl Gate {
     /// The number of calls without a response at which the gate is full.
     pub const MOST_UNANSWERED: u64 = 6;
     /// How long a call to LiveChat waits for its response, in ms. LiveChat is down when the gate is full and the latest call in it
-    /// has waited this long: a slow response to any of them would have come by then.
+    /// has waited for this long: if LiveChat were only slow, a response to one of them would have arrived by then.
     pub const TIME_OUT_MS: u64 = 3_000;
     /// While LiveChat is down, the interval between probes, in ms.
     pub const PROBE_EVERY_MS: u64 = 800;
     /// The age at which a record no longer says anything about LiveChat, in ms.
     pub const STALE_AFTER_MS: u64 = 10_000;
-    /// How far ahead another function's clock can be, in ms. A later time comes from a wrong clock.
+    /// How far ahead another process's clock can be, in ms. A later time comes from a wrong clock.
     pub const SKEW_MS: u64 = 2_000;
 
     /// The points in time at which the latest call can have been sent if the gate's content still counts.
@@ -63,12 +63,12 @@ impl Gate {
         *Self::current_times(now).start()..=now.minus_ms(Self::PROBE_EVERY_MS)
     }
 
-    /// Whether anything in here still counts.
+    /// Whether the gate's content still counts.
     pub fn is_current(self, now: UnixMs) -> bool {
         self.unanswered > 0 && Self::current_times(now).contains(&self.last_sent)
     }
 
-    /// What a call has to do that comes at `now`.
+    /// What a call that arrives at `now` has to do.
     pub fn decide(self, urgency: Urgency, now: UnixMs) -> Decision {
         if !self.is_current(now) {
             return Decision::Send;
@@ -142,7 +142,7 @@ mod tests {
             assert_eq!(down(799), Decision::Fail(1));
             assert_eq!(down(800), Decision::Probe);
             assert_eq!(down(10_000), Decision::Probe);
-            assert_eq!(down(10_001), Decision::Send, "that was long ago");
+            assert_eq!(down(10_001), Decision::Send, "the record is stale");
         }
         assert_eq!(Gate::probe_due_times(NOW), NOW.minus_ms(10_000)..=NOW.minus_ms(800));
     }
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(gate(6, -2_000, 5_000).decide(Required, NOW), Decision::Fail(800));
         assert_eq!(gate(6, -2_001, 5_000).decide(Required, NOW), Decision::Send);
         let counted_ahead = Gate { last_counted: NOW.plus_ms(86_400_000), ..gate(6, 0, 0) };
-        assert_eq!(counted_ahead.decide(Required, NOW), Decision::Wait(800), "for as long as anything is noted");
+        assert_eq!(counted_ahead.decide(Required, NOW), Decision::Wait(800), "only `last_sent` makes a gate stale");
     }
 
     #[test]

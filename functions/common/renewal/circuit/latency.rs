@@ -19,7 +19,7 @@ struct Usual {
 impl Latency {
     /// A call is late after this time in a process that has seen no response yet: a first call with a TLS handshake takes less.
     const UNKNOWN: Duration = Duration::from_millis(300);
-    /// No call is late sooner. A late call costs two writes, and a pause of the machine is not LiveChat's.
+    /// No call is late before this time. A late call costs two writes, and a short pause of the machine must not count as a slow LiveChat.
     const LEAST: Duration = Duration::from_millis(100);
     /// Every call is late after this time, however slow LiveChat has been.
     pub const MOST: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use crate::identity::{LeaseSeq, UnixMs};
 /// The exclusive right to renew one subject's token, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// A value that nobody else has, made anew for each lease.
+    /// A unique value, generated for each try to acquire a lease.
     pub owner: String,
     /// Its number.
     pub seq: LeaseSeq,
@@ -16,7 +16,7 @@ pub struct Lease {
 impl Lease {
     /// How long a lease keeps others out, in ms.
     pub const LENGTH_MS: u64 = 10_000;
-    /// How far apart the clocks of two functions can be, in ms: others may see a lease end that much earlier.
+    /// The largest difference between the clocks of two processes, in ms: others may see a lease expire that much earlier.
     pub const SKEW_MS: u64 = 2_000;
 
     /// The expiry of a lease that is acquired now.
@@ -29,7 +29,7 @@ impl Lease {
         now.plus_ms(2 * Self::LENGTH_MS)
     }
 
-    /// How long nobody can have taken it over yet, whatever their clock, in ms.
+    /// The time for which no other call can acquire the lease, whatever its clock says, in ms.
     pub fn safe_for_ms(&self, now: UnixMs) -> u64 {
         self.until.ms_since(now).saturating_sub(Self::SKEW_MS)
     }

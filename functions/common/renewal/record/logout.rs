@@ -7,12 +7,12 @@ use crate::identity::LeaseSeq;
 pub struct LatestLogout(pub Option<LeaseSeq>);
 
 impl LatestLogout {
-    /// It ended the token that was issued under the lease `seq`.
+    /// The logout ended the token that was issued under the lease `seq`.
     pub fn ends(self, seq: LeaseSeq) -> bool {
         seq <= self.0.unwrap_or(LeaseSeq::BEFORE_FIRST)
     }
 
-    /// It is a later logout than `earlier`.
+    /// This logout is later than `earlier`.
     pub fn is_later_than(self, earlier: Self) -> bool {
         self.0 > earlier.0
     }

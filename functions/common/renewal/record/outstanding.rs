@@ -9,7 +9,7 @@ use secrecy::SecretString;
 pub struct OutstandingToken {
     /// Its name in the record: the number of its lease, after `guest-` if it was a guest's before an adoption.
     pub key: String,
-    /// What LiveChat revokes it by.
+    /// The token itself, which LiveChat needs to revoke it.
     pub access_token: SecretString,
     /// When it expires.
     pub expires_at: UnixMs,
@@ -26,16 +26,16 @@ pub enum TokenOrigin {
     Lease(LeaseSeq),
 }
 
-/// All of them, so that a logout or an adoption can revoke each, and not only the latest one.
+/// All outstanding tokens of a subject, so that a logout or an adoption can revoke each of them.
 #[derive(Clone, Debug, Default)]
 pub struct Outstanding(pub Vec<OutstandingToken>);
 
 impl Outstanding {
-    /// The number of tokens that may work at a time. Before another one is issued, LiveChat is told to revoke the oldest.
+    /// The number of tokens that may work at a time. If there are as many, LiveChat is told to revoke the oldest before it issues another.
     pub const MOST: usize = 20;
     /// The number that is never exceeded. It is reached only while LiveChat issues tokens and does not revoke any.
     pub const LIMIT: usize = 40;
-    /// Clocks differ. An expired token is kept for this long, so that none is forgotten early; in ms.
+    /// How long an expired token is kept, in ms. Clocks differ, and no token may be forgotten too early.
     const SKEW_MS: u64 = 60_000;
 
     /// Those that may still work.
@@ -69,7 +69,7 @@ impl Outstanding {
         self.0.iter().filter(move |token| token.is_expired(now)).map(|token| token.key.as_str())
     }
 
-    /// A guest's tokens as the user's, who adopts the guest's identity: all of them are to be revoked.
+    /// A guest's tokens, as they are stored for the user who adopts the guest's identity: all of them must be revoked.
     #[must_use]
     pub fn into_adopted(self, now: UnixMs) -> Self {
         let adopt = |token: OutstandingToken| OutstandingToken {

@@ -4,8 +4,8 @@ use super::Lease;
 use crate::identity::{LeaseSeq, UnixMs};
 use std::{num::NonZeroU32, ops::RangeInclusive};
 
-/// How many renewals a subject has left in this minute. Leases are numbered, so the number of the last one that is
-/// allowed is all that has to be kept.
+/// The number of renewals that a subject has left in a minute. Leases are numbered, so only the number of the last lease that is
+/// allowed has to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// When the minute began.

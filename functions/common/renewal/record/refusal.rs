@@ -22,7 +22,7 @@ pub struct Refusal {
 impl Refusal {
     /// How long LiveChat is not called after the first refusal in a row, in s.
     pub const FIRST_PAUSE_S: u32 = 60;
-    /// The same after the first, the second and so on, in ms; the last one is for all that follow.
+    /// The pauses after the first, the second and each later refusal in a row, in ms. The last pause applies to all that follow.
     const PAUSES_MS: [u64; 4] = [Self::FIRST_PAUSE_S as u64 * 1000, 120_000, 240_000, 300_000];
     /// An end later than the longest pause plus this comes from a wrong clock; in ms.
     const SKEW_MS: u64 = 10_000;
@@ -38,7 +38,7 @@ impl Refusal {
         }
     }
 
-    /// The same as the refusal that follows `before`, if that was of the same settings.
+    /// This refusal, counted as the one after `before` if both are of the same settings.
     #[must_use]
     pub fn after(self, before: Option<&Self>, now: UnixMs) -> Self {
         let same = before.filter(|before| before.settings == self.settings && !before.is_of_a_wrong_clock(now));
@@ -124,7 +124,7 @@ mod tests {
         let of_next_year = after(Some(&after(None, "a", NOW)), "a", NOW.plus_ms(31_536_000_000));
         assert_eq!(of_next_year.times, 2);
         assert_eq!(after(Some(&of_next_year), "a", NOW).times, 1);
-        // By the clock that is ahead all is as ever, and so it is by one that is behind.
+        // To a clock that is itself ahead, the earlier refusal counts as usual. So does one from a clock that is behind.
         assert_eq!(after(Some(&of_next_year), "a", of_next_year.until).times, 3);
         assert_eq!(after(Some(&after(None, "a", UnixMs::new(0))), "a", NOW).times, 2);
     }

@@ -1,4 +1,4 @@
-//! Which results a waiting call takes. What happens between processes is tested in `tests/api`.
+//! Which results a waiting call accepts. What happens between processes is tested in `tests/api`.
 
 use super::*;
 use crate::{
@@ -110,7 +110,7 @@ fn only_calls_with_the_refused_settings_accept_a_refusal() {
     assert_eq!(
         met(&requirement, &record),
         Some(Err(Error::LiveChatUnavailable("down".into()))),
-        "an outage is everybody's"
+        "an outage is a failure of every call, whatever its settings"
     );
 }
 

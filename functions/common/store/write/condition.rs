@@ -4,7 +4,7 @@
 use super::{Path, Value};
 use std::ops::RangeInclusive;
 
-/// A condition on the item as it is before the write. Without an item, it is as if all attributes were missing.
+/// A condition on the item before the write. If there is no item, all attributes count as missing.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
     /// Something is stored there.

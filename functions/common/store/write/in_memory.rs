@@ -1,4 +1,4 @@
-//! DynamoDB in memory, as far as a [`Write`] goes. It replaces the database where one item is written very often.
+//! An in-memory DynamoDB, for [`Write`]s only. The model uses it, as it runs millions of writes.
 //!
 //! All numbers are whole numbers, as the store writes no others.
 
@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 pub(crate) enum Refused {
     /// A condition did not hold.
     ConditionFailed,
-    /// DynamoDB would return a `ValidationException`: the write does not fit the item, or itself.
+    /// DynamoDB would return a `ValidationException`: the write does not fit the item, or contradicts itself.
     Invalid(&'static str),
 }
 
@@ -160,7 +160,7 @@ fn order(left: &AttributeValue, right: &AttributeValue) -> Option<Ordering> {
 }
 
 impl Write {
-    /// The same without the conditions that ask about one of these attributes first.
+    /// The same without the conditions whose first attribute is one of these.
     pub(crate) fn without_conditions_on(mut self, attributes: &[&str]) -> Self {
         self.when.retain(|condition| !attributes.contains(&first_attribute(condition)));
         self

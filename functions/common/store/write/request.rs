@@ -1,4 +1,4 @@
-//! A write in DynamoDB's own expressions. Names and values have placeholders (`#a0`, `:v0`), one for each that is distinct: many of
+//! A write as DynamoDB's expressions. Each distinct name and value has one placeholder (`#a0`, `:v0`): many of
 //! the names are reserved words, and DynamoDB rejects a placeholder that a request defines and does not use.
 
 use super::{
@@ -42,7 +42,7 @@ impl Write {
     }
 }
 
-/// A write as DynamoDB takes it. What is `None` would be empty, which DynamoDB does not accept.
+/// A write as DynamoDB accepts it. An expression that would be empty is `None`, as DynamoDB rejects empty ones.
 struct Expressions {
     update: String,
     condition: Option<String>,

@@ -93,8 +93,8 @@ fn without_key(mut item: Item) -> Item {
     item
 }
 
-/// The outcome without keys. As the item before a write that created it, the embedded database returns the key alone, so an empty item
-/// is as good as none here.
+/// The outcome without keys. If a write created the item, the embedded database returns the key alone as the old item, so an empty item
+/// counts as no item here.
 fn plain(outcome: Outcome) -> Outcome {
     let plain = |item: Option<Item>| item.map(without_key).filter(|item| *item != Item::default());
     match outcome {

@@ -1,4 +1,4 @@
-//! Writes and items of any kind, over few names and values, so that they meet often.
+//! Random writes and items. They use few names and values, so that they often concern the same attributes.
 
 use super::*;
 use condition::{Comparison, Side};
@@ -93,7 +93,7 @@ fn condition(rng: &mut Rng, depth: u8) -> Condition {
     }
 }
 
-/// DynamoDB does not accept every comparison: not of a path with itself, and an order of numbers or strings only.
+/// DynamoDB rejects a comparison of a path with itself, and can order numbers and strings only.
 fn comparison(rng: &mut Rng) -> Condition {
     let (left, right) = (path(rng), path(rng));
     if rng.u8(0..4) == 0 && left != right {

@@ -16,7 +16,7 @@ const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 const OWNERS: [&str; 2] = ["a", "b"];
 const SETTINGS: [&str; 2] = ["0123456789abcdef", "fedcba9876543210"];
 
-/// One of the store's writes, each as often as any other, and an item that it may find. Some of the items are malformed.
+/// One of the store's writes, all equally often, and an item that it may find. Some of the items are malformed.
 pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>) {
     let is_there = rng.u8(0..6) > 0;
     match number % 16 {
