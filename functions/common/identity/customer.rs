@@ -3,7 +3,7 @@
 use super::{UnixMs, UnixSeconds};
 use secrecy::SecretString;
 
-/// The two cookies that prove a LiveChat customer: whoever has them can get tokens for two years. They never leave the
+/// The two cookies that prove a LiveChat customer: they give access to its tokens for two years. They never leave the
 /// backend. Values only; LiveChat's documentation calls them `__lc_cid` and `__lc_cst`.
 #[derive(Clone, Debug)]
 pub struct Cookies {
