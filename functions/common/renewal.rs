@@ -347,3 +347,6 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
