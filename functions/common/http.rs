@@ -95,7 +95,7 @@ impl<O: Operation> Function<O> {
         let result = AssertUnwindSafe(result).catch_unwind().await;
         let result =
             result.unwrap_or_else(|_| Err(Error::Internal("panic; its message is in the log before this line".into())));
-        telemetry::call(&Finished {
+        telemetry::call(Finished {
             operation: O::NAME.as_str(),
             request_id: &event.request_id,
             principal: principal.as_ref(),

@@ -82,7 +82,7 @@ pub(super) fn start(settings: &Telemetry) {
 }
 
 /// Writes a call's line.
-pub(crate) fn write(call: &Finished<'_>) {
+pub(crate) fn write(call: Finished<'_>) {
     if let Some(writer) = WRITER.get() {
         // Without stdout there is nowhere to report that it failed.
         let _ = std::io::stdout().write_all(&writer.line(call));
@@ -99,14 +99,15 @@ impl Writer {
         }
     }
 
-    fn line(&self, call: &Finished<'_>) -> Vec<u8> {
+    fn line(&self, call: Finished<'_>) -> Vec<u8> {
         let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
         let subject = call.principal.zip(self.subject_key.as_ref()).map(|(who, key)| hash(key, who));
-        count_result(call, is_cold);
+        let metrics = call.metrics;
+        count_result(&call, is_cold);
         let entry = RootEntry::new(Line::of(call, subject).close());
         let mut line = Vec::with_capacity(1024);
         let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = formats.fitting(call.metrics).format(&entry, &mut line) {
+        if let Err(error) = formats.fitting(metrics).format(&entry, &mut line) {
             tracing::error!(cause = %error, "a call's line could not be written");
             return Vec::new();
         }
@@ -167,8 +168,8 @@ struct Line<'c> {
 }
 
 impl<'c> Line<'c> {
-    fn of(call: &Finished<'c>, subject: Option<String>) -> Self {
-        let outcome = &call.outcome;
+    fn of(call: Finished<'c>, subject: Option<String>) -> Self {
+        let outcome = call.outcome;
         Self {
             at: SystemTime::now(),
             timestamp: timestamp(),
@@ -178,8 +179,8 @@ impl<'c> Line<'c> {
             request_id: call.request_id.into(),
             subject,
             outcome: outcome.code,
-            source: outcome.source.clone(),
-            cause: outcome.cause.clone(),
+            source: outcome.source,
+            cause: outcome.cause,
             metrics: call.metrics,
         }
     }
@@ -213,7 +214,7 @@ mod tests {
     fn line(settings: &'static [(&str, &str)], outcome: Outcome, metrics: &CallMetrics) -> Value {
         let look_up = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
         let alice = Principal::User(UserId::parse("alice").expect("a user id"));
-        let line = Writer::new(&Telemetry::from_lookup(&Lookup::new(look_up))).line(&Finished {
+        let line = Writer::new(&Telemetry::from_lookup(&Lookup::new(look_up))).line(Finished {
             operation: "getToken",
             request_id: "r-1",
             principal: Some(&alice),
