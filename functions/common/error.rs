@@ -28,7 +28,7 @@ pub enum Error {
     /// The operations take GET and POST.
     #[error("no such method")]
     MethodNotAllowed,
-    /// There is no token for the call.
+    /// The call gets no token.
     #[error(transparent)]
     Renewal(renewal::Error),
     /// What is stored could not be read or changed.

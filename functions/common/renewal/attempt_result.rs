@@ -21,7 +21,7 @@ pub struct Grant {
 
 /// LiveChat's code for a customer that it no longer knows.
 pub(crate) const IDENTITY_LOST: &str = "identity_lost";
-/// Stands for LiveChat's description if there is none.
+/// The description of a refusal for which LiveChat gives none.
 pub(crate) const UNEXPLAINED: &str = "without an explanation";
 
 /// Why an attempt gave no token.

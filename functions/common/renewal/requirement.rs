@@ -13,7 +13,7 @@ pub(crate) struct TokenRequirement {
 }
 
 impl TokenRequirement {
-    /// Any token that is newer than the stored one, which has too little time left. `stale` is its number; `None` if there is none.
+    /// A token with a higher number than `stale`, the stored token that has too little time left. Any token if nothing is stored.
     pub(crate) fn usable(stale: Option<LeaseSeq>) -> Self {
         let newer_than = stale.unwrap_or(LeaseSeq::BEFORE_FIRST);
         Self { is_fresh: false, unless_newer_than: Some(newer_than), failure_from: None }

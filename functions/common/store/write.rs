@@ -163,7 +163,7 @@ impl From<StoredValue> for Operand {
     }
 }
 
-/// The value at a path before the write. If there is none and no default, the write is invalid.
+/// The value at a path before the write. Without a stored value it needs a default, or the write is invalid.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredValue {
     path: Path,
