@@ -6,7 +6,10 @@ pub mod response;
 mod transport;
 
 use crate::{
-    clients::https,
+    clients::{
+        https::{self, Server},
+        roots::Roots,
+    },
     context::Context,
     identity::{Group, Identity},
     renewal::{self, AttemptError, Grant, record::Failure, time_limits::ATTEMPT_TIMEOUT},
@@ -43,12 +46,17 @@ impl Accounts {
     /// # Errors
     /// Only if the TLS library does not support its own defaults. No setting can cause this.
     pub fn new(settings: LiveChat) -> Result<Self, reqwest::Error> {
-        let http = https::client()
+        let http = https::client(Roots::Mozilla)
             // As long as the whole call may take: a slow connection is a slow LiveChat, and no other address is tried meanwhile.
             .connect_timeout(ATTEMPT_TIMEOUT)
             .pool_idle_timeout(Self::IDLE_CONNECTION)
             .build()?;
         Ok(Self { http, fingerprint: settings.fingerprint().into(), settings: Arc::new(settings) })
+    }
+
+    /// Opens a connection to LiveChat, which the first call then uses. If that fails, the first call opens one.
+    pub async fn open_connection(&self) {
+        Server::new(self.http.clone(), self.settings.accounts_url.as_str()).open_connection().await;
     }
 
     /// The site's settings for LiveChat.

@@ -64,6 +64,9 @@ pub trait Operation: Sized + Send + Sync + 'static {
     /// When a client cannot be created.
     fn connect(common: &Common, settings: Self::Settings) -> impl Future<Output = Result<Self, lambda_http::Error>>;
 
+    /// Opens the connections that the first call will use. Takes at most a second, and never fails.
+    fn open_connections(&self) -> impl Future<Output = ()>;
+
     /// The LiveChat account that the tokens of this operation are for; empty if it returns no token.
     fn account(&self) -> Account {
         Account::default()

@@ -5,6 +5,7 @@ mod auth;
 pub use auth::connect_auth;
 
 use crate::{
+    clients::aws,
     http::{self, Function},
     operation::Operation,
     settings::Lookup,
@@ -20,7 +21,10 @@ use crate::{
 pub async fn serve<O: Operation>() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let (common, settings) = O::read(&Lookup::environment())?;
+    aws::partitions::prepare();
     let operation = O::connect(&common, settings).await?;
-    let auth = connect_auth(common.auth).await?;
+    // At the same time: each waits for another server.
+    let (auth, ()) = tokio::join!(connect_auth(common.auth), operation.open_connections());
+    let auth = auth?;
     http::run(Function { operation, auth, groups: common.groups }).await
 }

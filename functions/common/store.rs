@@ -31,18 +31,23 @@ pub use gate::Admission;
 pub use lease::{Acquire, Acquisition, Commit, Release};
 
 use crate::{
-    clients::aws,
+    clients::{
+        aws::{self, Service},
+        https::Server,
+    },
     context::Context,
     identity::{Lifetime, Subject},
     renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
 };
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
+    config::endpoint::{DefaultResolver, Params, ResolveEndpoint},
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
 };
 use item::{Item, Key};
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 use write::Write;
 
 /// The table.
@@ -50,6 +55,7 @@ use write::Write;
 pub struct Store {
     client: Client,
     table: String,
+    server: Option<Server>,
 }
 
 impl Store {
@@ -58,12 +64,29 @@ impl Store {
 
     /// The table `table`, through `client`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), server: None }
     }
 
     /// The table `table`, with the region, credentials and endpoint that the environment names.
-    pub async fn connect(table: &str) -> Self {
-        Self::new(Client::new(&aws::config("AWS_ENDPOINT_URL_DYNAMODB", LONGEST_WRITE).await), table)
+    ///
+    /// # Errors
+    /// What is wrong with one of AWS's variables.
+    pub async fn connect(table: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let dynamodb = Service {
+            endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB",
+            longest: LONGEST_WRITE,
+            variable: &aws::environment,
+        };
+        let (config, http) = dynamodb.config()?;
+        let server = endpoint(&config).await.map(|url| Server::new(http, url));
+        Ok(Self { server, ..Self::new(Client::new(&config), table) })
+    }
+
+    /// Opens a connection to DynamoDB, which the first call then uses. If that fails, the first call opens one.
+    pub async fn open_connection(&self) {
+        if let Some(server) = &self.server {
+            server.open_connection().await;
+        }
     }
 
     /// Everything that is stored for `subject`; one `GetItem`.
@@ -114,6 +137,19 @@ impl Store {
             }
         }
     }
+}
+
+/// DynamoDB's endpoint; `None` if the configuration names no region, for example.
+async fn endpoint(config: &SdkConfig) -> Option<String> {
+    let params = Params::builder()
+        .set_region(config.region().map(ToString::to_string))
+        .set_endpoint(config.endpoint_url().map(ToOwned::to_owned))
+        .set_use_fips(config.use_fips())
+        .set_use_dual_stack(config.use_dual_stack())
+        .build()
+        .ok()?;
+    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.ok()?;
+    Some(endpoint.url().to_owned())
 }
 
 /// The outcome of a write.

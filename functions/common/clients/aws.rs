@@ -1,54 +1,115 @@
 //! The configuration of AWS's clients: quick to create, and with time-outs that fit a caller's.
+//!
+//! Everything comes from environment variables, which Lambda sets. `aws_config`'s loader would also look for profiles, single sign-on,
+//! web identities and instance metadata: 0.9 million instructions of a cold start that find nothing on Lambda.
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+mod http;
+pub(crate) mod partitions;
+
+use super::{https, roots::Roots};
+use aws_config::{
+    AppName, BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+    identity::IdentityCache, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
-use std::time::Duration;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use http::Http;
+use reqwest::Client;
+use std::{error::Error, time::Duration};
 
-/// Amazon's own root certificates, which sign all of its endpoints outside China
-/// (<https://www.amazontrust.com/repository/>). There are five. Reading the system's 140 would take most of a cold start.
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-root-cas.pem");
-
-/// The configuration for one service: region, credentials and endpoint from the environment. `endpoint_variable` is the variable that
-/// overrides the service's endpoint. An operation takes no longer than `longest`, retries included.
-pub(crate) async fn config(endpoint_variable: &str, longest: Duration) -> SdkConfig {
-    let tls = tls(endpoint_variable);
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(1))
-                .operation_attempt_timeout(Duration::from_millis(1_200))
-                .operation_timeout(longest)
-                .build(),
-        )
-        .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(25)))
-        .load()
-        .await
+/// One of AWS's services, and how it is reached.
+pub(crate) struct Service<'a> {
+    /// The variable that overrides its endpoint (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
+    pub(crate) endpoint_variable: &'static str,
+    /// The longest that an operation takes, retries included.
+    pub(crate) longest: Duration,
+    /// Looks up an environment variable.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// Which certificates to trust: Amazon's, or the system's if the endpoint may not be Amazon's.
-fn tls(endpoint_variable: &str) -> TlsContext {
-    let set = |name| std::env::var_os(name).is_some();
-    let in_china = std::env::var("AWS_REGION").is_ok_and(|region| region.starts_with("cn-"));
-    let elsewhere = set(endpoint_variable) || set("AWS_ENDPOINT_URL") || in_china;
-    let roots = if elsewhere { TrustStore::default() } else { TrustStore::empty().with_pem_certificate(AMAZON_ROOTS) };
-    TlsContext::builder().with_trust_store(roots).build().expect("a trust store is all that a context needs")
+/// An environment variable of this process.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Service<'_> {
+    /// The SDK's configuration, and the HTTP client that is in it.
+    ///
+    /// # Errors
+    /// What is wrong with one of AWS's variables.
+    pub(crate) fn config(&self) -> Result<(SdkConfig, Client), Box<dyn Error + Send + Sync>> {
+        let client = https::client(self.roots()?).build()?;
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(Duration::from_millis(1_200))
+            .operation_timeout(self.longest)
+            .build();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(Http::new(client.clone()))
+            .identity_cache(IdentityCache::lazy().build())
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .timeout_config(timeouts)
+            // Each response is read at once, within the time-out of the attempt.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(25)))
+            .region(self.region().map(Region::new));
+        config.set_endpoint_url(self.endpoint()?);
+        config.set_use_fips(self.read("AWS_USE_FIPS_ENDPOINT", "true or false", boolean)?);
+        config.set_use_dual_stack(self.read("AWS_USE_DUALSTACK_ENDPOINT", "true or false", boolean)?);
+        let modes = "preferred, disabled or required";
+        config.set_account_id_endpoint_mode(self.read("AWS_ACCOUNT_ID_ENDPOINT_MODE", modes, |mode| mode.parse().ok())?);
+        let name = "at most 50 letters, digits and !#$%&'*+-.^_`|~";
+        config.set_app_name(self.read("AWS_SDK_UA_APP_ID", name, |name| AppName::new(name.to_owned()).ok())?);
+        Ok((config.build(), client))
+    }
+
+    fn region(&self) -> Option<String> {
+        self.get("AWS_REGION").or_else(|| self.get("AWS_DEFAULT_REGION"))
+    }
+
+    /// The endpoint, if it is not the usual one of the region.
+    fn endpoint(&self) -> Result<Option<String>, String> {
+        let ignored = self.read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true or false", boolean)?;
+        if ignored == Some(true) {
+            return Ok(None);
+        }
+        Ok(self.get(self.endpoint_variable).or_else(|| self.get("AWS_ENDPOINT_URL")))
+    }
+
+    /// Which certificates are trusted: Amazon's, where all endpoints have them.
+    fn roots(&self) -> Result<Roots, String> {
+        if self.endpoint()?.is_some() {
+            return Ok(Roots::System);
+        }
+        let region = self.region().unwrap_or_default();
+        // The isolated regions have certificates of their own (`us-iso-…`, `us-isob-…`, `eu-isoe-…`, `us-isof-…`).
+        let is_isolated = region.split('-').nth(1).is_some_and(|part| part.starts_with("iso"));
+        Ok(match region.as_str() {
+            _ if is_isolated => Roots::System,
+            region if region.starts_with("cn-") => Roots::Mozilla,
+            _ => Roots::Amazon,
+        })
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    /// # Errors
+    /// If `parse` refuses the value, which is not `expected` then.
+    fn read<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, String> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        parse(value.trim()).map(Some).ok_or_else(|| format!("{name} is invalid: expected {expected}."))
+    }
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    value.to_ascii_lowercase().parse().ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-
-    #[test]
-    fn amazons_five_certificates_can_be_read() {
-        let mut roots = rustls::RootCertStore::empty();
-        let (good, bad) = roots.add_parsable_certificates(
-            CertificateDer::pem_slice_iter(AMAZON_ROOTS).map(|certificate| certificate.expect("a certificate")),
-        );
-        assert_eq!((good, bad), (5, 0));
-    }
-}
+mod tests;

@@ -1,12 +1,12 @@
 //! Secrets in AWS Secrets Manager. Fetched at init only.
 
-use crate::clients::aws;
+use super::aws::{self, Service};
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
 use secrecy::SecretString;
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 use tokio::sync::OnceCell;
 
 /// The longest duration of reading one, retries included.
@@ -32,7 +32,8 @@ impl Manager {
     /// # Errors
     /// Why it cannot be fetched: the rest of a sentence that begins with the name of the variable.
     pub(crate) async fn value(&self, arn: &str, name: &str) -> Result<Value, String> {
-        let output = self.client().await.get_secret_value().secret_id(arn).send().await;
+        let client = self.client().await.map_err(|error| format!("cannot be read: {error}"))?;
+        let output = client.get_secret_value().secret_id(arn).send().await;
         let output = output.map_err(|error| format!("cannot be read: {}", why(&error)))?;
         let text = match (output.secret_string, output.secret_binary) {
             (Some(text), _) => text,
@@ -51,9 +52,13 @@ impl Manager {
         }
     }
 
-    async fn client(&self) -> &Client {
-        let connect = async || Client::new(&aws::config("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ).await);
-        self.0.get_or_init(connect).await
+    async fn client(&self) -> Result<&Client, Box<dyn Error + Send + Sync>> {
+        let secrets_manager = Service {
+            endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            longest: LONGEST_READ,
+            variable: &aws::environment,
+        };
+        self.0.get_or_try_init(async || Ok(Client::new(&secrets_manager.config()?.0))).await
     }
 }
 

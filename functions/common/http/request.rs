@@ -18,9 +18,12 @@ mod headers;
 use crate::error::Error;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use lambda_http::{
-    aws_lambda_events::query_map::QueryMap,
+    aws_lambda_events::{
+        apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest},
+        query_map::QueryMap,
+    },
     http::{HeaderMap, Method},
-    request::{LambdaRequest, RequestContext},
+    request::RequestContext,
 };
 use serde_json::{Value, value::RawValue};
 
@@ -71,10 +74,10 @@ impl Request {
     /// # Errors
     /// [`Error::InvalidRequest`] for any other JSON, and for a request that no gateway would pass.
     pub(super) fn read(payload: &RawValue) -> (Format, Result<Self, Error>) {
-        match parse(payload) {
-            Some(LambdaRequest::ApiGatewayV2(event)) => (Format::V2, format_2::request(event)),
-            Some(LambdaRequest::ApiGatewayV1(event)) => (Format::V1, format_1::request(event, payload)),
-            _ => (Format::default(), Err(not_a_request())),
+        match parse(payload.get()).or_else(|| parse(&with_valid_headers(payload)?)) {
+            Some(Event::V2(event)) => (Format::V2, format_2::request(*event)),
+            Some(Event::V1(event)) => (Format::V1, format_1::request(*event, payload)),
+            None => (Format::default(), Err(not_a_request())),
         }
     }
 }
@@ -94,15 +97,25 @@ fn limited(target: Option<String>) -> Result<String, Error> {
     Ok(target)
 }
 
-/// The event. If it cannot be parsed, the reason can be a header's value that HTTP does not allow. So it is parsed again with valid ones.
-fn parse(payload: &RawValue) -> Option<LambdaRequest> {
-    serde_json::from_str(payload.get()).ok().or_else(|| {
-        let mut event: Value = serde_json::from_str(payload.get()).ok()?;
-        for name in ["headers", "multiValueHeaders"] {
-            event.get_mut(name).into_iter().for_each(headers::make_valid);
-        }
-        serde_json::from_str(&event.to_string()).ok()
-    })
+/// An event, by its payload format.
+enum Event {
+    V1(Box<ApiGatewayProxyRequest>),
+    V2(Box<ApiGatewayV2httpRequest>),
+}
+
+/// The event. Format 2.0 comes first because it is the usual one. An event of format 1.0 does not have its `requestContext.http`.
+fn parse(payload: &str) -> Option<Event> {
+    let v2 = serde_json::from_str(payload).map(|event| Event::V2(Box::new(event)));
+    v2.or_else(|_| serde_json::from_str(payload).map(|event| Event::V1(Box::new(event)))).ok()
+}
+
+/// If an event cannot be parsed, the reason can be a header's value that HTTP does not allow. This is the same event with valid ones.
+fn with_valid_headers(payload: &RawValue) -> Option<String> {
+    let mut event: Value = serde_json::from_str(payload.get()).ok()?;
+    for name in ["headers", "multiValueHeaders"] {
+        event.get_mut(name).into_iter().for_each(headers::make_valid);
+    }
+    Some(event.to_string())
 }
 
 fn content(body: Option<String>, is_base64_encoded: bool) -> Option<Vec<u8>> {

@@ -28,6 +28,10 @@ impl Operation for GetFreshToken {
         Ok(Self { renewer: Renewer::connect(common, livechat, renewals).await? })
     }
 
+    async fn open_connections(&self) {
+        tokio::join!(self.renewer.open_store_connection(), self.renewer.open_livechat_connection());
+    }
+
     fn account(&self) -> Account {
         self.renewer.account()
     }

@@ -28,6 +28,11 @@ impl Operation for GetToken {
         Ok(Self { renewer: Renewer::connect(common, livechat, renewals).await? })
     }
 
+    /// Most calls need no connection to LiveChat.
+    async fn open_connections(&self) {
+        self.renewer.open_store_connection().await;
+    }
+
     fn account(&self) -> Account {
         self.renewer.account()
     }

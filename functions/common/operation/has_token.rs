@@ -26,7 +26,11 @@ impl Operation for HasToken {
     }
 
     async fn connect(common: &Common, (): ()) -> Result<Self, lambda_http::Error> {
-        Ok(Self { store: Store::connect(&common.table_name).await })
+        Ok(Self { store: Store::connect(&common.table_name).await? })
+    }
+
+    async fn open_connections(&self) {
+        self.store.open_connection().await;
     }
 
     async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {

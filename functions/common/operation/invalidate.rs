@@ -31,7 +31,11 @@ impl Operation for Invalidate {
 
     async fn connect(common: &Common, livechat: LiveChat) -> Result<Self, lambda_http::Error> {
         let accounts = Accounts::new(livechat)?;
-        Ok(Self { store: Store::connect(&common.table_name).await, accounts })
+        Ok(Self { store: Store::connect(&common.table_name).await?, accounts })
+    }
+
+    async fn open_connections(&self) {
+        self.store.open_connection().await;
     }
 
     async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {

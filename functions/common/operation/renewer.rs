@@ -31,10 +31,20 @@ impl Renewer {
     /// The rules, over the table and the LiveChat account that the settings name.
     ///
     /// # Errors
-    /// As [`Accounts::new`].
+    /// As [`Accounts::new`] and [`Store::connect`].
     pub async fn connect(common: &Common, livechat: LiveChat, renewals: Renewals) -> Result<Self, lambda_http::Error> {
         let accounts = Accounts::new(livechat)?;
-        Ok(Self::new(Store::connect(&common.table_name).await, accounts, renewals, common.groups.clone()))
+        Ok(Self::new(Store::connect(&common.table_name).await?, accounts, renewals, common.groups.clone()))
+    }
+
+    /// Opens a connection to DynamoDB.
+    pub async fn open_store_connection(&self) {
+        self.store.open_connection().await;
+    }
+
+    /// Opens a connection to LiveChat.
+    pub async fn open_livechat_connection(&self) {
+        self.accounts.open_connection().await;
     }
 
     /// The LiveChat account that the tokens are for.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     auth::Error,
-    clients::https,
+    clients::{https, roots::Roots},
     safe_url,
     time::{self, millis},
 };
@@ -66,7 +66,7 @@ impl Jwks {
     /// # Errors
     /// If the TLS library does not support its own defaults.
     pub(crate) async fn connect(url: Url, algorithms: Algorithms) -> Result<Self, reqwest::Error> {
-        let http = https::client().timeout(Self::LONGEST_FETCH).build()?;
+        let http = https::client(Roots::Mozilla).timeout(Self::LONGEST_FETCH).build()?;
         let jwks = Self { url, algorithms, http, state: Mutex::default() };
         jwks.refresh(&mut *jwks.state.lock().await).await;
         Ok(jwks)
