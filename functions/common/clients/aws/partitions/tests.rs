@@ -69,3 +69,9 @@ fn the_file_is_written_if_the_variable_names_it() {
     assert_eq!(endpoints(&[("AWS_REGION", "cn-north-1"), (VARIABLE, FILE)]), usual);
     assert!(fs::read_to_string(FILE).expect("the file").contains("amazonaws.com.cn"));
 }
+
+#[test]
+fn the_template_names_the_file() {
+    let template = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml")).expect("the template");
+    assert!(template.contains(&format!("{VARIABLE}: {FILE}\n")));
+}
