@@ -1,8 +1,8 @@
 // The server of LiveChat's tutorial for custom identity providers, written anew from its description. It has the tutorial's known faults:
 // docs/migration.md lists them. They are measured too, so they must stay.
 //
-// It prints its address. Settings: PORT (0 for a free one), USERS_FILE (default: users.json in the current folder), and LIVECHAT_ACCOUNTS_URL, LIVECHAT_CLIENT_ID,
-// LIVECHAT_ORGANIZATION_ID, LIVECHAT_LICENSE_ID, LIVECHAT_REDIRECT_URI.
+// It prints its address. Settings: PORT (0 for a free one), USERS_FILE (default: users.json in the current folder), LIVECHAT_ACCOUNTS_URL,
+// LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID, LIVECHAT_LICENSE_ID, LIVECHAT_REDIRECT_URI.
 import express from 'express';
 import { issueToken } from './livechat.mjs';
 import { readUsers, writeUsers } from './users.mjs';
