@@ -53,6 +53,8 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
         self.send_header("Lambda-Runtime-Aws-Request-Id", "request")
         self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 600_000))
         self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:000000000000:function:get-token")
+        # AWS's client for Node crashes without it.
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
