@@ -53,8 +53,9 @@ struct Dollars {
     api_gateway: f64,
     lambda: f64,
     dynamodb: f64,
+    /// All of these.
+    aws: f64,
     livechat: f64,
-    total: f64,
 }
 
 /// What one call costs in each situation.
@@ -174,7 +175,7 @@ fn row((design, memory_mb): (&str, u32), loads: &[PageLoad], sums: &Sums, prices
     let dynamodb =
         each((sums.read_units * dynamodb.per_million_reads + sums.write_units * dynamodb.per_million_writes) / 1e6);
     let livechat = each(sums.livechat / 1e3 * prices.livechat.per_thousand_calls);
-    let total = rounded(api_gateway + lambda + dynamodb + livechat);
+    let aws = rounded(api_gateway + lambda + dynamodb);
     Row {
         design: design.into(),
         memory_mb,
@@ -186,7 +187,7 @@ fn row((design, memory_mb): (&str, u32), loads: &[PageLoad], sums: &Sums, prices
         read_units: sums.read_units,
         write_units: sums.write_units,
         lambda_ms: sums.lambda_ms.round(),
-        dollars_per_million_page_loads: Dollars { api_gateway, lambda, dynamodb, livechat, total },
+        dollars_per_million_page_loads: Dollars { api_gateway, lambda, dynamodb, aws, livechat },
     }
 }
 

@@ -1,7 +1,7 @@
 //! TLS before DynamoDB, as on AWS: a proxy with a certificate of an authority of its own.
 
 use crate::Result;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -43,6 +43,8 @@ impl Tls {
 fn certificates() -> Result<(ServerConfig, String)> {
     let mut authority = CertificateParams::new(vec![])?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // OpenSSL takes a certificate with the name of its authority for one that is signed by itself.
+    authority.distinguished_name.push(DnType::CommonName, "bench authority");
     let authority_key = KeyPair::generate()?;
     let pem = authority.self_signed(&authority_key)?.pem();
     let key = KeyPair::generate()?;

@@ -21,6 +21,8 @@ pub(crate) struct Row {
     subject: String,
     callers: usize,
     users: &'static str,
+    /// Calls with another response than a token.
+    failed: usize,
     /// From the call to its response, which includes the wait for an idle process.
     ms: Times,
     livechat_calls: u64,
@@ -72,11 +74,13 @@ async fn row(world: &World, (name, handler): (&str, Handler), (callers, users): 
         let (handler, started) = (Arc::clone(&handler), Instant::now());
         calls.spawn(async move { handler(user).await.map(|received| ms(received - started)) });
     }
-    let times = calls.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
+    let (succeeded, failed): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
+    let times: Vec<_> = succeeded.into_iter().flatten().collect();
     Ok(Row {
         subject: name.into(),
         callers,
         users,
+        failed: failed.len(),
         ms: Times::of(&times),
         livechat_calls: world.sandbox.calls().token,
         customers: world.sandbox.customers(),
