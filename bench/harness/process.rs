@@ -7,11 +7,20 @@ use crate::{
     statistics::ms,
     subject::Subject,
 };
-use std::{collections::BTreeMap, fs, process::Stdio, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, Command},
+    time::sleep,
 };
+
+/// How long a shell may take to start.
+const SHELL_STARTS: Duration = Duration::from_millis(60);
 
 /// The environment variables of a process.
 pub(crate) type Environment = BTreeMap<String, String>;
@@ -22,6 +31,8 @@ pub(crate) struct Running {
     child: Child,
     pub(crate) api: RuntimeApi,
     pub(crate) started: Instant,
+    /// What the shell used before the function started.
+    shell_ms: f64,
 }
 
 impl Running {
@@ -30,8 +41,18 @@ impl Running {
         let api = RuntimeApi::start().await?;
         let mut environment = environment.clone();
         environment.insert("AWS_LAMBDA_RUNTIME_API".into(), api.address.to_string());
-        let (child, started) = spawn(subject, &environment, limit).await?;
-        Ok(Self { child, api, started })
+        let mut child = waiting_shell(subject, &environment)?;
+        let pid = child.id().ok_or("the shell has ended")?;
+        if let Some(limit) = limit {
+            limit.add(pid)?;
+        }
+        // The shell must have come to the line that it waits for, and its part of a limited period must be over.
+        sleep(SHELL_STARTS).await;
+        let shell_ms = processor_ms(pid)?;
+        let mut stdin = child.stdin.take().ok_or("no stdin")?;
+        let started = Instant::now();
+        stdin.write_all(b"start\n").await?;
+        Ok(Self { child, api, started, shell_ms })
     }
 
     /// Calls the function, and checks that it was successful.
@@ -45,7 +66,7 @@ impl Running {
 
     /// The processor time of all its threads so far, in ms.
     pub(crate) fn processor_ms(&self) -> Result<f64> {
-        processor_ms(self.pid()?)
+        Ok(processor_ms(self.pid()?)? - self.shell_ms)
     }
 
     /// Its resident memory now and at its peak, in MB.
@@ -59,14 +80,9 @@ impl Running {
     }
 }
 
-/// Starts a program so that neither the creation of the process nor its move into a group counts: a shell waits in the group for a line,
-/// and then becomes the program.
-pub(crate) async fn spawn(
-    subject: &Subject,
-    environment: &Environment,
-    limit: Option<&Limit>,
-) -> Result<(Child, Instant)> {
-    let mut child = Command::new("sh")
+/// A shell that waits for a line, and then becomes the program. So neither the creation of the process nor its move into a group counts.
+fn waiting_shell(subject: &Subject, environment: &Environment) -> Result<Child> {
+    let child = Command::new("sh")
         .args(["-c", r#"read -r start && exec "$@" < /dev/null"#, "sh"])
         .args(&subject.command)
         .env_clear()
@@ -76,25 +92,17 @@ pub(crate) async fn spawn(
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    if let Some(limit) = limit {
-        limit.add(child.id().ok_or("the function has ended")?)?;
-    }
-    let mut stdin = child.stdin.take().ok_or("no stdin")?;
-    // The shell must have come to the line that it waits for.
-    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-    let started = Instant::now();
-    stdin.write_all(b"start\n").await?;
-    Ok((child, started))
+    Ok(child)
 }
 
 /// The processor time of all threads of a process, in ms.
 fn processor_ms(pid: u32) -> Result<f64> {
-    let mut all = std::time::Duration::ZERO;
+    let mut all = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may end meanwhile.
         let Ok(statistics) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
         let on_processor_ns = statistics.split_whitespace().next().unwrap_or("0").parse()?;
-        all += std::time::Duration::from_nanos(on_processor_ns);
+        all += Duration::from_nanos(on_processor_ns);
     }
     Ok(ms(all))
 }

@@ -49,6 +49,7 @@ const TABLES: [Table; 10] = [
             ("p50", "/ms/p50"),
             ("p99", "/ms/p99"),
             ("× empty", "/ratio"),
+            ("× get-item", "/ratioToGetItem"),
             ("processor", "/processorMs"),
         ],
     ),

@@ -46,7 +46,7 @@ pub(crate) struct Row {
     /// From the start to the first response.
     response_ms: Times,
     /// `response_ms` divided by that of `empty` in the same round; the median.
-    ratio: f64,
+    ratio: Option<f64>,
     /// The first call alone.
     call_ms: f64,
     /// Processor time until the first response.
@@ -100,8 +100,11 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Row>> {
                 starts.push(start(subject, &world, (conditions, &user)).await?);
             }
         }
-        let base = starts.first().cloned().unwrap_or_default();
-        rows.extend(subjects.iter().zip(&starts).map(|(subject, starts)| row(subject, conditions, (starts, &base))));
+        let base = subjects.iter().zip(&starts).find(|(subject, _)| subject.name == "empty");
+        let base = base.map(|(_, starts)| starts.clone());
+        rows.extend(
+            subjects.iter().zip(&starts).map(|(subject, starts)| row(subject, conditions, (starts, base.as_deref()))),
+        );
     }
     Ok(rows)
 }
@@ -143,14 +146,14 @@ async fn start(subject: &Subject, world: &World, (conditions, user): (Conditions
     })
 }
 
-fn row(subject: &Subject, conditions: Conditions, (starts, base): (&[Start], &[Start])) -> Row {
+fn row(subject: &Subject, conditions: Conditions, (starts, base): (&[Start], Option<&[Start]>)) -> Row {
     let all = |starts: &[Start], value: fn(&Start) -> f64| starts.iter().map(value).collect::<Vec<_>>();
     let responses = all(starts, |start| start.response);
     Row {
         subject: subject.name.clone(),
         conditions,
         init_ms: Times::of(&all(starts, |start| start.init)),
-        ratio: median_ratio(&responses, &all(base, |start| start.response)),
+        ratio: base.map(|base| median_ratio(&responses, &all(base, |start| start.response))),
         response_ms: Times::of(&responses),
         call_ms: rounded(median(&all(starts, |start| start.call))),
         processor_ms: rounded(median(&all(starts, |start| start.processor))),

@@ -112,6 +112,7 @@ pub(super) async fn warm(bench: &Bench, world: &World) -> Result<Option<Row>> {
         transport: Transport::Plain,
         ms: Times::of(&times),
         ratio: None,
+        ratio_to_get_item: None,
         processor_ms: None,
     }))
 }

@@ -25,6 +25,8 @@ pub(crate) struct Row {
     pub(super) ms: Times,
     /// The median divided by that of `empty` in the same round; the median of all rounds.
     pub(super) ratio: Option<f64>,
+    /// The same, divided by that of `get-item`.
+    pub(super) ratio_to_get_item: Option<f64>,
     /// Processor time of a call.
     pub(super) processor_ms: Option<f64>,
 }
@@ -61,8 +63,7 @@ async fn over(bench: &Bench, world: &World, (transport, user): (Transport, &str)
             warm.round(user).await?;
         }
     }
-    let base = all.first().map(|warm| warm.medians.clone()).unwrap_or_default();
-    Ok(all.into_iter().map(|warm| warm.row(transport, &base)).collect())
+    Ok(all.iter().map(|warm| warm.row(transport, &all)).collect())
 }
 
 impl Warm<'_> {
@@ -78,12 +79,17 @@ impl Warm<'_> {
         Ok(())
     }
 
-    fn row(self, transport: Transport, base: &[f64]) -> Row {
+    fn row(&self, transport: Transport, all: &[Warm<'_>]) -> Row {
+        let ratio_to = |name: &str| {
+            let base = all.iter().find(|warm| warm.subject.name == name)?;
+            Some(median_ratio(&self.medians, &base.medians))
+        };
         Row {
             subject: self.subject.name.clone(),
             transport,
             ms: Times::of(&self.ms),
-            ratio: Some(median_ratio(&self.medians, base)),
+            ratio: ratio_to("empty"),
+            ratio_to_get_item: ratio_to("get-item"),
             processor_ms: Some(rounded(self.processor_ms / self.ms.len() as f64)),
         }
     }
