@@ -36,20 +36,29 @@ STYLE = {
 COLD = ["empty", "get-item", "get-token", "get-fresh-token", "node get-token", "node get-fresh-token"]
 
 
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
+
+
 def bars(axes, names, parts, unit):
     """Horizontal bars; `parts` has the label, colour and values of what each bar consists of."""
+    places = range(len(names))
     left = [0.0] * len(names)
     for label, colour, values in parts:
-        axes.barh(names, values, left=left, color=colour, label=label, height=0.6)
+        axes.barh(places, values, left=left, color=colour, label=label, height=0.6)
         left = [start + value for start, value in zip(left, values)]
-    for name, total in zip(names, left):
-        axes.annotate(f"{total:,.3g} {unit}".rstrip(), (total, name), xytext=(4, 0), textcoords="offset points", va="center")
-    axes.invert_yaxis()
+    for place, total in zip(places, left):
+        axes.annotate(f"{number(total)} {unit}", (total, place), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(places, names)
+    axes.set_ylim(len(names) - 0.5, -0.5)  # the first one at the top
     axes.set_xlim(0, max(left, default=1) * 1.25)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
-    if len(parts) > 1:
-        axes.legend(loc="lower right", labelcolor=GREY)
+
+
+def legend(figure, axes):
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), labelcolor=GREY)
 
 
 def row(rows, **values):
@@ -58,7 +67,7 @@ def row(rows, **values):
 
 
 def cold_starts(rows):
-    figure, panels = pyplot.subplots(1, 2, figsize=(10, 3.2), layout="constrained", sharey=True)
+    figure, panels = pyplot.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
     conditions = [
         ("a whole processor", {"memoryMb": None, "limited": None}),
         ("as on Lambda at 128 MB", {"memoryMb": 128, "limited": "afterInit"}),
@@ -68,7 +77,9 @@ def cold_starts(rows):
         init = [each["initMs"]["p50"] for each in found]
         rest = [each["responseMs"]["p50"] - each["initMs"]["p50"] for each in found]
         bars(axes, [each["subject"] for each in found], [("init", FIRST, init), ("first call", SECOND, rest)], "ms")
-        axes.set_title(f"Cold start until the first response, {title}")
+        axes.set_title(title)
+    figure.suptitle("Cold start until the first response", ha="left", x=0.01, fontsize=11)
+    legend(figure, panels[0])
     return figure
 
 
@@ -77,8 +88,9 @@ def later_calls(rows):
     found = [found for name in COLD if (found := row(rows, subject=name, transport="tls"))]
     p50 = [each["ms"]["p50"] for each in found]
     rest = [each["ms"]["p99"] - each["ms"]["p50"] for each in found]
-    bars(axes, [each["subject"] for each in found], [("half of all calls", FIRST, p50), ("99 of 100", FAINT, rest)], "ms")
+    bars(axes, [each["subject"] for each in found], [("p50", FIRST, p50), ("p99", FAINT, rest)], "ms")
     axes.set_title("Later call, DynamoDB over TLS on the same machine")
+    legend(figure, axes)
     return figure
 
 
@@ -99,6 +111,7 @@ def cost_of_the_day(rows):
     dollars = [(label, colour, [each["dollarsPerMillionPageLoads"][name] for each in rows]) for label, colour, name in parts]
     bars(axes, names, dollars, "$")
     axes.set_title("AWS, for a million page loads")
+    legend(figure, axes)
     return figure
 
 
