@@ -21,7 +21,7 @@ pub(crate) async fn instructions(options: &Single) -> Result<()> {
         subject: &subject,
         environment: environment(options, world.environment(&subject, transport(options))),
         on_aws: environment(options, world.on_aws()),
-        event: event(options, subject.operation),
+        event: events(options, subject.operation),
     };
     let mut counts = serde_json::to_value(counts(&counting).await?)?;
     counts["bytes"] = json!(std::fs::metadata(&options.binary)?.len());
@@ -33,8 +33,7 @@ pub(crate) async fn resident(options: &Single) -> Result<()> {
     let world = World::start(None).await?;
     let subject = subject(options)?;
     let environment = environment(options, world.environment(&subject, transport(options)));
-    let event = event(options, subject.operation);
-    let memory = memory(&subject, &environment, (CALLS, || event.clone())).await?;
+    let memory = memory(&subject, &environment, (CALLS, events(options, subject.operation))).await?;
     print(options, &serde_json::to_value(memory)?);
     Ok(())
 }
@@ -55,8 +54,14 @@ fn environment(options: &Single, mut environment: Environment) -> Environment {
     environment
 }
 
-fn event(options: &Single, operation: Operation) -> String {
-    operation.event_with(&options.user.clone().unwrap_or_else(new_user), &options.headers)
+/// The events of all calls: by one user, or, for fresh tokens, by another user each, who has no old tokens that must be revoked.
+fn events(options: &Single, operation: Operation) -> Box<dyn Fn() -> String + Sync + '_> {
+    let user = match &options.user {
+        Some(user) => Some(user.clone()),
+        None if operation == Operation::GetFreshToken => None,
+        None => Some(new_user()),
+    };
+    Box::new(move || operation.event_with(&user.clone().unwrap_or_else(new_user), &options.headers))
 }
 
 /// One JSON object, or a line for each value.

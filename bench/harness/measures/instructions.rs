@@ -1,5 +1,6 @@
 //! Instructions at start, on the first call and on later calls; allocations on later calls.
 
+use super::warm::event;
 use crate::{
     Result,
     bench::{Bench, new_user},
@@ -42,12 +43,12 @@ pub(crate) struct Counts {
 }
 
 /// A function under valgrind.
-#[derive(Debug)]
 pub(crate) struct Counting<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) environment: Environment,
     pub(crate) on_aws: Environment,
-    pub(crate) event: String,
+    /// The event of the next call.
+    pub(crate) event: Box<dyn Fn() -> String + Sync + 'a>,
 }
 
 pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Row>> {
@@ -67,12 +68,12 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Row>> {
 }
 
 impl<'a> Counting<'a> {
-    pub(crate) fn of(subject: &'a Subject, world: &World, (transport, user): (Transport, &str)) -> Self {
+    fn of(subject: &'a Subject, world: &World, (transport, user): (Transport, &'a str)) -> Self {
         Self {
             subject,
             environment: world.environment(subject, transport),
             on_aws: world.on_aws(),
-            event: subject.operation.event(user),
+            event: Box::new(move || event(subject, user)),
         }
     }
 
@@ -85,7 +86,11 @@ impl<'a> Counting<'a> {
     }
 
     fn run(&self, calls: usize) -> Run<'_> {
-        Run { subject: self.subject, environment: &self.environment, events: vec![self.event.clone(); calls] }
+        Run {
+            subject: self.subject,
+            environment: &self.environment,
+            events: (0..calls).map(|_| (self.event)()).collect(),
+        }
     }
 }
 
