@@ -1,23 +1,8 @@
-#!/usr/bin/env python3
-"""Counts the instructions of a function before its first event, on its first call, and on each later call.
-
-    sam build                                   # or: cargo build --release
-    cargo local --memory &                      # the function uses its DynamoDB and sandbox
-    bench/instructions.py .aws-sam/build/GetToken/bootstrap
-
-Instructions are counted by valgrind's callgrind. Unlike times, they are the same in each run and on each machine of the same kind.
-A setting can be passed to the function as NAME=VALUE. For example, LIVECHAT_ACCOUNTS_URL=https://localhost:4443, with an
-`openssl s_server` there, shows the cost of a TLS handshake.
-"""
+"""A stand-in for Lambda's runtime API, for the test of the peers. The measurements have another one, in harness/."""
 
 import http.server
 import json
 import pathlib
-import re
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
@@ -77,51 +62,6 @@ def runtime_api(calls, event):
     return server
 
 
-def instructions(binary, calls, settings, event=EVENT):
-    server = runtime_api(calls, event)
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", binary],
-            env={**RUNTIME, **settings, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        came_back = server.idle.wait(120)
-        process.send_signal(signal.SIGTERM)
-        report = process.communicate(timeout=60)[1]
-    counted = re.search(r"Collected : (\d+)", report)
-    if not came_back or not counted:
-        sys.exit(f"{binary} did not request the next event:\n{report}")
-    if calls and (status := json.loads(server.response or "{}").get("statusCode")) != 200:
-        print(f"  (returned {status})", file=sys.stderr)
-    return int(counted[1])
-
-
 def settings_here(changes):
     here = {name: value.replace("host.docker.internal", "127.0.0.1") for name, value in SETTINGS.items()}
     return {**here, **changes}
-
-
-def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    binary = sys.argv[1]
-    settings = settings_here(dict(argument.split("=", 1) for argument in sys.argv[2:]))
-    # As on AWS: without an endpoint, the function reads only Amazon's certificates.
-    on_aws = {name: value for name, value in settings.items() if not name.startswith("AWS_ENDPOINT_URL")}
-    # A user of its own, so that the first call gets a token and all others find it, whatever the table has.
-    event = EVENT.replace("anna", f"bench-{time.time_ns()}")
-    start = instructions(binary, 0, settings, event)
-    renewal = instructions(binary, 1, settings, event)
-    first = instructions(binary, 1, settings, event)
-    more = instructions(binary, 11, settings, event)
-    print(f"before the first event   {instructions(binary, 0, on_aws):>12,}")
-    print(f"  with an endpoint       {start:>12,}   (reads the system's certificates)")
-    print(f"first call, a new user   {renewal - start:>12,}")
-    print(f"first call, from table   {first - start:>12,}")
-    print(f"each call after that     {(more - first) // 10:>12,}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Measures how much the verification of the caller adds to a call with a stored token, for each way to verify callers.
 
-    sam build                                   # or: cargo build --release
-    cargo local --memory &                      # the function uses its DynamoDB and sandbox
-    bench/verification.py .aws-sam/build/GetToken/bootstrap
+    cargo build --release
+    bench/verification.py target/release/get-token
 
-Instructions are counted by valgrind's callgrind, over ten warm calls. Callgrind does not support some instructions of new processors,
+Instructions are counted by valgrind's callgrind, over ten later calls. Callgrind does not support some instructions of new processors,
 which make ring faster. Times are processor times per call, over some thousand calls. They vary with the load of the machine, so
-compare only times of the same run. Needs openssl.
+compare only times of the same run. Needs openssl and valgrind. The program in bench/harness calls the function.
 """
 
 import base64
@@ -16,15 +15,13 @@ import hmac
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 
-from instructions import EVENT, RUNTIME, instructions, runtime_api, settings_here
-
-CALLS = 2_000
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+HARNESS = ["cargo", "run", "--quiet", "--profile", "measure", "-p", "harness", "--"]
 USER = "anna+news@example.com"
 SECRET = "bench-secret-0123456789-0123456789-0123456789"
 
@@ -73,17 +70,12 @@ def modes(folder):
     yield "jwt, ES256", {"AUTH": "jwt", "JWT_PUBLIC_KEY": pem}, bearer(token("ES256", sign))
 
 
-def processor_ms(binary, calls, settings, event):
-    server = runtime_api(calls, event)
-    variables = {**RUNTIME, **settings, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}", "RUST_LOG": "error"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen([binary], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if not server.idle.wait(120):
-        sys.exit(f"{binary} did not handle all calls")
-    process.terminate()
-    process.wait()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+def measure(what, binary, settings, headers):
+    """What the harness counts, for one user with these headers."""
+    options = [option for name, value in headers.items() for option in ("--header", f"{name}={value}")]
+    variables = [f"{name}={value}" for name, value in {**settings, "RUST_LOG": "error"}.items()]
+    command = [*HARNESS, what, "--json", "--operation", "get-token", "--user", USER, *options, binary, *variables]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT).stdout)
 
 
 def main():
@@ -92,16 +84,9 @@ def main():
     binary = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         base = None
-        for name, changes, headers in modes(folder):
-            settings = settings_here(changes)
-            event = json.loads(EVENT)
-            event["headers"].update(headers)
-            event = json.dumps(event)
-            # The very first call creates the customer, so it is left out.
-            instructions(binary, 1, settings, event)
-            count = (instructions(binary, 12, settings, event) - instructions(binary, 2, settings, event)) // 10
-            cold, warm = (processor_ms(binary, calls, settings, event) for calls in (10, 10 + CALLS))
-            took = (warm - cold) / CALLS
+        for name, settings, headers in modes(folder):
+            count = measure("instructions", binary, settings, headers)["later"]
+            took = measure("memory", binary, settings, headers)["callProcessorMs"]
             base = base or (count, took)
             print(f"{name:24} {count:>10,} instructions, {count - base[0]:>+9,}; {took:.3f} ms, {took - base[1]:+.3f} ms", flush=True)
 

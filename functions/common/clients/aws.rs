@@ -9,7 +9,8 @@ pub(crate) mod partitions;
 use super::{https, roots::Roots};
 use aws_config::{
     AppName, BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
-    identity::IdentityCache, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
+    identity::IdentityCache, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use http::Http;
@@ -56,7 +57,8 @@ impl Service<'_> {
         config.set_use_fips(self.read("AWS_USE_FIPS_ENDPOINT", "true or false", boolean)?);
         config.set_use_dual_stack(self.read("AWS_USE_DUALSTACK_ENDPOINT", "true or false", boolean)?);
         let modes = "preferred, disabled or required";
-        config.set_account_id_endpoint_mode(self.read("AWS_ACCOUNT_ID_ENDPOINT_MODE", modes, |mode| mode.parse().ok())?);
+        config
+            .set_account_id_endpoint_mode(self.read("AWS_ACCOUNT_ID_ENDPOINT_MODE", modes, |mode| mode.parse().ok())?);
         let name = "at most 50 letters, digits and !#$%&'*+-.^_`|~";
         config.set_app_name(self.read("AWS_SDK_UA_APP_ID", name, |name| AppName::new(name.to_owned()).ok())?);
         Ok((config.build(), client))
@@ -96,12 +98,7 @@ impl Service<'_> {
 
     /// # Errors
     /// If `parse` refuses the value, which is not `expected` then.
-    fn read<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, String> {
+    fn read<T>(&self, name: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, String> {
         let Some(value) = self.get(name) else { return Ok(None) };
         parse(value.trim()).map(Some).ok_or_else(|| format!("{name} is invalid: expected {expected}."))
     }

@@ -17,7 +17,11 @@ fn get(variables: Variables, name: &str) -> Option<String> {
 
 fn with<T>(variables: Variables, act: impl FnOnce(&Service<'_>) -> T) -> T {
     let variable = |name: &str| get(variables, name);
-    act(&Service { endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB", longest: Duration::from_secs(1), variable: &variable })
+    act(&Service {
+        endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB",
+        longest: Duration::from_secs(1),
+        variable: &variable,
+    })
 }
 
 fn error(variables: Variables) -> String {
@@ -63,10 +67,7 @@ async fn requests_go_to_the_endpoint_that_the_variables_name() {
             &[("AWS_REGION", "us-east-1"), ("AWS_USE_FIPS_ENDPOINT", "true")],
             "https://dynamodb-fips.us-east-1.amazonaws.com/",
         ),
-        (
-            &[("AWS_REGION", "us-east-1"), ("AWS_USE_DUALSTACK_ENDPOINT", "True")],
-            "https://dynamodb.us-east-1.api.aws/",
-        ),
+        (&[("AWS_REGION", "us-east-1"), ("AWS_USE_DUALSTACK_ENDPOINT", "True")], "https://dynamodb.us-east-1.api.aws/"),
         (
             &[("AWS_REGION", "us-gov-east-1"), ("AWS_USE_FIPS_ENDPOINT", "true")],
             "https://dynamodb.us-gov-east-1.amazonaws.com/",
@@ -105,11 +106,9 @@ fn an_invalid_variable_is_named() {
 
 #[test]
 fn an_empty_variable_counts_as_missing() {
-    let (config, _) = with(
-        &[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", ""), ("AWS_USE_FIPS_ENDPOINT", " ")],
-        Service::config,
-    )
-    .expect("a configuration");
+    let (config, _) =
+        with(&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", ""), ("AWS_USE_FIPS_ENDPOINT", " ")], Service::config)
+            .expect("a configuration");
     assert_eq!((config.endpoint_url(), config.use_fips()), (None, None));
 }
 
