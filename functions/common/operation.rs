@@ -43,6 +43,7 @@ use crate::{
     renewal::{Obtained, Source},
     settings::{Account, Common, ConfigError, Lookup},
 };
+use std::future;
 
 /// One of the four operations, with what it needs to serve calls.
 pub trait Operation: Sized + Send + Sync + 'static {
@@ -65,7 +66,9 @@ pub trait Operation: Sized + Send + Sync + 'static {
     fn connect(common: &Common, settings: Self::Settings) -> impl Future<Output = Result<Self, lambda_http::Error>>;
 
     /// Opens the connections that the first call will use. Takes at most a second, and never fails.
-    fn open_connections(&self) -> impl Future<Output = ()>;
+    fn open_connections(&self) -> impl Future<Output = ()> {
+        future::ready(())
+    }
 
     /// The LiveChat account that the tokens of this operation are for; empty if it returns no token.
     fn account(&self) -> Account {

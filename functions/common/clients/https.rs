@@ -27,7 +27,7 @@ pub(crate) fn client(roots: Roots) -> ClientBuilder {
 /// # Errors
 /// If the connection breaks, or the client's time-out passes.
 pub(crate) async fn body(response: &mut Response, longest: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
-    let mut body = Vec::with_capacity(response.content_length().map_or(0, |length| longest.min(length as usize)));
+    let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > longest {
             return Ok(None);

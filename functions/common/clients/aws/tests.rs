@@ -1,3 +1,5 @@
+#![expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is valid for one lifetime only")]
+
 use super::*;
 use aws_sdk_dynamodb::{
     Client as DynamoDb,
@@ -41,7 +43,7 @@ impl HttpConnector for Recorder {
 
 /// Where a request to DynamoDB goes.
 async fn destination(variables: Variables) -> String {
-    let (config, _) = with(variables, Service::config).expect("a configuration");
+    let (config, _) = with(variables, |service| service.config()).expect("a configuration");
     let recorder = Recorder::default();
     let connector = SharedHttpConnector::new(recorder.clone());
     let config = config
@@ -51,8 +53,7 @@ async fn destination(variables: Variables) -> String {
         .build();
     let sent = DynamoDb::new(&config).list_tables().send().await;
     assert!(sent.is_err());
-    let destination = recorder.0.lock().expect("no panic").clone();
-    destination
+    recorder.0.lock().expect("no panic").clone()
 }
 
 #[tokio::test]
@@ -107,8 +108,10 @@ fn an_invalid_variable_is_named() {
 #[test]
 fn an_empty_variable_counts_as_missing() {
     let (config, _) =
-        with(&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", ""), ("AWS_USE_FIPS_ENDPOINT", " ")], Service::config)
-            .expect("a configuration");
+        with(&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", ""), ("AWS_USE_FIPS_ENDPOINT", " ")], |service| {
+            service.config()
+        })
+        .expect("a configuration");
     assert_eq!((config.endpoint_url(), config.use_fips()), (None, None));
 }
 
@@ -123,6 +126,6 @@ fn only_amazons_certificates_are_trusted_where_its_endpoints_have_them() {
         (&[("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT_URL", "https://localhost")], Roots::System),
     ];
     for (variables, expected) in cases {
-        assert_eq!(with(variables, Service::roots), Ok(expected), "{variables:?}");
+        assert_eq!(with(variables, |service| service.roots()), Ok(expected), "{variables:?}");
     }
 }

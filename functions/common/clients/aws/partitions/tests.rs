@@ -38,9 +38,8 @@ fn endpoints(variables: &[(&str, &str)]) -> Vec<String> {
     lines
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "other tests run it in a process of its own"]
-#[tokio::main(flavor = "current_thread")]
 async fn print_the_endpoints() {
     prepare();
     for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
