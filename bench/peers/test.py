@@ -18,9 +18,9 @@ import tempfile
 import time
 import urllib.request
 
+from runtime_api import ROOT, RUNTIME, runtime_api, settings_here
+
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-from instructions import ROOT, RUNTIME, runtime_api, settings_here  # noqa: E402
 
 RUST = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE / "rust/target")) / "release"
 OPERATIONS = ["get-token", "get-fresh-token", "has-token", "invalidate"]

@@ -1,4 +1,4 @@
-"""A stand-in for Lambda's runtime API, for the test of the peers. The measurements have another one, in harness/."""
+"""A stand-in for Lambda's runtime API, for the test of the peers. The measurements have another one, in ../harness."""
 
 import http.server
 import json
@@ -6,7 +6,7 @@ import pathlib
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EVENT = (ROOT / "tests/events/get-token.json").read_text()
 SETTINGS = json.loads((ROOT / "tests/events/env.json").read_text())["Parameters"]
 RUNTIME = {
