@@ -7,6 +7,7 @@ mod breaker;
 mod chaos;
 mod clock;
 mod concurrency;
+mod connections;
 mod crashes;
 mod documentation;
 mod dynamodb;

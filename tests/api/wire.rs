@@ -50,7 +50,7 @@ impl Recorder {
     }
 }
 
-fn good() -> Response {
+pub(crate) fn good() -> Response {
     good_of_length(0)
 }
 
