@@ -37,10 +37,10 @@ pub(crate) fn prepare() {
     }
     let region = env::var("AWS_REGION").unwrap_or_default();
     if let Err(error) = write(&region) {
-        tracing::warn!(%error, FILE, "cannot be written, so the start takes longer");
+        tracing::warn!(%error, file = FILE, "the list of partitions cannot be written, so the start takes longer");
         // Does not return if it succeeds.
         let error = restart();
-        tracing::error!(%error, "the program cannot be started again");
+        tracing::error!(%error, "the program cannot be started again without the variable");
     }
 }
 
