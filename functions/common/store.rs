@@ -31,10 +31,7 @@ pub use gate::Admission;
 pub use lease::{Acquire, Acquisition, Commit, Release};
 
 use crate::{
-    clients::{
-        aws::{self, Service},
-        https::Server,
-    },
+    clients::{aws::Service, https::Server},
     context::Context,
     identity::{Lifetime, Subject},
     renewal::{StoreError, record::Record, time_limits::LONGEST_WRITE},
@@ -72,12 +69,7 @@ impl Store {
     /// # Errors
     /// What is wrong with one of AWS's variables.
     pub async fn connect(table: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let dynamodb = Service {
-            endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB",
-            longest: LONGEST_WRITE,
-            variable: &aws::environment,
-        };
-        let (config, http) = dynamodb.config()?;
+        let (config, http) = Service::new("AWS_ENDPOINT_URL_DYNAMODB", LONGEST_WRITE).config()?;
         let server = endpoint(&config).await.map(|url| Server::new(http, url));
         Ok(Self { server, ..Self::new(Client::new(&config), table) })
     }

@@ -19,26 +19,39 @@ use std::{error::Error, time::Duration};
 
 /// One of AWS's services, and how it is reached.
 pub(crate) struct Service<'a> {
-    /// The variable that overrides its endpoint (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
-    pub(crate) endpoint_variable: &'static str,
-    /// The longest that an operation takes, retries included.
-    pub(crate) longest: Duration,
-    /// Looks up an environment variable.
-    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+    endpoint_variable: &'static str,
+    longest: Duration,
+    variables: Variables<'a>,
 }
 
-/// An environment variable of this process.
-pub(crate) fn environment(name: &str) -> Option<String> {
+/// Environment variables.
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+/// The region that the variables of this process name.
+fn region() -> Option<String> {
+    Variables(&environment).region()
+}
+
+fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 impl Service<'_> {
+    /// The service whose endpoint the variable `endpoint_variable` overrides
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>). An operation takes no longer than `longest`,
+    /// retries included.
+    pub(crate) fn new(endpoint_variable: &'static str, longest: Duration) -> Self {
+        Self { endpoint_variable, longest, variables: Variables(&environment) }
+    }
+
     /// The SDK's configuration, and the HTTP client that is in it.
     ///
     /// # Errors
     /// What is wrong with one of AWS's variables.
     pub(crate) fn config(&self) -> Result<(SdkConfig, Client), Box<dyn Error + Send + Sync>> {
-        let client = https::client(self.roots()?).build()?;
+        let variables = &self.variables;
+        let (region, endpoint) = (variables.region(), variables.endpoint(self.endpoint_variable)?);
+        let client = https::client(roots(region.as_deref(), endpoint.is_some())).build()?;
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(Duration::from_millis(1_200))
             .operation_timeout(self.longest)
@@ -52,48 +65,49 @@ impl Service<'_> {
             // Each response is read at once, within the time-out of the attempt.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(25)))
-            .region(self.region().map(Region::new));
-        config.set_endpoint_url(self.endpoint()?);
-        config.set_use_fips(self.read("AWS_USE_FIPS_ENDPOINT", "true or false", boolean)?);
-        config.set_use_dual_stack(self.read("AWS_USE_DUALSTACK_ENDPOINT", "true or false", boolean)?);
+            .region(region.map(Region::new));
+        config.set_endpoint_url(endpoint);
+        config.set_use_fips(variables.read("AWS_USE_FIPS_ENDPOINT", "true or false", boolean)?);
+        config.set_use_dual_stack(variables.read("AWS_USE_DUALSTACK_ENDPOINT", "true or false", boolean)?);
         let modes = "preferred, disabled or required";
-        config
-            .set_account_id_endpoint_mode(self.read("AWS_ACCOUNT_ID_ENDPOINT_MODE", modes, |mode| mode.parse().ok())?);
+        config.set_account_id_endpoint_mode(
+            variables.read("AWS_ACCOUNT_ID_ENDPOINT_MODE", modes, |mode| mode.parse().ok())?,
+        );
         let name = "at most 50 letters, digits and !#$%&'*+-.^_`|~";
-        config.set_app_name(self.read("AWS_SDK_UA_APP_ID", name, |name| AppName::new(name.to_owned()).ok())?);
+        config.set_app_name(variables.read("AWS_SDK_UA_APP_ID", name, |name| AppName::new(name.to_owned()).ok())?);
         Ok((config.build(), client))
     }
+}
 
+/// Which certificates are trusted: Amazon's, where all endpoints have them.
+fn roots(region: Option<&str>, is_endpoint_set: bool) -> Roots {
+    let region = region.unwrap_or_default();
+    // The isolated regions have certificates of their own (`us-iso-…`, `us-isob-…`, `eu-isoe-…`, `us-isof-…`).
+    let is_isolated = region.split('-').nth(1).is_some_and(|part| part.starts_with("iso"));
+    if is_endpoint_set || is_isolated {
+        Roots::System
+    } else if region.starts_with("cn-") {
+        Roots::Mozilla
+    } else {
+        Roots::Amazon
+    }
+}
+
+impl Variables<'_> {
     fn region(&self) -> Option<String> {
         self.get("AWS_REGION").or_else(|| self.get("AWS_DEFAULT_REGION"))
     }
 
-    /// The endpoint, if it is not the usual one of the region.
-    fn endpoint(&self) -> Result<Option<String>, String> {
-        let ignored = self.read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true or false", boolean)?;
-        if ignored == Some(true) {
+    /// The endpoint, if it is not the usual one of the region. `of_service` is the variable for one service.
+    fn endpoint(&self, of_service: &str) -> Result<Option<String>, String> {
+        if self.read("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true or false", boolean)? == Some(true) {
             return Ok(None);
         }
-        Ok(self.get(self.endpoint_variable).or_else(|| self.get("AWS_ENDPOINT_URL")))
-    }
-
-    /// Which certificates are trusted: Amazon's, where all endpoints have them.
-    fn roots(&self) -> Result<Roots, String> {
-        if self.endpoint()?.is_some() {
-            return Ok(Roots::System);
-        }
-        let region = self.region().unwrap_or_default();
-        // The isolated regions have certificates of their own (`us-iso-…`, `us-isob-…`, `eu-isoe-…`, `us-isof-…`).
-        let is_isolated = region.split('-').nth(1).is_some_and(|part| part.starts_with("iso"));
-        Ok(match region.as_str() {
-            _ if is_isolated => Roots::System,
-            region if region.starts_with("cn-") => Roots::Mozilla,
-            _ => Roots::Amazon,
-        })
+        Ok(self.get(of_service).or_else(|| self.get("AWS_ENDPOINT_URL")))
     }
 
     fn get(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.trim().is_empty())
+        (self.0)(name).filter(|value| !value.trim().is_empty())
     }
 
     /// # Errors

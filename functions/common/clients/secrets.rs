@@ -1,6 +1,6 @@
 //! Secrets in AWS Secrets Manager. Fetched at init only.
 
-use super::aws::{self, Service};
+use super::aws::Service;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -53,11 +53,7 @@ impl Manager {
     }
 
     async fn client(&self) -> Result<&Client, Box<dyn Error + Send + Sync>> {
-        let secrets_manager = Service {
-            endpoint_variable: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-            longest: LONGEST_READ,
-            variable: &aws::environment,
-        };
+        let secrets_manager = Service::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ);
         self.0.get_or_try_init(async || Ok(Client::new(&secrets_manager.config()?.0))).await
     }
 }

@@ -35,8 +35,7 @@ pub(crate) fn prepare() {
     if env::var_os(VARIABLE).is_none_or(|file| file != FILE) {
         return;
     }
-    let region = env::var("AWS_REGION").unwrap_or_default();
-    if let Err(error) = write(&region) {
+    if let Err(error) = write(&super::region().unwrap_or_default()) {
         tracing::warn!(%error, file = FILE, "the list of partitions cannot be written, so the start takes longer");
         // Does not return if it succeeds.
         let error = restart();

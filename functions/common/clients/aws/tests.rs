@@ -1,5 +1,3 @@
-#![expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is valid for one lifetime only")]
-
 use super::*;
 use aws_sdk_dynamodb::{
     Client as DynamoDb,
@@ -11,23 +9,25 @@ use aws_smithy_runtime_api::client::{
 };
 use std::sync::{Arc, Mutex};
 
-type Variables = &'static [(&'static str, &'static str)];
+type Values = &'static [(&'static str, &'static str)];
 
-fn get(variables: Variables, name: &str) -> Option<String> {
-    variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+const OF_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+
+fn value(values: Values, name: &str) -> Option<String> {
+    values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
 }
 
-fn with<T>(variables: Variables, act: impl FnOnce(&Service<'_>) -> T) -> T {
-    let variable = |name: &str| get(variables, name);
-    act(&Service {
-        endpoint_variable: "AWS_ENDPOINT_URL_DYNAMODB",
-        longest: Duration::from_secs(1),
-        variable: &variable,
-    })
+/// The configuration for DynamoDB with these variables, or what is wrong with them.
+fn config(values: Values) -> Result<SdkConfig, String> {
+    let variables = Variables(&|name: &str| value(values, name));
+    let service = Service { endpoint_variable: OF_DYNAMODB, longest: Duration::from_secs(1), variables };
+    service.config().map(|(config, _)| config).map_err(|error| error.to_string())
 }
 
-fn error(variables: Variables) -> String {
-    with(variables, |service| service.config().expect_err("an error").to_string())
+fn trusted(values: Values) -> Result<Roots, String> {
+    let look_up = |name: &str| value(values, name);
+    let variables = Variables(&look_up);
+    Ok(roots(variables.region().as_deref(), variables.endpoint(OF_DYNAMODB)?.is_some()))
 }
 
 /// Remembers where the last request would have gone, and sends nothing.
@@ -42,8 +42,8 @@ impl HttpConnector for Recorder {
 }
 
 /// Where a request to DynamoDB goes.
-async fn destination(variables: Variables) -> String {
-    let (config, _) = with(variables, |service| service.config()).expect("a configuration");
+async fn destination(values: Values) -> String {
+    let config = config(values).expect("a configuration");
     let recorder = Recorder::default();
     let connector = SharedHttpConnector::new(recorder.clone());
     let config = config
@@ -58,7 +58,7 @@ async fn destination(variables: Variables) -> String {
 
 #[tokio::test]
 async fn requests_go_to_the_endpoint_that_the_variables_name() {
-    let cases: [(Variables, &str); 11] = [
+    let cases: [(Values, &str); 11] = [
         (&[("AWS_REGION", "eu-central-1")], "https://dynamodb.eu-central-1.amazonaws.com/"),
         (&[("AWS_DEFAULT_REGION", "us-east-1")], "https://dynamodb.us-east-1.amazonaws.com/"),
         (&[("AWS_REGION", "us-gov-west-1")], "https://dynamodb.us-gov-west-1.amazonaws.com/"),
@@ -98,6 +98,7 @@ async fn requests_go_to_the_endpoint_that_the_variables_name() {
 
 #[test]
 fn an_invalid_variable_is_named() {
+    let error = |values| config(values).expect_err("an error");
     assert_eq!(error(&[("AWS_USE_FIPS_ENDPOINT", "yes")]), "AWS_USE_FIPS_ENDPOINT is invalid: expected true or false.");
     for name in ["AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_ACCOUNT_ID_ENDPOINT_MODE"] {
         let variables = vec![(name, "1")].leak();
@@ -107,17 +108,14 @@ fn an_invalid_variable_is_named() {
 
 #[test]
 fn an_empty_variable_counts_as_missing() {
-    let (config, _) =
-        with(&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", ""), ("AWS_USE_FIPS_ENDPOINT", " ")], |service| {
-            service.config()
-        })
-        .expect("a configuration");
+    let values: Values = &[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", ""), ("AWS_USE_FIPS_ENDPOINT", " ")];
+    let config = config(values).expect("a configuration");
     assert_eq!((config.endpoint_url(), config.use_fips()), (None, None));
 }
 
 #[test]
 fn only_amazons_certificates_are_trusted_where_its_endpoints_have_them() {
-    let cases: [(Variables, Roots); 6] = [
+    let cases: [(Values, Roots); 6] = [
         (&[("AWS_REGION", "eu-central-1")], Roots::Amazon),
         (&[("AWS_REGION", "us-gov-west-1")], Roots::Amazon),
         (&[("AWS_REGION", "cn-north-1")], Roots::Mozilla),
@@ -126,6 +124,6 @@ fn only_amazons_certificates_are_trusted_where_its_endpoints_have_them() {
         (&[("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT_URL", "https://localhost")], Roots::System),
     ];
     for (variables, expected) in cases {
-        assert_eq!(with(variables, |service| service.roots()), Ok(expected), "{variables:?}");
+        assert_eq!(trusted(variables), Ok(expected), "{variables:?}");
     }
 }
