@@ -32,8 +32,7 @@ start_dynamodb_local() {
 build_local() {
     # Built together with all tests: for a part of the workspace, cargo would build the dependencies again with other features.
     cargo build --workspace --all-targets
-    local target
-    target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+    target=$(target_folder)
     local_bin=$target/debug/local
 }
 

@@ -18,6 +18,11 @@ need_command() {
     command -v "$command" >/dev/null || die "$* is installed, but there is no command '$command'."
 }
 
+# Where cargo builds this workspace.
+target_folder() {
+    cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
+}
+
 need_jq() { need_command jq jq; }
 need_openssl() { need_command openssl openssl; }
 need_curl() { need_command curl curl; }
