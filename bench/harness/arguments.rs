@@ -1,7 +1,7 @@
 //! The options.
 
 use crate::{event::Operation, measures::Part};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Measures Lambda functions beside their peers.
@@ -61,7 +61,7 @@ pub(crate) struct Measure {
 
 impl Measure {
     pub(crate) fn parts(&self) -> Vec<Part> {
-        if self.parts.is_empty() { Part::ALL.to_vec() } else { self.parts.clone() }
+        if self.parts.is_empty() { Part::value_variants().to_vec() } else { self.parts.clone() }
     }
 
     /// A number of repetitions: `full`, or a tenth of it for a quick run, but at least three.

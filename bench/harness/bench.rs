@@ -97,16 +97,11 @@ fn processor() -> Option<String> {
     Some(line.split_once(": ")?.1.to_owned())
 }
 
-/// A user id that was not used before.
-pub(crate) fn new_user() -> String {
-    format!("bench-{:012x}", fastrand::u64(..1 << 48))
-}
-
 /// A function that has handled its first calls: connections are open, and the user has a token.
 pub(crate) async fn warm(subject: &Subject, environment: &Environment, user: &str) -> Result<Running> {
     let running = Running::start(subject, environment, None).await?;
     for _ in 0..20 {
-        running.call(subject.operation.event(user)).await?;
+        running.call(subject.event(user)).await?;
     }
     Ok(running)
 }

@@ -43,6 +43,12 @@ impl Operation {
             .find(|operation| letters.contains(&operation.name().to_lowercase()))
     }
 
+    /// Who makes the next of many calls: `user`, but a new user for a fresh token. A user who gets many fresh tokens has old ones, which a
+    /// call must first revoke.
+    pub(crate) fn caller(self, user: &str) -> String {
+        if self == Self::GetFreshToken { new_user() } else { user.to_owned() }
+    }
+
     /// The event of a call for this user.
     pub(crate) fn event(self, user: &str) -> String {
         self.event_with(user, &[])
@@ -68,6 +74,11 @@ impl Operation {
         }
         event.to_string()
     }
+}
+
+/// A user id that was not used before.
+pub(crate) fn new_user() -> String {
+    format!("bench-{:012x}", fastrand::u64(..1 << 48))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ async fn measure(options: arguments::Measure) -> Result<()> {
     for part in bench.options.parts() {
         eprintln!("measuring: {}", part.name());
         let figures = part.measure(&bench, &results).await?;
-        results.insert(part.name().into(), serde_json::json!({ "about": bench.about(), "rows": figures }));
+        results.insert(part.name(), serde_json::json!({ "about": bench.about(), "rows": figures }));
         // Written after each part, so that a failure loses one part only.
         report::write(&bench.options.results, &results)?;
     }

@@ -3,8 +3,7 @@
 use crate::{
     Result,
     arguments::Single,
-    bench::new_user,
-    event::Operation,
+    event::{Operation, new_user},
     measures::{Counting, counts, memory},
     process::Environment,
     subject::Subject,
@@ -54,14 +53,11 @@ fn environment(options: &Single, mut environment: Environment) -> Environment {
     environment
 }
 
-/// The events of all calls: by one user, or, for fresh tokens, by another user each, who has no old tokens that must be revoked.
+/// The events of all calls: by the user that the options name, or by users who have not called before.
 fn events(options: &Single, operation: Operation) -> Box<dyn Fn() -> String + Sync + '_> {
-    let user = match &options.user {
-        Some(user) => Some(user.clone()),
-        None if operation == Operation::GetFreshToken => None,
-        None => Some(new_user()),
-    };
-    Box::new(move || operation.event_with(&user.clone().unwrap_or_else(new_user), &options.headers))
+    let first = new_user();
+    let caller = move || options.user.clone().unwrap_or_else(|| operation.caller(&first));
+    Box::new(move || operation.event_with(&caller(), &options.headers))
 }
 
 /// One JSON object, or a line for each value.

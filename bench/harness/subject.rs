@@ -42,6 +42,11 @@ impl Subject {
         Self { name: format!("node {function}"), command, file, operation, kind: Kind::Node }
     }
 
+    /// The event of the next of many calls.
+    pub(crate) fn event(&self, user: &str) -> String {
+        self.operation.event(&self.operation.caller(user))
+    }
+
     /// Whether the subject stores tokens, so that a user can have one.
     pub(crate) fn has_tokens(&self) -> bool {
         self.is_ours() || self.kind == Kind::Node

@@ -7,7 +7,6 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-EVENT = (ROOT / "tests/events/get-token.json").read_text()
 SETTINGS = json.loads((ROOT / "tests/events/env.json").read_text())["Parameters"]
 RUNTIME = {
     "AWS_LAMBDA_FUNCTION_NAME": "get-token",

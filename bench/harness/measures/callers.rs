@@ -3,7 +3,8 @@
 use super::{express, pool::Pool};
 use crate::{
     Result,
-    bench::{Bench, new_user},
+    bench::Bench,
+    event::new_user,
     statistics::{Times, ms},
     world::World,
 };

@@ -2,7 +2,8 @@
 
 use crate::{
     Result,
-    bench::{Bench, new_user},
+    bench::Bench,
+    event::new_user,
     limit::Limit,
     process::Running,
     statistics::{Times, median, median_ratio, ms, rounded},
@@ -135,9 +136,7 @@ async fn start(subject: &Subject, world: &World, (conditions, user): (Conditions
     if let Some(limit) = &limit {
         limit.set(conditions.memory_mb)?;
     }
-    // A user who calls for fresh tokens again and again has old ones that must be revoked first.
-    let user = if subject.name.contains("fresh") { new_user() } else { user.to_owned() };
-    let handled = running.call(subject.operation.event(&user)).await?;
+    let handled = running.call(subject.event(user)).await?;
     Ok(Start {
         init: ms(ready - running.started),
         response: ms(handled.received - running.started),

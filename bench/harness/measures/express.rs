@@ -3,7 +3,8 @@
 use super::warm::Row;
 use crate::{
     Result,
-    bench::{Bench, new_user},
+    bench::Bench,
+    event::new_user,
     statistics::{Times, ms},
     world::{Transport, World},
 };

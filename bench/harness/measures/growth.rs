@@ -2,7 +2,8 @@
 
 use crate::{
     Result,
-    bench::{Bench, new_user, warm},
+    bench::{Bench, warm},
+    event::new_user,
     process::Running,
     statistics::{Times, ms},
     world::{Transport, World},

@@ -1,9 +1,9 @@
 //! Instructions at start, on the first call and on later calls; allocations on later calls.
 
-use super::warm::event;
 use crate::{
     Result,
-    bench::{Bench, new_user},
+    bench::Bench,
+    event::new_user,
     process::Environment,
     subject::{Kind, Subject},
     valgrind::{Allocated, Run},
@@ -73,7 +73,7 @@ impl<'a> Counting<'a> {
             subject,
             environment: world.environment(subject, transport),
             on_aws: world.on_aws(subject),
-            event: Box::new(move || event(subject, user)),
+            event: Box::new(move || subject.event(user)),
         }
     }
 

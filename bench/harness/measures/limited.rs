@@ -3,8 +3,8 @@
 
 use crate::{
     Result,
-    bench::{Bench, new_user, warm},
-    event::Operation,
+    bench::{Bench, warm},
+    event::{Operation, new_user},
     limit::Limit,
     process::Running,
     statistics::{Times, ms, rounded},

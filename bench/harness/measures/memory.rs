@@ -1,9 +1,9 @@
 //! Resident memory after many calls, and the processor time of a call.
 
-use super::warm::event;
 use crate::{
     Result,
-    bench::{Bench, new_user},
+    bench::Bench,
+    event::new_user,
     process::{Environment, Running},
     statistics::rounded,
     subject::Subject,
@@ -42,7 +42,7 @@ pub(crate) async fn measure(bench: &Bench) -> Result<Vec<Row>> {
     for subject in bench.all() {
         let environment = world.environment(subject, Transport::Tls);
         let calls = bench.options.times(CALLS);
-        let memory = memory(subject, &environment, (calls, || event(subject, &user))).await?;
+        let memory = memory(subject, &environment, (calls, || subject.event(&user))).await?;
         rows.push(Row { subject: subject.name.clone(), memory });
     }
     Ok(rows)

@@ -49,32 +49,9 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Size,
-        Self::Instructions,
-        Self::Cold,
-        Self::Warm,
-        Self::Limited,
-        Self::Memory,
-        Self::Requests,
-        Self::Growth,
-        Self::Callers,
-        Self::Day,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Size => "size",
-            Self::Instructions => "instructions",
-            Self::Cold => "cold",
-            Self::Warm => "warm",
-            Self::Limited => "limited",
-            Self::Memory => "memory",
-            Self::Requests => "requests",
-            Self::Growth => "growth",
-            Self::Callers => "callers",
-            Self::Day => "day",
-        }
+    /// The name, as on the command line and in the results.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().expect("no part is hidden").get_name().to_owned()
     }
 
     /// The rows of this part. `results` are those of the earlier parts.

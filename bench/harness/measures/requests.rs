@@ -2,9 +2,9 @@
 
 use crate::{
     Result,
-    bench::{Bench, new_user},
+    bench::Bench,
     count::Counted,
-    event::Operation,
+    event::{Operation, new_user},
     process::Running,
     subject::Subject,
     world::{Transport, World},

@@ -3,7 +3,8 @@
 use super::express;
 use crate::{
     Result,
-    bench::{Bench, new_user, warm},
+    bench::{Bench, warm},
+    event::new_user,
     process::Running,
     statistics::{Times, median_ratio, ms, rounded},
     subject::Subject,
@@ -71,7 +72,7 @@ impl Warm<'_> {
         let before = self.running.processor_ms()?;
         let mut round = vec![];
         for _ in 0..CALLS_OF_ROUND {
-            round.push(ms(self.running.call(event(self.subject, user)).await?.took()));
+            round.push(ms(self.running.call(self.subject.event(user)).await?.took()));
         }
         self.processor_ms += self.running.processor_ms()? - before;
         self.medians.push(crate::statistics::median(&round));
@@ -93,13 +94,4 @@ impl Warm<'_> {
             processor_ms: Some(rounded(self.processor_ms / self.ms.len() as f64)),
         }
     }
-}
-
-/// The event of a call: by a user who has a token, or, for fresh tokens, by a new user. A user who calls for fresh tokens again and
-/// again has old ones that must be revoked first.
-pub(super) fn event(subject: &Subject, user: &str) -> String {
-    if subject.name.contains("fresh") {
-        return subject.operation.event(&new_user());
-    }
-    subject.operation.event(user)
 }
