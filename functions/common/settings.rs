@@ -18,7 +18,7 @@
 //! | `secrets.rs` | the variants of `JWT_SECRET` and `HMAC_SECRET` |
 //! | `groups.rs` | `GROUPS` |
 //! | `renewals.rs` | `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` |
-//! | `telemetry.rs` | `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY` |
+//! | `telemetry.rs` | `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY`, `RELEASE` |
 //! | `names.rs` | all names, and the check for misspelt ones |
 //! | `lookup.rs` | where values come from, and the formats that they share |
 

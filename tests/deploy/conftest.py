@@ -1,5 +1,6 @@
 """Fixtures for the tests: the emulator, the sandbox and stacks. Prints a summary of the stacks that were created."""
 
+import ast
 import os
 import re
 import subprocess
@@ -77,10 +78,9 @@ def create(emulator):
 
 
 def pytest_terminal_summary(terminalreporter):
+    terminalreporter.section("the emulator")
+    terminalreporter.line(ast.get_docstring(ast.parse(Path(__file__).with_name("aws.py").read_text())))
     for stack in _created:
         types = Counter(kind.removeprefix("AWS::") for kind, _ in stack.resources.values())
         terminalreporter.section(f"stack {stack.name}: {stack.status}")
         terminalreporter.line("created: " + ", ".join(f"{count} {kind}" for kind, count in sorted(types.items())))
-        for reason in dict.fromkeys(stack.left_out.values()):
-            names = [name for name, why in stack.left_out.items() if why == reason]
-            terminalreporter.line(f"left out: {', '.join(names)} ({reason})")

@@ -1,23 +1,18 @@
-"""ministack, an emulator of AWS, on a free port of this machine, and the stacks on it."""
+"""An emulator of AWS on a free port of this machine, and the stacks on it. `aws.py` says how it differs from AWS."""
 
 import io
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
 import time
 import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import boto3
-from template import CODE_BUCKET, REGION, transformed
-
-# Types that ministack does not support. Everything else in the template is created.
-NO_CODEDEPLOY = "ministack has no CodeDeploy: an alias switches to a new version at once"
-UNSUPPORTED = {"AWS::CodeDeploy::Application": NO_CODEDEPLOY, "AWS::CodeDeploy::DeploymentGroup": NO_CODEDEPLOY}
-NO_METRIC_MATH = "ministack only has alarms on one metric"
+from template import CODE_BUCKET, REGION, source_with_code
 
 
 @dataclass
@@ -27,7 +22,6 @@ class Stack:
     reason: str
     outputs: dict = field(default_factory=dict)
     resources: dict = field(default_factory=dict)
-    left_out: dict = field(default_factory=dict)
 
 
 class Emulator:
@@ -53,7 +47,7 @@ class Emulator:
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ministack"], cwd=folder, env=inherited | settings, stdout=log, stderr=log
+                [sys.executable, Path(__file__).with_name("aws.py")], cwd=folder, env=inherited | settings, stdout=log, stderr=log
             )
         self._wait_for(port)
         s3 = self.client("s3")
@@ -80,15 +74,14 @@ class Emulator:
 
     def create(self, name, parameters):
         """Creates a stack and waits for it. A refusal raises botocore's ClientError."""
-        template = transformed(parameters)
-        left_out = _leave_out_unsupported(template)
+        template = source_with_code()
         # From S3, as `sam deploy` does: in the call itself, a template may have at most 51 200 bytes.
         self.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(template).encode())
         cloudformation = self.client("cloudformation")
         cloudformation.create_stack(
             StackName=name,
             TemplateURL=f"{self.url}/{CODE_BUCKET}/template.json",
-            Capabilities=["CAPABILITY_IAM"],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
         deadline = time.monotonic() + 300
@@ -96,9 +89,12 @@ class Emulator:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"The stack {name} is still in {stack['StackStatus']}.")
             time.sleep(0.1)
-        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
         reasons = [
-            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in events if "FAILED" in event["ResourceStatus"]
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
+            for page in pages
+            for event in page["StackEvents"]
+            if "FAILED" in event["ResourceStatus"]
         ]
         resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
         return Stack(
@@ -107,23 +103,7 @@ class Emulator:
             "; ".join(reasons),
             {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
             {one["LogicalResourceId"]: (one["ResourceType"], one["PhysicalResourceId"]) for one in resources},
-            left_out,
         )
-
-
-def _leave_out_unsupported(template):
-    left_out = {}
-    for name, resource in list(template["Resources"].items()):
-        resource.pop("UpdatePolicy", None)  # refers to CodeDeploy
-        reason = UNSUPPORTED.get(resource["Type"])
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
-            reason = NO_METRIC_MATH
-        if reason:
-            left_out[name] = reason
-            del template["Resources"][name]
-    dashboard = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    dashboard[0] = re.sub(r"\$\{(\w+)\.Arn\}", lambda found: found[1] if found[1] in left_out else found[0], dashboard[0])
-    return left_out
 
 
 def _zipped(binary):

@@ -54,7 +54,7 @@ ACCEPTED = {
     "none": NONE,
     "claims-for-an-audience": JWT | {"JwtAudience": "", "JwtRequiredClaims": "client_id=livechat"},
     "existing-table": EXISTING,
-    "plain": JWT | {"Tracing": "PassThrough", "Deployment": "AllAtOnce", "AlarmEmail": "operations@example.com"},
+    "plain": JWT | {"Tracing": "Active", "Deployment": "AllAtOnce", "AlarmEmail": "operations@example.com"},
     "everything": EVERYTHING,
 }
 
@@ -97,6 +97,9 @@ REFUSED = {
     "replica-of-existing": (EXISTING | {"ReplicaRegion2": "eu-west-1"}, "existing table"),
     "replica-without-key": (EVERYTHING | {"ReplicaKmsKeyArn1": ""}, "ReplicaRegion1 needs ReplicaKmsKeyArn1"),
     "second-replica-without-key": (EVERYTHING | {"ReplicaRegion2": "us-east-1"}, "ReplicaRegion2 needs ReplicaKmsKeyArn2"),
+    "no-address": (JWT | {"DisableExecuteApiEndpoint": "true"}, "DisableExecuteApiEndpoint needs DomainName"),
+    "nobody-to-notify": (JWT | {"NotifyWhenAlarmsEnd": "true"}, "NotifyWhenAlarmsEnd needs AlarmEmail or AlarmTopicArn"),
+    "part-of-a-secrets-arn": (HMAC | {"HmacSecretArn": SECRET("hmac").removesuffix("-AbCdEf")}, "HmacSecretArn"),
     "two-topics": (JWT | {"AlarmEmail": "a@example.com", "AlarmTopicArn": "arn:aws:sns:eu-central-1:1:a"}, "not both"),
     "short-subject-key": (JWT | {"SubjectKey": "short"}, "SubjectKey"),
 }

@@ -29,12 +29,22 @@ def source():
     return copy.deepcopy(_parsed())
 
 
-def transformed(parameters):
-    """The template after SAM's transformation, which needs the values of the parameters, as on AWS."""
+def source_with_code():
+    """The template with the code of the functions in the bucket, as `sam deploy` sends it to CloudFormation."""
     template = source()
     del template["Globals"]["Function"]["CodeUri"]
     for name in FUNCTIONS:
         template["Resources"][name]["Properties"]["CodeUri"] = f"s3://{CODE_BUCKET}/{name}.zip"
+    # On the emulator, permissions work at once.
+    check = template["Resources"]["StartCheck"]["Properties"]["Code"]
+    assert (patience := "SECONDS, PAUSE = 60, 5\n") in check["ZipFile"]
+    check["ZipFile"] = check["ZipFile"].replace(patience, "SECONDS, PAUSE = 1, 0.2\n")
+    return template
+
+
+def transformed(parameters, template=None):
+    """The template after SAM's transformation, which needs the values of the parameters, as on AWS."""
+    template = template or source_with_code()
     defaults = {name: str(rule["Default"]) for name, rule in template["Parameters"].items() if "Default" in rule}
     plain = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(template, defaults | parameters)
     return json.loads(json.dumps(plain))

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY, SECRETS_KEY
-from template import FUNCTIONS, ROOT, of_type, source, statements, transformed
+from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY, SECRET, SECRETS_KEY
+from template import FUNCTIONS, ROOT, of_type, source, source_with_code, statements, transformed
 
 # The metrics of AWS that alarms and dashboard use.
 AWS_METRICS = {
@@ -16,7 +16,8 @@ AWS_METRICS = {
     "AWS/DynamoDB": {"SuccessfulRequestLatency", "SystemErrors", "ReadThrottleEvents", "WriteThrottleEvents"},
 }
 ALARMS = {
-    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "ErrorRate", "Slow", "Throttled", "FunctionErrors", "StoreErrors",
+    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
+    "StoreErrors",
 }  # fmt: skip
 # The operations of each function on the table. tests/api/template.rs compares them with the code.
 TABLE_ACTIONS = {
@@ -90,8 +91,30 @@ PATTERNS = [
         ["", "token_use=access", "tid=a,tid=b,https://shop.example/role=a=b"],
         ["tid", "tid=", "=a", "tid=a,", "tid=a,tid", ",tid=a"],
     ),
+    (
+        "JwtSecretArn",
+        ["", SECRET("shop/jwt"), SECRET("a_b+c=d.e@f"), "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:jwt-AbCdEf"],
+        [
+            "jwt",
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:jwt",
+            SECRET("jwt") + ":key::",
+            SECRET("jwt") + " ",
+            "arn:aws:ssm:eu-central-1:123456789012:parameter/jwt-AbCdEf",
+        ],
+    ),
+    (
+        "SubjectKey",
+        ["", "0123456789abcdef", "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"],
+        # The SAM CLI writes these into its settings without quoting them correctly.
+        ["0123456789abcde", "0123456789abcdef\\", '0123456789"abcdef', "0123456789 abcdef"],
+    ),
     ("JwtAlgorithms", ["", "RS256", "RS256,ES256, EdDSA", "Ed25519"], ["none", "ES512", "RS256,", "RS256ES256", "rs256"]),
 ]  # fmt: skip
+
+
+def functions(stack):
+    """The four functions. There is another one, StartCheck."""
+    return {name: one for name, one in of_type(stack, "Lambda::Function").items() if name in FUNCTIONS}
 
 
 @pytest.fixture(params=ACCEPTED.values(), ids=ACCEPTED.keys())
@@ -136,7 +159,7 @@ def test_the_owners_key_encrypts_everything_and_is_used_for_nothing_else(resolve
     assert (of_secrets["Action"], of_secrets["Resource"]) == (["kms:Decrypt"], SECRETS_KEY)
     assert of_secrets["Condition"] == {"StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}}
     assert {group["KmsKeyId"] for group in of_type(stack, "Logs::LogGroup").values()} == {KEY}
-    assert {function["KmsKeyArn"] for function in of_type(stack, "Lambda::Function").values()} == {KEY}
+    assert {function["KmsKeyArn"] for function in functions(stack).values()} == {KEY}
     table = of_type(stack, "DynamoDB::GlobalTable")["Table"]
     assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
     assert [one["SSESpecification"]["KMSMasterKeyId"] for one in table["Replicas"]] == [KEY, REPLICA_KEY]
@@ -158,7 +181,7 @@ def test_the_table_is_protected_and_deletes_expired_items(stack):
 def test_with_an_existing_table_no_table_is_created(resolve):
     stack = resolve(EXISTING)
     assert not of_type(stack, "DynamoDB::GlobalTable")
-    assert {one["Environment"]["Variables"]["TABLE_NAME"] for one in of_type(stack, "Lambda::Function").values()} == {"restored"}
+    assert {one["Environment"]["Variables"]["TABLE_NAME"] for one in functions(stack).values()} == {"restored"}
     assert stack["Outputs"]["TableName"]["Value"] == "restored"
 
 
@@ -229,7 +252,7 @@ def test_patterns_accept_valid_values_and_refuse_invalid_ones(parameter, accepte
 def test_the_functions_know_every_setting_of_the_template(resolve):
     known = set(re.findall(r'^    "([A-Z_]+)",$', (ROOT / "functions/common/settings/names.rs").read_text(), re.MULTILINE))
     assert "LIVECHAT_CLIENT_ID" in known
-    for function in of_type(resolve(EVERYTHING), "Lambda::Function").values():
+    for function in functions(resolve(EVERYTHING)).values():
         ours = {name for name in function["Environment"]["Variables"] if re.match("LIVECHAT_|JWT_|HMAC_", name)}
         assert ours and ours <= known
 
@@ -258,12 +281,17 @@ def test_alarms_are_documented_and_use_only_existing_metrics(stack):
 
 def test_alarms_notify_the_topic_or_the_email_address(resolve):
     def actions_of(parameters):
-        return [one.get(key) for one in of_type(resolve(parameters), "CloudWatch::Alarm").values() for key in ("AlarmActions", "OKActions")]
+        alarms = of_type(resolve(parameters), "CloudWatch::Alarm").values()
+        # str: a resolved list cannot be in a set.
+        return {str((one.get("AlarmActions"), one.get("OKActions"))) for one in alarms}
 
-    topic = "arn:aws:sns:eu-central-1:123456789012:operations"
-    assert set(map(str, actions_of(JWT))) == {"None"}
-    assert all(actions == [topic] for actions in actions_of(JWT | {"AlarmTopicArn": topic}))
-    assert all(actions == ["AlarmTopic"] for actions in actions_of(EVERYTHING))
+    topic, ends = "arn:aws:sns:eu-central-1:123456789012:operations", {"NotifyWhenAlarmsEnd": "true"}
+    assert actions_of(JWT) == {"(None, None)"}
+    # A new alarm begins without data. When it then becomes OK, CloudWatch sends a message to its OKActions.
+    assert actions_of(JWT | {"AlarmTopicArn": topic}) == {str(([topic], None))}
+    assert actions_of(JWT | {"AlarmTopicArn": topic} | ends) == {str(([topic], [topic]))}
+    assert actions_of(EVERYTHING) == {"(['AlarmTopic'], None)"}
+    assert actions_of(EVERYTHING | ends) == {"(['AlarmTopic'], ['AlarmTopic'])"}
     plain = resolve(ACCEPTED["plain"])
     assert of_type(plain, "SNS::Topic")["AlarmTopic"]["KmsMasterKeyId"] == "AlarmKey.Arn" and of_type(plain, "KMS::Key")
     (publisher,) = of_type(plain, "SNS::TopicPolicy")["AlarmTopicPolicy"]["PolicyDocument"]["Statement"]
@@ -298,26 +326,59 @@ def test_an_update_is_gradual_and_rolls_back_on_an_alarm(resolve):
         group = of_type(stack, "CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert group["AlarmConfiguration"]["Enabled"] and group["ServiceRoleArn"] == "DeployRole.Arn"
-        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} <= ALARMS
+        # None that an outage of LiveChat or DynamoDB can cause: it would roll back a good version.
+        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == {"InternalErrors", "FunctionErrors", "LiveChatRejects"}
+        alias = transformed(JWT)["Resources"][f"{name}Aliaslive"]
+        assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"] == {"Ref": "StartCheck"}
+    (hook,) = [one for one in statements(stack, "DeployRole") if one["Action"] == ["lambda:InvokeFunction"]]
+    assert hook["Resource"] == "StartCheck.Arn"
     at_once = of_type(resolve(ACCEPTED["plain"]), "CodeDeploy::DeploymentGroup")["GetTokenDeploymentGroup"]
     assert (at_once["DeploymentConfigName"], at_once.get("AlarmConfiguration")) == ("CodeDeployDefault.LambdaAllAtOnce", {})
 
 
 def test_a_changed_setting_publishes_a_new_version():
     before = transformed(JWT)
-    functions = {name: before["Resources"][name]["Properties"] for name in FUNCTIONS}
-    for properties in functions.values():
+    of_functions = {name: before["Resources"][name]["Properties"] for name in FUNCTIONS}
+    for properties in of_functions.values():
         del properties["Code"]
-    settings = {name: _parameters_of(properties, before["Conditions"]) for name, properties in functions.items()}
-    # Other parameters must not: AWS Lambda refuses a new version of an unchanged function.
+    settings = {name: _parameters_of(properties, before["Conditions"]) for name, properties in of_functions.items()}
     publish_a_version = _parameters_of(source()["Globals"]["Function"]["SourceKMSKeyArn"], before["Conditions"])
-    assert "Auth" in publish_a_version and all(publish_a_version <= of_one for of_one in settings.values())
-    for setting in set().union(*settings.values()):
+    assert publish_a_version == set().union(*settings.values())
+    for setting in publish_a_version:
         after = transformed(JWT | {setting: "another"})
         for name in FUNCTIONS:
             assert setting not in settings[name] or _version(before, name) != _version(after, name), (name, setting)
+    # Other parameters must not: AWS Lambda refuses a version of an unchanged function. Reserved concurrency is not a part of a version.
+    of_versions = [
+        {key: value for key, value in one.items() if key not in ("ReservedConcurrentExecutions", "Tags")} for one in of_functions.values()
+    ]
+    assert all(_parameters_of(one, before["Conditions"]) == publish_a_version for one in of_versions)
     after = transformed(JWT | {"LogRetentionDays": "90"})
     assert all(_version(before, name) == _version(after, name) for name in FUNCTIONS)
+
+
+def test_a_changed_template_publishes_a_new_version():
+    before, changed = transformed(JWT), source_with_code()
+    changed["Globals"]["Function"]["Timeout"] = 9
+    changed["Resources"]["GetToken"]["Properties"]["Timeout"] = 14
+    after = transformed(JWT, changed)
+    different = {name for name in FUNCTIONS if _version(before, name) != _version(after, name)}
+    assert different == {"GetToken", "HasToken", "Invalidate"}  # GetFreshToken has a time limit of its own
+
+
+def test_the_functions_have_the_version_of_the_package(resolve):
+    version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    for attempt in ("1", "2"):
+        stack = resolve(JWT | {"Attempt": attempt})
+        assert {one["Environment"]["Variables"]["RELEASE"] for one in functions(stack).values()} == {f"{version}+{attempt}"}
+
+
+def test_concurrency_is_reserved_only_if_it_is_wanted(resolve):
+    def reserved(parameters):
+        return {one.get("ReservedConcurrentExecutions") for one in functions(resolve(parameters)).values()}
+
+    assert reserved(JWT) == {None}
+    assert {str(one) for one in reserved(JWT | {"ReservedConcurrency": "50"})} == {"50"}
 
 
 def _version(template, function):
@@ -335,7 +396,8 @@ def _parameters_of(value, conditions):
         return set().union(*(_parameters_of(one, conditions) for one in value))
     if not isinstance(value, dict):
         return set()
-    found = {value["Ref"]} & set(source()["Parameters"]) if "Ref" in value else set()
+    referred = {value["Ref"]} if "Ref" in value else set(re.findall(r"\$\{(\w+)\}", str(value.get("Fn::Sub", ""))))
+    found = referred & set(source()["Parameters"])
     if "Condition" in value:
         found |= _parameters_of(conditions[value["Condition"]], conditions)
     if "Fn::If" in value:
@@ -356,6 +418,8 @@ def test_no_resource_name_conflicts_with_a_second_stack(stack):
 def test_the_outputs_have_the_values_for_a_page_and_an_operator(resolve):
     own = {name: output["Value"] for name, output in resolve(EVERYTHING)["Outputs"].items()}
     assert own["BaseUrl"] == "https://cip.example.com" and own["DomainTarget"]
+    api = of_type(resolve(EVERYTHING), "ApiGatewayV2::Api")["Api"]
+    assert api["DisableExecuteApiEndpoint"] == "false", "pages that use the URL at amazonaws.com would lose their chat"
     assert "baseUrl: 'https://cip.example.com', credentials: 'include'" in own["PageSnippet"]
     assert "userHash" in resolve(ACCEPTED["hmac"])["Outputs"]["PageSnippet"]["Value"]
     assert "yourSessionToken(), guest: true })" in resolve(JWT | {"Guests": "true"})["Outputs"]["PageSnippet"]["Value"]

@@ -6,7 +6,7 @@ use strsim::osa_distance;
 use tracing::warn;
 
 /// The names of all settings.
-pub const NAMES: [&str; 37] = [
+pub const NAMES: [&str; 38] = [
     "TABLE_NAME",
     "LIVECHAT_CLIENT_ID",
     "LIVECHAT_LICENSE_ID",
@@ -43,6 +43,7 @@ pub const NAMES: [&str; 37] = [
     "RENEWALS_PER_MINUTE",
     "METRICS_NAMESPACE",
     "SUBJECT_KEY",
+    "RELEASE",
     "RUST_LOG",
 ];
 

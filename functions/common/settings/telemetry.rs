@@ -1,4 +1,4 @@
-//! `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY`: logs and metrics.
+//! `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY`, `RELEASE`: logs and metrics.
 
 use super::Lookup;
 use secrecy::SecretString;
@@ -14,6 +14,9 @@ pub(crate) struct Telemetry {
     pub(crate) namespace: String,
     /// `SUBJECT_KEY`: the key of the hash that stands for a user in the line of a call. Without it, lines have no such hash.
     pub(crate) subject_key: Option<SecretString>,
+    /// `RELEASE`: which release is running, for the line of a call. This package's version by default. The template adds the number of
+    /// the deployment's attempt.
+    pub(crate) release: String,
 }
 
 impl Telemetry {
@@ -23,6 +26,7 @@ impl Telemetry {
             level: level.unwrap_or(LevelFilter::INFO),
             namespace: lookup.optional("METRICS_NAMESPACE").unwrap_or_else(|| "livechat-cip".into()),
             subject_key: lookup.optional("SUBJECT_KEY").map(SecretString::from),
+            release: lookup.optional("RELEASE").unwrap_or_else(|| env!("CARGO_PKG_VERSION").into()),
         }
     }
 }

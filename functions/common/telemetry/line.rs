@@ -73,6 +73,7 @@ static WRITER: OnceLock<Writer> = OnceLock::new();
 struct Writer {
     formats: Mutex<Formats>,
     subject_key: Option<hmac::Key>,
+    release: String,
     is_warm: AtomicBool,
 }
 
@@ -95,6 +96,7 @@ impl Writer {
         Self {
             formats: Mutex::new(Formats::new(&settings.namespace)),
             subject_key: key.map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())),
+            release: settings.release.clone(),
             is_warm: AtomicBool::new(false),
         }
     }
@@ -104,7 +106,7 @@ impl Writer {
         let subject = call.principal.zip(self.subject_key.as_ref()).map(|(who, key)| hash(key, who));
         let metrics = call.metrics;
         count_result(&call, is_cold);
-        let entry = RootEntry::new(Line::of(call, subject).close());
+        let entry = RootEntry::new(Line::of(call, subject, &self.release).close());
         let mut line = Vec::with_capacity(1024);
         let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = formats.fitting(metrics).format(&entry, &mut line) {
@@ -159,6 +161,7 @@ struct Line<'c> {
     message: &'static str,
     operation: &'static str,
     request_id: Cow<'c, str>,
+    release: Cow<'c, str>,
     subject: Option<String>,
     outcome: &'static str,
     source: Option<String>,
@@ -168,7 +171,7 @@ struct Line<'c> {
 }
 
 impl<'c> Line<'c> {
-    fn of(call: Finished<'c>, subject: Option<String>) -> Self {
+    fn of(call: Finished<'c>, subject: Option<String>, release: &'c str) -> Self {
         let outcome = call.outcome;
         Self {
             at: SystemTime::now(),
@@ -177,6 +180,7 @@ impl<'c> Line<'c> {
             message: "call",
             operation: call.operation,
             request_id: call.request_id.into(),
+            release: release.into(),
             subject,
             outcome: outcome.code,
             source: outcome.source,
@@ -276,6 +280,13 @@ mod tests {
         for directive in line["_aws"]["CloudWatchMetrics"].as_array().expect("directives") {
             assert_eq!(directive["Namespace"], "shop");
         }
+    }
+
+    #[test]
+    fn a_line_names_the_release() {
+        let release = |settings| line(settings, succeeded(), &CallMetrics::default())["release"].clone();
+        assert_eq!(release(&[]), env!("CARGO_PKG_VERSION"));
+        assert_eq!(release(&[("RELEASE", "1.2.3+2")]), "1.2.3+2");
     }
 
     #[test]

@@ -1,0 +1,106 @@
+"""The check that the functions start: as CloudFormation calls it when a stack is created, and as CodeDeploy calls it before an update."""
+
+import http.server
+import io
+import json
+import threading
+import zipfile
+
+import pytest
+from parameters import ISSUER, SITE
+from template import FUNCTIONS, REGION, source_with_code
+
+VARIABLES = {"GetToken": "GET_TOKEN", "GetFreshToken": "GET_FRESH_TOKEN", "HasToken": "HAS_TOKEN", "Invalidate": "INVALIDATE"}
+MODES = {
+    "jwt": {"Auth": "jwt", "JwtJwksUrl": ISSUER + "jwks.json", "JwtIssuer": ISSUER, "JwtAudience": "livechat", "Guests": "true"},
+    "authorizer": {"Auth": "authorizer"},
+    "none": {"Auth": "none", "AllowUnverifiedUsers": "true"},
+}
+
+
+@pytest.fixture(scope="session")
+def codedeploy():
+    """A stand-in for CodeDeploy, with the requests that it got. The emulator has none."""
+
+    class Requests(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            received.append((self.headers["x-amz-target"].split(".")[1], body))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+
+    received = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+
+
+@pytest.fixture
+def check(emulator, codedeploy, monkeypatch):
+    """Calls the check for these versions, as CodeDeploy does, and returns the result that CodeDeploy gets."""
+    url, received = codedeploy
+    for name, value in {"AWS_ENDPOINT_URL": emulator.url, "AWS_ENDPOINT_URL_CODEDEPLOY": url, "AWS_DEFAULT_REGION": REGION}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+    def one(versions):
+        for name, version in versions.items():
+            monkeypatch.setenv(VARIABLES[name], version)
+        module = {}
+        exec(source_with_code()["Resources"]["StartCheck"]["Properties"]["Code"]["ZipFile"], module)
+        module["handler"]({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1", "Combined": "ignored"}, None)
+        operation, result = received.pop()
+        assert operation == "PutLifecycleEventHookExecutionStatus" and not received
+        assert (result["deploymentId"], result["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")
+        return result["status"]
+
+    return one
+
+
+def versions_of(emulator, stack):
+    client = emulator.client("lambda")
+    names = {name: stack.resources[name][1] for name in FUNCTIONS}
+    return {name: client.get_alias(FunctionName=one, Name="live")["AliasArn"].rsplit(":", 1)[0] + ":1" for name, one in names.items()}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_update_continues_if_all_functions_refuse_a_caller_without_credentials(mode, create, emulator, livechat, check):
+    stack = create(f"start-{mode}", livechat | MODES[mode])
+    assert check(versions_of(emulator, stack)) == "Succeeded"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_update_stops_if_one_function_does_not_start(function, create, emulator, livechat, check, capsys):
+    stack = create(f"stop-{function}", livechat | MODES["none"])
+    versions = versions_of(emulator, stack)
+    client, name = emulator.client("lambda"), stack.resources[function][1]
+    settings = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": settings | {"AUTH": "basic"}})
+    broken = client.publish_version(FunctionName=name)["FunctionArn"]
+    assert check(versions | {function: broken}) == "Failed"
+    line = json.loads(capsys.readouterr().out)
+    assert line["level"] == "ERROR" and "AUTH is invalid" in line["message"], line
+
+
+def test_a_binary_for_another_processor_is_named(create, emulator, livechat, check, capsys):
+    stack = create("processor", livechat | MODES["none"])
+    client, name = emulator.client("lambda"), stack.resources["HasToken"][1]
+    binary, archive = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00\x01" + bytes(43), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("bootstrap", binary)
+    client.update_function_code(FunctionName=name, ZipFile=archive.getvalue())
+    broken = client.publish_version(FunctionName=name)["FunctionArn"]
+    assert check(versions_of(emulator, stack) | {"HasToken": broken}) == "Failed"
+    assert "Was it built for the processor in the parameter Architecture?" in capsys.readouterr().out
+
+
+def test_a_stack_is_not_created_if_its_functions_do_not_start(emulator):
+    stack = emulator.create("broken", SITE | {"Auth": "jwt", "JwtPublicKey": "nonsense"})
+    assert stack.status == "ROLLBACK_COMPLETE"
+    assert "FirstStart: " in stack.reason and "JWT_PUBLIC_KEY is invalid: expected a public key in PEM" in stack.reason
