@@ -1,10 +1,13 @@
 """Fixtures for the tests: the emulator, the sandbox and stacks. Prints a summary of the stacks that were created."""
 
 import ast
+import json
 import os
 import re
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -73,6 +76,22 @@ def create(emulator):
         _created.append(stack)
         assert stack.status == "CREATE_COMPLETE", stack.reason
         return stack
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def call(emulator):
+    """Calls a stack's API, and returns status, headers and body."""
+
+    def one(stack, method, path, **headers):
+        url = f"{emulator.url}/_aws/execute-api/{stack.resources['Api'][1]}/$default/{path}"
+        request = urllib.request.Request(url, method=method, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.headers, json.loads(response.read() or "null")
+        except urllib.error.HTTPError as response:
+            return response.code, response.headers, response.read().decode()
 
     return one
 

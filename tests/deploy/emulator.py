@@ -72,23 +72,37 @@ class Emulator:
     def client(self, service):
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
 
+    def validate(self, parameters):
+        """A refusal raises botocore's ClientError. Nothing is created."""
+        change_set = {"StackName": "validated", "ChangeSetName": "validated", "ChangeSetType": "CREATE"}
+        cloudformation = self.client("cloudformation")
+        cloudformation.create_change_set(**change_set, **self._template_with(parameters))
+        cloudformation.delete_stack(StackName="validated")
+
+    def _template_with(self, parameters):
+        # From S3, as `sam deploy` does: in the call itself, a template may have at most 51 200 bytes.
+        self.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(source_with_code()).encode())
+        return {
+            "TemplateURL": f"{self.url}/{CODE_BUCKET}/template.json",
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        }
+
     def create(self, name, parameters):
         """Creates a stack and waits for it. A refusal raises botocore's ClientError."""
-        template = source_with_code()
-        # From S3, as `sam deploy` does: in the call itself, a template may have at most 51 200 bytes.
-        self.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(template).encode())
         cloudformation = self.client("cloudformation")
-        cloudformation.create_stack(
-            StackName=name,
-            TemplateURL=f"{self.url}/{CODE_BUCKET}/template.json",
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        )
+        cloudformation.create_stack(StackName=name, **self._template_with(parameters))
         deadline = time.monotonic() + 300
         while (stack := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("_IN_PROGRESS"):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"The stack {name} is still in {stack['StackStatus']}.")
             time.sleep(0.1)
+        return self.stack(name)
+
+    def stack(self, name):
+        """A stack, whoever created it."""
+        cloudformation = self.client("cloudformation")
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
         reasons = [
             f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"

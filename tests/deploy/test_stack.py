@@ -8,8 +8,6 @@ import hashlib
 import hmac
 import json
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -34,25 +32,9 @@ def shop(create, livechat):
     return create("shop", livechat | {"Auth": "none", "AllowUnverifiedUsers": "true"})
 
 
-@pytest.fixture(scope="session")
-def call(emulator):
-    """Calls a stack's API, and returns status, headers and body."""
-
-    def one(stack, method, path, **headers):
-        url = f"{emulator.url}/_aws/execute-api/{stack.resources['Api'][1]}/$default/{path}"
-        request = urllib.request.Request(url, method=method, headers={name.replace("_", "-"): value for name, value in headers.items()})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return response.status, response.headers, json.loads(response.read() or "null")
-        except urllib.error.HTTPError as response:
-            return response.code, response.headers, response.read().decode()
-
-    return one
-
-
-def bearer(user):
+def bearer(user, **claims):
     encode = lambda value: base64.urlsafe_b64encode(value).rstrip(b"=")  # noqa: E731
-    message = encode(b'{"alg":"HS256"}') + b"." + encode(json.dumps({"sub": user, "exp": int(time.time()) + 600}).encode())
+    message = encode(b'{"alg":"HS256"}') + b"." + encode(json.dumps({"sub": user, "exp": int(time.time()) + 600} | claims).encode())
     return f"Bearer {(message + b'.' + encode(hmac.digest(SECRET.encode(), message, hashlib.sha256))).decode()}"
 
 

@@ -141,6 +141,18 @@ def test_no_role_has_a_wildcard_or_a_managed_policy(stack):
     assert not of_type(stack, "IAM::ManagedPolicy")
 
 
+def test_the_check_can_only_call_the_functions_and_report(stack):
+    allowed = {action for one in statements(stack, "StartCheckRole") for action in one["Action"] if one["Sid"] != "Traces"}
+    assert allowed == {
+        "lambda:InvokeFunction",
+        "codedeploy:PutLifecycleEventHookExecutionStatus",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    (call,) = [one for one in statements(stack, "StartCheckRole") if one["Sid"] == "Functions"]
+    assert call["Resource"] == [f"{name}.Arn:*" for name in FUNCTIONS]
+
+
 def test_roles_can_read_secrets_only_if_there_are_secrets(resolve):
     def secrets(parameters):
         found = [one["Resource"] for one in statements(resolve(parameters), "HasTokenRole") if one["Sid"] == "Secrets"]

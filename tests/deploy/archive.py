@@ -1,0 +1,113 @@
+"""The archive of a release, as its user deploys it: unpack it, fill in parameters.yaml, `sam deploy`. On the emulator, which `aws.py` describes.
+
+    ARCHIVE=dist/livechat-cip-x86_64.zip pytest tests/deploy/archive.py
+
+It needs the SAM CLI on the PATH, and `cargo build --workspace` for the stand-in for LiveChat.
+"""
+
+import os
+import re
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from parameters_file import blocks, filled_in
+from template import FUNCTIONS, REGION
+from test_stack import SECRET, USER, bearer
+
+STACK = "livechat-cip"
+
+
+@pytest.fixture(scope="session")
+def release(folder):
+    """The unpacked archive."""
+    unpacked = folder / "release"
+    with zipfile.ZipFile(os.environ["ARCHIVE"]) as archive:
+        for entry in archive.infolist():
+            path = Path(archive.extract(entry, unpacked))
+            path.chmod(entry.external_attr >> 16)
+    return unpacked
+
+
+@pytest.fixture(scope="session")
+def deploy(release, emulator, livechat):
+    """Deploys the archive with these changes of parameters.yaml, and returns the stack."""
+    secret = emulator.client("secretsmanager").create_secret(Name="release", SecretString=SECRET)["ARN"]
+    given = (release / "parameters.yaml").read_text()
+    (block,) = [block for block in blocks(given) if "JwtSecretArn: ''" in "\n".join(block)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "AWS_ENDPOINT_URL": emulator.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+    def one(**changes):
+        values = livechat | {"JwtSecretArn": secret, "JwtIssuer": "https://www.example.com", "JwtAudience": "livechat"} | changes
+        (release / "parameters.yaml").write_text(filled_in(given, block, values))
+        start = time.monotonic()
+        run = subprocess.run(
+            ["sam", "deploy", "--no-confirm-changeset"], cwd=release, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert run.returncode == 0, run.stdout[-3000:] + run.stderr
+        print(f"sam deploy {changes or ''}: {time.monotonic() - start:.0f} s")
+        return emulator.stack(STACK)
+
+    return one
+
+
+def test_a_release_is_deployed_updated_rolled_back_and_deployed_again(release, deploy, emulator, call):
+    functions = emulator.client("lambda")
+
+    def name_of(function):
+        return stack.resources[function][1]
+
+    def live():
+        """By function, its version that callers reach."""
+        return {name: functions.get_alias(FunctionName=name_of(name), Name="live")["FunctionVersion"] for name in FUNCTIONS}
+
+    def walk():
+        credentials = bearer(USER, iss="https://www.example.com", aud="livechat")
+        status, _, token = call(stack, "GET", "getToken", authorization=credentials)
+        assert status == 200, token
+        status, _, fresh = call(stack, "GET", "getFreshToken", authorization=credentials)
+        assert (status, fresh["entityId"]) == (200, token["entityId"])
+        assert call(stack, "GET", "hasToken", authorization=credentials)[2] is True
+        assert call(stack, "GET", "invalidate", authorization=credentials)[0] == 200
+        assert call(stack, "GET", "hasToken", authorization=credentials)[2] is False
+        assert call(stack, "GET", "getToken")[0] == 401
+        return token["entityId"]
+
+    stack = deploy()
+    assert stack.outputs["BaseUrl"].startswith("https://") and stack.outputs["PageSnippet"].startswith("<script")
+    first, customer = live(), walk()
+
+    deploy(LogLevel="debug")
+    second = live()
+    assert all(second[name] != first[name] for name in FUNCTIONS) and walk() == customer
+
+    # The runbook's quick way back.
+    for name in FUNCTIONS:
+        functions.update_alias(FunctionName=name_of(name), Name="live", FunctionVersion=first[name])
+    assert live() == first and walk() == customer
+
+    # The same release again. On AWS, it would be refused without another Attempt.
+    deploy(LogLevel="debug", Attempt="2")
+    third = live()
+    assert not set(third.items()) & (set(first.items()) | set(second.items())) and walk() == customer
+    function = functions.get_function_configuration(FunctionName=name_of("GetToken"))
+    assert function["Environment"]["Variables"]["RELEASE"].endswith("+2")
+    assert function["Architectures"] == [yaml.safe_load((release / "parameters.yaml").read_text())["Architecture"]]
+
+
+def test_links_in_the_manual_lead_to_files_in_the_archive(release):
+    dangling = []
+    for page in release.rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+            if not re.match(r"[a-z]+:", link) and not (page.parent / link).exists():
+                dangling.append((str(page.relative_to(release)), link))
+    assert not dangling
