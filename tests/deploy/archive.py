@@ -5,6 +5,7 @@
 It needs the SAM CLI on the PATH, and `cargo build --workspace` for the stand-in for LiveChat.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -102,6 +103,49 @@ def test_a_release_is_deployed_updated_rolled_back_and_deployed_again(release, d
     function = functions.get_function_configuration(FunctionName=name_of("GetToken"))
     assert function["Environment"]["Variables"]["RELEASE"].endswith("+2")
     assert function["Architectures"] == [yaml.safe_load((release / "parameters.yaml").read_text())["Architecture"]]
+
+
+# What CloudFormation does first with a resource of each type.
+CREATE = {
+    "AWS::ApiGatewayV2::Api": "apigateway:POST",
+    "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
+    "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
+    "AWS::CodeDeploy::Application": "codedeploy:CreateApplication",
+    "AWS::CodeDeploy::DeploymentGroup": "codedeploy:CreateDeploymentGroup",
+    "AWS::DynamoDB::GlobalTable": "dynamodb:CreateTable",
+    "AWS::IAM::Role": "iam:CreateRole",
+    "AWS::Lambda::Function": "lambda:CreateFunction",
+    "AWS::Logs::LogGroup": "logs:CreateLogGroup",
+}
+ARN = {
+    "AWS::ApiGatewayV2::Api": "arn:aws:apigateway:{region}::/apis",
+    "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
+    "AWS::CloudWatch::Dashboard": "arn:aws:cloudwatch::{account}:dashboard/{name}",
+    "AWS::CodeDeploy::Application": "arn:aws:codedeploy:{region}:{account}:application:{name}",
+    "AWS::CodeDeploy::DeploymentGroup": "arn:aws:codedeploy:{region}:{account}:deploymentgroup:{name}/{name}",
+    "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
+    "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
+}
+
+
+def test_the_deployers_policy_covers_the_names_of_this_stack_and_no_others(release, deploy, emulator):
+    account = "000000000000"
+    policy = (release / "docs/deploy-policy.json").read_text().replace("ACCOUNT", account).replace("REGION", REGION)
+    assert len(json.dumps(json.loads(policy), separators=(",", ":"))) <= 6144, "the limit of IAM for a managed policy"
+
+    def decision(kind, name):
+        return emulator.client("iam").simulate_custom_policy(
+            PolicyInputList=[policy], ActionNames=[CREATE[kind]], ResourceArns=[ARN[kind].format(region=REGION, account=account, name=name)]
+        )["EvaluationResults"][0]["EvalDecision"]
+
+    resources = [(kind, name) for kind, name in deploy().resources.values() if kind in CREATE]
+    assert {kind for kind, _ in resources} == set(CREATE)
+    assert [(kind, name) for kind, name in resources if decision(kind, name) != "allowed"] == []
+    # An API's name is not in its ARN.
+    of_others = set(CREATE) - {"AWS::ApiGatewayV2::Api"}
+    assert [kind for kind in of_others if decision(kind, "shop-x") == "allowed"] == []
 
 
 def test_links_in_the_manual_lead_to_files_in_the_archive(release):
