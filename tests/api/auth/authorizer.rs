@@ -45,6 +45,14 @@ async fn every_kind_of_authorizer_identifies_the_user() {
 }
 
 #[tokio::test]
+async fn the_event_of_a_jwt_authorizer_identifies_the_user() {
+    let world = world().await;
+    let event = serde_json::from_str(include_str!("../../events/get-token-authorizer.json")).expect("JSON");
+    world.send(GetToken, &event).await.token();
+    assert!(world.item("anna").await.contains_key("entityId"));
+}
+
+#[tokio::test]
 async fn iam_authorization_identifies_the_user() {
     let arn = "arn:aws:sts::123456789012:assumed-role/site/alice";
     let world = world().await.with("AUTHORIZER_CLAIM", "userArn");

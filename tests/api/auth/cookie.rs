@@ -33,6 +33,17 @@ async fn the_sites_own_pages_are_authenticated_by_the_cookie_alone() {
     assert_eq!(world.sandbox.customers(), 1);
 }
 
+#[tokio::test]
+async fn the_cookies_of_an_event_are_read() {
+    let (issuer, world) = (Issuer::start().await, world().await.with("ALLOWED_ORIGINS", "https://www.example.com"));
+    let mut event: Value = serde_json::from_str(include_str!("../../events/get-token-cookie.json")).expect("JSON");
+    // The event's own token has expired, and is not signed with this secret.
+    assert_refused(&world, GetToken, &event, "the event's own token").await;
+    event["cookies"][1] = json!(format!("session={}", token(&issuer, "anna")));
+    world.send(GetToken, &event).await.token();
+    assert!(world.item("anna").await.contains_key("entityId"));
+}
+
 /// A request without the `Origin` that the events of these tests have.
 fn without_origin(headers: &[(&str, &str)]) -> Value {
     let mut event = request(GetToken, None, headers);
