@@ -1,6 +1,5 @@
 # Calls of the built functions, and their expected responses.
 
-readonly functions=(get-token get-fresh-token has-token invalidate)
 # The condition for a new token: a lifetime of eight hours, and only the fields of the contract.
 readonly token='.statusCode == 200 and (.body | fromjson | .tokenType == "Bearer" and .expiresIn == 28800000
     and (.accessToken | length > 0) and (.entityId | length > 0)
@@ -8,14 +7,28 @@ readonly token='.statusCode == 200 and (.body | fromjson | .tokenType == "Bearer
 
 # The logical id in the template: GetToken for get-token.
 logical_id() { sed -E 's/(^|-)(.)/\U\2/g' <<<"$1"; }
-binary() { echo ".aws-sam/build/$(logical_id "$1")/bootstrap"; }
 
-# Amazon Linux 2023 has glibc 2.34.
-check_glibc() {
-    local newest
-    newest=$(objdump -T "$(binary "$1")" | grep -o 'GLIBC_2[0-9.]*' | sort -V | tail -n 1)
-    echo "$1 needs $newest, $(stat -c %s "$(binary "$1")") bytes"
-    [[ $(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1) == GLIBC_2.34 ]] || die "$1 would not start on Amazon Linux 2023."
+# archive ARCHITECTURE: the archive of a release, without .zip. Unpacked, it is the folder with this name.
+archive() { echo ".aws-sam/archives/livechat-cip-$1"; }
+
+# build_archive ARCHITECTURE: builds and unpacks the archive of a release.
+build_archive() {
+    # Other layers use the functions for this machine's processor, in .aws-sam/build. SAM also writes a file beside a build folder.
+    local build=.aws-sam/build
+    [[ $1 == "$(architecture_here)" ]] || build=.aws-sam/build-$1/build
+    sam build --config-env local --build-dir "$build" --parameter-overrides "Architecture=$1"
+    .ci/package "$1" "$build" "$(dirname "$(archive "$1")")"
+    # The first steps of a person who uses a release.
+    rm -rf "$(archive "$1")"
+    unzip -q "$(archive "$1").zip" -d "$(archive "$1")"
+    (cd "$(archive "$1")" && sam validate --lint)
+}
+
+# use_archive ARCHITECTURE: invoke_in_emulator then runs the functions of this archive.
+use_archive() {
+    need_processor "$1"
+    unpacked=$(archive "$1")
+    emulator=("${processor[@]}" "$emulators/aws-lambda-rie-$1")
 }
 
 # settings DYNAMODB_URL LIVECHAT_URL: tests/events/env.json with these URLs of the running `cargo local`, and with $more_settings (JSON).
@@ -25,6 +38,7 @@ settings() {
         tests/events/env.json
 }
 
+# AWS's runtime interface emulator starts the function with all the arguments after its own.
 invoke_in_emulator() {
     local port api_port pid status=0 variables
     port=$(free_port)
@@ -32,7 +46,8 @@ invoke_in_emulator() {
     mapfile -t variables < <(settings "$local_dynamodb" "$local_livechat" | jq -r '.Parameters | to_entries[] | "\(.key)=\(.value)"')
     env "${variables[@]}" AWS_REGION=eu-central-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local \
         AWS_LAMBDA_FUNCTION_NAME="$1" AWS_LAMBDA_FUNCTION_TIMEOUT=15 \
-        "$emulator" --runtime-interface-emulator-address "127.0.0.1:$port" --runtime-api-address "127.0.0.1:$api_port" "$(binary "$1")" \
+        "${emulator[@]}" --runtime-interface-emulator-address "127.0.0.1:$port" --runtime-api-address "127.0.0.1:$api_port" \
+        "${processor[@]}" "$unpacked/$(logical_id "$1")/bootstrap" \
         >"$work/function.log" 2>&1 &
     pid=$!
     wait_until 60 bash -c ": >/dev/tcp/127.0.0.1/$port" || true
@@ -76,6 +91,28 @@ walk_through() {
     expect_response "$1" get-fresh-token "$token"
 }
 
+# Calls through other gateways than that of walk_through, and with the parts of an event that only some calls have.
+call_through_gateways() {
+    local event
+    for event in get-token-rest get-token-url get-token-base-path get-token-stage; do
+        expect_response "$1" get-token "$token"
+    done
+    event=logout-base64 expect_response "$1" invalidate '.statusCode == 200 and .multiValueHeaders["x-logout"] == ["complete"]'
+}
+
+# call_archive ARCHITECTURE: each function of the unpacked archive under AWS's runtime interface emulator. `cargo local` provides the
+# database and LiveChat.
+call_archive() {
+    need_curl
+    need_jq
+    need_openssl
+    start_local
+    use_archive "$1"
+    walk_through invoke_in_emulator
+    call_through_gateways invoke_in_emulator
+    verify_callers
+}
+
 base64url() { basenc --base64url --wrap=0 | tr -d =; }
 
 # signed_token SECRET CLAIMS: a JSON Web Token, with HS256.
@@ -86,11 +123,11 @@ signed_token() {
 }
 
 # expect_caller SETTINGS CHANGE CONDITION: with these settings (JSON), the response of get-token meets the condition (jq). The event is one
-# of an HTTP API, without a user in its path, and with this change (jq).
+# of an HTTP API, without a user in its path, and with this change (jq): get-token, or the one with the name $event.
 expect_caller() {
     local more_settings=$1 event_file="$work/event.json"
-    jq "del(.pathParameters) | .rawPath = \"/getToken\" | .requestContext.http.path = .rawPath | $2" tests/events/get-token.json \
-        >"$event_file"
+    jq "del(.pathParameters) | .rawPath = \"/getToken\" | .requestContext.http.path = .rawPath | $2" \
+        "tests/events/${event:-get-token}.json" >"$event_file"
     expect_response invoke_in_emulator get-token "$3"
 }
 
@@ -106,8 +143,10 @@ verify_callers() {
     expect_caller "$mode" . "$refused"
 
     mode="{\"AUTH\": \"jwt\", \"JWT_SECRET\": \"$secret\", \"JWT_COOKIE\": \"session\", \"ALLOWED_ORIGINS\": \"https://www.example.com\"}"
-    expect_caller "$mode" ".cookies = [\"session=$signed\"]" "$token"
-    expect_caller "$mode" ".cookies = [\"session=$signed\"] | .headers.origin = \"https://evil.example\"" "$refused"
+    local cookie=".cookies[1] = \"session=$signed\""
+    event=get-token-cookie expect_caller "$mode" "$cookie" "$token"
+    event=get-token-cookie expect_caller "$mode" "$cookie | .headers.origin = \"https://evil.example\"" "$refused"
+    event=get-token-cookie expect_caller "$mode" . "$refused" # expired
 
     mode="{\"AUTH\": \"hmac\", \"HMAC_SECRET\": \"$secret\"}"
     local anna='.rawPath = "/getToken/anna" | .pathParameters.user = "anna"'
@@ -115,7 +154,7 @@ verify_callers() {
     expect_caller "$mode" "$anna | .headers[\"x-user-hash\"] = \"${hash/[0-9]/a}\"" "$refused"
 
     mode='{"AUTH": "authorizer"}'
-    expect_caller "$mode" '.requestContext.authorizer.jwt.claims.sub = "anna"' "$token"
+    event=get-token-authorizer expect_caller "$mode" . "$token"
     expect_caller "$mode" '.headers.authorization = "Bearer x"' "$refused"
 
     mode="{\"AUTH\": \"jwt\", \"JWT_SECRET\": \"$secret\", \"GUESTS\": \"true\"}"
@@ -135,12 +174,6 @@ compare_layers() {
 # compare_with_openapi ARGUMENTS...: the arguments of tests/openapi/run.
 compare_with_openapi() {
     PATH=$cache/openapi/bin:$PATH python3 tests/openapi/run "$@"
-}
-
-# The first steps of a person who uses a release.
-unzip_and_validate() {
-    python3 -m zipfile -t "$1"
-    (cd "$work/dist" && python3 -m zipfile -e "$1" . && sam validate --lint)
 }
 
 # LiveChat's Customer SDK in a browser, with $api. The test starts its own `cargo local`, on the ports that the functions use.

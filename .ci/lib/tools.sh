@@ -11,11 +11,15 @@ need_command() {
     local command=$1
     shift
     command -v "$command" >/dev/null && return
+    install_packages "$@"
+    hash -r
+    command -v "$command" >/dev/null || die "$* is installed, but there is no command '$command'."
+}
+
+install_packages() {
     say "apt-get install $*"
     "${sudo[@]}" apt-get update -qq
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$@"
-    hash -r
-    command -v "$command" >/dev/null || die "$* is installed, but there is no command '$command'."
 }
 
 # Where cargo builds this workspace.
@@ -33,6 +37,18 @@ need_rust() {
     command -v cargo >/dev/null || die "Rust is missing: install it with rustup first."
     need_command cc build-essential
     need_command python3 python3 # for the scripts in this folder
+}
+
+# need_rust_target TARGET: Rust's standard library for another processor.
+need_rust_target() {
+    # Without rustup, only cargo knows whether it has that library.
+    ! command -v rustup >/dev/null || rustup target add "$1"
+}
+
+# readelf, for .ci/package, and what a person who uses a release unpacks it with.
+need_archive_tools() {
+    need_command readelf binutils
+    need_command unzip unzip
 }
 
 need_cargo_deny() { need_cargo_tool cargo-deny 0.20.2; }
@@ -54,13 +70,28 @@ need_faketime() {
     faketime=$(dpkg -L libfaketime | grep '/libfaketime\.so\.1$')
 }
 
+# The processor of this machine, in AWS's terms.
+architecture_here() { [[ $(uname -m) == aarch64 ]] && echo arm64 || echo x86_64; }
+
+# need_processor ARCHITECTURE: $processor is the command that runs programs for this processor. It is empty for that of this machine.
+need_processor() {
+    processor=()
+    [[ $1 != "$(architecture_here)" ]] || return 0
+    [[ $1 == arm64 ]] || die "This machine cannot run programs for $1."
+    # QEMU runs each program as a process of this machine, so it needs no kernel and no root. The functions also need ARM's glibc.
+    need_command qemu-aarch64-static qemu-user-static
+    local system=/usr/aarch64-linux-gnu
+    if [[ ! -e $system/lib/libc.so.6 ]]; then install_packages libc6-arm64-cross; fi
+    processor=(qemu-aarch64-static -L "$system")
+}
+
 # The SAM CLI, which contains AWS's runtime interface emulator; cfn-lint; cargo-lambda, and zig, which it links with.
 need_python_tools() {
     local venv=$cache/venv
     need_venv venv .ci/requirements.txt
     [[ $PATH == *"$venv/bin:"* ]] || export PATH=$venv/bin:$PATH
     export SAM_CLI_TELEMETRY=0
-    emulator=$("$venv/bin/python" -c 'import samcli, pathlib; print(pathlib.Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64")')
+    emulators=$("$venv/bin/python" -c 'import samcli, pathlib; print(pathlib.Path(samcli.__file__).parent / "local/rapid")')
 }
 
 # need_venv NAME REQUIREMENTS: a virtual environment $cache/NAME with these packages.
