@@ -1,0 +1,158 @@
+"""`first-account` on the emulator: it asks all its questions, claims nothing that the emulator cannot show, and removes everything."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from template import FUNCTIONS, REGION, ROOT
+
+SCRIPT = Path(__file__).with_name("first-account")
+NAME = "first-account"
+ANSWERED_ON_THE_EMULATOR = {
+    "first_deployment",
+    "check_wrote_its_line",
+    "tail_of_the_log",
+    "wrong_key_is_named",
+    "four_operations",
+    "removal",
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, emulator):
+    """A folder as `sam build` leaves it, with the debug binaries."""
+    from conftest import BINARIES
+
+    if not shutil.which("sam"):
+        pytest.fail("The SAM CLI is not on the PATH: pip install -r .ci/requirements.txt", pytrace=False)
+    folder = tmp_path_factory.mktemp("built")
+    template = (ROOT / "template.yaml").read_text()
+    assert (patience := "SECONDS, PAUSE = 60, 5\n") in template
+    template = template.replace(patience, "SECONDS, PAUSE = 1, 0.2\n")  # on the emulator, permissions work at once
+    for name, operation in FUNCTIONS.items():
+        head, function, tail = template.partition(f"\n  {name}:\n    Type: AWS::Serverless::Function\n")
+        assert function
+        template = head + function + tail.replace("\n    Properties:\n", f"\n    Properties:\n      CodeUri: {name}\n", 1)
+        (folder / name).mkdir()
+        (folder / name / "bootstrap").symlink_to(BINARIES / _kebab(operation))
+    (folder / "template.yaml").write_text(template)
+    return folder
+
+
+@pytest.fixture
+def start(built, emulator, tmp_path):
+    """Starts the script, and returns its process and the file with the record."""
+    processes = []
+
+    def one(*options):
+        record = tmp_path / "record.json"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment = inherited | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, SCRIPT, "--region", REGION, "--endpoint", emulator.url, "--stack", NAME, "--yes", "--record", record]
+        processes.append(
+            subprocess.Popen(
+                [*command, *options], cwd=built, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        )
+        return processes[-1], record
+
+    yield one
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def names_in(emulator):
+    """The names of everything that the script could leave."""
+    stacks = [one["StackName"] for one in emulator.client("cloudformation").describe_stacks()["Stacks"] if one["StackStatus"] != "DELETE_COMPLETE"]
+    return sorted(
+        name
+        for names in (
+            stacks,
+            emulator.client("dynamodb").list_tables()["TableNames"],
+            [one["logGroupName"] for one in emulator.client("logs").describe_log_groups()["logGroups"]],
+            [one["Name"] for one in emulator.client("secretsmanager").list_secrets()["SecretList"]],
+            [one["Name"] for one in emulator.client("s3").list_buckets()["Buckets"]],
+            [one["TopicArn"] for one in emulator.client("sns").list_topics()["Topics"]],
+            emulator.client("sqs").list_queues().get("QueueUrls", []),
+            [one["RoleName"] for one in emulator.client("iam").list_roles()["Roles"]],
+            [one["FunctionName"] for one in emulator.client("lambda").list_functions()["Functions"]],
+        )
+        for name in names
+        if NAME in name
+    )
+
+
+def test_it_asks_all_questions_and_removes_everything(start, emulator, livechat, tmp_path):
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
+    process, record = start(
+        "--policy",
+        policy,
+        "--livechat-client-id",
+        livechat["LiveChatClientId"],
+        "--livechat-organization-id",
+        livechat["LiveChatOrganizationId"],
+        "--livechat-redirect-uri",
+        livechat["LiveChatRedirectUri"],
+        "--livechat-accounts-url",
+        livechat["LiveChatAccountsUrl"],
+    )
+    output, _ = process.communicate(timeout=900)
+    print(output)
+    content = json.loads(record.read_text())
+    answers = {one["question"]: one for one in content["answers"]}
+    assert process.returncode == 0, output
+    assert {name for name, one in answers.items() if one["result"] == "ok"} >= ANSWERED_ON_THE_EMULATOR
+    assert not content["aws"] and not content["left"] and not content["not_removed"]
+    assert names_in(emulator) == []
+
+
+def test_it_removes_everything_after_ctrl_c(start, emulator):
+    process, record = start()
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("first_deployment: "):
+            break
+    time.sleep(2)  # an update or another stack is on its way
+    process.send_signal(signal.SIGINT)
+    lines += process.communicate(timeout=300)[0]
+    assert process.returncode == 130, "".join(lines)
+    assert json.loads(record.read_text())["interrupted"]
+    assert names_in(emulator) == []
+
+
+def test_it_removes_everything_after_ctrl_c_in_a_deployment(start, emulator):
+    process, _ = start()
+    cloudformation = emulator.client("cloudformation")
+    deadline = time.monotonic() + 120
+    while not any(one["StackName"] == NAME for one in cloudformation.describe_stacks()["Stacks"] if one["StackStatus"] != "DELETE_COMPLETE"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 130, output
+    assert names_in(emulator) == []
+
+
+def test_it_touches_nothing_if_the_name_is_in_use(start, emulator):
+    secrets = emulator.client("secretsmanager")
+    secrets.create_secret(Name=f"{NAME}-jwt", SecretString="somebody else's")
+    try:
+        process, _ = start()
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 1 and f"already exist, so nothing was done: secret {NAME}-jwt" in output
+        assert secrets.get_secret_value(SecretId=f"{NAME}-jwt")["SecretString"] == "somebody else's"
+    finally:
+        secrets.delete_secret(SecretId=f"{NAME}-jwt", ForceDeleteWithoutRecovery=True)
+
+
+def _kebab(operation):
+    return "".join(f"-{one.lower()}" if one.isupper() else one for one in operation)
