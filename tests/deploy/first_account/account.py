@@ -52,7 +52,7 @@ class Account:
     def __init__(self, region, stack, folder, endpoint, cleanup):
         self.region, self.stack, self.endpoint, self.cleanup = region, stack, endpoint, cleanup
         self.emulated = bool(endpoint)
-        self._clients, self._lock, self._processes, self._stopping = {}, threading.Lock(), set(), False
+        self._clients, self._lock, self._processes, self.stopping = {}, threading.Lock(), set(), False
         self._session = boto3.Session(region_name=region)
         built = folder / ".aws-sam/build/template.yaml"
         self.template = built if built.exists() else folder / "template.yaml"
@@ -117,6 +117,7 @@ class Account:
 
     def create_basics(self):
         """What the stacks need: a bucket for `sam deploy`, the secret of the tokens, and a topic for alarms with a queue that gets them."""
+        self.cleanup.add(f"role {self.role_name}", self._remove_role)
         self.cleanup.add(f"bucket {self.bucket}", self._remove_bucket)
         place = {} if self.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
         self.client("s3").create_bucket(Bucket=self.bucket, **place)
@@ -148,6 +149,10 @@ class Account:
             if keys := [{"Key": one["Key"]} for one in page.get("Contents", [])]:
                 s3.delete_objects(Bucket=self.bucket, Delete={"Objects": keys})
         s3.delete_bucket(Bucket=self.bucket)
+
+    def _remove_role(self):
+        if_there(lambda: self.client("iam").delete_role_policy(RoleName=self.role_name, PolicyName="deployer"))
+        if_there(lambda: self.client("iam").delete_role(RoleName=self.role_name))
 
     def _remove_queue(self):
         if url := if_there(lambda: self.client("sqs").get_queue_url(QueueName=self.topic_name)):
@@ -209,7 +214,9 @@ class Account:
         return Deployment(name, code, output, since, self.status(name), self.failures(name, since))
 
     def delete(self, name, environment=None):
-        since, stack_id = time.time(), self._id(name)
+        since = time.time()
+        stacks = if_there(lambda: self.client("cloudformation").describe_stacks(StackName=name)["Stacks"])
+        stack_id = stacks[0]["StackId"] if stacks else name  # events of a deleted stack are found by its id only
         command = ["delete", "--stack-name", name, "--region", self.region, "--no-prompts"]
         command += ["--s3-bucket", self.bucket, "--s3-prefix", name]
         code, output = self.sam(command, environment)
@@ -221,7 +228,7 @@ class Account:
         environment = {name: value for name, value in environment.items() if value is not None}
         with tempfile.TemporaryFile("w+") as output:
             with self._lock:
-                if self._stopping:
+                if self.stopping:
                     raise RuntimeError("the script is being stopped")
                 process = subprocess.Popen(
                     ["sam", *arguments],
@@ -244,7 +251,7 @@ class Account:
     def stop(self):
         """Ends all processes of the SAM CLI, and lets no new one start."""
         with self._lock:
-            self._stopping, processes = True, list(self._processes)
+            self.stopping, processes = True, list(self._processes)
         for process in processes:
             end(process)
 
@@ -261,10 +268,6 @@ class Account:
         except ClientError as error:
             found.append(f"(no events: {error})")
         return found[::-1]
-
-    def _id(self, name):
-        stacks = if_there(lambda: self.client("cloudformation").describe_stacks(StackName=name)["Stacks"])
-        return stacks[0]["StackId"] if stacks else name
 
     # Calls
 

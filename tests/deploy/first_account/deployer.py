@@ -6,7 +6,7 @@ import time
 
 from botocore.exceptions import ClientError
 
-from .account import if_there
+from .steps import NotPossible
 
 
 def deploy_with_policy(account, policy, parameters):
@@ -39,7 +39,8 @@ def for_stack(account, policy, name):
 
 def credentials(account, policy):
     iam, sts, name = account.client("iam"), account.client("sts"), account.role_name
-    account.cleanup.add(f"role {name}", lambda: remove_role(account))
+    if account.stopping:
+        raise NotPossible("the script is being stopped")
     trust = {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": "sts:AssumeRole"}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
     iam.put_role_policy(RoleName=name, PolicyName="deployer", PolicyDocument=policy)
@@ -48,9 +49,10 @@ def credentials(account, policy):
         try:
             found = sts.assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="first-account", DurationSeconds=3600)["Credentials"]
             break
-        except ClientError:  # a new role takes some seconds to work; the account's root user may not assume one
+        except ClientError as error:  # a new role takes some seconds to work
             if time.monotonic() > deadline:
-                raise
+                # The account's root user may not assume a role.
+                raise NotPossible(f"the role with the policy cannot be assumed: {error}") from None
             time.sleep(5)
     time.sleep(0 if account.emulated else 15)  # so does its policy
     return {
@@ -59,9 +61,3 @@ def credentials(account, policy):
         "AWS_SESSION_TOKEN": found["SessionToken"],
         "AWS_PROFILE": None,
     }
-
-
-def remove_role(account):
-    iam, name = account.client("iam"), account.role_name
-    if_there(lambda: iam.delete_role_policy(RoleName=name, PolicyName="deployer"))
-    if_there(lambda: iam.delete_role(RoleName=name))
