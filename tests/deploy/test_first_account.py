@@ -216,7 +216,8 @@ def test_deployments_of_codedeploy_are_recorded():
 
 
 def test_denied_actions_are_read_from_the_reasons():
-    reason = "Api: User: arn:aws:sts::1:assumed-role/a/b is not authorized to perform: apigateway:POST on resource: arn:aws:x because no identity-based"
+    who = "User: arn:aws:sts::1:assumed-role/a/b is not authorized"
+    reason = f"Api: {who} to perform: apigateway:POST on resource: arn:aws:x because no identity-based policy allows it"
     assert questions.denied_actions([reason]) == ["apigateway:POST arn:aws:x"]
 
 
