@@ -96,6 +96,25 @@ def call(emulator):
     return one
 
 
+@pytest.fixture(scope="session")
+def walk(call):
+    """All four operations for one user, with these credentials. Returns the LiveChat customer."""
+
+    def one(stack, credentials):
+        status, _, token = call(stack, "GET", "getToken", authorization=credentials)
+        assert status == 200, token
+        assert call(stack, "GET", "getToken", authorization=credentials)[1]["cache-status"] == "livechat-cip; hit"
+        assert call(stack, "GET", "hasToken", authorization=credentials)[2] is True
+        status, _, fresh = call(stack, "POST", "getFreshToken", authorization=credentials)
+        assert (status, fresh["entityId"]) == (200, token["entityId"]) and fresh["accessToken"] != token["accessToken"]
+        assert call(stack, "POST", "invalidate", authorization=credentials)[0] == 200
+        assert call(stack, "GET", "hasToken", authorization=credentials)[2] is False
+        assert call(stack, "GET", "getToken")[0] == 401
+        return token["entityId"]
+
+    return one
+
+
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("the emulator")
     terminalreporter.line(ast.get_docstring(ast.parse(Path(__file__).with_name("aws.py").read_text())))

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from parameters import ISSUER, SECRET, SITE
 from parameters_file import SOURCE, blocks, filled_in
 from template import ROOT, source
@@ -32,6 +33,8 @@ def test_the_file_names_only_parameters_of_the_template():
 
 def test_only_one_block_is_active_and_the_processor_is_the_default():
     active = yaml.safe_load(SOURCE)
+    # YAML takes the last of two values.
+    assert len(re.findall(r"^Auth: ", SOURCE, re.MULTILINE)) == 1 and "JwtSecretArn" not in active
     assert active["Auth"] == "jwt" and active["Architecture"] == source()["Parameters"]["Architecture"]["Default"]
 
 
@@ -44,17 +47,17 @@ def test_a_filled_in_block_is_accepted_and_an_empty_value_is_refused(block, emul
     assert all(isinstance(value, str) for value in whole.values()), "the SAM CLI would write a boolean as True"
     emulator.validate(whole)
     for name in own.keys() - {"JwtIssuer", "JwtAudience"}:  # with a shared secret, these two are optional
-        with pytest.raises(Exception, match=name):
+        with pytest.raises(ClientError, match=name):
             emulator.validate(whole | {name: ""})
     if own and "AuthorizerIssuer" not in own:  # without both, the site adds an authorizer of its own
-        with pytest.raises(Exception, match="|".join(own)):
+        with pytest.raises(ClientError, match="|".join(own)):
             emulator.validate(empty)
 
 
 @pytest.mark.parametrize("name", ["LiveChatClientId", "LiveChatOrganizationId", "LiveChatRedirectUri", "AllowedOrigins"])
 def test_an_empty_value_of_the_first_part_is_refused(name, emulator):
     whole = yaml.safe_load(filled_in(SOURCE, BLOCKS[0], SITE | VALUES))
-    with pytest.raises(Exception, match=name):
+    with pytest.raises(ClientError, match=name):
         emulator.validate({key: value for key, value in whole.items() if key in source()["Parameters"]} | {name: ""})
 
 

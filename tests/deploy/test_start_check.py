@@ -14,6 +14,7 @@ VARIABLES = {"GetToken": "GET_TOKEN", "GetFreshToken": "GET_FRESH_TOKEN", "HasTo
 MODES = {
     "jwt": {"Auth": "jwt", "JwtJwksUrl": ISSUER + "jwks.json", "JwtIssuer": ISSUER, "JwtAudience": "livechat", "Guests": "true"},
     "authorizer": {"Auth": "authorizer"},
+    "hmac": {"Auth": "hmac"},
     "none": {"Auth": "none", "AllowUnverifiedUsers": "true"},
 }
 
@@ -49,11 +50,11 @@ def check(emulator, codedeploy, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
-    def one(versions):
+    def one(versions, **replaced):
         for name, version in versions.items():
             monkeypatch.setenv(VARIABLES[name], version)
-        module = {}
-        exec(source_with_code()["Resources"]["StartCheck"]["Properties"]["Code"]["ZipFile"], module)
+        module = code()
+        module |= replaced
         module["handler"]({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1", "Combined": "ignored"}, None)
         operation, result = received.pop()
         assert operation == "PutLifecycleEventHookExecutionStatus" and not received
@@ -61,6 +62,13 @@ def check(emulator, codedeploy, monkeypatch):
         return result["status"]
 
     return one
+
+
+def code():
+    """The names that the code of the check defines."""
+    module = {}
+    exec(source_with_code()["Resources"]["StartCheck"]["Properties"]["Code"]["ZipFile"], module)
+    return module
 
 
 def versions_of(emulator, stack):
@@ -71,7 +79,10 @@ def versions_of(emulator, stack):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_update_continues_if_all_functions_refuse_a_caller_without_credentials(mode, create, emulator, livechat, check):
-    stack = create(f"start-{mode}", livechat | MODES[mode])
+    secret = {}
+    if mode == "hmac":
+        secret["HmacSecretArn"] = emulator.client("secretsmanager").create_secret(Name="hmac", SecretString="x" * 32)["ARN"]
+    stack = create(f"start-{mode}", livechat | MODES[mode] | secret)
     assert check(versions_of(emulator, stack)) == "Succeeded"
 
 
@@ -98,6 +109,32 @@ def test_a_binary_for_another_processor_is_named(create, emulator, livechat, che
     broken = client.publish_version(FunctionName=name)["FunctionArn"]
     assert check(versions_of(emulator, stack) | {"HasToken": broken}) == "Failed"
     assert "Was it built for the processor in the parameter Architecture?" in capsys.readouterr().out
+
+
+def test_a_function_may_start_at_the_second_try(check, capsys):
+    faults = iter(["not authorized to perform: lambda:InvokeFunction", None, None, None, None])
+    assert check(dict.fromkeys(FUNCTIONS, "arn"), fault_of=lambda *_: next(faults)) == "Succeeded"
+    assert next(faults, "none left") == "none left"
+
+
+def test_a_fault_of_the_check_itself_is_reported(check, capsys):
+    assert check(dict.fromkeys(FUNCTIONS, "arn"), first_fault=lambda: {}["missing"]) == "Failed"
+    assert "the check failed: 'missing'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("character", ["x", "\u00e9", "\U0001f600"])
+def test_the_reply_to_cloudformation_is_short_enough(character, check, codedeploy, monkeypatch):
+    sent = []
+
+    class Sent:
+        def close(self):
+            pass
+
+    module = code()
+    monkeypatch.setattr(module["urllib"].request, "urlopen", lambda request, timeout: sent.append(request) or Sent())
+    ids = {"StackId": "s" * 200, "RequestId": "r" * 36, "LogicalResourceId": "FirstStart", "ResponseURL": "http://127.0.0.1/"}
+    module["reply_to_cloudformation"](ids, character * 5000)
+    assert len(sent[0].data) <= 4096 and json.loads(sent[0].data)["Status"] == "FAILED"
 
 
 def test_a_stack_is_not_created_if_its_functions_do_not_start(emulator):

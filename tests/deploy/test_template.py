@@ -137,7 +137,8 @@ def test_no_role_has_a_wildcard_or_a_managed_policy(stack):
         for one in statements(stack, role):
             assert one["Effect"] == "Allow"
             assert not any("*" in action for action in one["Action"]), one
-            assert one["Resource"] != "*" or one["Sid"] == "Traces", one
+            resources = [one["Resource"]] if isinstance(one["Resource"], str) else one["Resource"]
+            assert "*" not in resources or one["Sid"] == "Traces", one
     assert not of_type(stack, "IAM::ManagedPolicy")
 
 
@@ -261,6 +262,19 @@ def test_patterns_accept_valid_values_and_refuse_invalid_ones(parameter, accepte
     assert [value for value in refused if pattern.fullmatch(value)] == []
 
 
+def test_the_arns_of_secrets_have_one_pattern():
+    patterns = {rule["AllowedPattern"] for name, rule in source()["Parameters"].items() if "Secret" in name and name.endswith("Arn")}
+    assert len({pattern for pattern in patterns if "secretsmanager" in pattern}) == 1
+
+
+def test_the_alarm_on_functions_counts_only_calls_of_callers(resolve):
+    # StartCheck calls versions, not the alias. Its calls must not roll back a version that starts at the second try.
+    for one in of_type(resolve(JWT), "CloudWatch::Alarm")["FunctionErrors"]["Metrics"]:
+        if "MetricStat" in one:
+            dimensions = {pair["Name"]: pair["Value"] for pair in one["MetricStat"]["Metric"]["Dimensions"]}
+            assert dimensions["Resource"] == f"{dimensions['FunctionName']}:live"
+
+
 def test_the_functions_know_every_setting_of_the_template(resolve):
     known = set(re.findall(r'^    "([A-Z_]+)",$', (ROOT / "functions/common/settings/names.rs").read_text(), re.MULTILINE))
     assert "LIVECHAT_CLIENT_ID" in known
@@ -281,7 +295,7 @@ def test_alarms_are_documented_and_use_only_existing_metrics(stack):
     assert set(alarms) == ALARMS
     documentation = (ROOT / "docs/operations.md").read_text()
     for name, alarm in alarms.items():
-        assert name in documentation and alarm["AlarmDescription"].endswith("See docs/operations.md."), name
+        assert f"| `{name}` |" in documentation and alarm["AlarmDescription"].endswith("See docs/operations.md."), name
         assert alarm["TreatMissingData"] == "notBreaching"
         watched = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one] or [alarm]
         for one in watched:
@@ -343,7 +357,7 @@ def test_an_update_is_gradual_and_rolls_back_on_an_alarm(resolve):
         alias = transformed(JWT)["Resources"][f"{name}Aliaslive"]
         assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"] == {"Ref": "StartCheck"}
     (hook,) = [one for one in statements(stack, "DeployRole") if one["Action"] == ["lambda:InvokeFunction"]]
-    assert hook["Resource"] == "StartCheck.Arn"
+    assert hook["Resource"] == ["StartCheck.Arn", "StartCheck.Arn:*"]
     at_once = of_type(resolve(ACCEPTED["plain"]), "CodeDeploy::DeploymentGroup")["GetTokenDeploymentGroup"]
     assert (at_once["DeploymentConfigName"], at_once.get("AlarmConfiguration")) == ("CodeDeployDefault.LambdaAllAtOnce", {})
 
