@@ -11,8 +11,10 @@ from parameters import ISSUER, SITE
 from template import FUNCTIONS, REGION, source_with_code
 
 VARIABLES = {"GetToken": "GET_TOKEN", "GetFreshToken": "GET_FRESH_TOKEN", "HasToken": "HAS_TOKEN", "Invalidate": "INVALIDATE"}
+# The emulator cannot reach this host.
+KEY_SET = {"Auth": "jwt", "JwtJwksUrl": ISSUER + "jwks.json", "JwtIssuer": ISSUER, "JwtAudience": "livechat"}
 MODES = {
-    "jwt": {"Auth": "jwt", "JwtJwksUrl": ISSUER + "jwks.json", "JwtIssuer": ISSUER, "JwtAudience": "livechat", "Guests": "true"},
+    "jwt": {"Auth": "jwt", "Guests": "true"},
     "authorizer": {"Auth": "authorizer"},
     "hmac": {"Auth": "hmac"},
     "none": {"Auth": "none", "AllowUnverifiedUsers": "true"},
@@ -77,11 +79,21 @@ def versions_of(emulator, stack):
     return {name: client.get_alias(FunctionName=one, Name="live")["AliasArn"].rsplit(":", 1)[0] + ":1" for name, one in names.items()}
 
 
+def with_setting(emulator, stack, function, **settings):
+    """The versions of the stack, with a new one of this function, which has these settings."""
+    versions = versions_of(emulator, stack)
+    client, name = emulator.client("lambda"), stack.resources[function][1]
+    before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": before | settings})
+    return versions | {function: client.publish_version(FunctionName=name)["FunctionArn"]}
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_an_update_continues_if_all_functions_refuse_a_caller_without_credentials(mode, create, emulator, livechat, check):
+def test_an_update_continues_if_all_functions_refuse_an_invalid_token(mode, create, emulator, livechat, check):
     secret = {}
-    if mode == "hmac":
-        secret["HmacSecretArn"] = emulator.client("secretsmanager").create_secret(Name="hmac", SecretString="x" * 32)["ARN"]
+    if mode in ("jwt", "hmac"):
+        arn = emulator.client("secretsmanager").create_secret(Name=f"start-{mode}", SecretString="x" * 32)["ARN"]
+        secret[f"{mode.title()}SecretArn"] = arn
     stack = create(f"start-{mode}", livechat | MODES[mode] | secret)
     assert check(versions_of(emulator, stack)) == "Succeeded"
 
@@ -89,14 +101,20 @@ def test_an_update_continues_if_all_functions_refuse_a_caller_without_credential
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_an_update_stops_if_one_function_does_not_start(function, create, emulator, livechat, check, capsys):
     stack = create(f"stop-{function}", livechat | MODES["none"])
-    versions = versions_of(emulator, stack)
-    client, name = emulator.client("lambda"), stack.resources[function][1]
-    settings = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    client.update_function_configuration(FunctionName=name, Environment={"Variables": settings | {"AUTH": "basic"}})
-    broken = client.publish_version(FunctionName=name)["FunctionArn"]
-    assert check(versions | {function: broken}) == "Failed"
+    assert check(with_setting(emulator, stack, function, AUTH="basic")) == "Failed"
     line = json.loads(capsys.readouterr().out)
     assert line["level"] == "ERROR" and "AUTH is invalid" in line["message"], line
+
+
+def test_an_update_continues_while_the_identity_provider_is_down(create, emulator, livechat, check):
+    stack = create("provider-down", livechat | MODES["none"])
+    keys = {"AUTH": "jwt", "JWT_JWKS_URL": KEY_SET["JwtJwksUrl"], "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": "livechat"}
+    assert check(with_setting(emulator, stack, "GetToken", **keys)) == "Succeeded"
+
+
+def test_a_stack_is_not_created_if_its_key_set_cannot_be_fetched(emulator):
+    stack = emulator.create("no-keys", SITE | KEY_SET)
+    assert stack.status == "ROLLBACK_COMPLETE" and "The keys to verify callers are not available" in stack.reason
 
 
 def test_a_binary_for_another_processor_is_named(create, emulator, livechat, check, capsys):
@@ -118,7 +136,7 @@ def test_a_function_may_start_at_the_second_try(check, capsys):
 
 
 def test_a_fault_of_the_check_itself_is_reported(check, capsys):
-    assert check(dict.fromkeys(FUNCTIONS, "arn"), first_fault=lambda: {}["missing"]) == "Failed"
+    assert check(dict.fromkeys(FUNCTIONS, "arn"), first_fault=lambda is_first: {}["missing"]) == "Failed"
     assert "the check failed: 'missing'" in capsys.readouterr().out
 
 
