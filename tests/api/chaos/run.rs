@@ -39,6 +39,9 @@ use tokio::{task::JoinSet, time::sleep};
 pub(crate) const PLACES: usize = 16;
 /// The number of processes that get everybody's token at the end.
 const HELPERS: usize = 6;
+/// How long after the last fault everybody logs out, at the earliest. A logout that could not tell LiveChat stops others from trying for
+/// five seconds; another second is for what was in progress at the last fault.
+const PAUSE_AFTER_FAILED_LOGOUT: Duration = Duration::from_secs(6);
 
 /// The counts for the report, by kind.
 pub(crate) type Tally = BTreeMap<String, u64>;
@@ -370,6 +373,12 @@ impl Run {
 
     /// Everybody logs out of all groups. Records the returned tokens that still work after that.
     async fn farewell(&self) {
+        let earliest_us = {
+            let history = self.history();
+            let pause = PAUSE_AFTER_FAILED_LOGOUT + Duration::from_millis(history.skew_ms);
+            history.calm_us.saturating_add(u64::try_from(pause.as_micros()).expect("some seconds"))
+        };
+        sleep(Duration::from_micros(earliest_us.saturating_sub(self.now_us()))).await;
         let worker = self.start(Invalidate, &mut self.plan.generator("farewell")).await;
         let names: BTreeSet<_> = self.everybody().into_iter().map(|who| who.name).collect();
         for name in names {
