@@ -110,7 +110,7 @@ class Account:
         return re.fullmatch(rf"(?:/aws/vendedlogs/livechat-cip/)?(?:{names})(?:-Logs-\w+)?", log_group)
 
     def tables(self):
-        """The tables of the script's stacks. Before it starts there is none, or it refuses."""
+        """The tables of the script's stacks. The script does not start if such a table exists already."""
         names = "|".join(map(re.escape, self.stacks))
         pages = self.client("dynamodb").get_paginator("list_tables").paginate()
         return [name for page in pages for name in page["TableNames"] if re.fullmatch(rf"(?:{names})-Table-\w+", name)]

@@ -117,7 +117,7 @@ class Later:
 
 
 def wait_until(condition, seconds, pause=2):
-    """The condition's first true value, or its last value when the time is over."""
+    """The condition's first true value. After the time limit, its last value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(pause)
