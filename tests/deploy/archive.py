@@ -38,13 +38,8 @@ def deploy(release, emulator, livechat):
     secret = emulator.client("secretsmanager").create_secret(Name="release", SecretString=SECRET)["ARN"]
     given = (release / "parameters.yaml").read_text()
     (block,) = [block for block in blocks(given) if "JwtSecretArn: ''" in "\n".join(block)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
-        "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "SAM_CLI_TELEMETRY": "0",
-    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = inherited | emulator.environment() | {"SAM_CLI_TELEMETRY": "0"}
 
     def one(**changes):
         values = livechat | {"JwtSecretArn": secret, "JwtIssuer": "https://www.example.com", "JwtAudience": "livechat"} | changes
@@ -112,28 +107,20 @@ def test_a_parameter_without_a_line_keeps_its_value_and_an_empty_one_is_reset(de
     assert previous_secret(deploy(JwtSecretPreviousArn="")) == ""
 
 
-# What CloudFormation does first with a resource of each type.
+# What CloudFormation does first with a resource of each type, and the resource's ARN.
 CREATE = {
-    "AWS::ApiGatewayV2::Api": "apigateway:POST",
-    "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
-    "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
-    "AWS::CodeDeploy::Application": "codedeploy:CreateApplication",
-    "AWS::CodeDeploy::DeploymentGroup": "codedeploy:CreateDeploymentGroup",
-    "AWS::DynamoDB::GlobalTable": "dynamodb:CreateTable",
-    "AWS::IAM::Role": "iam:CreateRole",
-    "AWS::Lambda::Function": "lambda:CreateFunction",
-    "AWS::Logs::LogGroup": "logs:CreateLogGroup",
-}
-ARN = {
-    "AWS::ApiGatewayV2::Api": "arn:aws:apigateway:{region}::/apis",
-    "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
-    "AWS::CloudWatch::Dashboard": "arn:aws:cloudwatch::{account}:dashboard/{name}",
-    "AWS::CodeDeploy::Application": "arn:aws:codedeploy:{region}:{account}:application:{name}",
-    "AWS::CodeDeploy::DeploymentGroup": "arn:aws:codedeploy:{region}:{account}:deploymentgroup:{name}/{name}",
-    "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
-    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
-    "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
-    "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
+    "AWS::ApiGatewayV2::Api": ("apigateway:POST", "arn:aws:apigateway:{region}::/apis"),
+    "AWS::CloudWatch::Alarm": ("cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch:{region}:{account}:alarm:{name}"),
+    "AWS::CloudWatch::Dashboard": ("cloudwatch:PutDashboard", "arn:aws:cloudwatch::{account}:dashboard/{name}"),
+    "AWS::CodeDeploy::Application": ("codedeploy:CreateApplication", "arn:aws:codedeploy:{region}:{account}:application:{name}"),
+    "AWS::CodeDeploy::DeploymentGroup": (
+        "codedeploy:CreateDeploymentGroup",
+        "arn:aws:codedeploy:{region}:{account}:deploymentgroup:{name}/{name}",
+    ),
+    "AWS::DynamoDB::GlobalTable": ("dynamodb:CreateTable", "arn:aws:dynamodb:{region}:{account}:table/{name}"),
+    "AWS::IAM::Role": ("iam:CreateRole", "arn:aws:iam::{account}:role/{name}"),
+    "AWS::Lambda::Function": ("lambda:CreateFunction", "arn:aws:lambda:{region}:{account}:function:{name}"),
+    "AWS::Logs::LogGroup": ("logs:CreateLogGroup", "arn:aws:logs:{region}:{account}:log-group:{name}"),
 }
 
 
@@ -143,8 +130,9 @@ def test_the_deployer_may_create_what_has_the_name_of_this_stack_and_nothing_els
     assert len(json.dumps(json.loads(policy), separators=(",", ":"))) <= 6144, "the limit of IAM for a managed policy"
 
     def decision(kind, name):
+        action, arn = CREATE[kind]
         return emulator.client("iam").simulate_custom_policy(
-            PolicyInputList=[policy], ActionNames=[CREATE[kind]], ResourceArns=[ARN[kind].format(region=REGION, account=account, name=name)]
+            PolicyInputList=[policy], ActionNames=[action], ResourceArns=[arn.format(region=REGION, account=account, name=name)]
         )["EvaluationResults"][0]["EvalDecision"]
 
     resources = [(kind, name) for kind, name in deploy().resources.values() if kind in CREATE]

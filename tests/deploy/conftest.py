@@ -22,6 +22,11 @@ _created = []
 os.environ["NO_PROXY"] = "127.0.0.1"
 
 
+def binary_of(function):
+    """The debug binary of a function, by its logical id."""
+    return BINARIES / re.sub(r"(?<=[a-z])(?=[A-Z])", "-", function).lower()
+
+
 @pytest.fixture(scope="session")
 def resolve():
     """The resolved template for a set of parameters. Each one is resolved only once."""
@@ -44,7 +49,7 @@ def folder():
 
 @pytest.fixture(scope="session")
 def emulator(folder):
-    binaries = {name: BINARIES / re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower() for name in FUNCTIONS}
+    binaries = {name: binary_of(name) for name in FUNCTIONS}
     missing = [str(binary) for binary in binaries.values() if not binary.exists()]
     if missing:
         pytest.fail(f"Run `cargo build --workspace` first: {', '.join(missing)} do not exist", pytrace=False)

@@ -35,11 +35,15 @@ def source_with_code():
     del template["Globals"]["Function"]["CodeUri"]
     for name in FUNCTIONS:
         template["Resources"][name]["Properties"]["CodeUri"] = f"s3://{CODE_BUCKET}/{name}.zip"
-    # On the emulator, permissions work at once.
     check = template["Resources"]["StartCheck"]["Properties"]["Code"]
-    assert (patience := "SECONDS, PAUSE = 60, 5\n") in check["ZipFile"]
-    check["ZipFile"] = check["ZipFile"].replace(patience, "SECONDS, PAUSE = 1, 0.2\n")
+    check["ZipFile"] = without_patience(check["ZipFile"])
     return template
+
+
+def without_patience(text):
+    """The code of StartCheck, or a text that has it, with a short time for new permissions: on the emulator, they work at once."""
+    assert (patience := "SECONDS, PAUSE = 60, 5\n") in text
+    return text.replace(patience, "SECONDS, PAUSE = 1, 0.2\n")
 
 
 def transformed(parameters, template=None):

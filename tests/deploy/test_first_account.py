@@ -15,10 +15,11 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.stub import Stubber
+from conftest import binary_of
 from first_account import questions, rollout
 from first_account.deployer import for_stack
 from first_account.steps import QUESTIONS, NotPossible
-from template import FUNCTIONS, REGION, ROOT
+from template import FUNCTIONS, REGION, ROOT, without_patience
 
 SCRIPT = Path(__file__).with_name("first-account")
 NAME = "first-account"
@@ -35,20 +36,16 @@ ANSWERED_ON_THE_EMULATOR = {
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, emulator):
     """A folder as `sam build` leaves it, with the debug binaries."""
-    from conftest import BINARIES
-
     if not shutil.which("sam"):
         pytest.fail("The SAM CLI is not on the PATH: pip install -r .ci/requirements.txt", pytrace=False)
     folder = tmp_path_factory.mktemp("built")
-    template = (ROOT / "template.yaml").read_text()
-    assert (patience := "SECONDS, PAUSE = 60, 5\n") in template
-    template = template.replace(patience, "SECONDS, PAUSE = 1, 0.2\n")  # on the emulator, permissions work at once
-    for name, operation in FUNCTIONS.items():
+    template = without_patience((ROOT / "template.yaml").read_text())
+    for name in FUNCTIONS:
         head, function, tail = template.partition(f"\n  {name}:\n    Type: AWS::Serverless::Function\n")
         assert function
         template = head + function + tail.replace("\n    Properties:\n", f"\n    Properties:\n      CodeUri: {name}\n", 1)
         (folder / name).mkdir()
-        (folder / name / "bootstrap").symlink_to(BINARIES / _kebab(operation))
+        (folder / name / "bootstrap").symlink_to(binary_of(name))
     (folder / "template.yaml").write_text(template)
     for name in ("samconfig.toml", "parameters.yaml"):  # the script must not use the owner's settings
         shutil.copy(ROOT / name, folder)
@@ -226,7 +223,3 @@ def test_denied_actions_are_read_from_the_reasons():
     who = "User: arn:aws:sts::1:assumed-role/a/b is not authorized"
     reason = f"Api: {who} to perform: apigateway:POST on resource: arn:aws:x because no identity-based policy allows it"
     assert questions.denied_actions([reason]) == ["apigateway:POST arn:aws:x"]
-
-
-def _kebab(operation):
-    return "".join(f"-{one.lower()}" if one.isupper() else one for one in operation)

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from parameters import ISSUER, SITE
-from template import FUNCTIONS, REGION, source_with_code
+from template import FUNCTIONS, source_with_code
 
 VARIABLES = {"GetToken": "GET_TOKEN", "GetFreshToken": "GET_FRESH_TOKEN", "HasToken": "HAS_TOKEN", "Invalidate": "INVALIDATE"}
 # The emulator cannot reach this host.
@@ -47,17 +47,15 @@ def codedeploy():
 def check(emulator, codedeploy, monkeypatch):
     """Calls the check for these versions, as CodeDeploy does, and returns the result that CodeDeploy gets."""
     url, received = codedeploy
-    for name, value in {"AWS_ENDPOINT_URL": emulator.url, "AWS_ENDPOINT_URL_CODEDEPLOY": url, "AWS_DEFAULT_REGION": REGION}.items():
+    for name, value in (emulator.environment() | {"AWS_ENDPOINT_URL_CODEDEPLOY": url}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
     def one(versions, **replaced):
         for name, version in versions.items():
             monkeypatch.setenv(VARIABLES[name], version)
         module = code()
         module |= replaced
-        module["handler"]({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1", "Combined": "ignored"}, None)
+        module["handler"]({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}, None)
         operation, result = received.pop()
         assert operation == "PutLifecycleEventHookExecutionStatus" and not received
         assert (result["deploymentId"], result["lifecycleEventHookExecutionId"]) == ("d-1", "e-1")

@@ -40,7 +40,7 @@ pub(crate) const PLACES: usize = 16;
 /// The number of processes that get everybody's token at the end.
 const HELPERS: usize = 6;
 /// How long after the last fault everybody logs out, at the earliest. A logout that could not tell LiveChat stops others from trying for
-/// five seconds; another second is for what was in progress at the last fault.
+/// five seconds (`PAUSE_MS` in `operation/logout.rs`); another second is for what was in progress at the last fault.
 const PAUSE_AFTER_FAILED_LOGOUT: Duration = Duration::from_secs(6);
 
 /// The counts for the report, by kind.
