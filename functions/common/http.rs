@@ -20,7 +20,7 @@ use crate::{
     auth::Auth,
     context::Context,
     error::Error,
-    identity::UnixMs,
+    identity::{Subject, UnixMs},
     operation::Operation,
     settings::Groups,
     telemetry::{self, Finished},
@@ -56,6 +56,17 @@ pub struct Event {
     pub deadline: Deadline,
 }
 
+/// A request that was served.
+#[derive(Debug)]
+pub struct Served {
+    /// What the caller gets.
+    pub response: GatewayResponse,
+    /// Whose token it was about, if that is known.
+    pub subject: Option<Subject>,
+    /// What went wrong. The response says less about it.
+    pub cause: Option<Error>,
+}
+
 impl From<LambdaEvent<Box<RawValue>>> for Event {
     fn from(LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>) -> Self {
         // 0 if Lambda states none.
@@ -80,15 +91,20 @@ pub(crate) async fn run<O: Operation>(function: Function<O>) -> Result<(), lambd
 impl<O: Operation> Function<O> {
     /// Serves one request. Never fails: an error becomes a response too.
     pub async fn handle(&self, event: Event) -> GatewayResponse {
+        self.serve(event).await.response
+    }
+
+    /// Serves one request, and also returns what only the person who runs the service may know.
+    pub async fn serve(&self, event: Event) -> Served {
         let started = Instant::now();
         let context = Context::new(event.deadline);
-        let (mut format, mut principal) = (Format::default(), None);
+        let (mut format, mut subject) = (Format::default(), None);
         // On the heap: the future of a renewal is large.
         let result = Box::pin(async {
             let (its_format, request) = Request::read(&event.payload);
             format = its_format;
             let call = self.read_call(&request?, event.deadline).await?;
-            principal = Some(call.subject.principal.clone());
+            subject = Some(call.subject.clone());
             self.operation.call(&call, &context).await
         });
         // A bug in one call must not leave its caller without a response.
@@ -98,7 +114,7 @@ impl<O: Operation> Function<O> {
         telemetry::call(Finished {
             operation: O::NAME.as_str(),
             request_id: &event.request_id,
-            principal: principal.as_ref(),
+            principal: subject.as_ref().map(|subject: &Subject| &subject.principal),
             took: started.elapsed(),
             outcome: outcome::of(&result, &context.metrics),
             metrics: &context.metrics,
@@ -107,7 +123,7 @@ impl<O: Operation> Function<O> {
             Ok(reply) => Response::of_reply(reply, &self.operation.account()),
             Err(error) => Response::of_problem(Problem::of(error), &event.request_id),
         };
-        response.in_format(format)
+        Served { response: response.in_format(format), subject, cause: result.err() }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `metrics.rs` | the metrics of a call, each listed once |
 //! | `amounts.rs` | what a metric can hold: a count or a time |
 //! | `line.rs` | the line of a call |
+//! | `steps.rs` | the steps of a call, at the level `trace` |
 //!
 //! No line contains a cookie, a token, a credential or a user id. The libraries that we use log requests and responses at their finer
 //! levels. So `RUST_LOG` sets the level of this crate alone; theirs stays at warnings.
@@ -13,22 +14,37 @@
 mod amounts;
 mod line;
 mod metrics;
+pub mod steps;
 
 pub(crate) use line::{Finished, Outcome, Success, write as call};
 pub(crate) use metrics::CallMetrics;
 pub use metrics::metric_names;
 
 use crate::settings::{Lookup, Telemetry};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer, filter::Targets, fmt, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
 
 /// Starts logging, at the level that `RUST_LOG` names (`error`, `warn`, `info`, `debug`, `trace`; default `info`). Calls are
 /// logged at any level, as their lines are metrics too.
 pub fn init() {
-    let settings = Telemetry::from_lookup(&Lookup::environment());
-    let level = settings.level;
-    let levels = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("cip", level);
-    let lines = fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false);
-    tracing_subscriber::registry().with(lines.with_filter(levels)).init();
-    line::start(&settings);
+    tracing_subscriber::registry().with(events().with_filter(levels())).init();
+    write_calls();
+}
+
+/// Writes each event to stdout, as a line of JSON.
+pub fn events<S: Subscriber + for<'s> LookupSpan<'s>>() -> impl Layer<S> {
+    fmt::layer().json().flatten_event(true).with_target(false).with_current_span(false)
+}
+
+/// The levels at which events are logged.
+pub fn levels() -> Targets {
+    let level = Telemetry::from_lookup(&Lookup::environment()).level;
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("cip", level)
+}
+
+/// From now on, writes a line to stdout for each call.
+pub fn write_calls() {
+    line::start(&Telemetry::from_lookup(&Lookup::environment()));
 }

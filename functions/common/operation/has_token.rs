@@ -4,8 +4,10 @@ use super::{Call, Name, Operation, Reply};
 use crate::{
     context::Context,
     error::Error,
+    identity::Lifetime,
     settings::{Common, ConfigError, Lookup},
     store::Store,
+    telemetry::steps,
     time::now,
 };
 
@@ -34,7 +36,9 @@ impl Operation for HasToken {
     }
 
     async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
-        let lifetime = self.store.read_lifetime(&call.subject, context).await?;
-        Ok(Reply::HasToken(lifetime.is_some_and(|lifetime| lifetime.is_live(now()))))
+        let is_live = |lifetime: &Option<Lifetime>| lifetime.is_some_and(|lifetime| lifetime.is_live(now()));
+        let read = self.store.read_lifetime(&call.subject, context);
+        let lifetime = steps::store("read", read, |read| if is_live(read) { "token" } else { "no token" }).await?;
+        Ok(Reply::HasToken(is_live(&lifetime)))
     }
 }

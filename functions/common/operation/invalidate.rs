@@ -8,6 +8,7 @@ use crate::{
     livechat::Accounts,
     settings::{Common, ConfigError, LiveChat, Lookup},
     store::Store,
+    telemetry::steps,
     time::now,
 };
 
@@ -53,7 +54,7 @@ impl Invalidate {
     /// adoption has left to be revoked is revoked now.
     async fn drop_token(&self, call: &Call, context: &Context) -> Result<Reply, Error> {
         let Self { store, accounts } = self;
-        let record = store.drop_token(&call.subject, context).await?;
+        let record = steps::store("drop", store.drop_token(&call.subject, context), |_| "dropped").await?;
         let now = now();
         let due = record.due_revocations(now);
         // A renewal in progress tells LiveChat itself, before it gets its token.

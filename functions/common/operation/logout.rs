@@ -18,6 +18,7 @@ use crate::{
         time_limits::LONGEST_WRITE,
     },
     store::Store,
+    telemetry::steps,
     time::now,
 };
 use futures_util::future::join_all;
@@ -43,7 +44,8 @@ pub(super) async fn log_out(
     let mut logged_out = vec![log_out_of(store, subject.clone(), context).await?];
     let mut failure = None;
     if subject.group.is_none() {
-        let groups = store.groups(&subject.principal, context).await.unwrap_or_else(|error| {
+        let groups = steps::store("read groups", store.groups(&subject.principal, context), |_| "done").await;
+        let groups = groups.unwrap_or_else(|error| {
             failure = Some(error);
             Vec::new()
         });
@@ -80,7 +82,7 @@ struct Pending {
 }
 
 async fn log_out_of(store: &Store, subject: Subject, context: &Context) -> Result<Pending, StoreError> {
-    let record = store.log_out(&subject, context).await?;
+    let record = steps::store("log out", store.log_out(&subject, context), |_| "logged out").await?;
     let now = now();
     let tokens = record.outstanding.to_revoke(record.latest_logout, now);
     let may_be_told = record.revoke_again.is_none_or(|again| {

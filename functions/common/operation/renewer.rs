@@ -2,6 +2,7 @@
 
 mod driver;
 mod notes;
+mod steps;
 
 use super::{Call, Reply, breaker::Breaker};
 use crate::{

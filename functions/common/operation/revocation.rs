@@ -15,6 +15,7 @@ use crate::{
         time_limits::{ATTEMPT_TIMEOUT, LONGEST_WRITE},
     },
     store::Store,
+    telemetry::steps,
     time::now,
 };
 use futures_util::future::join_all;
@@ -34,10 +35,12 @@ pub(super) async fn revoke(accounts: &Accounts, tokens: &[OutstandingToken], con
         if context.left().is_zero() {
             break;
         }
-        let told = join_all(
-            some.iter()
-                .map(async |token| accounts.revoke(&token.access_token, context).await.then(|| token.key.clone())),
-        );
+        let told = join_all(some.iter().map(async |token| {
+            steps::begin("revoke");
+            let is_revoked = accounts.revoke(&token.access_token, context).await;
+            steps::end("revoke", || if is_revoked { "revoked" } else { "not revoked" }.into());
+            is_revoked.then(|| token.key.clone())
+        }));
         revoked.extend(told.await.into_iter().flatten());
     }
     revoked
@@ -61,7 +64,8 @@ impl Revoker<'_> {
         let revoked = revoke(self.accounts, due, &context.minus(LONGEST_WRITE).within(longest)).await;
         let mut bookkeeping = Bookkeeping::default();
         let is_complete = bookkeeping.note_revoked(due, revoked, now());
-        if let Err(error) = self.store.record_revocations(self.subject, &bookkeeping, context).await {
+        let recorded = self.store.record_revocations(self.subject, &bookkeeping, context);
+        if let Err(error) = steps::store("record", recorded, |()| "recorded").await {
             // LiveChat is told once more by the next call, which does no harm.
             tracing::warn!(cause = %error, "revoked tokens could not be recorded");
         }

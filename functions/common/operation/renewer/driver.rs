@@ -4,6 +4,7 @@
 use super::{
     Renewer,
     notes::{count_attempt, note},
+    steps,
 };
 use crate::{
     context::Context,
@@ -20,6 +21,7 @@ use crate::{
         time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
     },
     store::{Acquire, Acquisition},
+    telemetry,
     time::{Deadline, now},
 };
 use std::time::Duration;
@@ -77,6 +79,7 @@ impl<'a> Driver<'a> {
         mut self,
         (mut renewal, mut action): (Renewal, Action),
     ) -> Result<Obtained, renewal::Error> {
+        let mut seen = steps::Seen::default();
         loop {
             for happened in renewal.take_notes() {
                 note(happened, &self.place.context.metrics);
@@ -84,13 +87,17 @@ impl<'a> Driver<'a> {
             if renewal.is_done_with_livechat() {
                 self.return_permit().await;
             }
+            let step = steps::name(&action);
+            step.inspect(|step| telemetry::steps::begin(step));
             let event = match action {
                 Action::Finish(result) => return result,
                 Action::Read => self.place.read(&self.place.call.subject).await,
                 // On the heap: they are large, and most calls never come here.
                 action => Box::pin(self.perform(action, &renewal)).await,
             };
-            action = renewal.step(event.unwrap_or_else(Event::StoreFailed), self.moment());
+            let event = event.unwrap_or_else(Event::StoreFailed);
+            step.inspect(|step| telemetry::steps::end(step, || seen.result(&event)));
+            action = renewal.step(event, self.moment());
         }
     }
 
