@@ -1,6 +1,7 @@
 //! The options of `cargo local`.
 
 use clap::{Args, Parser, Subcommand};
+use local::log::Format;
 use sandbox::access;
 use std::net::IpAddr;
 
@@ -58,6 +59,9 @@ pub(crate) struct Options {
     /// Give visitors who are not logged in an identity too. The setting GUESTS overrides this option.
     #[arg(long)]
     pub(crate) guests: bool,
+    /// How calls are logged.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub(crate) log: Format,
 }
 
 impl Options {

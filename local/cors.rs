@@ -1,10 +1,15 @@
 //! CORS: which pages may call from a browser. On AWS, API Gateway applies the template's CORS settings before a function is
-//! called.
+//! called. `cors/refusals.rs` says in the log why a page may not call.
+
+mod refusals;
 
 use crate::settings::Settings;
-use axum::http::{
-    HeaderName, HeaderValue, Method,
-    header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
+use axum::{
+    Router,
+    http::{
+        HeaderName, HeaderValue, Method,
+        header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
+    },
 };
 use cip::settings::allowed_origins;
 use std::time::Duration;
@@ -27,13 +32,30 @@ const HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("tracestate"),
 ];
 
+/// Lets the pages that the settings name call `api`, and logs why others may not.
+///
+/// # Errors
+/// As [`layer`].
+pub fn apply(api: Router, settings: &Settings) -> Result<Router, String> {
+    let api = match layer(settings)? {
+        Some(cors) => api.layer(cors),
+        None => api,
+    };
+    Ok(refusals::explain(api, &origins(settings)?))
+}
+
+/// `ALLOWED_ORIGINS`.
+fn origins(settings: &Settings) -> Result<Vec<String>, String> {
+    allowed_origins(&settings.lookup()).map_err(|error| error.to_string())
+}
+
 /// Allows the origins of `ALLOWED_ORIGINS`, which are compared exactly, to send the usual headers and those of `ALLOWED_HEADERS`.
 /// `None` if there are no such origins: then no response has CORS headers.
 ///
 /// # Errors
 /// One line that names the setting, if it has `*`, an invalid origin or an invalid header name.
-pub fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
-    let origins = allowed_origins(&settings.lookup()).map_err(|error| error.to_string())?;
+fn layer(settings: &Settings) -> Result<Option<CorsLayer>, String> {
+    let origins = origins(settings)?;
     let headers = allowed_headers(&settings.get("ALLOWED_HEADERS").unwrap_or_default())?;
     if origins.is_empty() {
         return Ok(None);

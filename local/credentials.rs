@@ -269,7 +269,7 @@ fn show(credentials: Option<&Credentials>, headers: &HeaderMap, Who { user }: &W
 /// Whether a request comes from this machine's own page, or from a program that is not a browser. A page of another site cannot
 /// read a response without CORS headers. An attacker can make the name of that site resolve to this machine (DNS rebinding), but
 /// then `Host` has this name.
-fn is_own(headers: &HeaderMap) -> bool {
+pub(crate) fn is_own(headers: &HeaderMap) -> bool {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let Some(host) = header(HOST.as_str()) else { return false };
     let is_loopback = |host: Authority| matches!(host.host(), "127.0.0.1" | "[::1]" | "localhost");

@@ -48,8 +48,8 @@ impl Functions {
     }
 
     /// The four routes; any path goes to a function, which returns 404 for an unknown one.
-    pub(crate) fn router(self) -> Router {
-        let gateway = self.gateway;
+    pub(crate) fn router(&self) -> Router {
+        let gateway = self.gateway.clone();
         Router::new().fallback(move |request: Request| async move { gateway.serve(request).await })
     }
 }

@@ -10,7 +10,9 @@ use axum::{
 };
 use cip::{
     auth::Auth,
-    http::{Event, Function},
+    error::Error,
+    http::{Event, Function, Served},
+    identity::Subject,
     livechat::Accounts,
     operation::{GetFreshToken, GetToken, HasToken, Invalidate, Name, Renewer},
     settings::{Common, ConfigError, Groups},
@@ -25,6 +27,19 @@ use std::sync::Arc;
 const TIMEOUT_MS: u64 = 15_000;
 /// API Gateway's own limit for a body, in bytes.
 const LONGEST_BODY: usize = 10 * 1024 * 1024;
+
+/// What a function knows of a call, and the response does not say.
+#[derive(Clone, Debug)]
+pub struct Insight {
+    /// Whose token it was about, if that is known.
+    pub subject: Option<Subject>,
+    /// What went wrong.
+    pub cause: Option<Error>,
+    /// The code of the problem that the caller gets.
+    pub code: Option<String>,
+    /// What `hasToken` returns.
+    pub has_token: Option<bool>,
+}
 
 /// The four functions behind their routes.
 #[derive(Clone, Debug)]
@@ -82,23 +97,22 @@ impl Gateway {
             event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
         }
         // A path without a route goes to any of the functions, which returns 404.
-        let response = self.invoke(operation.unwrap_or(Name::GetToken), &event).await;
-        response.as_ref().and_then(to_response).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
+        let served = self.invoke(operation.unwrap_or(Name::GetToken), &event).await;
+        served.and_then(to_response).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
     }
 
-    async fn invoke(&self, operation: Name, event: &Value) -> Option<Value> {
+    async fn invoke(&self, operation: Name, event: &Value) -> Option<Served> {
         let event = Event {
             payload: to_raw_value(event).ok()?,
             request_id: uuid::Uuid::new_v4().to_string(),
             deadline: Deadline::of_invocation(Some(now().plus_ms(TIMEOUT_MS))),
         };
-        let response = match operation {
-            Name::GetToken => self.get_token.handle(event).await,
-            Name::GetFreshToken => self.get_fresh_token.handle(event).await,
-            Name::HasToken => self.has_token.handle(event).await,
-            Name::Invalidate => self.invalidate.handle(event).await,
-        };
-        serde_json::to_value(response).ok()
+        Some(match operation {
+            Name::GetToken => self.get_token.serve(event).await,
+            Name::GetFreshToken => self.get_fresh_token.serve(event).await,
+            Name::HasToken => self.has_token.serve(event).await,
+            Name::Invalidate => self.invalidate.serve(event).await,
+        })
     }
 }
 
@@ -134,13 +148,23 @@ async fn to_event(request: Request) -> Option<Value> {
     }))
 }
 
-fn to_response(result: &Value) -> Option<Response> {
+/// The response, with an [`Insight`] among its extensions.
+fn to_response(served: Served) -> Option<Response> {
+    let result = serde_json::to_value(served.response).ok()?;
     let status = u16::try_from(result["statusCode"].as_u64()?).ok()?;
-    let mut response = Response::new(Body::from(result["body"].as_str().unwrap_or_default().to_owned()));
+    let body = result["body"].as_str().unwrap_or_default();
+    let content: Value = serde_json::from_str(body).unwrap_or_default();
+    let mut response = Response::new(Body::from(body.to_owned()));
     *response.status_mut() = StatusCode::from_u16(status).ok()?;
     for (name, value) in result["headers"].as_object()? {
         let name = HeaderName::try_from(name).ok()?;
         response.headers_mut().insert(name, HeaderValue::try_from(value.as_str()?).ok()?);
     }
+    response.extensions_mut().insert(Insight {
+        subject: served.subject,
+        cause: served.cause,
+        code: content["code"].as_str().map(str::to_owned),
+        has_token: content.as_bool(),
+    });
     Some(response)
 }

@@ -18,10 +18,12 @@ use cip::settings::check_names;
 use clap::Parser;
 use functions::{Functions, Parts};
 use local::{
+    calls::Calls,
     cors,
     credentials::{self, Credentials},
+    log::{self, Format},
     page,
-    settings::Settings,
+    settings::{Settings, locate},
 };
 use machine::{Machine, listen};
 use sandbox::{App, Callers, Sandbox};
@@ -31,8 +33,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() {
-    cip::telemetry::init();
     let Arguments { options, command } = Arguments::parse();
+    log::start(options.log);
     let result = match command {
         Some(Command::Sandbox { port, redirect_uri, allow_host }) => {
             sandbox_alone(port, redirect_uri, with_containers(&allow_host)).await
@@ -40,7 +42,7 @@ async fn main() {
         None => run(&options).await,
     };
     if let Err(error) = result {
-        eprintln!("cargo local: {error}");
+        eprintln!("cargo local: {}", locate(&error.to_string()));
         std::process::exit(1);
     }
 }
@@ -62,17 +64,18 @@ async fn run(options: &Options) -> Result<()> {
     let (settings, sandbox) = machine.start_livechat(settings).await?;
     let dynamodb_url = machine.start_database(&settings.table(), sandbox.is_some()).await?;
     let functions = Functions::connect(&settings, &dynamodb_url).await?;
-    let cors = cors::layer(&settings)?;
+    let calls = Calls::new(options.log == Format::Text);
+    let api = cors::apply(calls.watch(functions.router()), &settings)?;
 
     let parts = Parts { sandbox: sandbox.as_ref(), dynamodb_url, development_login: credentials.is_some() };
     let config = functions.describe(&settings, parts);
     print!("{}", banner::banner(&config, machine.url(), options.memory));
     print!("{}", credentials::introduction(&config.auth, credentials.as_ref(), config.guests, machine.url()));
 
-    let mut api = functions.router();
-    if let Some(cors) = cors {
-        api = api.layer(cors);
-    }
-    let router = Router::new().merge(page::router(config)).merge(credentials::router(credentials));
-    machine.serve(router.fallback_service(api)).await
+    let router = Router::new()
+        .merge(page::router(config))
+        .merge(credentials::router(credentials))
+        .merge(calls.router())
+        .fallback_service(api);
+    machine.serve(router).await
 }

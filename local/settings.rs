@@ -1,5 +1,9 @@
 //! The settings that `cargo local` gives the functions: from the environment, from `.env` and from its options. If they name no
-//! LiveChat account, the sandbox's account is used.
+//! LiveChat account, the sandbox's account is used. `settings/dotenv.rs` reads `.env`.
+
+mod dotenv;
+
+pub use dotenv::locate;
 
 use cip::settings::Lookup;
 use sandbox::App;
@@ -17,19 +21,9 @@ impl Settings {
     /// Reads the file `.env` in the current folder, and the environment, which overrides it.
     ///
     /// # Errors
-    /// If there is a `.env` and it cannot be read.
-    pub fn read() -> Result<Self, dotenvy::Error> {
-        let mut all = HashMap::new();
-        match dotenvy::from_path_iter(".env") {
-            Ok(lines) => {
-                for line in lines {
-                    let (name, value) = line?;
-                    all.insert(name, value);
-                }
-            }
-            Err(error) if error.not_found() => {}
-            Err(error) => return Err(error),
-        }
+    /// One line that says what is wrong with `.env`.
+    pub fn read() -> Result<Self, String> {
+        let mut all = dotenv::read()?;
         all.extend(std::env::vars());
         Ok(Self(all))
     }
