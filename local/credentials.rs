@@ -175,9 +175,14 @@ fn store(file: &Path, secret: &str) -> io::Result<()> {
     io::Write::write_all(&mut options.open(file)?, format!("{secret}\n").as_bytes())
 }
 
-/// 64 hexadecimal digits with 244 random bits. It is a valid guest secret too.
+/// 64 hexadecimal digits with 244 random bits.
 fn random() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+/// A guest's id, as the browser script creates it: 32 bytes in base64url.
+fn guest_id() -> String {
+    BASE64_URL_SAFE_NO_PAD.encode([Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat())
 }
 
 /// What `cargo local` prints at start: how callers are verified, development credentials, and example requests to `url`. Empty
@@ -193,7 +198,7 @@ pub fn introduction(auth: &str, credentials: Option<&Credentials>, guests: bool,
         None => lines.add("", "verified with the key or secret in your settings; no credentials are issued here"),
     }
     if guests {
-        lines.add("a guest", &format!("curl -i -H 'X-Guest-Id: {}' {url}/getToken", random()));
+        lines.add("a guest", &format!("curl -i -H 'X-Guest-Id: {}' {url}/getToken", guest_id()));
     }
     lines.0
 }

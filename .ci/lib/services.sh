@@ -42,7 +42,7 @@ start_local() {
     # The output of an earlier layer would look as if `cargo local` had started already.
     rm -f "$work/local.out"
     # Not in the checkout, where an .env could have a real licence.
-    (cd "$work" && exec "$local_bin" --memory --port 0 "$@") >"$work/local.out" 2>"$work/local.log" &
+    (cd "$work" && exec "$local_bin" --memory --port 0 --log json "$@") >"$work/local.out" 2>"$work/local.log" &
     local_pid=$!
     started+=("$local_pid")
     wait_until 120 grep -q '^Real one' "$work/local.out" || { cat "$work"/local.{out,log} >&2; die "cargo local did not start."; }

