@@ -2,10 +2,11 @@
 
 use local::page::Config;
 
-/// The lines. The four routes are at `url`. With `in_memory`, nothing is stored on disk.
-pub(crate) fn banner(config: &Config, url: &str, in_memory: bool) -> String {
+/// The lines. The four routes are at `url`, and pages of `origins` may call them. With `in_memory`, nothing is stored on disk.
+pub(crate) fn banner(config: &Config, url: &str, origins: &[String], in_memory: bool) -> String {
     let Config { dynamodb_url, table, .. } = config;
     let kept = if in_memory { "in memory" } else { "kept in .local/" };
+    let origins = if origins.is_empty() { "none".to_owned() } else { origins.join(" ") };
     let livechat = match &config.sandbox_url {
         Some(sandbox) => format!(
             "LiveChat  {sandbox}  the sandbox, a stand-in: not LiveChat\n\
@@ -18,7 +19,9 @@ pub(crate) fn banner(config: &Config, url: &str, in_memory: bool) -> String {
         ),
     };
     format!(
-        "API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}; page at /\n\
+        "Page      {url}/  open it in a browser\n\
+         API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}\n\
+         Own page  may call if ALLOWED_ORIGINS lists its origin (now: {origins}), see docs/own-page.md\n\
          DynamoDB  {dynamodb_url}  embedded, {kept}, table {table}\n\
          {livechat}"
     )

@@ -44,8 +44,11 @@ pub fn apply(api: Router, settings: &Settings) -> Result<Router, String> {
     Ok(refusals::explain(api, &origins(settings)?))
 }
 
-/// `ALLOWED_ORIGINS`.
-fn origins(settings: &Settings) -> Result<Vec<String>, String> {
+/// The origins of `ALLOWED_ORIGINS`.
+///
+/// # Errors
+/// One line that names the setting, if an origin is invalid.
+pub fn origins(settings: &Settings) -> Result<Vec<String>, String> {
     allowed_origins(&settings.lookup()).map_err(|error| error.to_string())
 }
 

@@ -69,7 +69,7 @@ async fn run(options: &Options) -> Result<()> {
 
     let parts = Parts { sandbox: sandbox.as_ref(), dynamodb_url, development_login: credentials.is_some() };
     let config = functions.describe(&settings, parts);
-    print!("{}", banner::banner(&config, machine.url(), options.memory));
+    print!("{}", banner::banner(&config, machine.url(), &cors::origins(&settings)?, options.memory));
     print!("{}", credentials::introduction(&config.auth, credentials.as_ref(), config.guests, machine.url()));
 
     let router = Router::new()
