@@ -59,7 +59,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const DEVICE: &str = "/device.html";
 
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 19] = [
+const FILES: [(&str, &str, &str); 28] = [
     ("/", HTML, include_str!("page/index.html")),
     (DEVICE, HTML, include_str!("page/device.html")),
     ("/theme.css", CSS, include_str!("page/theme.css")),
@@ -77,6 +77,15 @@ const FILES: [(&str, &str, &str); 19] = [
     ("/widget.js", JAVASCRIPT, include_str!("page/widget.js")),
     ("/observe.js", JAVASCRIPT, include_str!("page/observe.js")),
     ("/login.js", JAVASCRIPT, include_str!("page/login.js")),
+    ("/timeline.css", CSS, include_str!("page/timeline.css")),
+    ("/timeline.js", JAVASCRIPT, include_str!("page/timeline.js")),
+    ("/timeline/model.js", JAVASCRIPT, include_str!("page/timeline/model.js")),
+    ("/timeline/words.js", JAVASCRIPT, include_str!("page/timeline/words.js")),
+    ("/timeline/scale.js", JAVASCRIPT, include_str!("page/timeline/scale.js")),
+    ("/timeline/shapes.js", JAVASCRIPT, include_str!("page/timeline/shapes.js")),
+    ("/timeline/draw.js", JAVASCRIPT, include_str!("page/timeline/draw.js")),
+    ("/timeline/legend.js", JAVASCRIPT, include_str!("page/timeline/legend.js")),
+    ("/timeline/table.js", JAVASCRIPT, include_str!("page/timeline/table.js")),
     ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
     // The script that sites use. The page uses it in the same way.
     ("/livechat-cip.js", JAVASCRIPT, include_str!("../web/livechat-cip.js")),

@@ -7,6 +7,7 @@ import { Faults } from '/faults.js';
 import { canLogIn, credentialsOf } from '/login.js';
 import { tryIt } from '/try-it.js';
 import { showVerdict } from '/verdict.js';
+import '/timeline.js';
 
 const CALLERS = {
   none: 'The caller is the user in the path. Nothing verifies that.',

@@ -1,0 +1,74 @@
+// The timeline: what each of the latest calls did, drawn while it runs.
+
+import { $ } from '/dom.js';
+import { draw } from '/timeline/draw.js';
+import { legend } from '/timeline/legend.js';
+import { Calls } from '/timeline/model.js';
+import { rows } from '/timeline/table.js';
+import { subjectOf, summary } from '/timeline/words.js';
+
+const root = $('#timeline');
+const drawing = $('svg', root);
+const steps = $('details', root);
+const isStill = matchMedia('(prefers-reduced-motion: reduce)');
+
+const calls = new Calls();
+/** The server's time of the latest event, and the page's. */
+let latest = { atMs: 0, here: 0 };
+let frame;
+/** Whether the words have changed since they were shown. */
+let isNew = false;
+
+/** Calls `onEvent` with each event. `onConnection` is told whether there is a connection. */
+function subscribe(onEvent, onConnection) {
+  const source = new EventSource('/dev/calls');
+  source.addEventListener('message', ({ data }) => onEvent(JSON.parse(data)));
+  source.addEventListener('open', () => onConnection(true));
+  // It connects again by itself.
+  source.addEventListener('error', () => onConnection(false));
+}
+
+function show() {
+  frame = undefined;
+  if (calls.list.length === 0) return;
+  const sinceMs = calls.isRunning && !isStill.matches ? performance.now() - latest.here : 0;
+  const label = summary(calls);
+  $('.empty', root).hidden = true;
+  $('.drawing', root).hidden = false;
+  const { kinds, hidden } = draw(drawing, calls, { width: drawing.parentElement.clientWidth, nowMs: latest.atMs + sinceMs, label });
+  if (isNew) showWords(label, kinds, hidden);
+  isNew = false;
+  if (calls.isRunning && !isStill.matches) schedule();
+}
+
+function showWords(text, kinds, hidden) {
+  $('.summary', root).textContent = text;
+  $('.subject', root).textContent = subjectOf(calls.list);
+  $('.legend', root).replaceChildren(...legend(kinds));
+  $('.hidden', root).textContent = hidden > 0 ? `And ${hidden} more calls, which are not drawn.` : '';
+  if (steps.open) $('tbody', steps).replaceChildren(...rows(calls.list));
+}
+
+function schedule() {
+  frame ??= requestAnimationFrame(show);
+}
+
+subscribe(
+  (event) => {
+    calls.add(event);
+    latest = { atMs: event.atMs, here: performance.now() };
+    isNew = true;
+    schedule();
+  },
+  (isConnected) => {
+    $('.connection', root).hidden = isConnected;
+    if (!isConnected) calls.abandon();
+    isNew = true;
+    schedule();
+  },
+);
+new ResizeObserver(schedule).observe(drawing.parentElement);
+steps.addEventListener('toggle', () => {
+  isNew = true;
+  schedule();
+});

@@ -1,0 +1,166 @@
+// Draws calls: one row for each, from left to right.
+
+import { holderOf, isFailure, isOpen, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
+import { scale, ticks } from '/timeline/scale.js';
+import { HALF, block, branch, line, mark, svg } from '/timeline/shapes.js';
+import { callerOf, resultOf, stepInWords } from '/timeline/words.js';
+
+const MOST_ROWS = 24;
+const TOP = 26;
+/** A drawing that is narrower than this has short labels. */
+const NARROW = 600;
+const ICONS = { laptop: 'M3 2.5h10v7H3zM1 12h14', phone: 'M5 1.5h6v13H5zM7.3 12.5h1.4' };
+
+/** Draws into `root`. Returns the marks that occur, and the number of calls for which there is no row. */
+export function draw(root, { list, more }, { width, nowMs, label }) {
+  const calls = list.slice(0, MOST_ROWS);
+  const isNarrow = width < NARROW;
+  const isMixed = new Set(calls.map(({ operation }) => operation)).size > 1 || new Set(calls.map(({ user }) => user)).size > 1;
+  const view = {
+    calls,
+    nowMs,
+    kinds: new Set(['call']),
+    left: isNarrow ? 86 : 128,
+    right: isNarrow ? 34 : 190,
+    height: isMixed ? 42 : 32,
+    isNarrow,
+    isMixed,
+    width,
+  };
+  const points = calls.flatMap((call, row) => pointsOf(call, row, view));
+  const [startMs, endMs] = [Math.min(...points.map(({ ms }) => ms)), Math.max(...points.map(({ ms }) => ms))];
+  const place = scale(points, Math.max(60, width - view.left - view.right - 12));
+  view.x = (ms) => view.left + place(ms);
+  view.places = new Map(points.map(({ of, x }) => [of, view.left + x]));
+  const height = TOP + calls.length * view.height + 4;
+  for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, 'aria-label': label })) root.setAttribute(name, value);
+  root.replaceChildren(
+    ...axis(startMs, endMs, height, view),
+    ...calls.flatMap((call, row) => leaseBands(call, row, view)),
+    ...calls.map((call, row) => rowOf(call, row, view)),
+    ...calls.flatMap((call, row) => branches(call, row, view)),
+    ...calls.map((call, row) => marks(call, row, view)),
+  );
+  return { kinds: view.kinds, hidden: list.length - calls.length + more };
+}
+
+const yOf = (row, { height }) => TOP + (row + 0.5) * height;
+
+/** A step that has its own mark, or a block from its begin to its end. */
+const isBlock = (step) => kindOf(step).startsWith('livechat');
+const textOf = (step) => (kindOf(step) === 'livechat-failed' ? step.result : step.step === 'token' ? 'LiveChat' : step.step);
+const endOf = ({ endMs }, nowMs) => endMs ?? nowMs;
+
+/** The points of time that need room in the row. `of` is what is drawn there. */
+function pointsOf(call, row, { nowMs }) {
+  const points = [{ ms: call.beginMs, row, gap: 0, of: call }];
+  let before = 4;
+  for (const step of call.steps) {
+    const kind = kindOf(step);
+    if (kind === 'pause' || (isOpen(step) && !isBlock(step))) continue;
+    if (isBlock(step)) {
+      points.push({ ms: step.beginMs, row, gap: before + 3, of: `${call.id} ${step.beginMs}` });
+      points.push({ ms: endOf(step, nowMs), row, gap: textOf(step).length * 7 + 10, of: step });
+      before = 3;
+    } else {
+      points.push({ ms: step.endMs, row, gap: before + HALF[kind], of: step });
+      before = HALF[kind];
+      if (step.result === 'acquired') before += `lease ${step.lease}`.length * 6.5 + 6;
+    }
+  }
+  points.push({ ms: endOf(call, nowMs), row, gap: before + HALF.response, of: `${call.id} end` });
+  return points;
+}
+
+function axis(startMs, endMs, height, view) {
+  const text = (ms) => (ms >= 1_000 ? `${ms / 1_000} s` : `${ms} ms`);
+  return ticks(startMs, endMs, view.x, 54).map(({ ms, x }) =>
+    svg(
+      'g',
+      { class: 'tick' },
+      svg('path', { d: `M${x} ${TOP - 6}V${height}` }),
+      svg('text', { x, y: 13, 'text-anchor': 'middle' }, text(ms)),
+    ),
+  );
+}
+
+/** The time in which a call has the lease, across the rows of the calls of the same user. */
+function leaseBands(call, holderRow, view) {
+  return leasesOf(call).flatMap(({ acquired, ended }) => {
+    const [x1, x2] = [view.places.get(acquired), view.places.get(ended) ?? view.x(endOf(call, view.nowMs))];
+    view.kinds.add('lease');
+    return view.calls.flatMap((other, row) => {
+      if (other.user !== call.user && !isOpen(other) && !isOpen(call)) return [];
+      const band = svg('rect', { class: 'band', x: x1, y: TOP + row * view.height, width: Math.max(2, x2 - x1), height: view.height });
+      return row === holderRow ? [band, block('held', x1 - 9, x2 + 9, yOf(row, view), 24)] : [band];
+    });
+  });
+}
+
+/** The label of the call, its line, and what came of it. */
+function rowOf(call, row, view) {
+  const y = yOf(row, view);
+  const who = callerOf(call);
+  const most = view.isNarrow ? 7 : 12;
+  const [x1, x2] = [view.places.get(call), view.places.get(`${call.id} end`)];
+  const group = svg('g', { class: isFailure(call) ? 'row failure' : 'row' });
+  const top = view.isMixed ? y - 7 : y;
+  group.append(
+    svg('path', { class: 'rule', d: `M0 ${y + view.height / 2}H${view.width}` }),
+    svg('text', { class: 'number', x: 16, y: top + 4, 'text-anchor': 'end' }, String(call.number)),
+    svg('path', { class: 'icon', d: ICONS[call.from] ?? 'M8 2.5a5.5 5.5 0 1 0 .01 0', transform: `translate(22 ${top - 8})` }),
+    svg('text', { class: 'who', x: 43, y: top + 4 }, who.length > most ? `${who.slice(0, most - 1)}…` : who),
+    line('call', x1, x2, y),
+    svg('text', { class: 'result', x: view.width - view.right + 6, y: y + 4 }, view.isNarrow ? String(call.status ?? '') : shorten(resultOf(call), 27)),
+  );
+  if (view.isMixed) {
+    const user = isOpen(call) ? '' : (call.user ?? 'guest');
+    const what = view.isNarrow ? call.operation : `${call.operation} ${user}`;
+    group.append(svg('text', { class: 'what', x: 4, y: y + 13 }, shorten(what, view.isNarrow ? 13 : 20)));
+  }
+  for (const { pause, read } of waitsOf(call)) {
+    view.kinds.add('waiting');
+    group.append(line('waiting', view.x(pause.beginMs), view.places.get(read) ?? view.x(endOf(call, view.nowMs)), y));
+  }
+  return group;
+}
+
+const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+/** From the end of a lease to each call that waited for it. */
+function branches(call, row, view) {
+  return waitsOf(call).flatMap(({ lease, read }) => {
+    const holder = holderOf(view.calls, call, lease);
+    const end = holder?.ended;
+    if (!read || isOpen(read) || !end || isOpen(end) || read.endMs < end.endMs) return [];
+    const kind = end.step === 'commit' && end.result !== 'lease lost' ? 'good' : 'bad';
+    view.kinds.add(`branch-${kind}`);
+    const from = { x: view.places.get(end), y: yOf(view.calls.indexOf(holder.call), view) };
+    return [branch(kind, from, { x: view.places.get(read), y: yOf(row, view) })];
+  });
+}
+
+function marks(call, row, view) {
+  const y = yOf(row, view);
+  const group = svg('g');
+  for (const step of call.steps) {
+    const kind = kindOf(step);
+    if (kind === 'pause') continue;
+    const title = svg('title', {}, `+${(endOf(step, view.nowMs) - call.beginMs).toFixed(1)} ms ${stepInWords(step, call, view.calls)}`);
+    if (isBlock(step)) {
+      const [x1, x2] = [view.places.get(`${call.id} ${step.beginMs}`), view.places.get(step)];
+      const text = svg('text', { class: `on ${kind}`, x: (x1 + x2) / 2, y: y + 4, 'text-anchor': 'middle' }, textOf(step));
+      group.append(svg('g', {}, block(kind, x1, x2, y, 18), text, title));
+    } else if (isOpen(step)) {
+      group.append(line('busy', view.x(step.beginMs), view.x(view.nowMs), y));
+      continue;
+    } else {
+      const x = view.places.get(step);
+      group.append(line('busy', Math.min(x, view.x(step.beginMs)), x, y), mark(kind, x, y, title));
+      if (step.result === 'acquired') group.append(svg('text', { class: 'lease', x: x + 9, y: y + 4 }, `lease ${step.lease}`));
+    }
+    view.kinds.add(kind);
+  }
+  if (!isOpen(call)) group.append(mark('response', view.places.get(`${call.id} end`), y));
+  return group;
+}

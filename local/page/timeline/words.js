@@ -1,0 +1,121 @@
+// What the timeline says in words: a summary, and each step.
+
+import { holderOf, isFailure, isOpen, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
+
+const SOURCES = {
+  hit: 'from the table',
+  'hit; detail=livechat-unavailable': 'from the table, LiveChat is down',
+  'fwd=miss; collapsed': 'waited for another call',
+};
+
+const count = (n, thing) => (n === 1 ? `one ${thing}` : `${n || 'no'} ${thing}s`);
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+const has = (call, name) => call.steps.some(({ step }) => step === name);
+
+/** `laptop`, `phone`, or a page of another origin. */
+export const callerOf = ({ from }) => from?.replace(/^https?:\/\//, '') ?? 'no page';
+
+/** What all these calls have in common, such as `getToken of alice`. */
+export function subjectOf(calls) {
+  const [operation, user] = ['operation', 'user'].map((name) => new Set(calls.map((call) => call[name])));
+  const ended = calls.every((call) => !isOpen(call));
+  const of = ended && user.size === 1 ? ` of ${[...user][0] ?? 'a guest'}` : '';
+  return operation.size === 1 ? `${[...operation][0]}${of}` : of.slice(4);
+}
+
+/** What came of the call. */
+export function resultOf({ endMs, status, source, code }) {
+  if (status === undefined) return endMs === undefined ? '' : 'unknown';
+  if (code) return `${status} ${code}`;
+  return `${status} ${SOURCES[source] ?? (source?.startsWith('fwd=') ? 'from LiveChat' : '')}`.trim();
+}
+
+/** What happened in a step of the call, such as `acquire: refused, lease 7 is held by call 4`. */
+export function stepInWords(step, call, calls) {
+  const { result, lease } = step;
+  if (isOpen(step)) return `${step.step} …`;
+  if (lease === undefined) return result ? `${step.step}: ${result}` : step.step;
+  const holder = ['refused', 'held'].includes(result) && holderOf(calls, call, lease);
+  return `${step.step}: ${result}, lease ${lease}${holder ? ` is held by call ${holder.call.number}` : ''}`;
+}
+
+/** What happened, in a few sentences. */
+export function summary({ list: calls, more }) {
+  const requests = calls.flatMap(({ steps }) => steps.filter((step) => kindOf(step).startsWith('livechat'))).length;
+  const [first, ...others] = calls
+    .flatMap((call) => leasesOf(call).map((held) => ({ call, ...held })))
+    .sort((a, b) => a.acquired.endMs - b.acquired.endMs)
+    .map(({ call, ...held }) => leaseInWords(held, call, calls));
+  return [
+    `${count(calls.length + more, 'call')}, ${count(requests, 'LiveChat call')}`,
+    first,
+    refusals(calls),
+    ...(others.length > 2 ? [`${others.length} more leases were acquired, one after the other`] : others),
+    ...logouts(calls),
+    ...results(calls),
+    conclusion(calls, requests),
+  ]
+    .filter(Boolean)
+    .map(sentence)
+    .join(' ');
+}
+
+const nameOf = (call, calls) => (calls.length === 1 ? 'it' : `call ${call.number}`);
+
+function leaseInWords({ lease, acquired, token, ended }, call, calls) {
+  const hasWaited = waitsOf(call).some(({ pause }) => pause.beginMs < acquired.beginMs);
+  const begin = `${nameOf(call, calls)} ${hasWaited ? 'waited, then ' : ''}acquired lease ${lease}`;
+  if (!token) return ended ? `${begin}, and released it without a call of LiveChat` : begin;
+  if (isOpen(token)) return `${begin} and is calling LiveChat`;
+  if (kindOf(token) === 'livechat-failed') return `${begin} and called LiveChat, which failed: ${token.result}`;
+  const reason = hasWaited && call.operation === 'getFreshToken' ? ', because a fresh token is issued after its call has arrived' : '';
+  return `${begin} and called LiveChat${reason}${ended?.result === 'lease lost' ? ', but lost the lease' : ''}`;
+}
+
+function refusals(calls) {
+  const refused = calls.filter(({ steps }) => steps.some((step) => step.step === 'acquire' && step.result === 'refused'));
+  if (refused.length === 0) return undefined;
+  const writes = refused.flatMap(({ steps }) => steps.filter((step) => step.step === 'acquire' && step.result === 'refused'));
+  const were = `${count(writes.length, 'write')} ${writes.length === 1 ? 'was' : 'were'} refused`;
+  const waited = refused.filter((call) => waitsOf(call).length > 0 && leasesOf(call).length === 0);
+  if (waited.length < refused.length) return were;
+  const wait = waited.some(isOpen) ? 'wait' : 'waited';
+  return refused.length === 1
+    ? `${were}, and that call ${wait === 'wait' ? 'waits' : wait} for the result`
+    : `${were}, and those calls ${wait} for the result`;
+}
+
+function logouts(calls) {
+  return calls.flatMap((call) => {
+    const revoked = call.steps.find(({ step }) => step === 'revoke');
+    if (has(call, 'log out')) {
+      const then = revoked && (kindOf(revoked) === 'livechat' ? ', and LiveChat revoked the tokens' : ', but LiveChat did not revoke all tokens');
+      return [`${nameOf(call, calls)} logged the user out${(!isOpen(call) && then) || ''}`];
+    }
+    if (has(call, 'drop')) return [`${nameOf(call, calls)} dropped the stored token; the customer stays`];
+    if (has(call, 'adopt')) return [`${nameOf(call, calls)} moved the guest’s customer to the user`];
+    return [];
+  });
+}
+
+function results(calls) {
+  const failed = calls.filter(isFailure);
+  const codes = [...new Set(failed.map(({ code, status }) => code ?? `status ${status}`))].join(', ');
+  const open = calls.filter(isOpen).length;
+  const from = (source) => calls.filter((call) => call.source === source).length;
+  const [stored, stale] = [from('hit'), from('hit; detail=livechat-unavailable')];
+  const found = (n) => (calls.length === 1 ? 'it' : count(n, 'call'));
+  return [
+    stored > 0 && `${found(stored)} found a usable token in the table`,
+    stale > 0 && `${found(stale)} got the stored token, because LiveChat is unavailable`,
+    failed.length > 0 && `${found(failed.length)} failed: ${codes}`,
+    calls.length > 1 && open > 0 && `${count(open, 'call')} ${open === 1 ? 'is' : 'are'} still running`,
+  ];
+}
+
+function conclusion(calls, requests) {
+  const isOneUser = new Set(calls.map(({ user }) => user)).size === 1 && calls[0].user !== null;
+  const haveTokens = calls.every((call) => call.status === 200 && /^(hit|fwd=)/.test(call.source ?? ''));
+  if (calls.length < 2 || requests !== 1 || !isOneUser || !haveTokens) return undefined;
+  return `so ${count(calls.length, 'call')} got one customer`;
+}
