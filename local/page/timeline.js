@@ -1,6 +1,6 @@
 // The timeline: what each of the latest calls did, drawn while it runs.
 
-import { $ } from '/dom.js';
+import { $, element } from '/dom.js';
 import { draw } from '/timeline/draw.js';
 import { legend } from '/timeline/legend.js';
 import { Calls } from '/timeline/model.js';
@@ -15,7 +15,7 @@ const isStill = matchMedia('(prefers-reduced-motion: reduce)');
 const calls = new Calls();
 /** The server's time of the latest event, and the page's. */
 let latest = { atMs: 0, here: 0 };
-let frame;
+let isScheduled = false;
 /** Whether the words have changed since they were shown. */
 let isNew = false;
 
@@ -29,28 +29,33 @@ function subscribe(onEvent, onConnection) {
 }
 
 function show() {
-  frame = undefined;
+  isScheduled = false;
   if (calls.list.length === 0) return;
   const sinceMs = calls.isRunning && !isStill.matches ? performance.now() - latest.here : 0;
-  const label = summary(calls);
+  const sentences = summary(calls);
   $('.empty', root).hidden = true;
   $('.drawing', root).hidden = false;
-  const { kinds, hidden } = draw(drawing, calls, { width: drawing.parentElement.clientWidth, nowMs: latest.atMs + sinceMs, label });
-  if (isNew) showWords(label, kinds, hidden);
+  const { kinds, hidden } = draw(drawing, calls, {
+    width: drawing.parentElement.clientWidth,
+    nowMs: latest.atMs + sinceMs,
+    label: sentences.join(' '),
+  });
+  if (isNew) showWords(sentences, kinds, hidden);
   isNew = false;
   if (calls.isRunning && !isStill.matches) schedule();
 }
 
-function showWords(text, kinds, hidden) {
-  $('.summary', root).textContent = text;
+function showWords([first, ...others], kinds, hidden) {
+  $('.summary', root).replaceChildren(element('strong', {}, first), ` ${others.join(' ')}`);
   $('.subject', root).textContent = subjectOf(calls.list);
   $('.legend', root).replaceChildren(...legend(kinds));
-  $('.hidden', root).textContent = hidden > 0 ? `And ${hidden} more calls, which are not drawn.` : '';
+  $('.more', root).textContent = hidden > 0 ? `And ${hidden} more calls, which are not drawn.` : '';
   if (steps.open) $('tbody', steps).replaceChildren(...rows(calls.list));
 }
 
 function schedule() {
-  frame ??= requestAnimationFrame(show);
+  if (!isScheduled) requestAnimationFrame(show);
+  isScheduled = true;
 }
 
 subscribe(

@@ -33,7 +33,8 @@ export function draw(root, { list, more }, { width, nowMs, label }) {
   view.x = (ms) => view.left + place(ms);
   view.places = new Map(points.map(({ of, x }) => [of, view.left + x]));
   const height = TOP + calls.length * view.height + 4;
-  for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, 'aria-label': label })) root.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, 'aria-label': label }))
+    root.setAttribute(name, value);
   root.replaceChildren(
     ...axis(startMs, endMs, height, view),
     ...calls.flatMap((call, row) => leaseBands(call, row, view)),
@@ -74,7 +75,7 @@ function pointsOf(call, row, { nowMs }) {
 
 function axis(startMs, endMs, height, view) {
   const text = (ms) => (ms >= 1_000 ? `${ms / 1_000} s` : `${ms} ms`);
-  return ticks(startMs, endMs, view.x, 54).map(({ ms, x }) =>
+  return ticks(startMs, endMs, view.x, 64).map(({ ms, x }) =>
     svg(
       'g',
       { class: 'tick' },
@@ -111,32 +112,44 @@ function rowOf(call, row, view) {
     svg('path', { class: 'icon', d: ICONS[call.from] ?? 'M8 2.5a5.5 5.5 0 1 0 .01 0', transform: `translate(22 ${top - 8})` }),
     svg('text', { class: 'who', x: 43, y: top + 4 }, who.length > most ? `${who.slice(0, most - 1)}…` : who),
     line('call', x1, x2, y),
-    svg('text', { class: 'result', x: view.width - view.right + 6, y: y + 4 }, view.isNarrow ? String(call.status ?? '') : shorten(resultOf(call), 27)),
+    svg(
+      'text',
+      { class: 'result', x: view.width - view.right + 6, y: y + 4 },
+      view.isNarrow ? String(call.status ?? '') : shorten(resultOf(call), 27),
+    ),
   );
   if (view.isMixed) {
     const user = isOpen(call) ? '' : (call.user ?? 'guest');
     const what = view.isNarrow ? call.operation : `${call.operation} ${user}`;
     group.append(svg('text', { class: 'what', x: 4, y: y + 13 }, shorten(what, view.isNarrow ? 13 : 20)));
   }
-  for (const { pause, read } of waitsOf(call)) {
+  for (const wait of waitsOf(call)) {
     view.kinds.add('waiting');
-    group.append(line('waiting', view.x(pause.beginMs), view.places.get(read) ?? view.x(endOf(call, view.nowMs)), y));
+    const until = resultFor(wait, call, view) ?? wait.read;
+    const begin = view.places.get(wait.after) ?? view.x(wait.pause.beginMs);
+    group.append(line('waiting', begin + HALF.refused + 3, view.places.get(until) ?? view.x(endOf(call, view.nowMs)), y));
   }
   return group;
 }
 
 const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
+/** The step with which the holder ended the lease, if the call has waited for it and seen it. */
+function resultFor({ lease, read }, call, view) {
+  const end = holderOf(view.calls, call, lease)?.ended;
+  return read && !isOpen(read) && end && !isOpen(end) && end.endMs <= read.endMs ? end : undefined;
+}
+
 /** From the end of a lease to each call that waited for it. */
 function branches(call, row, view) {
-  return waitsOf(call).flatMap(({ lease, read }) => {
-    const holder = holderOf(view.calls, call, lease);
-    const end = holder?.ended;
-    if (!read || isOpen(read) || !end || isOpen(end) || read.endMs < end.endMs) return [];
+  return waitsOf(call).flatMap((wait) => {
+    const end = resultFor(wait, call, view);
+    if (!end) return [];
     const kind = end.step === 'commit' && end.result !== 'lease lost' ? 'good' : 'bad';
     view.kinds.add(`branch-${kind}`);
-    const from = { x: view.places.get(end), y: yOf(view.calls.indexOf(holder.call), view) };
-    return [branch(kind, from, { x: view.places.get(read), y: yOf(row, view) })];
+    const holderRow = view.calls.findIndex(({ steps }) => steps.includes(end));
+    const from = { x: view.places.get(end), y: yOf(holderRow, view) };
+    return [branch(kind, from, { x: view.places.get(wait.read), y: yOf(row, view) })];
   });
 }
 

@@ -20,9 +20,11 @@ const ENTRIES = {
   other: ['another step', () => [mark('other', MIDDLE, Y)]],
 };
 
-export const legend = (kinds) =>
-  Object.entries(ENTRIES)
+export const legend = (kinds) => [
+  ...Object.entries(ENTRIES)
     .filter(([kind]) => kinds.has(kind))
     .map(([, [text, shapes]]) =>
       element('li', {}, svg('svg', { width: 28, height: 20, viewBox: '0 0 28 20', 'aria-hidden': 'true' }, ...shapes()), text),
-    );
+    ),
+  element('li', {}, 'Time is stretched where marks would overlap.'),
+];

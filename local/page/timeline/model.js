@@ -80,14 +80,15 @@ export function leasesOf({ steps }) {
   });
 }
 
-/** The times that the call waited for another one: `{ lease, pause, read }`, the first pause and the read that ended it. */
+/** The times that the call waited for another one: `{ lease, after, pause, read }`. `pause` is the first pause, `after` the step before it,
+ * and `read` the read that ended it. */
 export function waitsOf({ steps }) {
   const waits = [];
   let lease;
-  for (const step of steps) {
+  for (const [index, step] of steps.entries()) {
     const current = waits.at(-1);
     if (step.step === 'acquire') lease = step.lease;
-    else if (step.step === 'pause' && (!current || current.isOver)) waits.push({ lease, pause: step });
+    else if (step.step === 'pause' && (!current || current.isOver)) waits.push({ lease, after: steps[index - 1], pause: step });
     else if (step.step === 'read' && current && !current.isOver) current.read = step;
     if (current && !['pause', 'read'].includes(step.step)) current.isOver = true;
   }

@@ -11,7 +11,12 @@ export const rows = (calls) =>
       {},
       element('th', { scope: 'row' }, `Call ${call.number}`, element('small', {}, `${callerOf(call)}, ${call.operation}`)),
       element('td', {}, element('ol', {}, ...steps(call, calls))),
-      element('td', {}, resultOf(call), element('small', {}, isOpen(call) ? 'running' : `after ${(call.endMs - call.beginMs).toFixed(1)} ms`)),
+      element(
+        'td',
+        {},
+        resultOf(call),
+        element('small', {}, isOpen(call) ? 'running' : `after ${(call.endMs - call.beginMs).toFixed(1)} ms`),
+      ),
     ),
   );
 

@@ -12,8 +12,8 @@ const count = (n, thing) => (n === 1 ? `one ${thing}` : `${n || 'no'} ${thing}s`
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 const has = (call, name) => call.steps.some(({ step }) => step === name);
 
-/** `laptop`, `phone`, or a page of another origin. */
-export const callerOf = ({ from }) => from?.replace(/^https?:\/\//, '') ?? 'no page';
+/** `laptop`, `phone`, the origin of another page, or `other`. */
+export const callerOf = ({ from }) => from?.replace(/^https?:\/\//, '') ?? 'other';
 
 /** What all these calls have in common, such as `getToken of alice`. */
 export function subjectOf(calls) {
@@ -39,7 +39,7 @@ export function stepInWords(step, call, calls) {
   return `${step.step}: ${result}, lease ${lease}${holder ? ` is held by call ${holder.call.number}` : ''}`;
 }
 
-/** What happened, in a few sentences. */
+/** What happened, in a few sentences. The first counts the calls. */
 export function summary({ list: calls, more }) {
   const requests = calls.flatMap(({ steps }) => steps.filter((step) => kindOf(step).startsWith('livechat'))).length;
   const [first, ...others] = calls
@@ -56,8 +56,7 @@ export function summary({ list: calls, more }) {
     conclusion(calls, requests),
   ]
     .filter(Boolean)
-    .map(sentence)
-    .join(' ');
+    .map(sentence);
 }
 
 const nameOf = (call, calls) => (calls.length === 1 ? 'it' : `call ${call.number}`);
@@ -89,7 +88,8 @@ function logouts(calls) {
   return calls.flatMap((call) => {
     const revoked = call.steps.find(({ step }) => step === 'revoke');
     if (has(call, 'log out')) {
-      const then = revoked && (kindOf(revoked) === 'livechat' ? ', and LiveChat revoked the tokens' : ', but LiveChat did not revoke all tokens');
+      const then =
+        revoked && (kindOf(revoked) === 'livechat' ? ', and LiveChat revoked the tokens' : ', but LiveChat did not revoke all tokens');
       return [`${nameOf(call, calls)} logged the user out${(!isOpen(call) && then) || ''}`];
     }
     if (has(call, 'drop')) return [`${nameOf(call, calls)} dropped the stored token; the customer stays`];
