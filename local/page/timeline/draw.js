@@ -20,8 +20,8 @@ export function draw(root, { list, more }, { width, nowMs, label }) {
     calls,
     nowMs,
     kinds: new Set(['call']),
-    left: isNarrow ? 86 : 128,
-    right: isNarrow ? 34 : 190,
+    left: isNarrow ? 98 : isMixed ? 168 : 136,
+    right: isNarrow ? 36 : 196,
     height: isMixed ? 42 : 32,
     isNarrow,
     isMixed,
@@ -33,6 +33,7 @@ export function draw(root, { list, more }, { width, nowMs, label }) {
   view.x = (ms) => view.left + place(ms);
   view.places = new Map(points.map(({ of, x }) => [of, view.left + x]));
   const height = TOP + calls.length * view.height + 4;
+  root.classList.toggle('narrow', isNarrow);
   for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, 'aria-label': label }))
     root.setAttribute(name, value);
   root.replaceChildren(
@@ -49,27 +50,33 @@ const yOf = (row, { height }) => TOP + (row + 0.5) * height;
 
 /** A step that has its own mark, or a block from its begin to its end. */
 const isBlock = (step) => kindOf(step).startsWith('livechat');
-const textOf = (step) => (kindOf(step) === 'livechat-failed' ? step.result : step.step === 'token' ? 'LiveChat' : step.step);
+const textOf = (step) => (kindOf(step) === 'livechat-failed' ? step.result : step.step === 'token' ? 'LiveChat' : `LiveChat, ${step.step}`);
 const endOf = ({ endMs }, nowMs) => endMs ?? nowMs;
+/** Keys of places that no object stands for. */
+const beginOf = (step) => `begin ${step.beginMs}`;
+const responseOf = (call) => `response ${call.id}`;
 
 /** The points of time that need room in the row. `of` is what is drawn there. */
-function pointsOf(call, row, { nowMs }) {
-  const points = [{ ms: call.beginMs, row, gap: 0, of: call }];
-  let before = 4;
+function pointsOf(call, row, { nowMs, isNarrow }) {
+  const textSize = isNarrow ? 0.85 : 1;
+  const points = [{ ms: call.beginMs, row, gap: 0, text: 0, of: call }];
+  let [before, text] = [4, 0];
+  const add = (ms, half, of) => {
+    points.push({ ms, row, gap: before + half, text, of });
+    [before, text] = [half, 0];
+  };
   for (const step of call.steps) {
     const kind = kindOf(step);
-    if (kind === 'pause' || (isOpen(step) && !isBlock(step))) continue;
     if (isBlock(step)) {
-      points.push({ ms: step.beginMs, row, gap: before + 3, of: `${call.id} ${step.beginMs}` });
-      points.push({ ms: endOf(step, nowMs), row, gap: textOf(step).length * 7 + 10, of: step });
-      before = 3;
-    } else {
-      points.push({ ms: step.endMs, row, gap: before + HALF[kind], of: step });
-      before = HALF[kind];
-      if (step.result === 'acquired') before += `lease ${step.lease}`.length * 6.5 + 6;
+      add(step.beginMs, 3, beginOf(step));
+      text = (textOf(step).length * 6.6 + 8) * textSize;
+      add(endOf(step, nowMs), 0, step);
+    } else if (kind !== 'pause' && !isOpen(step)) {
+      add(step.endMs, HALF[kind], step);
+      if (step.result === 'acquired') text = (`lease ${step.lease}`.length * 6.4 + 10) * textSize;
     }
   }
-  points.push({ ms: endOf(call, nowMs), row, gap: before + HALF.response, of: `${call.id} end` });
+  add(endOf(call, nowMs), HALF.response, responseOf(call));
   return points;
 }
 
@@ -103,14 +110,14 @@ function rowOf(call, row, view) {
   const y = yOf(row, view);
   const who = callerOf(call);
   const most = view.isNarrow ? 7 : 12;
-  const [x1, x2] = [view.places.get(call), view.places.get(`${call.id} end`)];
+  const [x1, x2] = [view.places.get(call), view.places.get(responseOf(call))];
   const group = svg('g', { class: isFailure(call) ? 'row failure' : 'row' });
   const top = view.isMixed ? y - 7 : y;
   group.append(
     svg('path', { class: 'rule', d: `M0 ${y + view.height / 2}H${view.width}` }),
-    svg('text', { class: 'number', x: 16, y: top + 4, 'text-anchor': 'end' }, String(call.number)),
-    svg('path', { class: 'icon', d: ICONS[call.from] ?? 'M8 2.5a5.5 5.5 0 1 0 .01 0', transform: `translate(22 ${top - 8})` }),
-    svg('text', { class: 'who', x: 43, y: top + 4 }, who.length > most ? `${who.slice(0, most - 1)}…` : who),
+    svg('text', { class: 'number', x: 22, y: top + 4, 'text-anchor': 'end' }, String(call.number)),
+    svg('path', { class: 'icon', d: ICONS[call.from] ?? 'M8 2.5a5.5 5.5 0 1 0 .01 0', transform: `translate(28 ${top - 8})` }),
+    svg('text', { class: 'who', x: 49, y: top + 4 }, who.length > most ? `${who.slice(0, most - 1)}…` : who),
     line('call', x1, x2, y),
     svg(
       'text',
@@ -121,7 +128,7 @@ function rowOf(call, row, view) {
   if (view.isMixed) {
     const user = isOpen(call) ? '' : (call.user ?? 'guest');
     const what = view.isNarrow ? call.operation : `${call.operation} ${user}`;
-    group.append(svg('text', { class: 'what', x: 4, y: y + 13 }, shorten(what, view.isNarrow ? 13 : 20)));
+    group.append(svg('text', { class: 'what', x: 10, y: y + 13 }, shorten(what, view.isNarrow ? 13 : 20)));
   }
   for (const wait of waitsOf(call)) {
     view.kinds.add('waiting');
@@ -161,7 +168,7 @@ function marks(call, row, view) {
     if (kind === 'pause') continue;
     const title = svg('title', {}, `+${(endOf(step, view.nowMs) - call.beginMs).toFixed(1)} ms ${stepInWords(step, call, view.calls)}`);
     if (isBlock(step)) {
-      const [x1, x2] = [view.places.get(`${call.id} ${step.beginMs}`), view.places.get(step)];
+      const [x1, x2] = [view.places.get(beginOf(step)), view.places.get(step)];
       const text = svg('text', { class: `on ${kind}`, x: (x1 + x2) / 2, y: y + 4, 'text-anchor': 'middle' }, textOf(step));
       group.append(svg('g', {}, block(kind, x1, x2, y, 18), text, title));
     } else if (isOpen(step)) {
@@ -170,10 +177,12 @@ function marks(call, row, view) {
     } else {
       const x = view.places.get(step);
       group.append(line('busy', Math.min(x, view.x(step.beginMs)), x, y), mark(kind, x, y, title));
-      if (step.result === 'acquired') group.append(svg('text', { class: 'lease', x: x + 9, y: y + 4 }, `lease ${step.lease}`));
     }
     view.kinds.add(kind);
   }
-  if (!isOpen(call)) group.append(mark('response', view.places.get(`${call.id} end`), y));
+  for (const { acquired, lease } of leasesOf(call)) {
+    group.append(svg('text', { class: 'lease', x: view.places.get(acquired) + 9, y: y + 4 }, `lease ${lease}`));
+  }
+  if (!isOpen(call)) group.append(mark('response', view.places.get(responseOf(call)), y));
   return group;
 }

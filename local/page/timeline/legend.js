@@ -8,6 +8,7 @@ const [MIDDLE, Y] = [14, 10];
 const ENTRIES = {
   call: ['a call, from request to response', () => [line('call', 1, 27, Y), mark('response', 27, Y)]],
   read: ['reads the table', () => [mark('read', MIDDLE, Y)]],
+  poll: ['reads again, the lease is still held', () => [mark('poll', MIDDLE, Y)]],
   write: ['writes to the table', () => [mark('write', MIDDLE, Y)]],
   refused: ['the table refuses the write', () => [mark('refused', MIDDLE, Y)]],
   failed: ['the table does not respond', () => [mark('failed', MIDDLE, Y)]],

@@ -59,12 +59,12 @@ export const isOpen = ({ endMs }) => endMs === undefined;
 
 export const isFailure = ({ status }) => status >= 400;
 
-/** What a step is: `read`, `write`, `refused`, `failed`, `pause`, `livechat`, `livechat-failed` or `other`. */
+/** What a step is: `read`, `poll`, `write`, `refused`, `failed`, `pause`, `livechat`, `livechat-failed` or `other`. */
 export function kindOf({ step, result }) {
   if (LIVECHAT.has(step)) return ['issued', 'revoked', undefined, null].includes(result) ? 'livechat' : 'livechat-failed';
   if (result === 'failed') return 'failed';
   if (step === 'pause') return 'pause';
-  if (READS.has(step)) return 'read';
+  if (READS.has(step)) return result === 'held' ? 'poll' : 'read';
   if (WRITES.has(step)) return REFUSED.has(result) ? 'refused' : 'write';
   return 'other';
 }

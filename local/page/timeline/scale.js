@@ -1,32 +1,43 @@
 // Where a time is on the drawing. A call of LiveChat may take a thousand times as long as a write, and both must be visible: time runs
 // evenly where there is room, and slower where the marks of a row would overlap.
 
-/** The part of the width that marks may take up before they move together. */
+/** The part of the width that marks may take up before they overlap. */
 const MOST_FOR_MARKS = 0.85;
 
 /**
- * Sets `x` of each point. A point is `{ ms, row, gap }`: `gap` is the least distance from the point before it in the same row. Returns
- * the function that gives the `x` of any time.
+ * Sets `x` of each point. A point is `{ ms, row, gap, text }`. In a row, a point is at least `gap + text` behind the one before it. `gap` is
+ * for marks, which may overlap if the width is not enough; `text` is for text, which may not. Returns the function that gives the `x` of any
+ * time.
  */
 export function scale(points, width) {
   points.sort((a, b) => a.ms - b.ms);
-  const needed = place(points, 0, 1);
-  const squeeze = Math.min(1, (width * MOST_FOR_MARKS) / Math.max(1, needed));
-  let [low, high] = [0, width / Math.max(1e-3, points.at(-1).ms - points[0].ms)];
-  for (let i = 0; i < 30; i += 1) {
-    const middle = (low + high) / 2;
-    if (place(points, middle, squeeze) > width) high = middle;
-    else low = middle;
-  }
-  place(points, low, squeeze);
+  const squeeze = greatest(1, (value) => place(points, 0, value) <= width * MOST_FOR_MARKS);
+  const evenly = width / Math.max(1e-3, points.at(-1).ms - points[0].ms);
+  place(
+    points,
+    greatest(evenly, (value) => place(points, value, squeeze) <= width),
+    squeeze,
+  );
   return (ms) => interpolate(points, ms);
+}
+
+/** About the greatest value from 0 to `most` that fits, if smaller ones fit too. */
+function greatest(most, fits) {
+  let [low, high] = [0, most];
+  if (fits(most)) return most;
+  for (let i = 0; i < 24; i += 1) {
+    const middle = (low + high) / 2;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 function place(points, pixelsPerMs, squeeze) {
   const rows = new Map();
   let [x, before] = [0, points[0].ms];
   for (const point of points) {
-    const least = rows.has(point.row) ? rows.get(point.row) + point.gap * squeeze : 0;
+    const least = rows.has(point.row) ? rows.get(point.row) + point.gap * squeeze + point.text : 0;
     x = Math.max(x + (point.ms - before) * pixelsPerMs, least);
     before = point.ms;
     point.x = x;

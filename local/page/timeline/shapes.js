@@ -9,6 +9,7 @@ export function svg(tag, attributes = {}, ...children) {
 
 const SHAPES = {
   read: 'M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0',
+  poll: 'M-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0',
   write: 'M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0',
   refused: 'M-5-5L5 5M5-5L-5 5',
   failed: 'M0-7L7 6H-7ZM0-2.5V2M0 3.6V4',
@@ -17,7 +18,7 @@ const SHAPES = {
 };
 
 /** Half the width of each mark. */
-export const HALF = { read: 5, write: 6, refused: 7, failed: 8, other: 5, response: 2 };
+export const HALF = { read: 5, poll: 4, write: 6, refused: 7, failed: 8, other: 5, response: 2 };
 
 export const mark = (kind, x, y, ...children) =>
   svg('path', { class: `mark ${kind}`, d: SHAPES[kind], transform: `translate(${x} ${y})` }, ...children);

@@ -9,18 +9,20 @@ const SOURCES = {
 };
 
 const count = (n, thing) => (n === 1 ? `one ${thing}` : `${n || 'no'} ${thing}s`);
+const NAMES = { circuit: 'circuit breaker', guest: 'read of the guest', token: 'LiveChat, token', revoke: 'LiveChat, revoke' };
+
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 const has = (call, name) => call.steps.some(({ step }) => step === name);
 
 /** `laptop`, `phone`, the origin of another page, or `other`. */
 export const callerOf = ({ from }) => from?.replace(/^https?:\/\//, '') ?? 'other';
 
-/** What all these calls have in common, such as `getToken of alice`. */
+/** What all these calls have in common, such as `getToken for alice`. */
 export function subjectOf(calls) {
   const [operation, user] = ['operation', 'user'].map((name) => new Set(calls.map((call) => call[name])));
   const ended = calls.every((call) => !isOpen(call));
-  const of = ended && user.size === 1 ? ` of ${[...user][0] ?? 'a guest'}` : '';
-  return operation.size === 1 ? `${[...operation][0]}${of}` : of.slice(4);
+  const whose = ended && user.size === 1 ? ` for ${[...user][0] ?? 'a guest'}` : '';
+  return operation.size === 1 ? `${[...operation][0]}${whose}` : whose.slice(5);
 }
 
 /** What came of the call. */
@@ -33,10 +35,11 @@ export function resultOf({ endMs, status, source, code }) {
 /** What happened in a step of the call, such as `acquire: refused, lease 7 is held by call 4`. */
 export function stepInWords(step, call, calls) {
   const { result, lease } = step;
-  if (isOpen(step)) return `${step.step} …`;
-  if (lease === undefined) return result ? `${step.step}: ${result}` : step.step;
+  const name = NAMES[step.step] ?? step.step;
+  if (isOpen(step)) return `${name} …`;
+  if ((lease ?? undefined) === undefined) return result ? `${name}: ${result}` : name;
   const holder = ['refused', 'held'].includes(result) && holderOf(calls, call, lease);
-  return `${step.step}: ${result}, lease ${lease}${holder ? ` is held by call ${holder.call.number}` : ''}`;
+  return `${name}: ${result}, lease ${lease}${holder ? ` is held by call ${holder.call.number}` : ''}`;
 }
 
 /** What happened, in a few sentences. The first counts the calls. */

@@ -142,6 +142,8 @@ class World {
   }
 
   async #record(request) {
+    // A stream of events never finishes.
+    if (request.resourceType() === 'eventsource') return;
     const url = new URL(request.url());
     if (![this.local.api, this.sandbox.url].includes(url.origin) || SITE[url.pathname]) return;
     const response = await request.response();
