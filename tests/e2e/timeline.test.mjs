@@ -19,8 +19,8 @@ async function openPage({ events, ...media } = {}) {
   await page.emulateMedia(media);
   if (events) {
     const body = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('');
-    await page.route('**/dev/calls', (route) => route.fulfill({ contentType: 'text/event-stream', body }), { times: 1 });
     await page.route('**/dev/calls', (route) => route.abort(), { times: 1 });
+    await page.route('**/dev/calls', (route) => route.fulfill({ contentType: 'text/event-stream', body }), { times: 1 });
   }
   await page.goto(world.local.api);
   await devicesAreReady(page);

@@ -5,11 +5,11 @@ const PAUSE_MS = 1_500;
 /** Further calls are only counted. A load test must not slow down the page. */
 const MOST_CALLS = 200;
 
-const READS = new Set(['read', 'guest', 'circuit']);
+const READS = new Set(['read', 'read groups', 'guest', 'circuit']);
 const WRITES = new Set(['acquire', 'commit', 'release', 'drop', 'log out', 'record', 'adopt']);
 const LIVECHAT = new Set(['token', 'revoke']);
 /** The table did not carry out these writes. */
-const REFUSED = new Set(['refused', 'lease lost']);
+const REFUSED = new Set(['refused', 'lease lost', 'quota spent']);
 
 /** The latest calls: those that overlap, or follow soon. */
 export class Calls {

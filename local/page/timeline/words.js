@@ -8,7 +8,7 @@ const SOURCES = {
   'fwd=miss; collapsed': 'waited for another call',
 };
 
-const count = (n, thing) => (n === 1 ? `one ${thing}` : `${n || 'no'} ${thing}s`);
+const count = (n, thing) => (n === 1 ? `one ${thing}` : n === 0 ? `no ${thing}` : `${n} ${thing}s`);
 const NAMES = { circuit: 'circuit breaker', guest: 'read of the guest', token: 'LiveChat, token', revoke: 'LiveChat, revoke' };
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
