@@ -59,7 +59,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const DEVICE: &str = "/device.html";
 
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 28] = [
+const FILES: [(&str, &str, &str); 29] = [
     ("/", HTML, include_str!("page/index.html")),
     (DEVICE, HTML, include_str!("page/device.html")),
     ("/theme.css", CSS, include_str!("page/theme.css")),
@@ -84,6 +84,7 @@ const FILES: [(&str, &str, &str); 28] = [
     ("/timeline/scale.js", JAVASCRIPT, include_str!("page/timeline/scale.js")),
     ("/timeline/shapes.js", JAVASCRIPT, include_str!("page/timeline/shapes.js")),
     ("/timeline/draw.js", JAVASCRIPT, include_str!("page/timeline/draw.js")),
+    ("/timeline/layout.js", JAVASCRIPT, include_str!("page/timeline/layout.js")),
     ("/timeline/legend.js", JAVASCRIPT, include_str!("page/timeline/legend.js")),
     ("/timeline/table.js", JAVASCRIPT, include_str!("page/timeline/table.js")),
     ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),

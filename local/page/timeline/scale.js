@@ -3,15 +3,22 @@
 
 /** The part of the width that marks may take up before they overlap. */
 const MOST_FOR_MARKS = 0.85;
+/** With less than this part of their room, marks are hard to tell apart. Then text gets no room of its own. */
+const LEAST_GAP = 0.4;
 
 /**
  * Sets `x` of each point. A point is `{ ms, row, gap, text }`. In a row, a point is at least `gap + text` behind the one before it. `gap` is
- * for marks, which may overlap if the width is not enough; `text` is for text, which may not. Returns the function that gives the `x` of any
- * time.
+ * for marks, `text` for text. If the width is not enough, marks overlap, and text has no room. Returns the function that gives the `x` of
+ * any time.
  */
 export function scale(points, width) {
   points.sort((a, b) => a.ms - b.ms);
-  const squeeze = greatest(1, (value) => place(points, 0, value) <= width * MOST_FOR_MARKS);
+  const squeezed = () => greatest(1, (value) => place(points, 0, value) <= width * MOST_FOR_MARKS);
+  let squeeze = squeezed();
+  if (squeeze < LEAST_GAP) {
+    for (const point of points) point.text = 0;
+    squeeze = squeezed();
+  }
   const evenly = width / Math.max(1e-3, points.at(-1).ms - points[0].ms);
   place(
     points,

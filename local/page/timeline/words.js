@@ -34,7 +34,8 @@ export function resultOf({ endMs, status, source, code }) {
 
 /** What happened in a step of the call, such as `acquire: refused, lease 7 is held by call 4`. */
 export function stepInWords(step, call, calls) {
-  const { result, lease } = step;
+  const { lease } = step;
+  const result = step.result === 'done' ? undefined : step.result;
   const name = NAMES[step.step] ?? step.step;
   if (isOpen(step)) return `${name} …`;
   if ((lease ?? undefined) === undefined) return result ? `${name}: ${result}` : name;
@@ -80,7 +81,8 @@ function refusals(calls) {
   const writes = refused.flatMap(({ steps }) => steps.filter((step) => step.step === 'acquire' && step.result === 'refused'));
   const were = `${count(writes.length, 'write')} ${writes.length === 1 ? 'was' : 'were'} refused`;
   const waited = refused.filter((call) => waitsOf(call).length > 0 && leasesOf(call).length === 0);
-  if (waited.length < refused.length) return were;
+  if (waited.length === 0) return were;
+  if (waited.length < refused.length) return `${were}, and ${count(waited.length, 'call')} of those waited for the result`;
   const wait = waited.some(isOpen) ? 'wait' : 'waited';
   return refused.length === 1
     ? `${were}, and that call ${wait === 'wait' ? 'waits' : wait} for the result`
