@@ -75,6 +75,9 @@ class Device {
       guest: config.guests,
       scope: name,
       group,
+      // A browser has at most six connections to a server, but further ones for requests without cookies. With one limit for both devices,
+      // "Try it" would make five calls after the others.
+      credentials: this.caller.isUser && name === 'phone' ? 'omit' : undefined,
       ...options,
       // This is called for a logout in another tab too. Providers of former users are ignored.
       onLogout: () => {

@@ -82,7 +82,7 @@ function rowOf(call, row, view) {
     const what = view.isNarrow ? call.operation : `${call.operation} ${user}`;
     group.append(svg('text', { class: 'what', x: 10, y: y + 13 }, shorten(what, view.isNarrow ? 13 : 20)));
   }
-  for (const step of call.steps.filter((each) => !isBlock(each) && kindOf(each) !== 'pause')) {
+  for (const step of call.steps.filter((each) => !isBlock(each) && !['pause', 'poll'].includes(kindOf(each)))) {
     const x = view.ends.get(step) ?? view.x(view.nowMs);
     group.append(line('busy', Math.min(x, view.x(step.beginMs)), x, y));
   }

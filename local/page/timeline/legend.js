@@ -7,10 +7,10 @@ const [MIDDLE, Y] = [14, 10];
 
 const ENTRIES = {
   call: ['a call, from request to response', () => [line('call', 1, 27, Y), mark('response', 27, Y)]],
-  read: ['reads the table', () => [mark('read', MIDDLE, Y)]],
+  read: ['reads the table', () => [line('busy', 1, 20, Y), mark('read', 20, Y)]],
   poll: ['reads again, the lease is still held', () => [mark('poll', MIDDLE, Y)]],
-  write: ['writes to the table', () => [mark('write', MIDDLE, Y)]],
-  refused: ['the table refuses the write', () => [mark('refused', MIDDLE, Y)]],
+  write: ['writes to the table', () => [line('busy', 1, 20, Y), mark('write', 20, Y)]],
+  refused: ['the table refuses the write', () => [line('busy', 1, 20, Y), mark('refused', 20, Y)]],
   failed: ['the table does not respond', () => [mark('failed', MIDDLE, Y)]],
   lease: ['has the lease: the only call that may call LiveChat', () => [block('held', 1, 27, Y, 16)]],
   livechat: ['calls LiveChat', () => [block('livechat', 1, 27, Y, 12)]],

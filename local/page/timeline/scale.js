@@ -65,7 +65,7 @@ function interpolate(points, ms) {
 export function ticks(startMs, endMs, at, apart) {
   const placed = [];
   for (const step of [5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 5, 2, 1]) {
-    for (let ms = 0; ms <= endMs - startMs && (endMs - startMs) / step < 200; ms += step) {
+    for (let ms = 0; ms <= endMs - startMs && (endMs - startMs) / step < 60; ms += step) {
       const x = at(startMs + ms);
       if (placed.every((tick) => Math.abs(tick.x - x) >= apart)) placed.push({ ms, x });
     }
