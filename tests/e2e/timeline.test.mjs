@@ -126,7 +126,7 @@ test('calls after a pause start a new drawing, and unknown steps are shown by th
     { call: 2, atMs: 1_600, type: 'request', operation: 'getToken', from: null },
     ...step(2, 1_601, 'teleport', 'arrived'),
     ...step(2, 1_603, 'record', 'failed'),
-    { call: 2, atMs: 1_605, type: 'response', status: 503, user: null, source: null, code: 'store_unavailable' },
+    { call: 2, atMs: 1_605, type: 'response', status: 503, user: 'a guest', source: null, code: 'store_unavailable' },
   ];
   const { root, marks, says, table } = await openPage({ events });
   await says('One call, no LiveChat call. It failed: store_unavailable.');

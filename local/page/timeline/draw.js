@@ -78,7 +78,7 @@ function rowOf(call, row, view) {
     ),
   );
   if (view.isMixed) {
-    const user = isOpen(call) ? '' : (call.user ?? 'guest');
+    const user = call.user ?? '';
     const what = view.isNarrow ? call.operation : `${call.operation} ${user}`;
     group.append(svg('text', { class: 'what', x: 10, y: y + 13 }, shorten(what, view.isNarrow ? 13 : 20)));
   }
@@ -88,7 +88,7 @@ function rowOf(call, row, view) {
   }
   for (const wait of waitsOf(call)) {
     view.kinds.add('waiting');
-    const until = resultFor(wait, call, view) ?? wait.read;
+    const until = resultFor(wait, call, view) ?? (wait.isOver ? wait.read : undefined);
     const begin = view.ends.get(wait.after) ?? view.x(wait.pause.beginMs);
     group.append(line('waiting', begin + HALF.refused + 3, view.ends.get(until) ?? view.x(endOf(call, view.nowMs)), y));
   }
@@ -97,10 +97,10 @@ function rowOf(call, row, view) {
 
 const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-/** The step with which the holder ended the lease, if the call has waited for it and seen it. */
-function resultFor({ lease, read }, call, view) {
+/** The step with which the holder ended the lease, if the call has waited for it and seen its effect, which may be before its end. */
+function resultFor({ lease, read, isOver }, call, view) {
   const end = holderOf(view.calls, call, lease)?.ended;
-  return read && !isOpen(read) && end && !isOpen(end) && end.endMs <= read.endMs ? end : undefined;
+  return isOver && read && read.result !== 'held' && end && !isOpen(end) && end.beginMs <= read.endMs ? end : undefined;
 }
 
 /** From the end of a lease to each call that waited for it. */
@@ -111,8 +111,8 @@ function branches(call, row, view) {
     const kind = end.step === 'commit' && end.result !== 'lease lost' ? 'good' : 'bad';
     view.kinds.add(`branch-${kind}`);
     const holderRow = view.calls.findIndex(({ steps }) => steps.includes(end));
-    const from = { x: view.ends.get(end), y: yOf(holderRow, view) };
-    return [branch(kind, from, { x: view.ends.get(wait.read), y: yOf(row, view) })];
+    const to = { x: view.ends.get(wait.read), y: yOf(row, view) };
+    return [branch(kind, { x: Math.min(view.ends.get(end), to.x - 8), y: yOf(holderRow, view) }, to)];
   });
 }
 

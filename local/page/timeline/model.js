@@ -80,9 +80,11 @@ export function leasesOf({ steps }) {
   });
 }
 
-/** The times that the call waited for another one: `{ lease, after, pause, read }`. `pause` is the first pause, `after` the step before it,
- * and `read` the read that ended it. */
-export function waitsOf({ steps }) {
+/**
+ * The times that the call waited for another one: `{ lease, after, pause, read, isOver }`. `pause` is the first pause, `after` the step before
+ * it, and `read` the latest read, which ended the wait if it is over.
+ */
+export function waitsOf({ steps, endMs }) {
   const waits = [];
   let lease;
   for (const [index, step] of steps.entries()) {
@@ -92,6 +94,7 @@ export function waitsOf({ steps }) {
     else if (step.step === 'read' && current && !current.isOver) current.read = step;
     if (current && !['pause', 'read'].includes(step.step)) current.isOver = true;
   }
+  if (endMs !== undefined && waits.length > 0) waits.at(-1).isOver = true;
   return waits;
 }
 

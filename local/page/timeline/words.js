@@ -21,7 +21,7 @@ export const callerOf = ({ from }) => from?.replace(/^https?:\/\//, '') ?? 'othe
 export function subjectOf(calls) {
   const [operation, user] = ['operation', 'user'].map((name) => new Set(calls.map((call) => call[name])));
   const ended = calls.every((call) => !isOpen(call));
-  const whose = ended && user.size === 1 ? ` for ${[...user][0] ?? 'a guest'}` : '';
+  const whose = ended && user.size === 1 && calls[0].user ? ` for ${calls[0].user}` : '';
   return operation.size === 1 ? `${[...operation][0]}${whose}` : whose.slice(5);
 }
 
@@ -119,7 +119,7 @@ function results(calls) {
 }
 
 function conclusion(calls, requests) {
-  const isOneUser = new Set(calls.map(({ user }) => user)).size === 1 && calls[0].user !== null;
+  const isOneUser = new Set(calls.map(({ user }) => user)).size === 1 && calls[0].user !== 'a guest';
   const haveTokens = calls.every((call) => call.status === 200 && /^(hit|fwd=)/.test(call.source ?? ''));
   if (calls.length < 2 || requests !== 1 || !isOneUser || !haveTokens) return undefined;
   return `so ${count(calls.length, 'call')} got one customer`;
