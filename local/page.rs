@@ -59,7 +59,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const DEVICE: &str = "/device.html";
 
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 29] = [
+const FILES: [(&str, &str, &str); 30] = [
     ("/", HTML, include_str!("page/index.html")),
     (DEVICE, HTML, include_str!("page/device.html")),
     ("/theme.css", CSS, include_str!("page/theme.css")),
@@ -72,6 +72,7 @@ const FILES: [(&str, &str, &str); 29] = [
     ("/try-it.js", JAVASCRIPT, include_str!("page/try-it.js")),
     ("/verdict.js", JAVASCRIPT, include_str!("page/verdict.js")),
     ("/device.js", JAVASCRIPT, include_str!("page/device.js")),
+    ("/busy.js", JAVASCRIPT, include_str!("page/busy.js")),
     ("/internals.js", JAVASCRIPT, include_str!("page/internals.js")),
     ("/chat.js", JAVASCRIPT, include_str!("page/chat.js")),
     ("/widget.js", JAVASCRIPT, include_str!("page/widget.js")),

@@ -17,9 +17,10 @@ export class Chat {
   /** Ids of the messages that were written on this device. */
   #own = new Set();
 
-  /** `begin` is called when somebody writes while no chat is open. */
-  constructor(root, url, begin) {
+  /** `begin` is called when somebody writes while no chat is open. `busy` shows what is running. */
+  constructor(root, url, begin, busy) {
     this.root = root;
+    this.busy = busy;
     this.url = `${url}/sandbox/chat`;
     root.hidden = false;
     const form = $('form', root);
@@ -72,7 +73,8 @@ export class Chat {
     const run = this.#run;
     const send = $('button', this.root);
     send.disabled = true;
-    const outcome = await this.#try(run, 'POST', text, (messages) => this.#own.add(messages.at(-1).id));
+    const sent = this.#try(run, 'POST', text, (messages) => this.#own.add(messages.at(-1).id));
+    const outcome = await this.busy.during('Sending the message', sent);
     if (run === this.#run) send.disabled = false;
     return outcome === 'done';
   }

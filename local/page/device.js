@@ -1,11 +1,12 @@
 // A site's page with a chat, on one device: its login, the identity provider of web/livechat-cip.js, and the panel "Under the
 // hood". It reports every call to the page around it.
 
+import { Busy } from '/busy.js';
 import { Chat } from '/chat.js';
 import { $, readConfig } from '/dom.js';
-import { outcome, say, showCaller, showToken } from '/internals.js';
+import { outcome, refuse, say, showCaller, showToken } from '/internals.js';
 import { createIdentityProvider } from '/livechat-cip.js';
-import { NOBODY, canLogIn, optionsOf } from '/login.js';
+import { NOBODY, canLogIn, checkName, optionsOf } from '/login.js';
 import { isToken, observe } from '/observe.js';
 import { Widget } from '/widget.js';
 
@@ -15,6 +16,7 @@ class Device {
   /** The number of users and guests so far, which tells one guest from the next. */
   #turns = 0;
   #calls = 0;
+  #busy = new Busy();
 
   constructor(name, config) {
     this.name = name;
@@ -22,11 +24,11 @@ class Device {
     // The key in localStorage that says whether this guest has begun to chat. Until then, the guest needs no customer.
     this.key = `chat-begun:${name}`;
     this.chat = config.sandboxUrl
-      ? new Chat($('#chat'), config.sandboxUrl, () => this.beginChat())
+      ? new Chat($('#chat'), config.sandboxUrl, () => this.beginChat(), this.#busy)
       : new Widget(config, (trouble) => say(trouble, true));
     observe(
       (headers, url) => this.#callerOf(headers, url),
-      (call) => this.#showCall(call),
+      (call) => this.#begin(call),
     );
 
     const actions = { logout: () => this.logOut(), stranger: () => this.tryStranger() };
@@ -61,9 +63,11 @@ class Device {
         : { name: user, key: `user ${user}`, isUser: true };
     this.token = undefined;
     this.isDropped = false;
+    this.#busy.clear();
     this.chat.close(this.#why(), guests && user === undefined);
     this.provider = this.makeProvider();
     say('');
+    refuse('');
     this.show();
     if (opensChat && (user !== undefined || (guests && this.hasBegun))) this.beginChat();
   }
@@ -90,14 +94,15 @@ class Device {
 
   async logIn(user, how) {
     try {
-      if (user === '') throw new Error('Type a user name first.');
+      refuse('');
+      checkName(user, this.config);
       $('#login button').disabled = true;
-      this.#setUser(user, await optionsOf(user, this.config), how);
+      this.#setUser(user, await this.#busy.during('Logging in', optionsOf(user, this.config)), how);
       userField.value = user;
       return true;
     } catch (error) {
       if (this.user === user) this.#setUser(undefined, NOBODY);
-      say(`Not logged in: ${error.message}`, true);
+      refuse(`Not logged in: ${error.message}`);
       return false;
     } finally {
       $('#login button').disabled = false;
@@ -105,8 +110,14 @@ class Device {
   }
 
   async logOut() {
-    const isDone = await this.provider.logout();
+    const isDone = await this.#endSession();
     say(isDone ? 'Logged out: the token is dropped and revoked.' : 'Logged out, but some tokens are not revoked yet.', !isDone);
+  }
+
+  #endSession() {
+    // This sets another user at once.
+    const done = this.provider.logout();
+    return this.#busy.during('Logging out', done);
   }
 
   #leave() {
@@ -117,7 +128,7 @@ class Device {
   /** Logs a new user in, without opening the chat. */
   async become(user) {
     this.isChanging = true;
-    await this.provider.logout();
+    await this.#endSession();
     this.isChanging = false;
     groupField.value = '';
     return this.logIn(user, { opensChat: false });
@@ -146,7 +157,8 @@ class Device {
     const calls = this.#calls;
     const { provider } = this;
     try {
-      const value = await provider()[operation]();
+      // The script may wait before it makes a request, for example after failures.
+      const value = await this.#busy.during(`${operation} waits before its next request`, provider()[operation]());
       if (provider !== this.provider) return;
       if (calls === this.#calls)
         say(
@@ -191,6 +203,15 @@ class Device {
     );
     const caller = isUser && !this.caller.isUser && this.former ? this.former : this.caller;
     return { caller, group: groupField.value };
+  }
+
+  /** Shows that the call is running. Returns the function that ends it. */
+  #begin(call) {
+    const end = this.#busy.begin(call.isLogout ? 'The logout' : call.operation, true);
+    return () => {
+      end();
+      this.#showCall(call);
+    };
   }
 
   #showCall(call) {

@@ -3,34 +3,16 @@
 import { $, element, excerpt, parseJson } from '/dom.js';
 
 const TIMEOUT_MS = 5_000;
-const FAULTS = {
-  'LiveChat is down': ['http_503', 'http_500', 'http_429', 'hang', 'hang_after', 'slow_body', 'reset_before', 'reset_after'],
-  'LiveChat refuses': ['oauth_server_error', 'oauth_invalid_request', 'oauth_in_200', 'identity_exception'],
-  'LiveChat’s response is malformed': [
-    'html',
-    'empty',
-    'truncated',
-    'huge',
-    'missing_fields',
-    'no_cookies',
-    'one_cookie',
-    'expires_zero',
-    'expires_negative',
-    'expires_absurd',
-  ],
-  'LiveChat’s response is unusual but valid': ['extra_cookies', 'expires_only'],
-  'LiveChat forgets the customer': ['other_entity'],
-};
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 export class Faults {
+  /** The calls that have ended since the sandbox's state was read. */
+  #ended = [];
+
   constructor(url) {
     this.url = url;
     $('#faults').hidden = false;
-    $('#fault select').append(
-      ...Object.entries(FAULTS).map(([label, names]) =>
-        element('optgroup', { label }, ...names.map((value) => element('option', { value }, value.replaceAll('_', ' ')))),
-      ),
-    );
+    this.list();
     $('#latency').addEventListener('input', () => this.showLatency());
     $('#latency').addEventListener('change', () => this.act('PATCH', '/sandbox/settings', { latencyMs: $('#latency').valueAsNumber }));
     $('#fault').addEventListener('submit', (event) => {
@@ -43,11 +25,29 @@ export class Faults {
     this.act();
   }
 
+  /** Lists the sandbox's faults, and explains the selected one. */
+  async list() {
+    const all = await this.tryTo(() => this.send('GET', '/sandbox/faults'));
+    if (!all) return;
+    const select = $('#fault select');
+    const group = (label) =>
+      element('optgroup', { label }, ...all.filter(({ kind }) => kind === label).map(({ fault }) => element('option', {}, fault)));
+    select.append(...[...new Set(all.map(({ kind }) => kind))].map(group));
+    const explain = () => {
+      $('#fault-explained').textContent = all.find(({ fault }) => fault === select.value).explanation;
+    };
+    select.addEventListener('change', explain);
+    explain();
+  }
+
   /** Sends one request of the admin API, if one is given. Then shows the sandbox's state and returns it; undefined after an error. */
   async act(...change) {
-    try {
+    return this.tryTo(async () => {
       if (change.length) await this.send(...change);
+      const ended = this.#ended.splice(0);
       const state = await this.send('GET', '/sandbox');
+      const hits = state.latestFaults.map(({ fault, ageMs }) => ({ fault, at: Date.now() - ageMs }));
+      for (const { call, note } of ended) note(during(call, hits));
       $('[data-counter=customers]').textContent = state.customers;
       $('[data-counter=token]').textContent = state.calls.token;
       // The slider is not moved while somebody drags it.
@@ -56,13 +56,29 @@ export class Faults {
       $('#pending-faults').textContent = state.faults.length
         ? `Pending: ${state.faults.map(({ fault, times }) => `${fault} × ${times}`).join(', ')}`
         : 'No faults are pending: every call succeeds.';
-      $('#faults-error').hidden = true;
+      const last = hits.at(-1);
+      $('#last-fault').textContent = last ? `Last: ${last.fault}, at ${clock.format(last.at)}` : '';
       return state;
+    });
+  }
+
+  /** Resolves with the result, or with undefined after an error, which is shown. */
+  async tryTo(request) {
+    try {
+      const result = await request();
+      $('#faults-error').hidden = true;
+      return result;
     } catch (error) {
       $('#faults-error').textContent = `The request to the sandbox at ${this.url} failed: ${error.message}`;
       $('#faults-error').hidden = false;
       return undefined;
     }
+  }
+
+  /** Calls `note` with the faults that the sandbox simulated during this call, as soon as they are known. */
+  follow(call, note) {
+    this.#ended.push({ call, note });
+    this.refreshSoon();
   }
 
   /** Updates the counters, once for several calls at the same time. */
@@ -82,4 +98,20 @@ export class Faults {
   showLatency() {
     $('#latency-shown').textContent = `${$('#latency').value} ms`;
   }
+}
+
+/**
+ * The faults that occurred while the call ran, such as `http_503 × 2`. The backend's calls of LiveChat have no mark that says for
+ * whom they are, so calls that ran at the same moment get the same faults. A call that did not need LiveChat gets none.
+ */
+function during({ endedAt, ms, operation, problem, source }, hits) {
+  if (!['getToken', 'getFreshToken'].includes(operation) || (source === 'store' && !problem)) return '';
+  // The age of a fault is as old as the sandbox's response.
+  const SLACK_MS = 20;
+  const counts = new Map();
+  for (const { fault, at } of hits) {
+    if (at < endedAt - ms - SLACK_MS || at > endedAt + SLACK_MS) continue;
+    counts.set(fault, (counts.get(fault) ?? 0) + 1);
+  }
+  return [...counts].map(([fault, times]) => `${fault} × ${times}`).join(', ');
 }

@@ -18,6 +18,11 @@ export function say(text, isTrouble = false) {
   state.dataset.failed = isTrouble;
 }
 
+/** Says at the login why it failed. */
+export function refuse(why) {
+  $('#refused').textContent = why;
+}
+
 /** `user` is undefined while nobody is logged in. */
 export function showCaller(config, user, caller) {
   const isUser = user !== undefined;

@@ -12,6 +12,7 @@ const SOURCES = {
 };
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
 
+/** Adds a row. The returned function adds the faults to it that occurred during the call. */
 export function log(device, call) {
   const { caller, group, isLogout, method, operation, problem, status, url } = call;
   const row = element(
@@ -27,6 +28,7 @@ export function log(device, call) {
   $('#log tbody').prepend(row);
   if ($('#log tbody').rows.length > MOST_ROWS) $('#log tbody').deleteRow(-1);
   show();
+  return (faults) => faults && row.lastChild.append(element('small', {}, `Fault during this call: ${faults}`));
 }
 
 function result({ source, reason, value, problem }) {

@@ -5,6 +5,21 @@ const TIMEOUT_MS = 5_000;
 /** Whether this page can log users in. It cannot if the settings have a key or secret: then only its owner can sign credentials. */
 export const canLogIn = ({ auth, developmentLogin }) => auth === 'none' || developmentLogin;
 
+const LONGEST_NAME = 256;
+
+/** Throws an error that says why the backend would refuse this name. */
+export function checkName(user, { auth }) {
+  const bytes = new TextEncoder().encode(user).length;
+  if (bytes === 0) throw new Error('type a user name first.');
+  if (bytes > LONGEST_NAME) throw new Error(`the name has ${bytes} bytes in UTF-8. A user id has ${LONGEST_NAME} at most.`);
+  if (/\p{Cc}/u.test(user)) throw new Error('the name contains a control character, such as a tab. A user id has none.');
+  if (['.', '..'].includes(user) && ['none', 'hmac'].includes(auth)) {
+    throw new Error(
+      `with AUTH=${auth} the name is in the path of each request, and browsers take “${user}” as a step in the path. With AUTH=jwt it is in the token, and works.`,
+    );
+  }
+}
+
 /** The headers that a request of `user` needs, and whether its path must name the user. Rejects with a message for the page. */
 export async function credentialsOf(user, { auth }) {
   if (auth === 'none') return { headers: {}, userInPath: true };

@@ -19,8 +19,11 @@ const ACCEPTS = {
   invalidate: (value) => value === null,
 };
 
-/** `begin(headers, url)` returns the caller. `done` gets the description of the call when the call has ended. */
-export function observe(begin, done) {
+/**
+ * `callerOf(headers, url)` returns the caller. `begin` gets the description of the call when the call begins, and returns the function
+ * to call when it has ended. By then the description has the result.
+ */
+export function observe(callerOf, begin) {
   const fetch = window.fetch.bind(window);
   window.fetch = async (resource, init = {}) => {
     const url = new URL(resource.url ?? resource, location.href);
@@ -29,7 +32,7 @@ export function observe(begin, done) {
 
     const { method = 'GET', body } = init;
     const call = {
-      ...begin(new Headers(init.headers), url),
+      ...callerOf(new Headers(init.headers), url),
       operation,
       method,
       url: url.pathname + url.search,
@@ -38,6 +41,7 @@ export function observe(begin, done) {
       source: 'none',
     };
     const start = performance.now();
+    const end = begin(call);
     try {
       const response = await fetch(resource, init);
       read(call, response, await response.clone().text());
@@ -52,7 +56,8 @@ export function observe(begin, done) {
       throw error;
     } finally {
       call.ms = Math.round(performance.now() - start);
-      done(call);
+      call.endedAt = Date.now();
+      end();
     }
   };
 }

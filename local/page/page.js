@@ -104,8 +104,8 @@ function update() {
 listen(frames, {
   onState: update,
   onCall(frame, call) {
-    log(frame.name, call);
-    faults?.refreshSoon();
+    const note = log(frame.name, call);
+    faults?.follow(call, note);
   },
 });
 for (const code of document.querySelectorAll('[data-route]')) {

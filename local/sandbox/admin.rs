@@ -2,7 +2,8 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /sandbox` | returns the counters, the settings and the pending faults |
+//! | `GET /sandbox` | returns the counters, the settings, the pending faults and the latest calls that a fault affected |
+//! | `GET /sandbox/faults` | explains each fault: `[{"fault": "http_503", "kind": "LiveChat is down", "explanation": "…"}]` |
 //! | `PATCH /sandbox/settings` | `{"latencyMs": 150, "cst": "strict", "forgotten": "identity_lost"}`, any of [`Settings`] |
 //! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: revocations fail; `"customer"`: each revokes all tokens of the customer |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls fail in this way |
@@ -15,10 +16,10 @@
 //! A [`Share`] (in the example, one call of twenty) affects the other calls, until a request with `"perMille": 0`. With the same
 //! seed, the same calls fail.
 //!
-//! Each request returns the same body as `GET /sandbox`. An invalid request returns 400 with a sentence that says why, and
+//! Each other request returns the same body as `GET /sandbox`. An invalid request returns 400 with a sentence that says why, and
 //! changes nothing. The chat of the page's devices is in `chat.rs`.
 
-use super::{Sandbox, Settings, Share, fault::Planned};
+use super::{Sandbox, Settings, Share, explained, fault::Planned};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -34,7 +35,7 @@ pub(super) fn router() -> Router<Sandbox> {
     Router::new()
         .route("/sandbox", get(show))
         .route("/sandbox/settings", patch(change))
-        .route("/sandbox/faults", post(plan))
+        .route("/sandbox/faults", get(explain).post(plan))
         .route("/sandbox/customers/{entity_id}", delete(forget))
         .route("/sandbox/reset", post(reset))
 }
@@ -60,12 +61,16 @@ fn report(sandbox: &Sandbox) -> Json<Value> {
     Json(json!({
         "customers": state.stored.customers.created(), "calls": state.calls, "mostWaiting": state.waiting.most,
         "settings": state.settings, "faults": state.faults.list(), "share": state.faults.share(),
-        "faultsHit": state.faults.hits(),
+        "faultsHit": state.faults.hits(), "latestFaults": state.faults.latest(),
     }))
 }
 
 async fn show(State(sandbox): State<Sandbox>) -> Json<Value> {
     report(&sandbox)
+}
+
+async fn explain() -> Json<Value> {
+    Json(explained::all())
 }
 
 async fn change(State(sandbox): State<Sandbox>, body: Bytes) -> Report {

@@ -5,7 +5,11 @@
 //! admin API.
 
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use serde_json::{Value, json};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
 
 /// One way in which a call of the token endpoint fails. Unless a fault says that the token was issued, the call has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,9 +141,13 @@ pub(super) struct Pending {
     planned: VecDeque<Planned>,
     share: Option<(Share, fastrand::Rng)>,
     hits: HashMap<Fault, u64>,
+    /// The latest calls that a fault affected, the newest last.
+    latest: VecDeque<(Fault, Instant)>,
 }
 
 impl Pending {
+    const MOST_LATEST: usize = 50;
+
     pub(super) fn add(&mut self, planned: Planned) {
         if planned.times > 0 {
             self.planned.push_back(planned);
@@ -156,6 +164,10 @@ impl Pending {
     pub(super) fn next(&mut self, group: Option<u64>) -> Option<Fault> {
         let fault = self.next_planned(group).or_else(|| self.by_chance())?;
         *self.hits.entry(fault).or_default() += 1;
+        self.latest.push_back((fault, Instant::now()));
+        if self.latest.len() > Self::MOST_LATEST {
+            self.latest.pop_front();
+        }
         Some(fault)
     }
 
@@ -187,6 +199,12 @@ impl Pending {
     /// The number of calls that each fault has affected.
     pub(super) fn hits(&self) -> &HashMap<Fault, u64> {
         &self.hits
+    }
+
+    /// The latest calls that a fault affected, the newest last, and how long ago each arrived: an age needs no common clock.
+    pub(super) fn latest(&self) -> Vec<Value> {
+        let age_ms = |at: &Instant| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.latest.iter().map(|(fault, at)| json!({"fault": fault, "ageMs": age_ms(at)})).collect()
     }
 }
 
@@ -241,6 +259,17 @@ mod tests {
         pending.set_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
         assert_eq!(pending.next(None), None);
         assert_eq!(pending.hits(), &HashMap::from([(Fault::Hang, 1), (Fault::Html, 1)]));
+    }
+
+    #[test]
+    fn the_latest_calls_that_a_fault_affected_are_listed_and_the_oldest_dropped() {
+        let mut pending = Pending::default();
+        pending.add(all(Fault::Html, 1));
+        pending.add(all(Fault::Hang, u32::try_from(Pending::MOST_LATEST).expect("a small number")));
+        while pending.next(None).is_some() {}
+        let latest = pending.latest();
+        assert_eq!(latest.len(), Pending::MOST_LATEST);
+        assert!(latest.iter().all(|hit| hit["fault"] == "hang" && hit["ageMs"].is_u64()), "{latest:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! of another version or group, for one cookie without the other, and for an unknown secret, it creates a *new customer, with
 //! 200*. With the setting `forgotten`, an invalid pair of cookies gets the error `identity_lost` instead.
 //! Other settings choose between behaviours that LiveChat does not document, and faults can be injected: see [`Settings`],
-//! [`Fault`] and the admin API in `admin.rs`. The chats in `chat.rs` stand in for LiveChat's own chats.
+//! [`Fault`] and the admin API in `admin.rs`; `explained.rs` explains each fault to people. The chats in `chat.rs` stand in for LiveChat's own chats.
 //!
 //! The functions also call DynamoDB: [`database`] is an embedded one. [`access`] decides who may call the sandbox and the
 //! database, and [`folder`] makes their files readable for the owner only.
@@ -18,6 +18,7 @@ mod chat;
 mod cookies;
 mod customers;
 pub mod database;
+mod explained;
 mod fault;
 pub mod folder;
 mod journal;
