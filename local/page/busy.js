@@ -1,6 +1,7 @@
 // What a device is doing at the moment: the calls that are running, and for how long.
 
 import { $ } from '/dom.js';
+import { markResultAsPast } from '/internals.js';
 
 /** Shorter work is not shown, because it would flicker. */
 const SHOW_AFTER_MS = 150;
@@ -13,7 +14,7 @@ export class Busy {
 
   /** Begins work with this name. Returns the function that ends it. `isCall` tells a request from a wait for one. */
   begin(what, isCall = false) {
-    const work = { what, isCall, since: performance.now() };
+    const work = { what, isCall, since: performance.now(), isShown: false };
     this.#running.add(work);
     this.#timer ??= setTimeout(() => this.#show(), SHOW_AFTER_MS);
     return () => {
@@ -52,7 +53,10 @@ export class Busy {
     const names = new Set(work.map(({ what }) => what));
     const [name] = names;
     const line = calls.length < 2 ? name : `${calls.length} calls${names.size === 1 ? ` of ${name}` : ''}`;
-    const text = calls.length ? `${line} ${calls.length < 2 ? 'is' : 'are'} running…` : `${line}…`;
+    const text = calls.length ? `${line} ${calls.length < 2 ? 'is' : 'are'} running…` : `${name}…`;
+    // Each call ends with a new result.
+    if (calls.some(({ isShown }) => !isShown)) markResultAsPast();
+    for (const call of calls) call.isShown = true;
     $('#customer .work').textContent = text;
     $('#customer .time').textContent = `${((now - Math.min(...work.map(({ since }) => since))) / 1000).toFixed(1)} s`;
     // Screen readers read the line again only if it has changed, and not the time.

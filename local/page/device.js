@@ -158,7 +158,7 @@ class Device {
     const { provider } = this;
     try {
       // The script may wait before it makes a request, for example after failures.
-      const value = await this.#busy.during(`${operation} waits before its next request`, provider()[operation]());
+      const value = await this.#busy.during(`${operation} is waiting`, provider()[operation]());
       if (provider !== this.provider) return;
       if (calls === this.#calls)
         say(

@@ -16,6 +16,12 @@ export function say(text, isTrouble = false) {
   const state = $('#state');
   state.textContent = text;
   state.dataset.failed = isTrouble;
+  state.dataset.past = false;
+}
+
+/** Hides the line until the next one. Its room stays. */
+export function markResultAsPast() {
+  $('#state').dataset.past = true;
 }
 
 /** Says at the login why it failed. */

@@ -10,15 +10,14 @@ const MALFORMED: &str = "LiveChat’s response is malformed";
 const UNUSUAL: &str = "LiveChat’s response is unusual but valid";
 const FORGETS: &str = "LiveChat forgets the customer";
 
-const REPEATS: &str = "The backend repeats the call once, but only for a known customer: for a new one it could create a \
-                       second, so the call fails with 503.";
+const REPEATS: &str = "The backend repeats the call once for a known customer. For a new one it fails with 503: another call \
+                       could create a second customer.";
 const FAILS: &str =
     "The backend does not repeat the call: it fails with 503. The customer and token in the store do not change.";
-const GIVES_UP: &str = "The backend waits for 3 seconds, and fails with 503. If more calls do, its circuit breaker \
-                        opens, and calls fail at once.";
+const GIVES_UP: &str = "The backend waits for 3 seconds, and fails with 503. When several calls do, its circuit \
+                        breaker opens, and calls fail at once.";
 const REMEMBERS: &str = "The backend fails with 502 livechat_rejected; for a group that is not in GROUPS, with 404 \
                          unknown_group. It does not call LiveChat for this user again for a minute or more.";
-const SUCCEEDS: &str = "The backend reads it, and the call succeeds.";
 
 /// All faults, for the admin API.
 pub(super) fn all() -> Value {
@@ -70,8 +69,16 @@ fn explain(fault: Fault) -> (&'static str, &'static str, &'static str) {
         Fault::ExpiresZero => (MALFORMED, "A token that has expired already: expires_in is 0.", FAILS),
         Fault::ExpiresNegative => (MALFORMED, "A token whose expires_in is negative.", FAILS),
         Fault::ExpiresAbsurd => (MALFORMED, "A token whose expires_in is a thousand years.", FAILS),
-        Fault::ExtraCookies => (UNUSUAL, "Other cookies before, between and after the customer’s two.", SUCCEEDS),
-        Fault::ExpiresOnly => (UNUSUAL, "The cookies have the attribute Expires, but no Max-Age.", SUCCEEDS),
+        Fault::ExtraCookies => (
+            UNUSUAL,
+            "Other cookies before, between and after the customer’s two.",
+            "The backend ignores the others, and the call succeeds.",
+        ),
+        Fault::ExpiresOnly => (
+            UNUSUAL,
+            "The cookies have the attribute Expires, but no Max-Age.",
+            "The backend reads it, and the call succeeds.",
+        ),
         Fault::OtherEntity => (
             FORGETS,
             "LiveChat does not recognise the cookies of a known customer, and creates another.",

@@ -15,11 +15,11 @@ afterEach(async () => {
 after(() => world.stop());
 
 /** Opens the page. Returns what a person sees and does on it. */
-async function openPage({ viewport, colorScheme } = {}) {
-  const page = await (await world.newDevice()).newPage();
+async function openPage({ viewport, colorScheme, at = world } = {}) {
+  const page = await (await at.newDevice()).newPage();
   if (viewport) await page.setViewportSize(viewport);
   await page.emulateMedia({ colorScheme });
-  await page.goto(world.local.api);
+  await page.goto(at.local.api);
   await devicesAreReady(page);
   const rows = page.locator('#log tbody tr[data-source]');
   const device = (title) => {
@@ -211,6 +211,162 @@ for (const [what, options] of [
     assert.equal(scheme, options.colorScheme === 'dark');
     const brightness = await page.evaluate(() => Number(/\d+/.exec(getComputedStyle(document.body).backgroundColor)[0]));
     assert.equal(brightness < 100, scheme);
+  });
+}
+
+/** Waits until the device shows this line about running calls. */
+const runs = (device, text) => device.root.locator('#internals[aria-busy=true] .work', { hasText: text }).waitFor();
+
+/** Waits until the device shows that no call is running. */
+const rests = async (device) => {
+  await device.root.locator('#internals[aria-busy=false]').waitFor();
+  assert.equal(await device.root.locator('#customer .busy').isVisible(), false);
+  assert.equal(await device.root.locator('#busy').textContent(), '');
+};
+
+test('while a slow call runs, the device says so, the former result is gone, and nothing moves', async () => {
+  const { a, b } = await openPage();
+  const user = newUser();
+  await sandbox.set({ latencyMs: 1_500 });
+  await a.logIn(user);
+  // The chat calls getToken by itself.
+  await runs(a, 'getToken is running…');
+  await a.root.locator('[data-known=true]').waitFor();
+  await rests(a);
+
+  const button = a.root.locator('[data-operation=getFreshToken]');
+  const state = a.root.locator('#state');
+  const [former, place] = [await state.innerText(), await button.boundingBox()];
+  await button.click();
+  const began = Date.now();
+  await runs(a, 'getFreshToken is running…');
+  const shownMs = Date.now() - began;
+  assert.equal(await state.isVisible(), false);
+  assert.equal(await a.root.locator('#busy').textContent(), 'getFreshToken is running…');
+  assert.match(await a.root.locator('#customer .time').innerText(), /^\d\.\d s$/);
+  assert.deepEqual(await button.boundingBox(), place);
+  assert.ok(shownMs < 1_000, `${shownMs} ms`);
+  await state.waitFor();
+  assert.notEqual(await state.innerText(), former);
+  await rests(a);
+
+  // On the phone, the panel with the result is closed.
+  await b.begin(user);
+  await b.root.getByRole('button', { name: 'Log out' }).click();
+  await runs(b, 'The logout is running…');
+  assert.ok(await b.root.locator('#customer .work').isVisible());
+  await rests(b);
+});
+
+test('a short call does not flicker', async () => {
+  const { a } = await openPage();
+  await a.begin(newUser());
+  const internals = await a.root.locator('#internals').elementHandle();
+  await internals.evaluate((node) => {
+    node.seen = [];
+    new MutationObserver(() => node.seen.push(node.ariaBusy)).observe(node, { attributeFilter: ['aria-busy'] });
+  });
+  await a.press('hasToken');
+  await a.press('getToken');
+  assert.equal((await internals.evaluate((node) => node.seen)).includes('true'), false);
+});
+
+test('calls at the same time, calls that fail and a logout leave no device busy', async () => {
+  await sandbox.set({ latencyMs: 600 });
+  const { page, a, b } = await openPage();
+  await page.locator('#try').click();
+  for (const device of [a, b]) await runs(device, '5 calls of getToken are running…');
+  await page.locator('#try-result [data-ok]').waitFor();
+  for (const device of [a, b]) await rests(device);
+
+  await sandbox.fail('http_429', 1);
+  await a.openInternals();
+  await a.root.locator('[data-operation=getFreshToken]').click();
+  await runs(a, 'getFreshToken is running…');
+  // The script waits before it repeats the call. Meanwhile the device shows why.
+  await a.root.locator('#state', { hasText: 'livechat_unavailable' }).waitFor();
+  await runs(a, 'getFreshToken is waiting…');
+  await a.root.getByRole('button', { name: 'Log out' }).click();
+  await a.root.getByText('Not logged in').waitFor();
+  await rests(a);
+});
+
+test('the page lists every fault of the sandbox and explains it', async () => {
+  const { page } = await openPage();
+  const select = page.getByRole('combobox', { name: 'Fault' });
+  const explanation = page.locator('#fault-explained');
+  await explanation.filter({ hasText: /\S/ }).waitFor();
+  assert.equal(await select.getAttribute('aria-describedby'), 'fault-explained');
+  // The sandbox names all its faults when it refuses one.
+  const refused = await fetch(`${sandbox.url}/sandbox/faults`, { method: 'POST', body: '{"fault": "none"}' });
+  const names = [...(await refused.text()).split('expected one of')[1].matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  assert.ok(names.length > 20, `${names}`);
+  const listed = await select.locator('option').allTextContents();
+  assert.deepEqual(listed.toSorted(), names.toSorted());
+  const texts = new Set();
+  for (const name of names) {
+    await select.selectOption(name);
+    const text = await explanation.innerText();
+    assert.match(text, /^[A-Z].{60,}\.$/, name);
+    texts.add(text);
+  }
+  assert.equal(texts.size, names.length);
+});
+
+test('the log says which faults occurred during a call, by the same name as the list', async () => {
+  const { page, a, rows } = await openPage();
+  await a.begin(newUser());
+  const before = await rows.count();
+  await page.getByRole('combobox', { name: 'Fault' }).selectOption('http_503');
+  await page.getByRole('button', { name: 'Fail them' }).click();
+  await page.getByText('Pending: http_503 × 1').waitFor();
+  // A stored token needs no call to LiveChat.
+  await a.press('invalidate');
+  await a.press('hasToken');
+  // The backend repeats the call, and the caller does not notice.
+  await a.press('getFreshToken');
+  assert.equal((await a.row(before + 1)).source, 'livechat');
+  await rows.first().getByText('Fault during this call: http_503 × 1').waitFor();
+  assert.equal(await rows.getByText('Fault during this call').count(), 1);
+  await page.getByText('Last: http_503, at').waitFor();
+});
+
+test('a name that the backend would refuse, or that a path cannot carry, is refused at the login', async () => {
+  const { a, b, rows } = await openPage();
+  for (const [name, why] of [
+    ['', 'type a user name first'],
+    ['.', 'browsers take “.” as a step in the path'],
+    ['..', 'browsers take “..” as a step in the path'],
+    ['é'.repeat(129), 'the name has 258 bytes in UTF-8'],
+    ['a\tb', 'the name contains a control character'],
+  ]) {
+    for (const { root } of [a, b]) {
+      await root.getByLabel('User name').fill(name);
+      await root.getByRole('button', { name: 'Log in' }).click();
+      await root.getByRole('alert').getByText(why).waitFor();
+      assert.ok(await root.getByText('Not logged in', { exact: true }).isVisible());
+    }
+  }
+  assert.equal(await rows.count(), 0);
+  await a.begin('é'.repeat(128));
+  assert.equal(await a.root.getByRole('alert').filter({ visible: true }).count(), 0);
+});
+
+for (const [auth, works] of [
+  ['jwt', true],
+  ['hmac', false],
+]) {
+  test(`with AUTH=${auth}, somebody ${works ? 'can' : 'cannot'} have the name “..”`, async () => {
+    const other = await startWorld(['--auth', auth]);
+    try {
+      const { a } = await openPage({ at: other });
+      if (works) return assert.equal((await a.begin('..')).source, 'livechat');
+      await a.root.getByLabel('User name').fill('..');
+      await a.root.getByRole('button', { name: 'Log in' }).click();
+      await a.root.getByRole('alert').getByText('With AUTH=jwt it is in the token').waitFor();
+    } finally {
+      await other.stop();
+    }
   });
 }
 
