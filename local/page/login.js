@@ -11,7 +11,7 @@ const LONGEST_NAME = 256;
 export function checkName(user, { auth }) {
   const bytes = new TextEncoder().encode(user).length;
   if (bytes === 0) throw new Error('type a user name first.');
-  if (bytes > LONGEST_NAME) throw new Error(`the name has ${bytes} bytes in UTF-8. A user id has ${LONGEST_NAME} at most.`);
+  if (bytes > LONGEST_NAME) throw new Error(`the name has ${bytes} bytes in UTF-8. A user id has at most ${LONGEST_NAME}.`);
   if (/\p{Cc}/u.test(user)) throw new Error('the name contains a control character, such as a tab. A user id has none.');
   if (['.', '..'].includes(user) && ['none', 'hmac'].includes(auth)) {
     throw new Error(

@@ -45,9 +45,11 @@ fn explain(fault: Fault) -> (&'static str, &'static str, &'static str) {
         Fault::Hang => (DOWN, "No response for a minute, and no token.", GIVES_UP),
         Fault::HangAfter => (DOWN, "LiveChat issues a token, but does not respond for a minute.", GIVES_UP),
         Fault::SlowBody => (DOWN, "LiveChat issues a token, but the response takes ten seconds.", GIVES_UP),
-        Fault::OauthInvalidRequest => {
-            (REFUSES, "The OAuth error invalid_request, as for a redirect URI that is not on the app’s list.", REMEMBERS)
-        }
+        Fault::OauthInvalidRequest => (
+            REFUSES,
+            "The OAuth error invalid_request, as for a redirect URI that is not on the app’s list.",
+            REMEMBERS,
+        ),
         Fault::OauthResourceNotFound => (
             REFUSES,
             "The OAuth error resource_not_found with 404, as for a group that does not exist.",
