@@ -27,7 +27,11 @@ export async function startLocal(options = [], settings = {}) {
   // Functions in containers are configured with fixed ports of the database and the sandbox.
   const ports = process.env.LOCAL_PORTS?.split(' ') ?? ['--port', '0'];
   // The tests check that the functions' log has no user id. The usual log of `cargo local` names users.
-  const child = spawn(binary, [...ports, '--memory', '--log', 'json', ...options], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, [...ports, '--memory', '--log', 'json', ...options], {
+    cwd: directory,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exited = once(child, 'exit');
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
