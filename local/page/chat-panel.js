@@ -9,7 +9,7 @@
 (() => {
   const OPERATIONS = ['getToken', 'getFreshToken', 'hasToken', 'invalidate'];
   const SELF = 'The chat panel of cargo local';
-  const LOAD_MS = 5_000;
+  const LOAD_MS = 3_000;
   const STYLE = {
     all: 'initial',
     position: 'fixed',
@@ -39,10 +39,14 @@
   for (const [name, value] of Object.entries(STYLE)) frame.style.setProperty(name, value, 'important');
   resize('maximize');
   let loads;
-  frame.addEventListener('load', () => {
-    loads = setTimeout(fail, LOAD_MS);
-    frame.contentWindow.postMessage({ problem }, origin, [ofFrame]);
-  });
+  frame.addEventListener(
+    'load',
+    () => {
+      loads = setTimeout(fail, LOAD_MS);
+      frame.contentWindow.postMessage({ problem }, origin, [ofFrame]);
+    },
+    { once: true },
+  );
   if (document.body) document.body.append(frame);
   else addEventListener('DOMContentLoaded', () => document.body.append(frame));
 

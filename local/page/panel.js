@@ -62,7 +62,7 @@ async function start(port, problem) {
     const late = setTimeout(() => chat.waitFor(`${name} has returned nothing yet. The browser’s console may say why.`), PATIENCE_MS);
     try {
       const received = await bridge.token(name);
-      $('#customer').textContent = `customer ${received.entityId.slice(0, 8)}, not LiveChat’s widget`;
+      $('#chat-title').textContent = `Customer ${received.entityId.slice(0, 8)}`;
       return received;
     } finally {
       clearTimeout(late);
