@@ -8,7 +8,7 @@
 //! | [`cors`] | the origins whose pages may call, as in the template |
 //! | [`credentials`] | a login for development: a secret, and the credentials that are signed with it |
 //! | [`log`] | what is written to the terminal |
-//! | [`page`] | the page with two devices |
+//! | [`page`] | the page with two devices, and the chat panel for other pages |
 //! | [`settings`] | the settings from the environment, `.env` and the options; without a LiveChat account, the sandbox's account |
 //!
 //! The functions call accounts.livechat.com and DynamoDB. Their stand-ins are in the package [`sandbox`].

@@ -66,14 +66,15 @@ async fn run(options: &Options) -> Result<()> {
     let functions = Functions::connect(&settings, &dynamodb_url).await?;
     let calls = Calls::new(options.log == Format::Text);
     let api = cors::apply(calls.watch(functions.router()), &settings)?;
+    let origins = cors::origins(&settings)?;
 
     let parts = Parts { sandbox: sandbox.as_ref(), dynamodb_url, development_login: credentials.is_some() };
     let config = functions.describe(&settings, parts);
-    print!("{}", banner::banner(&config, machine.url(), &cors::origins(&settings)?, options.memory));
+    print!("{}", banner::banner(&config, machine.url(), &origins, options.memory));
     print!("{}", credentials::introduction(&config.auth, credentials.as_ref(), config.guests, machine.url()));
 
     let router = Router::new()
-        .merge(page::router(config))
+        .merge(page::router(config, &origins))
         .merge(credentials::router(credentials))
         .merge(calls.router())
         .fallback_service(api);

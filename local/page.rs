@@ -1,4 +1,4 @@
-//! The page with two devices, and its configuration.
+//! The page with two devices, its configuration, and the chat panel for pages of one's own.
 
 use axum::{
     Json, Router,
@@ -42,6 +42,11 @@ pub struct Config {
 const POLICY: &str = "default-src 'self'; connect-src 'self' http://127.0.0.1:* http://localhost:*; frame-src 'self'; \
                       frame-ancestors 'self'; base-uri 'none'";
 
+/// The frame of the chat panel. A page of one's own may show it if its origin may call the API.
+fn policy_of_panel(origins: &[String]) -> String {
+    POLICY.replace("frame-ancestors 'self'", &format!("frame-ancestors 'self' {}", origins.join(" ")))
+}
+
 /// For the devices if the chat is LiveChat's own widget: its scripts come from LiveChat, call LiveChat, and add inline styles.
 const POLICY_WITH_LIVECHAT: &str = "default-src 'self'; script-src 'self' https://*.livechatinc.com; \
      style-src 'self' 'unsafe-inline'; \
@@ -57,14 +62,17 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 const DEVICE: &str = "/device.html";
+const PANEL: &str = "/panel.html";
 
 /// Path, content type and content.
-const FILES: [(&str, &str, &str); 30] = [
+const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("page/index.html")),
     (DEVICE, HTML, include_str!("page/device.html")),
+    (PANEL, HTML, include_str!("page/panel.html")),
     ("/theme.css", CSS, include_str!("page/theme.css")),
     ("/page.css", CSS, include_str!("page/page.css")),
     ("/device.css", CSS, include_str!("page/device.css")),
+    ("/panel.css", CSS, include_str!("page/panel.css")),
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/frames.js", JAVASCRIPT, include_str!("page/frames.js")),
     ("/log.js", JAVASCRIPT, include_str!("page/log.js")),
@@ -89,18 +97,26 @@ const FILES: [(&str, &str, &str); 30] = [
     ("/timeline/legend.js", JAVASCRIPT, include_str!("page/timeline/legend.js")),
     ("/timeline/table.js", JAVASCRIPT, include_str!("page/timeline/table.js")),
     ("/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
+    ("/panel.js", JAVASCRIPT, include_str!("page/panel.js")),
+    // For pages of one's own.
+    ("/chat-panel.js", JAVASCRIPT, include_str!("page/chat-panel.js")),
     // The script that sites use. The page uses it in the same way.
     ("/livechat-cip.js", JAVASCRIPT, include_str!("../web/livechat-cip.js")),
+    ("/livechat-cip.min.js", JAVASCRIPT, include_str!("../web/livechat-cip.min.js")),
 ];
 
-/// The page's routes.
-pub fn router(config: Config) -> Router {
+/// The page's routes. Pages of these origins may show the chat panel.
+pub fn router(config: Config, origins: &[String]) -> Router {
     let is_real = config.livechat == "real";
     let mut router = Router::new();
-    for (path, content_type, text) in FILES {
-        let policy = if is_real && path == DEVICE { POLICY_WITH_LIVECHAT } else { POLICY };
-        let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache"), (CONTENT_SECURITY_POLICY, policy)];
-        router = router.route(path, get(async move || (headers, text)));
+    for &(path, content_type, text) in FILES {
+        let policy = match path {
+            PANEL => policy_of_panel(origins),
+            DEVICE if is_real => POLICY_WITH_LIVECHAT.to_owned(),
+            _ => POLICY.to_owned(),
+        };
+        let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")];
+        router = router.route(path, get(async move || (headers, [(CONTENT_SECURITY_POLICY, policy)], text)));
     }
     router.route("/config.json", get(async || Json(config))).route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
 }

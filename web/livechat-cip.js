@@ -133,13 +133,19 @@ function createBackend(options, guest) {
         return `${base}/${operation}${user === void 0 ? "" : `/${encodeURIComponent(user)}`}${isLogout || group == null ? "" : `?group=${group}`}`;
       });
       const init = { method: "POST", headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
-      const response = await fetch(url, init);
+      const response = await fetch(url, init).catch((cause) => {
+        throw failure(false, TEMPORARY, `Request failed: ${cause}.${corsHint(base)}`);
+      });
       const body = await response.json().catch(() => {
       });
       if (!response.ok || body === void 0) throw refusal(response, body);
       return operation === "invalidate" ? response.headers.get("X-Logout") === "complete" : toHeld(body, operation, response);
     }
   };
+}
+function corsHint(base) {
+  const { href, origin } = globalThis.location ?? {};
+  return href && new URL(base, href).origin !== origin ? ` Is the backend running, and is ${origin} in its ALLOWED_ORIGINS?` : "";
 }
 async function lasting(work) {
   try {

@@ -31,6 +31,17 @@ const languages = [
   },
   { name: 'PHP 8', fence: 'php', file: 'token.php', command: 'php', before: '<?php\n', call: "echo livechat_token(getenv('USER_ID'));" },
   { name: 'Ruby', fence: 'ruby', file: 'token.rb', command: 'ruby', call: "puts livechat_token(ENV.fetch('USER_ID'))" },
+  {
+    name: 'Java 11',
+    fence: 'java',
+    file: 'Token.java',
+    command: 'java',
+    // Java compiles a file that it is to run.
+    probe: 'javac',
+    // Java runs the first class of a file.
+    above: 'final class LiveChatToken',
+    call: 'class Site { public static void main(String[] none) throws Exception { System.out.println(LiveChatToken.of(System.getenv("USER_ID"))); } }',
+  },
 ];
 
 const page = await readFile(new URL('../../docs/authentication.md', import.meta.url), 'utf8');
@@ -48,14 +59,15 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-const isInstalled = ({ command }) => spawnSync(command, ['--version']).error?.code !== 'ENOENT';
+const isInstalled = ({ command, probe = command }) => spawnSync(probe, ['--version']).error?.code !== 'ENOENT';
 
-/** Writes the lines of the page to a file, with a call of the function after them. */
-async function write({ name, fence, file, before = '', call }) {
+/** Writes the lines of the page to a file, with a call of the function after them, or above the line `above`. */
+async function write({ name, fence, file, before = '', above, call }) {
   const [, rest] = page.split(`\n${name}\n\n\`\`\`${fence}\n`);
   const [lines] = (rest ?? '').split('```');
   assert.ok(lines, `${name} is not on the page`);
-  await writeFile(join(folder, file), `${before}${lines}\n${call}\n`);
+  const text = above ? lines.replace(above, `${call}\n${above}`) : `${lines}\n${call}\n`;
+  await writeFile(join(folder, file), before + text);
 }
 
 function run({ command, file }, user, secret = { JWT_SECRET }) {

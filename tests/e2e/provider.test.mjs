@@ -892,6 +892,36 @@ test('a fresh token of one tab reaches the other tabs of the user', async () => 
 
 // ---- the page
 
+test('the warning names the origin that the backend may not allow (guards against: "Failed to fetch" alone)', async () => {
+  const tab = await shop.open(await world.newDevice());
+  const other = shop.origin.replace('localhost', '127.0.0.1');
+  world.origins.add(other);
+  await tab.page.goto(other);
+  await tab.provide({ token: await session(newUser()) });
+  await tab.page.evaluate(() => void shop.call('getToken'));
+  const hint = `livechat-cip: getToken: Request failed: TypeError: Failed to fetch. Is the backend running, and is ${other} in its ALLOWED_ORIGINS?`;
+  await eventually(
+    () => tab.console.includes(hint),
+    () => `the hint in ${tab.console}`,
+  );
+});
+
+test('on the origin of the backend, the warning does not name CORS', async () => {
+  const tab = await shop.open(await world.newDevice());
+  await tab.page.goto(local.api);
+  await tab.page.route('**/getToken', (route) => route.abort());
+  await tab.page.evaluate(async () => {
+    const { createIdentityProvider } = await import('/livechat-cip.js');
+    for (const baseUrl of [location.origin, '/']) createIdentityProvider({ baseUrl, token: 'any', scope: baseUrl })().getToken();
+  });
+  const warnings = () => tab.console.filter((line) => line.includes('Request failed'));
+  await eventually(
+    () => warnings().length >= 2,
+    () => `two warnings in ${tab.console}`,
+  );
+  assert.deepEqual(new Set(warnings()), new Set(['livechat-cip: getToken: Request failed: TypeError: Failed to fetch.']));
+});
+
 test('the script does not violate a strict Content-Security-Policy', async () => {
   const tab = await openAs(newUser());
   await tab.connect();

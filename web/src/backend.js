@@ -56,13 +56,25 @@ export function createBackend(options, guest) {
       });
       // `keepalive`: after a logout, the page is often left at once.
       const init = { method: 'POST', headers, credentials, body: isLogout ? '{"logout":true}' : null, signal, keepalive: isLogout };
-      const response = await fetch(url, init);
+      const response = await fetch(url, init).catch((cause) => {
+        throw failure(false, TEMPORARY, `Request failed: ${cause}.${corsHint(base)}`);
+      });
       const body = await response.json().catch(() => {});
       if (!response.ok || body === undefined) throw refusal(response, body);
       // After a logout, the backend may still have to revoke tokens at LiveChat.
       return operation === 'invalidate' ? response.headers.get('X-Logout') === 'complete' : toHeld(body, operation, response);
     },
   };
+}
+
+/**
+ * Browsers do not tell a page that CORS is the cause. If page and backend have the same origin, it is not. React Native has no `location`.
+ *
+ * @param {string} base
+ */
+function corsHint(base) {
+  const { href, origin } = globalThis.location ?? {};
+  return href && new URL(base, href).origin !== origin ? ` Is the backend running, and is ${origin} in its ALLOWED_ORIGINS?` : '';
 }
 
 /**

@@ -52,8 +52,14 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn start(folder: &Path, options: &[&str]) -> Self {
+        Self::start_for("", folder, options)
+    }
+
+    /// With these `ALLOWED_ORIGINS`.
+    pub(crate) fn start_for(origins: &str, folder: &Path, options: &[&str]) -> Self {
         let file = folder.join("output");
         let mut process = command(folder, options)
+            .env("ALLOWED_ORIGINS", origins)
             .stdout(fs::File::create(&file).expect("a file for its output"))
             .spawn()
             .expect("it can be started");

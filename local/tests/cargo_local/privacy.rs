@@ -28,6 +28,16 @@ fn has_cors(response: &Response) -> bool {
     response.headers().keys().any(|name| name.as_str().starts_with("access-control"))
 }
 
+/// The pages that may show this one in a frame.
+fn frame_ancestors(response: &Response) -> Vec<&str> {
+    let policy = response.headers().get("content-security-policy").expect("a policy").to_str().expect("a string");
+    let mut directives = policy.split(';').map(str::split_whitespace);
+    let mut found =
+        directives.find(|directive| directive.clone().next() == Some("frame-ancestors")).expect("frame-ancestors");
+    found.next();
+    found.collect()
+}
+
 #[tokio::test]
 async fn no_page_can_read_the_database() {
     let folder = TestFolder::new();
@@ -79,6 +89,44 @@ async fn only_its_own_page_can_use_the_sandbox() {
         assert!(refused.status() == StatusCode::FORBIDDEN && !has_cors(&refused), "{origin}: {refused:?}");
     }
     assert!(send(client.post(&reset)).await.status().is_success(), "programs can use it");
+}
+
+/// Guards against: an origin that may call the API may reset the sandbox too, or log in as anybody.
+#[tokio::test]
+async fn an_allowed_origin_may_call_the_api_and_show_the_chat_panel_but_nothing_else() {
+    const ALLOWED: &str = "http://localhost:5173";
+    let folder = TestFolder::new();
+    let local = Local::start_for(ALLOWED, &folder.0, &["--memory", "--auth", "jwt"]);
+    let client = client();
+    let get = |url: String| send(client.get(url).header(ORIGIN, ALLOWED).header("sec-fetch-site", "cross-site"));
+    assert!(has_cors(&get(format!("{}/getToken", local.api)).await));
+
+    for url in [
+        format!("{}/dev/credentials?user=alice", local.api),
+        format!("{}/dev/calls", local.api),
+        format!("{}/sandbox", local.sandbox),
+        format!("{}/sandbox/chat", local.sandbox),
+        local.database.clone(),
+    ] {
+        let refused = get(url.clone()).await;
+        assert!(refused.status() == StatusCode::FORBIDDEN && !has_cors(&refused), "{url}: {refused:?}");
+    }
+    for path in ["/", "/device.html", "/panel.html", "/config.json", "/chat-panel.js"] {
+        let response = get(format!("{}{path}", local.api)).await;
+        assert!(response.status().is_success() && !has_cors(&response), "{path}: {response:?}");
+        if path != "/config.json" {
+            let expected = if path == "/panel.html" { &["'self'", ALLOWED] as &[_] } else { &["'self'"] };
+            assert_eq!(frame_ancestors(&response), expected, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_allowed_origins_no_other_page_can_show_the_chat_panel() {
+    let folder = TestFolder::new();
+    let local = Local::start(&folder.0, &["--memory"]);
+    let panel = send(client().get(format!("{}/panel.html", local.api))).await;
+    assert_eq!(frame_ancestors(&panel), ["'self'"]);
 }
 
 #[tokio::test]
