@@ -35,7 +35,7 @@ const HEADERS: [HeaderName; 9] = [
 /// Lets the pages that the settings name call `api`, and logs why others may not.
 ///
 /// # Errors
-/// As [`layer`].
+/// One line that names the setting, if it has `*`, an invalid origin or an invalid header name.
 pub fn apply(api: Router, settings: &Settings) -> Result<Router, String> {
     let api = match layer(settings)? {
         Some(cors) => api.layer(cors),
