@@ -78,6 +78,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/log.js", JAVASCRIPT, include_str!("page/log.js")),
     ("/faults.js", JAVASCRIPT, include_str!("page/faults.js")),
     ("/try-it.js", JAVASCRIPT, include_str!("page/try-it.js")),
+    ("/offer.js", JAVASCRIPT, include_str!("page/offer.js")),
+    ("/customers.js", JAVASCRIPT, include_str!("page/customers.js")),
     ("/verdict.js", JAVASCRIPT, include_str!("page/verdict.js")),
     ("/device.js", JAVASCRIPT, include_str!("page/device.js")),
     ("/busy.js", JAVASCRIPT, include_str!("page/busy.js")),

@@ -3,8 +3,8 @@
 
 import { Busy } from '/busy.js';
 import { Chat } from '/chat.js';
-import { $, readConfig } from '/dom.js';
-import { outcome, refuse, say, showCaller, showToken } from '/internals.js';
+import { $, brief, readConfig } from '/dom.js';
+import { notify, outcome, refuse, say, showCaller, showToken } from '/internals.js';
 import { createIdentityProvider } from '/livechat-cip.js';
 import { NOBODY, canLogIn, checkName, optionsOf } from '/login.js';
 import { isToken, observe } from '/observe.js';
@@ -38,7 +38,7 @@ class Device {
     }
     $('#login').addEventListener('submit', (event) => {
       event.preventDefault();
-      if (this.user === undefined) this.logIn(userField.value);
+      if (this.user === undefined) this.#enter();
     });
     groupField.addEventListener('change', () => this.#setUser(this.user, this.options));
     this.#setUser(undefined, NOBODY);
@@ -53,6 +53,10 @@ class Device {
   /** From now on, calls are made for this user. If `user` is undefined, they are made for a guest, or not at all. */
   #setUser(user, options, { opensChat = true } = {}) {
     const { guests } = this.config;
+    const isGuestLogin = this.caller?.isUser === false && user !== undefined;
+    /** The customer of the guest who has just logged in, until the user's own is known. */
+    this.guestEntityId = isGuestLogin ? this.token?.entityId : undefined;
+    notify('');
     this.former = this.caller;
     this.user = user;
     this.options = options;
@@ -109,9 +113,16 @@ class Device {
     }
   }
 
+  /** Logs the user in whose name is in the form. Its controls then disappear, so the focus moves on. */
+  async #enter() {
+    if (!(await this.logIn(userField.value))) return;
+    focus($(this.config.sandboxUrl ? '#chat [name=text]' : '[data-action=logout]'));
+  }
+
   async logOut() {
     const isDone = await this.#endSession();
     say(isDone ? 'Logged out: the token is dropped and revoked.' : 'Logged out, but some tokens are not revoked yet.', !isDone);
+    if (this.user === undefined) focus(userField);
   }
 
   #endSession() {
@@ -123,15 +134,25 @@ class Device {
   #leave() {
     store(this.key);
     this.#setUser(undefined, NOBODY, { opensChat: !this.isChanging });
+    if (this.offered) userField.value = this.offered;
+  }
+
+  /** Suggests the name of a user who has no customer yet. What somebody has typed stays. */
+  offer(user) {
+    if (this.user === undefined && userField.value === (this.offered ?? userField.defaultValue)) userField.value = user;
+    this.offered = user;
   }
 
   /** Logs a new user in, without opening the chat. */
   async become(user) {
+    const hadGuestChat = this.user === undefined && this.token !== undefined;
     this.isChanging = true;
     await this.#endSession();
     this.isChanging = false;
     groupField.value = '';
-    return this.logIn(user, { opensChat: false });
+    const isLoggedIn = await this.logIn(user, { opensChat: false });
+    if (hadGuestChat) notify('“Try it” began with a new visitor on this device, so the guest’s chat was not taken over.');
+    return isLoggedIn;
   }
 
   /** LiveChat's widget opens its chat with the page. Its stand-in opens a guest's chat when the guest writes. */
@@ -145,7 +166,7 @@ class Device {
   }
 
   #why() {
-    if (this.user !== undefined) return `No messages yet. What “${this.user}” writes here shows on all their devices.`;
+    if (this.user !== undefined) return `No messages yet. What “${brief(this.user)}” writes here shows on all their devices.`;
     if (this.config.guests) return 'Write something as a guest. When you log in, the chat goes on.';
     return canLogIn(this.config) ? 'Log in to chat.' : 'Nobody can log in here, because only you have the key or secret.';
   }
@@ -218,7 +239,7 @@ class Device {
     this.#calls += 1;
     // A response for a former user is logged, not shown here.
     if (call.caller.key === this.caller.key && call.group === groupField.value) {
-      if (!call.problem && isToken(call.value)) this.token = call.value;
+      if (!call.problem && isToken(call.value)) this.#receive(call.value);
       if (!call.problem && call.operation !== 'hasToken') this.isDropped = call.operation === 'invalidate';
       say(outcome(call), Boolean(call.problem));
       if (call.problem?.isTemporary) this.chat.waitFor?.(call.problem.detail);
@@ -227,10 +248,21 @@ class Device {
     this.#tell({ type: 'call', call });
   }
 
+  #receive(token) {
+    this.token = token;
+    if (this.guestEntityId && this.guestEntityId !== token.entityId) {
+      const hint = this.offered ? ` To see a chat go on, log in with a new name, such as ${this.offered}.` : '';
+      notify(
+        `“${brief(this.user)}” already had a customer, so the guest’s chat was not taken over: that happens only at a user’s first login.${hint}`,
+      );
+    }
+    this.guestEntityId = undefined;
+  }
+
   // ---- what is shown here, and reported to the page around
 
   show() {
-    showCaller(this.config, this.user, this.caller);
+    showCaller(this.config, this.user);
     showToken(this.token, this.isDropped);
     this.tellState();
   }
@@ -243,6 +275,11 @@ class Device {
   #tell(message) {
     window.parent.postMessage(message, location.origin);
   }
+}
+
+/** Moves the focus, unless somebody has gone on to the other device. */
+function focus(control) {
+  if (document.hasFocus()) control.focus({ preventScroll: true });
 }
 
 // If a browser blocks storage, a guest's chat is shown only until a reload.
@@ -267,6 +304,7 @@ function store(key, value) {
 // ---- commands of the page around
 
 const commands = {
+  offer: (device, { user }) => device.offer(user),
   become: (device, { user }) => device.become(user),
   rush: (device, { tabs }) => device.rush(tabs),
   write: (device, { text }) => device.chat.write?.(text),

@@ -13,6 +13,9 @@ export const terms = (pairs) => pairs.map(([term, value]) => element('div', {}, 
 
 export const excerpt = (text) => (text.length > 160 ? `${text.slice(0, 160)}…` : text || 'an empty body');
 
+/** A user name, shortened so that it fits into a sentence. */
+export const brief = (name) => (name.length > 32 ? `${name.slice(0, 31)}…` : name);
+
 export function parseJson(text) {
   try {
     return JSON.parse(text);

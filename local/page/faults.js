@@ -9,7 +9,8 @@ export class Faults {
   /** The calls that have ended since the sandbox's state was read. */
   #ended = [];
 
-  constructor(url) {
+  /** `prepareReset` is called before a reset of the sandbox. It returns a function for when the reset has succeeded. */
+  constructor(url, prepareReset) {
     this.url = url;
     $('#faults').hidden = false;
     this.list();
@@ -20,7 +21,10 @@ export class Faults {
       const { fault, times } = event.target.elements;
       this.act('POST', '/sandbox/faults', { fault: fault.value, times: times.valueAsNumber });
     });
-    $('#reset').addEventListener('click', () => this.act('POST', '/sandbox/reset'));
+    $('#reset').addEventListener('click', async () => {
+      const succeeded = prepareReset();
+      if (await this.act('POST', '/sandbox/reset')) succeeded();
+    });
     addEventListener('focus', () => this.refreshSoon());
     this.act();
   }

@@ -29,10 +29,16 @@ export function refuse(why) {
   $('#refused').textContent = why;
 }
 
+/** Shows a sentence until another user logs in or this one logs out. */
+export function notify(text) {
+  $('#notice').textContent = text;
+}
+
 /** `user` is undefined while nobody is logged in. */
-export function showCaller(config, user, caller) {
+export function showCaller(config, user) {
   const isUser = user !== undefined;
-  $('#who').textContent = isUser ? `Logged in as “${user}”` : `Not logged in${config.guests ? `: ${caller.name}` : ''}`;
+  const who = isUser ? `Logged in as “${user}”` : config.guests ? 'You are a guest' : 'Not logged in';
+  Object.assign($('#who'), { textContent: who, title: who });
   $('#login .name').hidden = $('#login button').hidden = isUser || !canLogIn(config);
   $('[data-action=logout]').hidden = !isUser;
   $('[data-action=stranger]').hidden = config.auth === 'none';
@@ -47,7 +53,7 @@ export function showToken(token, isDropped) {
   const id = token?.entityId ?? '';
   $('#customer').dataset.known = Boolean(token);
   $('#customer .mark').replaceChildren(...(token ? [picture(id)] : []));
-  $('#customer .short').textContent = token ? `Customer ${id.slice(0, 8)}` : 'No customer yet';
+  $('#customer .short').replaceChildren(...(token ? ['Customer ', element('code', {}, id.slice(0, 8))] : ['No customer yet']));
   const entity = $('[data-entity-id]');
   entity.textContent = entity.dataset.entityId = id;
   $('#details').hidden = !token;

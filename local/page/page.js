@@ -1,10 +1,12 @@
 // The page of `cargo local`: two devices side by side, a log of their calls, and whether the result is right.
 
+import { Customers } from '/customers.js';
 import { $, element, readConfig, terms } from '/dom.js';
 import { Frame, listen } from '/frames.js';
 import { log } from '/log.js';
 import { Faults } from '/faults.js';
 import { canLogIn, credentialsOf } from '/login.js';
+import { Offer } from '/offer.js';
 import { tryIt } from '/try-it.js';
 import { showVerdict } from '/verdict.js';
 import '/timeline.js';
@@ -17,8 +19,11 @@ const CALLERS = {
 };
 
 const frames = [new Frame('Laptop', $('#device-a')), new Frame('Phone', $('#device-b'))];
+const customers = new Customers();
 /** Stays undefined with a real licence. */
 let faults;
+/** Stays undefined without guests. */
+let offer;
 let mayTry = false;
 
 async function configure() {
@@ -38,7 +43,8 @@ async function configure() {
   $(isSandbox ? '#sandbox-note' : '#real-note').hidden = false;
   for (const step of document.querySelectorAll('[data-if]')) step.hidden = (step.dataset.if === 'guests') !== config.guests;
   if (config.auth !== 'none' || config.guests) explainCallers(config);
-  if (config.sandboxUrl) faults = new Faults(config.sandboxUrl);
+  if (config.sandboxUrl) faults = new Faults(config.sandboxUrl, prepareReset);
+  if (config.guests) offer = new Offer(frames);
   mayTry = canLogIn(config);
   update();
   const parts = [
@@ -96,9 +102,19 @@ async function copyCurl() {
   }, 2_000);
 }
 
+function prepareReset() {
+  const succeeded = customers.prepareReset();
+  return () => {
+    succeeded();
+    update();
+  };
+}
+
 function update() {
   $('#try').disabled = !mayTry || !frames.every(({ isReady }) => isReady);
-  showVerdict(frames, Boolean(faults));
+  offer?.update();
+  customers.observe(frames);
+  showVerdict(frames, customers, Boolean(faults));
 }
 
 listen(frames, {
@@ -119,6 +135,8 @@ $('#try').addEventListener('click', async () => {
   await tryIt(frames, faults);
   mayTry = true;
   update();
+  // The button has lost the focus, because it was disabled.
+  if (document.activeElement === document.body) $('#try').focus({ preventScroll: true });
 });
 update();
 configure();

@@ -5,7 +5,11 @@ import { $, element, terms } from '/dom.js';
 const TABS = 5;
 
 export async function tryIt(frames, faults) {
-  $('#try-result').textContent = 'Ten calls are under way…';
+  const unknown = ['responses', 'entityIds', faults && 'customers created'].filter(Boolean);
+  show(
+    'Ten calls are under way…',
+    unknown.map((term) => [term, '–']),
+  );
   const user = `visitor-${Date.now().toString(36)}`;
   for (const frame of frames) {
     if (await frame.send('become', { user })) continue;
@@ -22,21 +26,23 @@ export async function tryIt(frames, faults) {
   const failed = calls.length - succeeded.length;
   const entities = new Set(succeeded).size;
   const created = before && after ? after.customers - before.customers : undefined;
-  const result = element(
-    'dl',
-    { className: 'result' },
-    ...terms(
-      [
-        [`responses in ${ms} ms`, succeeded.length],
-        failed && ['failed, see the log', failed],
-        [entities === 1 ? 'entityId' : 'entityIds', entities],
-        created !== undefined && [created === 1 ? 'customer created' : 'customers created', created],
-      ].filter(Boolean),
-    ),
+  const result = show(
+    'Ten simultaneous calls',
+    [
+      [`responses in ${ms} ms`, succeeded.length],
+      failed && ['failed, see the log', failed],
+      [entities === 1 ? 'entityId' : 'entityIds', entities],
+      created !== undefined && [created === 1 ? 'customer created' : 'customers created', created],
+    ].filter(Boolean),
   );
   const isGood = failed === 0 && entities === 1 && (created ?? 1) === 1;
   result.dataset.ok = isGood;
-  $('#try-result').replaceChildren(result);
   // There is one customer, so a message that is written on one device shows on the other.
   if (isGood && faults) await frames[0].send('write', { text: `Hello, this is ${user}.` });
+}
+
+function show(title, rows) {
+  const list = element('dl', {}, ...terms(rows));
+  $('#try-result').replaceChildren(element('p', {}, title), list);
+  return list;
 }

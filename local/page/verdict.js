@@ -1,9 +1,9 @@
 // The verdict: whether the customers on the two devices are right.
 
-import { $, element, picture } from '/dom.js';
+import { $, brief, element, picture } from '/dom.js';
 
-export function showVerdict(frames, isSandbox) {
-  const [kind, headline, detail] = verdict(...frames, isSandbox);
+export function showVerdict(frames, customers, isSandbox) {
+  const [kind, headline, detail] = verdict(...frames, customers, isSandbox);
   const line = $('#verdict');
   // Screen readers would read an unchanged verdict again after each call.
   if ($('p', line)?.textContent === headline + detail) return;
@@ -13,18 +13,25 @@ export function showVerdict(frames, isSandbox) {
   line.replaceChildren(...[...ids].map(picture), element('p', {}, element('strong', {}, headline), detail));
 }
 
-function verdict(a, b, isSandbox) {
-  const person = ({ isUser, name }) => (isUser ? `“${name}”` : name);
-  const who = ({ state: { caller, group } }) => (group === '' ? person(caller) : `${person(caller)} in group ${group}`);
-  const Who = (device) => who(device).replace(/^a /, 'A ');
+const person = ({ isUser, name }) => (isUser ? `“${brief(name)}”` : name);
+const who = ({ state: { caller, group } }) => (group === '' ? person(caller) : `${person(caller)} in group ${group}`);
+const Who = (device) => who(device).replace(/^a /, 'A ');
+const nameOf = (device) => device.name.toLowerCase();
+
+function verdict(a, b, customers, isSandbox) {
   const [here, there] = a.state?.entityId ? [a, b] : [b, a];
   if (!here.state?.entityId) return ['none', 'Nobody has a chat yet', 'Log in as the same person on both devices, or press Try it.'];
+  const outdated = [a, b].filter(({ state }) => customers.isForgotten(state?.entityId));
+  if (outdated.length > 0) {
+    const show =
+      outdated.length === 2 ? 'Both devices show tokens of the former ones' : `The ${nameOf(outdated[0])} shows a token of a former one`;
+    return ['changed', 'The sandbox has forgotten all customers', `${show} until the next renewal (getFreshToken).`];
+  }
   if (!there.state?.entityId) {
-    return [
-      'none',
-      `${Who(here)} has a customer on the ${here.name.toLowerCase()}`,
-      `Now the ${there.name.toLowerCase()}: log in as the same person.`,
-    ];
+    const next = `Now the ${nameOf(there)}: log in as the same person.`;
+    return customers.formerOf(here).length > 0
+      ? replaced(here, customers, next)
+      : ['none', `${Who(here)} has a customer on the ${nameOf(here)}`, next];
   }
   const isSame = a.state.entityId === b.state.entityId;
   if (a.state.caller.key !== b.state.caller.key) {
@@ -36,10 +43,28 @@ function verdict(a, b, isSandbox) {
   if (a.state.group !== b.state.group) {
     return ['two', `One user, two groups, ${isSame ? 'one customer' : 'two customers'}`, 'Each group has an identity of its own.'];
   }
+  const former = customers.formerOf(a);
+  if (isSame && former.length > 0) return replaced(a, customers, 'Both devices have the same new one.');
   if (isSame) return ['same', 'Same customer on both devices', `${who(a)} is one customer, with one chat.`];
+  const late = [a, b].find(({ state }) => former.includes(state.entityId));
+  if (late) return replaced(a, customers, `The ${nameOf(late)} shows a former one until the next renewal (getFreshToken).`);
   return [
     'wrong',
     `Two different customers for ${who(a)}`,
     `The chat history is split. ${isSandbox ? 'If the sandbox has forgotten the customer or was reset, press getFreshToken on both devices. If not, this' : 'This'} is a bug.`,
   ];
+}
+
+/** The verdict if the caller on this device had another customer before. */
+function replaced(device, customers, andNow) {
+  const former = customers.formerOf(device);
+  const times = { 1: 'once', 2: 'twice' }[former.length] ?? `${former.length} times`;
+  // The page knows the reason only if it was its own reset. Otherwise the table may have been emptied too.
+  return former.every((entityId) => customers.isForgotten(entityId))
+    ? ['changed', `LiveChat forgot the customer of ${who(device)}`, `It was replaced ${times}, and is on record as a former one. ${andNow}`]
+    : [
+        'changed',
+        `${Who(device)} has another customer than before`,
+        `Replaced ${times}: LiveChat did not know the former one any more, or the table was emptied. ${andNow}`,
+      ];
 }

@@ -60,7 +60,7 @@ function device(page, title) {
     },
     async logOut() {
       const row = await press('Log out');
-      await root.getByText('Not logged in: a guest').waitFor();
+      await root.getByText('You are a guest').waitFor();
       return row;
     },
     async write(text) {
@@ -78,7 +78,7 @@ function device(page, title) {
 test('a guest keeps the customer and the chat when they log in, on every device (guards against: a chat lost at login)', async () => {
   const { requests, a, b, verdict } = await openPage();
   const user = newUser();
-  await a.says('Not logged in: a guest');
+  await a.says('You are a guest');
   await a.write('I am only looking');
   const asGuest = await a.entityId();
   assert.match(asGuest, /\S/);
@@ -155,7 +155,7 @@ test('after a guest became a user, the device creates a new guest (guards agains
 
   // Another tab does not know about the login, and the browser has stored the guest.
   const tab = await openPage(page.context());
-  await tab.a.says('Not logged in: a guest');
+  await tab.a.says('You are a guest');
   await tab.rows.nth(1).waitFor();
   assert.match(await tab.rows.nth(1).innerText(), /\b410\b.*guest_gone/s);
   assert.match(await tab.rows.nth(0).innerText(), /\b200\b/);
@@ -173,7 +173,7 @@ test('a logout in one tab removes the chat from the other', async () => {
   await tab.a.logIn(user);
   await tab.a.shows('mine');
   await a.logOut();
-  await tab.a.says('Not logged in: a guest');
+  await tab.a.says('You are a guest');
   assert.deepEqual(await tab.a.messages(), []);
 });
 
