@@ -73,6 +73,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/page.css", CSS, include_str!("page/page.css")),
     ("/device.css", CSS, include_str!("page/device.css")),
     ("/panel.css", CSS, include_str!("page/panel.css")),
+    ("/no-script.css", CSS, include_str!("page/no-script.css")),
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/frames.js", JAVASCRIPT, include_str!("page/frames.js")),
     ("/log.js", JAVASCRIPT, include_str!("page/log.js")),

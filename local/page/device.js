@@ -251,9 +251,9 @@ class Device {
   #receive(token) {
     this.token = token;
     if (this.guestEntityId && this.guestEntityId !== token.entityId) {
-      const hint = this.offered ? ` To see a chat go on, log in with a new name, such as ${this.offered}.` : '';
+      const hint = this.offered ? ` To see that, log in with a new name, such as ${this.offered}.` : '';
       notify(
-        `“${brief(this.user)}” already had a customer, so the guest’s chat was not taken over: that happens only at a user’s first login.${hint}`,
+        `“${brief(this.user)}” already had a customer, so the guest’s chat was not taken over. A user takes it over only if they have no customer yet.${hint}`,
       );
     }
     this.guestEntityId = undefined;
@@ -314,6 +314,10 @@ const commands = {
 const name = new URLSearchParams(location.search).get('name') ?? 'laptop';
 document.body.dataset.device = name;
 document.title = `Your site on the ${name}`;
+// The other device has the same landmarks.
+for (const [selector, what] of Object.entries({ header: 'Login', main: 'Your site', '#chat': 'Chat' })) {
+  $(selector).ariaLabel = `${what} on the ${name}`;
+}
 $('#internals').open = matchMedia('(min-width: 34rem)').matches;
 try {
   const device = new Device(name, await readConfig());

@@ -24,7 +24,7 @@ function verdict(a, b, customers, isSandbox) {
   const outdated = [a, b].filter(({ state }) => customers.isForgotten(state?.entityId));
   if (outdated.length > 0) {
     const show =
-      outdated.length === 2 ? 'Both devices show tokens of the former ones' : `The ${nameOf(outdated[0])} shows a token of a former one`;
+      outdated.length === 2 ? 'Both devices show tokens of the former ones' : `The ${nameOf(outdated[0])} shows the token of a former one`;
     return ['changed', 'The sandbox has forgotten all customers', `${show} until the next renewal (getFreshToken).`];
   }
   if (!there.state?.entityId) {
@@ -44,7 +44,7 @@ function verdict(a, b, customers, isSandbox) {
     return ['two', `One user, two groups, ${isSame ? 'one customer' : 'two customers'}`, 'Each group has an identity of its own.'];
   }
   const former = customers.formerOf(a);
-  if (isSame && former.length > 0) return replaced(a, customers, 'Both devices have the same new one.');
+  if (isSame && former.length > 0) return replaced(a, customers, 'Both devices have the new one.');
   if (isSame) return ['same', 'Same customer on both devices', `${who(a)} is one customer, with one chat.`];
   const late = [a, b].find(({ state }) => former.includes(state.entityId));
   if (late) return replaced(a, customers, `The ${nameOf(late)} shows a former one until the next renewal (getFreshToken).`);
@@ -59,12 +59,16 @@ function verdict(a, b, customers, isSandbox) {
 function replaced(device, customers, andNow) {
   const former = customers.formerOf(device);
   const times = { 1: 'once', 2: 'twice' }[former.length] ?? `${former.length} times`;
-  // The page knows the reason only if it was its own reset. Otherwise the table may have been emptied too.
+  // The page knows the reason only if it was its own reset. The table may have been emptied too.
   return former.every((entityId) => customers.isForgotten(entityId))
-    ? ['changed', `LiveChat forgot the customer of ${who(device)}`, `It was replaced ${times}, and is on record as a former one. ${andNow}`]
+    ? [
+        'changed',
+        'LiveChat forgot the customer',
+        `The one of ${who(device)} was replaced ${times}, and the former one is on record. ${andNow}`,
+      ]
     : [
         'changed',
-        `${Who(device)} has another customer than before`,
-        `Replaced ${times}: LiveChat did not know the former one any more, or the table was emptied. ${andNow}`,
+        'Another customer than before',
+        `${Who(device)} got it because LiveChat did not know the former one any more, or the table was emptied. ${andNow}`,
       ];
 }

@@ -104,6 +104,52 @@ test('a guest keeps the customer and the chat when they log in, on every device 
   assert.match(login.authorization, /^Bearer \S+$/);
 });
 
+test('the page offers a new name for the walk of a guest, and another one after a logout', async () => {
+  const { page, a, b, verdict } = await openPage();
+  const offered = () => page.locator('.steps [data-offer]').first().innerText();
+  const name = await offered();
+  assert.match(name, /^[a-z]+-[0-9a-f]{3}$/);
+  for (const { root } of [a, b]) assert.equal(await root.getByLabel('User name').inputValue(), name);
+
+  await a.write('as a guest');
+  await a.logIn(name);
+  await a.shows('as a guest');
+  await b.logIn(name);
+  await b.shows('as a guest');
+  await verdict('same');
+  assert.equal(await offered(), name);
+
+  await a.logOut();
+  const next = await offered();
+  assert.notEqual(next, name);
+  assert.equal(await a.root.getByLabel('User name').inputValue(), next);
+});
+
+test('if a user has a customer already, the device says why the guest’s chat stays behind', async () => {
+  const { a } = await openPage();
+  const user = newUser();
+  const notice = a.root.locator('#notice');
+  await a.logIn(user);
+  const ofUser = await a.entityId();
+  await a.logOut();
+  // A guest who has not written leaves nothing behind.
+  await a.logIn(user);
+  assert.equal(await notice.innerText(), '');
+  await a.logOut();
+
+  await a.write('lost?');
+  assert.notEqual(await a.entityId(), ofUser);
+  await a.logIn(user);
+  await notice.getByText('already had a customer, so the guest’s chat was not taken over').waitFor();
+  assert.equal(await a.entityId(), ofUser);
+  assert.deepEqual(await a.messages(), []);
+  // The next call’s result does not replace it.
+  await a.press('getFreshToken');
+  assert.match(await notice.innerText(), /not taken over/);
+  await a.logOut();
+  assert.equal(await notice.innerText(), '');
+});
+
 test('a guest’s chat opens by itself after a reload', async () => {
   const { page, a, b } = await openPage();
   await a.write('still me');

@@ -191,6 +191,115 @@ test('a failure of LiveChat shows its code, and the chat recovers when LiveChat 
   assert.equal(await a.root.getByRole('alert').count(), 0, 'no error is shown any more');
 });
 
+/** The places of the button, the verdict, the results and the devices. */
+const places = async (page) => {
+  const boxes = await page.locator('#try, .outcome, #verdict, #try-result, iframe').evaluateAll((all) =>
+    all.map((one) => {
+      const { x, y, width, height } = one.getBoundingClientRect();
+      return { x, y, width, height };
+    }),
+  );
+  return { all: boxes, outcome: boxes[1] };
+};
+
+for (const [width, height] of [
+  [1280, 680],
+  [820, 1180],
+  [390, 844],
+]) {
+  test(`the verdict is in view at ${width}×${height}, and nothing moves when "Try it" has run`, async () => {
+    const { page, verdict } = await openPage({ viewport: { width, height } });
+    await page.locator('#faults').waitFor();
+    const before = await places(page);
+    assert.ok(before.outcome.y + before.outcome.height < height, JSON.stringify(before.outcome));
+    await page.locator('#try').click();
+    await page.locator('#try-result [data-ok=true]').waitFor();
+    await verdict('same');
+    const after = await places(page);
+    // The contents of the verdict are centred in the reserved room.
+    const fixed = ({ all }) => all.filter((_, i) => i !== 2 && i !== 3);
+    assert.deepEqual(fixed(after), fixed(before));
+    assert.equal(await page.evaluate(() => scrollY), 0);
+  });
+}
+
+test('the button has the focus after "Try it", and the message field after a login', async () => {
+  const { page, a } = await openPage();
+  await page.locator('#try').click();
+  await page.locator('#try-result [data-ok]').waitFor();
+  await page.locator('#try:focus').waitFor();
+  await a.root.getByRole('button', { name: 'Log out' }).click();
+  await a.root.locator('[name=user]:focus').waitFor();
+  await a.logIn(newUser());
+  await a.root.locator('#chat [name=text]:focus').waitFor();
+});
+
+test('after a reset of the sandbox, the verdict says that the customer is forgotten, then that it was replaced', async () => {
+  const { page, a, b, verdict } = await openPage();
+  const user = newUser();
+  await a.begin(user);
+  await b.begin(user);
+  await verdict('same');
+  const former = await a.entityId();
+  // Otherwise the chat would renew its token by itself within a second.
+  await page.route('**/sandbox/chat', (route) => route.abort());
+
+  const says = (text) => page.locator('#verdict[data-verdict=changed]', { hasText: text }).waitFor();
+  await page.getByRole('button', { name: 'Reset the sandbox' }).click();
+  await says('The sandbox has forgotten all customersBoth devices show tokens of the former ones until the next renewal');
+  await a.press('getFreshToken');
+  await says('The phone shows the token of a former one until the next renewal');
+  await b.press('getFreshToken');
+  await says(/LiveChat forgot the customer.*replaced once, and the former one is on record\. Both devices have the new one/);
+  assert.notEqual(await a.entityId(), former);
+  assert.equal(await b.entityId(), await a.entityId());
+
+  // Another user is not affected.
+  await page.locator('#try').click();
+  await page.locator('#try-result [data-ok=true]').waitFor();
+  await verdict('same');
+});
+
+test('a customer that LiveChat replaced without a reset is not called the same', async () => {
+  const { page, a, b } = await openPage();
+  const user = newUser();
+  await a.begin(user);
+  await b.begin(user);
+  await sandbox.fail('other_entity', 2);
+  await a.press('getFreshToken');
+  const verdict = page.locator('#verdict[data-verdict=changed]');
+  await verdict.getByText('Another customer than before').waitFor();
+  await b.press('getFreshToken');
+  await verdict.getByText('Both devices have the new one').waitFor();
+});
+
+test('a long name neither overflows nor changes the layout of a device', async () => {
+  const { page, a, b } = await openPage({ viewport: { width: 390, height: 844 } });
+  const heights = (root) => root.locator('header, #customer').evaluateAll((all) => all.map(({ offsetHeight }) => offsetHeight));
+  for (const device of [a, b]) {
+    const before = await heights(device.root);
+    await device.begin('x'.repeat(256));
+    await device.root.getByText('No messages yet').waitFor();
+    assert.deepEqual(await heights(device.root), before);
+  }
+  const overflowing = () =>
+    [document.documentElement, ...document.querySelectorAll('#verdict, #log, header, main, .messages, #customer')]
+      .filter((one) => one.scrollWidth > one.clientWidth)
+      .map(({ outerHTML }) => outerHTML.slice(0, 80));
+  for (const frame of page.frames()) assert.deepEqual(await frame.evaluate(overflowing), [], frame.url());
+});
+
+test('without JavaScript, the page says that it needs it, and has no controls', async () => {
+  const page = await (await world.newDevice({ javaScriptEnabled: false })).newPage();
+  for (const path of ['/', '/device.html']) {
+    await page.goto(`${world.local.api}${path}`);
+    await page.locator('body noscript', { hasText: 'needs JavaScript' }).waitFor();
+    const controls = page.locator('button, input, select, summary, iframe, [tabindex]');
+    assert.ok((await controls.count()) > 0);
+    assert.equal(await controls.filter({ visible: true }).count(), 0, path);
+  }
+});
+
 for (const [what, options] of [
   ['on a phone', { viewport: { width: 400, height: 850 } }],
   ['on a small desktop', { viewport: { width: 1280, height: 900 } }],

@@ -39,8 +39,8 @@ try {
   await page.locator('#verdict[data-verdict=same]').waitFor();
 
   mkdirSync(FOLDER, { recursive: true });
-  const verdict = await page.locator('#verdict').boundingBox();
-  const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(verdict.y + verdict.height + 8) };
+  const stage = await page.locator('.stage').boundingBox();
+  const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(stage.y + stage.height + 24) };
   await page.evaluate(() => document.activeElement.blur());
   for (const [name, colorScheme] of [
     ['page', 'light'],
