@@ -43,6 +43,7 @@ impl Functions {
             table: settings.table(),
             auth: settings.get("AUTH").unwrap_or_default(),
             guests: settings.have_guests(),
+            adopts_guests: settings.adopt_guests(),
             development_login: parts.development_login,
         }
     }

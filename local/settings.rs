@@ -48,6 +48,11 @@ impl Settings {
         self.get("GUESTS").is_some_and(|value| value.trim() == "true")
     }
 
+    /// Whether a user who logs in takes over the guest's customer: `ADOPT_GUESTS`.
+    pub fn adopt_guests(&self) -> bool {
+        self.have_guests() && self.get("ADOPT_GUESTS").is_none_or(|value| value.trim() != "false")
+    }
+
     /// The name of the table: `TABLE_NAME`, `livechat-cip` by default.
     pub fn table(&self) -> String {
         self.get("TABLE_NAME").unwrap_or_default()
@@ -145,6 +150,9 @@ mod tests {
         assert!(settings(&[("GUESTS", " ")]).with_options(None, true).have_guests());
         assert!(settings(&[("GUESTS", "true")]).with_options(None, false).have_guests());
         assert!(!settings(&[("GUESTS", "false")]).with_options(None, true).have_guests());
+        assert!(settings(&[]).with_options(None, true).adopt_guests());
+        assert!(!settings(&[]).with_options(None, false).adopt_guests());
+        assert!(!settings(&[("ADOPT_GUESTS", "false")]).with_options(None, true).adopt_guests());
     }
 
     #[test]

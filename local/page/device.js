@@ -167,7 +167,7 @@ class Device {
 
   #why() {
     if (this.user !== undefined) return `No messages yet. What “${brief(this.user)}” writes here shows on all their devices.`;
-    if (this.config.guests) return 'Write something as a guest. When you log in, the chat goes on.';
+    if (this.config.guests) return `Write something as a guest.${this.config.adoptsGuests ? ' When you log in, the chat goes on.' : ''}`;
     return canLogIn(this.config) ? 'Log in to chat.' : 'Nobody can log in here, because only you have the key or secret.';
   }
 
@@ -251,12 +251,17 @@ class Device {
   #receive(token) {
     this.token = token;
     if (this.guestEntityId && this.guestEntityId !== token.entityId) {
-      const hint = this.offered ? ` To see that, log in with a new name, such as ${this.offered}.` : '';
-      notify(
-        `“${brief(this.user)}” already had a customer, so the guest’s chat was not taken over. A user takes it over only if they have no customer yet.${hint}`,
-      );
+      notify(this.#whyLeftBehind());
     }
     this.guestEntityId = undefined;
+  }
+
+  /** Why the user did not get the customer of the guest who logged in. */
+  #whyLeftBehind() {
+    if (!this.config.adoptsGuests) return 'The guest’s chat was not taken over, because ADOPT_GUESTS is false.';
+    const user = `“${brief(this.user)}”`;
+    const hint = this.offered ? ` To see that, log in with a new name, such as ${this.offered}.` : '';
+    return `${user} already had a customer, so the guest’s chat was not taken over. A user takes it over only if they have no customer yet.${hint}`;
   }
 
   // ---- what is shown here, and reported to the page around

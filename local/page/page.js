@@ -22,7 +22,7 @@ const frames = [new Frame('Laptop', $('#device-a')), new Frame('Phone', $('#devi
 const customers = new Customers();
 /** Stays undefined with a real licence. */
 let faults;
-/** Stays undefined without guests. */
+/** Stays undefined if no guest becomes a user. */
 let offer;
 let mayTry = false;
 
@@ -41,10 +41,11 @@ async function configure() {
   $('#badge').textContent = isSandbox ? 'Sandbox, not LiveChat' : 'Real LiveChat';
   $('#badge').dataset.livechat = config.livechat;
   $(isSandbox ? '#sandbox-note' : '#real-note').hidden = false;
-  for (const step of document.querySelectorAll('[data-if]')) step.hidden = (step.dataset.if === 'guests') !== config.guests;
+  const holds = { guests: config.guests, adoption: config.adoptsGuests, 'no-adoption': !config.adoptsGuests };
+  for (const step of document.querySelectorAll('[data-if]')) step.hidden = !holds[step.dataset.if];
   if (config.auth !== 'none' || config.guests) explainCallers(config);
   if (config.sandboxUrl) faults = new Faults(config.sandboxUrl, prepareReset);
-  if (config.guests) offer = new Offer(frames);
+  if (config.adoptsGuests) offer = new Offer(frames);
   mayTry = canLogIn(config);
   update();
   const parts = [
@@ -59,13 +60,14 @@ async function configure() {
 
 /** Explains how callers are identified, if it is not by the path alone. */
 function explainCallers(config) {
-  const { auth, guests } = config;
+  const { auth, guests, adoptsGuests } = config;
   $('#callers').textContent = `AUTH=${auth}${guests ? ', guests' : ''}`;
   $('#callers').hidden = false;
   $('#callers-note').textContent = [
     CALLERS[auth],
-    guests &&
-      'A visitor who is not logged in is a guest with their own customer. When they log in, the user gets this customer, unless the user already has one.',
+    guests && 'A visitor who is not logged in is a guest with their own customer.',
+    adoptsGuests && 'When they log in, the user gets this customer, unless the user already has one.',
+    guests && !adoptsGuests && 'When they log in, the user does not get this customer, because ADOPT_GUESTS is false.',
     !canLogIn(config) && 'This page cannot log users in, because only you have the key or secret: call the routes with curl.',
   ]
     .filter(Boolean)

@@ -63,8 +63,8 @@ function replaced(device, customers, andNow) {
   return former.every((entityId) => customers.isForgotten(entityId))
     ? [
         'changed',
-        'LiveChat forgot the customer',
-        `The one of ${who(device)} was replaced ${times}, and the former one is on record. ${andNow}`,
+        'LiveChat forgot a customer',
+        `The customer of ${who(device)} was replaced ${times}, and the former one is on record. ${andNow}`,
       ]
     : [
         'changed',

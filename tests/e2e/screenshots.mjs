@@ -1,11 +1,11 @@
-// Makes the pictures in docs/images: the page of `cargo local --auth jwt --guests`, after the steps of its introduction.
+// Makes the pictures in docs/images: the page of `cargo local`, after the steps of its introduction.
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { devicesAreReady, startWorld } from './helpers/world.mjs';
 
 const FOLDER = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 
-const world = await startWorld(['--auth', 'jwt', '--guests']);
+const world = await startWorld();
 try {
   const page = await (await world.newDevice()).newPage();
   await page.setViewportSize({ width: 1280, height: 1000 });
@@ -29,9 +29,8 @@ try {
     };
   };
   const [laptop, phone] = [device('Laptop'), device('Phone')];
-  await laptop.write('Hello, do you ship to Norway?');
   await laptop.logIn('alice');
-  await laptop.write('I am logged in now: alice.');
+  await laptop.write('Hello, do you ship to Norway?');
   await phone.logIn('alice');
   await phone.shows('Hello, do you ship to Norway?');
   await phone.write('And here I am on the phone.');
@@ -40,7 +39,7 @@ try {
 
   mkdirSync(FOLDER, { recursive: true });
   const stage = await page.locator('.stage').boundingBox();
-  const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(stage.y + stage.height + 24) };
+  const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(stage.y + stage.height + 8) };
   await page.evaluate(() => document.activeElement.blur());
   for (const [name, colorScheme] of [
     ['page', 'light'],
