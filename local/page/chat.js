@@ -17,10 +17,10 @@ export class Chat {
   /** Ids of the messages that were written on this device. */
   #own = new Set();
 
-  /** `begin` is called when somebody writes while no chat is open. `busy` shows what is running. */
-  constructor(root, url, begin, busy) {
+  /** `begin` is called when somebody writes while no chat is open. `during(what, promise)` shows that a message is being sent. */
+  constructor(root, url, begin, during = (_what, promise) => promise) {
     this.root = root;
-    this.busy = busy;
+    this.during = during;
     this.url = `${url}/sandbox/chat`;
     root.hidden = false;
     const form = $('form', root);
@@ -74,7 +74,7 @@ export class Chat {
     const send = $('button', this.root);
     send.disabled = true;
     const sent = this.#try(run, 'POST', text, (messages) => this.#own.add(messages.at(-1).id));
-    const outcome = await this.busy.during('Sending the message', sent);
+    const outcome = await this.during('Sending the message', sent);
     if (run === this.#run) send.disabled = false;
     return outcome === 'done';
   }
