@@ -24,7 +24,12 @@ class Device {
     // The key in localStorage that says whether this guest has begun to chat. Until then, the guest needs no customer.
     this.key = `chat-begun:${name}`;
     this.chat = config.sandboxUrl
-      ? new Chat($('#chat'), config.sandboxUrl, () => this.beginChat(), (...work) => this.#busy.during(...work))
+      ? new Chat(
+          $('#chat'),
+          config.sandboxUrl,
+          () => this.beginChat(),
+          (...work) => this.#busy.during(...work),
+        )
       : new Widget(config, (trouble) => say(trouble, true));
     observe(
       (headers, url) => this.#callerOf(headers, url),
