@@ -85,6 +85,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/customers.js", JAVASCRIPT, include_str!("page/customers.js")),
     ("/verdict.js", JAVASCRIPT, include_str!("page/verdict.js")),
     ("/device.js", JAVASCRIPT, include_str!("page/device.js")),
+    ("/begun.js", JAVASCRIPT, include_str!("page/begun.js")),
     ("/busy.js", JAVASCRIPT, include_str!("page/busy.js")),
     ("/internals.js", JAVASCRIPT, include_str!("page/internals.js")),
     ("/chat.js", JAVASCRIPT, include_str!("page/chat.js")),

@@ -1,6 +1,7 @@
 // A site's page with a chat, on one device: its login, the identity provider of web/livechat-cip.js, and the panel "Under the
 // hood". It reports every call to the page around it.
 
+import { Begun } from '/begun.js';
 import { Busy } from '/busy.js';
 import { Chat } from '/chat.js';
 import { $, brief, readConfig } from '/dom.js';
@@ -21,8 +22,7 @@ class Device {
   constructor(name, config) {
     this.name = name;
     this.config = config;
-    // The key in localStorage that says whether this guest has begun to chat. Until then, the guest needs no customer.
-    this.key = `chat-begun:${name}`;
+    this.begun = new Begun(name);
     this.chat = config.sandboxUrl
       ? new Chat(
           $('#chat'),
@@ -137,7 +137,7 @@ class Device {
   }
 
   #leave() {
-    store(this.key);
+    this.begun.forget();
     this.#setUser(undefined, NOBODY, { opensChat: !this.isChanging });
     if (this.offered) userField.value = this.offered;
   }
@@ -162,11 +162,11 @@ class Device {
 
   /** LiveChat's widget opens its chat with the page. Its stand-in opens a guest's chat when the guest writes. */
   get hasBegun() {
-    return !this.config.sandboxUrl || recall(this.key) !== undefined;
+    return !this.config.sandboxUrl || this.begun.isKnown;
   }
 
   beginChat() {
-    if (this.user === undefined) store(this.key, 'yes');
+    if (this.user === undefined) this.begun.remember();
     this.chat.open({ provider: this.provider, group: this.group, why: this.#why() });
   }
 
@@ -290,25 +290,6 @@ class Device {
 /** Moves the focus, unless somebody has gone on to the other device. */
 function focus(control) {
   if (document.hasFocus()) control.focus({ preventScroll: true });
-}
-
-// If a browser blocks storage, a guest's chat is shown only until a reload.
-
-function recall(key) {
-  try {
-    return localStorage.getItem(key) ?? undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function store(key, value) {
-  try {
-    if (value === undefined) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    /* see above */
-  }
 }
 
 // ---- commands of the page around
