@@ -1,6 +1,6 @@
 //! An embedded DynamoDB. Also creates the table, in the embedded DynamoDB or in Amazon's DynamoDB Local.
 
-use crate::{access, folder};
+use crate::{access, connector::http_client, folder};
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Config, Credentials, Region},
@@ -118,7 +118,7 @@ pub fn client(url: &str) -> Client {
         .endpoint_url(url)
         .region(Region::new(region))
         .credentials_provider(Credentials::new(key, secret, None, None, "local"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(http_client())
         .build();
     Client::from_conf(config)
 }

@@ -15,6 +15,7 @@
 pub mod access;
 mod admin;
 mod chat;
+mod connector;
 mod cookies;
 mod customers;
 pub mod database;
