@@ -78,6 +78,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/no-script.css", CSS, include_str!("page/no-script.css")),
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/frames.js", JAVASCRIPT, include_str!("page/frames.js")),
+    ("/sources.js", JAVASCRIPT, include_str!("page/sources.js")),
     ("/log.js", JAVASCRIPT, include_str!("page/log.js")),
     ("/faults.js", JAVASCRIPT, include_str!("page/faults.js")),
     ("/try-it.js", JAVASCRIPT, include_str!("page/try-it.js")),

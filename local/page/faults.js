@@ -59,7 +59,7 @@ export class Faults {
       this.showLatency();
       $('#pending-faults').textContent = state.faults.length
         ? `Pending: ${state.faults.map(({ fault, times }) => `${fault} × ${times}`).join(', ')}`
-        : 'No faults are pending: every call succeeds.';
+        : 'No faults are pending.';
       const last = hits.at(-1);
       $('#last-fault').textContent = last ? `Last: ${last.fault}, at ${clock.format(last.at)}` : '';
       return state;

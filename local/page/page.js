@@ -41,8 +41,9 @@ async function configure() {
   $('#badge').textContent = isSandbox ? 'Sandbox, not LiveChat' : 'Real LiveChat';
   $('#badge').dataset.livechat = config.livechat;
   $(isSandbox ? '#sandbox-note' : '#real-note').hidden = false;
-  const holds = { guests: config.guests, adoption: config.adoptsGuests, 'no-adoption': !config.adoptsGuests };
-  for (const step of document.querySelectorAll('[data-if]')) step.hidden = !holds[step.dataset.if];
+  const { guests, adoptsGuests } = config;
+  const holds = { sandbox: isSandbox, guests, adoption: adoptsGuests, 'no-adoption': !adoptsGuests };
+  for (const part of document.querySelectorAll('[data-if]')) part.hidden = !holds[part.dataset.if];
   if (config.auth !== 'none' || config.guests) explainCallers(config);
   if (config.sandboxUrl) faults = new Faults(config.sandboxUrl, prepareReset);
   if (config.adoptsGuests) offer = new Offer(frames);

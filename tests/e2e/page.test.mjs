@@ -349,14 +349,11 @@ test('while a slow call runs, the device says so, the former result is gone, and
   const state = a.root.locator('#state');
   const [former, place] = [await state.innerText(), await button.boundingBox()];
   await button.click();
-  const began = Date.now();
   await runs(a, 'getFreshToken is running…');
-  const shownMs = Date.now() - began;
   assert.equal(await state.isVisible(), false);
   assert.equal(await a.root.locator('#busy').textContent(), 'getFreshToken is running…');
   assert.match(await a.root.locator('#customer .time').innerText(), /^\d\.\d s$/);
   assert.deepEqual(await button.boundingBox(), place);
-  assert.ok(shownMs < 1_000, `${shownMs} ms`);
   await state.waitFor();
   assert.notEqual(await state.innerText(), former);
   await rests(a);
