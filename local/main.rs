@@ -23,7 +23,7 @@ use local::{
     credentials::{self, Credentials},
     log::{self, Format},
     page,
-    settings::{Settings, locate},
+    settings::{self, Settings},
 };
 use machine::{Machine, listen};
 use sandbox::{App, Callers, Sandbox};
@@ -42,7 +42,7 @@ async fn main() {
         None => run(&options).await,
     };
     if let Err(error) = result {
-        eprintln!("cargo local: {}", locate(&error.to_string()));
+        eprintln!("cargo local: {}", settings::locate(&error.to_string()));
         std::process::exit(1);
     }
 }
@@ -58,6 +58,9 @@ async fn sandbox_alone(port: u16, redirect_uris: Vec<String>, hosts: Vec<String>
 async fn run(options: &Options) -> Result<()> {
     let settings = Settings::read()?.with_options(options.auth.clone(), options.guests);
     log::start(options.log, &settings.lookup());
+    for warning in settings::warnings() {
+        tracing::warn!("{warning}");
+    }
     // Names are checked first: if a `LIVECHAT_*` setting were misspelt, the sandbox would start instead.
     check_names(&settings.lookup())?;
     let machine = Machine::open(options).await?;

@@ -54,8 +54,11 @@
   /** The four functions; or what is wrong with the provider, for the chat. */
   function readProvider(provider) {
     const anonymous = 'LiveChat would show an anonymous chat here.';
-    if (typeof provider !== 'function') {
+    if (provider === undefined) {
       return { problem: `__lc.custom_identity_provider was not set when this script started. ${anonymous}` };
+    }
+    if (typeof provider !== 'function') {
+      return { problem: `__lc.custom_identity_provider is not a function: pass the provider itself, not its result. ${anonymous}` };
     }
     try {
       const result = provider();
@@ -86,9 +89,11 @@
   }
 
   function fail() {
-    console.error(
-      `${SELF} did not start. Is cargo local running at ${origin}, is ${location.origin} in its ALLOWED_ORIGINS, and does the Content-Security-Policy of this page allow ${origin} in frame-src?`,
-    );
+    const allowed =
+      location.protocol === 'file:'
+        ? 'serve this page, because a file cannot be allowed'
+        : `is ${location.origin} in its ALLOWED_ORIGINS, and does the Content-Security-Policy of this page allow ${origin} in frame-src?`;
+    console.error(`${SELF} did not start. Is cargo local running at ${origin}? If so: ${allowed}`);
     remove();
   }
 

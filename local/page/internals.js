@@ -4,7 +4,7 @@ import { $, element, picture, terms } from '/dom.js';
 import { canLogIn } from '/login.js';
 import { SOURCES } from '/sources.js';
 
-const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const localTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
 /** Shows a line about the latest event. */
 export function say(text, isTrouble = false) {

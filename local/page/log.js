@@ -49,5 +49,7 @@ function show() {
 $('#clear-log').addEventListener('click', () => {
   $('#log tbody').replaceChildren();
   show();
+  // The button is disabled now, and loses the focus.
+  $('#log .empty').focus();
 });
 show();

@@ -75,6 +75,9 @@ function schedule() {
   isScheduled = true;
 }
 
+/** The next call starts a new drawing, however soon it comes. */
+export const startAnew = () => calls.startAnew();
+
 subscribe(
   (event) => {
     calls.add(event);

@@ -1,5 +1,6 @@
 //! The file `.env` in the current folder. Errors name the line, and never repeat it: it may have a secret.
 
+use cip::settings::NAMES;
 use std::{
     cell::Cell,
     collections::HashMap,
@@ -16,7 +17,7 @@ const FILE: &str = ".env";
 /// One line that names the file and the line in it.
 pub(super) fn read() -> Result<HashMap<String, String>, String> {
     match fs::read_to_string(FILE) {
-        Ok(text) => parse(&text),
+        Ok(text) => parse(&text).and_then(|all| refuse_repetitions(&text, all)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashMap::new()),
         Err(error) => Err(format!("{FILE} cannot be read: {error}")),
     }
@@ -37,6 +38,34 @@ fn parse(text: &str) -> Result<HashMap<String, String>, String> {
         }
         error => format!("{FILE} cannot be read: {error}"),
     })
+}
+
+/// The last of two lines would win without a word.
+fn refuse_repetitions(text: &str, all: HashMap<String, String>) -> Result<HashMap<String, String>, String> {
+    for name in all.keys() {
+        if let [.., first, second] = lines_of(text, name)[..] {
+            return Err(format!(
+                "{FILE} sets {name} twice, in lines {first} and {second}: a list has commas between its entries"
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// A warning for each variable of the file that is not a setting, but resembles one. In the environment, other programs may use such
+/// names.
+pub fn warnings() -> Vec<String> {
+    let Ok(text) = fs::read_to_string(FILE) else { return Vec::new() };
+    let names = parse(&text).unwrap_or_default().into_keys();
+    let unknown = names.filter(|name| !NAMES.contains(&name.as_str()));
+    unknown.filter_map(|name| resembling(&text, &name)).collect()
+}
+
+fn resembling(text: &str, name: &str) -> Option<String> {
+    // One letter too few or too many, another one, or two that are exchanged.
+    let meant = NAMES.iter().find(|setting| strsim::osa_distance(&name.to_ascii_uppercase(), setting) <= 1)?;
+    let number = lines_of(text, name).pop()?;
+    Some(format!("{FILE}, line {number}: {name} is not a setting. Did you mean {meant}?"))
 }
 
 /// Returns one line for each read, and counts them: the parser does not say where it is.
@@ -68,7 +97,7 @@ pub fn locate(error: &str) -> String {
     let is_in_environment = |name: &str| std::env::var_os(name).is_some();
     let Ok(text) = fs::read_to_string(FILE) else { return error.to_owned() };
     let names = named(error).filter(|name| !is_in_environment(name));
-    let lines: Vec<_> = names.filter_map(|name| Some((name, line_of(&text, name)?))).collect();
+    let lines: Vec<_> = names.filter_map(|name| Some((name, lines_of(&text, name).pop()?))).collect();
     match lines[..] {
         [] => error.to_owned(),
         [(_, number)] => format!("{} ({FILE}, line {number})", error.trim_end_matches('.')),
@@ -88,14 +117,14 @@ fn named(error: &str) -> impl Iterator<Item = &str> {
     error.split(" is ").filter_map(|part| part.rsplit(' ').next()).filter(move |word| is_name(word))
 }
 
-/// The number of the last line that sets this variable.
-fn line_of(text: &str, name: &str) -> Option<usize> {
+/// The numbers of the lines that set this variable.
+fn lines_of(text: &str, name: &str) -> Vec<usize> {
     let sets = |line: &str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
         line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
     };
-    text.lines().enumerate().filter(|(_, line)| sets(line)).last().map(|(index, _)| index + 1)
+    text.lines().enumerate().filter(|(_, line)| sets(line)).map(|(index, _)| index + 1).collect()
 }
 
 #[cfg(test)]
@@ -127,10 +156,30 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_is_set_twice_is_refused() {
+        let text = "A=1\nALLOWED_ORIGINS=http://a.test\n\nexport ALLOWED_ORIGINS=http://b.test\n";
+        let line = parse(text).and_then(|all| refuse_repetitions(text, all)).expect_err("refused");
+        assert!(line.starts_with(".env sets ALLOWED_ORIGINS twice, in lines 2 and 4: "), "{line}");
+    }
+
+    #[test]
+    fn a_name_that_resembles_a_setting_is_reported() {
+        for (name, meant) in
+            [("ALLOWED_ORIGIN", "ALLOWED_ORIGINS"), ("GUEST", "GUESTS"), ("AUHT", "AUTH"), ("auth", "AUTH")]
+        {
+            let line = resembling(&format!("A=1\n{name}=x\n"), name).expect("a warning");
+            assert_eq!(line, format!(".env, line 2: {name} is not a setting. Did you mean {meant}?"));
+        }
+        for name in ["PORT", "DATABASE_URL", "AWS_REGION"] {
+            assert_eq!(resembling(&format!("{name}=x\n"), name), None);
+        }
+    }
+
+    #[test]
     fn the_settings_that_an_error_is_about_are_found_in_the_file() {
         let text = "# LIVECHAT_CLIENT_ID=x\nexport LIVECHAT_LICENSE_ID = 1\nLIVECHAT_LICENSE_ID=a\nAUTH=x\n";
-        assert_eq!(line_of(text, "LIVECHAT_LICENSE_ID"), Some(3));
-        assert_eq!(line_of(text, "LIVECHAT_CLIENT_ID"), None);
+        assert_eq!(lines_of(text, "LIVECHAT_LICENSE_ID"), [2, 3]);
+        assert_eq!(lines_of(text, "LIVECHAT_CLIENT_ID"), [0; 0]);
         let names = |error| named(error).collect::<Vec<_>>();
         assert_eq!(names("LIVECHAT_LICENSE_ID is invalid: expected an integer."), ["LIVECHAT_LICENSE_ID"]);
         assert_eq!(

@@ -250,7 +250,7 @@ test('after a reset of the sandbox, the verdict says that the customer is forgot
   await a.press('getFreshToken');
   await says('The phone shows the token of a former one until the next renewal');
   await b.press('getFreshToken');
-  await says(/LiveChat forgot a customer.*replaced once, and the former one is on record\. Both devices have the new one/);
+  await says(/The sandbox forgot a customer.*replaced once, and the former one is on record\. Both devices have the new one/);
   assert.notEqual(await a.entityId(), former);
   assert.equal(await b.entityId(), await a.entityId());
 

@@ -37,6 +37,11 @@ export class Calls {
     }
   }
 
+  /** The next call starts a new drawing. */
+  startAnew() {
+    if (!this.isRunning) Object.assign(this, { list: [], more: 0 });
+  }
+
   /** The rest of the open calls will never be known. */
   abandon() {
     for (const call of this.list.filter(isOpen)) {

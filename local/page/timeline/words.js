@@ -1,6 +1,9 @@
 // What the timeline says in words: a summary, and each step.
 
-import { holderOf, isFailure, isOpen, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
+import { holderOf, isFailure, isOpen, isSameSubject, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
+
+/** Leases that are told one by one. */
+const MOST_LEASES = 3;
 
 const count = (n, thing) => (n === 1 ? `one ${thing}` : n === 0 ? `no ${thing}` : `${n} ${thing}s`);
 const NAMES = {
@@ -55,15 +58,14 @@ export function stepInWords(step, call, calls) {
 /** What happened, in a few sentences. The first counts the calls. */
 export function summary({ list: calls, more }) {
   const requests = calls.flatMap(({ steps }) => steps.filter((step) => kindOf(step).startsWith('livechat'))).length;
-  const [first, ...others] = calls
+  const leases = calls
     .flatMap((call) => leasesOf(call).map((held) => ({ call, ...held })))
     .sort((a, b) => a.acquired.endMs - b.acquired.endMs)
-    .map(({ call, ...held }) => leaseInWords(held, call, calls));
+    .map(({ call, ...held }) => [leaseInWords(held, call, calls), refusals(held.lease, call, calls)]);
   return [
     `${count(calls.length + more, 'call')}, ${count(requests, 'LiveChat call')}`,
-    first,
-    refusals(calls),
-    ...(others.length > 2 ? [`${others.length} more leases were acquired, one after the other`] : others),
+    ...leases.slice(0, MOST_LEASES).flat(),
+    leases.length > MOST_LEASES && `${leases.length - MOST_LEASES} more leases were acquired`,
     ...logouts(calls),
     ...results(calls),
     conclusion(calls, requests),
@@ -84,11 +86,13 @@ function leaseInWords({ lease, acquired, token, ended }, call, calls) {
   return `${begin} and called LiveChat${reason}${ended?.result === 'lease lost' ? ', but lost the lease' : ''}`;
 }
 
-function refusals(calls) {
-  const refused = calls.filter(({ steps }) => steps.some((step) => step.step === 'acquire' && step.result === 'refused'));
+/** The calls that were refused this lease of `holder`, and what became of them. */
+function refusals(lease, holder, calls) {
+  const isOfLease = (step) => step.step === 'acquire' && step.result === 'refused' && (step.lease ?? lease) === lease;
+  const refused = calls.filter((call) => call !== holder && isSameSubject(call, holder, calls) && call.steps.some(isOfLease));
   if (refused.length === 0) return undefined;
-  const writes = refused.flatMap(({ steps }) => steps.filter((step) => step.step === 'acquire' && step.result === 'refused'));
-  const were = `${count(writes.length, 'write')} ${writes.length === 1 ? 'was' : 'were'} refused`;
+  const writes = refused.flatMap(({ steps }) => steps.filter(isOfLease)).length;
+  const were = `${count(writes, 'write')} ${writes === 1 ? 'was' : 'were'} refused`;
   const waited = refused.filter((call) => waitsOf(call).length > 0 && leasesOf(call).length === 0);
   if (waited.length === 0) return were;
   if (waited.length < refused.length) return `${were}, and ${count(waited.length, 'call')} of those waited for the result`;
