@@ -16,6 +16,7 @@
 //! | `store/adoption.rs` | a guest becomes a user |
 //! | `store/gate.rs` | the circuit breaker's gate |
 //! | `store/groups.rs` | the renewals in all groups together |
+//! | `store/operator.rs` | what only the operator's tool does |
 
 pub(crate) mod adoption;
 pub(crate) mod gate;
@@ -23,6 +24,8 @@ pub(crate) mod groups;
 pub(crate) mod item;
 pub(crate) mod lease;
 pub(crate) mod logout;
+#[cfg(feature = "operator")]
+pub mod operator;
 pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod write;
