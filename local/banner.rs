@@ -6,11 +6,14 @@ use local::page::Config;
 pub(crate) fn banner(config: &Config, url: &str, origins: &[String], in_memory: bool) -> String {
     let Config { dynamodb_url, table, .. } = config;
     let kept = if in_memory { "in memory" } else { "kept in .local/" };
-    let origins = if origins.is_empty() { "none".to_owned() } else { origins.join(" ") };
+    let own_page = match origins {
+        [] => "no other page may call yet: set ALLOWED_ORIGINS (docs/own-page.md)".to_owned(),
+        origins => format!("may call from {}", origins.join(" ")),
+    };
     let livechat = match &config.sandbox_url {
         Some(sandbox) => format!(
             "LiveChat  {sandbox}  the sandbox, a stand-in: not LiveChat\n\
-             Real one  put LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID and LIVECHAT_REDIRECT_URI into .env, start again\n"
+             Real one  to use LiveChat itself, put LIVECHAT_CLIENT_ID, LIVECHAT_ORGANIZATION_ID and LIVECHAT_REDIRECT_URI into .env\n"
         ),
         None => format!(
             "LiveChat  {}  from your settings, with your licence\n\
@@ -21,7 +24,7 @@ pub(crate) fn banner(config: &Config, url: &str, origins: &[String], in_memory: 
     format!(
         "Page      {url}/  open it in a browser\n\
          API       {url}  /getToken/{{user}} /getFreshToken/{{user}} /hasToken/{{user}} /invalidate/{{user}}\n\
-         Own page  may call if ALLOWED_ORIGINS lists its origin (now: {origins}), see docs/own-page.md\n\
+         Own page  {own_page}\n\
          DynamoDB  {dynamodb_url}  embedded, {kept}, table {table}\n\
          {livechat}"
     )

@@ -12,27 +12,31 @@ mod stream;
 
 pub use steps::Steps;
 
+use crate::{
+    cors::is_of,
+    gateway::{self, Insight},
+};
 use axum::{
     Router,
     extract::Request,
     http::{
-        HeaderMap, Method,
+        HeaderMap, Method, StatusCode,
         header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, REFERER},
     },
     middleware::{Next, from_fn},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::get,
 };
-use cip::operation::Name;
 use serde::Serialize;
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Watches calls. Clones watch together.
 #[derive(Clone, Debug)]
@@ -43,6 +47,10 @@ struct Shared {
     started: Instant,
     latest: AtomicU64,
     events: broadcast::Sender<Event>,
+    /// Whether the streams must end.
+    stopped: watch::Sender<bool>,
+    /// Hashes subjects, so that the page can tell them apart.
+    hasher: RandomState,
     prints: bool,
 }
 
@@ -92,6 +100,8 @@ enum What {
     /// The call has its response.
     Response {
         status: u16,
+        /// Two calls with the same value are of the same user or guest, in the same group.
+        subject: Option<String>,
         user: Option<String>,
         /// The parameters of `Cache-Status` (RFC 9211).
         source: Option<String>,
@@ -106,8 +116,19 @@ impl Calls {
 
     /// Watches calls from now on. With `prints`, each is also a line on stdout.
     pub fn new(prints: bool) -> Self {
-        let (events, _) = broadcast::channel(Self::MOST_EVENTS);
-        Self(Arc::new(Shared { started: Instant::now(), latest: AtomicU64::new(0), events, prints }))
+        Self(Arc::new(Shared {
+            started: Instant::now(),
+            latest: AtomicU64::new(0),
+            events: broadcast::Sender::new(Self::MOST_EVENTS),
+            stopped: watch::Sender::new(false),
+            hasher: RandomState::new(),
+            prints,
+        }))
+    }
+
+    /// Ends all streams of events. The server ends only when all of its responses have ended.
+    pub fn stop(&self) {
+        self.0.stopped.send_replace(true);
     }
 
     /// Watches the calls that `api` serves.
@@ -126,30 +147,38 @@ impl Calls {
     }
 
     async fn serve(&self, request: Request, next: Next) -> Response {
-        // Not a call, but a browser's question whether it may make one.
+        // A CORS preflight, not a call.
         if request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return next.run(request).await;
         }
         let call = Call { number: self.0.latest.fetch_add(1, Ordering::Relaxed) + 1, calls: self.clone() };
-        let operation = operation_of(&request);
-        call.happened(What::Request { operation: operation.clone(), from: page_of(request.headers()) });
-        let arrived = Instant::now();
-        let response = CURRENT.scope(call.clone(), next.run(request)).await;
-        let line = line::Line::of(operation, &response, arrived.elapsed());
-        call.happened(What::Response {
-            status: line.status.as_u16(),
-            user: line.user.clone(),
-            source: line.source.clone(),
-            code: line.code.clone(),
-        });
-        if self.0.prints {
-            line.print();
-        }
-        response
+        // As on Lambda, the call goes on if its client closes the connection.
+        let served = tokio::spawn(CURRENT.scope(call.clone(), call.serve(request, next)));
+        served.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
 }
 
 impl Call {
+    async fn serve(self, request: Request, next: Next) -> Response {
+        let operation = operation_of(&request);
+        self.happened(What::Request { operation: operation.clone(), from: page_of(request.headers()) });
+        let arrived = Instant::now();
+        let response = next.run(request).await;
+        let line = line::Line::of(operation, &response, arrived.elapsed());
+        let subject = response.extensions().get().and_then(|insight: &Insight| insight.subject.as_ref());
+        self.happened(What::Response {
+            status: line.status.as_u16(),
+            subject: subject.map(|subject| format!("{:x}", self.calls.0.hasher.hash_one(subject))),
+            user: line.user.clone(),
+            source: line.source.clone(),
+            code: line.code.clone(),
+        });
+        if self.calls.0.prints {
+            line.print();
+        }
+        response
+    }
+
     fn happened(&self, what: What) {
         let Shared { started, events, .. } = &*self.calls.0;
         let at_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
@@ -161,19 +190,16 @@ impl Call {
 /// The operation of the path; for other paths, the method and the path.
 fn operation_of(request: &Request) -> String {
     let path = request.uri().path();
-    let first = path.split('/').nth(1).unwrap_or_default();
-    match Name::ALL.into_iter().find(|name| name.as_str() == first) {
+    match gateway::operation_of(path) {
         Some(name) => name.as_str().to_owned(),
         None => format!("{} {}", request.method(), line::printable(path)),
     }
 }
 
-/// Which page made a call. Browsers send the whole address of a page only to its own origin.
+/// Which page made a call: a device of our own page, or another page.
 fn page_of(headers: &HeaderMap) -> Option<String> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let device = header(REFERER).and_then(|page| page.split_once("/device.html?name="));
-    match device {
-        Some((_, name)) => Some(name.to_owned()),
-        None => header(ORIGIN).map(str::to_owned),
-    }
+    let origin = header(ORIGIN).filter(|origin| !is_of(origin, headers));
+    let device = || header(REFERER)?.split_once("/device.html?name=").map(|(_, name)| name);
+    origin.or_else(device).map(str::to_owned)
 }

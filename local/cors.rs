@@ -3,6 +3,8 @@
 
 mod refusals;
 
+pub(crate) use refusals::is_of;
+
 use crate::settings::Settings;
 use axum::{
     Router,

@@ -185,20 +185,18 @@ fn guest_id() -> String {
     BASE64_URL_SAFE_NO_PAD.encode([Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat())
 }
 
-/// What `cargo local` prints at start: how callers are verified, development credentials, and example requests to `url`. Empty
-/// if callers are not verified and there are no guests.
+/// What `cargo local` prints at start: how callers are verified, development credentials, and example requests to `url`.
 pub fn introduction(auth: &str, credentials: Option<&Credentials>, guests: bool, url: &str) -> String {
     let mut lines = Lines::default();
-    if auth != "none" || guests {
-        lines.add("Callers", &format!("AUTH={auth}, {}", if guests { "with guests" } else { "without guests" }));
-    }
+    let verified = if auth == "none" { ": nobody is verified, the path names the user" } else { "" };
+    lines.add("Callers", &format!("AUTH={auth}{verified}, {}", if guests { "with guests" } else { "without guests" }));
     match credentials {
         Some(credentials) => credentials.introduce(&mut lines, url),
         None if auth == "none" => {}
         None => lines.add("", "verified with the key or secret in your settings; no credentials are issued here"),
     }
     if guests {
-        lines.add("a guest", &format!("curl -i -H 'X-Guest-Id: {}' {url}/getToken", guest_id()));
+        lines.add("a guest", &format!("returns 200: curl -i -H 'X-Guest-Id: {}' {url}/getToken", guest_id()));
     }
     lines.0
 }
@@ -217,17 +215,17 @@ impl Credentials {
                 lines.add("bob", &header("bob"));
                 let hours = LIFETIME_S / 3600;
                 lines.add("", &format!("valid for {hours} h; other users: curl '{url}/dev/credentials?user=carol'"));
-                lines.add("200", &format!("curl -i -H '{alice}' {url}/getToken"));
-                lines.add("403", &format!("curl -i -H '{alice}' {url}/getToken/bob"));
+                lines.add("", &format!("returns 200: curl -i -H '{alice}' {url}/getToken"));
+                lines.add("", &format!("returns 403: curl -i -H '{alice}' {url}/getToken/bob"));
             }
             Kind::Hash => {
                 lines.add("", &format!("other users: curl '{url}/dev/credentials?user=carol'"));
-                lines.add("200", &format!("curl -i -H '{alice}' {url}/getToken/alice"));
+                lines.add("", &format!("returns 200: curl -i -H '{alice}' {url}/getToken/alice"));
                 // 401, not 403: a hash does not name its user, so this one is only a wrong hash for bob.
-                lines.add("401", &format!("curl -i -H '{alice}' {url}/getToken/bob"));
+                lines.add("", &format!("returns 401: curl -i -H '{alice}' {url}/getToken/bob"));
             }
         }
-        lines.add("401", &format!("curl -i {url}/getToken/alice"));
+        lines.add("", &format!("returns 401: curl -i {url}/getToken/alice"));
     }
 }
 
@@ -254,9 +252,12 @@ struct Who {
 }
 
 fn show(credentials: Option<&Credentials>, headers: &HeaderMap, Who { user }: &Who) -> Response {
-    let Some(credentials) = credentials else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(credentials) = credentials else {
+        let why = "No credentials are issued: callers are not verified, or your settings have the key or secret.\n";
+        return (StatusCode::NOT_FOUND, why).into_response();
+    };
     if !is_own(headers) {
-        let why = "Only pages and programs on this machine may call this, as localhost, 127.0.0.1 or [::1].\n";
+        let why = "Only the page of `cargo local` itself and programs such as curl may call this, at 127.0.0.1 or localhost.\n";
         return (StatusCode::FORBIDDEN, why).into_response();
     }
     if let Err(error) = UserId::parse(user) {
@@ -349,8 +350,9 @@ mod tests {
     }
 
     #[test]
-    fn without_verification_and_guests_there_is_nothing_to_introduce() {
-        assert_eq!(introduction("none", None, false, "http://127.0.0.1:3000"), "");
+    fn without_verification_the_start_says_so() {
+        let lines = introduction("none", None, false, "http://127.0.0.1:3000");
+        assert_eq!(lines, "Callers   AUTH=none: nobody is verified, the path names the user, without guests\n");
     }
 
     #[test]

@@ -28,7 +28,7 @@ const TIMEOUT_MS: u64 = 15_000;
 /// API Gateway's own limit for a body, in bytes.
 const LONGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// What a function knows of a call, and the response does not say.
+/// What the terminal shows of a call, in addition to the response's status and headers.
 #[derive(Clone, Debug)]
 pub struct Insight {
     /// Whose token it was about, if that is known.
@@ -81,8 +81,7 @@ impl Gateway {
 
     /// Serves one request to any path.
     pub async fn serve(&self, request: Request) -> Response {
-        let first = request.uri().path().split('/').nth(1).unwrap_or_default();
-        let operation = Name::ALL.into_iter().find(|operation| operation.as_str() == first);
+        let operation = operation_of(request.uri().path());
         let claims = match &self.authorizer {
             None => None,
             Some(authorizer) => match authorizer.claims(request.headers()).await {
@@ -114,6 +113,12 @@ impl Gateway {
             Name::Invalidate => self.invalidate.serve(event).await,
         })
     }
+}
+
+/// The operation whose name is the first segment of the path.
+pub(crate) fn operation_of(path: &str) -> Option<Name> {
+    let first = path.split('/').nth(1)?;
+    Name::ALL.into_iter().find(|operation| operation.as_str() == first)
 }
 
 fn function<O>(operation: O, auth: &Auth, groups: &Groups) -> Function<O> {

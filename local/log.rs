@@ -1,7 +1,8 @@
 //! What `cargo local` writes while it runs: for people, or as the functions write it on AWS.
 
 use crate::calls::Steps;
-use std::io::{IsTerminal, stdout};
+use cip::settings::Lookup;
+use std::io::stdout;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -14,23 +15,23 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging. The lines of calls in [`Format::Text`] are those of [`Calls`](crate::calls::Calls).
-pub fn start(format: Format) {
+/// Starts logging, with the settings for logs. The lines of calls in [`Format::Text`] are those of [`Calls`](crate::calls::Calls).
+pub fn start(format: Format, settings: &Lookup) {
     let all = tracing_subscriber::registry().with(Steps::layer());
     match format {
         Format::Json => {
-            all.with(cip::telemetry::events().with_filter(levels())).init();
-            cip::telemetry::write_calls();
+            all.with(cip::telemetry::events().with_filter(levels(settings))).init();
+            cip::telemetry::write_calls(settings);
         }
         Format::Text => {
-            let is_coloured = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            let is_coloured = anstream::AutoStream::choice(&stdout()) != anstream::ColorChoice::Never;
             let lines = fmt::layer().compact().without_time().with_target(false).with_ansi(is_coloured);
-            all.with(lines.with_filter(levels())).init();
+            all.with(lines.with_filter(levels(settings))).init();
         }
     }
 }
 
 /// The embedded database warns of each condition that does not hold. For the functions, that is a normal result.
-fn levels() -> Targets {
-    cip::telemetry::levels().with_target("dynoxide", LevelFilter::ERROR)
+fn levels(settings: &Lookup) -> Targets {
+    cip::telemetry::levels(settings).with_target("dynoxide", LevelFilter::ERROR)
 }

@@ -83,14 +83,17 @@ impl<'a> Machine<'a> {
         Ok(url)
     }
 
-    /// Serves `router` until Ctrl+C.
+    /// Serves `router` until Ctrl+C, and then until all responses have ended. `stop` ends those that would not end by themselves.
     ///
     /// # Errors
     /// If the listener fails.
-    pub(crate) async fn serve(self, router: Router) -> Result<()> {
+    pub(crate) async fn serve(self, router: Router, stop: impl FnOnce() + Send + 'static) -> Result<()> {
         let router = access::by_host(router, &self.listener, &self.options.allow_host)?;
-        let until_interrupted = async { tokio::signal::ctrl_c().await.unwrap_or(()) };
-        Ok(axum::serve(self.listener, router).with_graceful_shutdown(until_interrupted).await?)
+        let interrupted = async {
+            tokio::signal::ctrl_c().await.unwrap_or(());
+            stop();
+        };
+        Ok(axum::serve(self.listener, router).with_graceful_shutdown(interrupted).await?)
     }
 
     /// A listener on this port of the address in `--also-on`; `None` without the option.

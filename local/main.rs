@@ -14,7 +14,7 @@ mod machine;
 
 use arguments::{Arguments, Command, Options, with_containers};
 use axum::Router;
-use cip::settings::check_names;
+use cip::settings::{Lookup, check_names};
 use clap::Parser;
 use functions::{Functions, Parts};
 use local::{
@@ -23,7 +23,7 @@ use local::{
     credentials::{self, Credentials},
     log::{self, Format},
     page,
-    settings::{Settings, locate},
+    settings::{self, Settings},
 };
 use machine::{Machine, listen};
 use sandbox::{App, Callers, Sandbox};
@@ -34,15 +34,15 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 #[tokio::main]
 async fn main() {
     let Arguments { options, command } = Arguments::parse();
-    log::start(options.log);
     let result = match command {
         Some(Command::Sandbox { port, redirect_uri, allow_host }) => {
+            log::start(options.log, &Lookup::environment());
             sandbox_alone(port, redirect_uri, with_containers(&allow_host)).await
         }
         None => run(&options).await,
     };
     if let Err(error) = result {
-        eprintln!("cargo local: {}", locate(&error.to_string()));
+        eprintln!("cargo local: {}", settings::locate(&error.to_string()));
         std::process::exit(1);
     }
 }
@@ -56,8 +56,12 @@ async fn sandbox_alone(port: u16, redirect_uris: Vec<String>, hosts: Vec<String>
 }
 
 async fn run(options: &Options) -> Result<()> {
-    // Names are checked first: if a `LIVECHAT_*` setting were misspelt, the sandbox would start instead.
     let settings = Settings::read()?.with_options(options.auth.clone(), options.guests);
+    log::start(options.log, &settings.lookup());
+    for warning in settings::warnings() {
+        tracing::warn!("{warning}");
+    }
+    // Names are checked first: if a `LIVECHAT_*` setting were misspelt, the sandbox would start instead.
     check_names(&settings.lookup())?;
     let machine = Machine::open(options).await?;
     let (settings, credentials) = Credentials::develop(settings, machine.file("development-secret").as_deref())?;
@@ -78,5 +82,5 @@ async fn run(options: &Options) -> Result<()> {
         .merge(credentials::router(credentials))
         .merge(calls.router())
         .fallback_service(api);
-    machine.serve(router).await
+    machine.serve(router, move || calls.stop()).await
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub auth: String,
     /// `GUESTS`.
     pub guests: bool,
+    /// `USER_ID_NORMALIZATION`, if different spellings of an id can be one user.
+    pub normalization: Option<String>,
     /// Whether a guest who logs in keeps the customer: `ADOPT_GUESTS`.
     pub adopts_guests: bool,
     /// Whether there is a development login, at `/dev/credentials`.
@@ -78,6 +80,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/no-script.css", CSS, include_str!("page/no-script.css")),
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/frames.js", JAVASCRIPT, include_str!("page/frames.js")),
+    ("/sources.js", JAVASCRIPT, include_str!("page/sources.js")),
     ("/log.js", JAVASCRIPT, include_str!("page/log.js")),
     ("/faults.js", JAVASCRIPT, include_str!("page/faults.js")),
     ("/try-it.js", JAVASCRIPT, include_str!("page/try-it.js")),

@@ -3,7 +3,7 @@
 
 mod dotenv;
 
-pub use dotenv::locate;
+pub use dotenv::{locate, warnings};
 
 use cip::settings::Lookup;
 use sandbox::App;

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { buildAll } from './build.mjs';
 
-const LONGEST = 3_700;
+const LONGEST = 3_750;
 
 const built = await buildAll();
 for (const [name, text] of Object.entries(built)) {

@@ -144,8 +144,9 @@ function createBackend(options, guest) {
   };
 }
 function corsHint(base) {
-  const { href, origin } = globalThis.location ?? {};
-  return href && new URL(base, href).origin !== origin ? ` Is the backend running, and is ${origin} in its ALLOWED_ORIGINS?` : "";
+  const { document: document2, location, origin } = globalThis;
+  const isOther = location && new URL(base, document2?.baseURI ?? location.href).origin !== origin;
+  return isOther && origin !== "null" ? ` Is the backend running, and is ${origin} in its ALLOWED_ORIGINS?` : "";
 }
 async function lasting(work) {
   try {

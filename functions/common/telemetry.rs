@@ -29,8 +29,9 @@ use tracing_subscriber::{
 /// Starts logging, at the level that `RUST_LOG` names (`error`, `warn`, `info`, `debug`, `trace`; default `info`). Calls are
 /// logged at any level, as their lines are metrics too.
 pub fn init() {
-    tracing_subscriber::registry().with(events().with_filter(levels())).init();
-    write_calls();
+    let settings = Lookup::environment();
+    tracing_subscriber::registry().with(events().with_filter(levels(&settings))).init();
+    write_calls(&settings);
 }
 
 /// Writes each event to stdout, as a line of JSON.
@@ -39,12 +40,12 @@ pub fn events<S: Subscriber + for<'s> LookupSpan<'s>>() -> impl Layer<S> {
 }
 
 /// The levels at which events are logged.
-pub fn levels() -> Targets {
-    let level = Telemetry::from_lookup(&Lookup::environment()).level;
+pub fn levels(settings: &Lookup) -> Targets {
+    let level = Telemetry::from_lookup(settings).level;
     Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("cip", level)
 }
 
 /// From now on, writes a line to stdout for each call.
-pub fn write_calls() {
-    line::start(&Telemetry::from_lookup(&Lookup::environment()));
+pub fn write_calls(settings: &Lookup) {
+    line::start(&Telemetry::from_lookup(settings));
 }

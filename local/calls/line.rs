@@ -1,4 +1,4 @@
-//! A call as a line for the terminal: `getToken       alice           200  hit               5.1 ms`.
+//! A call as a line for the terminal: `getToken       alice             200  hit                    5.1 ms`.
 
 use crate::gateway::Insight;
 use anstyle::{AnsiColor, Style};
@@ -61,7 +61,7 @@ impl Line {
         let ms = took.as_secs_f64() * 1e3;
         let ms = if ms < 10.0 { format!("{ms:.1}") } else { format!("{ms:.0}") };
         let cause = cause.as_ref().map(|cause| format!("  {quiet}{cause}{quiet:#}")).unwrap_or_default();
-        format!("{operation:<14} {user:<14}  {bold}{status}{bold:#}  {result:<15} {ms:>5} ms{cause}")
+        format!("{operation:<14} {user:<16}  {bold}{status}{bold:#}  {result:<20} {ms:>5} ms{cause}")
     }
 }
 
@@ -156,11 +156,11 @@ mod tests {
             ("invalidate", ("x-logout", "pending"), "logged out, revocation pending"),
         ] {
             let line = text(operation, 200, header, Some(insight("alice", None)));
-            assert_eq!(line, format!("{operation:<14} alice           200  {result:<15}   5.2 ms"));
+            assert_eq!(line, format!("{operation:<14} alice             200  {result:<20}   5.2 ms"));
         }
         let has_token = Insight { has_token: Some(true), ..insight("alice", Some(3)) };
         let line = text("hasToken", 200, NO_HEADER, Some(has_token));
-        assert_eq!(line, "hasToken       alice, group 3  200  true              5.2 ms");
+        assert_eq!(line, "hasToken       alice, group 3    200  true                   5.2 ms");
     }
 
     #[test]
@@ -168,10 +168,10 @@ mod tests {
         let cause = Some(Error::InvalidRequest("no user".into()));
         let refused = Insight { subject: None, cause, code: Some("invalid_request".into()), has_token: None };
         let line = text("getToken", 400, NO_HEADER, Some(refused));
-        assert_eq!(line, "getToken       –               400  invalid_request   5.2 ms  no user");
+        assert_eq!(line, "getToken       –                 400  invalid_request        5.2 ms  no user");
         assert_eq!(
             text("getToken", 401, NO_HEADER, None),
-            "getToken       –               401  authorizer        5.2 ms"
+            "getToken       –                 401  authorizer             5.2 ms"
         );
     }
 

@@ -29,8 +29,9 @@
   window.__lc_inited = true;
 
   const { functions, problem } = readProvider(window.__lc?.custom_identity_provider);
-  const listeners = [];
+  let listeners = [];
   let isReady = false;
+  let isRemoved = false;
   window.LiveChatWidget ??= api();
 
   const { port1: port, port2: ofFrame } = new MessageChannel();
@@ -48,13 +49,16 @@
     { once: true },
   );
   if (document.body) document.body.append(frame);
-  else addEventListener('DOMContentLoaded', () => document.body.append(frame));
+  else addEventListener('DOMContentLoaded', () => isRemoved || document.body.append(frame));
 
   /** The four functions; or what is wrong with the provider, for the chat. */
   function readProvider(provider) {
     const anonymous = 'LiveChat would show an anonymous chat here.';
-    if (typeof provider !== 'function') {
+    if (provider === undefined) {
       return { problem: `__lc.custom_identity_provider was not set when this script started. ${anonymous}` };
+    }
+    if (typeof provider !== 'function') {
+      return { problem: `__lc.custom_identity_provider is not a function: pass the provider itself, not its result. ${anonymous}` };
     }
     try {
       const result = provider();
@@ -78,15 +82,18 @@
       const value = await functions[call]();
       port.postMessage({ id, value });
       if (call === 'getToken') ready();
-    } catch ({ code, detail, message }) {
-      port.postMessage({ id, error: { code, detail, message } });
+    } catch (error) {
+      const { code = 'provider_failed', detail, message = error } = error ?? {};
+      port.postMessage({ id, error: { code: String(code), detail: String(detail ?? `${call} failed: ${message}.`) } });
     }
   }
 
   function fail() {
-    console.error(
-      `${SELF} did not start. Is cargo local running at ${origin}, is ${location.origin} in its ALLOWED_ORIGINS, and does the Content-Security-Policy of this page allow ${origin} in frame-src?`,
-    );
+    const allowed =
+      location.protocol === 'file:'
+        ? 'serve this page, because a file cannot be allowed'
+        : `is ${location.origin} in its ALLOWED_ORIGINS, and does the Content-Security-Policy of this page allow ${origin} in frame-src?`;
+    console.error(`${SELF} did not start. Is cargo local running at ${origin}? If so: ${allowed}`);
     remove();
   }
 
@@ -96,6 +103,7 @@
   }
 
   function remove() {
+    isRemoved = true;
     clearTimeout(loads);
     port.close();
     frame.remove();
@@ -116,7 +124,8 @@
   }
 
   function ready() {
-    if (isReady || !window.LiveChatWidget) return;
+    // The globals may be those of the next chat by now.
+    if (isReady || isRemoved) return;
     isReady = true;
     const widget = window.LiveChatWidget;
     widget._h = handle;
@@ -128,6 +137,7 @@
     if (method === 'call' && name === 'destroy') remove();
     else if (method === 'call' && HEIGHTS[name]) port.postMessage({ size: name });
     else if (method === 'on' || method === 'once') listeners.push([name, listener]);
-    else if (method !== 'off') console.info(`${SELF} ignores LiveChatWidget.${method}('${name}').`);
+    else if (method === 'off') listeners = listeners.filter(([event, known]) => event !== name || known !== listener);
+    else console.info(`${SELF} ignores LiveChatWidget.${method}('${name}').`);
   }
 })();

@@ -7,7 +7,7 @@ import { Chat } from '/chat.js';
 import { $, brief, readConfig } from '/dom.js';
 import { notify, outcome, refuse, say, showCaller, showToken } from '/internals.js';
 import { createIdentityProvider } from '/livechat-cip.js';
-import { NOBODY, canLogIn, checkName, optionsOf } from '/login.js';
+import { NOBODY, canLogIn, checkName, optionsOf, userOf } from '/login.js';
 import { isToken, observe } from '/observe.js';
 import { Widget } from '/widget.js';
 
@@ -62,14 +62,10 @@ class Device {
     /** The customer of the guest who has just logged in, until the user's own is known. */
     this.guestEntityId = isGuestLogin ? this.token?.entityId : undefined;
     notify('');
-    this.former = this.caller;
     this.user = user;
     this.options = options;
     this.#turns += 1;
-    this.caller =
-      user === undefined
-        ? { name: guests ? 'a guest' : 'nobody', key: `${this.name} ${this.#turns}`, isUser: false }
-        : { name: user, key: `user ${user}`, isUser: true };
+    this.caller = callerFor(user, this.config, `${this.name} ${this.#turns}`);
     this.token = undefined;
     this.isDropped = false;
     this.#busy.clear();
@@ -222,13 +218,13 @@ class Device {
     return { scope: `${this.name}, ${what}`, guest: false, onLogout: () => {} };
   }
 
-  /** The caller of a request. After a logout, the request that ends it still has the credentials of the former user. */
+  /** The caller of a request. A provider of a former user may still make requests, for example when it retries. */
   #callerOf(headers, url) {
-    const isUser = Boolean(
-      headers.get('Authorization') ?? headers.get('X-User-Hash') ?? (this.config.auth === 'none' && url.pathname.split('/')[2]),
-    );
-    const caller = isUser && !this.caller.isUser && this.former ? this.former : this.caller;
-    return { caller, group: groupField.value };
+    const credential = headers.get('Authorization') ?? headers.get('X-User-Hash');
+    const inPath = this.config.auth === 'none' ? url.pathname.split('/')[2] : undefined;
+    const user = credential ? userOf(credential) : inPath && decodeURIComponent(inPath);
+    const isPresent = user === undefined ? !this.caller.isUser : this.caller.name === user && this.caller.isUser;
+    return { caller: isPresent ? this.caller : callerFor(user, this.config, `former ${this.name}`), group: groupField.value };
   }
 
   /** Shows that the call is running. Returns the function that ends it. */
@@ -265,7 +261,7 @@ class Device {
   #whyLeftBehind() {
     if (!this.config.adoptsGuests) return 'The guest’s chat was not taken over, because ADOPT_GUESTS is false.';
     const user = `“${brief(this.user)}”`;
-    const hint = this.offered ? ` To see that, log in with a new name, such as ${this.offered}.` : '';
+    const hint = this.offered && this.offered !== this.user ? ` To see that, log in with a new name, such as ${this.offered}.` : '';
     return `${user} already had a customer, so the guest’s chat was not taken over. A user takes it over only if they have no customer yet.${hint}`;
   }
 
@@ -285,6 +281,12 @@ class Device {
   #tell(message) {
     window.parent.postMessage(message, location.origin);
   }
+}
+
+/** The caller with this name; without a name, the guest or nobody with this key. */
+function callerFor(user, { guests }, key) {
+  if (user !== undefined) return { name: user, key: `user ${user}`, isUser: true };
+  return { name: guests ? 'a guest' : 'nobody', key, isUser: false };
 }
 
 /** Moves the focus, unless somebody has gone on to the other device. */

@@ -21,6 +21,7 @@ export class Faults {
       const { fault, times } = event.target.elements;
       this.act('POST', '/sandbox/faults', { fault: fault.value, times: times.valueAsNumber });
     });
+    $('#clear-faults').addEventListener('click', () => this.act('DELETE', '/sandbox/faults'));
     $('#reset').addEventListener('click', async () => {
       const succeeded = prepareReset();
       if (await this.act('POST', '/sandbox/reset')) succeeded();
@@ -59,7 +60,8 @@ export class Faults {
       this.showLatency();
       $('#pending-faults').textContent = state.faults.length
         ? `Pending: ${state.faults.map(({ fault, times }) => `${fault} × ${times}`).join(', ')}`
-        : 'No faults are pending: every call succeeds.';
+        : 'No faults are pending.';
+      $('#clear-faults').hidden = state.faults.length === 0;
       const last = hits.at(-1);
       $('#last-fault').textContent = last ? `Last: ${last.fault}, at ${clock.format(last.at)}` : '';
       return state;

@@ -2,14 +2,9 @@
 
 import { $, element, picture, terms } from '/dom.js';
 import { canLogIn } from '/login.js';
+import { SOURCES } from '/sources.js';
 
-const SOURCES = {
-  store: 'from the store',
-  livechat: 'from LiveChat',
-  waited: 'waited for another call',
-  'store-livechat-down': 'from the store (LiveChat down)',
-};
-const localTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const localTime = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
 /** Shows a line about the latest event. */
 export function say(text, isTrouble = false) {
@@ -79,7 +74,7 @@ export function outcome({ operation, problem, isLogout, value, source, ms }) {
   if (problem) return `${operation}: ${problem.code}. ${problem.detail}`;
   if (isLogout) return `Logged out: the token is dropped, ${ms} ms`;
   const result = { hasToken: `: ${value}`, invalidate: ': the token is dropped, the customer stays' }[operation] ?? '';
-  return `${operation}${result}${SOURCES[source] ? `: ${SOURCES[source]}` : ''}, ${ms} ms`;
+  return `${operation}${result}${SOURCES[source] ? `: ${source === 'waited' ? '' : 'from '}${SOURCES[source]}` : ''}, ${ms} ms`;
 }
 
 const endOf = ({ creationDate, expiresIn }) => creationDate + expiresIn;

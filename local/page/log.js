@@ -2,14 +2,9 @@
 
 import { $, element } from '/dom.js';
 import { isToken } from '/observe.js';
+import { SOURCES } from '/sources.js';
 
 const MOST_ROWS = 200;
-const SOURCES = {
-  store: 'store',
-  livechat: 'LiveChat',
-  waited: 'waited for another call',
-  'store-livechat-down': 'store (LiveChat down)',
-};
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
 
 /** Adds a row. The returned function adds the faults to it that occurred during the call. */
@@ -54,5 +49,7 @@ function show() {
 $('#clear-log').addEventListener('click', () => {
   $('#log tbody').replaceChildren();
   show();
+  // The button is disabled now, and loses the focus.
+  $('#log .empty').focus();
 });
 show();

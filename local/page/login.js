@@ -20,6 +20,12 @@ export function checkName(user, { auth }) {
   }
 }
 
+/** The user of each credential that this page has got. */
+const users = new Map();
+
+/** The user of the value of a header. */
+export const userOf = (credential) => users.get(credential);
+
 /** The headers that a request of `user` needs, and whether its path must name the user. Rejects with a message for the page. */
 export async function credentialsOf(user, { auth }) {
   if (auth === 'none') return { headers: {}, userInPath: true };
@@ -28,7 +34,9 @@ export async function credentialsOf(user, { auth }) {
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!response.ok) throw new Error(`/dev/credentials returned ${response.status}: ${await response.text()}`);
-  return response.json();
+  const credentials = await response.json();
+  for (const value of Object.values(credentials.headers)) users.set(value, user);
+  return credentials;
 }
 
 /** The options that a site passes to `createIdentityProvider` for a user who is logged in. */

@@ -7,6 +7,7 @@ import { log } from '/log.js';
 import { Faults } from '/faults.js';
 import { canLogIn, credentialsOf } from '/login.js';
 import { Offer } from '/offer.js';
+import { startAnew } from '/timeline.js';
 import { tryIt } from '/try-it.js';
 import { showVerdict } from '/verdict.js';
 import '/timeline.js';
@@ -22,6 +23,8 @@ const frames = [new Frame('Laptop', $('#device-a')), new Frame('Phone', $('#devi
 const customers = new Customers();
 /** Stays undefined with a real licence. */
 let faults;
+/** What the verdict needs to know of the settings. */
+const settings = { isSandbox: false, normalizesIds: false };
 /** Stays undefined if no guest becomes a user. */
 let offer;
 let mayTry = false;
@@ -40,13 +43,17 @@ async function configure() {
   const isSandbox = config.livechat === 'sandbox';
   $('#badge').textContent = isSandbox ? 'Sandbox, not LiveChat' : 'Real LiveChat';
   $('#badge').dataset.livechat = config.livechat;
+  Object.assign(settings, { isSandbox, normalizesIds: Boolean(config.normalization) });
   $(isSandbox ? '#sandbox-note' : '#real-note').hidden = false;
-  const holds = { guests: config.guests, adoption: config.adoptsGuests, 'no-adoption': !config.adoptsGuests };
-  for (const step of document.querySelectorAll('[data-if]')) step.hidden = !holds[step.dataset.if];
+  const { guests, adoptsGuests } = config;
+  const holds = { sandbox: isSandbox, guests, adoption: adoptsGuests, 'no-adoption': !adoptsGuests };
+  for (const part of document.querySelectorAll('[data-if]')) part.hidden = !holds[part.dataset.if];
   if (config.auth !== 'none' || config.guests) explainCallers(config);
   if (config.sandboxUrl) faults = new Faults(config.sandboxUrl, prepareReset);
   if (config.adoptsGuests) offer = new Offer(frames);
   mayTry = canLogIn(config);
+  $('#no-login').hidden = mayTry;
+  $('.steps').hidden = !mayTry;
   update();
   const parts = [
     [isSandbox ? 'Sandbox' : 'LiveChat', config.accountsUrl],
@@ -116,7 +123,7 @@ function update() {
   $('#try').disabled = !mayTry || !frames.every(({ isReady }) => isReady);
   offer?.update();
   customers.observe(frames);
-  showVerdict(frames, customers, Boolean(faults));
+  showVerdict(frames, customers, settings);
 }
 
 listen(frames, {
@@ -134,7 +141,7 @@ $('#copy').addEventListener('click', copyCurl);
 $('#try').addEventListener('click', async () => {
   mayTry = false;
   update();
-  await tryIt(frames, faults);
+  await tryIt(frames, faults, startAnew);
   mayTry = true;
   update();
   // The button has lost the focus, because it was disabled.

@@ -19,7 +19,7 @@ class Bridge {
   settle({ id, value, error }) {
     const { resolve, reject } = this.#pending.get(id);
     this.#pending.delete(id);
-    if (error) reject(Object.assign(new Error(error.message), error));
+    if (error) reject(Object.assign(new Error(error.detail), error));
     else resolve(value);
   }
 

@@ -19,13 +19,30 @@ let isScheduled = false;
 /** Whether the words have changed since they were shown. */
 let isNew = false;
 
-/** Calls `onEvent` with each event. `onConnection` is told whether there is a connection. */
+/** Calls `onEvent` with each event. `onConnection` is told whether there is a connection; if not, why. */
 function subscribe(onEvent, onConnection) {
-  const source = new EventSource('/dev/calls');
-  source.addEventListener('message', ({ data }) => onEvent(JSON.parse(data)));
-  source.addEventListener('open', () => onConnection(true));
-  // It connects again by itself.
-  source.addEventListener('error', () => onConnection(false));
+  let source;
+  const connect = () => {
+    source = new EventSource('/dev/calls');
+    source.addEventListener('message', ({ data }) => onEvent(JSON.parse(data)));
+    source.addEventListener('open', () => onConnection(true));
+    // It connects again by itself, unless the server refused.
+    source.addEventListener('error', () =>
+      onConnection(
+        false,
+        source.readyState === EventSource.CLOSED
+          ? 'The timeline works only on 127.0.0.1 and localhost.'
+          : 'No connection to cargo local. The timeline continues when it is back.',
+      ),
+    );
+  };
+  // A browser has six connections to a server for all of its tabs.
+  document.addEventListener('visibilitychange', () => {
+    source.close();
+    if (document.hidden) onConnection(true);
+    else connect();
+  });
+  connect();
 }
 
 function show() {
@@ -58,6 +75,9 @@ function schedule() {
   isScheduled = true;
 }
 
+/** The next call starts a new drawing, however soon it comes. */
+export const startAnew = () => calls.startAnew();
+
 subscribe(
   (event) => {
     calls.add(event);
@@ -65,9 +85,10 @@ subscribe(
     isNew = true;
     schedule();
   },
-  (isConnected) => {
+  (isConnected, trouble = '') => {
+    $('.connection', root).textContent = trouble;
     $('.connection', root).hidden = isConnected;
-    if (!isConnected) calls.abandon();
+    if (!isConnected || document.hidden) calls.abandon();
     isNew = true;
     schedule();
   },

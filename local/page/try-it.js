@@ -4,7 +4,8 @@ import { $, element, terms } from '/dom.js';
 
 const TABS = 5;
 
-export async function tryIt(frames, faults) {
+/** `begin` is called after the logins, before the ten calls. */
+export async function tryIt(frames, faults, begin) {
   const unknown = ['responses', 'entityIds', faults && 'customers created'].filter(Boolean);
   show(
     'Ten calls are under way…',
@@ -17,6 +18,7 @@ export async function tryIt(frames, faults) {
     return;
   }
   const before = await faults?.act();
+  begin();
   const start = performance.now();
   const calls = (await Promise.all(frames.map((frame) => frame.send('rush', { tabs: TABS })))).flat();
   const ms = Math.round(performance.now() - start);
@@ -30,7 +32,7 @@ export async function tryIt(frames, faults) {
     'Ten simultaneous calls',
     [
       [`responses in ${ms} ms`, succeeded.length],
-      failed && ['failed, see the log', failed],
+      failed && ['failed, see Calls', failed],
       [entities === 1 ? 'entityId' : 'entityIds', entities],
       created !== undefined && [created === 1 ? 'customer created' : 'customers created', created],
     ].filter(Boolean),

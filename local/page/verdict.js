@@ -2,8 +2,9 @@
 
 import { $, brief, element, picture } from '/dom.js';
 
-export function showVerdict(frames, customers, isSandbox) {
-  const [kind, headline, detail] = verdict(...frames, customers, isSandbox);
+/** `settings` says whether LiveChat is the sandbox, and whether different spellings of a name can be one user. */
+export function showVerdict(frames, customers, settings) {
+  const [kind, headline, detail] = verdict(...frames, customers, settings);
   const line = $('#verdict');
   // Screen readers would read an unchanged verdict again after each call.
   if ($('p', line)?.textContent === headline + detail) return;
@@ -18,7 +19,7 @@ const who = ({ state: { caller, group } }) => (group === '' ? person(caller) : `
 const Who = (device) => who(device).replace(/^a /, 'A ');
 const nameOf = (device) => device.name.toLowerCase();
 
-function verdict(a, b, customers, isSandbox) {
+function verdict(a, b, customers, { isSandbox, normalizesIds }) {
   const [here, there] = a.state?.entityId ? [a, b] : [b, a];
   if (!here.state?.entityId) return ['none', 'Nobody has a chat yet', 'Log in as the same person on both devices, or press Try it.'];
   const outdated = [a, b].filter(({ state }) => customers.isForgotten(state?.entityId));
@@ -28,14 +29,18 @@ function verdict(a, b, customers, isSandbox) {
     return ['changed', 'The sandbox has forgotten all customers', `${show} until the next renewal (getFreshToken).`];
   }
   if (!there.state?.entityId) {
-    const next = `Now the ${nameOf(there)}: log in as the same person.`;
+    const next = `Now the ${nameOf(there)}: log in as ${here.state.caller.isUser ? 'the same person' : 'a user'}.`;
     return customers.formerOf(here).length > 0
       ? replaced(here, customers, next)
       : ['none', `${Who(here)} has a customer on the ${nameOf(here)}`, next];
   }
   const isSame = a.state.entityId === b.state.entityId;
+  const areUsers = a.state.caller.isUser && b.state.caller.isUser;
+  if (isSame && areUsers && normalizesIds && a.state.caller.key !== b.state.caller.key) {
+    return ['same', 'Same customer on both devices', `By USER_ID_NORMALIZATION, ${who(a)} and ${who(b)} are one user.`];
+  }
   if (a.state.caller.key !== b.state.caller.key) {
-    const two = a.state.caller.isUser && b.state.caller.isUser ? 'Two users' : 'Two visitors';
+    const two = areUsers ? 'Two users' : 'Two visitors';
     return isSame
       ? ['wrong', `${two} share one customer`, `${Who(a)} and ${who(b)} would see each other’s chats. This is a bug.`]
       : ['two', `${two}, two customers`, `${Who(a)} and ${who(b)} each have their own chat history.`];
@@ -63,7 +68,7 @@ function replaced(device, customers, andNow) {
   return former.every((entityId) => customers.isForgotten(entityId))
     ? [
         'changed',
-        'LiveChat forgot a customer',
+        'The sandbox forgot a customer',
         `The customer of ${who(device)} was replaced ${times}, and the former one is on record. ${andNow}`,
       ]
     : [

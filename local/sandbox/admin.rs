@@ -9,6 +9,7 @@
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls fail in this way |
 //! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 fails |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share of the calls fails, at random |
+//! | `DELETE /sandbox/faults` | removes the faults that are still to come |
 //! | `DELETE /sandbox/customers/{entity_id}` | forgets the customer: its cookies get a new customer with 200, or what the setting `forgotten` says |
 //! | `POST /sandbox/reset` | restores the state at the start |
 //!
@@ -35,7 +36,7 @@ pub(super) fn router() -> Router<Sandbox> {
     Router::new()
         .route("/sandbox", get(show))
         .route("/sandbox/settings", patch(change))
-        .route("/sandbox/faults", get(explain).post(plan))
+        .route("/sandbox/faults", get(explain).post(plan).delete(clear))
         .route("/sandbox/customers/{entity_id}", delete(forget))
         .route("/sandbox/reset", post(reset))
 }
@@ -101,6 +102,11 @@ async fn plan(State(sandbox): State<Sandbox>, body: Bytes) -> Report {
         sandbox.state().faults.add(planned);
     }
     Ok(report(&sandbox))
+}
+
+async fn clear(State(sandbox): State<Sandbox>) -> Json<Value> {
+    sandbox.state().faults.clear();
+    report(&sandbox)
 }
 
 async fn forget(State(sandbox): State<Sandbox>, Path(entity_id): Path<String>) -> Json<Value> {

@@ -84,7 +84,7 @@ fn explain(fault: Fault) -> (&'static str, &'static str, &'static str) {
         Fault::OtherEntity => (
             FORGETS,
             "LiveChat does not recognise the cookies of a known customer, and creates another.",
-            "The backend calls once more, and gets the known one. Only if that fails too, ON_IDENTITY_CHANGE decides; by \
+            "The backend calls once more, and gets the known one. Only if LiveChat does not recognise it again, ON_IDENTITY_CHANGE decides; by \
              default the customer is replaced.",
         ),
     }

@@ -154,6 +154,12 @@ impl Pending {
         }
     }
 
+    /// Removes all that are still to come.
+    pub(super) fn clear(&mut self) {
+        self.planned.clear();
+        self.share = None;
+    }
+
     /// Replaces the former share.
     pub(super) fn set_share(&mut self, share: Share) {
         let rng = fastrand::Rng::with_seed(share.seed);

@@ -1,6 +1,13 @@
 //! The file `.env` in the current folder. Errors name the line, and never repeat it: it may have a secret.
 
-use std::{collections::HashMap, fs, io::ErrorKind};
+use cip::settings::NAMES;
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    fs,
+    io::{self, ErrorKind, Read},
+    rc::Rc,
+};
 
 const FILE: &str = ".env";
 
@@ -10,7 +17,7 @@ const FILE: &str = ".env";
 /// One line that names the file and the line in it.
 pub(super) fn read() -> Result<HashMap<String, String>, String> {
     match fs::read_to_string(FILE) {
-        Ok(text) => parse(&text),
+        Ok(text) => parse(&text).and_then(|all| refuse_repetitions(&text, all)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashMap::new()),
         Err(error) => Err(format!("{FILE} cannot be read: {error}")),
     }
@@ -18,12 +25,14 @@ pub(super) fn read() -> Result<HashMap<String, String>, String> {
 
 fn parse(text: &str) -> Result<HashMap<String, String>, String> {
     // Some editors put a byte order mark first.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().map_err(|error| match error {
-        dotenvy::Error::LineParse(line, _) => {
-            let number = text.find(line.trim_end()).map_or(0, |at| text[..at].matches('\n').count()) + 1;
+    let lines = Lines::of(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let number = Rc::clone(&lines.number);
+    dotenvy::from_read_iter(lines).collect::<Result<_, _>>().map_err(|error| match error {
+        dotenvy::Error::LineParse(entry, _) => {
+            // A value in quotation marks can have several lines.
+            let first = number.get() - entry.trim_end().matches('\n').count();
             format!(
-                "{FILE}, line {number} is invalid: expected NAME=value. A value with a space, `#`, `$` or a quotation mark \
+                "{FILE}, line {first} is invalid: expected NAME=value. A value with a space, `#`, `$` or a quotation mark \
                  needs single quotes around it"
             )
         }
@@ -31,28 +40,91 @@ fn parse(text: &str) -> Result<HashMap<String, String>, String> {
     })
 }
 
-/// An error about a setting, with the line of the file that sets it, if that is where it is set.
-pub fn locate(error: &str) -> String {
-    let is_in_environment = |name: &str| std::env::var_os(name).is_some();
-    match fs::read_to_string(FILE).ok().and_then(|text| line_of(&text, error, is_in_environment)) {
-        Some(number) => format!("{} ({FILE}, line {number})", error.trim_end_matches('.')),
-        None => error.to_owned(),
+/// The last of two lines would win without a word.
+fn refuse_repetitions(text: &str, all: HashMap<String, String>) -> Result<HashMap<String, String>, String> {
+    for name in all.keys() {
+        if let [.., first, second] = lines_of(text, name)[..] {
+            return Err(format!(
+                "{FILE} sets {name} twice, in lines {first} and {second}: a list has commas between its entries"
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// A warning for each variable of the file that is not a setting, but resembles one. In the environment, other programs may use such
+/// names.
+pub fn warnings() -> Vec<String> {
+    let Ok(text) = fs::read_to_string(FILE) else { return Vec::new() };
+    let names = parse(&text).unwrap_or_default().into_keys();
+    let unknown = names.filter(|name| !NAMES.contains(&name.as_str()));
+    unknown.filter_map(|name| resembling(&text, &name)).collect()
+}
+
+fn resembling(text: &str, name: &str) -> Option<String> {
+    // One letter too few or too many, another one, or two that are exchanged.
+    let meant = NAMES.iter().find(|setting| strsim::osa_distance(&name.to_ascii_uppercase(), setting) <= 1)?;
+    let number = lines_of(text, name).pop()?;
+    Some(format!("{FILE}, line {number}: {name} is not a setting. Did you mean {meant}?"))
+}
+
+/// Returns one line for each read, and counts them: the parser does not say where it is.
+struct Lines<'a> {
+    rest: &'a [u8],
+    number: Rc<Cell<usize>>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { rest: text.as_bytes(), number: Rc::default() }
     }
 }
 
-/// The number of the last line that sets the variable whose name `error` begins with.
-fn line_of(text: &str, error: &str, is_in_environment: impl Fn(&str) -> bool) -> Option<usize> {
-    let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let name = &error[..error.find(|c| !is_part(c)).unwrap_or(error.len())];
-    if name.is_empty() || is_in_environment(name) {
-        return None;
+impl Read for Lines<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let line = self.rest.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let read = (&*line).read(buffer)?;
+        self.rest = &self.rest[read..];
+        if read > 0 && read == line.len() {
+            self.number.set(self.number.get() + 1);
+        }
+        Ok(read)
     }
+}
+
+/// An error about settings, with the lines of the file that set them, if that is where they are set.
+pub fn locate(error: &str) -> String {
+    let is_in_environment = |name: &str| std::env::var_os(name).is_some();
+    let Ok(text) = fs::read_to_string(FILE) else { return error.to_owned() };
+    let names = named(error).filter(|name| !is_in_environment(name));
+    let lines: Vec<_> = names.filter_map(|name| Some((name, lines_of(&text, name).pop()?))).collect();
+    match lines[..] {
+        [] => error.to_owned(),
+        [(_, number)] => format!("{} ({FILE}, line {number})", error.trim_end_matches('.')),
+        _ => {
+            let lines: Vec<_> = lines.iter().map(|(name, number)| format!("{name} in line {number}")).collect();
+            format!("{} ({FILE}: {})", error.trim_end_matches('.'), lines.join(", "))
+        }
+    }
+}
+
+/// The names that an error is about: `NAME is invalid`, `NAME is set, but …`.
+fn named(error: &str) -> impl Iterator<Item = &str> {
+    let is_name = |word: &str| {
+        let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        word.len() > 1 && word.bytes().all(is_part)
+    };
+    error.split(" is ").filter_map(|part| part.rsplit(' ').next()).filter(move |word| is_name(word))
+}
+
+/// The numbers of the lines that set this variable.
+fn lines_of(text: &str, name: &str) -> Vec<usize> {
     let sets = |line: &str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
         line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
     };
-    text.lines().enumerate().filter(|(_, line)| sets(line)).last().map(|(index, _)| index + 1)
+    text.lines().enumerate().filter(|(_, line)| sets(line)).map(|(index, _)| index + 1).collect()
 }
 
 #[cfg(test)]
@@ -66,6 +138,10 @@ mod tests {
             ("A=1\n\n# a comment\nJWT_SECRET = hunter2 hunter2\nB=2\n", 4),
             ("A='one\ntwo'\r\nhunter2\r\n", 3),
             ("A=1\nB='hunter2", 2),
+            ("# JWT_SECRET goes here\nJWT_SECRET\n", 2),
+            ("JWT_SECRET_PREVIOUS=x\nJWT_SECRET=x y\n", 2),
+            ("A='one\ntwo'\nB='hunter2\ntwo' three\n", 3),
+            (&format!("A={}\nhunter2\n", "x".repeat(20_000)), 2),
         ] {
             let line = parse(text).expect_err(text);
             assert!(line.starts_with(&format!(".env, line {number} is invalid: ")), "{line}");
@@ -80,12 +156,38 @@ mod tests {
     }
 
     #[test]
-    fn an_error_about_a_setting_names_its_line() {
+    fn a_variable_that_is_set_twice_is_refused() {
+        let text = "A=1\nALLOWED_ORIGINS=http://a.test\n\nexport ALLOWED_ORIGINS=http://b.test\n";
+        let line = parse(text).and_then(|all| refuse_repetitions(text, all)).expect_err("refused");
+        assert!(line.starts_with(".env sets ALLOWED_ORIGINS twice, in lines 2 and 4: "), "{line}");
+    }
+
+    #[test]
+    fn a_name_that_resembles_a_setting_is_reported() {
+        for (name, meant) in
+            [("ALLOWED_ORIGIN", "ALLOWED_ORIGINS"), ("GUEST", "GUESTS"), ("AUHT", "AUTH"), ("auth", "AUTH")]
+        {
+            let line = resembling(&format!("A=1\n{name}=x\n"), name).expect("a warning");
+            assert_eq!(line, format!(".env, line 2: {name} is not a setting. Did you mean {meant}?"));
+        }
+        for name in ["PORT", "DATABASE_URL", "AWS_REGION"] {
+            assert_eq!(resembling(&format!("{name}=x\n"), name), None);
+        }
+    }
+
+    #[test]
+    fn the_settings_that_an_error_is_about_are_found_in_the_file() {
         let text = "# LIVECHAT_CLIENT_ID=x\nexport LIVECHAT_LICENSE_ID = 1\nLIVECHAT_LICENSE_ID=a\nAUTH=x\n";
-        let line = |error| line_of(text, error, |name| name == "AUTH");
-        assert_eq!(line("LIVECHAT_LICENSE_ID is invalid: expected an integer."), Some(3));
-        assert_eq!(line("LIVECHAT_CLIENT_ID is not set: expected an id."), None);
-        assert_eq!(line("AUTH is invalid: expected `jwt`."), None);
-        assert_eq!(line("127.0.0.1:3000 cannot be used"), None);
+        assert_eq!(lines_of(text, "LIVECHAT_LICENSE_ID"), [2, 3]);
+        assert_eq!(lines_of(text, "LIVECHAT_CLIENT_ID"), [0; 0]);
+        let names = |error| named(error).collect::<Vec<_>>();
+        assert_eq!(names("LIVECHAT_LICENSE_ID is invalid: expected an integer."), ["LIVECHAT_LICENSE_ID"]);
+        assert_eq!(
+            names(
+                "LIVECHAT_CLINT_ID is set: did you mean LIVECHAT_CLIENT_ID? JWT_ISUER is set, but there is no such one"
+            ),
+            ["LIVECHAT_CLINT_ID", "JWT_ISUER"]
+        );
+        assert_eq!(names("127.0.0.1:3000 cannot be used"), [""; 0]);
     }
 }

@@ -250,7 +250,7 @@ test('after a reset of the sandbox, the verdict says that the customer is forgot
   await a.press('getFreshToken');
   await says('The phone shows the token of a former one until the next renewal');
   await b.press('getFreshToken');
-  await says(/LiveChat forgot a customer.*replaced once, and the former one is on record\. Both devices have the new one/);
+  await says(/The sandbox forgot a customer.*replaced once, and the former one is on record\. Both devices have the new one/);
   assert.notEqual(await a.entityId(), former);
   assert.equal(await b.entityId(), await a.entityId());
 
@@ -349,14 +349,11 @@ test('while a slow call runs, the device says so, the former result is gone, and
   const state = a.root.locator('#state');
   const [former, place] = [await state.innerText(), await button.boundingBox()];
   await button.click();
-  const began = Date.now();
   await runs(a, 'getFreshToken is running…');
-  const shownMs = Date.now() - began;
   assert.equal(await state.isVisible(), false);
   assert.equal(await a.root.locator('#busy').textContent(), 'getFreshToken is running…');
   assert.match(await a.root.locator('#customer .time').innerText(), /^\d\.\d s$/);
   assert.deepEqual(await button.boundingBox(), place);
-  assert.ok(shownMs < 1_000, `${shownMs} ms`);
   await state.waitFor();
   assert.notEqual(await state.innerText(), former);
   await rests(a);

@@ -90,7 +90,7 @@ test('a call shows while it runs', async () => {
 });
 
 test('with less motion, a drawing changes only when something has happened', async () => {
-  await sandbox.set({ latencyMs: 1_000 });
+  await sandbox.set({ latencyMs: 2_500 });
   const { page, says, marks, logIn } = await openPage({ reducedMotion: 'reduce' });
   await logIn('Laptop', newUser());
   await says('is calling LiveChat.');
@@ -109,7 +109,7 @@ test('a failure of LiveChat and a logout are told apart from a success', async (
   await marks('livechat-failed').first().waitFor();
   await device.locator('[data-known=true]').waitFor({ timeout: 20_000 });
 
-  await page.waitForTimeout(1_600);
+  await page.waitForTimeout(2_500);
   await device.getByRole('button', { name: 'Log out' }).click();
   await says('logged the user out, and LiveChat revoked the tokens.');
 });

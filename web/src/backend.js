@@ -68,13 +68,14 @@ export function createBackend(options, guest) {
 }
 
 /**
- * Browsers do not tell a page that CORS is the cause. If page and backend have the same origin, it is not. React Native has no `location`.
+ * Browsers do not tell a page that CORS is the cause. If page and backend have the same origin, it is not. React Native has no `origin`.
  *
  * @param {string} base
  */
 function corsHint(base) {
-  const { href, origin } = globalThis.location ?? {};
-  return href && new URL(base, href).origin !== origin ? ` Is the backend running, and is ${origin} in its ALLOWED_ORIGINS?` : '';
+  const { document, location, origin } = globalThis;
+  const isOther = location && new URL(base, document?.baseURI ?? location.href).origin !== origin;
+  return isOther && origin !== 'null' ? ` Is the backend running, and is ${origin} in its ALLOWED_ORIGINS?` : '';
 }
 
 /**

@@ -1,4 +1,4 @@
-//! The steps of a call: what it asked the table and LiveChat for, and what it got. Each step is two events, at the level `trace`.
+//! The steps of a call: each request to the table or LiveChat, and its result. Each step is two events, at the level `trace`.
 //! `cargo local` draws them. In a function's log, `RUST_LOG=trace` shows them.
 
 use crate::{identity::LeaseSeq, renewal::StoreError};
@@ -33,7 +33,7 @@ pub(crate) fn begin(step: &str) {
     tracing::trace!(target: TARGET, step, phase = "begin");
 }
 
-/// A step ends. `result` is called only if somebody wants to know.
+/// A step ends. `result` is called only if the event is enabled.
 pub(crate) fn end(step: &str, result: impl FnOnce() -> StepResult) {
     if tracing::enabled!(target: TARGET, Level::TRACE) {
         let StepResult { what, lease } = result();

@@ -1,6 +1,6 @@
 // Draws calls: one row for each, from left to right.
 
-import { holderOf, isFailure, isOpen, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
+import { holderOf, isDrawn, isFailure, isOpen, isSameSubject, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
 import { TOP, endOf, isBlock, layOut, leaseText, textOf, widthOf, yOf } from '/timeline/layout.js';
 import { ticks } from '/timeline/scale.js';
 import { HALF, block, branch, line, mark, svg } from '/timeline/shapes.js';
@@ -45,7 +45,7 @@ function leaseBands(call, holderRow, view) {
     const [x1, x2] = [view.ends.get(acquired), view.ends.get(ended) ?? view.x(endOf(call, view.nowMs))];
     view.kinds.add('lease');
     return view.calls.flatMap((other, row) => {
-      if (other.user !== call.user && !isOpen(other) && !isOpen(call)) return [];
+      if (!isSameSubject(other, call, view.calls)) return [];
       const band = svg('rect', {
         class: 'band',
         x: x1,
@@ -121,7 +121,7 @@ function marks(call, row, view) {
   const group = svg('g');
   for (const step of call.steps) {
     const kind = kindOf(step);
-    if (kind === 'pause' || (isOpen(step) && !isBlock(step))) continue;
+    if (!isDrawn(step) || (isOpen(step) && !isBlock(step))) continue;
     view.kinds.add(kind);
     const title = svg('title', {}, `+${(endOf(step, view.nowMs) - call.beginMs).toFixed(1)} ms ${stepInWords(step, call, view.calls)}`);
     if (isBlock(step)) group.append(blockWithText(step, y, view, title));

@@ -1,6 +1,6 @@
 // Where everything of the drawing is.
 
-import { isOpen, kindOf } from '/timeline/model.js';
+import { isDrawn, isOpen, kindOf } from '/timeline/model.js';
 import { scale } from '/timeline/scale.js';
 import { HALF } from '/timeline/shapes.js';
 
@@ -77,7 +77,7 @@ function pointsOf(call, row, nowMs, textSize) {
       add(step.beginMs, 3, step, true);
       text = widthOf(textOf(step), textSize);
       add(endOf(step, nowMs), 0, step);
-    } else if (kind !== 'pause' && !isOpen(step)) {
+    } else if (isDrawn(step) && !isOpen(step)) {
       add(step.endMs, HALF[kind], step);
       if (step.result === 'acquired') text = widthOf(leaseText(step.lease), textSize);
     }

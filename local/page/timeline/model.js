@@ -5,8 +5,8 @@ const PAUSE_MS = 1_500;
 /** Further calls are only counted. A load test must not slow down the page. */
 const MOST_CALLS = 200;
 
-const READS = new Set(['read', 'read groups', 'guest', 'circuit']);
-const WRITES = new Set(['acquire', 'commit', 'release', 'drop', 'log out', 'record', 'adopt']);
+const READS = new Set(['read', 'read groups', 'guest']);
+const WRITES = new Set(['acquire', 'count', 'commit', 'release', 'drop', 'log out', 'record', 'adopt']);
 const LIVECHAT = new Set(['token', 'revoke']);
 /** The table did not carry out these writes. */
 const REFUSED = new Set(['refused', 'lease lost', 'quota spent']);
@@ -32,9 +32,14 @@ export class Calls {
       if (open) Object.assign(open, { endMs: atMs, result, lease });
     }
     if (type === 'response') {
-      const { status, user, source, code } = event;
-      Object.assign(call, { endMs: atMs, status, user, source, code });
+      const { status, subject, user, source, code } = event;
+      Object.assign(call, { endMs: atMs, status, subject, user, source, code });
     }
+  }
+
+  /** The next call starts a new drawing. */
+  startAnew() {
+    if (!this.isRunning) Object.assign(this, { list: [], more: 0 });
   }
 
   /** The rest of the open calls will never be known. */
@@ -59,14 +64,26 @@ export const isOpen = ({ endMs }) => endMs === undefined;
 
 export const isFailure = ({ status }) => status >= 400;
 
-/** What a step is: `read`, `poll`, `write`, `refused`, `failed`, `pause`, `livechat`, `livechat-failed` or `other`. */
+/**
+ * What a step is: `read`, `poll`, `write`, `refused`, `failed`, `pause`, `livechat`, `livechat-failed`, `other`, or `unseen` if it is not
+ * worth a mark: the circuit breaker lets nearly every call pass.
+ */
 export function kindOf({ step, result }) {
   if (LIVECHAT.has(step)) return ['issued', 'revoked', undefined, null].includes(result) ? 'livechat' : 'livechat-failed';
   if (result === 'failed') return 'failed';
   if (step === 'pause') return 'pause';
   if (READS.has(step)) return result === 'held' ? 'poll' : 'read';
   if (WRITES.has(step)) return REFUSED.has(result) ? 'refused' : 'write';
-  return 'other';
+  return result === 'has room' ? 'unseen' : 'other';
+}
+
+/** Whether the step has a place of its own in the drawing. */
+export const isDrawn = (step) => !['pause', 'unseen'].includes(kindOf(step));
+
+/** Whether two calls are of the same user or guest. While that is not known, it is assumed if all known calls are. */
+export function isSameSubject(a, b, calls) {
+  if (a.subject && b.subject) return a.subject === b.subject;
+  return new Set(calls.map(({ subject }) => subject).filter(Boolean)).size < 2;
 }
 
 /** The leases that the call acquired: `{ lease, acquired, token, ended }`. The last two are steps, if there are any. */
@@ -101,7 +118,7 @@ export function waitsOf({ steps, endMs }) {
 /** The call that held this lease: `{ call, acquired, ended, … }`. Two users may have leases with the same number. */
 export function holderOf(calls, waiter, lease) {
   return calls
-    .filter((call) => call !== waiter && (call.user === waiter.user || isOpen(call) || isOpen(waiter)))
+    .filter((call) => call !== waiter && isSameSubject(call, waiter, calls))
     .flatMap((call) => leasesOf(call).map((held) => ({ call, ...held })))
     .find((held) => held.lease === lease);
 }

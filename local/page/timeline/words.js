@@ -1,15 +1,19 @@
 // What the timeline says in words: a summary, and each step.
 
-import { holderOf, isFailure, isOpen, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
+import { holderOf, isFailure, isOpen, isSameSubject, kindOf, leasesOf, waitsOf } from '/timeline/model.js';
 
-const SOURCES = {
-  hit: 'from the table',
-  'hit; detail=livechat-unavailable': 'from the table, LiveChat is down',
-  'fwd=miss; collapsed': 'waited for another call',
-};
+/** Leases that are told one by one. */
+const MOST_LEASES = 3;
 
 const count = (n, thing) => (n === 1 ? `one ${thing}` : n === 0 ? `no ${thing}` : `${n} ${thing}s`);
-const NAMES = { circuit: 'circuit breaker', guest: 'read of the guest', token: 'LiveChat, token', revoke: 'LiveChat, revoke' };
+const NAMES = {
+  'look at circuit': 'circuit breaker, look',
+  'wait for room': 'circuit breaker, wait',
+  'enter circuit': 'circuit breaker, enter',
+  guest: 'read of the guest',
+  token: 'LiveChat, token',
+  revoke: 'LiveChat, revoke',
+};
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 const has = (call, name) => call.steps.some(({ step }) => step === name);
@@ -29,7 +33,15 @@ export function subjectOf(calls) {
 export function resultOf({ endMs, status, source, code }) {
   if (status === undefined) return endMs === undefined ? '' : 'unknown';
   if (code) return `${status} ${code}`;
-  return `${status} ${SOURCES[source] ?? (source?.startsWith('fwd=') ? 'from LiveChat' : '')}`.trim();
+  return `${status} ${sourceInWords(source)}`.trim();
+}
+
+/** Where the token came from. `source` has the parameters of `Cache-Status`. */
+function sourceInWords(source) {
+  const parts = source?.split('; ') ?? [];
+  if (parts.includes('collapsed')) return 'waited for another call';
+  if (parts[0] === 'hit') return parts.length > 1 ? 'from the table, not renewed' : 'from the table';
+  return parts[0]?.startsWith('fwd=') ? 'from LiveChat' : '';
 }
 
 /** What happened in a step of the call, such as `acquire: refused, lease 7 is held by call 4`. */
@@ -46,15 +58,14 @@ export function stepInWords(step, call, calls) {
 /** What happened, in a few sentences. The first counts the calls. */
 export function summary({ list: calls, more }) {
   const requests = calls.flatMap(({ steps }) => steps.filter((step) => kindOf(step).startsWith('livechat'))).length;
-  const [first, ...others] = calls
+  const leases = calls
     .flatMap((call) => leasesOf(call).map((held) => ({ call, ...held })))
     .sort((a, b) => a.acquired.endMs - b.acquired.endMs)
-    .map(({ call, ...held }) => leaseInWords(held, call, calls));
+    .map(({ call, ...held }) => [leaseInWords(held, call, calls), refusals(held.lease, call, calls)]);
   return [
     `${count(calls.length + more, 'call')}, ${count(requests, 'LiveChat call')}`,
-    first,
-    refusals(calls),
-    ...(others.length > 2 ? [`${others.length} more leases were acquired, one after the other`] : others),
+    ...leases.slice(0, MOST_LEASES).flat(),
+    leases.length > MOST_LEASES && `${leases.length - MOST_LEASES} more leases were acquired`,
     ...logouts(calls),
     ...results(calls),
     conclusion(calls, requests),
@@ -71,15 +82,17 @@ function leaseInWords({ lease, acquired, token, ended }, call, calls) {
   if (!token) return ended ? `${begin}, and released it without a call of LiveChat` : begin;
   if (isOpen(token)) return `${begin} and is calling LiveChat`;
   if (kindOf(token) === 'livechat-failed') return `${begin} and called LiveChat, which failed: ${token.result}`;
-  const reason = hasWaited && call.operation === 'getFreshToken' ? ', because a fresh token is issued after its call has arrived' : '';
+  const reason = hasWaited && call.operation === 'getFreshToken' ? ', because getFreshToken needs a token issued after its request' : '';
   return `${begin} and called LiveChat${reason}${ended?.result === 'lease lost' ? ', but lost the lease' : ''}`;
 }
 
-function refusals(calls) {
-  const refused = calls.filter(({ steps }) => steps.some((step) => step.step === 'acquire' && step.result === 'refused'));
+/** The calls that were refused this lease of `holder`, and what became of them. */
+function refusals(lease, holder, calls) {
+  const isOfLease = (step) => step.step === 'acquire' && step.result === 'refused' && (step.lease ?? lease) === lease;
+  const refused = calls.filter((call) => call !== holder && isSameSubject(call, holder, calls) && call.steps.some(isOfLease));
   if (refused.length === 0) return undefined;
-  const writes = refused.flatMap(({ steps }) => steps.filter((step) => step.step === 'acquire' && step.result === 'refused'));
-  const were = `${count(writes.length, 'write')} ${writes.length === 1 ? 'was' : 'were'} refused`;
+  const writes = refused.flatMap(({ steps }) => steps.filter(isOfLease)).length;
+  const were = `${count(writes, 'write')} ${writes === 1 ? 'was' : 'were'} refused`;
   const waited = refused.filter((call) => waitsOf(call).length > 0 && leasesOf(call).length === 0);
   if (waited.length === 0) return were;
   if (waited.length < refused.length) return `${were}, and ${count(waited.length, 'call')} of those waited for the result`;
@@ -91,10 +104,13 @@ function refusals(calls) {
 
 function logouts(calls) {
   return calls.flatMap((call) => {
-    const revoked = call.steps.find(({ step }) => step === 'revoke');
+    const revokes = call.steps.filter(({ step }) => step === 'revoke');
     if (has(call, 'log out')) {
       const then =
-        revoked && (kindOf(revoked) === 'livechat' ? ', and LiveChat revoked the tokens' : ', but LiveChat did not revoke all tokens');
+        revokes.length > 0 &&
+        (revokes.every(({ result }) => result === 'revoked')
+          ? ', and LiveChat revoked the tokens'
+          : ', but LiveChat did not revoke all tokens');
       return [`${nameOf(call, calls)} logged the user out${(!isOpen(call) && then) || ''}`];
     }
     if (has(call, 'drop')) return [`${nameOf(call, calls)} dropped the stored token; the customer stays`];
@@ -107,19 +123,19 @@ function results(calls) {
   const failed = calls.filter(isFailure);
   const codes = [...new Set(failed.map(({ code, status }) => code ?? `status ${status}`))].join(', ');
   const open = calls.filter(isOpen).length;
-  const from = (source) => calls.filter((call) => call.source === source).length;
-  const [stored, stale] = [from('hit'), from('hit; detail=livechat-unavailable')];
+  const stored = calls.filter(({ source }) => source === 'hit').length;
+  const stale = calls.filter(({ source }) => source?.startsWith('hit; ')).length;
   const found = (n) => (calls.length === 1 ? 'it' : count(n, 'call'));
   return [
     stored > 0 && `${found(stored)} found a usable token in the table`,
-    stale > 0 && `${found(stale)} got the stored token, because LiveChat is unavailable`,
+    stale > 0 && `${found(stale)} got the stored token, which could not be renewed`,
     failed.length > 0 && `${found(failed.length)} failed: ${codes}`,
     calls.length > 1 && open > 0 && `${count(open, 'call')} ${open === 1 ? 'is' : 'are'} still running`,
   ];
 }
 
 function conclusion(calls, requests) {
-  const isOneUser = new Set(calls.map(({ user }) => user)).size === 1 && calls[0].user !== 'a guest';
+  const isOneUser = new Set(calls.map(({ subject }) => subject)).size === 1 && calls[0].subject;
   const haveTokens = calls.every((call) => call.status === 200 && /^(hit|fwd=)/.test(call.source ?? ''));
   if (calls.length < 2 || requests !== 1 || !isOneUser || !haveTokens) return undefined;
   return `so ${count(calls.length, 'call')} got one customer`;

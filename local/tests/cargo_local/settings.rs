@@ -20,6 +20,8 @@ fn a_misspelt_setting_is_refused() {
     assert_eq!(refusal("", &[("LIVECHAT_CLINT_ID", "a-client")]), LINE);
     let in_file = refusal("\nLIVECHAT_CLINT_ID=a-client\n", &[]);
     assert_eq!(in_file, LINE.replace('\n', " (.env, line 2)\n"));
+    let two = refusal("LIVECHAT_CLINT_ID=a\nAUTH=jwt\nJWT_ISUER=b\n", &[]);
+    assert!(two.ends_with(" (.env: JWT_ISUER in line 3, LIVECHAT_CLINT_ID in line 1)\n"), "{two}");
 }
 
 #[test]

@@ -225,6 +225,7 @@ impl<'a> Driver<'a> {
         let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
         let (store, subject) = (&place.renewer.store, &place.call.subject);
         let released = store.release(subject, (&release).into(), place.context);
+        let released = telemetry::steps::store("release", released, |()| "released");
         let uncounted = async {
             if let Some(at) = release.uncount {
                 place.uncount(at).await;

@@ -1,8 +1,8 @@
-//! The actions of a renewal as steps of its call, for whoever watches the call.
+//! The actions of a renewal as steps of its call.
 
 use crate::{
     identity::LeaseSeq,
-    renewal::{Action, Adopted, AttemptError, Commitment, Event, Grant, GroupCount, record::Record},
+    renewal::{Action, Adopted, AttemptError, Commitment, Event, Grant, GroupCount, circuit::Circuit, record::Record},
     telemetry::steps::StepResult,
     time::now,
 };
@@ -14,13 +14,14 @@ pub(super) fn name(action: &Action) -> Option<&'static str> {
         Action::ReadGuest => Some("guest"),
         Action::Acquire { .. } => Some("acquire"),
         Action::Pause(_) => Some("pause"),
-        Action::LookAtCircuit | Action::WaitForRoom | Action::EnterCircuit => Some("circuit"),
-        Action::CountInGroups { .. } => Some("record"),
+        Action::LookAtCircuit => Some("look at circuit"),
+        Action::WaitForRoom => Some("wait for room"),
+        Action::EnterCircuit => Some("enter circuit"),
+        Action::CountInGroups { .. } => Some("count"),
         Action::Move(_) => Some("adopt"),
         Action::Call(_) => Some("token"),
         Action::Commit(_) => Some("commit"),
-        Action::Release(_) => Some("release"),
-        Action::Revoke(_) | Action::Tell(_) | Action::Finish(_) => None,
+        Action::Release(_) | Action::Revoke(_) | Action::Tell(_) | Action::Finish(_) => None,
     }
 }
 
@@ -48,14 +49,16 @@ impl Seen {
             Event::Counted(GroupCount::Counted) => "counted".into(),
             Event::Counted(GroupCount::QuotaSpent { .. }) => "quota spent".into(),
             Event::Moved(Adopted::Yes) => self.of_lease("adopted"),
-            Event::Moved(Adopted::UserChanged | Adopted::GuestChanged) => self.of_lease("refused"),
+            Event::Moved(Adopted::UserChanged | Adopted::GuestChanged) => "refused".into(),
             Event::Responded(result) => responded(result),
             Event::Stored(Commitment::Committed) => self.of_lease("committed"),
             Event::Stored(Commitment::LoggedOut) => self.of_lease("logged out"),
             Event::Stored(Commitment::LeaseLost) => self.of_lease("lease lost"),
-            Event::Released => self.of_lease("released"),
             Event::StoreFailed(_) => "failed".into(),
-            Event::Circuit(_) | Event::Paused | Event::Revoked(_) | Event::Told => "done".into(),
+            Event::Circuit(Circuit::HasRoom) => "has room".into(),
+            Event::Circuit(Circuit::Full) => "full".into(),
+            Event::Circuit(Circuit::Open) => "open".into(),
+            Event::Paused | Event::Released | Event::Revoked(_) | Event::Told => "done".into(),
         }
     }
 
