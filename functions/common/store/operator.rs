@@ -2,6 +2,12 @@
 //!
 //! Writes follow the rules of the functions: an identity is never overwritten, and nothing changes under a lease that a call holds.
 
+mod restoration;
+mod table;
+
+pub use restoration::{LeftOut, Restorable, Restoration};
+pub use table::{Size, is_throttled};
+
 use super::{
     Outcome, Store, failed, item,
     item::{Item, Key},
