@@ -34,13 +34,14 @@ use writer::Writer;
 
 const EXAMPLES: &str = "\
 Examples:
-  cip backup livechat-2026-06-01.age               asks for a passphrase
+  cip backup livechat-2026-06-01.age              asks for a passphrase
   cip backup FILE --passphrase-file ~/.cip-backup   for a scheduled job
   cip backup FILE --dry-run                         how much there is to read
   age --decrypt FILE | gunzip                       look into it: it has secrets
 
-The file has every identity, with cookies that work for two years. Only its owner may read it (mode 0600). It is not a picture of one
+The file has every identity, with cookies that work for two years. Only its owner may read it (mode 0600). It is not a picture of one \
 moment: each item is as it was when it was read. DynamoDB's point-in-time recovery is exact, and stays the first choice.
+
 Permissions: cloudformation:DescribeStacks (unless --table), dynamodb:Scan, dynamodb:DescribeTable.";
 
 /// Write the table to a file, encrypted with a passphrase, and verify it.

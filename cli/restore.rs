@@ -23,18 +23,24 @@ use futures_util::{StreamExt, stream};
 use indicatif::ProgressBar;
 use secrecy::SecretString;
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt::Write, num::NonZeroU32, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 use tokio::sync::mpsc::{Receiver, channel};
 
 const EXAMPLES: &str = "\
 Examples:
-  cip restore livechat-2026-06-01.age --dry-run       verify the file, and say what it has
+  cip restore livechat-2026-06-01.age --dry-run        verify the file, and say what it has
   cip restore FILE --table NEW                         into another table
   cip restore FILE --yes --passphrase-file ~/.cip-backup
 
-It never replaces a customer: a user who has one in the table keeps it. So it can be repeated, also after it was interrupted. Tokens,
-leases and quotas are not restored: each user's next call gets a new token from LiveChat. It brings back users who were deleted since
+It never replaces a customer: a user who has one in the table keeps it. So it can be repeated, also after it was interrupted. Tokens, \
+leases and quotas are not restored: each user's next call gets a new token from LiveChat. It brings back users who were deleted since \
 the backup: delete them again.
+
 Exit code 1: there were items that could not be restored.
 Permissions: cloudformation:DescribeStacks (unless --table), dynamodb:UpdateItem.";
 
@@ -111,11 +117,7 @@ pub(crate) async fn run(restore: Restore, place: &Place, output: Output) -> Resu
 }
 
 /// The items once more, on a thread of their own. Ends with an error if the file has changed since it was verified.
-fn read_again(
-    file: &std::path::Path,
-    passphrase: SecretString,
-    verified: &End,
-) -> Receiver<Result<Attributes, Failure>> {
+fn read_again(file: &Path, passphrase: SecretString, verified: &End) -> Receiver<Result<Attributes, Failure>> {
     let (sender, receiver) = channel(AT_ONCE);
     let (file, verified) = (file.to_owned(), verified.clone());
     std::thread::spawn(move || {

@@ -87,8 +87,8 @@ where
 pub(crate) fn pages(store: &Store, pace: Pace) -> Receiver<Result<Page, Failure>> {
     let (sender, receiver) = channel(1);
     let rate = Arc::new(Rate::new(pace.read_units));
-    // So small that all parts together read little more than a second's units before they know what their pages cost.
-    let limit = i32::try_from(pace.read_units.get()).unwrap_or(i32::MAX).clamp(SEGMENTS, 1000);
+    // So small that all parts together read at most a second's units before they know what their pages cost, even of items of 8 KB.
+    let limit = (i32::try_from(pace.read_units.get()).unwrap_or(i32::MAX) / SEGMENTS).clamp(1, 1000);
     for segment in 0..SEGMENTS {
         tokio::spawn(read(store.clone(), segment, limit, Arc::clone(&rate), sender.clone()));
     }

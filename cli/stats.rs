@@ -22,6 +22,7 @@ Examples:
   cip stats --json | jq .identities
 
 It reads the whole table once: about $0.02 for a million users, at half a read unit for each 4 KB. It prints numbers only, no ids.
+
 Exit code 1: there are items that the functions cannot read.
 Permissions: cloudformation:DescribeStacks (unless --table), dynamodb:Scan, dynamodb:DescribeTable.";
 

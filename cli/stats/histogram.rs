@@ -37,7 +37,7 @@ impl Histogram {
         }
         let mut plot = format!("\n{title}\n");
         for (name, count) in self.iter() {
-            let _ = writeln!(plot, "  {name:<18}{count:>12}  {}", bar(count, most));
+            let _ = writeln!(plot, "{}", format!("  {name:<18}{count:>12}  {}", bar(count, most)).trim_end());
         }
         plot
     }
