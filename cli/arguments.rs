@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{failure::Failure, output::Output};
+use crate::{backup, bench, failure::Failure, output::Output, restore, stats};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -39,12 +39,23 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Stats(stats::Stats),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Bench(bench::Bench),
+}
 
 impl Arguments {
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let _output = Output { json: self.json };
-        match self.command {}
+        let output = Output { json: self.json };
+        let find = async || crate::place::Place::find(&self.place).await;
+        match self.command {
+            Command::Stats(stats) => stats::run(stats, &find().await?, output).await,
+            Command::Backup(backup) => backup::run(backup, &find().await?, output).await,
+            Command::Restore(restore) => restore::run(restore, &find().await?, output).await,
+            Command::Bench(bench) => bench::run(bench, &self.place, output).await,
+        }
     }
 }

@@ -6,15 +6,23 @@
 //! | `place.rs` | which table and which LiveChat account: `cargo local`, a stack, or a table by its name |
 //! | `aws.rs` | AWS's configuration: profiles, SSO, environment |
 //! | `output.rs` | text for people, JSON for programs |
+//! | `scan.rs` | all items of the table, at a bounded rate |
+//! | `passphrase.rs` | the passphrase of a backup |
 //! | `failure.rs` | errors and exit codes |
 //!
 //! Each command is a file or folder of its name.
 
 mod arguments;
 mod aws;
+mod backup;
+mod bench;
 mod failure;
 mod output;
+mod passphrase;
 mod place;
+mod restore;
+mod scan;
+mod stats;
 
 use arguments::Arguments;
 use clap::Parser;
@@ -25,7 +33,7 @@ async fn main() -> ExitCode {
     // Two TLS libraries could be the default, so one must be chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
-    match arguments.run().await {
+    match Box::pin(arguments.run()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

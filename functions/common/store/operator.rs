@@ -2,6 +2,12 @@
 //!
 //! Writes follow the rules of the functions: an identity is never overwritten, and nothing changes under a lease that a call holds.
 
+mod restoration;
+mod table;
+
+pub use restoration::{LeftOut, Restorable, Restoration};
+pub use table::{Size, is_throttled};
+
 use super::{
     Outcome, Store, failed, item,
     item::{Item, Key},
@@ -71,7 +77,7 @@ impl Entry {
             .and_then(|digits| digits.parse().ok());
         match Item::new(attributes).into_record() {
             Ok(record) => Self::Subject(Subject { principal, group }, Box::new(record), expires_at_s),
-            Err(error) => Self::Malformed(error.to_string()),
+            Err(StoreError::Internal(reason) | StoreError::Unavailable(reason)) => Self::Malformed(reason),
         }
     }
 }
