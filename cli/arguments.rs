@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{failure::Failure, output::Output};
+use crate::{doctor, failure::Failure, output::Output};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -39,12 +39,16 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Doctor(doctor::Doctor),
+}
 
 impl Arguments {
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let _output = Output { json: self.json };
-        match self.command {}
+        let output = Output { json: self.json };
+        match self.command {
+            Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
+        }
     }
 }

@@ -1,21 +1,21 @@
-//! The file `.env` in the current folder. Errors name the line, and never repeat it: it may have a secret.
+//! Files with settings, such as `.env`, for `cargo local` and the operator's tool: the functions read none. Errors name the line, and never
+//! repeat it: it may have a secret.
 
-use std::{collections::HashMap, fs, io::ErrorKind};
-
-const FILE: &str = ".env";
+use std::{collections::HashMap, fs, io::ErrorKind, path::Path};
 
 /// The variables of the file; none if there is no such file.
 ///
 /// # Errors
 /// One line that names the file and the line in it.
-pub(super) fn read() -> Result<HashMap<String, String>, String> {
-    match fs::read_to_string(FILE) {
-        Ok(text) => parse(&text),
+pub fn read(file: &Path) -> Result<HashMap<String, String>, String> {
+    match fs::read_to_string(file) {
+        Ok(text) => parse(&text).map_err(|why| format!("{}{why}", file.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashMap::new()),
-        Err(error) => Err(format!("{FILE} cannot be read: {error}")),
+        Err(error) => Err(format!("{} cannot be read: {error}", file.display())),
     }
 }
 
+/// The variables, or the rest of a sentence that begins with the name of the file.
 fn parse(text: &str) -> Result<HashMap<String, String>, String> {
     // Some editors put a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -23,19 +23,19 @@ fn parse(text: &str) -> Result<HashMap<String, String>, String> {
         dotenvy::Error::LineParse(line, _) => {
             let number = text.find(line.trim_end()).map_or(0, |at| text[..at].matches('\n').count()) + 1;
             format!(
-                "{FILE}, line {number} is invalid: expected NAME=value. A value with a space, `#`, `$` or a quotation mark \
+                ", line {number} is invalid: expected NAME=value. A value with a space, `#`, `$` or a quotation mark \
                  needs single quotes around it"
             )
         }
-        error => format!("{FILE} cannot be read: {error}"),
+        error => format!(" cannot be read: {error}"),
     })
 }
 
 /// An error about a setting, with the line of the file that sets it, if that is where it is set.
-pub fn locate(error: &str) -> String {
+pub fn locate(file: &Path, error: &str) -> String {
     let is_in_environment = |name: &str| std::env::var_os(name).is_some();
-    match fs::read_to_string(FILE).ok().and_then(|text| line_of(&text, error, is_in_environment)) {
-        Some(number) => format!("{} ({FILE}, line {number})", error.trim_end_matches('.')),
+    match fs::read_to_string(file).ok().and_then(|text| line_of(&text, error, is_in_environment)) {
+        Some(number) => format!("{} ({}, line {number})", error.trim_end_matches('.'), file.display()),
         None => error.to_owned(),
     }
 }
@@ -68,7 +68,7 @@ mod tests {
             ("A=1\nB='hunter2", 2),
         ] {
             let line = parse(text).expect_err(text);
-            assert!(line.starts_with(&format!(".env, line {number} is invalid: ")), "{line}");
+            assert!(line.starts_with(&format!(", line {number} is invalid: ")), "{line}");
             assert!(!line.contains("hunter2") && !line.contains('\n'), "{line}");
         }
     }
