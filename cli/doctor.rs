@@ -64,14 +64,14 @@ pub(crate) async fn run(options: &Doctor, place: &arguments::Place, output: Outp
     let mut report = Report::of(source.describe());
     if source.has_settings() {
         let read = settings::check(&mut report, &source);
-        let auth = match read.auth {
+        let verifier = match read.auth {
             Some(auth) => keys::check(&mut report, auth, &source).await,
             None => None,
         };
         let accounts_url = read.livechat.as_ref().map(|livechat| livechat.accounts_url.to_string());
-        clock::check(&mut report, accounts_url, auth.as_ref()).await;
+        clock::check(&mut report, accounts_url, verifier.as_ref().and_then(|one| one.key_set.clone())).await;
         if let Some(token) = token {
-            token::check(&mut report, auth.as_ref(), &token).await;
+            token::check(&mut report, verifier.as_ref().map(|one| &one.auth), &token).await;
         }
         table::check(&mut report, &source).await;
         api::check(&mut report, &source).await;

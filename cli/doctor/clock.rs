@@ -2,28 +2,14 @@
 
 use super::report::Report;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
-use cip::{
-    auth::{
-        Auth,
-        operator::{KeySource, LEEWAY_S},
-    },
-    time::now,
-};
+use cip::{auth::operator::LEEWAY_S, time::now};
 use reqwest::header::DATE;
 use std::time::Duration;
 
 /// A difference that is worth a word, in s: a response's date has no fractions, and the response takes time.
 const NOTICED_S: u64 = 5;
 
-pub(super) async fn check(report: &mut Report, accounts_url: Option<String>, auth: Option<&Auth>) {
-    let key_set = match auth {
-        Some(auth) => auth.key_source().await,
-        None => None,
-    };
-    let key_set = key_set.and_then(|source| match source {
-        KeySource::Set(url, Ok(_)) => Some(url),
-        _ => None,
-    });
+pub(super) async fn check(report: &mut Report, accounts_url: Option<String>, key_set: Option<String>) {
     let servers = [("LiveChat", accounts_url), ("the identity provider", key_set)];
     for (whose, url) in servers {
         let Some(url) = url else { continue };

@@ -21,8 +21,16 @@ struct Configuration {
     jwks_uri: String,
 }
 
+/// How callers are verified.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    pub(super) auth: Auth,
+    /// Where the key set is, if there is one and it can be read.
+    pub(super) key_set: Option<String>,
+}
+
 /// Connects as a function does when it starts.
-pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &Source) -> Option<Auth> {
+pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &Source) -> Option<Verifier> {
     let aws = match &source.aws {
         Some(config) => config.clone(),
         None => aws::usual().await,
@@ -36,6 +44,7 @@ pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &
             return None;
         }
     };
+    let mut key_set = None;
     match auth.key_source().await {
         None => {}
         Some(KeySource::Fixed(keys)) => {
@@ -49,9 +58,12 @@ pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &
             );
             report.wrong("keys", format!("The key set {url} cannot be read: {why}."), fix);
         }
-        Some(KeySource::Set(url, Ok(keys))) => check_set(report, &auth, &url, &keys).await,
+        Some(KeySource::Set(url, Ok(keys))) => {
+            check_set(report, &auth, &url, &keys).await;
+            key_set = Some(url);
+        }
     }
-    Some(auth)
+    Some(Verifier { auth, key_set })
 }
 
 async fn check_set(report: &mut Report, auth: &Auth, url: &str, keys: &[ListedKey]) {
