@@ -37,14 +37,14 @@ use std::{
   cip doctor --stack livechat-cip           the stack, its settings, table, keys and API
   cip doctor --local                        a running `cargo local`, with the environment and .env
   cip doctor --env-file .env                settings alone, before anything is deployed
-  cip doctor --call-livechat                also one call to LiveChat, which creates a customer and is billed
-  pbpaste | cip doctor --token-stdin        also why a token of your page is accepted or refused
+  cip doctor --call-livechat                also one billed call to LiveChat
+  cip doctor --token-stdin < token.txt      also why a token of your page is accepted or refused
 
 Exit codes: 0 nothing is wrong, 1 something is wrong, 2 the command line is invalid, 3 the installation cannot be reached.")]
 pub(crate) struct Doctor {
     /// Check the settings in this file, instead of those of the stack or of `cargo local`. Without --local or --table, no
     /// installation is looked at.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "stack")]
     env_file: Option<PathBuf>,
     /// The base URL of the API, if it is not that of the installation.
     #[arg(long, value_name = "URL")]

@@ -7,7 +7,7 @@ use cip::{
         Auth,
         operator::{KeySource, ListedKey, key_set},
     },
-    settings::AuthSettings,
+    settings::{AuthSettings, ConfigError, NAMES},
 };
 use serde::Deserialize;
 use std::time::Duration;
@@ -18,6 +18,7 @@ const CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// The part of an OpenID configuration that is compared.
 #[derive(Deserialize)]
 struct Configuration {
+    issuer: String,
     jwks_uri: String,
 }
 
@@ -31,16 +32,10 @@ pub(super) struct Verifier {
 
 /// Connects as a function does when it starts.
 pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &Source) -> Option<Verifier> {
-    let aws = match &source.aws {
-        Some(config) => config.clone(),
-        None => aws::usual().await,
-    };
-    let auth = match cip::connect_auth_with(settings, aws_sdk_secretsmanager::Client::new(&aws)).await {
+    let auth = match connect(settings, source).await {
         Ok(auth) => auth,
         Err(error) => {
-            let fix = "The secret was read with your own AWS credentials, which need secretsmanager:GetSecretValue for it. Is the ARN \
-                       complete, with the six characters at its end? aws secretsmanager list-secrets shows it.";
-            report.wrong("keys", error.to_string(), fix);
+            refuse(report, &error.to_string());
             return None;
         }
     };
@@ -66,6 +61,29 @@ pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &
     Some(Verifier { auth, key_set })
 }
 
+async fn connect(settings: AuthSettings, source: &Source) -> Result<Auth, ConfigError> {
+    let has_value = |name: &&str| source.get(name).is_some_and(|value| !value.trim().is_empty());
+    // Without a stored secret, nobody is made to wait for AWS's configuration.
+    if !NAMES.iter().filter(|name| name.ends_with("_ARN")).any(has_value) {
+        return cip::connect_auth(settings).await;
+    }
+    let aws = match &source.aws {
+        Some(config) => config.clone(),
+        None => aws::usual().await,
+    };
+    cip::connect_auth_with(settings, aws_sdk_secretsmanager::Client::new(&aws)).await
+}
+
+/// A secret that cannot be fetched, or is malformed.
+fn refuse(report: &mut Report, error: &str) {
+    if !error.contains("cannot be read") {
+        return report.wrong_as_said("keys", error);
+    }
+    let fix = "It was read with your own AWS credentials, not with the functions' role: they need secretsmanager:GetSecretValue. Is the \
+               ARN complete, with the six characters at its end? aws secretsmanager list-secrets shows it.";
+    report.wrong("keys", error, fix);
+}
+
 async fn check_set(report: &mut Report, auth: &Auth, url: &str, keys: &[ListedKey]) {
     let listed: Vec<_> = keys.iter().map(shown).collect();
     let found = format!("{url} has {}: {}", counted(keys.len()), listed.join("; "));
@@ -85,10 +103,14 @@ async fn check_set(report: &mut Report, auth: &Auth, url: &str, keys: &[ListedKe
 /// Whether the issuer's own configuration names the same keys.
 async fn check_issuer(report: &mut Report, issuer: &str, url: &str, keys: &[ListedKey]) {
     let configuration = format!("{}{CONFIGURATION}", issuer.trim_end_matches('/'));
-    let Some(jwks_uri) = fetch(&configuration).await else {
+    let Some(Configuration { issuer: own_name, jwks_uri }) = fetch(&configuration).await else {
         report.skipped("issuer", format!("{issuer} has no OpenID configuration to compare the key set with."));
         return;
     };
+    if own_name != issuer && !own_name.contains('{') {
+        let fix = "JWT_ISSUER must be exactly the iss of your tokens: cip doctor --token-stdin compares it with one.";
+        report.warning("issuer", format!("{issuer} calls itself {own_name}."), fix);
+    }
     if jwks_uri == url {
         report.ok("issuer", format!("{issuer} names the same key set."));
         return;
@@ -106,11 +128,11 @@ async fn check_issuer(report: &mut Report, issuer: &str, url: &str, keys: &[List
     report.wrong("issuer", found, fix);
 }
 
-async fn fetch(configuration: &str) -> Option<String> {
+async fn fetch(configuration: &str) -> Option<Configuration> {
     let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().ok()?;
     let response = http.get(configuration).send().await.ok()?.error_for_status().ok()?;
     let text = response.text().await.ok()?;
-    Some(serde_json::from_str::<Configuration>(&text).ok()?.jwks_uri)
+    serde_json::from_str(&text).ok()
 }
 
 fn counted(number: usize) -> String {

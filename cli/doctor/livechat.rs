@@ -23,7 +23,8 @@ pub(super) async fn check(
     is_agreed: bool,
     may_ask: bool,
 ) -> Result<(), Failure> {
-    if !is_agreed && !(may_ask && confirm(QUESTION, false).is_ok()) {
+    let is_agreed = is_agreed || (may_ask && confirm(QUESTION, false).is_ok());
+    if !is_agreed {
         report.skipped("livechat", "LiveChat was not called: --call-livechat does that, once.");
         return Ok(());
     }

@@ -59,14 +59,18 @@ pub(super) fn check(report: &mut Report, source: &Source) -> Read {
 
 fn refuse(report: &mut Report, source: &Source, error: &ConfigError) {
     let error = error.to_string();
-    let found = source.locate(&error);
-    let name = error.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).find(|word| NAMES.contains(word));
-    match name.filter(|_| source.is_stack()) {
-        Some(name) => {
-            let parameter = parameters::of_variable(name);
-            report.wrong("settings", found, format!("Change {parameter} in parameters.yaml, then: sam deploy"));
-        }
-        None => report.wrong_as_said("settings", found),
+    let mut names: Vec<_> =
+        error.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).filter(|word| NAMES.contains(word)).collect();
+    names.dedup();
+    if source.is_stack() && !names.is_empty() {
+        let parameters: Vec<_> = names
+            .into_iter()
+            .map(|name| format!("{name} is the parameter {}", parameters::of_variable(name)))
+            .collect();
+        let fix = format!("Change parameters.yaml, where {}. Then: sam deploy", parameters.join(", "));
+        report.wrong("settings", error, fix);
+    } else {
+        report.wrong_as_said("settings", source.locate(&error));
     }
 }
 
@@ -91,8 +95,9 @@ fn check_exposure(report: &mut Report, source: &Source) {
         let fix = "Set AUTH to jwt or hmac before real users come: docs/authentication.md";
         report.warning("auth", "AUTH=none: every caller can be any user.", fix);
     }
-    if allowed_origins(&source.lookup()).is_ok_and(|origins| origins.is_empty()) && source.local().is_none() {
-        let fix = "Set ALLOWED_ORIGINS (AllowedOrigins in parameters.yaml) to the origins of your pages, such as https://www.example.com";
+    // `cargo local` has a page of its own.
+    if source.is_stack() && allowed_origins(&source.lookup()).is_ok_and(|origins| origins.is_empty()) {
+        let fix = "Set AllowedOrigins in parameters.yaml to the origins of your pages, such as https://www.example.com";
         report.wrong("settings", "ALLOWED_ORIGINS is empty: no page can call from a browser.", fix);
     }
 }

@@ -74,6 +74,15 @@ async fn a_key_set_of_another_tenant() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_differs_by_a_slash() {
+    let world = World::start("slash").await;
+    let issuer = format!("{}/", world.tenant.issuer);
+    let token = world.tenant.token(AUDIENCE, shifted(600));
+    let found = world.with("JWT_ISSUER", &issuer).doctor(&["--token-stdin"], &token).await;
+    assert_named(&found, "token", &["/tenant-a/ calls itself ", "differs from JWT_ISSUER by a slash at its end"]);
+}
+
+#[tokio::test]
 async fn a_key_set_that_cannot_be_reached() {
     let found = World::start("unreachable").await.with("JWT_JWKS_URL", "http://127.0.0.1:9/jwks").doctor(&[], "").await;
     assert_named(&found, "keys", &["http://127.0.0.1:9/jwks cannot be read: no connection", "copy jwks_uri"]);

@@ -8,7 +8,7 @@ use axum::{
 use serde_json::json;
 use std::fmt::Write;
 
-/// CloudFormation's response to `DescribeStacks` for a stack with these parameters and outputs.
+/// The response of AWS `CloudFormation` to `DescribeStacks` for a stack with these parameters and outputs.
 fn stack(parameters: &[(&str, &str)], outputs: &[(&str, &str)]) -> String {
     let mut lists = [String::new(), String::new()];
     for (list, kind, pairs) in [(0, "Parameter", parameters), (1, "Output", outputs)] {
@@ -54,7 +54,7 @@ async fn a_stacks_parameters_are_checked_and_named() {
             assert_eq!((found.wrong(), found.code), (vec![], 0), "{}", found.text);
         } else {
             assert_eq!((found.wrong(), found.code), (vec!["settings".to_owned()], 1), "{}", found.text);
-            assert!(found.text.contains("Change JwtJwksUrl in parameters.yaml") || found.text.contains("JWT_AUDIENCE"));
+            assert!(found.text.contains("JWT_AUDIENCE is the parameter JwtAudience"), "{}", found.text);
         }
     }
 }

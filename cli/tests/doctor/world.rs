@@ -129,8 +129,8 @@ impl World {
     /// Runs `cip doctor` with these settings in a file, this table and this API.
     pub(crate) async fn doctor(&self, options: &[&str], stdin: &str) -> Found {
         let file = self.folder.join("settings.env");
-        let lines: String = self.settings.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
-        fs::write(&file, lines).expect("a file");
+        let lines: Vec<_> = self.settings.iter().map(|(name, value)| format!("{name}='{value}'")).collect();
+        fs::write(&file, lines.join("\n")).expect("a file");
         let file = file.to_string_lossy().into_owned();
         let usual = ["--env-file", &file, "--table", &self.table, "--base-url", &self.api_url, "--call-livechat"];
         self.run(&[&usual, options].concat(), &[], stdin).await

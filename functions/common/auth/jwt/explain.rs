@@ -112,18 +112,18 @@ fn cause(error: Error) -> String {
 }
 
 fn explain_time(claims: &Members, now_ms: u64) -> Result<String, String> {
-    let now_s = now_ms / 1000;
+    let here_s = now_ms / 1000;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that is shown in minutes")]
     let seconds = |name| claims.get(name).and_then(Value::as_f64).map(|seconds| seconds.max(0.0) as u64);
     let exp = seconds("exp").map(|exp_s| {
-        if exp_s >= now_s {
-            format!("it expires in {}", duration(exp_s - now_s))
+        if exp_s >= here_s {
+            format!("it expires in {}", duration(exp_s - here_s))
         } else {
-            format!("it expired {} ago", duration(now_s - exp_s))
+            format!("it expired {} ago", duration(here_s - exp_s))
         }
     });
-    let nbf = seconds("nbf").filter(|nbf_s| *nbf_s > now_s + LEEWAY_S);
-    let nbf = nbf.map(|nbf_s| format!("it begins in {}", duration(nbf_s - now_s)));
+    let nbf = seconds("nbf").filter(|nbf_s| *nbf_s > here_s + LEEWAY_S);
+    let nbf = nbf.map(|nbf_s| format!("it begins in {}", duration(nbf_s - here_s)));
     let when = [nbf, exp].into_iter().flatten().collect::<Vec<_>>().join(", ");
     match super::requirements::check_time(claims, now_ms) {
         Ok(()) => Ok(when),
