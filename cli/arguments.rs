@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{backup, bench, failure::Failure, output::Output, restore, stats};
+use crate::{backup, bench, doctor, failure::Failure, output::Output, place, restore, stats};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -40,6 +40,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Doctor(doctor::Doctor),
     Stats(stats::Stats),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -50,8 +51,9 @@ impl Arguments {
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let output = Output { json: self.json };
-        let find = async || crate::place::Place::find(&self.place).await;
+        let find = async || place::Place::find(&self.place).await;
         match self.command {
+            Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
             Command::Stats(stats) => stats::run(stats, &find().await?, output).await,
             Command::Backup(backup) => backup::run(backup, &find().await?, output).await,
             Command::Restore(restore) => restore::run(restore, &find().await?, output).await,

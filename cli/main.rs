@@ -5,6 +5,7 @@
 //! | `arguments.rs` | the options that all commands have, and the list of commands |
 //! | `place.rs` | which table and which LiveChat account: `cargo local`, a stack, or a table by its name |
 //! | `aws.rs` | AWS's configuration: profiles, SSO, environment |
+//! | `parameters.rs` | the names of the template's parameters |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `scan.rs` | all items of the table, at a bounded rate |
 //! | `passphrase.rs` | the passphrase of a backup |
@@ -16,8 +17,10 @@ mod arguments;
 mod aws;
 mod backup;
 mod bench;
+mod doctor;
 mod failure;
 mod output;
+mod parameters;
 mod passphrase;
 mod place;
 mod restore;

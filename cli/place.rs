@@ -32,6 +32,13 @@ pub(crate) struct Local {
     pub(crate) client_id: String,
     pub(crate) organization_id: Option<String>,
     pub(crate) license_id: Option<u64>,
+    /// `sandbox` or `real`.
+    pub(crate) livechat: String,
+    /// `AUTH`.
+    pub(crate) auth: String,
+    pub(crate) guests: bool,
+    /// Whether it signs credentials for development itself.
+    pub(crate) development_login: bool,
 }
 
 /// A stack, with its outputs and parameters.

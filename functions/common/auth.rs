@@ -19,6 +19,8 @@ mod error;
 mod jwt;
 mod keys;
 mod normalization;
+#[cfg(feature = "operator")]
+pub mod operator;
 mod origins;
 mod secret;
 mod user_hash;

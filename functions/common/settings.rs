@@ -20,10 +20,13 @@
 //! | `renewals.rs` | `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` |
 //! | `telemetry.rs` | `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY`, `RELEASE` |
 //! | `names.rs` | all names, and the check for misspelt ones |
+//! | `env_file.rs` | any, in a file such as `.env`, which only `cargo local` and the operator's tool read |
 //! | `lookup.rs` | where values come from, and the formats that they share |
 
 mod algorithms;
 mod auth;
+#[cfg(feature = "env-file")]
+pub mod env_file;
 mod groups;
 mod jwt;
 mod livechat;

@@ -26,6 +26,12 @@ use std::{collections::HashMap, sync::Arc};
 /// An item as DynamoDB has it.
 pub type Attributes = HashMap<String, AttributeValue>;
 
+/// The attributes of the table's key, both strings: that of the partition, and that of the order within it.
+pub const KEY: [&str; 2] = [item::PK, item::SK];
+
+/// The attribute that says when DynamoDB deletes an item, in Unix seconds.
+pub const TTL: &str = item::EXPIRES_AT_S;
+
 /// A page of a scan: some items, and where the next page begins, if there is one.
 #[derive(Debug, Default)]
 pub struct Page {
