@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{failure::Failure, output::Output};
+use crate::{failure::Failure, logs, output::Output, user};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -39,12 +39,19 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
+    User(user::User),
+    Logs(logs::Logs),
+}
 
 impl Arguments {
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let _output = Output { json: self.json };
-        match self.command {}
+        let output = Output { json: self.json };
+        match self.command {
+            Command::User(user) => user::run(user, &self.place, output).await,
+            Command::Logs(logs) => logs::run(&logs, &self.place, output).await,
+        }
     }
 }

@@ -5,6 +5,9 @@
 //! | `arguments.rs` | the options that all commands have, and the list of commands |
 //! | `place.rs` | which table and which LiveChat account: `cargo local`, a stack, or a table by its name |
 //! | `aws.rs` | AWS's configuration: profiles, SSO, environment |
+//! | `person.rs` | a user or guest, as the command line names one |
+//! | `livechat.rs` | the account at LiveChat |
+//! | `when.rs` | points in time |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `failure.rs` | errors and exit codes |
 //!
@@ -13,8 +16,13 @@
 mod arguments;
 mod aws;
 mod failure;
+mod livechat;
+mod logs;
 mod output;
+mod person;
 mod place;
+mod user;
+mod when;
 
 use arguments::Arguments;
 use clap::Parser;

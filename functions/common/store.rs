@@ -17,6 +17,7 @@
 //! | `store/gate.rs` | the circuit breaker's gate |
 //! | `store/groups.rs` | the renewals in all groups together |
 //! | `store/operator.rs` | what only the operator's tool does |
+//! | `store/restoration.rs`, `store/person.rs` | the same, for one user: a former identity is put back; an item is shown and deleted |
 
 pub(crate) mod adoption;
 pub(crate) mod gate;
@@ -26,6 +27,10 @@ pub(crate) mod lease;
 pub(crate) mod logout;
 #[cfg(feature = "operator")]
 pub mod operator;
+#[cfg(feature = "operator")]
+pub mod person;
+#[cfg(feature = "operator")]
+pub mod restoration;
 pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod write;

@@ -164,7 +164,7 @@ pub(crate) fn acquire(owner: &str, unless_newer_than: Option<LeaseSeq>, settings
 }
 
 /// Nobody has the lease at `now`: [`Lease::is_held`] is false.
-fn is_free(now: UnixMs) -> Condition {
+pub(super) fn is_free(now: UnixMs) -> Condition {
     any([not_exists(item::LEASE_UNTIL_MS), not(between(item::LEASE_UNTIL_MS, now..=Lease::latest_expiry(now)))])
 }
 
