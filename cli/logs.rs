@@ -68,13 +68,17 @@ pub(crate) async fn run(logs: &Logs, place: &arguments::Place, output: Output) -
 }
 
 const DEFAULT_SINCE: Duration = Duration::from_secs(3_600);
-const NOTHING: &str = "There is no call of this user. A longer --since looks further back; on AWS, lines appear after a few seconds.";
+const NOTHING: &str =
+    "There is no call of this user. A longer --since looks further back; on AWS, lines appear after a few seconds.";
 
 impl Logs {
     fn subject(&self, place: Option<&Place>) -> Result<String, Failure> {
         let principal = self.person.principal(place)?;
         hash(place, &principal).ok_or_else(|| {
-            Failure::Input("Lines have no hash of the user without a key: set SUBJECT_KEY, here and where the functions run.".into())
+            Failure::Input(
+                "Lines have no hash of the user without a key: set SUBJECT_KEY, here and where the functions run."
+                    .into(),
+            )
         })
     }
 }

@@ -36,8 +36,7 @@ pub(super) async fn read(
     let seconds = |ms: u64| i64::try_from(ms / 1000).unwrap_or(i64::MAX);
     let now = now();
     // The hash has hexadecimal digits only.
-    let text =
-        format!("fields @message | filter subject = '{subject}' | sort @timestamp desc | limit {}", query.limit);
+    let text = format!("fields @message | filter subject = '{subject}' | sort @timestamp desc | limit {}", query.limit);
     let started = client
         .start_query()
         .log_group_name(stack.output("LogGroup")?)

@@ -59,8 +59,10 @@ pub(crate) struct Forget {
     keep_tokens: bool,
 }
 
-/// The longest that all takes. A renewal in progress ends in ten seconds, and a failed revocation is tried again after five.
-const LONGEST: Duration = Duration::from_secs(40);
+/// The longest that all takes. A renewal in progress ends within ten seconds.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The longest that LiveChat is told to revoke tokens. A failed revocation is tried again after five seconds.
+const LONGEST_TELLING: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Output) -> Result<(), Failure> {
@@ -112,8 +114,7 @@ enum Kept {
 
 impl Eraser<'_> {
     async fn erase(&self, report: &mut Report) -> Result<(), Failure> {
-        let end = Instant::now() + LONGEST;
-        let mut told = 0;
+        let (start, mut first_told, mut told) = (Instant::now(), None, 0);
         loop {
             let (mut tokens, mut in_use) = (0, 0);
             for item in self.found.items().await? {
@@ -127,18 +128,21 @@ impl Eraser<'_> {
                 }
             }
             report.note_revoked(told, tokens);
-            told = tokens;
             if tokens + in_use == 0 && self.found.items().await?.is_empty() {
                 return Ok(());
             }
-            if Instant::now() > end {
+            let is_in_vain = tokens > 0 && first_told.is_some_and(|told: Instant| told.elapsed() > LONGEST_TELLING);
+            if is_in_vain || start.elapsed() > LONGEST {
                 return Err(given_up(tokens, in_use));
             }
-            if tokens > 0 {
-                self.log_out().await?;
-            } else {
+            if in_use > 0 || told > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
+            if tokens > 0 {
+                first_told.get_or_insert_with(Instant::now);
+                self.log_out().await?;
+            }
+            told = tokens;
         }
     }
 

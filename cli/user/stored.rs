@@ -71,8 +71,7 @@ struct Former {
 impl Stored {
     /// What `items` of this person hold.
     pub(crate) fn of(principal: &Principal, items: &[Attributes], now: UnixMs) -> Self {
-        let mut stored =
-            Self { key: principal.key(), identities: vec![], minutes_with_renewals: 0, malformed: vec![] };
+        let mut stored = Self { key: principal.key(), identities: vec![], minutes_with_renewals: 0, malformed: vec![] };
         for item in items {
             match Entry::of(item.clone()) {
                 Entry::Subject(subject, record, expires_at_s) => {
@@ -192,7 +191,10 @@ impl Display for One {
             }
             None => row("token", &"none")?,
         }
-        row("tokens that work", &format!("{}, of which {} must be revoked", self.tokens_that_work, self.tokens_to_revoke))?;
+        row(
+            "tokens that work",
+            &format!("{}, of which {} must be revoked", self.tokens_that_work, self.tokens_to_revoke),
+        )?;
         row("leases so far", &self.leases)?;
         if let Some(until) = self.lease_held_until {
             row("lease held until", &until)?;

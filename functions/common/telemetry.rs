@@ -20,9 +20,9 @@ mod metrics;
 pub mod steps;
 
 pub(crate) use line::{Finished, Outcome, Success, write as call};
-pub(crate) use metrics::CallMetrics;
 #[cfg(feature = "operator")]
 pub use logged::{LoggedCall, subject_hash};
+pub(crate) use metrics::CallMetrics;
 pub use metrics::metric_names;
 
 use crate::settings::{Lookup, Telemetry};
