@@ -21,8 +21,8 @@ use std::{path::PathBuf, time::Duration};
 
 /// Shows a user's calls, newest first.
 ///
-/// A line of the log has a keyed hash in place of the user. It is computed here: the key is the stack's parameter SubjectKey, or the
-/// last part of the stack's id. With --file it is SUBJECT_KEY of the environment, if that is set.
+/// A line of the log has a keyed hash in place of the user. It is computed here: the key is the stack's parameter `SubjectKey`, or
+/// the last part of the stack's id. With --file it is `SUBJECT_KEY` of the environment, if that is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -46,28 +46,24 @@ pub(crate) struct Logs {
 }
 
 pub(crate) async fn run(logs: &Logs, place: &arguments::Place, output: Output) -> Result<(), Failure> {
-    let limit = usize::from(logs.limit);
-    let calls = match &logs.file {
-        Some(file) => {
-            let found = if std::env::var_os("SUBJECT_KEY").is_some() { None } else { Some(Place::find(place).await?) };
-            file::read(file, &logs.subject(found.as_ref())?, logs.since, limit)?
-        }
-        None => {
-            let found = Place::find(place).await?;
-            let Place::Stack(stack) = &found else {
-                return Err(Failure::Input(
-                    "Only a stack has a log group. For other lines give --file, such as the log of cargo local --log json.".into(),
-                ));
-            };
-            let query = cloudwatch::Query { since: logs.since.unwrap_or(DEFAULT_SINCE), limit: logs.limit };
-            cloudwatch::read(stack, &logs.subject(Some(&found))?, query, output).await?
-        }
+    let calls = if let Some(file) = &logs.file {
+        let found = if std::env::var_os("SUBJECT_KEY").is_some() { None } else { Some(Place::find(place).await?) };
+        file::read(file, &logs.subject(found.as_ref())?, logs.since, usize::from(logs.limit))?
+    } else {
+        let found = Place::find(place).await?;
+        let Place::Stack(stack) = &found else {
+            return Err(Failure::Input(NO_LOG_GROUP.into()));
+        };
+        let query = cloudwatch::Query { since: logs.since.unwrap_or(DEFAULT_SINCE), limit: logs.limit };
+        cloudwatch::read(stack, &logs.subject(Some(&found))?, query, output).await?
     };
     output.print(&calls, |calls| if calls.is_empty() { NOTHING.to_owned() } else { text(calls) })?;
     if calls.is_empty() { Err(Failure::Found) } else { Ok(()) }
 }
 
-const DEFAULT_SINCE: Duration = Duration::from_secs(3_600);
+const DEFAULT_SINCE: Duration = Duration::from_hours(1);
+const NO_LOG_GROUP: &str =
+    "Only a stack has a log group. For other lines give --file, such as the log of `cargo local --log json`.";
 const NOTHING: &str =
     "There is no call of this user. A longer --since looks further back; on AWS, lines appear after a few seconds.";
 

@@ -14,10 +14,10 @@ use std::{io::stdin, sync::Arc};
 pub(crate) struct Person {
     /// The user's id, as your site knows it. With --guest, the guest's secret, or - to read it from stdin.
     user: String,
-    /// The user's issuer, if it is not in the first entry of JWT_ISSUER. If its entry has several, the first of them.
+    /// The user's issuer, if it is not in the first entry of `JWT_ISSUER`. If its entry has several, the first of them.
     #[arg(long, value_name = "URL", conflicts_with_all = ["guest", "guest_hash"])]
     issuer: Option<String>,
-    /// How user ids are normalized [default: the stack's parameter, else USER_ID_NORMALIZATION of the environment].
+    /// How user ids are normalized [default: the stack's parameter, else `USER_ID_NORMALIZATION` of the environment].
     #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
     normalize: Option<String>,
     /// USER is a guest's secret.

@@ -18,6 +18,7 @@ use indicatif::HumanBytes;
 use std::time::Duration;
 
 /// Which lines.
+#[derive(Clone, Copy)]
 pub(super) struct Query {
     pub(super) since: Duration,
     pub(super) limit: u16,

@@ -23,7 +23,7 @@ pub(crate) struct Export {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Exported {
-    exported_at: String,
+    at: String,
     table: String,
     /// LiveChat's ids of the customers.
     customers: Vec<String>,
@@ -38,7 +38,7 @@ pub(crate) async fn run(export: &Export, place: &arguments::Place, _output: Outp
     let (items, now) = (found.items().await?, now());
     let summary = Stored::of(&found.principal, &items, now);
     let exported = Exported {
-        exported_at: rfc3339(now),
+        at: rfc3339(now),
         table: found.place.table()?.to_owned(),
         customers: summary.customers(),
         summary,

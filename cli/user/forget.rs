@@ -73,10 +73,7 @@ pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Outpu
     if forget.dry_run {
         return output.print(&report, |report| if stored.is_empty() { NOTHING.into() } else { report.plan(&items) });
     }
-    let accounts = match forget.keep_tokens {
-        true => None,
-        false => Some(connect(&found)?),
-    };
+    let invalidate = if forget.keep_tokens { None } else { Some(connect(&found)?) };
     if stored.is_empty() {
         eprintln!("{NOTHING}");
     } else {
@@ -84,7 +81,7 @@ pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Outpu
         confirm("Delete this?", forget.yes)?;
     }
     let bar = output.progress(None, "items deleted");
-    let eraser = Eraser { found: &found, invalidate: accounts, bar: &bar };
+    let eraser = Eraser { found: &found, invalidate, bar: &bar };
     let result = eraser.erase(&mut report).await;
     bar.finish_and_clear();
     report.print(output, result.is_ok())?;

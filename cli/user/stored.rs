@@ -2,7 +2,7 @@
 
 use crate::when::When;
 use cip::{
-    identity::{Principal, Subject, UnixMs},
+    identity::{LeaseSeq, Principal, Subject, UnixMs},
     renewal::record::Record,
     store::operator::{Attributes, Entry},
 };
@@ -132,7 +132,7 @@ impl One {
             tokens_that_work: tokens_that_work(record, now),
             tokens_to_revoke: record.outstanding.to_revoke(record.latest_logout, now).len(),
             lease_held_until: record.held(now).map(|lease| When::new(lease.until, now)),
-            leases: record.lease_seq.map_or(0, |seq| seq.as_u64()),
+            leases: record.lease_seq.map_or(0, LeaseSeq::as_u64),
             refusal: record.refusal.as_ref().map(|refusal| Refusal {
                 code: refusal.exception.clone(),
                 description: refusal.description.clone(),

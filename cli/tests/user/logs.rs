@@ -69,7 +69,7 @@ async fn calls_in_a_file_are_shown_newest_first() {
 
 type Requests = Arc<Mutex<Vec<Value>>>;
 
-/// CloudFormation and CloudWatch Logs with one stack, and one search that takes two requests.
+/// AWS with one stack, and one search that takes two requests.
 async fn aws(State(requests): State<Requests>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) else {
         let entry = |kind: &str, name: &str, value: &str| {
