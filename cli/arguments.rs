@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{backup, bench, doctor, failure::Failure, output::Output, place, restore, stats};
+use crate::{backup, bench, doctor, failure::Failure, logs, output::Output, place, restore, stats, user};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -41,9 +41,12 @@ pub(crate) struct Place {
 #[derive(Debug, Subcommand)]
 enum Command {
     Doctor(doctor::Doctor),
+    /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
+    User(user::User),
     Stats(stats::Stats),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Logs(logs::Logs),
     Bench(bench::Bench),
 }
 
@@ -54,9 +57,11 @@ impl Arguments {
         let find = async || place::Place::find(&self.place).await;
         match self.command {
             Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
+            Command::User(user) => user::run(user, &self.place, output).await,
             Command::Stats(stats) => stats::run(stats, &find().await?, output).await,
             Command::Backup(backup) => backup::run(backup, &find().await?, output).await,
             Command::Restore(restore) => restore::run(restore, &find().await?, output).await,
+            Command::Logs(logs) => logs::run(&logs, &self.place, output).await,
             Command::Bench(bench) => bench::run(bench, &self.place, output).await,
         }
     }

@@ -6,6 +6,9 @@
 //! | `place.rs` | which table and which LiveChat account: `cargo local`, a stack, or a table by its name |
 //! | `aws.rs` | AWS's configuration: profiles, SSO, environment |
 //! | `parameters.rs` | the names of the template's parameters |
+//! | `person.rs` | a user or guest, as the command line names one |
+//! | `livechat.rs` | the account at LiveChat |
+//! | `when.rs` | points in time |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `scan.rs` | all items of the table, at a bounded rate |
 //! | `passphrase.rs` | the passphrase of a backup |
@@ -19,13 +22,18 @@ mod backup;
 mod bench;
 mod doctor;
 mod failure;
+mod livechat;
+mod logs;
 mod output;
 mod parameters;
 mod passphrase;
+mod person;
 mod place;
 mod restore;
 mod scan;
 mod stats;
+mod user;
+mod when;
 
 use arguments::Arguments;
 use clap::Parser;

@@ -39,7 +39,7 @@ mod secrets;
 mod telemetry;
 
 pub(crate) use auth::AuthMode;
-pub use auth::AuthSettings;
+pub use auth::{AuthSettings, normalization};
 pub use groups::Groups;
 pub(crate) use jwt::{JwtKeys, JwtSettings};
 pub use livechat::{Account, LiveChat, Tenant};

@@ -17,8 +17,11 @@
 //! | `store/gate.rs` | the circuit breaker's gate |
 //! | `store/groups.rs` | the renewals in all groups together |
 //! | `store/operator.rs` | what only the operator's tool does |
+//! | `store/former.rs`, `store/person.rs` | the same, for one user: a former identity is put back; an item is shown and deleted |
 
 pub(crate) mod adoption;
+#[cfg(feature = "operator")]
+pub mod former;
 pub(crate) mod gate;
 pub(crate) mod groups;
 pub(crate) mod item;
@@ -26,6 +29,8 @@ pub(crate) mod lease;
 pub(crate) mod logout;
 #[cfg(feature = "operator")]
 pub mod operator;
+#[cfg(feature = "operator")]
+pub mod person;
 pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod write;

@@ -77,9 +77,9 @@ const ACCESS_TOKEN: &str = "accessToken";
 const ENDS_MS: &str = "ends";
 pub(crate) const UNTIL_MS: &str = "until";
 const TIMES: &str = "times";
-const KIND: &str = "kind";
-const EXCEPTION: &str = "exception";
-const DESCRIPTION: &str = "description";
+pub(super) const KIND: &str = "kind";
+pub(super) const EXCEPTION: &str = "exception";
+pub(super) const DESCRIPTION: &str = "description";
 
 /// An item's partition and sort key.
 pub(crate) struct Key {

@@ -180,12 +180,7 @@ impl Store {
 
     /// Deletes the item with the key of `attributes`, whatever it holds by now. One `DeleteItem`.
     pub async fn delete(&self, attributes: &Attributes, context: &Context) -> Result<(), StoreError> {
-        let key: Attributes = attributes
-            .iter()
-            .filter(|(name, _)| matches!(name.as_str(), item::PK | item::SK))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+        let request = self.client.delete_item().table_name(&self.table).set_key(Some(key_in(attributes)));
         response(request.send(), context).await?.map_err(|error| failed(&error))?;
         Ok(())
     }
@@ -197,6 +192,12 @@ fn insertion(identity: &Identity) -> Write {
         .when(not_exists(item::ENTITY_ID))
         .when(not_exists(item::LEASE_UNTIL_MS))
         .when(not_exists(item::ADOPTED_AT_MS))
+}
+
+/// The key in an item's attributes.
+pub(super) fn key_in(attributes: &Attributes) -> Attributes {
+    let is_key = |name: &str| matches!(name, item::PK | item::SK);
+    attributes.iter().filter(|(name, _)| is_key(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The key of a subject's item, as attributes.
