@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{failure::Failure, output::Output};
+use crate::{failure::Failure, import, output::Output};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -39,12 +39,16 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Import(import::Import),
+}
 
 impl Arguments {
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let _output = Output { json: self.json };
-        match self.command {}
+        let output = Output { json: self.json };
+        match self.command {
+            Command::Import(import) => import::run(import, &self.place, output).await,
+        }
     }
 }

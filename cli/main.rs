@@ -13,6 +13,7 @@
 mod arguments;
 mod aws;
 mod failure;
+mod import;
 mod output;
 mod place;
 

@@ -28,7 +28,7 @@ impl Normalization {
     ///
     /// # Errors
     /// [`InvalidId`] that says what to change.
-    pub(super) fn user_id(self, id: &str) -> Result<UserId, InvalidId> {
+    pub(crate) fn user_id(self, id: &str) -> Result<UserId, InvalidId> {
         let nfc = ComposingNormalizerBorrowed::new_nfc();
         let id: Cow<str> = match self {
             Self::None => id.into(),

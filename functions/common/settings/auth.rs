@@ -40,16 +40,18 @@ pub(crate) enum AuthMode {
     None,
 }
 
+/// `USER_ID_NORMALIZATION`.
+pub(super) fn normalization(lookup: &Lookup) -> Result<Normalization, ConfigError> {
+    let all =
+        [("none", Normalization::None), ("nfc", Normalization::Nfc), ("nfc-lowercase", Normalization::NfcLowercase)];
+    lookup.choice("USER_ID_NORMALIZATION", all)
+}
+
 impl AuthSettings {
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or invalid.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
-        let normalizations = [
-            ("none", Normalization::None),
-            ("nfc", Normalization::Nfc),
-            ("nfc-lowercase", Normalization::NfcLowercase),
-        ];
-        let normalization = lookup.choice("USER_ID_NORMALIZATION", normalizations)?;
+        let normalization = normalization(lookup)?;
         let mode = AuthMode::from_lookup(lookup)?;
         let allowed_origins = Origins::new(match mode {
             AuthMode::None => allowed_origins_or_any(lookup)?,
