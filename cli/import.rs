@@ -56,7 +56,7 @@ pub(crate) struct Import {
     /// In an SQLite file: the column of Users that is the user id.
     #[arg(long, value_enum, default_value_t = Column::Id)]
     user: Column,
-    /// Normalize user ids, as USER_ID_NORMALIZATION does. By default, as the stack does; without a stack, not at all.
+    /// Normalize user ids, as the functions do with this setting. By default, as the stack does; without a stack, not at all.
     #[arg(long, value_parser = ["none", "nfc", "nfc-lowercase"])]
     normalize: Option<String>,
     /// Write nothing: compare the file with the table, and say what would be written.
