@@ -22,6 +22,7 @@ mod backup;
 mod bench;
 mod doctor;
 mod failure;
+mod import;
 mod livechat;
 mod logs;
 mod output;

@@ -139,6 +139,9 @@ impl Store {
     }
 }
 
+/// The kind of error if the deadline passed first.
+const TOO_LATE: &str = "no response before the invocation's deadline";
+
 /// DynamoDB's endpoint; `None` if the configuration names no region, for example.
 async fn endpoint(config: &SdkConfig) -> Option<String> {
     let params = Params::builder()
@@ -175,7 +178,7 @@ fn response<T>(request: impl Future<Output = T>, context: &Context) -> impl Futu
     let request = Box::pin(request);
     async move {
         let response = context.metrics.dynamo_db_time.measure(context.deadline.bound(request)).await;
-        response.map_err(|_| StoreError::Unavailable("no response before the invocation's deadline".into()))
+        response.map_err(|_| StoreError::Unavailable(TOO_LATE.into()))
     }
 }
 

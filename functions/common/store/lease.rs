@@ -23,7 +23,7 @@ use std::collections::HashMap;
 /// How long an item without an identity is kept, in s: a day. A failed first renewal leaves such an item.
 const ABANDONED_AFTER_S: u64 = 86_400;
 /// An item expires this long after its cookies, in s: 30 days.
-const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
+pub(super) const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
 
 /// A try to acquire a lease.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ pub use table::{Size, is_throttled};
 use super::{
     Outcome, Store, failed, item,
     item::{Item, Key},
-    lease::set_identity,
+    lease::{KEPT_AFTER_EXPIRY_S, set_identity},
     response,
     write::{Write, not_exists, stored},
 };
@@ -19,6 +19,7 @@ use crate::{
     context::Context,
     identity::{Group, GuestId, Identity, Principal, Subject, UserId},
     renewal::{StoreError, record::Record},
+    time::now,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::{collections::HashMap, sync::Arc};
@@ -114,6 +115,34 @@ pub enum Insertion {
     Taken,
 }
 
+impl Insertion {
+    /// The result of adding `identity` where this record is stored, if it is rejected for that reason.
+    fn rejected(record: &Record, identity: &Identity) -> Self {
+        let is_same = record.identity.as_ref().is_some_and(|stored| stored.entity_id == identity.entity_id);
+        if is_same { Self::Same } else { Self::Taken }
+    }
+}
+
+/// Whether the table would keep the identity for now: it deletes identities some time after their cookies have expired.
+pub fn is_kept(identity: &Identity) -> bool {
+    identity.cookies_expire_at.plus_s(KEPT_AFTER_EXPIRY_S) > now().in_seconds()
+}
+
+/// Whether the same request may succeed later, without any change: DynamoDB throttles, fails or was too slow.
+pub fn may_pass(error: &StoreError) -> bool {
+    const PASSING: [&str; 8] = [
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "a response that is not DynamoDB's",
+        "no connection",
+        "time-out",
+    ];
+    matches!(error, StoreError::Unavailable(kind) if PASSING.contains(&kind.as_str()) || kind == super::TOO_LATE)
+}
+
 impl Store {
     /// One page of segment `segment` of `segments` of the whole table, with at most `limit` items, from `start` on. One `Scan`.
     pub async fn scan(
@@ -170,12 +199,20 @@ impl Store {
     ) -> Result<Insertion, StoreError> {
         Ok(match self.send(item::key(subject), insertion(identity), context).await? {
             Outcome::Applied(_) => Insertion::Inserted,
-            Outcome::Rejected(stored) => {
-                let record = item::record(stored)?;
-                let is_same = record.identity.is_some_and(|stored| stored.entity_id == identity.entity_id);
-                if is_same { Insertion::Same } else { Insertion::Taken }
-            }
+            Outcome::Rejected(stored) => Insertion::rejected(&item::record(stored)?, identity),
         })
+    }
+
+    /// What [`insert`](Self::insert) would result in now. One `GetItem`.
+    pub async fn try_insert(
+        &self,
+        subject: &Subject,
+        identity: &Identity,
+        context: &Context,
+    ) -> Result<Insertion, StoreError> {
+        let record = self.read(subject, context).await?.unwrap_or_default();
+        let is_free = record.identity.is_none() && record.lease.is_none() && !record.is_adopted;
+        Ok(if is_free { Insertion::Inserted } else { Insertion::rejected(&record, identity) })
     }
 
     /// Deletes the item with the key of `attributes`, whatever it holds by now. One `DeleteItem`.
