@@ -6,7 +6,7 @@ mod writer;
 
 use crate::{
     failure::Failure,
-    output::Output,
+    output::{Output, progress},
     passphrase::Passphrase,
     place::Place,
     scan::{self, Pace},
@@ -98,7 +98,7 @@ pub(crate) async fn run(backup: Backup, place: &Place, output: Output) -> Result
         table: table.clone(),
         started_at: now().as_u64(),
     };
-    let progress = output.progress(size.ok().map(|size| size.items).filter(|items| *items > 0), "Reading");
+    let progress = progress(size.ok().map(|size| size.items).filter(|items| *items > 0), "Reading");
     let new = NewFile { file: backup.file.clone(), passphrase, header, progress };
     let (bytes, end, read_units) = new.write(&store, backup.pace).await?;
     let written = Written { file: backup.file, table, bytes, end, read_units };

@@ -6,7 +6,7 @@ mod timing;
 use crate::{
     arguments,
     failure::Failure,
-    output::{Output, confirm},
+    output::{Output, confirm, progress},
     place::Place,
 };
 use caller::{Caller, Credentials};
@@ -95,7 +95,7 @@ pub(crate) async fn run(bench: Bench, place: &arguments::Place, output: Output) 
     if calls > MOST_CALLS || at_once > MOST_AT_ONCE {
         confirm(&format!("Send {calls} calls to {url}, {at_once} at once?"), bench.yes)?;
     }
-    let progress = output.progress(Some(calls.into()), "Calling");
+    let progress = progress(Some(calls.into()), "Calling");
     let mut operations = Vec::new();
     for (method, operation, calls) in [
         (Method::GET, "hasToken", bench.calls),

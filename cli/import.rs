@@ -19,7 +19,7 @@ mod writer;
 
 use crate::{
     failure::Failure,
-    output::{Output, confirm},
+    output::{Output, confirm, progress},
     place::Place,
 };
 use cip::settings::{Lookup, UserIds};
@@ -130,7 +130,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     let mut report = import.report.as_deref().map(ReportFile::create).transpose()?;
 
     let mut input = Input::new(user_ids(&import, &place)?);
-    let bar = output.progress(std::fs::metadata(&import.file).ok().map(|file| file.len()), "Reading (bytes)");
+    let bar = progress(std::fs::metadata(&import.file).ok().map(|file| file.len()), "Reading (bytes)");
     match format {
         Format::Tutorial => tutorial::read(&import.file, &bar, &mut input)?,
         Format::Sqlite => sqlite::read(&import.file, import.user, &mut input)?,
@@ -156,7 +156,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
         let question = format!("Write up to {} identities into the table {}?", found.len(), place.table()?);
         confirm(&question, import.yes)?;
     }
-    let bar = output.progress(Some(found.len() as u64), if import.dry_run { "Comparing" } else { "Writing" });
+    let bar = progress(Some(found.len() as u64), if import.dry_run { "Comparing" } else { "Writing" });
     let written = writer.run(found, &bar).await;
     bar.finish_and_clear();
     summary.skip(&written.skipped);

@@ -55,7 +55,7 @@ pub(crate) async fn run(logs: &Logs, place: &arguments::Place, output: Output) -
             return Err(Failure::Input(NO_LOG_GROUP.into()));
         };
         let query = cloudwatch::Query { since: logs.since.unwrap_or(DEFAULT_SINCE), limit: logs.limit };
-        cloudwatch::read(stack, &logs.subject(Some(&found))?, query, output).await?
+        cloudwatch::read(stack, &logs.subject(Some(&found))?, query).await?
     };
     output.print(&calls, |calls| if calls.is_empty() { NOTHING.to_owned() } else { text(calls) })?;
     if calls.is_empty() { Err(Failure::Found) } else { Ok(()) }

@@ -27,18 +27,18 @@ impl Output {
         let _ = writeln!(out, "{}", text.trim_end());
         Ok(())
     }
+}
 
-    /// A progress bar on stderr for `length` steps, or a counter if the number is unknown. It is not drawn if stderr is not a terminal.
-    pub(crate) fn progress(self, length: Option<u64>, what: &'static str) -> ProgressBar {
-        let (bar, template) = match length {
-            Some(length) => (ProgressBar::new(length), "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}"),
-            None => (ProgressBar::new_spinner(), "{spinner} {msg} {pos} {per_sec} {elapsed}"),
-        };
-        let style = ProgressStyle::with_template(template).expect("a good template");
-        let bar = bar.with_style(style).with_message(what);
-        bar.enable_steady_tick(Duration::from_millis(200));
-        bar
-    }
+/// A progress bar on stderr for `length` steps, or a counter if the number is unknown. It is not drawn if stderr is not a terminal.
+pub(crate) fn progress(length: Option<u64>, what: &'static str) -> ProgressBar {
+    let (bar, template) = match length {
+        Some(length) => (ProgressBar::new(length), "{msg} {wide_bar} {pos}/{len} {per_sec} {eta}"),
+        None => (ProgressBar::new_spinner(), "{spinner} {msg} {pos} {per_sec} {elapsed}"),
+    };
+    let style = ProgressStyle::with_template(template).expect("a good template");
+    let bar = bar.with_style(style).with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }
 
 /// Asks a question on stderr. Without a terminal nobody can answer: then the option `--yes` is required.

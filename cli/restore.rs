@@ -6,7 +6,7 @@ use crate::{
         reader::Reader,
     },
     failure::Failure,
-    output::{Output, confirm},
+    output::{Output, confirm, progress},
     passphrase::Passphrase,
     place::Place,
     scan::{Rate, context, patiently},
@@ -105,7 +105,7 @@ pub(crate) async fn run(restore: Restore, place: &Place, output: Output) -> Resu
         let many = counts.restored;
         let of = &header.table;
         confirm(&format!("Restore {many} items of the table {of} into the table {table}?"), restore.yes)?;
-        let progress = output.progress(Some(verified.items), "Restoring");
+        let progress = progress(Some(verified.items), "Restoring");
         let items = read_again(&restore.file, passphrase, &verified);
         counts = write(&place.store()?, items, &Rate::new(restore.write_units), &progress).await?;
         progress.finish_and_clear();

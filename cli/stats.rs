@@ -5,7 +5,7 @@ mod histogram;
 
 use crate::{
     failure::Failure,
-    output::Output,
+    output::{Output, progress},
     place::Place,
     scan::{self, Pace},
 };
@@ -48,7 +48,7 @@ pub(crate) async fn run(stats: Stats, place: &Place, output: Output) -> Result<(
     let store = place.store()?;
     // Without this permission there is only no estimate.
     let estimate = store.size(&scan::context()).await.ok().map(|size| size.items).filter(|items| *items > 0);
-    let progress = output.progress(estimate, "Reading");
+    let progress = progress(estimate, "Reading");
     let started = Instant::now();
     let (mut census, mut read_units) = (Census::new(now()), 0.0);
     let mut pages = scan::pages(&store, stats.pace);

@@ -5,7 +5,7 @@
 
 use crate::{
     failure::Failure,
-    output::Output,
+    output::progress,
     place::{Stack, refused},
 };
 use aws_sdk_cloudwatchlogs::{
@@ -27,12 +27,7 @@ pub(super) struct Query {
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The latest calls of `subject`, newest first.
-pub(super) async fn read(
-    stack: &Stack,
-    subject: &str,
-    query: Query,
-    output: Output,
-) -> Result<Vec<LoggedCall>, Failure> {
+pub(super) async fn read(stack: &Stack, subject: &str, query: Query) -> Result<Vec<LoggedCall>, Failure> {
     let client = Client::new(&stack.config);
     let seconds = |ms: u64| i64::try_from(ms / 1000).unwrap_or(i64::MAX);
     let now = now();
@@ -47,7 +42,7 @@ pub(super) async fn read(
         .send()
         .await
         .map_err(|error| refused("StartQuery", &error))?;
-    let bar = output.progress(None, "searching the log");
+    let bar = progress(None, "searching the log");
     let results = results(&client, started.query_id().unwrap_or_default()).await;
     bar.finish_and_clear();
     let results = results?;

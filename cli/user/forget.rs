@@ -14,7 +14,7 @@ use crate::{
     arguments,
     failure::Failure,
     livechat,
-    output::{Output, confirm},
+    output::{Output, confirm, progress},
     person::{Person, hash},
 };
 use cip::{
@@ -80,7 +80,7 @@ pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Outpu
         eprintln!("{}", report.plan(&items));
         confirm("Delete this?", forget.yes)?;
     }
-    let bar = output.progress(None, "items deleted");
+    let bar = progress(None, "items deleted");
     let eraser = Eraser { found: &found, invalidate, bar: &bar };
     let result = eraser.erase(&mut report).await;
     bar.finish_and_clear();

@@ -48,6 +48,7 @@ impl World {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let config = json!({
             "dynamodbUrl": dynamodb_url, "table": TABLE, "accountsUrl": sandbox.url(), "clientId": sandbox.app().client_id,
+            "livechat": "sandbox", "auth": "none", "guests": false, "developmentLogin": false,
         });
         let router = router(&sandbox, &dynamodb).await.route("/config.json", get(async || Json(config)));
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -56,6 +56,10 @@ async fn cargo_local_says_where_the_table_is() {
     let world = World::new().await;
     world.fresh("alice", None).await;
     let config = json!({
+        "livechat": "sandbox",
+        "auth": "none",
+        "guests": false,
+        "developmentLogin": false,
         "dynamodbUrl": world.variable("AWS_ENDPOINT_URL_DYNAMODB"),
         "table": "cip-test",
         "accountsUrl": world.sandbox.url(),
