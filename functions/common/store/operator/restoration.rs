@@ -184,9 +184,9 @@ mod tests {
         item.restored(outcome)
     }
 
-    fn existing(attributes: &[(&str, AttributeValue)]) -> Option<Item> {
+    fn existing(attributes: &[(&str, AttributeValue)]) -> Item {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        Some(Item::new(attributes.collect::<HashMap<_, _>>()))
+        Item::new(attributes.collect::<HashMap<_, _>>())
     }
 
     #[test]
@@ -238,6 +238,7 @@ mod tests {
                 Restoration::Restored,
             ),
         ] {
+            let stored = Some(stored);
             let mut after = stored.clone();
             assert_eq!(restore(backed_up("e"), &mut after), result, "{stored:?}");
             assert_eq!(after == stored, result == Restoration::Taken, "{stored:?}");
