@@ -2,13 +2,7 @@
 
 use crate::world::World;
 use serde_json::json;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -38,26 +32,24 @@ async fn a_killed_run_is_continued_by_the_next_one() {
     assert_eq!(world.items().await.len(), count);
 }
 
-/// Forwards connections to the database. The request on each connection from the second to the `last` one is throttled instead.
+/// A database that serves one request on its first connection, throttles each request on the next ones, up to the `last` one, and then
+/// works again.
 async fn throttling(database: &str, last: usize) -> String {
-    const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"too fast"}"#;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let database = database.trim_start_matches("http://").to_owned();
-    let connections = Arc::new(AtomicUsize::new(0));
     tokio::spawn(async move {
-        while let Ok((mut caller, _)) = listener.accept().await {
-            let number = connections.fetch_add(1, Ordering::Relaxed);
-            let database = database.clone();
+        for number in 0.. {
+            let (mut caller, _) = listener.accept().await.expect("a connection");
+            let mut database = TcpStream::connect(&database).await.expect("a connection");
             tokio::spawn(async move {
-                if (1..last).contains(&number) {
-                    let _ = caller.read(&mut [0; 16_384]).await;
-                    let head =
-                        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0";
-                    let response = format!("{head}\r\nContent-Length: {}\r\n\r\n{THROTTLED}", THROTTLED.len());
-                    let _ = caller.write_all(response.as_bytes()).await;
-                } else if let Ok(mut database) = TcpStream::connect(database).await {
-                    let _ = copy_bidirectional(&mut caller, &mut database).await;
+                if number == 0 {
+                    forward_once(&mut caller, &mut database).await?;
+                    forward_once(&mut database, &mut caller).await
+                } else if number <= last {
+                    throttle(&mut caller).await
+                } else {
+                    copy_bidirectional(&mut caller, &mut database).await.map(drop)
                 }
             });
         }
@@ -65,11 +57,26 @@ async fn throttling(database: &str, last: usize) -> String {
     url
 }
 
+/// Forwards a small message, which arrives in one piece.
+async fn forward_once(from: &mut TcpStream, to: &mut TcpStream) -> std::io::Result<()> {
+    let mut message = vec![0; 16_384];
+    let length = from.read(&mut message).await?;
+    to.write_all(&message[..length]).await
+}
+
+async fn throttle(caller: &mut TcpStream) -> std::io::Result<()> {
+    const BODY: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"too fast"}"#;
+    let _ = caller.read(&mut vec![0; 16_384]).await?;
+    let head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0";
+    let length = BODY.len();
+    caller.write_all(format!("{head}\r\nContent-Length: {length}\r\n\r\n{BODY}").as_bytes()).await
+}
+
 #[tokio::test]
 async fn throttled_writes_are_repeated() {
     let world = World::new("throttled").await;
     let file = world.file("users.jsonl", &lines(40));
-    // The SDK alone gives up after three tries of each write.
+    // The SDK tries each of the 40 writes three times, and then gives up.
     let url = throttling(&world.url, 200).await;
     let output = world.command(&[&file, "--yes", "--json"]).env("AWS_ENDPOINT_URL_DYNAMODB", url).output().await;
     let output = output.expect("it runs");
