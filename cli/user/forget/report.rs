@@ -94,7 +94,7 @@ impl Report {
         }
         if is_complete && !self.ids.is_empty() {
             eprintln!(
-                "LiveChat keeps the customers and their chats. Have them deleted there by their ids, which are nowhere else now:\n\
+                "LiveChat keeps the customers and their chats. Have them deleted there by their ids, which are not stored here any more:\n\
                  https://www.livechat.com/help/prepare-chat-gdpr/ says how.\n{}",
                 list_of(&self.ids)
             );
