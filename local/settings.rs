@@ -1,13 +1,22 @@
 //! The settings that `cargo local` gives the functions: from the environment, from `.env` and from its options. If they name no
-//! LiveChat account, the sandbox's account is used. `settings/dotenv.rs` reads `.env`.
+//! LiveChat account, the sandbox's account is used.
 
-mod dotenv;
-
-pub use dotenv::{locate, warnings};
-
-use cip::settings::Lookup;
+use cip::settings::{Lookup, env_file};
 use sandbox::App;
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
+
+/// The file with settings, in the current folder.
+const FILE: &str = ".env";
+
+/// An error about a setting, with the line of the file that sets it, if that is where it is set.
+pub fn locate(error: &str) -> String {
+    env_file::locate(Path::new(FILE), error)
+}
+
+/// A warning for each variable of the file that is not a setting, but resembles one.
+pub fn warnings() -> Vec<String> {
+    env_file::warnings(Path::new(FILE))
+}
 
 /// Settings by name. On AWS, the functions read the same names from their environment.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +32,7 @@ impl Settings {
     /// # Errors
     /// One line that says what is wrong with `.env`.
     pub fn read() -> Result<Self, String> {
-        let mut all = dotenv::read()?;
+        let mut all = env_file::read(Path::new(FILE))?;
         all.extend(std::env::vars());
         Ok(Self(all))
     }

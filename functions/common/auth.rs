@@ -19,6 +19,8 @@ mod error;
 mod jwt;
 mod keys;
 mod normalization;
+#[cfg(feature = "operator")]
+pub mod operator;
 mod origins;
 mod secret;
 mod user_hash;
@@ -35,7 +37,7 @@ pub(crate) use claims::ClaimName;
 pub use error::Error;
 pub(crate) use jwt::{ClaimRules, InvalidIssuers, Issuers, Jwt, Keys, Requirement, Requirements, SessionCookie};
 pub(crate) use keys::{Algorithms, Jwks, Key, KeyKind, RSA_BITS};
-pub(crate) use normalization::Normalization;
+pub use normalization::Normalization;
 pub(crate) use origins::Origins;
 pub use secret::SHORTEST_SECRET;
 pub(crate) use secret::Secret;

@@ -127,5 +127,11 @@ impl<O: Operation> Function<O> {
     }
 }
 
+/// What a site owner can do about an OAuth error from LiveChat, for the operator's tool.
+#[cfg(feature = "operator")]
+pub fn remedy(exception: &str) -> &'static str {
+    problem::remedy(exception)
+}
+
 #[cfg(test)]
 mod tests;

@@ -49,4 +49,6 @@ pub mod store;
 pub mod telemetry;
 pub mod time;
 
+#[cfg(feature = "operator")]
+pub use serve::connect_auth_with;
 pub use serve::{connect_auth, serve};

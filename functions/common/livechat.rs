@@ -2,6 +2,8 @@
 //!
 //! Source: <https://platform.text.com/docs/authorization/customer-authorization>, section *Cookie grant*.
 
+#[cfg(feature = "operator")]
+pub mod imported;
 pub mod response;
 mod transport;
 

@@ -3,6 +3,8 @@
 mod auth;
 
 pub use auth::connect_auth;
+#[cfg(feature = "operator")]
+pub use auth::connect_auth_with;
 
 use crate::{
     clients::aws,

@@ -19,11 +19,15 @@
 //! | `groups.rs` | `GROUPS` |
 //! | `renewals.rs` | `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` |
 //! | `telemetry.rs` | `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY`, `RELEASE` |
+//! | `user_ids.rs` | `USER_ID_NORMALIZATION`, for the operator's tool |
 //! | `names.rs` | all names, and the check for misspelt ones |
+//! | `env_file.rs` | any, in a file such as `.env`, which only `cargo local` and the operator's tool read |
 //! | `lookup.rs` | where values come from, and the formats that they share |
 
 mod algorithms;
 mod auth;
+#[cfg(feature = "env-file")]
+pub mod env_file;
 mod groups;
 mod jwt;
 mod livechat;
@@ -34,9 +38,11 @@ mod public_key;
 mod renewals;
 mod secrets;
 mod telemetry;
+#[cfg(feature = "operator")]
+mod user_ids;
 
 pub(crate) use auth::AuthMode;
-pub use auth::AuthSettings;
+pub use auth::{AuthSettings, normalization};
 pub use groups::Groups;
 pub(crate) use jwt::{JwtKeys, JwtSettings};
 pub use livechat::{Account, LiveChat, Tenant};
@@ -46,6 +52,8 @@ pub use origins::allowed_origins;
 pub use renewals::Renewals;
 pub(crate) use secrets::{SecretSource, StoredSecret};
 pub(crate) use telemetry::Telemetry;
+#[cfg(feature = "operator")]
+pub use user_ids::UserIds;
 
 /// All settings, which `getToken` and `getFreshToken` read. `hasToken` reads [`Common`] alone, `invalidate` also [`LiveChat`].
 #[derive(Debug)]

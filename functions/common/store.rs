@@ -16,13 +16,21 @@
 //! | `store/adoption.rs` | a guest becomes a user |
 //! | `store/gate.rs` | the circuit breaker's gate |
 //! | `store/groups.rs` | the renewals in all groups together |
+//! | `store/operator.rs` | what only the operator's tool does |
+//! | `store/former.rs`, `store/person.rs` | the same, for one user: a former identity is put back; an item is shown and deleted |
 
 pub(crate) mod adoption;
+#[cfg(feature = "operator")]
+pub mod former;
 pub(crate) mod gate;
 pub(crate) mod groups;
 pub(crate) mod item;
 pub(crate) mod lease;
 pub(crate) mod logout;
+#[cfg(feature = "operator")]
+pub mod operator;
+#[cfg(feature = "operator")]
+pub mod person;
 pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod write;
@@ -131,6 +139,9 @@ impl Store {
     }
 }
 
+/// The kind of error if the deadline passed first.
+const TOO_LATE: &str = "no response before the invocation's deadline";
+
 /// DynamoDB's endpoint; `None` if the configuration names no region, for example.
 async fn endpoint(config: &SdkConfig) -> Option<String> {
     let params = Params::builder()
@@ -167,7 +178,7 @@ fn response<T>(request: impl Future<Output = T>, context: &Context) -> impl Futu
     let request = Box::pin(request);
     async move {
         let response = context.metrics.dynamo_db_time.measure(context.deadline.bound(request)).await;
-        response.map_err(|_| StoreError::Unavailable("no response before the invocation's deadline".into()))
+        response.map_err(|_| StoreError::Unavailable(TOO_LATE.into()))
     }
 }
 

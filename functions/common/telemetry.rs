@@ -6,6 +6,7 @@
 //! | `metrics.rs` | the metrics of a call, each listed once |
 //! | `amounts.rs` | what a metric can hold: a count or a time |
 //! | `line.rs` | the line of a call |
+//! | `logged.rs` | reads such a line, for the operator's tool |
 //! | `steps.rs` | the steps of a call, at the level `trace` |
 //!
 //! No line contains a cookie, a token, a credential or a user id. The libraries that we use log requests and responses at their finer
@@ -13,10 +14,14 @@
 
 mod amounts;
 mod line;
+#[cfg(feature = "operator")]
+mod logged;
 mod metrics;
 pub mod steps;
 
 pub(crate) use line::{Finished, Outcome, Success, write as call};
+#[cfg(feature = "operator")]
+pub use logged::{LoggedCall, subject_hash};
 pub(crate) use metrics::CallMetrics;
 pub use metrics::metric_names;
 

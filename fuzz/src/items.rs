@@ -51,7 +51,8 @@ pub const SHAPES: &[(&str, Shape)] = &[
 const KINDS: &[&str] = &["rejected", "unavailable", "outOfTime", "identityChanged", "of another version"];
 /// Attributes that belong together: if an item has the first one, it must have the others.
 const TOGETHER: &[&[&str]] = &[
-    &["entityId", "cookies", "cookiesLapseAt"],
+    &["entityId", "cookies"],
+    &["cookies", "entityId"],
     &["leaseUntil", "leaseOwner", "leaseSeq"],
     &["quotaSince", "quotaLastSeq"],
 ];

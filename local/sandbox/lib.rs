@@ -239,9 +239,9 @@ impl Sandbox {
             .route("/v2/customer/token", tokens)
             .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
             .route("/v2/customer/info", get(token::info))
-            .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
             // Only the routes for pages are restricted by `Origin`: backends call LiveChat's own routes with their site's origin.
             .merge(access::by_page(self.for_pages(), self.callers.origins.clone()))
+            .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
             .with_state(self.clone())
     }
 

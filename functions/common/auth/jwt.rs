@@ -11,6 +11,8 @@
 mod bearer;
 mod compact;
 mod crypto;
+#[cfg(feature = "operator")]
+mod explain;
 mod issuers;
 mod requirements;
 mod session_cookie;
@@ -31,6 +33,8 @@ use std::borrow::Cow;
 
 pub(super) use compact::key_name;
 pub(crate) use issuers::{InvalidIssuers, Issuers};
+#[cfg(feature = "operator")]
+pub(super) use requirements::LEEWAY_S;
 pub(crate) use requirements::{Requirement, Requirements};
 pub(crate) use session_cookie::SessionCookie;
 

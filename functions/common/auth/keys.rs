@@ -39,6 +39,15 @@ impl Key {
         Self { kid: None, issuer: None, algorithms, decoding: DecodingKey::from_secret(secret.bytes()) }
     }
 
+    /// Its name and algorithms.
+    #[cfg(feature = "operator")]
+    pub(super) fn describe(&self) -> super::operator::ListedKey {
+        super::operator::ListedKey {
+            kid: self.kid.clone(),
+            algorithms: Ok(self.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect()),
+        }
+    }
+
     pub(super) fn is_secret(&self) -> bool {
         self.decoding.family() == AlgorithmFamily::Hmac
     }

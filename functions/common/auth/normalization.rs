@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 /// How user ids are normalized before they are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Normalization {
+pub enum Normalization {
     /// `none`, the default.
     None,
     /// `nfc`: Unicode Normalization Form C (Unicode Standard Annex 15).
@@ -28,7 +28,7 @@ impl Normalization {
     ///
     /// # Errors
     /// [`InvalidId`] that says what to change.
-    pub(super) fn user_id(self, id: &str) -> Result<UserId, InvalidId> {
+    pub fn user_id(self, id: &str) -> Result<UserId, InvalidId> {
         let nfc = ComposingNormalizerBorrowed::new_nfc();
         let id: Cow<str> = match self {
             Self::None => id.into(),

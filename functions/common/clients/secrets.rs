@@ -26,6 +26,12 @@ pub(crate) enum Value {
 }
 
 impl Manager {
+    /// The same with a client that exists already: that of the operator's tool.
+    #[cfg(feature = "operator")]
+    pub(crate) fn with(client: Client) -> Self {
+        Self(OnceCell::new_with(Some(client)))
+    }
+
     /// The value of the secret with this ARN. If it consists of key/value pairs, as AWS's console creates secrets, it is the value of
     /// `name`. Otherwise it is the whole string, or the bytes.
     ///

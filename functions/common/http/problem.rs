@@ -194,7 +194,7 @@ fn livechat_rejected(exception: &str, description: &str) -> Problem {
 
 /// What a site owner can do about an OAuth error from LiveChat
 /// (<https://platform.text.com/docs/authorization/customer-authorization>).
-fn remedy(exception: &str) -> &'static str {
+pub(super) fn remedy(exception: &str) -> &'static str {
     match exception {
         "invalid_request" | "unauthorized_client" | "invalid_client" | "access_denied" | "forbidden" => {
             "Check LIVECHAT_CLIENT_ID, that the app is installed on this licence, and that LIVECHAT_REDIRECT_URI is in \

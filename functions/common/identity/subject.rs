@@ -97,6 +97,13 @@ impl GuestId {
         Ok(Self(hex::encode(ring::digest::digest(&ring::digest::SHA256, secret))))
     }
 
+    /// The guest whose secret has this hash: 64 hexadecimal digits in lower case.
+    #[cfg(feature = "operator")]
+    pub fn of_hash(hash: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (hash.len() == 64 && hash.bytes().all(is_digit)).then(|| Self(hash.to_owned()))
+    }
+
     /// The hash.
     pub fn as_str(&self) -> &str {
         &self.0

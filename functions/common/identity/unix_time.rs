@@ -43,6 +43,9 @@ impl UnixMs {
 pub struct UnixSeconds(u64);
 
 impl UnixSeconds {
+    /// The latest point in time that the type can hold.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
     /// This many s after the start of 1970.
     pub const fn new(s: u64) -> Self {
         Self(s)

@@ -13,12 +13,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
-const CID: &str = "__lc_cid";
-const CST: &str = "__lc_cst";
+pub(super) const CID: &str = "__lc_cid";
+pub(super) const CST: &str = "__lc_cst";
 /// Two years, the documented life of the cookies, in s. No token lives longer.
-const TWO_YEARS_S: u64 = 63_072_000;
+pub(super) const TWO_YEARS_S: u64 = 63_072_000;
 const LONGEST_TOKEN: usize = 4 * 1024;
-const LONGEST_COOKIE: usize = 1024;
+pub(super) const LONGEST_COOKIE: usize = 1024;
 const LONGEST_ENTITY_ID: usize = 128;
 
 /// The cookies as a request carries them: names and values, never the attributes that they came with.
@@ -122,10 +122,7 @@ fn read_grant(
         .access_token
         .filter(|token| (1..=LONGEST_TOKEN).contains(&token.expose_secret().len()))
         .ok_or_else(|| malformed("no usable access_token"))?;
-    let entity_id = response
-        .entity_id
-        .filter(|id| (1..=LONGEST_ENTITY_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| malformed("no usable entity_id"))?;
+    let entity_id = response.entity_id.filter(|id| is_entity_id(id)).ok_or_else(|| malformed("no usable entity_id"))?;
     let expires_in_s = response
         .expires_in
         .filter(|seconds| (1..=TWO_YEARS_S).contains(seconds))
@@ -143,6 +140,11 @@ fn read_grant(
         cookies,
         cookies_expire_at: called_at.in_seconds().plus_s(max_age_s),
     })
+}
+
+/// Whether LiveChat can have given a customer this id.
+pub(super) fn is_entity_id(id: &str) -> bool {
+    (1..=LONGEST_ENTITY_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The cookies to send next time and how long they live, in s. A cookie in the response replaces the stored one. A response with
@@ -182,7 +184,7 @@ fn read_cookies(
 }
 
 /// How long a cookie lives from now, in s: `Max-Age` before `Expires` (RFC 6265, 5.3), and two years without either.
-fn age_s(cookie: &Cookie, now: UnixSeconds) -> u64 {
+pub(super) fn age_s(cookie: &Cookie, now: UnixSeconds) -> u64 {
     if let Some(age) = cookie.max_age() {
         return age.whole_seconds().try_into().unwrap_or(0);
     }

@@ -13,12 +13,28 @@ use std::sync::Arc;
 /// # Errors
 /// [`ConfigError`] if a secret cannot be fetched, or is too short. A key set that cannot be fetched now is fetched later.
 pub async fn connect_auth(settings: AuthSettings) -> Result<Auth, ConfigError> {
+    connect(settings, &Manager::default()).await
+}
+
+/// The same with this client of AWS Secrets Manager.
+///
+/// # Errors
+/// As [`connect_auth`].
+#[cfg(feature = "operator")]
+pub async fn connect_auth_with(
+    settings: AuthSettings,
+    secrets_manager: aws_sdk_secretsmanager::Client,
+) -> Result<Auth, ConfigError> {
+    connect(settings, &Manager::with(secrets_manager)).await
+}
+
+async fn connect(settings: AuthSettings, manager: &Manager) -> Result<Auth, ConfigError> {
     let AuthSettings { mode, normalization, allowed_origins, guests } = settings;
     let mode = match mode {
         AuthMode::None => Mode::None,
-        AuthMode::Jwt(jwt) => Mode::Jwt(Arc::new(connect_jwt(*jwt, normalization, allowed_origins).await?)),
+        AuthMode::Jwt(jwt) => Mode::Jwt(Arc::new(connect_jwt(*jwt, normalization, allowed_origins, manager).await?)),
         AuthMode::Authorizer { claim } => Mode::Authorizer(Authorizer::new(claim, normalization)),
-        AuthMode::Hmac { secrets } => Mode::Hmac(Arc::new(UserHash::new(&fetch(secrets).await?))),
+        AuthMode::Hmac { secrets } => Mode::Hmac(Arc::new(UserHash::new(&fetch(secrets, manager).await?))),
     };
     Ok(Auth::new(mode, normalization, guests))
 }
@@ -27,13 +43,14 @@ async fn connect_jwt(
     settings: JwtSettings,
     normalization: Normalization,
     origins: Origins,
+    manager: &Manager,
 ) -> Result<Jwt, ConfigError> {
     let JwtSettings { keys, claims, cookie } = settings;
     let cookie = cookie.map(|name| SessionCookie::new(name, origins));
-    Ok(Jwt::new(connect_keys(keys).await?, claims, normalization, cookie))
+    Ok(Jwt::new(connect_keys(keys, manager).await?, claims, normalization, cookie))
 }
 
-async fn connect_keys(keys: JwtKeys) -> Result<Keys, ConfigError> {
+async fn connect_keys(keys: JwtKeys, manager: &Manager) -> Result<Keys, ConfigError> {
     match keys {
         JwtKeys::Set(url, algorithms) => {
             let jwks = Jwks::connect(url, algorithms).await;
@@ -42,7 +59,7 @@ async fn connect_keys(keys: JwtKeys) -> Result<Keys, ConfigError> {
         }
         JwtKeys::Public(key) => Ok(Keys::Fixed(vec![*key])),
         JwtKeys::Secrets(secrets, algorithms) => {
-            let secrets = fetch(secrets).await?;
+            let secrets = fetch(secrets, manager).await?;
             Ok(Keys::Fixed(secrets.iter().map(|secret| Key::of_secret(secret, algorithms.clone())).collect()))
         }
     }
@@ -52,13 +69,12 @@ async fn connect_keys(keys: JwtKeys) -> Result<Keys, ConfigError> {
 ///
 /// # Errors
 /// [`ConfigError`] if one cannot be fetched, or is too short.
-async fn fetch(sources: Vec<SecretSource>) -> Result<Vec<Secret>, ConfigError> {
-    let manager = Manager::default();
+async fn fetch(sources: Vec<SecretSource>, manager: &Manager) -> Result<Vec<Secret>, ConfigError> {
     let mut secrets = Vec::with_capacity(sources.len());
     for source in sources {
         secrets.push(match source {
             SecretSource::Inline(secret) => secret,
-            SecretSource::Stored(stored) => fetch_stored(&manager, &stored).await?,
+            SecretSource::Stored(stored) => fetch_stored(manager, &stored).await?,
         });
     }
     Ok(secrets)

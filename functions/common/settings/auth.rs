@@ -44,12 +44,7 @@ impl AuthSettings {
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or invalid.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
-        let normalizations = [
-            ("none", Normalization::None),
-            ("nfc", Normalization::Nfc),
-            ("nfc-lowercase", Normalization::NfcLowercase),
-        ];
-        let normalization = lookup.choice("USER_ID_NORMALIZATION", normalizations)?;
+        let normalization = normalization(lookup)?;
         let mode = AuthMode::from_lookup(lookup)?;
         let allowed_origins = Origins::new(match mode {
             AuthMode::None => allowed_origins_or_any(lookup)?,
@@ -62,6 +57,16 @@ impl AuthSettings {
         }
         Ok(Self { mode, normalization, allowed_origins, guests: guests(lookup)? })
     }
+}
+
+/// `USER_ID_NORMALIZATION`.
+///
+/// # Errors
+/// [`ConfigError`] if the value is not one of the three.
+pub fn normalization(lookup: &Lookup) -> Result<Normalization, ConfigError> {
+    let normalizations =
+        [("none", Normalization::None), ("nfc", Normalization::Nfc), ("nfc-lowercase", Normalization::NfcLowercase)];
+    lookup.choice("USER_ID_NORMALIZATION", normalizations)
 }
 
 impl AuthMode {

@@ -5,9 +5,9 @@
 //! | `pk`, `sk` | S | `user#<id>` or `guest#<SHA-256 of the guest's secret>`; `identity` or `group#<n>` |
 //! | `version` | N | counts the writes |
 //! | `expiresAt` | N | Unix time in s; DynamoDB deletes the item some time after (TTL) |
-//! | `entityId` | S | the LiveChat customer |
+//! | `entityId` | S | the LiveChat customer; with `cookies` or not at all |
 //! | `cookies` | M | `cid`, `cst` |
-//! | `cookiesLapseAt` | N | Unix time in s |
+//! | `cookiesLapseAt` | N | Unix time in s; if it is missing, the cookies count as valid |
 //! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
 //! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` (0 if it was a guest's) |
@@ -77,9 +77,9 @@ const ACCESS_TOKEN: &str = "accessToken";
 const ENDS_MS: &str = "ends";
 pub(crate) const UNTIL_MS: &str = "until";
 const TIMES: &str = "times";
-const KIND: &str = "kind";
-const EXCEPTION: &str = "exception";
-const DESCRIPTION: &str = "description";
+pub(super) const KIND: &str = "kind";
+pub(super) const EXCEPTION: &str = "exception";
+pub(super) const DESCRIPTION: &str = "description";
 
 /// An item's partition and sort key.
 pub(crate) struct Key {
@@ -227,7 +227,8 @@ impl Item {
 
     /// All that is stored for a subject.
     pub(crate) fn into_record(mut self) -> Result<Record, StoreError> {
-        let identity = if self.has(ENTITY_ID) { Some(self.identity()?) } else { None };
+        // Cookies without the customer's id are an error too: without an identity, the user would become a new customer.
+        let identity = if self.has(ENTITY_ID) || self.has(COOKIES) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
         // These are only hints: a malformed one, such as another version's, must not lock a user out.
@@ -310,10 +311,20 @@ impl Item {
         Ok(Identity {
             entity_id: self.string(ENTITY_ID)?,
             cookies: cookies.cookies()?,
-            cookies_expire_at: UnixSeconds::new(self.number(COOKIES_LAPSE_AT_S)?),
+            cookies_expire_at: self.cookies_expiry()?,
             former: self.former()?,
             awaits_first_token: self.has(UNPROVEN),
         })
+    }
+
+    /// An item that a person has made may lack it. Then the cookies count as valid: LiveChat is called with them in any case, and with
+    /// expired ones, another customer would be accepted without a second try. The first renewal stores the time.
+    fn cookies_expiry(&mut self) -> Result<UnixSeconds, StoreError> {
+        if self.has(COOKIES_LAPSE_AT_S) {
+            self.number(COOKIES_LAPSE_AT_S).map(UnixSeconds::new)
+        } else {
+            Ok(UnixSeconds::NEVER)
+        }
     }
 
     fn former(&mut self) -> Result<Vec<FormerIdentity>, StoreError> {
@@ -614,6 +625,23 @@ mod tests {
             item.insert(REFUSED.into(), form.clone());
             let record = Item::new(item).into_record().expect("a record");
             assert!(record.refusal.is_none() && record.token.is_some(), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_without_an_expiry_count_as_valid() {
+        let mut item = full();
+        item.remove(COOKIES_LAPSE_AT_S);
+        let identity = Item::new(item).into_record().expect("a record").identity.expect("an identity");
+        assert_eq!((identity.entity_id.as_str(), identity.has_expired(UnixMs::new(u64::MAX - 1))), ("e1", false));
+    }
+
+    #[test]
+    fn a_half_of_an_identity_is_an_error_and_never_a_new_customer() {
+        for missing in [ENTITY_ID, COOKIES] {
+            let mut item = full();
+            item.remove(missing);
+            assert_eq!(Item::new(item).into_record().map(drop), Err(malformed(missing)));
         }
     }
 

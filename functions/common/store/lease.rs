@@ -23,7 +23,7 @@ use std::collections::HashMap;
 /// How long an item without an identity is kept, in s: a day. A failed first renewal leaves such an item.
 const ABANDONED_AFTER_S: u64 = 86_400;
 /// An item expires this long after its cookies, in s: 30 days.
-const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
+pub(super) const KEPT_AFTER_EXPIRY_S: u64 = 2_592_000;
 
 /// A try to acquire a lease.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +164,7 @@ pub(crate) fn acquire(owner: &str, unless_newer_than: Option<LeaseSeq>, settings
 }
 
 /// Nobody has the lease at `now`: [`Lease::is_held`] is false.
-fn is_free(now: UnixMs) -> Condition {
+pub(super) fn is_free(now: UnixMs) -> Condition {
     any([not_exists(item::LEASE_UNTIL_MS), not(between(item::LEASE_UNTIL_MS, now..=Lease::latest_expiry(now)))])
 }
 

@@ -146,7 +146,7 @@ impl Formats {
 
 /// The first 16 hexadecimal digits of the HMAC-SHA256 of the principal's key in the table. With the HMAC's key, a user's lines can be
 /// found. Without it, the lines say nothing about the user.
-fn hash(key: &hmac::Key, principal: &Principal) -> String {
+pub(super) fn hash(key: &hmac::Key, principal: &Principal) -> String {
     hex::encode(&hmac::sign(key, principal.key().as_bytes()).as_ref()[..8])
 }
 
@@ -268,6 +268,22 @@ mod tests {
         let timestamp = line["timestamp"].as_str().expect("a string");
         assert!(timestamp.starts_with("20") && timestamp.contains('T') && timestamp.ends_with('Z'), "{timestamp}");
         assert!(line.get("cause").is_none() && line.get("source").is_none() && line.get("subject").is_none());
+    }
+
+    #[cfg(feature = "operator")]
+    #[test]
+    fn a_line_can_be_read_back_and_found_by_the_hash_of_its_user() {
+        use crate::telemetry::{LoggedCall, subject_hash};
+        let metrics = CallMetrics::default();
+        metrics.live_chat_time.add(Duration::from_millis(80));
+        let line = line(&[("SUBJECT_KEY", "a key")], failed(), &metrics);
+        let alice = Principal::User(UserId::parse("alice").expect("a user id"));
+        let call = LoggedCall::read(&format!("2026-01-01T00:00:00.000Z {line}")).expect("a call");
+        assert_eq!(call.subject, Some(subject_hash("a key", &alice)));
+        assert_eq!((call.operation.as_str(), call.outcome.as_str()), ("getToken", "busy"));
+        assert_eq!((call.duration, call.live_chat_time, call.dynamo_db_time), (12.3, Some(80.0), None));
+        assert_eq!(call.cause.as_deref(), Some("another renewal did not end in time"));
+        assert_eq!(LoggedCall::read(r#"{"level":"INFO","message":"started"}"#), None);
     }
 
     #[test]

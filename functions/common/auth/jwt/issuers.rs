@@ -94,6 +94,14 @@ impl Issuers {
     }
 }
 
+#[cfg(feature = "operator")]
+impl Issuers {
+    /// The names of all issuers.
+    pub(in crate::auth) fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|issuer| issuer.name.as_str()).collect()
+    }
+}
+
 /// For which tenants an entry of the list stands: one issuer each.
 fn tenants(entry: &str, required: &Requirements) -> Result<Vec<Option<String>>, InvalidIssuers> {
     if !PLACEHOLDERS.iter().any(|placeholder| entry.contains(placeholder)) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// How far clocks may be apart, in s.
-const LEEWAY_S: f64 = 60.0;
+pub(in crate::auth) const LEEWAY_S: f64 = 60.0;
 
 /// Claims that do not say for which service a token is: only who issued it, to whom and when.
 const NO_SERVICE: [&str; 22] = [
@@ -91,8 +91,33 @@ impl Requirements {
     }
 }
 
+/// What a requirement says about a token's claims.
+#[cfg(feature = "operator")]
+pub(super) struct Explained<'a> {
+    pub(super) setting: &'static str,
+    pub(super) claim: &'a str,
+    /// The values of which the claim must have one.
+    pub(super) values: &'a [String],
+    pub(super) found: Option<&'a Value>,
+    pub(super) is_met: bool,
+}
+
+#[cfg(feature = "operator")]
+impl Requirements {
+    /// All requirements, with what the claims say about each.
+    pub(super) fn each<'a>(&'a self, claims: &'a Members) -> impl Iterator<Item = Explained<'a>> {
+        self.0.iter().map(|required| Explained {
+            setting: required.setting,
+            claim: required.claim.as_str(),
+            values: &required.values,
+            found: required.claim.find(|name| claims.get(name)).ok().flatten(),
+            is_met: required.is_met_by(claims),
+        })
+    }
+}
+
 const CLAIMS: &str = "JWT_REQUIRED_CLAIMS";
-const AUDIENCE: &str = "JWT_AUDIENCE";
+pub(super) const AUDIENCE: &str = "JWT_AUDIENCE";
 
 impl Requirement {
     /// `JWT_AUDIENCE`: `claim` must be there, with one of these values.
@@ -122,7 +147,7 @@ impl Requirement {
 }
 
 /// `exp` is required and `nbf` is optional; Unix time in s, where fractions are allowed (RFC 7519, section 2).
-fn check_time(claims: &Members, now_ms: u64) -> Result<(), &'static str> {
+pub(super) fn check_time(claims: &Members, now_ms: u64) -> Result<(), &'static str> {
     #[expect(clippy::cast_precision_loss, reason = "it is exact for some 280,000 years")]
     let (now, latest_s) = (now_ms as f64 / 1000.0, LAST_END_S as f64);
     let exp_s = claims.get("exp").and_then(Value::as_f64).ok_or("the token has no exp, or one that is not a number")?;

@@ -8,6 +8,8 @@ use super::{
     Algorithms, Key,
     jwk::{self, Unused},
 };
+#[cfg(feature = "operator")]
+use crate::auth::operator::ListedKey;
 use crate::{
     auth::Error,
     clients::{https, roots::Roots},
@@ -39,7 +41,8 @@ struct State {
 
 /// A document that a provider has at the URL.
 enum Document {
-    Keys(Vec<Key>),
+    /// Keys, as the provider writes them.
+    Keys(Vec<Value>),
     /// An OpenID configuration (OpenID Connect Discovery 1.0, section 3), which says where the keys are.
     Elsewhere(String),
 }
@@ -116,8 +119,12 @@ impl Jwks {
         }
     }
 
-    /// The keys. If the URL has an OpenID configuration, they are fetched from where it says, on the same host.
     async fn keys(&self) -> Result<Vec<Key>, Fault> {
+        self.usable(self.listed().await?)
+    }
+
+    /// All keys of the set. If the URL has an OpenID configuration, they are fetched from where it says, on the same host.
+    async fn listed(&self) -> Result<Vec<Value>, Fault> {
         let place = match self.fetch(&self.url).await? {
             Document::Keys(keys) => return Ok(keys),
             Document::Elsewhere(place) => place,
@@ -139,23 +146,11 @@ impl Jwks {
         let mut response = self.http.get(url.clone()).send().await.map_err(failed)?;
         check_status(&response)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(failed)?;
-        self.read(&body.ok_or("the response has more than 256 KiB")?)
+        read(&body.ok_or("the response has more than 256 KiB")?)
     }
 
-    fn read(&self, body: &[u8]) -> Result<Document, Fault> {
-        // RFC 8259, section 8.1: a reader may ignore a byte order mark.
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        let Ok(Value::Object(mut document)) = serde_json::from_slice(body) else {
-            return Err("the response is not a key set: it is not a JSON object, but perhaps a page for people".into());
-        };
-        let keys = match (document.remove("keys"), document.remove("jwks_uri")) {
-            (Some(Value::Array(keys)), _) => keys,
-            (None, Some(Value::String(place))) => return Ok(Document::Elsewhere(place)),
-            _ if document.values().any(is_certificate) => {
-                return Err("the response has certificates: set JWT_JWKS_URL to where your provider has them as a JSON Web Key Set".into());
-            }
-            _ => return Err("the response is not a key set: it has no array `keys`".into()),
-        };
+    /// The keys that tokens can be verified with.
+    fn usable(&self, keys: Vec<Value>) -> Result<Vec<Key>, Fault> {
         // One by one: a bad key must not make the others unusable.
         let mut usable = Vec::new();
         let mut reasons = Vec::new();
@@ -171,13 +166,55 @@ impl Jwks {
             }
         }
         match (usable.is_empty(), reasons.first()) {
-            (false, _) => Ok(Document::Keys(usable)),
+            (false, _) => Ok(usable),
             (true, None) => Err("the key set is empty".into()),
             (true, Some((kid, cause))) => {
                 let kid = kid.as_deref().unwrap_or_default();
                 Err(format!("the key set has no usable key; the first one, {kid:?}: {cause}").into())
             }
         }
+    }
+}
+
+#[cfg(feature = "operator")]
+impl Jwks {
+    /// Where the set is.
+    pub(in crate::auth) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// All keys of the set, fetched now.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(in crate::auth) async fn inspect(&self) -> Result<Vec<ListedKey>, String> {
+        let keys = self.listed().await.map_err(Cow::into_owned)?;
+        Ok(keys.into_iter().map(|key| self.describe(key)).collect())
+    }
+
+    fn describe(&self, key: Value) -> ListedKey {
+        let kid = jwk::name(&key);
+        match jwk::read(key, &self.algorithms) {
+            Ok(key) => ListedKey { kid, ..key.describe() },
+            Err(Unused::Unsuited(cause) | Unused::Faulty(cause)) => ListedKey { kid, algorithms: Err(cause) },
+        }
+    }
+}
+
+fn read(body: &[u8]) -> Result<Document, Fault> {
+    // RFC 8259, section 8.1: a reader may ignore a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let Ok(Value::Object(mut document)) = serde_json::from_slice(body) else {
+        return Err("the response is not a key set: it is not a JSON object, but perhaps a page for people".into());
+    };
+    match (document.remove("keys"), document.remove("jwks_uri")) {
+        (Some(Value::Array(keys)), _) => Ok(Document::Keys(keys)),
+        (None, Some(Value::String(place))) => Ok(Document::Elsewhere(place)),
+        _ if document.values().any(is_certificate) => {
+            Err("the response has certificates: set JWT_JWKS_URL to where your provider has them as a JSON Web Key Set"
+                .into())
+        }
+        _ => Err("the response is not a key set: it has no array `keys`".into()),
     }
 }
 

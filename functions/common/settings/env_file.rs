@@ -1,28 +1,32 @@
-//! The file `.env` in the current folder. Errors name the line, and never repeat it: it may have a secret.
+//! Files with settings, such as `.env`, for `cargo local` and the operator's tool: the functions read none. Errors name the line, and never
+//! repeat it: it may have a secret.
 
-use cip::settings::NAMES;
+use super::NAMES;
 use std::{
     cell::Cell,
     collections::HashMap,
     fs,
     io::{self, ErrorKind, Read},
+    path::Path,
     rc::Rc,
 };
-
-const FILE: &str = ".env";
 
 /// The variables of the file; none if there is no such file.
 ///
 /// # Errors
 /// One line that names the file and the line in it.
-pub(super) fn read() -> Result<HashMap<String, String>, String> {
-    match fs::read_to_string(FILE) {
-        Ok(text) => parse(&text).and_then(|all| refuse_repetitions(&text, all)),
+pub fn read(file: &Path) -> Result<HashMap<String, String>, String> {
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            let all = parse(&text).and_then(|all| refuse_repetitions(&text, all));
+            all.map_err(|why| format!("{}{why}", file.display()))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashMap::new()),
-        Err(error) => Err(format!("{FILE} cannot be read: {error}")),
+        Err(error) => Err(format!("{} cannot be read: {error}", file.display())),
     }
 }
 
+/// The variables, or the rest of a sentence that begins with the name of the file.
 fn parse(text: &str) -> Result<HashMap<String, String>, String> {
     // Some editors put a byte order mark first.
     let lines = Lines::of(text.strip_prefix('\u{feff}').unwrap_or(text));
@@ -32,11 +36,11 @@ fn parse(text: &str) -> Result<HashMap<String, String>, String> {
             // A value in quotation marks can have several lines.
             let first = number.get() - entry.trim_end().matches('\n').count();
             format!(
-                "{FILE}, line {first} is invalid: expected NAME=value. A value with a space, `#`, `$` or a quotation mark \
+                ", line {first} is invalid: expected NAME=value. A value with a space, `#`, `$` or a quotation mark \
                  needs single quotes around it"
             )
         }
-        error => format!("{FILE} cannot be read: {error}"),
+        error => format!(" cannot be read: {error}"),
     })
 }
 
@@ -45,7 +49,7 @@ fn refuse_repetitions(text: &str, all: HashMap<String, String>) -> Result<HashMa
     for name in all.keys() {
         if let [.., first, second] = lines_of(text, name)[..] {
             return Err(format!(
-                "{FILE} sets {name} twice, in lines {first} and {second}: a list has commas between its entries"
+                " sets {name} twice, in lines {first} and {second}: a list has commas between its entries"
             ));
         }
     }
@@ -54,18 +58,18 @@ fn refuse_repetitions(text: &str, all: HashMap<String, String>) -> Result<HashMa
 
 /// A warning for each variable of the file that is not a setting, but resembles one. In the environment, other programs may use such
 /// names.
-pub fn warnings() -> Vec<String> {
-    let Ok(text) = fs::read_to_string(FILE) else { return Vec::new() };
+pub fn warnings(file: &Path) -> Vec<String> {
+    let Ok(text) = fs::read_to_string(file) else { return Vec::new() };
     let names = parse(&text).unwrap_or_default().into_keys();
     let unknown = names.filter(|name| !NAMES.contains(&name.as_str()));
-    unknown.filter_map(|name| resembling(&text, &name)).collect()
+    unknown.filter_map(|name| Some(format!("{}{}", file.display(), resembling(&text, &name)?))).collect()
 }
 
 fn resembling(text: &str, name: &str) -> Option<String> {
     // One letter too few or too many, another one, or two that are exchanged.
     let meant = NAMES.iter().find(|setting| strsim::osa_distance(&name.to_ascii_uppercase(), setting) <= 1)?;
     let number = lines_of(text, name).pop()?;
-    Some(format!("{FILE}, line {number}: {name} is not a setting. Did you mean {meant}?"))
+    Some(format!(", line {number}: {name} is not a setting. Did you mean {meant}?"))
 }
 
 /// Returns one line for each read, and counts them: the parser does not say where it is.
@@ -93,17 +97,17 @@ impl Read for Lines<'_> {
 }
 
 /// An error about settings, with the lines of the file that set them, if that is where they are set.
-pub fn locate(error: &str) -> String {
+pub fn locate(file: &Path, error: &str) -> String {
     let is_in_environment = |name: &str| std::env::var_os(name).is_some();
-    let Ok(text) = fs::read_to_string(FILE) else { return error.to_owned() };
+    let Ok(text) = fs::read_to_string(file) else { return error.to_owned() };
     let names = named(error).filter(|name| !is_in_environment(name));
     let lines: Vec<_> = names.filter_map(|name| Some((name, lines_of(&text, name).pop()?))).collect();
     match lines[..] {
         [] => error.to_owned(),
-        [(_, number)] => format!("{} ({FILE}, line {number})", error.trim_end_matches('.')),
+        [(_, number)] => format!("{} ({}, line {number})", error.trim_end_matches('.'), file.display()),
         _ => {
             let lines: Vec<_> = lines.iter().map(|(name, number)| format!("{name} in line {number}")).collect();
-            format!("{} ({FILE}: {})", error.trim_end_matches('.'), lines.join(", "))
+            format!("{} ({}: {})", error.trim_end_matches('.'), file.display(), lines.join(", "))
         }
     }
 }
@@ -144,7 +148,7 @@ mod tests {
             (&format!("A={}\nhunter2\n", "x".repeat(20_000)), 2),
         ] {
             let line = parse(text).expect_err(text);
-            assert!(line.starts_with(&format!(".env, line {number} is invalid: ")), "{line}");
+            assert!(line.starts_with(&format!(", line {number} is invalid: ")), "{line}");
             assert!(!line.contains("hunter2") && !line.contains('\n'), "{line}");
         }
     }
@@ -159,7 +163,7 @@ mod tests {
     fn a_variable_that_is_set_twice_is_refused() {
         let text = "A=1\nALLOWED_ORIGINS=http://a.test\n\nexport ALLOWED_ORIGINS=http://b.test\n";
         let line = parse(text).and_then(|all| refuse_repetitions(text, all)).expect_err("refused");
-        assert!(line.starts_with(".env sets ALLOWED_ORIGINS twice, in lines 2 and 4: "), "{line}");
+        assert!(line.starts_with(" sets ALLOWED_ORIGINS twice, in lines 2 and 4: "), "{line}");
     }
 
     #[test]
@@ -168,7 +172,7 @@ mod tests {
             [("ALLOWED_ORIGIN", "ALLOWED_ORIGINS"), ("GUEST", "GUESTS"), ("AUHT", "AUTH"), ("auth", "AUTH")]
         {
             let line = resembling(&format!("A=1\n{name}=x\n"), name).expect("a warning");
-            assert_eq!(line, format!(".env, line 2: {name} is not a setting. Did you mean {meant}?"));
+            assert_eq!(line, format!(", line 2: {name} is not a setting. Did you mean {meant}?"));
         }
         for name in ["PORT", "DATABASE_URL", "AWS_REGION"] {
             assert_eq!(resembling(&format!("{name}=x\n"), name), None);

@@ -1,0 +1,70 @@
+//! The command line.
+
+use crate::{backup, bench, doctor, failure::Failure, import, logs, output::Output, place, restore, stats, user};
+use clap::{Args, Parser, Subcommand};
+
+/// Sets up, checks and looks after an installation of livechat-cip.
+#[derive(Debug, Parser)]
+#[command(name = "cip", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// Print results as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which installation. One of `--local`, `--table` and `--stack`.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Installation")]
+pub(crate) struct Place {
+    /// The installation of a running `cargo local`.
+    #[arg(long, global = true, value_name = "URL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "http://127.0.0.1:3000", conflicts_with = "table")]
+    pub(crate) local: Option<String>,
+    /// The stack on AWS, whose outputs name the table.
+    #[arg(long, global = true, value_name = "NAME", default_value = "livechat-cip")]
+    pub(crate) stack: String,
+    /// A table on AWS, without its stack.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// AWS's region, if it is not that of the environment or profile.
+    #[arg(long, global = true)]
+    pub(crate) region: Option<String>,
+    /// The profile in AWS's configuration files.
+    #[arg(long, global = true)]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Doctor(doctor::Doctor),
+    Import(import::Import),
+    /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
+    User(user::User),
+    Stats(stats::Stats),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Logs(logs::Logs),
+    Bench(bench::Bench),
+}
+
+impl Arguments {
+    /// Runs the command.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let output = Output { json: self.json };
+        let find = async || place::Place::find(&self.place).await;
+        match self.command {
+            Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
+            Command::Import(import) => import::run(import, &self.place, output).await,
+            Command::User(user) => user::run(user, &self.place, output).await,
+            Command::Stats(stats) => stats::run(stats, &find().await?, output).await,
+            Command::Backup(backup) => backup::run(backup, &find().await?, output).await,
+            Command::Restore(restore) => restore::run(restore, &find().await?, output).await,
+            Command::Logs(logs) => logs::run(&logs, &self.place, output).await,
+            Command::Bench(bench) => bench::run(bench, &self.place, output).await,
+        }
+    }
+}

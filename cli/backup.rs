@@ -1,0 +1,159 @@
+//! `cip backup`: the table to an encrypted file.
+
+pub(crate) mod format;
+pub(crate) mod reader;
+mod writer;
+
+use crate::{
+    failure::Failure,
+    output::{Output, progress},
+    passphrase::Passphrase,
+    place::Place,
+    scan::{self, Pace},
+};
+use cip::{
+    store::{
+        Store,
+        operator::{Entry, Page},
+    },
+    time::now,
+};
+use clap::Args;
+use format::{End, Header, VERSION};
+use indicatif::ProgressBar;
+use reader::Reader;
+use secrecy::SecretString;
+use serde::Serialize;
+use std::{
+    io::{self, BufWriter},
+    path::{Path, PathBuf},
+};
+use tempfile::NamedTempFile;
+use tokio::sync::mpsc::Receiver;
+use writer::Writer;
+
+const EXAMPLES: &str = "\
+Examples:
+  cip backup livechat-2026-06-01.age              asks for a passphrase
+  cip backup FILE --passphrase-file ~/.cip-backup   for a scheduled job
+  cip backup FILE --dry-run                         how much there is to read
+  age --decrypt FILE | gunzip                       look into it: it has secrets
+
+The file has every identity, with cookies that work for two years. Only its owner may read it (mode 0600). It is not a picture of one \
+moment: each item is as it was when it was read. DynamoDB's point-in-time recovery is exact, and stays the first choice.
+
+Permissions: cloudformation:DescribeStacks (unless --table), dynamodb:Scan, dynamodb:DescribeTable.";
+
+/// Write the table to a file, encrypted with a passphrase, and verify it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Backup {
+    /// The file. It must not exist.
+    file: PathBuf,
+    #[command(flatten)]
+    passphrase: Passphrase,
+    #[command(flatten)]
+    pace: Pace,
+    /// Only say how much there is to read.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    file: PathBuf,
+    table: String,
+    bytes: u64,
+    #[serde(flatten)]
+    end: End,
+    read_units: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Planned {
+    table: String,
+    items: u64,
+    bytes: u64,
+}
+
+pub(crate) async fn run(backup: Backup, place: &Place, output: Output) -> Result<(), Failure> {
+    let store = place.store()?;
+    let table = place.table()?.to_owned();
+    let size = store.size(&scan::context()).await;
+    if backup.dry_run {
+        let size = size?;
+        let planned = Planned { table, items: size.items, bytes: size.bytes };
+        return output.print(&planned, |Planned { table, items, bytes }| {
+            format!("{table} has about {items} items, {bytes} bytes (DynamoDB counts every six hours).")
+        });
+    }
+    if backup.file.exists() {
+        return Err(Failure::Input(format!("{} exists already.", backup.file.display())));
+    }
+    let passphrase = backup.passphrase.choose()?;
+    let header = Header {
+        version: VERSION,
+        release: env!("CARGO_PKG_VERSION").into(),
+        table: table.clone(),
+        started_at: now().as_u64(),
+    };
+    let progress = progress(size.ok().map(|size| size.items).filter(|items| *items > 0), "Reading");
+    let new = NewFile { file: backup.file.clone(), passphrase, header, progress };
+    let (bytes, end, read_units) = new.write(&store, backup.pace).await?;
+    let written = Written { file: backup.file, table, bytes, end, read_units };
+    output.print(&written, |written| {
+        let Written { file, bytes, end, read_units, .. } = written;
+        let file = file.display();
+        format!("{file}: {} items, {bytes} bytes, read back and verified ({read_units:.0} read units).", end.items)
+    })
+}
+
+/// A file to be written.
+struct NewFile {
+    file: PathBuf,
+    passphrase: SecretString,
+    header: Header,
+    progress: ProgressBar,
+}
+
+impl NewFile {
+    /// Writes the file under a temporary name, reads it back, and gives it its name. Returns its size, contents and read units.
+    async fn write(self, store: &Store, pace: Pace) -> Result<(u64, End, f64), Failure> {
+        let pages = scan::pages(store, pace);
+        let written = tokio::task::spawn_blocking(move || self.write_pages(pages)).await;
+        written.map_err(|error| Failure::Service(error.to_string()))?
+    }
+
+    fn write_pages(self, mut pages: Receiver<Result<Page, Failure>>) -> Result<(u64, End, f64), Failure> {
+        let failed = |error: io::Error| Failure::Input(format!("{}: {error}", self.file.display()));
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Only its owner may read a temporary file, and it is removed if anything fails.
+        let new = NamedTempFile::new_in(folder).map_err(failed)?;
+        let mut writer = Writer::new(BufWriter::new(new), self.passphrase.clone(), self.header).map_err(failed)?;
+        let mut read_units = 0.0;
+        while let Some(page) = pages.blocking_recv() {
+            let page = page?;
+            read_units += page.read_units;
+            self.progress.inc(page.items.len() as u64);
+            for item in page.items.into_iter().filter(|item| !is_momentary(item)) {
+                writer.item(item).map_err(failed)?;
+            }
+        }
+        let (out, end) = writer.finish().map_err(failed)?;
+        let new = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        new.as_file().sync_all().map_err(failed)?;
+        self.progress.finish_and_clear();
+        if Reader::open(new.path(), self.passphrase)?.verify(drop)? != end {
+            return Err(Failure::Service(format!("{}: what was read back differs.", self.file.display())));
+        }
+        let bytes = new.as_file().metadata().map_err(failed)?.len();
+        new.persist_noclobber(&self.file).map_err(|error| failed(error.error))?;
+        Ok((bytes, end, read_units))
+    }
+}
+
+/// A count of renewals, or the circuit breaker's gate: of no use a minute later.
+fn is_momentary(item: &cip::store::operator::Attributes) -> bool {
+    matches!(Entry::of(item.clone()), Entry::Renewals | Entry::Gate)
+}

@@ -1,0 +1,102 @@
+//! What was found.
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// All findings.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// What was checked.
+    of: String,
+    checks: Vec<Finding>,
+}
+
+/// The result of one check.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    status: Status,
+    /// What was found.
+    found: String,
+    /// What to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warning,
+    Wrong,
+    Skipped,
+}
+
+impl Report {
+    pub(super) fn of(what: String) -> Self {
+        Self { of: what, checks: Vec::new() }
+    }
+
+    pub(super) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
+        self.add(check, Status::Ok, found, None);
+    }
+
+    /// Nothing stops working, but something should change.
+    pub(super) fn warning(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+        self.add(check, Status::Warning, found, Some(fix.into()));
+    }
+
+    pub(super) fn wrong(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+        self.add(check, Status::Wrong, found, Some(fix.into()));
+    }
+
+    /// Something that says by itself what to change.
+    pub(super) fn wrong_as_said(&mut self, check: &'static str, found: impl Into<String>) {
+        self.add(check, Status::Wrong, found, None);
+    }
+
+    pub(super) fn skipped(&mut self, check: &'static str, why: impl Into<String>) {
+        self.add(check, Status::Skipped, why, None);
+    }
+
+    fn add(&mut self, check: &'static str, status: Status, found: impl Into<String>, fix: Option<String>) {
+        self.checks.push(Finding { check, status, found: found.into(), fix });
+    }
+
+    /// Whether something must change.
+    pub(super) fn is_wrong(&self) -> bool {
+        self.number(Status::Wrong) > 0
+    }
+
+    fn number(&self, status: Status) -> usize {
+        self.checks.iter().filter(|finding| finding.status == status).count()
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        let mut text = format!("{}\n\n", self.of);
+        for Finding { check, status, found, fix } in &self.checks {
+            let (word, style) = status.shown();
+            let _ = writeln!(text, "{style}{word:<7}{style:#}  {check:<9}  {found}");
+            if let Some(fix) = fix {
+                for line in fix.lines() {
+                    let _ = writeln!(text, "{:20}{line}", "");
+                }
+            }
+        }
+        let (wrong, warnings) = (self.number(Status::Wrong), self.number(Status::Warning));
+        let _ = writeln!(text, "\n{wrong} wrong, {warnings} to look at, {} skipped", self.number(Status::Skipped));
+        text
+    }
+}
+
+impl Status {
+    fn shown(self) -> (&'static str, Style) {
+        match self {
+            Self::Ok => ("ok", AnsiColor::Green.on_default()),
+            Self::Warning => ("warning", AnsiColor::Yellow.on_default()),
+            Self::Wrong => ("wrong", AnsiColor::Red.on_default().bold()),
+            Self::Skipped => ("skipped", Style::new().dimmed()),
+        }
+    }
+}

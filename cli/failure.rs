@@ -1,0 +1,48 @@
+//! Errors and exit codes.
+//!
+//! | code | means |
+//! |---|---|
+//! | 0 | done, and nothing is wrong |
+//! | 1 | the command has found something wrong, or did only a part of its work; its output says what |
+//! | 2 | the command line or an input file is invalid |
+//! | 3 | AWS, the table or LiveChat could not be reached, or refused |
+//! | 4 | the person said no |
+
+use std::process::ExitCode;
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The output has said it already.
+    #[error("")]
+    Found,
+    /// What to change in the command line or the input.
+    #[error("{0}")]
+    Input(String),
+    /// What could not be reached or refused, and what to do about it.
+    #[error("{0}")]
+    Service(String),
+    /// Somebody said no when asked.
+    #[error("nothing was changed")]
+    Declined,
+}
+
+impl Failure {
+    /// Prints the error to stderr, and returns the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let code = match self {
+            Self::Found => return ExitCode::from(1),
+            Self::Input(_) => 2,
+            Self::Service(_) => 3,
+            Self::Declined => 4,
+        };
+        eprintln!("cip: {self}");
+        ExitCode::from(code)
+    }
+}
+
+impl From<cip::renewal::StoreError> for Failure {
+    fn from(error: cip::renewal::StoreError) -> Self {
+        Self::Service(error.to_string())
+    }
+}

@@ -1,0 +1,135 @@
+//! A record of any format becomes an identity, or is skipped for a reason.
+
+use cip::{
+    identity::{Group, GuestId, Identity, Principal, Subject, UnixSeconds},
+    livechat::imported::{Imported, Invalid},
+    settings::UserIds,
+    store::operator::is_kept,
+    time::now,
+};
+use std::sync::Arc;
+
+/// What was read so far.
+pub(super) struct Input {
+    pub(super) found: Vec<Found>,
+    pub(super) skipped: Vec<Skipped>,
+    user_ids: UserIds,
+    now: UnixSeconds,
+}
+
+/// An identity of the file.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The number of its line, row or entry.
+    pub(super) at: u64,
+    pub(super) subject: Subject,
+    pub(super) identity: Identity,
+}
+
+/// A record that is not imported.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    /// The number of its line, row or entry.
+    pub(super) at: u64,
+    /// The user's id, if there is one.
+    pub(super) user: Option<String>,
+    pub(super) reason: Reason,
+}
+
+/// Why a record is not imported. The messages repeat no value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("it is not a JSON object")]
+    NotAnObject,
+    #[error("it has a field that the format does not have")]
+    UnknownField,
+    #[error("the field `{0}` is missing or malformed")]
+    Field(&'static str),
+    #[error("{0}")]
+    User(String),
+    #[error("the issuer is empty or contains #")]
+    Issuer,
+    #[error(transparent)]
+    Customer(#[from] Invalid),
+    #[error("the cookies expired more than 30 days ago")]
+    Expired,
+    #[error("it repeats another record of the file")]
+    Repeated,
+    #[error("the file has several customers for this user")]
+    SeveralCustomers,
+    #[error("the file has the same customer for another user")]
+    SharedCustomer,
+    #[error("the table has another customer for this user, or is about to")]
+    Taken,
+    #[error("the stored item cannot be read")]
+    MalformedItem,
+}
+
+/// Whose record it is, as the file has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner<'a> {
+    /// A user, at the issuer if it is not the first one.
+    User(&'a str, Option<&'a str>),
+    /// The guest whose secret has this hash.
+    Guest(&'a str),
+}
+
+impl Found {
+    /// The same record, not imported.
+    pub(super) fn skip(self, reason: Reason) -> Skipped {
+        let user = match self.subject.principal {
+            Principal::User(user) => Some(user.as_str().to_owned()),
+            Principal::Guest(_) => None,
+        };
+        Skipped { at: self.at, user, reason }
+    }
+}
+
+impl Input {
+    pub(super) fn new(user_ids: UserIds) -> Self {
+        Self { found: Vec::new(), skipped: Vec::new(), user_ids, now: now().in_seconds() }
+    }
+
+    /// The number of records.
+    pub(super) fn records(&self) -> usize {
+        self.found.len() + self.skipped.len()
+    }
+
+    /// Adds a record.
+    pub(super) fn add(&mut self, at: u64, owner: Owner, group: Option<Group>, customer: Imported) {
+        match self.read(owner, group, customer) {
+            Ok((subject, identity)) => self.found.push(Found { at, subject, identity }),
+            Err(reason) => {
+                let user = if let Owner::User(id, _) = owner { Some(id.to_owned()) } else { None };
+                self.skipped.push(Skipped { at, user, reason });
+            }
+        }
+    }
+
+    /// Adds a record that cannot be read.
+    pub(super) fn skip(&mut self, at: u64, reason: Reason) {
+        self.skipped.push(Skipped { at, user: None, reason });
+    }
+
+    fn read(&self, owner: Owner, group: Option<Group>, customer: Imported) -> Result<(Subject, Identity), Reason> {
+        let principal = match owner {
+            Owner::User(id, issuer) => {
+                let user = self.user_ids.parse(id).map_err(|error| Reason::User(error.to_string()))?;
+                if issuer.is_some_and(|issuer| issuer.is_empty() || issuer.contains('#')) {
+                    return Err(Reason::Issuer);
+                }
+                Principal::User(user.of_issuer(issuer.map(Arc::from)))
+            }
+            Owner::Guest(hash) => Principal::Guest(GuestId::of_hash(hash).ok_or(Reason::Field("guestIdHash"))?),
+        };
+        let identity = customer.identity(self.now)?;
+        if is_kept(&identity) { Ok((Subject { principal, group }, identity)) } else { Err(Reason::Expired) }
+    }
+}
+
+/// A point in time in s or ms: the tutorial has both.
+pub(super) fn in_seconds(time: u64) -> UnixSeconds {
+    /// As s, this is in the year 5138; as ms, it is in 1973.
+    const MS_FROM: u64 = 100_000_000_000;
+    UnixSeconds::new(if time >= MS_FROM { time / 1000 } else { time })
+}

@@ -1,0 +1,114 @@
+//! The writes: many at once, with pauses while DynamoDB throttles.
+
+use super::input::{Found, Reason, Skipped};
+use crate::failure::Failure;
+use cip::{
+    context::Context,
+    renewal::StoreError,
+    store::{
+        Store,
+        operator::{Insertion, may_pass},
+    },
+    time::Deadline,
+};
+use indicatif::ProgressBar;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// One try, with the SDK's own repetitions.
+const TRY: Duration = Duration::from_secs(10);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// About a minute.
+const TRIES: usize = 16;
+
+/// Writes identities into a table, or only compares them with it.
+pub(super) struct Writer {
+    pub(super) store: Store,
+    pub(super) concurrency: usize,
+    pub(super) is_dry: bool,
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) inserted: usize,
+    pub(super) same: usize,
+    pub(super) skipped: Vec<Skipped>,
+    /// Records that were not reached because of the error.
+    pub(super) not_done: usize,
+    pub(super) error: Option<StoreError>,
+}
+
+impl Writer {
+    /// Checks that the table can be read, with a single request.
+    pub(super) async fn check(&self, found: &Found) -> Result<(), Failure> {
+        match self.store.read(&found.subject, &context()).await {
+            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
+            Ok(_) | Err(StoreError::Internal(_)) => Ok(()),
+        }
+    }
+
+    /// Writes everything, unless DynamoDB fails for a minute.
+    pub(super) async fn run(&self, found: Vec<Found>, bar: &ProgressBar) -> Written {
+        let mut written = Written::default();
+        let mut rest = found.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < self.concurrency
+                && written.error.is_none()
+                && let Some(found) = rest.next()
+            {
+                let (store, is_dry) = (self.store.clone(), self.is_dry);
+                running.spawn(async move {
+                    let result = insert(&store, &found, is_dry).await;
+                    (found, result)
+                });
+            }
+            let Some(ended) = running.join_next().await else { break };
+            let (found, result) = ended.expect("no write panics");
+            bar.inc(1);
+            match result {
+                Ok(Insertion::Inserted) => written.inserted += 1,
+                Ok(Insertion::Same) => written.same += 1,
+                Ok(Insertion::Taken) => written.skipped.push(found.skip(Reason::Taken)),
+                Err(StoreError::Internal(_)) => written.skipped.push(found.skip(Reason::MalformedItem)),
+                Err(error) => {
+                    written.not_done += 1;
+                    written.error = Some(error);
+                }
+            }
+        }
+        written.not_done += rest.len();
+        written
+    }
+}
+
+/// One identity. Tries again after longer and longer pauses, of random length so that not all requests come back at the same time.
+async fn insert(store: &Store, found: &Found, is_dry: bool) -> Result<Insertion, StoreError> {
+    let mut pause = SHORTEST_PAUSE;
+    for _ in 1..TRIES {
+        match insert_once(store, found, is_dry).await {
+            Err(error) if may_pass(&error) => tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await,
+            result => return result,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    insert_once(store, found, is_dry).await
+}
+
+async fn insert_once(
+    store: &Store,
+    Found { subject, identity, .. }: &Found,
+    is_dry: bool,
+) -> Result<Insertion, StoreError> {
+    if is_dry {
+        store.try_insert(subject, identity, &context()).await
+    } else {
+        store.insert(subject, identity, &context()).await
+    }
+}
+
+fn context() -> Context {
+    Context::new(Deadline::after(TRY))
+}

@@ -1,0 +1,52 @@
+//! `cip`: sets up, checks and looks after an installation of livechat-cip.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `arguments.rs` | the options that all commands have, and the list of commands |
+//! | `place.rs` | which table and which LiveChat account: `cargo local`, a stack, or a table by its name |
+//! | `aws.rs` | AWS's configuration: profiles, SSO, environment |
+//! | `parameters.rs` | the names of the template's parameters |
+//! | `person.rs` | a user or guest, as the command line names one |
+//! | `livechat.rs` | the account at LiveChat |
+//! | `when.rs` | points in time |
+//! | `output.rs` | text for people, JSON for programs |
+//! | `scan.rs` | all items of the table, at a bounded rate |
+//! | `passphrase.rs` | the passphrase of a backup |
+//! | `failure.rs` | errors and exit codes |
+//!
+//! Each command is a file or folder of its name.
+
+mod arguments;
+mod aws;
+mod backup;
+mod bench;
+mod doctor;
+mod failure;
+mod import;
+mod livechat;
+mod logs;
+mod output;
+mod parameters;
+mod passphrase;
+mod person;
+mod place;
+mod restore;
+mod scan;
+mod stats;
+mod user;
+mod when;
+
+use arguments::Arguments;
+use clap::Parser;
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Two TLS libraries could be the default, so one must be chosen.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments = Arguments::parse();
+    match Box::pin(arguments.run()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,156 @@
+//! Which installation a command is about: that of `cargo local`, a stack, or a table by its name.
+
+use crate::{arguments, aws, failure::Failure};
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::error::DisplayErrorContext;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use cip::store::Store;
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// An installation.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// A running `cargo local`.
+    Local(Local),
+    /// A stack on AWS.
+    Stack(Stack),
+    /// Only a table.
+    Table { config: SdkConfig, table: String },
+}
+
+/// A running `cargo local`, as its `/config.json` describes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Local {
+    /// Where the four routes are.
+    #[serde(skip)]
+    pub(crate) url: String,
+    pub(crate) dynamodb_url: String,
+    pub(crate) table: String,
+    pub(crate) accounts_url: String,
+    pub(crate) client_id: String,
+    pub(crate) organization_id: Option<String>,
+    pub(crate) license_id: Option<u64>,
+    /// `sandbox` or `real`.
+    pub(crate) livechat: String,
+    /// `AUTH`.
+    pub(crate) auth: String,
+    pub(crate) guests: bool,
+    /// Whether it signs credentials for development itself.
+    pub(crate) development_login: bool,
+}
+
+/// A stack, with its outputs and parameters.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(crate) config: SdkConfig,
+    pub(crate) name: String,
+    /// The stack's id. Its last part is the default key of the hashes of users in log lines.
+    pub(crate) id: String,
+    pub(crate) outputs: HashMap<String, String>,
+    pub(crate) parameters: HashMap<String, String>,
+}
+
+impl Place {
+    /// Finds the installation of the command line.
+    ///
+    /// # Errors
+    /// [`Failure::Service`] if it cannot be reached, [`Failure::Input`] if it does not exist.
+    pub(crate) async fn find(place: &arguments::Place) -> Result<Self, Failure> {
+        if let Some(url) = &place.local {
+            return Ok(Self::Local(Local::at(url).await?));
+        }
+        let config = aws::config(place).await;
+        match &place.table {
+            Some(table) => Ok(Self::Table { config, table: table.clone() }),
+            None => Ok(Self::Stack(Stack::find(config, &place.stack).await?)),
+        }
+    }
+
+    /// The name of the table.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] if the stack has no table.
+    pub(crate) fn table(&self) -> Result<&str, Failure> {
+        match self {
+            Self::Local(local) => Ok(&local.table),
+            Self::Table { table, .. } => Ok(table),
+            Self::Stack(stack) => stack.output("TableName"),
+        }
+    }
+
+    /// A client for DynamoDB.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        match self {
+            Self::Local(local) => local.dynamodb(),
+            Self::Stack(Stack { config, .. }) | Self::Table { config, .. } => aws_sdk_dynamodb::Client::new(config),
+        }
+    }
+
+    /// The table, as the functions use it.
+    ///
+    /// # Errors
+    /// As [`table`](Self::table).
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::new(self.dynamodb(), self.table()?))
+    }
+}
+
+impl Local {
+    async fn at(url: &str) -> Result<Self, Failure> {
+        let url = url.trim_end_matches('/').to_owned();
+        let unreachable = |error: reqwest::Error| {
+            Failure::Service(format!("cargo local does not respond at {url} ({}). Is it running?", error.without_url()))
+        };
+        let response = reqwest::get(format!("{url}/config.json")).await.and_then(reqwest::Response::error_for_status);
+        let local: Self = serde_json::from_str(&response.map_err(unreachable)?.text().await.map_err(unreachable)?)
+            .map_err(|error| Failure::Service(format!("{url}/config.json is not that of cargo local: {error}")))?;
+        Ok(Self { url, ..local })
+    }
+
+    /// Any region and keys are accepted, but they must be those of the functions, as DynamoDB Local may keep tables of others apart.
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.dynamodb_url)
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+}
+
+impl Stack {
+    async fn find(config: SdkConfig, name: &str) -> Result<Self, Failure> {
+        let client = aws_sdk_cloudformation::Client::new(&config);
+        let response = client.describe_stacks().stack_name(name).send().await;
+        let stacks = response.map_err(|error| refused("DescribeStacks", &error))?.stacks.unwrap_or_default();
+        let stack = stacks.into_iter().next().ok_or_else(|| Failure::Input(format!("There is no stack {name}.")))?;
+        let outputs = stack.outputs.unwrap_or_default().into_iter();
+        let parameters = stack.parameters.unwrap_or_default().into_iter();
+        Ok(Self {
+            config,
+            name: name.to_owned(),
+            id: stack.stack_id.unwrap_or_default(),
+            outputs: outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect(),
+            parameters: parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect(),
+        })
+    }
+
+    /// An output.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] if the stack has no such output, so it is another kind of stack, or an old one.
+    pub(crate) fn output(&self, name: &str) -> Result<&str, Failure> {
+        self.outputs.get(name).map(String::as_str).ok_or_else(|| {
+            Failure::Input(format!("The stack {} has no output {name}: is it one of livechat-cip?", self.name))
+        })
+    }
+}
+
+/// What AWS said about a request.
+pub(crate) fn refused<E: std::error::Error + 'static>(operation: &str, error: &E) -> Failure {
+    Failure::Service(format!("{operation}: {}", DisplayErrorContext(error)))
+}

@@ -1,0 +1,76 @@
+//! `cip user show` and `cip user export`.
+
+use crate::world::World;
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn show_has_the_customers_of_all_groups() {
+    let world = World::new().await;
+    let (common, in_group) = (world.fresh("alice", None).await, world.fresh("alice", Some(3)).await);
+    world.fresh("bob", None).await;
+    let shown = world.cip(&["user", "show", "alice", "--json"]).await.json();
+    assert_eq!(shown["key"], "user#alice");
+    let identities = shown["identities"].as_array().expect("a list");
+    let ids: Vec<_> = identities.iter().map(|one| (one["group"].clone(), one["entityId"].clone())).collect();
+    assert_eq!(ids, [(Value::Null, json!(common.entity_id)), (json!(3), json!(in_group.entity_id))]);
+    assert_eq!((&identities[0]["tokensThatWork"], &identities[0]["tokensToRevoke"]), (&json!(1), &json!(0)));
+    let text = world.cip(&["user", "show", "alice"]).await;
+    assert_eq!(text.code, 0);
+    assert!(text.stdout.contains(&common.entity_id) && text.stdout.contains("in 2 years"), "{}", text.stdout);
+}
+
+#[tokio::test]
+async fn show_finds_the_normalized_id_and_says_if_there_is_none() {
+    let world = World::new().await;
+    world.fresh("alice@example.com", None).await;
+    let spelt = ["user", "show", "Alice@Example.com"];
+    let unknown = world.cip(&spelt).await;
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stdout.contains("Nothing is stored"), "{unknown:?}");
+    assert_eq!(world.cip(&[&spelt[..], &["--normalize", "nfc-lowercase"]].concat()).await.code, 0);
+    let another = world.cip(&["user", "show", "alice@example.com", "--issuer", "https://b.example"]).await.code;
+    assert_eq!(another, 1, "the same id at another issuer is another user");
+}
+
+#[tokio::test]
+async fn export_has_every_attribute_and_no_secret() {
+    let world = World::new().await;
+    let issued = world.fresh("alice", Some(3)).await;
+    let exported = world.cip(&["user", "export", "alice"]).await.json();
+    assert_eq!(exported["customers"], json!([issued.entity_id]));
+    let items = exported["items"].as_array().expect("a list");
+    let stored = world.items().await;
+    let of_alice: Vec<_> = stored.iter().filter(|item| item["pk"].as_s().is_ok_and(|pk| pk == "user#alice")).collect();
+    assert_eq!(items.len(), of_alice.len());
+    let attributes: usize = items.iter().map(|item| item.as_object().expect("an object").len()).sum();
+    assert_eq!(attributes, of_alice.iter().map(|item| item.len()).sum::<usize>());
+    let identity = items.iter().find(|item| item["sk"] == "group#3").expect("the group's item");
+    assert_eq!(identity["cookies"]["cst"], "[redacted]");
+    assert_eq!(identity["token"]["accessToken"], "[redacted]");
+}
+
+#[tokio::test]
+async fn cargo_local_says_where_the_table_is() {
+    let world = World::new().await;
+    world.fresh("alice", None).await;
+    let config = json!({
+        "livechat": "sandbox",
+        "auth": "none",
+        "guests": false,
+        "developmentLogin": false,
+        "dynamodbUrl": world.variable("AWS_ENDPOINT_URL_DYNAMODB"),
+        "table": "cip-test",
+        "accountsUrl": world.sandbox.url(),
+        "clientId": world.sandbox.app().client_id,
+        "organizationId": world.sandbox.app().organization_id,
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let local = format!("--local=http://{}", listener.local_addr().expect("an address"));
+    let router = Router::new().route("/config.json", get(async || Json(config)));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    assert_eq!(world.run(&["user", "show", "alice", &local], &[]).await.code, 0);
+    let forgotten = world.run(&["user", "forget", "alice", "--yes", &local], &[("LIVECHAT_CLIENT_ID", "")]).await;
+    assert_eq!(forgotten.code, 0, "{forgotten:?}");
+}

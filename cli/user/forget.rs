@@ -1,0 +1,188 @@
+//! `cip user forget`.
+//!
+//! The tokens are revoked first, by the functions' own logout, as their list is in the items that are deleted afterwards. An item is
+//! deleted only if it is still the one that was read, no token in it works any more and no renewal is in progress. So no token that a
+//! page has got can be lost from sight. If a call changes an item meanwhile, all starts again, until a query finds nothing.
+
+mod report;
+
+use super::{
+    Found, NOTHING, context,
+    stored::{Stored, tokens_that_work},
+};
+use crate::{
+    arguments,
+    failure::Failure,
+    livechat,
+    output::{Output, confirm, progress},
+    person::{Person, hash},
+};
+use cip::{
+    identity::Subject,
+    livechat::Accounts,
+    operation::{Call, Invalidate, Operation},
+    store::operator::{Attributes, Entry},
+    time::now,
+};
+use clap::Args;
+use indicatif::ProgressBar;
+use report::Report;
+use std::time::{Duration, Instant};
+
+/// Deletes all that is stored for a user, in all groups, after their tokens were revoked at LiveChat.
+///
+/// LiveChat keeps the customers and their chats. Their ids are printed on stderr, with how to delete them. One line of JSON without ids
+/// is printed on stdout, for your records.
+///
+/// First log the user out of your site, or block them there: a page that is still open and logged in gets a new customer with its next
+/// call.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cip user forget alice --dry-run
+  cip user forget alice
+  cip user forget alice --yes >> forgotten.jsonl
+  cip user forget --guest-hash 3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9
+
+With --table, LiveChat's settings are those of the environment: LIVECHAT_CLIENT_ID and so on, as for the functions.")]
+pub(crate) struct Forget {
+    #[command(flatten)]
+    person: Person,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Only say what would be deleted.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not call LiveChat. Tokens that pages have got work until they expire, for up to eight hours.
+    #[arg(long)]
+    keep_tokens: bool,
+}
+
+/// The longest that all takes. A renewal in progress ends within ten seconds.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The longest that LiveChat is told to revoke tokens. A failed revocation is tried again after five seconds.
+const LONGEST_TELLING: Duration = Duration::from_secs(6);
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Output) -> Result<(), Failure> {
+    let found = Found::find(&forget.person, place).await?;
+    let items = found.items().await?;
+    let stored = Stored::of(&found.principal, &items, now());
+    let mut report = Report::of(&stored, &found, forget.dry_run, hash(Some(&found.place), &found.principal));
+    if forget.dry_run {
+        return output.print(&report, |report| if stored.is_empty() { NOTHING.into() } else { report.plan(&items) });
+    }
+    let invalidate = if forget.keep_tokens { None } else { Some(connect(&found)?) };
+    if stored.is_empty() {
+        eprintln!("{NOTHING}");
+    } else {
+        eprintln!("{}", report.plan(&items));
+        confirm("Delete this?", forget.yes)?;
+    }
+    let bar = progress(None, "items deleted");
+    let eraser = Eraser { found: &found, invalidate, bar: &bar };
+    let result = eraser.erase(&mut report).await;
+    bar.finish_and_clear();
+    report.print(output, result.is_ok())?;
+    result
+}
+
+fn connect(found: &Found) -> Result<Invalidate, Failure> {
+    let accounts = Accounts::new(livechat::settings(&found.place)?);
+    let accounts = accounts.map_err(|error| Failure::Service(format!("LiveChat's client: {error}")))?;
+    Ok(Invalidate { store: found.store.clone(), accounts })
+}
+
+struct Eraser<'a> {
+    found: &'a Found,
+    /// What revokes tokens; `None` if they are kept.
+    invalidate: Option<Invalidate>,
+    bar: &'a ProgressBar,
+}
+
+/// Why an item is still there.
+enum Kept {
+    /// It has tokens that work.
+    Tokens(usize),
+    /// A renewal is in progress, or a call has changed it.
+    InUse,
+}
+
+impl Eraser<'_> {
+    async fn erase(&self, report: &mut Report) -> Result<(), Failure> {
+        let (start, mut first_told, mut told) = (Instant::now(), None, 0);
+        loop {
+            let (mut tokens, mut in_use) = (0, 0);
+            for item in self.found.items().await? {
+                match self.delete(&item).await? {
+                    Ok(customers) => {
+                        report.note_deleted(customers);
+                        self.bar.inc(1);
+                    }
+                    Err(Kept::Tokens(number)) => tokens += number,
+                    Err(Kept::InUse) => in_use += 1,
+                }
+            }
+            report.note_revoked(told, tokens);
+            if tokens + in_use == 0 && self.found.items().await?.is_empty() {
+                return Ok(());
+            }
+            let is_in_vain = tokens > 0 && first_told.is_some_and(|told: Instant| told.elapsed() > LONGEST_TELLING);
+            if is_in_vain || start.elapsed() > LONGEST {
+                return Err(given_up(tokens, in_use));
+            }
+            if in_use > 0 || told > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            if tokens > 0 {
+                first_told.get_or_insert_with(Instant::now);
+                self.log_out().await?;
+            }
+            told = tokens;
+        }
+    }
+
+    /// Deletes an item, if that loses no token. Returns the ids of the customers that it had.
+    async fn delete(&self, item: &Attributes) -> Result<Result<Vec<String>, Kept>, Failure> {
+        let customers = match Entry::of(item.clone()) {
+            Entry::Subject(_, record, _) => {
+                let now = now();
+                let tokens = tokens_that_work(&record, now);
+                if record.held(now).is_some() {
+                    return Ok(Err(Kept::InUse));
+                }
+                if tokens > 0 && self.invalidate.is_some() {
+                    return Ok(Err(Kept::Tokens(tokens)));
+                }
+                Stored::of(&self.found.principal, std::slice::from_ref(item), now).customers()
+            }
+            _ => vec![],
+        };
+        let is_deleted = self.found.store.delete_unchanged(item, &context()).await?;
+        Ok(if is_deleted { Ok(customers) } else { Err(Kept::InUse) })
+    }
+
+    /// The functions' own logout, of all groups.
+    async fn log_out(&self) -> Result<(), Failure> {
+        let Some(invalidate) = &self.invalidate else { return Ok(()) };
+        let subject = Subject { principal: self.found.principal.clone(), group: None };
+        let call = Call { subject, was_guest: None, logout: true };
+        invalidate.call(&call, &context()).await.map_err(|error| Failure::Service(error.to_string()))?;
+        Ok(())
+    }
+}
+
+fn given_up(tokens: usize, in_use: usize) -> Failure {
+    Failure::Service(if tokens > 0 {
+        format!(
+            "LiveChat could not be told to revoke {tokens} of the user's tokens. They are not returned to pages any more, and what \
+             is needed to revoke them is kept: run the command again when LiveChat can be reached. With --keep-tokens the rest is \
+             deleted now, and the tokens work until they expire."
+        )
+    } else {
+        format!(
+            "{in_use} items are in use: pages of this user go on calling. Log the user out of your site, and run the command again."
+        )
+    })
+}
