@@ -175,7 +175,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
 /// How the installation reads user ids.
 fn user_ids(import: &Import, place: &Place) -> Result<UserIds, Failure> {
     let of_stack = match place {
-        Place::Stack(stack) => stack.parameters.get("UserIdNormalization").cloned(),
+        Place::Stack(stack) => stack.variable("USER_ID_NORMALIZATION"),
         Place::Local(_) | Place::Table { .. } => None,
     };
     let value = import.normalize.clone().or(of_stack);

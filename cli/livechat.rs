@@ -13,7 +13,7 @@ use cip::settings::{LiveChat, Lookup};
 pub(crate) fn settings(place: &Place) -> Result<LiveChat, Failure> {
     let lookup = match place {
         Place::Local(local) => Lookup::new(|name| of_local(local, name)),
-        Place::Stack(stack) => Lookup::new(|name| stack.parameters.get(parameter(name)?).cloned()),
+        Place::Stack(stack) => Lookup::new(|name| stack.variable(name)),
         Place::Table { .. } => Lookup::environment(),
     };
     LiveChat::from_lookup(&lookup).map_err(|error| Failure::Input(error.to_string()))
@@ -29,16 +29,4 @@ fn of_local(local: &Local, name: &str) -> Option<String> {
         "LIVECHAT_REDIRECT_URI" => Some(std::env::var(name).unwrap_or_else(|_| format!("{}/", local.url))),
         _ => None,
     }
-}
-
-/// The template's parameter for a setting.
-fn parameter(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "LIVECHAT_CLIENT_ID" => "LiveChatClientId",
-        "LIVECHAT_ORGANIZATION_ID" => "LiveChatOrganizationId",
-        "LIVECHAT_LICENSE_ID" => "LiveChatLicenseId",
-        "LIVECHAT_ACCOUNTS_URL" => "LiveChatAccountsUrl",
-        "LIVECHAT_REDIRECT_URI" => "LiveChatRedirectUri",
-        _ => return None,
-    })
 }

@@ -46,7 +46,7 @@ impl Person {
         }
         let setting = |name: &str| match (name, &self.normalize) {
             ("USER_ID_NORMALIZATION", Some(chosen)) => Some(chosen.clone()),
-            (name, _) => setting(place, name, "UserIdNormalization"),
+            (name, _) => setting(place, name),
         };
         let normalization = normalization(&Lookup::new(setting)).map_err(|error| invalid(&error))?;
         let user = normalization.user_id(&self.user).map_err(|error| invalid(&error))?;
@@ -75,7 +75,7 @@ impl Person {
 /// The hash that stands for `principal` in the log. `None` if its key is not known: outside a stack it is `SUBJECT_KEY` of the
 /// environment.
 pub(crate) fn hash(place: Option<&Place>, principal: &Principal) -> Option<String> {
-    let key = setting(place, "SUBJECT_KEY", "SubjectKey").or_else(|| match place {
+    let key = setting(place, "SUBJECT_KEY").or_else(|| match place {
         // As the template has it.
         Some(Place::Stack(stack)) => stack.id.split('/').nth(2).map(str::to_owned),
         _ => None,
@@ -84,10 +84,9 @@ pub(crate) fn hash(place: Option<&Place>, principal: &Principal) -> Option<Strin
 }
 
 /// A setting of the stack, or of the environment if there is no stack.
-fn setting(place: Option<&Place>, name: &str, parameter: &str) -> Option<String> {
-    let value = match place {
-        Some(Place::Stack(stack)) => stack.parameters.get(parameter).cloned(),
-        _ => std::env::var(name).ok(),
-    };
-    value.filter(|value| !value.is_empty())
+fn setting(place: Option<&Place>, name: &str) -> Option<String> {
+    match place {
+        Some(Place::Stack(stack)) => stack.variable(name),
+        _ => std::env::var(name).ok().filter(|value| !value.is_empty()),
+    }
 }

@@ -1,6 +1,6 @@
 //! Which installation a command is about: that of `cargo local`, a stack, or a table by its name.
 
-use crate::{arguments, aws, failure::Failure};
+use crate::{arguments, aws, failure::Failure, parameters};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -137,6 +137,11 @@ impl Stack {
             outputs: outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect(),
             parameters: parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect(),
         })
+    }
+
+    /// The parameter that the template gives to the functions as this variable. An empty one counts as not set.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.parameters.get(&parameters::of_variable(name)).filter(|value| !value.is_empty()).cloned()
     }
 
     /// An output.

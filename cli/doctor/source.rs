@@ -4,7 +4,6 @@ use super::Doctor;
 use crate::{
     arguments,
     failure::Failure,
-    parameters,
     place::{Local, Place, Stack},
 };
 use aws_config::SdkConfig;
@@ -148,8 +147,8 @@ fn of_local(local: &Local) -> Result<Variables, Failure> {
 
 /// The settings of a stack's functions: its parameters, as the template gives them to the functions.
 fn of_stack(stack: &Stack) -> Result<Variables, Failure> {
-    let value = |name: &str| stack.parameters.get(&parameters::of_variable(name)).filter(|value| !value.is_empty());
-    let mut all: Variables = NAMES.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?.clone()))).collect();
+    let mut all: Variables =
+        NAMES.iter().filter_map(|name| Some(((*name).to_owned(), stack.variable(name)?))).collect();
     all.insert("TABLE_NAME".into(), stack.output("TableName")?.to_owned());
     // As the template: it has a default, and the functions refuse it without an audience.
     if !all.contains_key("JWT_AUDIENCE") {
