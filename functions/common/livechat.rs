@@ -4,8 +4,13 @@
 
 #[cfg(feature = "operator")]
 pub mod imported;
+#[cfg(feature = "operator")]
+mod load;
 pub mod response;
 mod transport;
+
+#[cfg(feature = "operator")]
+pub use load::Load;
 
 use crate::{
     clients::{
@@ -33,6 +38,8 @@ pub struct Accounts {
     /// Shared, as each call works on a clone.
     settings: Arc<LiveChat>,
     fingerprint: Arc<str>,
+    #[cfg(feature = "operator")]
+    load: Load,
 }
 
 impl Accounts {
@@ -53,7 +60,19 @@ impl Accounts {
             .connect_timeout(ATTEMPT_TIMEOUT)
             .pool_idle_timeout(Self::IDLE_CONNECTION)
             .build()?;
-        Ok(Self { http, fingerprint: settings.fingerprint().into(), settings: Arc::new(settings) })
+        Ok(Self {
+            http,
+            fingerprint: settings.fingerprint().into(),
+            settings: Arc::new(settings),
+            #[cfg(feature = "operator")]
+            load: Load::default(),
+        })
+    }
+
+    /// The calls for tokens so far, and whether LiveChat asks for a pause.
+    #[cfg(feature = "operator")]
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Opens a connection to LiveChat, which the first call then uses. If that fails, the first call opens one.
@@ -138,7 +157,11 @@ impl Accounts {
         if let Some(identity) = known {
             request = request.header(COOKIE, response::cookie_header(&identity.cookies)?);
         }
+        #[cfg(feature = "operator")]
+        self.load.count();
         let mut response = request.send().await.map_err(in_time)?;
+        #[cfg(feature = "operator")]
+        self.load.note(&response);
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
         let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
         let response = response::Response { status: response.status(), headers: response.headers(), body: &body };

@@ -42,6 +42,12 @@ impl UserId {
         Self { issuer, ..self }
     }
 
+    /// The issuer of the user's id; `None` for the first or only issuer.
+    #[cfg(feature = "operator")]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// The id as the site knows it. It is personal data: not for logs.
     pub fn as_str(&self) -> &str {
         &self.id

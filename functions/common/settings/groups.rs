@@ -27,7 +27,7 @@ impl Groups {
     }
 
     /// Whether a caller may name this group: there is no list, or the group is in it.
-    pub(crate) fn allow(&self, group: Group) -> bool {
+    pub fn allow(&self, group: Group) -> bool {
         self.0.is_none() || self.lists(group)
     }
 }
