@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::{backup, bench, doctor, failure::Failure, import, logs, output::Output, place, restore, stats, user};
+use crate::{
+    backup, bench, doctor, failure::Failure, import, logs, output::Output, place, provision, restore, stats, user,
+};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -42,6 +44,7 @@ pub(crate) struct Place {
 enum Command {
     Doctor(doctor::Doctor),
     Import(import::Import),
+    Provision(provision::Provision),
     /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
     User(user::User),
     Stats(stats::Stats),
@@ -59,6 +62,7 @@ impl Arguments {
         match self.command {
             Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
             Command::Import(import) => import::run(import, &self.place, output).await,
+            Command::Provision(provision) => provision::run(provision, &find().await?, output).await,
             Command::User(user) => user::run(user, &self.place, output).await,
             Command::Stats(stats) => stats::run(stats, &find().await?, output).await,
             Command::Backup(backup) => backup::run(backup, &find().await?, output).await,

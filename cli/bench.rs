@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
     output::{Output, confirm, progress},
     place::Place,
+    prices::LIVECHAT_CALL,
 };
 use caller::{Caller, Credentials};
 use clap::Args;
@@ -32,8 +33,7 @@ Permissions: none with a URL, else cloudformation:DescribeStacks.";
 const MOST_CALLS: u32 = 200;
 const MOST_AT_ONCE: u32 = 10;
 
-/// Prices in US dollars of June 2026, as docs/operations.md explains them: LiveChat's for an API call, least and most, and AWS's.
-const LIVECHAT_CALL: (f64, f64) = (0.000_17, 0.000_27);
+/// AWS's part, as docs/operations.md explains it, at the prices of `prices.rs`.
 const AWS_CALL: f64 = 2.13e-6;
 const AWS_RENEWAL: f64 = 4.78e-6;
 

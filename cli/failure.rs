@@ -7,6 +7,7 @@
 //! | 2 | the command line or an input file is invalid |
 //! | 3 | AWS, the table or LiveChat could not be reached, or refused |
 //! | 4 | the person said no |
+//! | 130 | Ctrl-C ended the command, after what was in progress |
 
 use std::process::ExitCode;
 
@@ -25,6 +26,9 @@ pub(crate) enum Failure {
     /// Somebody said no when asked.
     #[error("nothing was changed")]
     Declined,
+    /// Ctrl-C, or a signal to end. What was done, and how to continue.
+    #[error("{0}")]
+    Interrupted(String),
 }
 
 impl Failure {
@@ -35,6 +39,7 @@ impl Failure {
             Self::Input(_) => 2,
             Self::Service(_) => 3,
             Self::Declined => 4,
+            Self::Interrupted(_) => 130,
         };
         eprintln!("cip: {self}");
         ExitCode::from(code)

@@ -7,30 +7,31 @@
 //! | `import/tutorial.rs`, `import/sqlite.rs`, `import/lines.rs` | the three formats |
 //! | `import/conflicts.rs` | records that contradict each other |
 //! | `import/writer.rs` | the writes: many at once, with pauses while DynamoDB throttles |
-//! | `import/report.rs` | what was done, and what was skipped and why |
+//! | `import/summary.rs` | what was done |
 
 mod conflicts;
 mod input;
 mod lines;
-mod report;
 mod sqlite;
+mod summary;
 mod tutorial;
 mod writer;
 
 use crate::{
     failure::Failure,
     output::{Output, confirm, progress},
+    person::user_ids,
     place::Place,
+    records::report::ReportFile,
 };
-use cip::settings::{Lookup, UserIds};
 use clap::{Args, ValueEnum};
 use input::Input;
-use report::{ReportFile, Summary};
 use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
+use summary::Summary;
 use writer::Writer;
 
 const EXAMPLES: &str = "\
@@ -56,7 +57,7 @@ pub(crate) struct Import {
     /// In an SQLite file: the column of Users that is the user id.
     #[arg(long, value_enum, default_value_t = Column::Id)]
     user: Column,
-    /// Normalize user ids, as the functions do with this setting. By default, as the stack does; without a stack, not at all.
+    /// How user ids are normalized [default: the setting of the installation; with --table, `USER_ID_NORMALIZATION` of the environment].
     #[arg(long, value_parser = ["none", "nfc", "nfc-lowercase"])]
     normalize: Option<String>,
     /// Write nothing: compare the file with the table, and say what would be written.
@@ -129,7 +130,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     let place = Place::find(place).await?;
     let mut report = import.report.as_deref().map(ReportFile::create).transpose()?;
 
-    let mut input = Input::new(user_ids(&import, &place)?);
+    let mut input = Input::new(user_ids(import.normalize.as_deref(), &place)?);
     let bar = progress(std::fs::metadata(&import.file).ok().map(|file| file.len()), "Reading (bytes)");
     match format {
         Format::Tutorial => tutorial::read(&import.file, &bar, &mut input)?,
@@ -170,15 +171,4 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
         None if summary.skipped.is_empty() => Ok(()),
         None => Err(Failure::Found),
     }
-}
-
-/// How the installation reads user ids.
-fn user_ids(import: &Import, place: &Place) -> Result<UserIds, Failure> {
-    let of_stack = match place {
-        Place::Stack(stack) => stack.variable("USER_ID_NORMALIZATION"),
-        Place::Local(_) | Place::Table { .. } => None,
-    };
-    let value = import.normalize.clone().or(of_stack);
-    let lookup = Lookup::new(|name| value.clone().filter(|_| name == "USER_ID_NORMALIZATION"));
-    UserIds::from_lookup(&lookup).map_err(|error| Failure::Input(error.to_string()))
 }

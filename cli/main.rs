@@ -10,6 +10,9 @@
 //! | `livechat.rs` | the account at LiveChat |
 //! | `when.rs` | points in time |
 //! | `output.rs` | text for people, JSON for programs |
+//! | `records.rs` | records of an input file, and why one is left out |
+//! | `patience.rs` | requests to DynamoDB that are tried again |
+//! | `prices.rs` | list prices |
 //! | `scan.rs` | all items of the table, at a bounded rate |
 //! | `passphrase.rs` | the passphrase of a backup |
 //! | `failure.rs` | errors and exit codes |
@@ -28,8 +31,12 @@ mod logs;
 mod output;
 mod parameters;
 mod passphrase;
+mod patience;
 mod person;
 mod place;
+mod prices;
+mod provision;
+mod records;
 mod restore;
 mod scan;
 mod stats;

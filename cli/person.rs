@@ -3,7 +3,7 @@
 use crate::{failure::Failure, place::Place};
 use cip::{
     identity::{GuestId, Principal, UserId},
-    settings::{Lookup, normalization},
+    settings::{Lookup, UserIds},
     telemetry::subject_hash,
 };
 use clap::Args;
@@ -17,7 +17,7 @@ pub(crate) struct Person {
     /// The user's issuer, if it is not in the first entry of `JWT_ISSUER`. If its entry has several, the first of them.
     #[arg(long, value_name = "URL", conflicts_with_all = ["guest", "guest_hash"])]
     issuer: Option<String>,
-    /// How user ids are normalized [default: the stack's parameter, else `USER_ID_NORMALIZATION` of the environment].
+    /// How user ids are normalized [default: the setting of the installation; with --table, `USER_ID_NORMALIZATION` of the environment].
     #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
     normalize: Option<String>,
     /// USER is a guest's secret.
@@ -44,12 +44,8 @@ impl Person {
             let secret = self.secret()?;
             return GuestId::of_secret(secret.as_bytes()).map(Principal::Guest).map_err(|error| invalid(&error));
         }
-        let setting = |name: &str| match (name, &self.normalize) {
-            ("USER_ID_NORMALIZATION", Some(chosen)) => Some(chosen.clone()),
-            (name, _) => setting(place, name),
-        };
-        let normalization = normalization(&Lookup::new(setting)).map_err(|error| invalid(&error))?;
-        let user = normalization.user_id(&self.user).map_err(|error| invalid(&error))?;
+        let user_ids = user_ids_of(self.normalize.as_deref(), place)?;
+        let user = user_ids.parse(&self.user).map_err(|error| invalid(&error))?;
         Ok(Principal::User(self.with_issuer(user)?))
     }
 
@@ -83,10 +79,27 @@ pub(crate) fn hash(place: Option<&Place>, principal: &Principal) -> Option<Strin
     Some(subject_hash(&key, principal))
 }
 
-/// A setting of the stack, or of the environment if there is no stack.
+/// How the installation reads user ids, unless `normalize` says it.
+///
+/// # Errors
+/// [`Failure::Input`] if the setting is invalid.
+pub(crate) fn user_ids(normalize: Option<&str>, place: &Place) -> Result<UserIds, Failure> {
+    user_ids_of(normalize, Some(place))
+}
+
+fn user_ids_of(normalize: Option<&str>, place: Option<&Place>) -> Result<UserIds, Failure> {
+    let lookup = Lookup::new(|name| match (name, normalize) {
+        ("USER_ID_NORMALIZATION", Some(chosen)) => Some(chosen.to_owned()),
+        (name, _) => setting(place, name),
+    });
+    UserIds::from_lookup(&lookup).map_err(|error| Failure::Input(error.to_string()))
+}
+
+/// A setting of the stack or of `cargo local`, or of the environment if neither has it.
 fn setting(place: Option<&Place>, name: &str) -> Option<String> {
     match place {
         Some(Place::Stack(stack)) => stack.variable(name),
+        Some(Place::Local(local)) if name == "USER_ID_NORMALIZATION" => local.normalization.clone(),
         _ => std::env::var(name).ok().filter(|value| !value.is_empty()),
     }
 }

@@ -37,6 +37,10 @@ pub(crate) struct Local {
     /// `AUTH`.
     pub(crate) auth: String,
     pub(crate) guests: bool,
+    /// `USER_ID_NORMALIZATION`, unless it is `none`.
+    pub(crate) normalization: Option<String>,
+    /// `GROUPS`.
+    pub(crate) groups: Option<String>,
     /// Whether it signs credentials for development itself.
     pub(crate) development_login: bool,
 }

@@ -44,6 +44,7 @@ impl Functions {
             auth: settings.get("AUTH").unwrap_or_default(),
             guests: settings.have_guests(),
             normalization: settings.get("USER_ID_NORMALIZATION").filter(|value| value.trim().starts_with("nfc")),
+            groups: settings.get("GROUPS"),
             adopts_guests: settings.adopt_guests(),
             development_login: parts.development_login,
         }

@@ -36,6 +36,8 @@ pub struct Config {
     pub guests: bool,
     /// `USER_ID_NORMALIZATION`, if different spellings of an id can be one user.
     pub normalization: Option<String>,
+    /// `GROUPS`, if it is set.
+    pub groups: Option<String>,
     /// Whether a guest who logs in keeps the customer: `ADOPT_GUESTS`.
     pub adopts_guests: bool,
     /// Whether there is a development login, at `/dev/credentials`.

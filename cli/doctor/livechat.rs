@@ -1,15 +1,8 @@
 //! One call to LiveChat, which proves client id, redirect URI and account.
 
 use super::report::Report;
-use crate::{failure::Failure, output::confirm};
-use cip::{
-    context::Context,
-    http::remedy,
-    livechat::Accounts,
-    renewal::AttemptError,
-    settings::{LiveChat, Tenant},
-    time::Deadline,
-};
+use crate::{failure::Failure, livechat::fix_refusal, output::confirm};
+use cip::{context::Context, livechat::Accounts, renewal::AttemptError, settings::LiveChat, time::Deadline};
 use std::time::Duration;
 
 const QUESTION: &str = "Call LiveChat once, to check client id, redirect URI and account? It creates a customer without a chat, and LiveChat \
@@ -37,7 +30,7 @@ pub(super) async fn check(
         }
         Err(AttemptError::Refused { exception, description }) => {
             let found = format!("LiveChat refused: {exception}, {description}.");
-            report.wrong("livechat", found, fix(&exception, accounts.settings()));
+            report.wrong("livechat", found, fix_refusal(&exception, accounts.settings()));
         }
         Err(error) => {
             let found = format!("{} gave no token: {}.", accounts.settings().accounts_url, why(&error));
@@ -47,31 +40,6 @@ pub(super) async fn check(
         }
     }
     Ok(())
-}
-
-/// What to change, and where it is in LiveChat's console.
-fn fix(exception: &str, settings: &LiveChat) -> String {
-    let LiveChat { client_id, redirect_uri, tenant, .. } = settings;
-    let account = match tenant {
-        Tenant::Organization(id) => format!("the organization {id}"),
-        Tenant::License(id) => format!("the licence {id}"),
-    };
-    let place = match exception {
-        "invalid_request" | "unauthorized_client" | "invalid_client" | "access_denied" | "forbidden" => format!(
-            "Apps, Your apps, the app, Blocks, App Authorization: is the Client Id {client_id}, and is {redirect_uri} in the Redirect URI \
-             whitelist, with the slash at its end? Private installation: is the app installed on the account that has {account}?"
-        ),
-        "resource_not_found" => {
-            format!(
-                "is the account that you are signed in to the one with {account}? The console shows the organization's id."
-            )
-        }
-        "unsupported_grant_type" | "invalid_grant" => {
-            "Apps, Your apps, the app, Blocks, App Authorization: is its type JavaScript app?".to_owned()
-        }
-        _ => format!("Apps, Your apps: is there an app with the Client Id {client_id}, installed for {account}?"),
-    };
-    format!("{}\nIn LiveChat's console (https://platform.text.com/console): {place}", remedy(exception))
 }
 
 fn why(error: &AttemptError) -> String {

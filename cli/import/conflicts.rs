@@ -1,6 +1,7 @@
 //! Records of one file that contradict each other. None of them is imported: which one is right would be a guess.
 
-use super::input::{Found, Input, Reason, Skipped};
+use super::input::{Found, Input};
+use crate::records::skipped::{Reason, Skipped};
 use cip::identity::{Principal, Subject};
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 

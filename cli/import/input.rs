@@ -1,13 +1,16 @@
 //! A record of any format becomes an identity, or is skipped for a reason.
 
+use crate::records::{
+    self,
+    skipped::{Reason, Skipped},
+};
 use cip::{
     identity::{Group, GuestId, Identity, Principal, Subject, UnixSeconds},
-    livechat::imported::{Imported, Invalid},
+    livechat::imported::Imported,
     settings::UserIds,
     store::operator::is_kept,
     time::now,
 };
-use std::sync::Arc;
 
 /// What was read so far.
 pub(super) struct Input {
@@ -24,45 +27,6 @@ pub(super) struct Found {
     pub(super) at: u64,
     pub(super) subject: Subject,
     pub(super) identity: Identity,
-}
-
-/// A record that is not imported.
-#[derive(Debug)]
-pub(super) struct Skipped {
-    /// The number of its line, row or entry.
-    pub(super) at: u64,
-    /// The user's id, if there is one.
-    pub(super) user: Option<String>,
-    pub(super) reason: Reason,
-}
-
-/// Why a record is not imported. The messages repeat no value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
-pub(super) enum Reason {
-    #[error("it is not a JSON object")]
-    NotAnObject,
-    #[error("it has a field that the format does not have")]
-    UnknownField,
-    #[error("the field `{0}` is missing or malformed")]
-    Field(&'static str),
-    #[error("{0}")]
-    User(String),
-    #[error("the issuer is empty or contains #")]
-    Issuer,
-    #[error(transparent)]
-    Customer(#[from] Invalid),
-    #[error("the cookies expired more than 30 days ago")]
-    Expired,
-    #[error("it repeats another record of the file")]
-    Repeated,
-    #[error("the file has several customers for this user")]
-    SeveralCustomers,
-    #[error("the file has the same customer for another user")]
-    SharedCustomer,
-    #[error("the table has another customer for this user, or is about to")]
-    Taken,
-    #[error("the stored item cannot be read")]
-    MalformedItem,
 }
 
 /// Whose record it is, as the file has it.
@@ -113,13 +77,7 @@ impl Input {
 
     fn read(&self, owner: Owner, group: Option<Group>, customer: Imported) -> Result<(Subject, Identity), Reason> {
         let principal = match owner {
-            Owner::User(id, issuer) => {
-                let user = self.user_ids.parse(id).map_err(|error| Reason::User(error.to_string()))?;
-                if issuer.is_some_and(|issuer| issuer.is_empty() || issuer.contains('#')) {
-                    return Err(Reason::Issuer);
-                }
-                Principal::User(user.of_issuer(issuer.map(Arc::from)))
-            }
+            Owner::User(id, issuer) => Principal::User(records::user(self.user_ids, id, issuer)?),
             Owner::Guest(hash) => Principal::Guest(GuestId::of_hash(hash).ok_or(Reason::Field("guestIdHash"))?),
         };
         let identity = customer.identity(self.now)?;

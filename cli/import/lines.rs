@@ -1,21 +1,21 @@
 //! JSON Lines: one identity in each line. docs/cip.md describes the fields.
 
 use super::{
-    input::{Input, Owner, Reason},
+    input::{Input, Owner},
     unreadable,
 };
-use crate::failure::Failure;
-use cip::{
-    identity::{Group, UnixSeconds},
-    livechat::imported::Imported,
+use crate::{
+    failure::Failure,
+    records::{
+        fields::{self, number, text},
+        lines::{Line, Lines},
+        skipped::Reason,
+    },
 };
+use cip::{identity::UnixSeconds, livechat::imported::Imported};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value};
-use std::{
-    fs::File,
-    io::{BufRead, BufReader},
-    path::Path,
-};
+use std::{fs::File, io::BufReader, path::Path};
 
 const FIELDS: [&str; 9] =
     ["user", "issuer", "guestIdHash", "group", "entityId", "cid", "cst", "cookiesSetAt", "cookiesExpireAt"];
@@ -25,33 +25,23 @@ const LATEST: u64 = 100_000_000_000;
 /// Reads `file`. Empty lines are ignored.
 pub(super) fn read(file: &Path, bar: &ProgressBar, input: &mut Input) -> Result<(), Failure> {
     let opened = File::open(file).map_err(|error| unreadable(file, &error))?;
-    let mut reader = BufReader::new(bar.wrap_read(opened));
-    let (mut line, mut at) = (Vec::new(), 0);
-    while reader.read_until(b'\n', &mut line).map_err(|error| unreadable(file, &error))? > 0 {
-        at += 1;
-        if !line.trim_ascii().is_empty() {
-            let object = serde_json::from_slice(&line).map_err(|_| Reason::NotAnObject);
-            if let Err(reason) = object.and_then(|object| add(at, &object, input)) {
-                input.skip(at, reason);
-            }
+    let mut lines = Lines::new(BufReader::new(bar.wrap_read(opened)));
+    while let Some(Line { at, content }) = lines.next().map_err(|error| unreadable(file, &error))? {
+        if let Err(reason) = content.and_then(|line| add(at, &fields::object(line, &FIELDS)?, input)) {
+            input.skip(at, reason);
         }
-        line.clear();
     }
     Ok(())
 }
 
 fn add(at: u64, object: &Map<String, Value>, input: &mut Input) -> Result<(), Reason> {
-    if object.keys().any(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(Reason::UnknownField);
-    }
     let owner = match (text(object, "user")?, text(object, "guestIdHash")?) {
         (Some(user), None) => Owner::User(user, text(object, "issuer")?),
         (None, Some(hash)) if !object.contains_key("issuer") => Owner::Guest(hash),
         (None, None) => return Err(Reason::Field("user")),
         _ => return Err(Reason::Field("guestIdHash")),
     };
-    let group = number(object, "group")?.map(|number| u32::try_from(number).map(Group));
-    let group = group.transpose().map_err(|_| Reason::Field("group"))?;
+    let group = fields::group(object)?;
     let required = |name| text(object, name)?.ok_or(Reason::Field(name));
     let customer = Imported {
         entity_id: required("entityId")?,
@@ -62,16 +52,6 @@ fn add(at: u64, object: &Map<String, Value>, input: &mut Input) -> Result<(), Re
     };
     input.add(at, owner, group, customer);
     Ok(())
-}
-
-fn text<'a>(object: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, Reason> {
-    let value = |value: &'a Value| value.as_str().ok_or(Reason::Field(name));
-    object.get(name).map(value).transpose()
-}
-
-fn number(object: &Map<String, Value>, name: &'static str) -> Result<Option<u64>, Reason> {
-    let value = |value: &Value| value.as_u64().ok_or(Reason::Field(name));
-    object.get(name).map(value).transpose()
 }
 
 fn time(object: &Map<String, Value>, name: &'static str) -> Result<Option<UnixSeconds>, Reason> {

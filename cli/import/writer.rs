@@ -1,26 +1,17 @@
 //! The writes: many at once, with pauses while DynamoDB throttles.
 
-use super::input::{Found, Reason, Skipped};
-use crate::failure::Failure;
+use super::input::Found;
+use crate::{
+    failure::Failure,
+    patience::{context, for_a_minute},
+    records::skipped::{Reason, Skipped},
+};
 use cip::{
-    context::Context,
     renewal::StoreError,
-    store::{
-        Store,
-        operator::{Insertion, may_pass},
-    },
-    time::Deadline,
+    store::{Store, operator::Insertion},
 };
 use indicatif::ProgressBar;
-use std::time::Duration;
 use tokio::task::JoinSet;
-
-/// One try, with the SDK's own repetitions.
-const TRY: Duration = Duration::from_secs(10);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// About a minute.
-const TRIES: usize = 16;
 
 /// Writes identities into a table, or only compares them with it.
 pub(super) struct Writer {
@@ -84,31 +75,14 @@ impl Writer {
     }
 }
 
-/// One identity. Tries again after longer and longer pauses, of random length so that not all requests come back at the same time.
-async fn insert(store: &Store, found: &Found, is_dry: bool) -> Result<Insertion, StoreError> {
-    let mut pause = SHORTEST_PAUSE;
-    for _ in 1..TRIES {
-        match insert_once(store, found, is_dry).await {
-            Err(error) if may_pass(&error) => tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await,
-            result => return result,
+/// One identity.
+async fn insert(store: &Store, Found { subject, identity, .. }: &Found, is_dry: bool) -> Result<Insertion, StoreError> {
+    let once = || async {
+        if is_dry {
+            store.try_insert(subject, identity, &context()).await
+        } else {
+            store.insert(subject, identity, &context()).await
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-    insert_once(store, found, is_dry).await
-}
-
-async fn insert_once(
-    store: &Store,
-    Found { subject, identity, .. }: &Found,
-    is_dry: bool,
-) -> Result<Insertion, StoreError> {
-    if is_dry {
-        store.try_insert(subject, identity, &context()).await
-    } else {
-        store.insert(subject, identity, &context()).await
-    }
-}
-
-fn context() -> Context {
-    Context::new(Deadline::after(TRY))
+    };
+    for_a_minute(once).await
 }

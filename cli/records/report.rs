@@ -1,8 +1,8 @@
-//! What was done, and what was skipped and why.
+//! How many records were left out and why, and the file that lists them.
 
-use super::input::{Reason, Skipped};
+use super::skipped::{Reason, Skipped};
 use crate::failure::Failure;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -12,43 +12,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The result of an import.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Summary {
-    /// What the numbers in `skipped` count: lines, rows or entries.
-    unit: &'static str,
-    records: usize,
-    is_dry_run: bool,
-    /// New identities; in a dry run, those that would be.
-    pub(super) written: usize,
-    /// The table has them already.
-    pub(super) unchanged: usize,
-    /// Not reached, because of an error.
-    pub(super) not_done: usize,
-    #[serde(serialize_with = "as_list")]
-    pub(super) skipped: BTreeMap<Reason, Group>,
-}
+/// The numbers of records that were left out, by reason.
+#[derive(Debug, Default)]
+pub(crate) struct Counts(BTreeMap<Reason, Group>);
 
-/// The records that were skipped for one reason.
+/// The records that were left out for one reason.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Group {
+struct Group {
     count: usize,
     /// Where the first ones are.
     first: Vec<u64>,
 }
 
-impl Summary {
+impl Counts {
     const SHOWN: usize = 5;
 
-    pub(super) fn new(unit: &'static str, records: usize, is_dry_run: bool) -> Self {
-        Self { unit, records, is_dry_run, written: 0, unchanged: 0, not_done: 0, skipped: BTreeMap::new() }
-    }
-
-    /// Adds skipped records.
-    pub(super) fn skip(&mut self, skipped: &[Skipped]) {
+    /// Adds records.
+    pub(crate) fn add<'a>(&mut self, skipped: impl IntoIterator<Item = &'a Skipped>) {
         for Skipped { at, reason, .. } in skipped {
-            let group = self.skipped.entry(reason.clone()).or_default();
+            let group = self.0.entry(reason.clone()).or_default();
             group.count += 1;
             if group.first.len() < Self::SHOWN {
                 group.first.push(*at);
@@ -56,51 +38,56 @@ impl Summary {
         }
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut text = format!("{} records read\n", self.records);
-        let mut line = |count: usize, what: &str| {
-            if count > 0 {
-                let _ = writeln!(text, "{count:>10} {what}");
-            }
-        };
-        line(self.written, if self.is_dry_run { "would be written" } else { "written" });
-        line(self.unchanged, "are in the table already");
-        line(self.not_done, "not reached");
-        for (reason, Group { count, first }) in &self.skipped {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a line for each reason to `text`. `unit` is what the numbers count, such as `line`.
+    pub(crate) fn write(&self, text: &mut String, unit: &str) {
+        for (reason, Group { count, first }) in &self.0 {
             let first: Vec<_> = first.iter().map(u64::to_string).collect();
             let more = if *count > first.len() { ", …" } else { "" };
-            line(*count, &format!("skipped: {reason} ({} {}{more})", self.unit, first.join(", ")));
+            write_count(text, *count, &format!("skipped: {reason} ({unit} {}{more})", first.join(", ")));
         }
-        text
     }
 }
 
-fn as_list<S: serde::Serializer>(skipped: &BTreeMap<Reason, Group>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        reason: String,
-        #[serde(flatten)]
-        group: &'a Group,
+/// Adds a line with a number, unless it is 0.
+pub(crate) fn write_count(text: &mut String, count: usize, what: &str) {
+    if count > 0 {
+        let _ = writeln!(text, "{count:>10} {what}");
     }
-    serializer.collect_seq(skipped.iter().map(|(reason, group)| Entry { reason: reason.to_string(), group }))
 }
 
-/// The file with every skipped record.
-pub(super) struct ReportFile {
+/// A list of the reasons with their numbers.
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            reason: String,
+            #[serde(flatten)]
+            group: &'a Group,
+        }
+        serializer.collect_seq(self.0.iter().map(|(reason, group)| Entry { reason: reason.to_string(), group }))
+    }
+}
+
+/// The file with every record that was left out.
+pub(crate) struct ReportFile {
     path: PathBuf,
     file: File,
 }
 
 impl ReportFile {
     /// Creates the file, before there is anything to report: a path that is wrong must not be found out at the end.
-    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         // User ids are personal data.
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
         Ok(Self { path: path.to_owned(), file: file.map_err(|error| unwritable(path, &error))? })
     }
 
-    /// Appends skipped records.
-    pub(super) fn write(&mut self, unit: &str, skipped: &[Skipped]) -> Result<(), Failure> {
+    /// Appends records.
+    pub(crate) fn write(&mut self, unit: &str, skipped: &[Skipped]) -> Result<(), Failure> {
         let mut file = BufWriter::new(&mut self.file);
         let written = skipped.iter().try_for_each(|Skipped { at, user, reason }| {
             let line = serde_json::json!({unit: at, "user": user, "reason": reason.to_string()});
@@ -110,6 +97,7 @@ impl ReportFile {
     }
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+/// The error of a file that cannot be written.
+pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Input(format!("{} cannot be written: {error}", path.display()))
 }
