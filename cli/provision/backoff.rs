@@ -28,7 +28,7 @@ impl Backoff {
     pub(super) fn failed(&mut self, began: Instant, now: Instant, not_before: Option<Instant>) {
         self.since.get_or_insert(now);
         // Calls that were sent before the pause say nothing new.
-        if self.latest.is_none_or(|latest| began >= latest) {
+        if self.latest.is_none_or(|latest| began > latest) {
             let pause = Self::FIRST_PAUSE * (1 << self.pauses.min(6));
             self.until = self.until.max(Some(now + pause.min(Self::LONGEST_PAUSE)));
             self.latest = Some(now);

@@ -98,9 +98,10 @@ impl Estimate {
         let bill = if is_sandbox {
             "which the sandbox does not bill".to_owned()
         } else {
+            let [least, most, dynamodb] = [least, cents_up(most), cents_up(dynamodb_bill)];
             format!(
                 "billed with about ${least:.2} to ${most:.2} (prices of June 2026: $0.17 to $0.27 for 1,000, after the first 1,000). DynamoDB: \
-                 about ${dynamodb_bill:.2}"
+                 about ${dynamodb:.2}"
             )
         };
         let time = HumanDuration(Duration::from_secs(seconds));
@@ -108,6 +109,11 @@ impl Estimate {
             "To create: {number} customers, by {number} calls of LiveChat, {bill}. Time: {time} at least, at {per_second} a second."
         )
     }
+}
+
+/// A price in whole cents, rounded up.
+fn cents_up(price: f64) -> f64 {
+    (price * 100.0).ceil() / 100.0
 }
 
 #[cfg(test)]
@@ -120,7 +126,7 @@ mod tests {
             Estimate { customers: 9_800, livechat_bill: (1.496, 2.646), dynamodb_bill: 0.015, seconds: 4_900 };
         let rate = NonZeroU32::new(2).expect("not 0");
         let text = estimate.text(rate, false);
-        for part in ["9,800 calls", "$1.50 to $2.65", "$0.01", "1 hour", "2 a second"] {
+        for part in ["9,800 calls", "$1.50 to $2.65", "$0.02", "82 minutes", "2 a second"] {
             assert!(text.contains(part), "{text}, and not {part}");
         }
         assert!(!estimate.text(rate, true).contains('$'));
