@@ -71,8 +71,13 @@ impl Customers {
                 if let Some(identity) = record.identity {
                     return Outcome::Exists(identity.entity_id);
                 }
-                if record.lease.is_some_and(|lease| lease.is_held(now())) {
+                if record.held(now()).is_some() {
                     return Outcome::Later(SOON, "another call is getting a token for the user".into());
+                }
+                // Whether LiveChat still refuses, another user shows without this wait.
+                if let Some(refusal) = record.refusal_of(self.accounts.fingerprint(), now()) {
+                    let left = Duration::from_millis(refusal.until.ms_since(now()));
+                    return Outcome::Later(left, format!("LiveChat refused: {}", refusal.exception));
                 }
             }
             Ok(None) => {}

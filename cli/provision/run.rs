@@ -6,6 +6,7 @@ use super::{
     entities::Entities,
     input::Record,
     interrupts::Interrupts,
+    queue::{Queue, Task},
 };
 use crate::{
     failure::Failure,
@@ -14,11 +15,7 @@ use crate::{
 };
 use cip::identity::Group;
 use indicatif::ProgressBar;
-use std::{
-    collections::{HashMap, VecDeque},
-    future::pending,
-    time::Duration,
-};
+use std::{collections::HashMap, future::pending, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
@@ -47,13 +44,6 @@ pub(super) struct Done {
     pub(super) failure: Option<Failure>,
 }
 
-/// A user, and what happened before.
-struct Task {
-    record: Record,
-    tries: u32,
-    due: Instant,
-}
-
 /// A run in progress.
 pub(super) struct Run<'a> {
     customers: Customers,
@@ -61,9 +51,7 @@ pub(super) struct Run<'a> {
     backoff: Backoff,
     entities: Option<&'a mut Entities>,
     bar: &'a ProgressBar,
-    fresh: VecDeque<Record>,
-    /// Users who are tried again. They come last.
-    again: VecDeque<Task>,
+    queue: Queue,
     running: JoinSet<(Task, Instant, Outcome)>,
     refused_groups: HashMap<Group, String>,
     is_interrupted: bool,
@@ -83,8 +71,7 @@ impl<'a> Run<'a> {
             limits,
             entities,
             bar,
-            fresh: VecDeque::new(),
-            again: VecDeque::new(),
+            queue: Queue::default(),
             running: JoinSet::new(),
             refused_groups: HashMap::new(),
             is_interrupted: false,
@@ -95,7 +82,7 @@ impl<'a> Run<'a> {
     /// Creates the customers. After an interrupt or a failure that concerns all users, no other call begins, and those in progress end. A
     /// second interrupt ends these too.
     pub(super) async fn run(mut self, records: Vec<Record>, interrupts: &mut Interrupts) -> Done {
-        self.fresh = records.into();
+        self.queue = Queue::new(records);
         loop {
             let start = self.next_start();
             if start.is_none() && self.running.is_empty() {
@@ -111,7 +98,7 @@ impl<'a> Run<'a> {
                 () = at(start, &self.limits.rate) => self.start(),
             }
         }
-        self.done.left += self.fresh.len() + self.again.len();
+        self.done.left += self.queue.len();
         self.done
     }
 
@@ -123,13 +110,12 @@ impl<'a> Run<'a> {
             return None;
         }
         let now = Instant::now();
-        let due = if self.fresh.is_empty() { self.again.iter().map(|task| task.due).min()? } else { now };
-        Some(due.max(self.backoff.until().unwrap_or(now)))
+        Some(self.queue.due(now)?.max(self.backoff.until().unwrap_or(now)))
     }
 
     /// Begins a call for the next user.
     fn start(&mut self) {
-        let Some(task) = self.next_task() else { return };
+        let Some(task) = self.queue.pop() else { return };
         if let Some(refusal) = task.record.subject.group.and_then(|group| self.refused_groups.get(&group)) {
             let reason = Reason::RefusedGroup(refusal.clone());
             return self.skip(&task.record, reason);
@@ -141,14 +127,6 @@ impl<'a> Run<'a> {
             let outcome = Box::pin(customers.create(task.record.subject.clone())).await;
             (task, began, outcome)
         });
-    }
-
-    fn next_task(&mut self) -> Option<Task> {
-        if let Some(record) = self.fresh.pop_front() {
-            return Some(Task { record, tries: 0, due: Instant::now() });
-        }
-        let first = (0..self.again.len()).min_by_key(|number| self.again[*number].due)?;
-        self.again.remove(first)
     }
 
     fn ended(&mut self, task: Task, began: Instant, outcome: Outcome) {
@@ -163,13 +141,7 @@ impl<'a> Run<'a> {
             }
             Outcome::Later(pause, why) => self.try_again(task, Instant::now() + pause, why),
             Outcome::Down(why) => self.is_down(task, began, why),
-            Outcome::GroupRefused(refusal) => {
-                self.backoff.succeeded();
-                if let Some(group) = task.record.subject.group {
-                    self.refused_groups.insert(group, refusal.clone());
-                }
-                self.skip(&task.record, Reason::RefusedGroup(refusal));
-            }
+            Outcome::GroupRefused(refusal) => self.group_refused(&task.record, refusal),
             Outcome::MalformedItem => self.skip(&task.record, Reason::MalformedItem),
             Outcome::Stop(failure) => {
                 self.done.left += 1;
@@ -186,16 +158,25 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// LiveChat would refuse the group for other users too, and bill that.
+    fn group_refused(&mut self, record: &Record, refusal: String) {
+        self.backoff.succeeded();
+        self.skip(record, Reason::RefusedGroup(refusal.clone()));
+        let Some(group) = record.subject.group else { return };
+        for task in self.queue.remove(group) {
+            self.skip(&task.record, Reason::RefusedGroup(refusal.clone()));
+        }
+        self.refused_groups.insert(group, refusal);
+    }
+
     fn is_down(&mut self, task: Task, began: Instant, why: String) {
         let now = Instant::now();
-        let is_new = !self.backoff.is_failing();
+        let (is_new, patience) = (!self.backoff.is_failing(), humantime::format_duration(self.limits.patience));
         self.backoff.failed(began, now, self.customers.accounts().load().not_before().filter(|time| *time > now));
         if self.backoff.is_over() {
-            let failure =
-                format!("{why}. This has lasted too long, or LiveChat asks for a longer pause (--patience). {AGAIN}");
-            self.stop(Failure::Service(failure));
+            let late = format!("The next try would come after the end of --patience ({patience}).");
+            self.stop(Failure::Service(format!("{why}. {late} {AGAIN}")));
         } else if is_new && self.done.failure.is_none() {
-            let patience = humantime::format_duration(self.limits.patience);
             self.bar.suspend(|| eprintln!("{why}. Waiting, and trying again for {patience}."));
         }
         self.try_again(task, now, why);
@@ -207,7 +188,7 @@ impl<'a> Run<'a> {
             return self.skip(&task.record, Reason::NoCustomer(task.tries, why));
         }
         task.due = due;
-        self.again.push_back(task);
+        self.queue.push(task);
     }
 
     fn skip(&mut self, record: &Record, reason: Reason) {

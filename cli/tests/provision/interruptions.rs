@@ -103,3 +103,20 @@ async fn a_user_with_more_groups_than_the_quota_allows_is_neither_failed_nor_cal
     assert_eq!((&done["skipped"], &done["livechatCalls"]), (&json!([]), &json!(created)), "{done}");
     assert_eq!(world.sandbox.customers(), created);
 }
+
+/// A refusal counts for a minute for the user who got it. The test does not wait for that.
+#[tokio::test]
+async fn a_refusal_that_is_remembered_for_one_user_does_not_stop_the_others() {
+    let world = World::new().await;
+    world.sandbox.fail(sandbox::Fault::OauthInvalidRequest, 1);
+    let file = world.users(3);
+    let run = world.run(&[&file, "--yes", "--concurrency", "1"]).await;
+    assert_eq!((run.status.code(), world.sandbox.calls().token), (Some(3), 1), "{}", said(&run));
+
+    // The site's owner has corrected the app at LiveChat, not the settings.
+    let running = world.command(&[&file, "--yes", "--rate", "500"]).spawn().expect("it runs");
+    until_stored(&world, 2).await;
+    signal(&running, "INT").await;
+    let (code, done) = result(&running.wait_with_output().await.expect("it ends"));
+    assert_eq!((code, &done["created"], &done["notDone"]), (130, &json!(2), &json!(1)), "{done}");
+}

@@ -1,8 +1,9 @@
 //! Each user gets one customer, however often and however many at once the command runs.
 
-use crate::world::{World, result, said};
+use crate::world::{REDIRECT_URI, TABLE, World, listener, result, said};
+use axum::{Router, routing::post};
 use serde_json::{Value, json};
-use std::{collections::HashSet, os::unix::fs::PermissionsExt, time::Duration};
+use std::{collections::HashSet, fmt::Write, os::unix::fs::PermissionsExt, time::Duration};
 
 #[tokio::test]
 async fn each_user_gets_one_customer_and_a_second_run_calls_nobody() {
@@ -154,4 +155,47 @@ async fn livechat_is_called_no_faster_than_the_rate() {
     let (first, last) = (journal[0].came, journal[journal.len() - 1].came);
     // The first and the last call may each be up to one interval late or early.
     assert!(last.duration_since(first) >= Duration::from_millis(18 * 50), "{:?}", last.duration_since(first));
+}
+
+/// The response of AWS `CloudFormation` to `DescribeStacks`.
+fn stack(parameters: &[(&str, &str)]) -> String {
+    let mut list = String::new();
+    for (key, value) in parameters {
+        let _ =
+            write!(list, "<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>");
+    }
+    format!(
+        "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><DescribeStacksResult><Stacks><member>\
+         <StackName>shop</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>\
+         <Parameters>{list}</Parameters><Outputs><member><OutputKey>TableName</OutputKey><OutputValue>{TABLE}</OutputValue></member>\
+         </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    )
+}
+
+#[tokio::test]
+async fn a_stacks_parameters_are_the_settings() {
+    let world = World::new().await;
+    let (app, accounts_url) = (world.sandbox.app(), world.sandbox.url());
+    let response = stack(&[
+        ("LiveChatClientId", &app.client_id),
+        ("LiveChatOrganizationId", &app.organization_id),
+        ("LiveChatRedirectUri", REDIRECT_URI),
+        ("LiveChatAccountsUrl", &accounts_url),
+        ("UserIdNormalization", "nfc-lowercase"),
+        ("Groups", "3,7"),
+    ]);
+    let listener = listener().await;
+    let cloudformation = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(async || response))).await });
+    let lines = [3, 4].map(|group| json!({"user": "ALICE", "group": group}).to_string());
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cip"));
+    command.env_clear().envs(sandbox::database::ENVIRONMENT).envs([
+        ("AWS_ENDPOINT_URL_DYNAMODB", &world.database_url),
+        ("AWS_ENDPOINT_URL_CLOUDFORMATION", &cloudformation),
+    ]);
+    let file = world.file("users.jsonl", lines.join("\n"));
+    command.args(["provision", &file, "--stack", "shop", "--yes", "--json"]);
+    let (code, done) = result(&world.finish(command).await);
+    assert_eq!((code, &done["created"]), (1, &json!(1)), "{done}");
+    assert_eq!(world.stored().await.into_keys().collect::<Vec<_>>(), ["user#alice group#3"]);
 }
