@@ -93,7 +93,10 @@ impl<'a> Run<'a> {
                 () = interrupts.next() => self.interrupt(),
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => match ended {
                     Ok((task, began, outcome)) => self.ended(task, began, outcome),
-                    Err(_) => self.done.left += 1,
+                    Err(_) => {
+                        self.done.left += 1;
+                        self.stop(Failure::Service("a call ended without a result: a bug.".into()));
+                    }
                 },
                 () = at(start, &self.limits.rate) => self.start(),
             }
