@@ -91,13 +91,14 @@ impl<'a> Run<'a> {
             tokio::select! {
                 biased;
                 () = interrupts.next() => self.interrupt(),
-                Some(ended) = self.running.join_next(), if !self.running.is_empty() => match ended {
-                    Ok((task, began, outcome)) => self.ended(task, began, outcome),
-                    Err(_) => {
+                Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
+                    if let Ok((task, began, outcome)) = ended {
+                        self.ended(task, began, outcome);
+                    } else {
                         self.done.left += 1;
                         self.stop(Failure::Service("a call ended without a result: a bug.".into()));
                     }
-                },
+                }
                 () = at(start, &self.limits.rate) => self.start(),
             }
         }
