@@ -8,6 +8,7 @@
 //! | 3 | AWS, the table or LiveChat could not be reached, or refused |
 //! | 4 | the person said no |
 
+use crate::refusal::advice;
 use std::process::ExitCode;
 
 /// Why a command did not succeed.
@@ -43,6 +44,8 @@ impl Failure {
 
 impl From<cip::renewal::StoreError> for Failure {
     fn from(error: cip::renewal::StoreError) -> Self {
-        Self::Service(error.to_string())
+        let cip::renewal::StoreError::Unavailable(why) = &error else { return Self::Service(error.to_string()) };
+        let advice = advice(why).map(|advice| format!(" {advice}")).unwrap_or_default();
+        Self::Service(format!("The table cannot be read or changed: {why}.{advice}"))
     }
 }

@@ -9,6 +9,7 @@
 //! | `person.rs` | a user or guest, as the command line names one |
 //! | `livechat.rs` | the account at LiveChat |
 //! | `when.rs` | points in time |
+//! | `refusal.rs` | what AWS refused, and what to do about it |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `scan.rs` | all items of the table, at a bounded rate |
 //! | `passphrase.rs` | the passphrase of a backup |
@@ -30,6 +31,7 @@ mod parameters;
 mod passphrase;
 mod person;
 mod place;
+mod refusal;
 mod restore;
 mod scan;
 mod stats;
