@@ -18,7 +18,7 @@ from test_stack import SECRET, bearer
 STACK, ACCOUNT = "livechat-cip", "000000000000"
 CLAIMS = {"iss": "https://www.example.com", "aud": "livechat"}
 POLICIES = ROOT / "docs/policies"
-# Arguments, exit code, and what is in the result. `{…}` are files of the fixture `files`. In this order: each needs what those before did.
+# Arguments, exit code, and what is in the result. `{…}` are files of the fixture `files`. Each needs what those before it did.
 RUNS = {
     "import": (["import", "{users}", "--yes"], 0, "written"),
     "bench": (["bench", "--token-file", "{token}", "--calls", "1", "--renewals", "1"], 0, "getFreshToken"),

@@ -4,19 +4,24 @@ use axum::{
     Router,
     http::{HeaderMap, StatusCode},
 };
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use tokio::net::TcpListener;
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "hidden-key")];
 const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
 
-/// Runs `cip` in an environment of its own. Returns the exit code and the one line on stderr.
-async fn cip(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+/// Runs `cip` in an environment of its own.
+async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cip"));
     // No machine's own files or metadata service.
     command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("AWS_EC2_METADATA_DISABLED", "true");
     command.envs(variables.iter().copied()).args(arguments).stdin(Stdio::null());
-    let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("a process");
+    tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("a process")
+}
+
+/// The same. Returns the exit code and the one line on stderr.
+async fn cip(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+    let ran = run(arguments, variables).await;
     let line = String::from_utf8(ran.stderr).expect("UTF-8");
     assert!(line.starts_with("cip: ") && line.ends_with(".\n"), "{line}");
     assert_eq!(line.lines().count(), 1, "{line}");
@@ -103,6 +108,18 @@ async fn a_refusal_of_aws_says_what_to_do() {
             assert!(code == 3 && said.contains(refusal) && said.contains(advice), "{said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_table_that_doctor_cannot_reach_is_wrong_and_not_skipped() {
+    let url = aws("ExpiredTokenException", "The security token included in the request is expired").await;
+    let variables = [KEYS.as_slice(), &[REGION, ("AWS_ENDPOINT_URL", &url)]].concat();
+    let ran = run(&["doctor", "--table", "cip"], &variables).await;
+    let said = String::from_utf8(ran.stdout).expect("UTF-8");
+    assert!(
+        ran.status.code() == Some(1) && said.contains("wrong    table") && said.contains("sign in again"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
