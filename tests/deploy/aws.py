@@ -54,19 +54,6 @@ def _with_parameters(apply_transforms):
     return apply
 
 
-def _with_cloudformations_names(group):
-    """CloudFormation names a log group after stack and logical id. ministack puts a path before them, which no policy of ours allows."""
-
-    def create(logical_id, properties, stack_name):
-        return group["create"](logical_id, {"LogGroupName": f"{stack_name}-{logical_id}-{next(_numbers)}"} | properties, stack_name)
-
-    def update(name, before, properties, *arguments, **named):
-        same = {"LogGroupName": name}
-        return group["update"](name, same | before, same | properties, *arguments, **named)
-
-    return group | {"create": create, "update": update}
-
-
 def _with_fields_of_json(compile_filter):
     """Logs Insights filters by the fields of a line that is JSON. ministack leaves out a filter that it does not know."""
 
@@ -88,8 +75,6 @@ for kind in ("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup")
     provisioners._RESOURCE_HANDLERS[kind] = {"create": _only_a_name, "delete": lambda *_: None}
 alarm = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
 alarm |= {action: _of_one_metric(alarm[action]) for action in ("create", "update")}
-groups = "AWS::Logs::LogGroup"
-provisioners._RESOURCE_HANDLERS[groups] = _with_cloudformations_names(provisioners._RESOURCE_HANDLERS[groups])
 for module in (changesets, handlers):
     module._apply_transforms = _with_parameters(engine._apply_transforms)
 
