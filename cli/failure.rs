@@ -9,6 +9,7 @@
 //! | 4 | the person said no |
 //! | 130 | Ctrl-C ended the command, after what was in progress |
 
+use crate::refusal::advice;
 use std::process::ExitCode;
 
 /// Why a command did not succeed.
@@ -48,6 +49,8 @@ impl Failure {
 
 impl From<cip::renewal::StoreError> for Failure {
     fn from(error: cip::renewal::StoreError) -> Self {
-        Self::Service(error.to_string())
+        let cip::renewal::StoreError::Unavailable(why) = &error else { return Self::Service(error.to_string()) };
+        let advice = advice(why).map(|advice| format!(" {advice}")).unwrap_or_default();
+        Self::Service(format!("The table cannot be read or changed: {why}.{advice}"))
     }
 }

@@ -9,6 +9,7 @@
 //! | `person.rs` | a user or guest, as the command line names one |
 //! | `livechat.rs` | the account at LiveChat |
 //! | `when.rs` | points in time |
+//! | `refusal.rs` | what AWS refused, and what to do about it |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `records.rs` | records of an input file, and why one is left out |
 //! | `patience.rs` | requests to DynamoDB that are tried again |
@@ -37,6 +38,7 @@ mod place;
 mod prices;
 mod provision;
 mod records;
+mod refusal;
 mod restore;
 mod scan;
 mod stats;

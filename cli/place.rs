@@ -1,8 +1,13 @@
 //! Which installation a command is about: that of `cargo local`, a stack, or a table by its name.
 
-use crate::{arguments, aws, failure::Failure, parameters};
+use crate::{
+    arguments, aws,
+    failure::Failure,
+    parameters,
+    refusal::{check, refused},
+};
 use aws_config::SdkConfig;
-use aws_sdk_cloudformation::error::DisplayErrorContext;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use cip::store::Store;
 use serde::Deserialize;
@@ -60,12 +65,13 @@ impl Place {
     /// Finds the installation of the command line.
     ///
     /// # Errors
-    /// [`Failure::Service`] if it cannot be reached, [`Failure::Input`] if it does not exist.
+    /// [`Failure::Service`] if it cannot be reached, or without credentials or a region. [`Failure::Input`] if there is no such stack.
     pub(crate) async fn find(place: &arguments::Place) -> Result<Self, Failure> {
         if let Some(url) = &place.local {
             return Ok(Self::Local(Local::at(url).await?));
         }
         let config = aws::config(place).await;
+        check(&config, place.profile.as_deref()).await?;
         match &place.table {
             Some(table) => Ok(Self::Table { config, table: table.clone() }),
             None => Ok(Self::Stack(Stack::find(config, &place.stack).await?)),
@@ -129,9 +135,17 @@ impl Local {
 impl Stack {
     async fn find(config: SdkConfig, name: &str) -> Result<Self, Failure> {
         let client = aws_sdk_cloudformation::Client::new(&config);
-        let response = client.describe_stacks().stack_name(name).send().await;
-        let stacks = response.map_err(|error| refused("DescribeStacks", &error))?.stacks.unwrap_or_default();
-        let stack = stacks.into_iter().next().ok_or_else(|| Failure::Input(format!("There is no stack {name}.")))?;
+        let none = || {
+            let region = config.region().map(ToString::to_string).unwrap_or_default();
+            Failure::Input(format!("There is no stack {name} in {region}: give --stack, --region or --profile."))
+        };
+        let stacks = match client.describe_stacks().stack_name(name).send().await {
+            Ok(response) => response.stacks.unwrap_or_default(),
+            // Its code is the same for a name that no stack can have.
+            Err(error) if error.message().is_some_and(|said| said.contains("does not exist")) => return Err(none()),
+            Err(error) => return Err(refused("cloudformation:DescribeStacks", &error)),
+        };
+        let stack = stacks.into_iter().next().ok_or_else(none)?;
         let outputs = stack.outputs.unwrap_or_default().into_iter();
         let parameters = stack.parameters.unwrap_or_default().into_iter();
         Ok(Self {
@@ -157,9 +171,4 @@ impl Stack {
             Failure::Input(format!("The stack {} has no output {name}: is it one of livechat-cip?", self.name))
         })
     }
-}
-
-/// What AWS said about a request.
-pub(crate) fn refused<E: std::error::Error + 'static>(operation: &str, error: &E) -> Failure {
-    Failure::Service(format!("{operation}: {}", DisplayErrorContext(error)))
 }

@@ -85,7 +85,7 @@ need_processor() {
     processor=(qemu-aarch64-static -L "$system")
 }
 
-# The SAM CLI, which contains AWS's runtime interface emulator; cfn-lint; cargo-lambda, and zig, which it links with.
+# The SAM CLI, which contains AWS's runtime interface emulator; cfn-lint; cargo-lambda and cargo-zigbuild, and zig, which they link with.
 need_python_tools() {
     local venv=$cache/venv
     need_venv venv .ci/requirements.txt

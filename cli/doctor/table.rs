@@ -1,6 +1,7 @@
 //! The table: its shape, and what protects it.
 
 use super::{report::Report, source::Source};
+use crate::refusal::advice;
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -33,7 +34,15 @@ pub(super) async fn check(report: &mut Report, source: &Source) {
             report.wrong("table", format!("There is no table {table}."), fix);
             return;
         }
-        Err(error) => report.skipped("table", format!("dynamodb:DescribeTable: {}.", why(&error))),
+        Err(error) if error.code().is_some_and(|code| code.starts_with("AccessDenied")) => {
+            report.skipped("table", format!("dynamodb:DescribeTable: {}.", why(&error)));
+        }
+        Err(error) => {
+            let fix =
+                error.code().and_then(advice).unwrap_or("Is the network up, and are --region and --profile right?");
+            report.wrong("table", format!("{table} cannot be reached: {}.", why(&error)), fix);
+            return;
+        }
     }
     check_expiry(report, &client, table).await;
     if source.local().is_some() {

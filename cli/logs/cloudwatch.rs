@@ -3,11 +3,7 @@
 //! Insights sorts, and searches a gigabyte in seconds, for half a cent. `FilterLogEvents` costs nothing, but returns the oldest lines
 //! first, reads the log one page after the other, and so takes minutes for a busy site.
 
-use crate::{
-    failure::Failure,
-    output::progress,
-    place::{Stack, refused},
-};
+use crate::{failure::Failure, output::progress, place::Stack, refusal::refused};
 use aws_sdk_cloudwatchlogs::{
     Client,
     operation::get_query_results::GetQueryResultsOutput,
@@ -41,7 +37,7 @@ pub(super) async fn read(stack: &Stack, subject: &str, query: Query) -> Result<V
         .query_string(text)
         .send()
         .await
-        .map_err(|error| refused("StartQuery", &error))?;
+        .map_err(|error| refused("logs:StartQuery", &error))?;
     let bar = progress(None, "searching the log");
     let results = results(&client, started.query_id().unwrap_or_default()).await;
     bar.finish_and_clear();
@@ -57,7 +53,7 @@ pub(super) async fn read(stack: &Stack, subject: &str, query: Query) -> Result<V
 async fn results(client: &Client, id: &str) -> Result<GetQueryResultsOutput, Failure> {
     loop {
         let results = client.get_query_results().query_id(id).send().await;
-        let results = results.map_err(|error| refused("GetQueryResults", &error))?;
+        let results = results.map_err(|error| refused("logs:GetQueryResults", &error))?;
         match results.status() {
             Some(QueryStatus::Complete) => return Ok(results),
             Some(QueryStatus::Scheduled | QueryStatus::Running) => tokio::time::sleep(PAUSE).await,

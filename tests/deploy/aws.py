@@ -7,10 +7,13 @@ What is not as on AWS:
 """
 
 import itertools
+import json
 import os
+import re
 
 from ministack.app import main
 from ministack.core.responses import get_region
+from ministack.services import cloudwatch_logs
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners
 from samtranslator.translator.transform import transform
 
@@ -51,12 +54,31 @@ def _with_parameters(apply_transforms):
     return apply
 
 
+def _with_fields_of_json(compile_filter):
+    """Logs Insights filters by the fields of a line that is JSON. ministack leaves out a filter that it does not know."""
+
+    def compile_one(stage):
+        equal = re.fullmatch(r"\s*filter\s+(\w+)\s*=\s*'([^']*)'\s*", stage)
+        return compile_filter(stage) if not equal else lambda record: _field(record, equal[1]) == equal[2]
+
+    return compile_one
+
+
+def _field(record, name):
+    try:
+        return json.loads(cloudwatch_logs._public_log_record(record)["@message"]).get(name)
+    except ValueError:
+        return None
+
+
 for kind in ("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"):
     provisioners._RESOURCE_HANDLERS[kind] = {"create": _only_a_name, "delete": lambda *_: None}
 alarm = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
 alarm |= {action: _of_one_metric(alarm[action]) for action in ("create", "update")}
 for module in (changesets, handlers):
     module._apply_transforms = _with_parameters(engine._apply_transforms)
+
+cloudwatch_logs._compile_insights_filter = _with_fields_of_json(cloudwatch_logs._compile_insights_filter)
 
 if __name__ == "__main__":
     main()

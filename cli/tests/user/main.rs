@@ -2,6 +2,7 @@
 
 mod forget;
 mod logs;
+mod refusals;
 mod restore;
 mod show;
 mod world;
