@@ -1,6 +1,8 @@
 //! The command line.
 
-use crate::{backup, bench, doctor, failure::Failure, import, logs, output::Output, place, restore, stats, user};
+use crate::{
+    backup, bench, doctor, failure::Failure, import, logs, output::Output, place, restore, setup, stats, user,
+};
 use clap::{Args, Parser, Subcommand};
 
 /// Sets up, checks and looks after an installation of livechat-cip.
@@ -40,6 +42,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Setup(setup::Setup),
     Doctor(doctor::Doctor),
     Import(import::Import),
     /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
@@ -57,6 +60,7 @@ impl Arguments {
         let output = Output { json: self.json };
         let find = async || place::Place::find(&self.place).await;
         match self.command {
+            Command::Setup(options) => setup::run(&options, &self.place, output).await,
             Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
             Command::Import(import) => import::run(import, &self.place, output).await,
             Command::User(user) => user::run(user, &self.place, output).await,

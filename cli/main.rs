@@ -32,6 +32,7 @@ mod person;
 mod place;
 mod restore;
 mod scan;
+mod setup;
 mod stats;
 mod user;
 mod when;

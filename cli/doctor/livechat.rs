@@ -12,12 +12,12 @@ use cip::{
 };
 use std::time::Duration;
 
-const QUESTION: &str = "Call LiveChat once, to check client id, redirect URI and account? It creates a customer without a chat, and LiveChat \
+pub(crate) const QUESTION: &str = "Call LiveChat once, to check client id, redirect URI and account? It creates a customer without a chat, and LiveChat \
                         bills one API call.";
 
 /// # Errors
 /// [`Failure::Service`] if the TLS library cannot be used.
-pub(super) async fn check(
+pub(crate) async fn check(
     report: &mut Report,
     settings: LiveChat,
     is_agreed: bool,
