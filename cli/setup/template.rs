@@ -246,9 +246,10 @@ mod tests {
             Template::of("https://cognito-idp.YOUR_REGION.amazonaws.com/YOUR_USER_POOL_ID/.well-known/jwks.json");
         let issuer = Template::of("https://cognito-idp.YOUR_REGION.amazonaws.com/YOUR_USER_POOL_ID");
         let address = "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab";
+        let whole = format!("https://{address}");
         let of_pool = |name, typed| clean(&[&pool, &issuer], name, typed);
         assert_eq!(of_pool("YOUR_REGION", address).as_deref(), Ok("eu-central-1"));
-        assert_eq!(of_pool("YOUR_USER_POOL_ID", &format!("https://{address}")).as_deref(), Ok("eu-central-1_Ab"));
+        assert_eq!(of_pool("YOUR_USER_POOL_ID", &whole).as_deref(), Ok("eu-central-1_Ab"));
         assert_eq!(of_pool("YOUR_REGION", "eu-central-1").as_deref(), Ok("eu-central-1"));
         let project = Template::of("https://YOUR_PROJECT.supabase.co/auth/v1");
         for typed in [
