@@ -178,6 +178,7 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
         let at = |index: usize| offsets.get(index).copied().unwrap_or(text.len());
         at(span.start.index())..at(span.end.index())
     };
+    let whole = text;
     let mut entries: Vec<Entry> = Vec::new();
     let mut name: Option<(String, Span)> = None;
     let mut depth = 0;
@@ -204,7 +205,10 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
                 None
             }
             Event::Scalar(text, style, ..) if depth == 1 => {
-                Some(Value::Scalar { text: text.into_owned(), style, place: place(span) })
+                let place = place(span);
+                let place = place.start
+                    ..end_of(&whole[place.start..], &text, style).map_or(place.end, |length| place.start + length);
+                Some(Value::Scalar { text: text.into_owned(), style, place })
             }
             Event::Alias(_) if depth == 1 => Some(Value::Other),
             Event::Scalar(text, ..) if depth == 0 && text.is_empty() => None,
@@ -232,6 +236,28 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
+/// The length of a scalar in one line, in bytes: the parser counts a comment after it as well.
+fn end_of(written: &str, value: &str, style: ScalarStyle) -> Option<usize> {
+    let quote = match style {
+        ScalarStyle::Plain => return written.starts_with(value).then_some(value.len()),
+        ScalarStyle::SingleQuoted => '\'',
+        ScalarStyle::DoubleQuoted => '"',
+        ScalarStyle::Literal | ScalarStyle::Folded => return None,
+    };
+    let mut characters = written.char_indices().skip(1).peekable();
+    while let Some((at, character)) = characters.next() {
+        if character == '\\' && quote == '"' {
+            characters.next();
+        } else if character == quote {
+            // In single quotes, two of them are one.
+            if quote == '"' || characters.next_if(|(_, next)| *next == quote).is_none() {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +273,17 @@ mod tests {
         let changed = set(SHIPPED, &[parameter("LiveChatClientId", "0x1"), parameter("Auth", "jwt")]).expect("good");
         assert_eq!(changed, SHIPPED.replace("LiveChatClientId: ''", "LiveChatClientId: '0x1'"));
         assert_eq!(set(SHIPPED, &[parameter("JwtIssuer", "")]).as_deref(), Ok(SHIPPED));
+    }
+
+    #[test]
+    fn a_comment_after_a_value_stays() {
+        for old in ["''", "'it''s'", "\"a \\\" # b\"", "plain", "two words", "", "~", "'a' "] {
+            let text = format!("Name: {old} # why: 'x'\nB: 'c' # d\n");
+            let changed = set(&text, &[parameter("Name", "new")]).expect("good");
+            let (line, rest) = changed.split_once('\n').expect("two lines");
+            assert!(line.starts_with("Name: 'new'") && line.ends_with(" # why: 'x'"), "{changed}");
+            assert_eq!(rest, "B: 'c' # d\n");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use axum::{Json, Router, routing::get};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rexpect::{
-    process::wait::WaitStatus,
+    process::WaitStatus,
     session::{Options, PtySession, spawn_with_options},
 };
 use ring::{
