@@ -10,7 +10,8 @@
 //! | `check.rs` | the answers against the world, with the checks of `cip doctor` |
 //! | `values.rs` | settings by name |
 //! | `stack.rs` | settings as parameters of the stack |
-//! | `plan.rs` | which files change, and how |
+//! | `present.rs` | the files as they are |
+//! | `plan.rs`, `done.rs` | which files change, and how; what was done |
 //! | `env_file.rs`, `yaml.rs`, `samconfig.rs` | the text of each file, changed line by line |
 //! | `files.rs` | reading and writing them |
 //! | `ask.rs` | questions on the terminal |
@@ -18,11 +19,13 @@
 mod account;
 mod ask;
 mod check;
+mod done;
 mod env_file;
 mod files;
 mod manager;
 mod openid;
 mod plan;
+mod present;
 mod provider;
 mod recipes;
 mod samconfig;
@@ -41,7 +44,9 @@ use crate::{
 use ask::{Ask, say};
 use check::Next;
 use clap::Args;
-use plan::{Done, Plan, Present};
+use done::Done;
+use plan::Plan;
+use present::Present;
 use stack_secret::StackSecret;
 use std::{cell::Cell, fs, path::Path};
 use values::Values;
@@ -59,6 +64,7 @@ use values::Values;
 
 Exit codes: 0 the files are as you said, 1 a check has found something wrong, 2 the command line or a file is invalid, 3 AWS could
 not be reached or refused, 4 you stopped it, so nothing was changed.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Setup {
     /// The client id of your app in LiveChat's console.
     #[arg(long, value_name = "ID")]
@@ -78,7 +84,7 @@ pub(crate) struct Setup {
     /// Who signs: the name of a recipe in docs/authentication.md (such as auth0), or keep, openid, hmac, authorizer or none.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
-    /// The value of a place in the provider's settings, such as YOUR_DOMAIN. For openid and authorizer: YOUR_ISSUER, YOUR_AUDIENCE.
+    /// The value of a place in the provider's settings, such as `YOUR_DOMAIN`. For openid and authorizer: `YOUR_ISSUER`, `YOUR_AUDIENCE`.
     #[arg(long, value_name = "PLACE=VALUE", value_parser = place_and_value)]
     set: Vec<(String, String)>,
     /// Where the secret for .env comes from.

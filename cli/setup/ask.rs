@@ -98,6 +98,7 @@ impl Ask {
     /// # Errors
     /// As [`text`](Self::text).
     pub(super) fn secret(self, text: &str) -> Result<String, Failure> {
+        debug_assert!(self.has_terminal, "nobody can type it");
         let prompt = Password::new(text).with_display_mode(PasswordDisplayMode::Hidden).without_confirmation();
         prompt.with_help_message("Paste it: it is not shown").prompt().map_err(stopped)
     }

@@ -17,7 +17,7 @@ struct Part<'a> {
 
 /// The text with these changes. A line that no longer applies is removed; a secret becomes a comment, as no other place may have it.
 pub(super) fn set(text: &str, changes: &[Change]) -> String {
-    let mut changed = String::new();
+    let mut result = String::new();
     let mut missing: Vec<_> = changes.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
     for part in parts(text) {
         let change = part.variable.as_ref().and_then(|(name, old)| {
@@ -26,12 +26,12 @@ pub(super) fn set(text: &str, changes: &[Change]) -> String {
             (new.as_deref().unwrap_or_default() != old.trim()).then_some((name, new))
         });
         match change {
-            None => changed.push_str(part.text),
-            Some((_, Some(new))) => changed.push_str(&with_value(part.text, new)),
+            None => result.push_str(part.text),
+            Some((_, Some(new))) => result.push_str(&with_value(part.text, new)),
             Some((name, None)) if is_secret(name) => {
                 for line in part.text.split_inclusive('\n') {
-                    changed.push_str("# ");
-                    changed.push_str(line);
+                    result.push_str("# ");
+                    result.push_str(line);
                 }
             }
             Some((_, None)) => {}
@@ -39,12 +39,12 @@ pub(super) fn set(text: &str, changes: &[Change]) -> String {
     }
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     for (name, value) in missing {
-        if !changed.is_empty() && !changed.ends_with('\n') {
-            changed.push_str(end);
+        if !result.is_empty() && !result.ends_with('\n') {
+            result.push_str(end);
         }
-        changed.push_str(&format!("{name}={}{end}", quoted(value)));
+        result.extend([name, "=", &quoted(value), end]);
     }
-    changed
+    result
 }
 
 /// The text before and after these changes, as it may be shown.
@@ -103,9 +103,18 @@ fn comment(line: &str, start: usize) -> &str {
     before.map_or("", |before| &line[before.len().max(start)..])
 }
 
-/// A value as the file's reader and a shell read it.
+/// A value as the file's reader and a shell read it. A quote or backslash stands between two quoted parts: the reader takes a backslash before
+/// a closing quote for an escaped quote when it looks for the end of the value.
 pub(super) fn quoted(value: &str) -> String {
-    if is_bare(value) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+    if is_bare(value) {
+        return value.to_owned();
+    }
+    let parts = value.chars().map(|character| match character {
+        '\'' => "'\\''".to_owned(),
+        '\\' => "'\\\\'".to_owned(),
+        other => other.to_string(),
+    });
+    format!("'{}'", parts.collect::<String>())
 }
 
 /// Whether a value needs no quotation marks.

@@ -2,7 +2,7 @@
 
 use crate::{failure::Failure, place::refused};
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::{Client, operation::describe_secret::DescribeSecretError};
 
 /// The ARN of the secret with this name, if there is one.
 ///
@@ -11,7 +11,9 @@ use aws_sdk_secretsmanager::Client;
 pub(super) async fn find(config: &SdkConfig, name: &str) -> Result<Option<String>, Failure> {
     match Client::new(config).describe_secret().secret_id(name).send().await {
         Ok(secret) => Ok(secret.arn),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => Ok(None),
+        Err(error) if error.as_service_error().is_some_and(DescribeSecretError::is_resource_not_found_exception) => {
+            Ok(None)
+        }
         Err(error) => Err(refused("DescribeSecret", &error)),
     }
 }

@@ -1,98 +1,25 @@
 //! What setup will change: from the answers to the files.
 
 use super::{
-    Dialogue, Setup,
+    Dialogue,
     ask::say,
+    done::{Done, Later},
     env_file,
     files::{Change, File},
-    has_sources, manager, samconfig,
-    stack::{parameters, refusals, settings_in},
+    manager,
+    present::Present,
+    samconfig,
+    stack::{parameters, refusals},
     stack_secret::{PENDING, StackSecret},
     values::{AUTHORIZER_AUDIENCE, AUTHORIZER_ISSUER, Values, is_secret, names},
     yaml::{self, Parameter},
 };
 use crate::failure::Failure;
-use serde::Serialize;
-use std::{collections::BTreeMap, process::Command};
+use std::process::Command;
 
-const ENV_FILE: &str = ".env";
-const PARAMETERS: &str = "parameters.yaml";
-const SAMCONFIG: &str = "samconfig.toml";
-
-/// The files as they are.
-pub(super) struct Present {
-    env_file: File,
-    parameters: File,
-    samconfig: File,
-    of_env_file: Values,
-    of_stack: Values,
-    /// The processor of `parameters.yaml`, for a new file beside it.
-    architecture: Option<String>,
-}
-
-impl Present {
-    /// Reads the files, and checks that they can be written.
-    ///
-    /// # Errors
-    /// [`Failure::Input`] for a file that is invalid, or that cannot be read or written.
-    pub(super) fn read(options: &Setup) -> Result<Self, Failure> {
-        let env_file = File::open(ENV_FILE)?;
-        let usual = File::open(PARAMETERS)?;
-        let samconfig = File::open(SAMCONFIG)?;
-        let invalid = |name: &str, why: String| Failure::Input(format!("{name}{why}"));
-        let variables = cip::settings::env_file::read_text(env_file.text()).map_err(|why| invalid(ENV_FILE, why))?;
-        let all = yaml::read(usual.text()).map_err(|why| invalid(PARAMETERS, why))?;
-        let architecture = all.get("Architecture").cloned();
-        let (parameters, all) = match &options.environment {
-            None => (usual, all),
-            Some(name) => {
-                let file = File::open(&format!("parameters-{name}.yaml"))?;
-                let all = yaml::read(file.text()).map_err(|why| invalid(&file.name, why))?;
-                (file, all)
-            }
-        };
-        if !options.dry_run {
-            let changed: &[&File] =
-                if options.environment.is_none() { &[&env_file, &parameters] } else { &[&parameters, &samconfig] };
-            changed.iter().try_for_each(|file| file.check_writable())?;
-        }
-        let is_ours = |name: &str| names().any(|other| other == name) || name == "LIVECHAT_ACCOUNTS_URL";
-        let of_env_file = Values::of(variables.into_iter().filter(|(name, _)| is_ours(name)));
-        Ok(Self { env_file, parameters, samconfig, of_env_file, of_stack: settings_in(&all), architecture })
-    }
-
-    /// The present settings: of `.env`, and what it does not have of the parameters; for an environment the other way round.
-    pub(super) fn values(&self) -> Values {
-        let (stack, file) = (self.of_stack.without_verification(), self.of_env_file.without_verification());
-        if self.is_environment() { stack.or(&file) } else { file.or(&stack) }
-    }
-
-    /// How callers are verified at present.
-    pub(super) fn verification(&self) -> Values {
-        let (of_file, of_stack) = (self.of_env_file.verification(), self.of_stack.verification());
-        if self.is_environment() {
-            return of_stack;
-        }
-        if of_file.get("AUTH").is_none() {
-            return of_stack;
-        }
-        // The file has no place for these.
-        let is_gateway = of_file.get("AUTH") == Some("authorizer");
-        [AUTHORIZER_ISSUER, AUTHORIZER_AUDIENCE].into_iter().filter(|_| is_gateway).fold(of_file, |all, name| {
-            let value = of_stack.get(name).unwrap_or_default();
-            all.with(name, value)
-        })
-    }
-
-    /// The settings that the parameters have.
-    pub(super) fn of_stack(&self) -> &Values {
-        &self.of_stack
-    }
-
-    fn is_environment(&self) -> bool {
-        self.parameters.name != PARAMETERS
-    }
-}
+pub(super) const ENV_FILE: &str = ".env";
+pub(super) const PARAMETERS: &str = "parameters.yaml";
+pub(super) const SAMCONFIG: &str = "samconfig.toml";
 
 /// The changes of files, and of AWS Secrets Manager.
 pub(super) struct Plan {
@@ -252,87 +179,4 @@ fn exposure(file: &File, values: &Values) -> Vec<String> {
         warnings.push("Others on this machine may read .env: chmod 600 .env".into());
     }
     warnings
-}
-
-/// What setup did, or would do.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Done {
-    dry_run: bool,
-    /// The files that were written.
-    written: Vec<String>,
-    unchanged: Vec<String>,
-    /// The settings, without secrets.
-    settings: BTreeMap<String, String>,
-    /// The stack's parameters that are not defaults.
-    parameters: BTreeMap<String, String>,
-    /// What remains to be done for the stack's secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    later: Option<Later>,
-    /// The next commands.
-    next: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Later {
-    /// The parameter that needs the ARN.
-    parameter: String,
-    /// The command that prints it.
-    command: String,
-}
-
-impl Done {
-    fn of(values: &Values, parameters: &[Parameter], environment: Option<&str>, dry_run: bool) -> Self {
-        let public = values.iter().filter(|(name, value)| !is_secret(name) && *value != PENDING);
-        let set = parameters.iter().filter(|one| one.value != one.default);
-        let option = environment.map(|name| format!(" --config-env {name}")).unwrap_or_default();
-        let deploy = format!("sam deploy{option}");
-        let deploy = if has_sources() { format!("sam build{option} && {deploy}") } else { deploy };
-        let doctor = environment.map(|name| format!(" --stack {}", samconfig::stack_name(name))).unwrap_or_default();
-        let mut next = vec![deploy, format!("cip doctor{doctor}")];
-        if environment.is_none() && has_sources() {
-            next.insert(0, "cargo local".into());
-        }
-        Self {
-            dry_run,
-            written: Vec::new(),
-            unchanged: Vec::new(),
-            settings: public.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            parameters: set.map(|one| (one.name.clone(), one.value.clone())).collect(),
-            later: None,
-            next,
-        }
-    }
-
-    fn replace_pending(&mut self, arn: &str) {
-        for value in self.parameters.values_mut().filter(|value| *value == PENDING) {
-            arn.clone_into(value);
-        }
-    }
-
-    pub(super) fn to_text(&self) -> String {
-        let mut lines = Vec::new();
-        match (self.written.is_empty(), self.dry_run) {
-            (true, _) => lines.push("Nothing changes.".to_owned()),
-            (false, true) => lines.push(format!("Would be written: {}", self.written.join(", "))),
-            (false, false) => lines.push(format!("Written: {}", self.written.join(", "))),
-        }
-        if let Some(Later { parameter, command }) = &self.later {
-            lines.push(format!("\nBefore you deploy: create the stack's secret, and put the ARN that this prints into {parameter}:\n  {command}"));
-        }
-        lines.push("\nNext:".into());
-        for command in &self.next {
-            lines.push(format!("  {}", with_remark(command)));
-        }
-        lines.join("\n")
-    }
-}
-
-fn with_remark(command: &str) -> String {
-    let remark = match command.split(' ').next() {
-        Some("cargo") => "the service on this machine, with .env. It calls LiveChat itself, not the sandbox",
-        Some("sam") => "the stack on AWS",
-        _ => "whether it works",
-    };
-    format!("{command:<30} # {remark}")
 }

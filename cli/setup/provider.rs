@@ -90,7 +90,7 @@ pub(super) async fn ask(dialogue: &Dialogue<'_>, values: &Values, existing: &Val
                 Choice::Recipe(recipe) => of_recipe(dialogue, recipe, values, existing, &mut answers)?,
                 Choice::OpenId => openid::ask(dialogue, existing).await?,
                 Choice::Hmac => {
-                    of_secret(dialogue, of(&[("AUTH", "hmac")]), "HMAC_SECRET", existing, values, Origin::New)?
+                    of_secret(dialogue, &of(&[("AUTH", "hmac")]), "HMAC_SECRET", existing, values, Origin::New)?
                 }
                 Choice::Authorizer => openid::ask_authorizer(dialogue, existing).await?,
                 Choice::Nobody => of(&[("AUTH", "none")]),
@@ -111,14 +111,14 @@ pub(super) async fn ask(dialogue: &Dialogue<'_>, values: &Values, existing: &Val
 
 fn choose<'a>(dialogue: &Dialogue, choices: &[Choice<'a>]) -> Result<Choice<'a>, Failure> {
     let named = |name: &str| choices.iter().find(|choice| choice.name() == name).copied();
-    let names = || choices.iter().map(|choice| choice.name()).collect::<Vec<_>>().join(", ");
+    let all = || choices.iter().map(|choice| choice.name()).collect::<Vec<_>>().join(", ");
     if let Some(name) = dialogue.given(dialogue.options.provider.as_ref()) {
         return named(name)
-            .ok_or_else(|| Failure::Input(format!("--provider: there is no {name}. Expected one of: {}.", names())));
+            .ok_or_else(|| Failure::Input(format!("--provider: there is no {name}. Expected one of: {}.", all())));
     }
     if !dialogue.ask.can() {
         return named("keep")
-            .ok_or_else(|| Failure::Input(format!("--provider is missing. Expected one of: {}.", names())));
+            .ok_or_else(|| Failure::Input(format!("--provider is missing. Expected one of: {}.", all())));
     }
     let help = "Type a part of the name. docs/authentication.md describes each";
     let chosen = dialogue.ask.choose("Who signs the tokens of your users?", help, choices.to_vec(), 0)?;
@@ -181,14 +181,14 @@ fn of_recipe(
     let filled = recipe.fill(answers, values.get("ALLOWED_ORIGINS").unwrap_or_default());
     match recipe.secret {
         None => Ok(filled),
-        Some(origin) => of_secret(dialogue, filled, "JWT_SECRET", existing, values, origin),
+        Some(origin) => of_secret(dialogue, &filled, "JWT_SECRET", existing, values, origin),
     }
 }
 
 /// These settings, with a secret. Without a `.env` file to keep it in, the stack's secret is chosen later.
 fn of_secret(
     dialogue: &Dialogue,
-    settings: Values,
+    settings: &Values,
     variable: &str,
     existing: &Values,
     values: &Values,
@@ -198,7 +198,7 @@ fn of_secret(
         return Ok(settings.with(&format!("{variable}_ARN"), super::stack_secret::PENDING));
     }
     let check = |secret: &str| {
-        let all = values.without_verification().or(&settings).with(variable, secret);
+        let all = values.without_verification().or(settings).with(variable, secret);
         AuthSettings::from_lookup(&all.lookup()).map(drop).map_err(|error| error.to_string())
     };
     let secret = secret::ask(dialogue, variable, existing.get(variable), origin, check)?;

@@ -64,6 +64,10 @@ impl Recipe {
 
     /// The values of the placeholders in settings that this recipe may have made.
     pub(super) fn answers_in(&self, values: &Values) -> BTreeMap<String, String> {
+        let has_secret = ["JWT_SECRET", "JWT_SECRET_ARN"].iter().any(|name| values.get(name).is_some());
+        if self.secret.is_some() != has_secret {
+            return BTreeMap::new();
+        }
         let found = self.settings.iter().map(|(name, template)| template.find(values.get(name)?));
         // A setting that another recipe has made says nothing.
         found.collect::<Option<Vec<_>>>().unwrap_or_default().into_iter().flatten().collect()
@@ -181,16 +185,17 @@ mod tests {
             let answers: BTreeMap<_, _> = recipe
                 .placeholders()
                 .into_iter()
-                .map(|name| (name.to_owned(), recipe.clean(name, "x1.example").expect(name)))
+                .enumerate()
+                .map(|(number, name)| (name.to_owned(), recipe.clean(name, &format!("x{number}.example")).expect(name)))
                 .collect();
             let mut values = recipe.fill(&answers, "https://a.example,https://b.example");
             for (name, value) in values.iter() {
                 assert!(!value.contains("YOUR_") && !value.contains("example.com"), "{}: {name}={value}", recipe.name);
             }
-            assert_eq!(recipe.answers_in(&values), answers, "{}", recipe.name);
             if recipe.secret.is_some() {
                 values.set("JWT_SECRET", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAx");
             }
+            assert_eq!(recipe.answers_in(&values), answers, "{}", recipe.name);
             values.set("ALLOWED_ORIGINS", "https://a.example");
             AuthSettings::from_lookup(&values.lookup()).unwrap_or_else(|error| panic!("{}: {error}", recipe.name));
         }

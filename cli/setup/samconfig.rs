@@ -33,10 +33,11 @@ pub(super) fn with_environment(text: &str, name: &str, file: &str) -> Result<Str
     if is_new || !deploy.contains_key("stack_name") {
         deploy.insert("stack_name", value(stack_name(name)));
     }
-    for (key, setting) in [("capabilities", value("CAPABILITY_IAM")), ("resolve_s3", value(true))] {
-        if !deploy.contains_key(key) && !(key == "resolve_s3" && deploy.contains_key("s3_bucket")) {
-            deploy.insert(key, setting);
-        }
+    if !deploy.contains_key("capabilities") {
+        deploy.insert("capabilities", value("CAPABILITY_IAM"));
+    }
+    if !deploy.contains_key("resolve_s3") && !deploy.contains_key("s3_bucket") {
+        deploy.insert("resolve_s3", value(true));
     }
     document.insert(name, Item::Table(environment));
     Ok(document.to_string())

@@ -21,7 +21,7 @@ pub(super) enum StackSecret {
     /// Somebody creates it later, and fills in the parameter.
     Later { name: String },
     /// It is created before the files are written.
-    New { name: String, value: String, config: SdkConfig },
+    New { name: String, value: String, config: Box<SdkConfig> },
 }
 
 /// The setting with the ARN, if these settings verify callers by a secret.
@@ -116,7 +116,7 @@ async fn create(dialogue: &Dialogue<'_>, name: String, inline: Option<&str>) -> 
         // An environment has no file to keep it in: AWS Secrets Manager alone has it.
         None => secret::create()?,
     };
-    Ok(StackSecret::New { name, value, config })
+    Ok(StackSecret::New { name, value, config: Box::new(config) })
 }
 
 /// The whole ARN, as the template requires it.

@@ -96,34 +96,27 @@ impl<'a> Template<'a> {
         }
         let mut found = BTreeMap::new();
         let mut rest = value;
-        let mut tokens = self.tokens.iter().peekable();
-        while let Some(token) = tokens.next() {
-            match token {
-                Token::Literal(text) => rest = rest.strip_prefix(text)?,
-                Token::Base(name) | Token::Text(name) => {
-                    let end = match tokens.peek() {
-                        Some(Token::Literal(next)) => rest.find(next)?,
-                        _ => rest.len(),
-                    };
-                    // A scheme and host ends where a path begins, which `/` as the next part could miss.
-                    let end = match (token, rest.find("://")) {
-                        (Token::Base(_), Some(scheme)) if end <= scheme + 2 => {
-                            let from = scheme + 3;
-                            match tokens.peek() {
-                                Some(Token::Literal(next)) => from + rest[from..].find(next)?,
-                                _ => rest.len(),
-                            }
-                        }
-                        _ => end,
-                    };
-                    let answer = rest[..end].to_owned();
-                    if answer.is_empty() || found.get(*name).is_some_and(|other| *other != answer) {
-                        return None;
-                    }
-                    found.insert((*name).to_owned(), answer);
-                    rest = &rest[end..];
+        for (index, token) in self.tokens.iter().enumerate() {
+            let name = match token {
+                Token::Literal(text) => {
+                    rest = rest.strip_prefix(text)?;
+                    continue;
                 }
+                Token::Base(name) | Token::Text(name) => name,
+            };
+            // The slashes after a scheme begin no path.
+            let scheme = rest.find("://").filter(|_| matches!(token, Token::Base(_))).map_or(0, |at| at + 3);
+            let end = match &self.tokens[index + 1..] {
+                [Token::Literal(last)] => rest.strip_suffix(last)?.len(),
+                [Token::Literal(next), ..] => scheme + rest[scheme..].find(next)?,
+                _ => rest.len(),
+            };
+            let answer = rest[..end].to_owned();
+            if answer.is_empty() || found.get(*name).is_some_and(|other| *other != answer) {
+                return None;
             }
+            found.insert((*name).to_owned(), answer);
+            rest = &rest[end..];
         }
         rest.is_empty().then_some(found)
     }

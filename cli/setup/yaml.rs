@@ -131,24 +131,20 @@ fn insertion(text: &str, entries: &[Entry], parameter: &Parameter) -> (Range<usi
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let line = format!("{}: {}", parameter.name, quoted(&parameter.value));
     let alike = entries.iter().rev().filter(|entry| is_of_livechat(&entry.name) == is_of_livechat(&parameter.name));
-    let places = alike.filter_map(|entry| match &entry.value {
+    let mut places = alike.filter_map(|entry| match &entry.value {
         Value::Scalar { place, style, .. } if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) => {
             // The place of an empty value can be in another line.
             Some(if place.is_empty() { entry.name_end } else { place.end })
         }
         _ => None,
     });
-    match { places }.next() {
-        Some(place) => {
-            let after = text[place..].find('\n').map_or(text.len(), |feed| place + feed);
-            let after = if text[..after].ends_with('\r') { after - 1 } else { after };
-            (after..after, format!("{end}{line}"))
-        }
-        None => {
-            let before = if text.is_empty() || text.ends_with('\n') { "" } else { end };
-            (text.len()..text.len(), format!("{before}{line}{end}"))
-        }
+    if let Some(place) = places.next() {
+        let after = text[place..].find('\n').map_or(text.len(), |feed| place + feed);
+        let after = if text[..after].ends_with('\r') { after - 1 } else { after };
+        return (after..after, format!("{end}{line}"));
     }
+    let before = if text.is_empty() || text.ends_with('\n') { "" } else { end };
+    (text.len()..text.len(), format!("{before}{line}{end}"))
 }
 
 fn quoted(value: &str) -> String {

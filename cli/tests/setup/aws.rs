@@ -36,7 +36,7 @@ async fn serve_manager(exists: bool) -> (String, Created) {
     (url, created)
 }
 
-async fn run(world: &World, url: &str, options: &[&str]) -> crate::world::Outcome {
+fn run(world: &World, url: &str, options: &[&str]) -> crate::world::Outcome {
     let answers: Vec<_> = world.answers().into_iter().take(8).collect();
     let usual = [
         "--provider",
@@ -58,9 +58,9 @@ async fn run(world: &World, url: &str, options: &[&str]) -> crate::world::Outcom
 async fn a_new_secret_is_the_one_in_env_and_its_arn_becomes_the_parameter() {
     let world = World::start("aws-new").await;
     let (url, created) = serve_manager(false).await;
-    let dry = run(&world, &url, &["--dry-run"]).await;
+    let dry = run(&world, &url, &["--dry-run"]);
     assert_eq!((dry.code, created.lock().expect("whole").len()), (0, 0), "{}", dry.stderr);
-    let found = run(&world, &url, &[]).await;
+    let found = run(&world, &url, &[]);
     assert_eq!(found.code, 0, "{}", found.stderr);
     assert!(world.read("parameters.yaml").contains(&format!("\nJwtSecretArn: '{ARN}' #")));
     let created = created.lock().expect("whole").clone();
@@ -74,7 +74,7 @@ async fn a_new_secret_is_the_one_in_env_and_its_arn_becomes_the_parameter() {
 async fn an_existing_secret_is_used_and_not_changed() {
     let world = World::start("aws-there").await;
     let (url, created) = serve_manager(true).await;
-    let found = run(&world, &url, &[]).await;
+    let found = run(&world, &url, &[]);
     assert_eq!((found.code, created.lock().expect("whole").len()), (0, 0), "{}", found.stderr);
     assert!(world.read("parameters.yaml").contains(&format!("\nJwtSecretArn: '{ARN}' #")));
 }
@@ -83,6 +83,6 @@ async fn an_existing_secret_is_used_and_not_changed() {
 async fn nothing_is_written_if_aws_refuses() {
     let world = World::start("aws-away").await;
     let before = world.files();
-    let found = run(&world, "http://127.0.0.1:9", &[]).await;
+    let found = run(&world, "http://127.0.0.1:9", &[]);
     assert_eq!((found.code, world.files() == before), (3, true), "{}", found.stderr);
 }
