@@ -13,6 +13,7 @@
 //! | `present.rs` | the files as they are |
 //! | `plan.rs`, `done.rs` | which files change, and how; what was done |
 //! | `env_file.rs`, `yaml.rs`, `samconfig.rs` | the text of each file, changed line by line |
+//! | `sam_value.rs` | how the SAM CLI reads a parameter |
 //! | `files.rs` | reading and writing them |
 //! | `ask.rs` | questions on the terminal |
 
@@ -28,6 +29,7 @@ mod plan;
 mod present;
 mod provider;
 mod recipes;
+mod sam_value;
 mod samconfig;
 mod secret;
 mod stack;

@@ -41,14 +41,28 @@ pub(super) fn check_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// The command that creates the secret, without the secret itself: neither a screen nor a shell's history gets it. `variable` is the one
-/// in `.env` that has it, if its line has no quotation marks.
-pub(super) fn command(name: &str, variable: Option<&str>) -> String {
+/// The command that creates the secret, without the secret itself: neither a screen nor a shell's history gets it.
+pub(super) fn command(name: &str, from: &From) -> String {
     let create = format!("aws secretsmanager create-secret --name {name} --query ARN --output text --secret-string");
-    match variable {
-        Some(variable) => format!("sed -n 's/^{variable}=//p' .env | tr -d '\\n' | {create} file:///dev/stdin"),
-        None => format!(
-            "read -rs SECRET && printf %s \"$SECRET\" | {create} file:///dev/stdin    # paste the secret, then Enter"
-        ),
+    match from {
+        From::EnvFile(variable) => {
+            format!("sed -n 's/^{variable}=//p' .env | tr -d '\\n' | {create} file:///dev/stdin")
+        }
+        From::Pasted => {
+            format!(
+                "read -rs SECRET && printf %s \"$SECRET\" | {create} file:///dev/stdin    # paste the secret, then Enter"
+            )
+        }
+        From::New => format!("{create} \"$(openssl rand -base64 48)\""),
     }
+}
+
+/// Where the command has the secret from.
+pub(super) enum From {
+    /// The line of this variable in `.env`, which has no quotation marks.
+    EnvFile(&'static str),
+    /// A person.
+    Pasted,
+    /// It is a new one, as no file has it.
+    New,
 }

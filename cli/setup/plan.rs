@@ -111,12 +111,13 @@ impl Plan {
         self.done.unchanged =
             self.changes.iter().filter(|change| !change.is_needed()).map(|change| change.name().to_owned()).collect();
         if let StackSecret::Later { name } = &self.secret {
-            let line = self
-                .changes
-                .iter()
-                .find(|change| change.name() == ENV_FILE)
-                .and_then(|change| bare_secret(&change.text));
-            self.done.later = Some(Later { parameter: self.filled_in_later(), command: manager::command(name, line) });
+            let env_file = self.changes.iter().find(|change| change.name() == ENV_FILE);
+            let from = match env_file.map(|change| bare_secret(&change.text)) {
+                None => manager::From::New,
+                Some(None) => manager::From::Pasted,
+                Some(Some(variable)) => manager::From::EnvFile(variable),
+            };
+            self.done.later = Some(Later { parameter: self.filled_in_later(), command: manager::command(name, &from) });
         }
         self.done
     }
@@ -131,6 +132,8 @@ impl Plan {
     /// [`Failure::Service`] if AWS refuses, then nothing has changed; [`Failure::Input`] if a file cannot be written.
     pub(super) async fn write(mut self) -> Result<Done, Failure> {
         if let StackSecret::New { name, value, config } = &self.secret {
+            // Nothing is created at AWS for files that cannot be written.
+            self.changes.iter().try_for_each(|change| change.prepare().map(drop))?;
             let arn = manager::create(config, name, value).await?;
             say(&format!("Created the secret {name}: {arn}"));
             // The ARN is quoted already, and has no quotes itself.

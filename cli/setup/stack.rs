@@ -100,8 +100,8 @@ mod tests {
         for variable in names().filter(|variable| !is_secret(variable)) {
             let name = of_variable(variable);
             let (_, after) = template.split_once(&format!("\n  {name}:\n")).unwrap_or_else(|| panic!("no {name}"));
-            let lines = after.lines().take_while(|line| line.starts_with("    "));
-            let found = lines.filter_map(|line| line.strip_prefix("    Default: ")).next().unwrap_or("''");
+            let mut lines = after.lines().take_while(|line| line.starts_with("    "));
+            let found = lines.find_map(|line| line.strip_prefix("    Default: ")).unwrap_or("''");
             assert_eq!(found.trim_matches('\''), default(variable), "{name}");
         }
     }

@@ -3,6 +3,7 @@
 //! The SAM CLI turns each value into a string, after YAML's rules: `yes`, `0x1` or `012` would become something else. So new values are in
 //! single quotes, in which nothing but the quote itself has a meaning.
 
+use super::sam_value::{decode, encode};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::{collections::BTreeMap, ops::Range};
 
@@ -45,7 +46,7 @@ pub(super) fn read(text: &str) -> Result<BTreeMap<String, String>, String> {
             Value::Scalar { text, style: ScalarStyle::Plain, .. } if matches!(&*text, "~" | "null") => {
                 Some((entry.name, String::new()))
             }
-            Value::Scalar { text, .. } => Some((entry.name, text)),
+            Value::Scalar { text, .. } => Some((entry.name, decode(&text))),
             Value::Other => None,
         })
         .collect())
@@ -71,7 +72,7 @@ pub(super) fn set(text: &str, parameters: &[Parameter]) -> Result<String, String
                     if !value.is_empty() {
                         edits.push((colon..colon, format!(" {}", quoted(value))));
                     }
-                } else if old != value || !is_string(old, *style) {
+                } else if decode(old) != *value || !is_string(old, *style) {
                     edits.push((place.clone(), quoted(value)));
                 }
             }
@@ -148,7 +149,7 @@ fn insertion(text: &str, entries: &[Entry], parameter: &Parameter) -> (Range<usi
 }
 
 fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "''"))
+    format!("'{}'", encode(value).replace('\'', "''"))
 }
 
 /// Whether the SAM CLI reads this value as a string, in any version of YAML.

@@ -117,6 +117,14 @@ async fn ctrl_c_changes_nothing_and_leaves_the_terminal_as_it_was() {
         assert!(text.contains("done"), "{text}");
         assert_eq!(world.files(), before);
     }
+    // At the last question, the terminal itself ends the program.
+    let answers = world.answers();
+    let mut options: Vec<_> = answers.iter().map(String::as_str).collect();
+    options.extend(["--guests=false", "--call-livechat"]);
+    let mut terminal = world.terminal(&options);
+    terminal.expect(WRITE).send("\x03");
+    terminal.end_by_signal();
+    assert_eq!(world.files(), before);
     // The line settings of the terminal, before and after.
     let mut shell = world.other_command("sh");
     let script = format!("stty -g > before.txt; {} setup; stty -g > after.txt", env!("CARGO_BIN_EXE_cip"));

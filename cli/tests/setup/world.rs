@@ -169,6 +169,13 @@ impl Terminal {
         self
     }
 
+    /// Waits for the end, which a signal has caused.
+    pub(crate) fn end_by_signal(&mut self) {
+        self.session.exp_eof().expect("the end");
+        let status = self.session.process().wait().expect("a status");
+        assert!(matches!(status, WaitStatus::Signaled(..)), "{status:?}");
+    }
+
     /// Waits for the end. Returns the exit code and what was printed last.
     pub(crate) fn end(&mut self) -> (i32, String) {
         let rest = self.session.exp_eof().expect("the end");
