@@ -42,6 +42,7 @@ impl Plan {
         let environment = dialogue.options.environment.as_deref();
         let parameters = parameters(values, &secret, present.of_stack());
         let mut warnings = refusals(&parameters);
+        warnings.extend(other_secret(&present, values, &secret));
         let mut changes = Vec::new();
         let Present { env_file, parameters: file, samconfig, architecture, .. } = present;
         if environment.is_none() {
@@ -149,6 +150,14 @@ impl Plan {
         }
         Ok(self.describe())
     }
+}
+
+/// A new secret in `.env` alone: the server and the stack would have different ones.
+fn other_secret(present: &Present, values: &Values, secret: &StackSecret) -> Option<String> {
+    let StackSecret::Stored(arn) = secret else { return None };
+    let variable = ["JWT_SECRET", "HMAC_SECRET"].into_iter().find(|name| values.get(name).is_some())?;
+    let is_new = present.of_env_file().get(variable) != values.get(variable);
+    is_new.then(|| format!("{variable} in .env is new, and the stack's secret is not changed: {arn}."))
 }
 
 fn of_env_file(file: File, values: &Values) -> Change {

@@ -80,6 +80,11 @@ impl Present {
         &self.of_stack
     }
 
+    /// The settings that `.env` has.
+    pub(super) fn of_env_file(&self) -> &Values {
+        &self.of_env_file
+    }
+
     fn is_environment(&self) -> bool {
         self.parameters.name != PARAMETERS
     }

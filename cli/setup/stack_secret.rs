@@ -66,7 +66,7 @@ pub(super) async fn ask(dialogue: &Dialogue<'_>, values: &Values, existing: &Val
         if present.is_some() {
             choices.insert(0, "As it is now");
         }
-        let help = "The stack's functions read it from AWS Secrets Manager; no file has it";
+        let help = "The stack's functions read it from AWS Secrets Manager. The parameter has its ARN";
         let chosen = dialogue.ask.choose("The secret of the stack", help, choices, 0)?;
         match (chosen, present) {
             (0, Some(arn)) => return Ok(StackSecret::Stored(arn.to_owned())),

@@ -99,6 +99,22 @@ async fn a_change_to_a_secret_resets_what_the_key_set_needed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pasted_secret_is_not_shown_and_one_that_is_too_short_is_refused() {
+    const SECRET: &str = "correct-horse-battery-staple-0123456789";
+    let world = World::start("paste").await;
+    let mut terminal = world.terminal(&["--provider", "hmac", "--stack-secret", "later"]);
+    answer_account(&mut terminal, &world);
+    terminal.answer("The secret (HMAC_SECRET)", "Paste").answer("Paste it: it is not shown", "correct-horse");
+    terminal.expect("at least 32 bytes").answer("The secret (HMAC_SECRET)", "Paste");
+    terminal.answer("Paste it: it is not shown", SECRET).answer(GUESTS, "").answer(CALL, "").answer(WRITE, "yes");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("correct-horse") && !terminal.seen.contains("correct-horse"), "{}", terminal.seen);
+    assert!(terminal.seen.contains("HMAC_SECRET='(new, not shown)'"), "{}", terminal.seen);
+    assert!(world.read(".env").contains(&format!("HMAC_SECRET={SECRET}\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_changes_nothing_and_leaves_the_terminal_as_it_was() {
     let world = World::start("ctrl-c").await;
     let before = world.files();

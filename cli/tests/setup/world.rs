@@ -142,18 +142,21 @@ impl World {
 /// A terminal with the program.
 pub(crate) struct Terminal {
     session: PtySession,
+    /// All that was printed, also what was typed and shown.
+    pub(crate) seen: String,
 }
 
 impl Terminal {
     pub(crate) fn start(command: Command) -> Self {
         let options = Options::new().timeout_ms(Some(TIMEOUT_MS)).strip_ansi_escape_codes(true);
-        Self { session: spawn_with_options(command, options).expect("a terminal") }
+        Self { session: spawn_with_options(command, options).expect("a terminal"), seen: String::new() }
     }
 
     /// Waits for these words.
     #[track_caller]
     pub(crate) fn expect(&mut self, words: &str) -> &mut Self {
-        self.session.exp_string(words).unwrap_or_else(|error| panic!("{words}: {error}"));
+        let before = self.session.exp_string(words).unwrap_or_else(|error| panic!("{words}: {error}"));
+        self.seen.push_str(&before);
         self
     }
 
