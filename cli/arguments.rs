@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::{
-    backup, bench, doctor, failure::Failure, import, logs, output::Output, place, provision, restore, stats, user,
+    backup, bench, doctor, failure::Failure, import, logs, output::Output, place, provision, restore, setup, stats,
+    user,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -42,6 +43,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Setup(setup::Setup),
     Doctor(doctor::Doctor),
     Import(import::Import),
     Provision(provision::Provision),
@@ -60,6 +62,7 @@ impl Arguments {
         let output = Output { json: self.json };
         let find = async || place::Place::find(&self.place).await;
         match self.command {
+            Command::Setup(options) => setup::run(&options, &self.place, output).await,
             Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
             Command::Import(import) => import::run(import, &self.place, output).await,
             Command::Provision(provision) => provision::run(provision, &find().await?, output).await,

@@ -14,9 +14,9 @@
 
 mod api;
 mod clock;
-mod keys;
-mod livechat;
-mod report;
+pub(crate) mod keys;
+pub(crate) mod livechat;
+pub(crate) mod report;
 mod settings;
 mod source;
 mod table;
@@ -65,7 +65,7 @@ pub(crate) async fn run(options: &Doctor, place: &arguments::Place, output: Outp
     if source.has_settings() {
         let read = settings::check(&mut report, &source);
         let verifier = match read.auth {
-            Some(auth) => keys::check(&mut report, auth, &source).await,
+            Some(auth) => keys::check(&mut report, auth, source.stored_secrets()).await,
             None => None,
         };
         let accounts_url = read.livechat.as_ref().map(|livechat| livechat.accounts_url.to_string());

@@ -41,6 +41,7 @@ mod records;
 mod refusal;
 mod restore;
 mod scan;
+mod setup;
 mod stats;
 mod user;
 mod when;

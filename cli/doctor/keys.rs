@@ -1,13 +1,14 @@
 //! What tokens are verified with: whether it can be fetched and used, and whether it belongs to the issuer.
 
-use super::{report::Report, source::Source};
+use super::report::Report;
 use crate::aws;
+use aws_config::SdkConfig;
 use cip::{
     auth::{
         Auth,
         operator::{KeySource, ListedKey, key_set},
     },
-    settings::{AuthSettings, ConfigError, NAMES},
+    settings::{AuthSettings, ConfigError},
 };
 use serde::Deserialize;
 use std::time::Duration;
@@ -16,23 +17,34 @@ use std::time::Duration;
 const CONFIGURATION: &str = "/.well-known/openid-configuration";
 
 /// The part of an OpenID configuration that is compared.
-#[derive(Deserialize)]
-struct Configuration {
-    issuer: String,
-    jwks_uri: String,
+#[derive(Debug, Deserialize)]
+pub(crate) struct Configuration {
+    /// The `iss` of the tokens.
+    pub(crate) issuer: String,
+    /// The address of the key set.
+    pub(crate) jwks_uri: String,
+}
+
+/// How a secret in AWS Secrets Manager is reached, if the settings have the ARN of one.
+#[derive(Debug)]
+pub(crate) enum Stored<'a> {
+    /// The settings have none, so nobody is made to wait for AWS's configuration.
+    None,
+    /// With this configuration; without one, with AWS's usual one.
+    At(Option<&'a SdkConfig>),
 }
 
 /// How callers are verified.
 #[derive(Debug)]
-pub(super) struct Verifier {
-    pub(super) auth: Auth,
+pub(crate) struct Verifier {
+    pub(crate) auth: Auth,
     /// Where the key set is, if there is one and it can be read.
-    pub(super) key_set: Option<String>,
+    pub(crate) key_set: Option<String>,
 }
 
 /// Connects as a function does when it starts.
-pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &Source) -> Option<Verifier> {
-    let auth = match connect(settings, source).await {
+pub(crate) async fn check(report: &mut Report, settings: AuthSettings, stored: Stored<'_>) -> Option<Verifier> {
+    let auth = match connect(settings, stored).await {
         Ok(auth) => auth,
         Err(error) => {
             refuse(report, &error.to_string());
@@ -61,17 +73,13 @@ pub(super) async fn check(report: &mut Report, settings: AuthSettings, source: &
     Some(Verifier { auth, key_set })
 }
 
-async fn connect(settings: AuthSettings, source: &Source) -> Result<Auth, ConfigError> {
-    let has_value = |name: &&str| source.get(name).is_some_and(|value| !value.trim().is_empty());
-    // Without a stored secret, nobody is made to wait for AWS's configuration.
-    if !NAMES.iter().filter(|name| name.ends_with("_ARN")).any(has_value) {
-        return cip::connect_auth(settings).await;
-    }
-    let aws = match &source.aws {
-        Some(config) => config.clone(),
-        None => aws::usual().await,
+async fn connect(settings: AuthSettings, stored: Stored<'_>) -> Result<Auth, ConfigError> {
+    let config = match stored {
+        Stored::None => return cip::connect_auth(settings).await,
+        Stored::At(Some(config)) => config.clone(),
+        Stored::At(None) => aws::usual().await,
     };
-    cip::connect_auth_with(settings, aws_sdk_secretsmanager::Client::new(&aws)).await
+    cip::connect_auth_with(settings, aws_sdk_secretsmanager::Client::new(&config)).await
 }
 
 /// A secret that cannot be fetched, or is malformed.
@@ -102,10 +110,12 @@ async fn check_set(report: &mut Report, auth: &Auth, url: &str, keys: &[ListedKe
 
 /// Whether the issuer's own configuration names the same keys.
 async fn check_issuer(report: &mut Report, issuer: &str, url: &str, keys: &[ListedKey]) {
-    let configuration = format!("{}{CONFIGURATION}", issuer.trim_end_matches('/'));
-    let Some(Configuration { issuer: own_name, jwks_uri }) = fetch(&configuration).await else {
-        report.skipped("issuer", format!("{issuer} has no OpenID configuration to compare the key set with."));
-        return;
+    let Configuration { issuer: own_name, jwks_uri } = match configuration(issuer).await {
+        Ok(configuration) => configuration,
+        Err(why) => {
+            let found = format!("{issuer} has no OpenID configuration to compare the key set with: {why}.");
+            return report.skipped("issuer", found);
+        }
     };
     if own_name != issuer && !own_name.contains('{') {
         let fix = "JWT_ISSUER must be exactly the iss of your tokens: cip doctor --token-stdin compares it with one.";
@@ -128,11 +138,27 @@ async fn check_issuer(report: &mut Report, issuer: &str, url: &str, keys: &[List
     report.wrong("issuer", found, fix);
 }
 
-async fn fetch(configuration: &str) -> Option<Configuration> {
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().ok()?;
-    let response = http.get(configuration).send().await.ok()?.error_for_status().ok()?;
-    let text = response.text().await.ok()?;
-    serde_json::from_str(&text).ok()
+/// The issuer's OpenID configuration.
+///
+/// # Errors
+/// Why it cannot be read, with the address.
+pub(crate) async fn configuration(issuer: &str) -> Result<Configuration, String> {
+    let url = format!("{}{CONFIGURATION}", issuer.trim_end_matches('/'));
+    let fetched = async || {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        http.get(&url).send().await?.error_for_status()?.text().await
+    };
+    let text = fetched().await.map_err(|error| format!("{url}: {}", why(&error)))?;
+    serde_json::from_str(&text).map_err(|_| format!("{url} is not an OpenID configuration"))
+}
+
+fn why(error: &reqwest::Error) -> String {
+    match error.status() {
+        Some(status) => format!("the response is {status}"),
+        None if error.is_timeout() => "no response in time".into(),
+        None if error.is_builder() => "it is not an address".into(),
+        None => "no connection. Is the host's name right?".into(),
+    }
 }
 
 fn counted(number: usize) -> String {

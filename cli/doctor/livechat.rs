@@ -5,12 +5,12 @@ use crate::{failure::Failure, livechat::fix_refusal, output::confirm};
 use cip::{context::Context, livechat::Accounts, renewal::AttemptError, settings::LiveChat, time::Deadline};
 use std::time::Duration;
 
-const QUESTION: &str = "Call LiveChat once, to check client id, redirect URI and account? It creates a customer without a chat, and LiveChat \
+pub(crate) const QUESTION: &str = "Call LiveChat once, to check client id, redirect URI and account? It creates a customer without a chat, and LiveChat \
                         bills one API call.";
 
 /// # Errors
 /// [`Failure::Service`] if the TLS library cannot be used.
-pub(super) async fn check(
+pub(crate) async fn check(
     report: &mut Report,
     settings: LiveChat,
     is_agreed: bool,

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// All findings.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// What was checked.
     of: String,
     checks: Vec<Finding>,
@@ -34,29 +34,29 @@ enum Status {
 }
 
 impl Report {
-    pub(super) fn of(what: String) -> Self {
+    pub(crate) fn of(what: String) -> Self {
         Self { of: what, checks: Vec::new() }
     }
 
-    pub(super) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
+    pub(crate) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
         self.add(check, Status::Ok, found, None);
     }
 
     /// Nothing stops working, but something should change.
-    pub(super) fn warning(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+    pub(crate) fn warning(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
         self.add(check, Status::Warning, found, Some(fix.into()));
     }
 
-    pub(super) fn wrong(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
         self.add(check, Status::Wrong, found, Some(fix.into()));
     }
 
     /// Something that says by itself what to change.
-    pub(super) fn wrong_as_said(&mut self, check: &'static str, found: impl Into<String>) {
+    pub(crate) fn wrong_as_said(&mut self, check: &'static str, found: impl Into<String>) {
         self.add(check, Status::Wrong, found, None);
     }
 
-    pub(super) fn skipped(&mut self, check: &'static str, why: impl Into<String>) {
+    pub(crate) fn skipped(&mut self, check: &'static str, why: impl Into<String>) {
         self.add(check, Status::Skipped, why, None);
     }
 
@@ -65,16 +65,29 @@ impl Report {
     }
 
     /// Whether something must change.
-    pub(super) fn is_wrong(&self) -> bool {
+    pub(crate) fn is_wrong(&self) -> bool {
         self.number(Status::Wrong) > 0
+    }
+
+    /// Whether everything that was checked is good.
+    pub(crate) fn is_good(&self) -> bool {
+        self.number(Status::Wrong) + self.number(Status::Warning) == 0
     }
 
     fn number(&self, status: Status) -> usize {
         self.checks.iter().filter(|finding| finding.status == status).count()
     }
 
-    pub(super) fn to_text(&self) -> String {
-        let mut text = format!("{}\n\n", self.of);
+    pub(crate) fn to_text(&self) -> String {
+        let mut text = format!("{}\n\n{}", self.of, self.findings());
+        let (wrong, warnings) = (self.number(Status::Wrong), self.number(Status::Warning));
+        let _ = writeln!(text, "\n{wrong} wrong, {warnings} to look at, {} skipped", self.number(Status::Skipped));
+        text
+    }
+
+    /// The findings alone, as lines.
+    pub(crate) fn findings(&self) -> String {
+        let mut text = String::new();
         for Finding { check, status, found, fix } in &self.checks {
             let (word, style) = status.shown();
             let _ = writeln!(text, "{style}{word:<7}{style:#}  {check:<9}  {found}");
@@ -84,8 +97,6 @@ impl Report {
                 }
             }
         }
-        let (wrong, warnings) = (self.number(Status::Wrong), self.number(Status::Warning));
-        let _ = writeln!(text, "\n{wrong} wrong, {warnings} to look at, {} skipped", self.number(Status::Skipped));
         text
     }
 }

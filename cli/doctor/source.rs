@@ -1,6 +1,6 @@
 //! Where the settings come from: a file, a running `cargo local`, or a stack.
 
-use super::Doctor;
+use super::{Doctor, keys::Stored};
 use crate::{
     arguments,
     failure::Failure,
@@ -101,6 +101,16 @@ impl Source {
     /// An error about a setting, with the line of the file that has it.
     pub(super) fn locate(&self, error: &str) -> String {
         self.file.as_ref().map_or_else(|| error.to_owned(), |file| env_file::locate(file, error))
+    }
+
+    /// How secrets in AWS Secrets Manager are reached.
+    pub(super) fn stored_secrets(&self) -> Stored<'_> {
+        let has_value = |name: &&str| self.get(name).is_some_and(|value| !value.trim().is_empty());
+        if NAMES.iter().filter(|name| name.ends_with("_ARN")).any(has_value) {
+            Stored::At(self.aws.as_ref())
+        } else {
+            Stored::None
+        }
     }
 
     /// A running `cargo local`.

@@ -71,6 +71,11 @@ impl Auth {
     }
 }
 
+/// Whether trusted data may come from this URL: `https`, or `http` on this machine, and without a fragment.
+pub fn is_safe(url: &str) -> bool {
+    safe_url::parse(url).is_some()
+}
+
 /// The key set at a URL, which may be an OpenID configuration that names a set on the same host.
 ///
 /// # Errors

@@ -17,13 +17,18 @@ use std::{
 /// One line that names the file and the line in it.
 pub fn read(file: &Path) -> Result<HashMap<String, String>, String> {
     match fs::read_to_string(file) {
-        Ok(text) => {
-            let all = parse(&text).and_then(|all| refuse_repetitions(&text, all));
-            all.map_err(|why| format!("{}{why}", file.display()))
-        }
+        Ok(text) => read_text(&text).map_err(|why| format!("{}{why}", file.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashMap::new()),
         Err(error) => Err(format!("{} cannot be read: {error}", file.display())),
     }
+}
+
+/// The variables of a file with this text.
+///
+/// # Errors
+/// The rest of a line that begins with the name of the file.
+pub fn read_text(text: &str) -> Result<HashMap<String, String>, String> {
+    parse(text).and_then(|all| refuse_repetitions(text, all))
 }
 
 /// The variables, or the rest of a sentence that begins with the name of the file.

@@ -1,0 +1,120 @@
+//! Questions on the terminal. Each can be answered by an option instead; without a terminal it must be, unless there is a default.
+
+use crate::failure::Failure;
+use inquire::{InquireError, Password, PasswordDisplayMode, Select, Text};
+use std::{
+    fmt::Display,
+    io::{IsTerminal, stderr, stdin},
+};
+
+/// Asks, or does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    has_terminal: bool,
+}
+
+/// A question for a line of text.
+pub(super) struct Question<'a> {
+    /// What is asked for.
+    pub(super) text: &'a str,
+    /// More about it, below.
+    pub(super) help: &'a str,
+    /// The option that answers it, for errors.
+    pub(super) option: &'a str,
+    /// The answer of the command line.
+    pub(super) given: Option<&'a str>,
+    /// The answer if nothing is typed.
+    pub(super) default: Option<&'a str>,
+}
+
+impl Ask {
+    /// With `--yes`, nothing is asked.
+    pub(super) fn new(is_confirmed: bool) -> Self {
+        Self { has_terminal: stdin().is_terminal() && stderr().is_terminal() && !is_confirmed }
+    }
+
+    /// Whether somebody can answer.
+    pub(super) fn can(self) -> bool {
+        self.has_terminal
+    }
+
+    /// A text that `check` accepts, as `check` returns it. Otherwise the question is asked again, with the reason.
+    ///
+    /// # Errors
+    /// [`Failure::Declined`] for Ctrl-C or Esc, and [`Failure::Input`] for an option that is missing or invalid.
+    pub(super) fn text<T>(self, question: &Question, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Failure> {
+        let Question { text, help, option, given, default } = *question;
+        if let Some(given) = given {
+            return check(given).map_err(|why| Failure::Input(format!("{option}: {why}")));
+        }
+        if !self.has_terminal {
+            let default = default.ok_or_else(|| Failure::Input(format!("{option} is missing. {text}: {help}")))?;
+            return check(default).map_err(|why| Failure::Input(format!("{option} is needed: {why}")));
+        }
+        loop {
+            let mut prompt = Text::new(text);
+            if !help.is_empty() {
+                prompt = prompt.with_help_message(help);
+            }
+            if let Some(default) = default {
+                prompt = prompt.with_default(default);
+            }
+            match check(&prompt.prompt().map_err(stopped)?) {
+                Ok(answer) => return Ok(answer),
+                Err(why) => eprintln!("  {why}"),
+            }
+        }
+    }
+
+    /// One of these. Without a terminal, the one at `default`.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub(super) fn choose<T: Display>(
+        self,
+        text: &str,
+        help: &str,
+        choices: Vec<T>,
+        default: usize,
+    ) -> Result<usize, Failure> {
+        if !self.has_terminal {
+            return Ok(default);
+        }
+        let prompt = Select::new(text, choices).with_starting_cursor(default).with_page_size(12);
+        let prompt = if help.is_empty() { prompt } else { prompt.with_help_message(help) };
+        Ok(prompt.raw_prompt().map_err(stopped)?.index)
+    }
+
+    /// Yes or no. Without a terminal, `default`.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub(super) fn yes(self, text: &str, default: bool) -> Result<bool, Failure> {
+        Ok(self.choose(text, "", vec!["yes", "no"], usize::from(!default))? == 0)
+    }
+
+    /// A secret, which is not shown while it is typed.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub(super) fn secret(self, text: &str) -> Result<String, Failure> {
+        debug_assert!(self.has_terminal, "nobody can type it");
+        let prompt = Password::new(text).with_display_mode(PasswordDisplayMode::Hidden).without_confirmation();
+        prompt.with_help_message("Paste it: it is not shown").prompt().map_err(stopped)
+    }
+}
+
+/// Says something that is neither a question nor a result.
+pub(super) fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(anstream::AutoStream::auto(stderr().lock()), "{}", text.trim_end());
+}
+
+fn stopped(error: InquireError) -> Failure {
+    match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => Failure::Declined,
+        error => {
+            Failure::Input(format!("The terminal cannot be used: {error}. Give the answers as options, with --yes."))
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! `cip setup`, as people use it: on a terminal, and from scripts.
+
+mod aws;
+mod corrections;
+mod dialogue;
+mod options;
+mod sam;
+mod world;
