@@ -1,6 +1,6 @@
 //! Secrets in AWS Secrets Manager: whether one exists, a new one, and the command that creates one.
 
-use crate::{failure::Failure, place::refused};
+use crate::{failure::Failure, refusal::refused};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::{Client, operation::describe_secret::DescribeSecretError};
 
