@@ -1,0 +1,9 @@
+//! `cip`, as an operator runs it: the real binary with the sandbox for LiveChat, an embedded DynamoDB, and the functions' own operations.
+//!
+//! Each command is a module. `world.rs` has what all of them need.
+
+mod doctor;
+mod import;
+mod table;
+mod user;
+mod world;

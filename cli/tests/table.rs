@@ -1,0 +1,6 @@
+//! The commands about the table as a whole, and `bench`.
+
+mod backup;
+mod bench;
+mod items;
+mod stats;
