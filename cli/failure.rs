@@ -7,7 +7,9 @@
 //! | 2 | the command line or an input file is invalid |
 //! | 3 | AWS, the table or LiveChat could not be reached, or refused |
 //! | 4 | the person said no |
+//! | 130, 143 | it was interrupted: see `interruption.rs` |
 
+use crate::output::note;
 use std::process::ExitCode;
 
 /// Why a command did not succeed.
@@ -25,6 +27,9 @@ pub(crate) enum Failure {
     /// Somebody said no when asked.
     #[error("nothing was changed")]
     Declined,
+    /// Ctrl-C where a passphrase is asked for.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Failure {
@@ -35,8 +40,9 @@ impl Failure {
             Self::Input(_) => 2,
             Self::Service(_) => 3,
             Self::Declined => 4,
+            Self::Interrupted => 130,
         };
-        eprintln!("cip: {self}");
+        note(&format!("cip: {self}"));
         ExitCode::from(code)
     }
 }

@@ -19,7 +19,7 @@ mod writer;
 
 use crate::{
     failure::Failure,
-    output::{Output, confirm, progress},
+    output::{Output, confirm, note, progress},
     place::Place,
 };
 use cip::settings::{Lookup, UserIds};
@@ -30,6 +30,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use writer::Writer;
 
@@ -140,7 +141,12 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     let records = input.records();
     let (found, skipped) = conflicts::remove(input);
 
-    let writer = Writer { store: place.store()?, concurrency: import.concurrency.into(), is_dry: import.dry_run };
+    let writer = Writer {
+        store: place.store()?,
+        concurrency: import.concurrency.into(),
+        is_dry: import.dry_run,
+        patience: Arc::default(),
+    };
     if let Some(first) = found.first() {
         writer.check(first).await?;
     }
@@ -151,7 +157,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     }
     if !import.dry_run && !found.is_empty() {
         if !import.yes {
-            eprintln!("{}", summary.text());
+            note(&summary.text());
         }
         let question = format!("Write up to {} identities into the table {}?", found.len(), place.table()?);
         confirm(&question, import.yes)?;

@@ -11,8 +11,10 @@
 //! | `when.rs` | points in time |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `scan.rs` | all items of the table, at a bounded rate |
+//! | `patience.rs` | requests to DynamoDB that are sent again |
 //! | `passphrase.rs` | the passphrase of a backup |
 //! | `failure.rs` | errors and exit codes |
+//! | `interruption.rs` | Ctrl-C and SIGTERM |
 //!
 //! Each command is a file or folder of its name.
 
@@ -23,11 +25,13 @@ mod bench;
 mod doctor;
 mod failure;
 mod import;
+mod interruption;
 mod livechat;
 mod logs;
 mod output;
 mod parameters;
 mod passphrase;
+mod patience;
 mod person;
 mod place;
 mod restore;
@@ -45,7 +49,7 @@ async fn main() -> ExitCode {
     // Two TLS libraries could be the default, so one must be chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
-    match Box::pin(arguments.run()).await {
+    match interruption::or(Box::pin(arguments.run())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use clap::Args;
 use rpassword::prompt_password;
 use secrecy::{ExposeSecret, SecretString};
-use std::{fs, path::PathBuf};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 /// A backup has cookies that work for two years, so its passphrase must stand a long search.
 const FEWEST_CHARACTERS: usize = 12;
@@ -47,5 +47,10 @@ impl Passphrase {
 
 fn ask(prompt: &str) -> Result<SecretString, Failure> {
     let typed = prompt_password(prompt).map(SecretString::from);
-    typed.map_err(|_| Failure::Input("There is no terminal to ask for the passphrase: use --passphrase-file.".into()))
+    typed.map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => Failure::Interrupted,
+        // Ctrl-D.
+        ErrorKind::UnexpectedEof => Failure::Declined,
+        _ => Failure::Input("There is no terminal to ask for the passphrase: use --passphrase-file.".into()),
+    })
 }

@@ -8,8 +8,9 @@ use crate::{
     failure::Failure,
     output::{Output, confirm, progress},
     passphrase::Passphrase,
+    patience::{Patience, context},
     place::Place,
-    scan::{Rate, context, patiently},
+    scan::Rate,
 };
 use cip::{
     store::{
@@ -145,6 +146,7 @@ async fn write(
     progress: &ProgressBar,
 ) -> Result<Counts, Failure> {
     let items = stream::unfold(items, async |mut items| items.recv().await.map(|item| (item, items)));
+    let patience = Patience::default();
     let one = async |item: Result<Attributes, Failure>| -> Result<Result<Restoration, LeftOut>, Failure> {
         let item = match Restorable::of(item?, now()) {
             Ok(item) => item,
@@ -152,7 +154,9 @@ async fn write(
         };
         rate.wait().await;
         rate.spend(1.0);
-        Ok(Ok(patiently(|| async { store.restore(&item, &context()).await }).await?))
+        let restored = patience.send(|| async { store.restore(&item, &context()).await }).await;
+        let continues = |error| Failure::Service(format!("{error}. Run the command again: it continues."));
+        Ok(Ok(restored.map_err(continues)?))
     };
     let mut results = std::pin::pin!(items.map(one).buffer_unordered(AT_ONCE));
     let mut counts = Counts::default();

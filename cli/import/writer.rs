@@ -1,32 +1,24 @@
 //! The writes: many at once, with pauses while DynamoDB throttles.
 
 use super::input::{Found, Reason, Skipped};
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    patience::{Patience, context},
+};
 use cip::{
-    context::Context,
     renewal::StoreError,
-    store::{
-        Store,
-        operator::{Insertion, may_pass},
-    },
-    time::Deadline,
+    store::{Store, operator::Insertion},
 };
 use indicatif::ProgressBar;
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::task::JoinSet;
-
-/// One try, with the SDK's own repetitions.
-const TRY: Duration = Duration::from_secs(10);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// About a minute.
-const TRIES: usize = 16;
 
 /// Writes identities into a table, or only compares them with it.
 pub(super) struct Writer {
     pub(super) store: Store,
     pub(super) concurrency: usize,
     pub(super) is_dry: bool,
+    pub(super) patience: Arc<Patience>,
 }
 
 /// What was written.
@@ -43,7 +35,7 @@ pub(super) struct Written {
 impl Writer {
     /// Checks that the table can be read, with a single request.
     pub(super) async fn check(&self, found: &Found) -> Result<(), Failure> {
-        match self.store.read(&found.subject, &context()).await {
+        match self.patience.send(|| async { self.store.read(&found.subject, &context()).await }).await {
             Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
             Ok(_) | Err(StoreError::Internal(_)) => Ok(()),
         }
@@ -59,9 +51,9 @@ impl Writer {
                 && written.error.is_none()
                 && let Some(found) = rest.next()
             {
-                let (store, is_dry) = (self.store.clone(), self.is_dry);
+                let (store, is_dry, patience) = (self.store.clone(), self.is_dry, Arc::clone(&self.patience));
                 running.spawn(async move {
-                    let result = insert(&store, &found, is_dry).await;
+                    let result = patience.send(|| insert(&store, &found, is_dry)).await;
                     (found, result)
                 });
             }
@@ -84,31 +76,11 @@ impl Writer {
     }
 }
 
-/// One identity. Tries again after longer and longer pauses, of random length so that not all requests come back at the same time.
-async fn insert(store: &Store, found: &Found, is_dry: bool) -> Result<Insertion, StoreError> {
-    let mut pause = SHORTEST_PAUSE;
-    for _ in 1..TRIES {
-        match insert_once(store, found, is_dry).await {
-            Err(error) if may_pass(&error) => tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await,
-            result => return result,
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-    insert_once(store, found, is_dry).await
-}
-
-async fn insert_once(
-    store: &Store,
-    Found { subject, identity, .. }: &Found,
-    is_dry: bool,
-) -> Result<Insertion, StoreError> {
+/// One identity.
+async fn insert(store: &Store, Found { subject, identity, .. }: &Found, is_dry: bool) -> Result<Insertion, StoreError> {
     if is_dry {
         store.try_insert(subject, identity, &context()).await
     } else {
         store.insert(subject, identity, &context()).await
     }
-}
-
-fn context() -> Context {
-    Context::new(Deadline::after(TRY))
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     failure::Failure,
-    output::progress,
+    output::{note, progress},
     place::{Stack, refused},
 };
 use aws_sdk_cloudwatchlogs::{
@@ -49,7 +49,7 @@ pub(super) async fn read(stack: &Stack, subject: &str, query: Query) -> Result<V
     if let Some(statistics) = results.statistics() {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes, for people")]
         let bytes = HumanBytes(statistics.bytes_scanned() as u64);
-        eprintln!("CloudWatch searched {bytes}. It bills searches by size.");
+        note(&format!("CloudWatch searched {bytes}. It bills searches by size."));
     }
     Ok(results.results().iter().filter_map(|fields| LoggedCall::read(message(fields)?)).collect())
 }

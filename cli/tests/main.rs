@@ -5,5 +5,6 @@
 mod doctor;
 mod import;
 mod table;
+mod terminal;
 mod user;
 mod world;

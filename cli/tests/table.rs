@@ -2,5 +2,5 @@
 
 mod backup;
 mod bench;
-mod items;
+pub(crate) mod items;
 mod stats;

@@ -14,7 +14,7 @@ use crate::{
     arguments,
     failure::Failure,
     livechat,
-    output::{Output, confirm, progress},
+    output::{Output, confirm, note, progress},
     person::{Person, hash},
 };
 use cip::{
@@ -75,9 +75,9 @@ pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Outpu
     }
     let invalidate = if forget.keep_tokens { None } else { Some(connect(&found)?) };
     if stored.is_empty() {
-        eprintln!("{NOTHING}");
+        note(NOTHING);
     } else {
-        eprintln!("{}", report.plan(&items));
+        note(&report.plan(&items));
         confirm("Delete this?", forget.yes)?;
     }
     let bar = progress(None, "items deleted");

@@ -141,6 +141,7 @@ impl Store {
 
 /// The kind of error if the deadline passed first.
 const TOO_LATE: &str = "no response before the invocation's deadline";
+const NO_CONNECTION: &str = "no connection";
 
 /// DynamoDB's endpoint; `None` if the configuration names no region, for example.
 async fn endpoint(config: &SdkConfig) -> Option<String> {
@@ -188,7 +189,7 @@ fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
         SdkError::ServiceError(response) => response.err().code().unwrap_or("an error without a code"),
         SdkError::TimeoutError(_) => "time-out",
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "time-out",
-        SdkError::DispatchFailure(failure) if failure.is_io() => "no connection",
+        SdkError::DispatchFailure(failure) if failure.is_io() => NO_CONNECTION,
         SdkError::DispatchFailure(_) => "the request could not be sent (credentials, region or endpoint)",
         SdkError::ResponseError(_) => "a response that is not DynamoDB's",
         _ => "the request could not be built",

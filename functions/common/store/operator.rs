@@ -6,7 +6,7 @@ mod restoration;
 mod table;
 
 pub use restoration::{LeftOut, Restorable, Restoration};
-pub use table::{Size, is_throttled};
+pub use table::Size;
 
 use super::{
     Outcome, Store, failed, item,
@@ -137,10 +137,15 @@ pub fn may_pass(error: &StoreError) -> bool {
         "ServiceUnavailable",
         "ThrottlingException",
         "a response that is not DynamoDB's",
-        "no connection",
+        super::NO_CONNECTION,
         "time-out",
     ];
     matches!(error, StoreError::Unavailable(kind) if PASSING.contains(&kind.as_str()) || kind == super::TOO_LATE)
+}
+
+/// Whether there was no connection to DynamoDB, or it was closed before a response.
+pub fn is_unconnected(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(kind) if kind == super::NO_CONNECTION)
 }
 
 impl Store {
