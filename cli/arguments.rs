@@ -25,7 +25,7 @@ pub(crate) struct Place {
           default_missing_value = "http://127.0.0.1:3000", conflicts_with = "table")]
     pub(crate) local: Option<String>,
     /// The stack on AWS, whose outputs name the table.
-    #[arg(long, global = true, value_name = "NAME", default_value = "livechat-cip")]
+    #[arg(long, global = true, value_name = "NAME", default_value = "livechat-cip", conflicts_with_all = ["local", "table"])]
     pub(crate) stack: String,
     /// A table on AWS, without its stack.
     #[arg(long, global = true, value_name = "NAME")]
@@ -42,7 +42,7 @@ pub(crate) struct Place {
 enum Command {
     Doctor(doctor::Doctor),
     Import(import::Import),
-    /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
+    /// Looks at a user or guest, deletes or exports what is stored, or restores a former customer.
     User(user::User),
     Stats(stats::Stats),
     Backup(backup::Backup),

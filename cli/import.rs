@@ -20,9 +20,9 @@ mod writer;
 use crate::{
     failure::Failure,
     output::{Output, confirm, note, progress},
+    person::Normalization,
     place::Place,
 };
-use cip::settings::{Lookup, UserIds};
 use clap::{Args, ValueEnum};
 use input::Input;
 use report::{ReportFile, Summary};
@@ -57,9 +57,8 @@ pub(crate) struct Import {
     /// In an SQLite file: the column of Users that is the user id.
     #[arg(long, value_enum, default_value_t = Column::Id)]
     user: Column,
-    /// Normalize user ids, as the functions do with this setting. By default, as the stack does; without a stack, not at all.
-    #[arg(long, value_parser = ["none", "nfc", "nfc-lowercase"])]
-    normalize: Option<String>,
+    #[command(flatten)]
+    normalization: Normalization,
     /// Write nothing: compare the file with the table, and say what would be written.
     #[arg(long)]
     dry_run: bool,
@@ -74,7 +73,7 @@ pub(crate) struct Import {
     concurrency: u16,
 }
 
-/// What has written the file.
+/// The program that wrote the file.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     /// The JSON file of LiveChat's tutorial server (node-json-db)
@@ -130,7 +129,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     let place = Place::find(place).await?;
     let mut report = import.report.as_deref().map(ReportFile::create).transpose()?;
 
-    let mut input = Input::new(user_ids(&import, &place)?);
+    let mut input = Input::new(import.normalization.user_ids(Some(&place))?);
     let bar = progress(std::fs::metadata(&import.file).ok().map(|file| file.len()), "Reading (bytes)");
     match format {
         Format::Tutorial => tutorial::read(&import.file, &bar, &mut input)?,
@@ -176,15 +175,4 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
         None if summary.skipped.is_empty() => Ok(()),
         None => Err(Failure::Found),
     }
-}
-
-/// How the installation reads user ids.
-fn user_ids(import: &Import, place: &Place) -> Result<UserIds, Failure> {
-    let of_stack = match place {
-        Place::Stack(stack) => stack.variable("USER_ID_NORMALIZATION"),
-        Place::Local(_) | Place::Table { .. } => None,
-    };
-    let value = import.normalize.clone().or(of_stack);
-    let lookup = Lookup::new(|name| value.clone().filter(|_| name == "USER_ID_NORMALIZATION"));
-    UserIds::from_lookup(&lookup).map_err(|error| Failure::Input(error.to_string()))
 }

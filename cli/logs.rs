@@ -65,7 +65,7 @@ const DEFAULT_SINCE: Duration = Duration::from_hours(1);
 const NO_LOG_GROUP: &str =
     "Only a stack has a log group. For other lines give --file, such as the log of `cargo local --log json`.";
 const NOTHING: &str =
-    "There is no call of this user. A longer --since looks further back; on AWS, lines appear after a few seconds.";
+    "No calls of this user were found. A longer --since looks further back; on AWS, lines appear after a few seconds.";
 
 impl Logs {
     fn subject(&self, place: Option<&Place>) -> Result<String, Failure> {

@@ -27,7 +27,9 @@ impl Passphrase {
         if passphrase.expose_secret().chars().count() < FEWEST_CHARACTERS {
             return Err(Failure::Input(format!("The passphrase needs at least {FEWEST_CHARACTERS} characters.")));
         }
-        if self.passphrase_file.is_none() && ask("The same again: ")?.expose_secret() != passphrase.expose_secret() {
+        if self.passphrase_file.is_none()
+            && ask("Repeat the passphrase: ")?.expose_secret() != passphrase.expose_secret()
+        {
             return Err(Failure::Input("The two passphrases differ.".into()));
         }
         Ok(passphrase)

@@ -3,7 +3,7 @@
 use crate::{failure::Failure, place::Place};
 use cip::{
     identity::{GuestId, Principal, UserId},
-    settings::{Lookup, normalization},
+    settings::{Lookup, UserIds},
     telemetry::subject_hash,
 };
 use clap::Args;
@@ -17,15 +17,33 @@ pub(crate) struct Person {
     /// The user's issuer, if it is not in the first entry of `JWT_ISSUER`. If its entry has several, the first of them.
     #[arg(long, value_name = "URL", conflicts_with_all = ["guest", "guest_hash"])]
     issuer: Option<String>,
-    /// How user ids are normalized [default: the stack's parameter, else `USER_ID_NORMALIZATION` of the environment].
-    #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
-    normalize: Option<String>,
+    #[command(flatten)]
+    normalization: Normalization,
     /// USER is a guest's secret.
     #[arg(long)]
     guest: bool,
     /// USER is the SHA-256 of a guest's secret, as the table has it after `guest#`.
     #[arg(long, conflicts_with = "guest")]
     guest_hash: bool,
+}
+
+/// How user ids are normalized.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Normalization {
+    /// How user ids are normalized [default: the stack's parameter; without a stack, `USER_ID_NORMALIZATION` of the environment].
+    #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
+    normalize: Option<String>,
+}
+
+impl Normalization {
+    /// What reads user ids as the functions of this installation do.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] if the setting is invalid.
+    pub(crate) fn user_ids(&self, place: Option<&Place>) -> Result<UserIds, Failure> {
+        let chosen = |name: &str| self.normalize.clone().or_else(|| setting(place, name));
+        UserIds::from_lookup(&Lookup::new(chosen)).map_err(|error| Failure::Input(error.to_string()))
+    }
 }
 
 impl Person {
@@ -44,12 +62,7 @@ impl Person {
             let secret = self.secret()?;
             return GuestId::of_secret(secret.as_bytes()).map(Principal::Guest).map_err(|error| invalid(&error));
         }
-        let setting = |name: &str| match (name, &self.normalize) {
-            ("USER_ID_NORMALIZATION", Some(chosen)) => Some(chosen.clone()),
-            (name, _) => setting(place, name),
-        };
-        let normalization = normalization(&Lookup::new(setting)).map_err(|error| invalid(&error))?;
-        let user = normalization.user_id(&self.user).map_err(|error| invalid(&error))?;
+        let user = self.normalization.user_ids(place)?.parse(&self.user).map_err(|error| invalid(&error))?;
         Ok(Principal::User(self.with_issuer(user)?))
     }
 

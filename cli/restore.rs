@@ -15,7 +15,7 @@ use crate::{
 use cip::{
     store::{
         Store,
-        operator::{Attributes, LeftOut, Restorable, Restoration},
+        operator::{Attributes, ItemRestoration, LeftOut, Restorable},
     },
     time::now,
 };
@@ -147,14 +147,14 @@ async fn write(
 ) -> Result<Counts, Failure> {
     let items = stream::unfold(items, async |mut items| items.recv().await.map(|item| (item, items)));
     let patience = Patience::default();
-    let one = async |item: Result<Attributes, Failure>| -> Result<Result<Restoration, LeftOut>, Failure> {
+    let one = async |item: Result<Attributes, Failure>| -> Result<Result<ItemRestoration, LeftOut>, Failure> {
         let item = match Restorable::of(item?, now()) {
             Ok(item) => item,
             Err(left_out) => return Ok(Err(left_out)),
         };
         rate.wait().await;
         rate.spend(1.0);
-        let restored = patience.send(|| async { store.restore(&item, &context()).await }).await;
+        let restored = patience.send(|| async { store.restore_item(&item, &context()).await }).await;
         let continues = |error| Failure::Service(format!("{error}. Run the command again: it continues."));
         Ok(Ok(restored.map_err(continues)?))
     };
@@ -162,9 +162,9 @@ async fn write(
     let mut counts = Counts::default();
     while let Some(result) = results.next().await {
         match result? {
-            Ok(Restoration::Restored) => counts.restored += 1,
-            Ok(Restoration::Same) => counts.same += 1,
-            Ok(Restoration::Taken) => counts.taken += 1,
+            Ok(ItemRestoration::Restored) => counts.restored += 1,
+            Ok(ItemRestoration::Same) => counts.same += 1,
+            Ok(ItemRestoration::Taken) => counts.taken += 1,
             Err(left_out) => counts.leave_out(left_out),
         }
         progress.inc(1);

@@ -57,7 +57,7 @@ impl Summary {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{} records read\n", self.records);
+        let mut text = format!("{} {} read\n", self.records, if self.records == 1 { "record" } else { "records" });
         let mut line = |count: usize, what: &str| {
             if count > 0 {
                 let _ = writeln!(text, "{count:>10} {what}");

@@ -2,5 +2,6 @@
 
 mod backup;
 mod bench;
+mod faults;
 pub(crate) mod items;
 mod stats;

@@ -61,7 +61,7 @@ async fn without_a_terminal_and_without_yes_nothing_is_written() {
     let output = world.import_as_text(&[&file]).await;
     let said = &output.stderr;
     assert_eq!(output.code, 2, "{said}");
-    assert!(said.contains("1 records read") && said.contains("--yes"), "{said}");
+    assert!(said.contains("1 record read") && said.contains("--yes"), "{said}");
     assert!(world.items().await.is_empty());
 }
 

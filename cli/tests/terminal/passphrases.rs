@@ -13,7 +13,7 @@ async fn world() -> World {
 
 fn back_up(world: &World, first: &str, second: &str) -> Ended {
     let mut terminal = world.terminal(&["backup", "b.age"], &[]);
-    terminal.expect("Passphrase: ").line(first).expect("The same again: ").line(second).end()
+    terminal.expect("Passphrase: ").line(first).expect("Repeat the passphrase: ").line(second).end()
 }
 
 /// The files of the test, hidden ones too.

@@ -56,7 +56,9 @@ async fn a_reader_that_has_enough_is_no_error() {
         let mut command = world.command(&[&["--table", crate::world::TABLE], arguments].concat());
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let ran = command.stdout(Stdio::from(writer)).output().await.expect("it runs");
+        // `output` would replace stdout.
+        let ran =
+            command.stdout(Stdio::from(writer)).spawn().expect("it starts").wait_with_output().await.expect("it ends");
         let said = String::from_utf8_lossy(&ran.stderr);
         assert_eq!((ran.status.code(), said.as_ref()), (Some(0), ""), "{arguments:?}");
     }
@@ -67,7 +69,7 @@ async fn a_result_that_cannot_be_printed_is_an_error() {
     let world = world().await;
     let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
     let mut command = world.command(&["--table", crate::world::TABLE, "user", "export", "3"]);
-    let ran = command.stdout(Stdio::from(full)).output().await.expect("it runs");
+    let ran = command.stdout(Stdio::from(full)).spawn().expect("it starts").wait_with_output().await.expect("it ends");
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(2), "{said}");
     assert!(said.contains("The result cannot be printed"), "{said}");
