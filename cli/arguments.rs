@@ -3,18 +3,30 @@
 use crate::{backup, bench, doctor, failure::Failure, import, logs, output::Output, place, restore, stats, user};
 use clap::{Args, Parser, Subcommand};
 
-/// Sets up, checks and looks after an installation of livechat-cip.
+/// Set up, check and look after an installation of livechat-cip.
 #[derive(Debug, Parser)]
-#[command(name = "cip", version, arg_required_else_help = true)]
+#[command(name = "cip", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    place: Place,
+    // First: the heading of the other options would be its heading too.
     /// Print results as JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
     #[command(subcommand)]
     command: Command,
 }
+
+/// What a newcomer can do without risk: all of these only read.
+const EXAMPLES: &str = "\
+Examples:
+  cip doctor --local         check a running `cargo local`
+  cip doctor                 check the stack livechat-cip on AWS; another one: --stack NAME
+  cip user show alice        what is stored for a user
+  cip help import            all about a command
+
+Exit codes: 0 success; 1 something is wrong, or not all was done; 2 an invalid command line or file; 3 AWS, the table or LiveChat could \
+not be reached, or refused; 4 you said no.";
 
 /// Which installation. One of `--local`, `--table` and `--stack`.
 #[derive(Clone, Debug, Args)]
@@ -42,7 +54,7 @@ pub(crate) struct Place {
 enum Command {
     Doctor(doctor::Doctor),
     Import(import::Import),
-    /// Looks at a user or guest, deletes or exports what is stored, or restores a former customer.
+    /// Show, export, restore or delete what is stored for one user or guest.
     User(user::User),
     Stats(stats::Stats),
     Backup(backup::Backup),

@@ -27,7 +27,7 @@ use clap::{Args, ValueEnum};
 use input::Input;
 use report::{ReportFile, Summary};
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -49,9 +49,9 @@ The formats, and how to move without losing a chat: docs/migration.md and docs/c
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
-    /// The file with the identities.
+    /// The file with the identities. - is stdin, which needs --format and --yes.
     file: PathBuf,
-    /// The file's format; by default, its content and ending say it.
+    /// The file's format. By default, it is recognised by its content and ending.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// In an SQLite file: the column of Users that is the user id.
@@ -96,6 +96,12 @@ pub(crate) enum Column {
 impl Format {
     /// The format of `file`.
     fn of(file: &Path) -> Result<Self, Failure> {
+        let unknown = || Failure::Input(format!("The format of {} is unknown: give --format.", file.display()));
+        let kind = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            // What is read from a pipe is gone.
+            return Err(unknown());
+        }
         let mut start = Vec::new();
         let read = File::open(file).and_then(|file| file.take(16).read_to_end(&mut start));
         read.map_err(|error| unreadable(file, &error))?;
@@ -105,7 +111,7 @@ impl Format {
         match file.extension().and_then(|ending| ending.to_str()) {
             Some("json") => Ok(Self::Tutorial),
             Some("jsonl" | "ndjson") => Ok(Self::Lines),
-            _ => Err(Failure::Input(format!("The format of {} is unknown: give --format.", file.display()))),
+            _ => Err(unknown()),
         }
     }
 
@@ -124,13 +130,19 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Runs the command.
-pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output: Output) -> Result<(), Failure> {
+pub(crate) async fn run(mut import: Import, place: &crate::arguments::Place, output: Output) -> Result<(), Failure> {
+    if import.file == Path::new("-") {
+        import.file = "/dev/stdin".into();
+    }
     let format = import.format.map_or_else(|| Format::of(&import.file), Ok)?;
     let place = Place::find(place).await?;
     let mut report = import.report.as_deref().map(ReportFile::create).transpose()?;
 
     let mut input = Input::new(import.normalization.user_ids(Some(&place))?);
-    let bar = progress(std::fs::metadata(&import.file).ok().map(|file| file.len()), "Reading (bytes)");
+    let bar = progress(
+        std::fs::metadata(&import.file).ok().filter(Metadata::is_file).map(|file| file.len()),
+        "Reading (bytes)",
+    );
     match format {
         Format::Tutorial => tutorial::read(&import.file, &bar, &mut input)?,
         Format::Sqlite => sqlite::read(&import.file, import.user, &mut input)?,

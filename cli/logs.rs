@@ -19,7 +19,7 @@ use cip::telemetry::LoggedCall;
 use clap::Args;
 use std::{path::PathBuf, time::Duration};
 
-/// Shows a user's calls, newest first.
+/// Show a user's calls, newest first.
 ///
 /// A line of the log has a keyed hash in place of the user. It is computed here: the key is the stack's parameter `SubjectKey`, or
 /// the last part of the stack's id. With --file it is `SUBJECT_KEY` of the environment, if that is set.

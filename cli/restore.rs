@@ -94,6 +94,9 @@ struct Report {
 
 pub(crate) async fn run(restore: Restore, place: &Place, output: Output) -> Result<(), Failure> {
     let table = place.table()?.to_owned();
+    if std::fs::metadata(&restore.file).is_ok_and(|file| !file.is_file()) {
+        return Err(Failure::Input(format!("{} is not a file: it is read twice.", restore.file.display())));
+    }
     let passphrase = restore.passphrase.read()?;
     // The whole file is verified before anything is written.
     let reader = Reader::open(&restore.file, passphrase.clone())?;

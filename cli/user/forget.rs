@@ -29,7 +29,7 @@ use indicatif::ProgressBar;
 use report::Report;
 use std::time::{Duration, Instant};
 
-/// Deletes all that is stored for a user, in all groups, after their tokens were revoked at LiveChat.
+/// Revoke a user's tokens at LiveChat, then delete all that is stored for the user, in all groups.
 ///
 /// LiveChat keeps the customers and their chats. Their ids are printed on stderr, with how to delete them. One line of JSON without ids
 /// is printed on stdout, for your records.

@@ -9,7 +9,7 @@ use cip::{
 use clap::Args;
 use serde::Serialize;
 
-/// Makes a former customer of a user the customer again. The present customer becomes a former one, so this can be undone.
+/// Make a former customer of a user the customer again. The present customer becomes a former one, so this can be undone.
 ///
 /// For when LiveChat returned another customer by mistake. The next getToken asks LiveChat for a token of the restored customer. If
 /// LiveChat does not know it, the user gets another customer again.

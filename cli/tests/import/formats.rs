@@ -120,3 +120,14 @@ async fn users_and_guests_in_json_lines_keep_their_customers() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_pipe_needs_its_format() {
+    let world = World::new().await;
+    let line = json!({"user": "alice", "entityId": "e1", "cid": "cid-value", "cst": "cst-value"}).to_string();
+    let without = world.finish(&mut world.import_command(&["-", "--yes"]), &line).await;
+    assert_eq!(without.code, 2, "{without:?}");
+    assert!(without.stderr.contains("give --format"), "{without:?}");
+    let with = world.finish(&mut world.import_command(&["-", "--format", "lines", "--yes"]), &line).await;
+    assert_eq!((with.code, world.items().await.len()), (0, 1), "{with:?}");
+}
