@@ -6,18 +6,30 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand};
 
-/// Sets up, checks and looks after an installation of livechat-cip.
+/// Set up, check and look after an installation of livechat-cip.
 #[derive(Debug, Parser)]
-#[command(name = "cip", version, arg_required_else_help = true)]
+#[command(name = "cip", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    place: Place,
+    // First: the heading of the other options would be its heading too.
     /// Print results as JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    place: Place,
     #[command(subcommand)]
     command: Command,
 }
+
+/// What a newcomer can do without risk: all of these only read.
+const EXAMPLES: &str = "\
+Examples:
+  cip doctor --local         check a running `cargo local`
+  cip doctor                 check the stack livechat-cip on AWS; another one: --stack NAME
+  cip user show alice        what is stored for a user
+  cip help import            all about a command
+
+Exit codes: 0 success; 1 something is wrong, or not all was done; 2 an invalid command line or file; 3 AWS, the table or LiveChat could \
+not be reached, or refused; 4 you said no.";
 
 /// Which installation. One of `--local`, `--table` and `--stack`.
 #[derive(Clone, Debug, Args)]
@@ -28,7 +40,7 @@ pub(crate) struct Place {
           default_missing_value = "http://127.0.0.1:3000", conflicts_with = "table")]
     pub(crate) local: Option<String>,
     /// The stack on AWS, whose outputs name the table.
-    #[arg(long, global = true, value_name = "NAME", default_value = "livechat-cip")]
+    #[arg(long, global = true, value_name = "NAME", default_value = "livechat-cip", conflicts_with_all = ["local", "table"])]
     pub(crate) stack: String,
     /// A table on AWS, without its stack.
     #[arg(long, global = true, value_name = "NAME")]
@@ -47,7 +59,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Import(import::Import),
     Provision(provision::Provision),
-    /// Looks at a user or guest, deletes or exports what is stored, or puts a former identity back.
+    /// Show, export, restore or delete what is stored for one user or guest.
     User(user::User),
     Stats(stats::Stats),
     Backup(backup::Backup),
@@ -57,6 +69,11 @@ enum Command {
 }
 
 impl Arguments {
+    /// The command reacts to Ctrl-C and SIGTERM itself: it finishes what it has begun.
+    pub(crate) fn handles_interruptions(&self) -> bool {
+        matches!(self.command, Command::Provision(_))
+    }
+
     /// Runs the command.
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let output = Output { json: self.json };

@@ -8,14 +8,12 @@ use crate::{
     failure::Failure,
     output::{Output, progress},
     passphrase::Passphrase,
+    patience::context,
     place::Place,
-    scan::{self, Pace},
+    scan::{self, Pace, Pages},
 };
 use cip::{
-    store::{
-        Store,
-        operator::{Entry, Page},
-    },
+    store::{Store, operator::Entry},
     time::now,
 };
 use clap::Args;
@@ -25,11 +23,10 @@ use reader::Reader;
 use secrecy::SecretString;
 use serde::Serialize;
 use std::{
+    fs::File,
     io::{self, BufWriter},
     path::{Path, PathBuf},
 };
-use tempfile::NamedTempFile;
-use tokio::sync::mpsc::Receiver;
 use writer::Writer;
 
 const EXAMPLES: &str = "\
@@ -80,9 +77,8 @@ struct Planned {
 pub(crate) async fn run(backup: Backup, place: &Place, output: Output) -> Result<(), Failure> {
     let store = place.store()?;
     let table = place.table()?.to_owned();
-    let size = store.size(&scan::context()).await;
     if backup.dry_run {
-        let size = size?;
+        let size = store.size(&context()).await?;
         let planned = Planned { table, items: size.items, bytes: size.bytes };
         return output.print(&planned, |Planned { table, items, bytes }| {
             format!("{table} has about {items} items, {bytes} bytes (DynamoDB counts every six hours).")
@@ -91,6 +87,7 @@ pub(crate) async fn run(backup: Backup, place: &Place, output: Output) -> Result
     if backup.file.exists() {
         return Err(Failure::Input(format!("{} exists already.", backup.file.display())));
     }
+    let estimate = scan::estimate(&store).await?;
     let passphrase = backup.passphrase.choose()?;
     let header = Header {
         version: VERSION,
@@ -98,7 +95,7 @@ pub(crate) async fn run(backup: Backup, place: &Place, output: Output) -> Result
         table: table.clone(),
         started_at: now().as_u64(),
     };
-    let progress = progress(size.ok().map(|size| size.items).filter(|items| *items > 0), "Reading");
+    let progress = progress(estimate, "Reading");
     let new = NewFile { file: backup.file.clone(), passphrase, header, progress };
     let (bytes, end, read_units) = new.write(&store, backup.pace).await?;
     let written = Written { file: backup.file, table, bytes, end, read_units };
@@ -120,19 +117,24 @@ struct NewFile {
 impl NewFile {
     /// Writes the file under a temporary name, reads it back, and gives it its name. Returns its size, contents and read units.
     async fn write(self, store: &Store, pace: Pace) -> Result<(u64, End, f64), Failure> {
-        let pages = scan::pages(store, pace);
-        let written = tokio::task::spawn_blocking(move || self.write_pages(pages)).await;
-        written.map_err(|error| Failure::Service(error.to_string()))?
+        let target = self.file.clone();
+        let failed = |error: io::Error| unwritable(&target, &error);
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Only its owner may read it. Whatever happens, also if this future is dropped, the path's `drop` deletes it.
+        let (file, path) =
+            tempfile::Builder::new().prefix(".cip-backup-").tempfile_in(folder).map_err(failed)?.into_parts();
+        let (pages, written_to) = (scan::pages(store, pace), path.to_path_buf());
+        let written = tokio::task::spawn_blocking(move || self.write_pages(pages, file, &written_to)).await;
+        let written = written.map_err(|error| Failure::Service(error.to_string()))??;
+        path.persist_noclobber(&target).map_err(|error| failed(error.error))?;
+        Ok(written)
     }
 
-    fn write_pages(self, mut pages: Receiver<Result<Page, Failure>>) -> Result<(u64, End, f64), Failure> {
-        let failed = |error: io::Error| Failure::Input(format!("{}: {error}", self.file.display()));
-        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Only its owner may read a temporary file, and it is removed if anything fails.
-        let new = NamedTempFile::new_in(folder).map_err(failed)?;
+    fn write_pages(self, mut pages: Pages, new: File, path: &Path) -> Result<(u64, End, f64), Failure> {
+        let failed = |error: io::Error| unwritable(&self.file, &error);
         let mut writer = Writer::new(BufWriter::new(new), self.passphrase.clone(), self.header).map_err(failed)?;
         let mut read_units = 0.0;
-        while let Some(page) = pages.blocking_recv() {
+        while let Some(page) = pages.blocking_next() {
             let page = page?;
             read_units += page.read_units;
             self.progress.inc(page.items.len() as u64);
@@ -142,15 +144,18 @@ impl NewFile {
         }
         let (out, end) = writer.finish().map_err(failed)?;
         let new = out.into_inner().map_err(|error| failed(error.into_error()))?;
-        new.as_file().sync_all().map_err(failed)?;
+        new.sync_all().map_err(failed)?;
         self.progress.finish_and_clear();
-        if Reader::open(new.path(), self.passphrase)?.verify(drop)? != end {
+        if Reader::open(path, self.passphrase)?.verify(drop)? != end {
             return Err(Failure::Service(format!("{}: what was read back differs.", self.file.display())));
         }
-        let bytes = new.as_file().metadata().map_err(failed)?.len();
-        new.persist_noclobber(&self.file).map_err(|error| failed(error.error))?;
+        let bytes = new.metadata().map_err(failed)?.len();
         Ok((bytes, end, read_units))
     }
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Failure {
+    Failure::Input(format!("{} cannot be written: {error}", file.display()))
 }
 
 /// A count of renewals, or the circuit breaker's gate: of no use a minute later.

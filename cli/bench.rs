@@ -23,7 +23,7 @@ Examples:
   cip bench https://cip.example.com --token-file alice.jwt
   cip bench https://cip.example.com --user alice --header \"X-User-Hash: $HASH\" --calls 100 --concurrency 4
 
-Use a test user: the calls are real. LiveChat creates a customer for a user who has none, issues a token for each getFreshToken, and \
+Use a test user: the calls are real. If the user has no customer, LiveChat creates one. It issues a token for each getFreshToken, and \
 bills these calls. The user's token is dropped at the end, and the next page gets a new one. Only call your own installation.
 
 Exit code 1: calls failed.

@@ -31,7 +31,7 @@ use std::{
     path::PathBuf,
 };
 
-/// Checks an installation, and says what is wrong and what to change.
+/// Check an installation, and say what is wrong and what to change.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cip doctor --stack livechat-cip           the stack, its settings, table, keys and API

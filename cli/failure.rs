@@ -7,9 +7,9 @@
 //! | 2 | the command line or an input file is invalid |
 //! | 3 | AWS, the table or LiveChat could not be reached, or refused |
 //! | 4 | the person said no |
-//! | 130 | Ctrl-C ended the command, after what was in progress |
+//! | 130, 143 | it was interrupted: see `interruption.rs` |
 
-use crate::refusal::advice;
+use crate::{output::note, refusal::advice};
 use std::process::ExitCode;
 
 /// Why a command did not succeed.
@@ -42,7 +42,7 @@ impl Failure {
             Self::Declined => 4,
             Self::Interrupted(_) => 130,
         };
-        eprintln!("cip: {self}");
+        note(&format!("cip: {self}"));
         ExitCode::from(code)
     }
 }

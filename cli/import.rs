@@ -19,17 +19,18 @@ mod writer;
 
 use crate::{
     failure::Failure,
-    output::{Output, confirm, progress},
-    person::user_ids,
+    output::{Output, confirm, note, progress},
+    person::Normalization,
     place::Place,
     records::report::ReportFile,
 };
 use clap::{Args, ValueEnum};
 use input::Input;
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use summary::Summary;
 use writer::Writer;
@@ -49,17 +50,16 @@ The formats, and how to move without losing a chat: docs/migration.md and docs/c
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
-    /// The file with the identities.
+    /// The file with the identities. - is stdin, which needs --format and --yes.
     file: PathBuf,
-    /// The file's format; by default, its content and ending say it.
+    /// The file's format. By default, it is recognised by its content and ending.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// In an SQLite file: the column of Users that is the user id.
     #[arg(long, value_enum, default_value_t = Column::Id)]
     user: Column,
-    /// How user ids are normalized [default: the setting of the installation; with --table, `USER_ID_NORMALIZATION` of the environment].
-    #[arg(long, value_parser = ["none", "nfc", "nfc-lowercase"])]
-    normalize: Option<String>,
+    #[command(flatten)]
+    normalization: Normalization,
     /// Write nothing: compare the file with the table, and say what would be written.
     #[arg(long)]
     dry_run: bool,
@@ -74,7 +74,7 @@ pub(crate) struct Import {
     concurrency: u16,
 }
 
-/// What has written the file.
+/// The program that wrote the file.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     /// The JSON file of LiveChat's tutorial server (node-json-db)
@@ -97,6 +97,12 @@ pub(crate) enum Column {
 impl Format {
     /// The format of `file`.
     fn of(file: &Path) -> Result<Self, Failure> {
+        let unknown = || Failure::Input(format!("The format of {} is unknown: give --format.", file.display()));
+        let kind = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.file_type();
+        if !kind.is_file() && !kind.is_dir() {
+            // What is read from a pipe is gone.
+            return Err(unknown());
+        }
         let mut start = Vec::new();
         let read = File::open(file).and_then(|file| file.take(16).read_to_end(&mut start));
         read.map_err(|error| unreadable(file, &error))?;
@@ -106,7 +112,7 @@ impl Format {
         match file.extension().and_then(|ending| ending.to_str()) {
             Some("json") => Ok(Self::Tutorial),
             Some("jsonl" | "ndjson") => Ok(Self::Lines),
-            _ => Err(Failure::Input(format!("The format of {} is unknown: give --format.", file.display()))),
+            _ => Err(unknown()),
         }
     }
 
@@ -125,13 +131,19 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Runs the command.
-pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output: Output) -> Result<(), Failure> {
+pub(crate) async fn run(mut import: Import, place: &crate::arguments::Place, output: Output) -> Result<(), Failure> {
+    if import.file == Path::new("-") {
+        import.file = "/dev/stdin".into();
+    }
     let format = import.format.map_or_else(|| Format::of(&import.file), Ok)?;
     let place = Place::find(place).await?;
     let mut report = import.report.as_deref().map(ReportFile::create).transpose()?;
 
-    let mut input = Input::new(user_ids(import.normalize.as_deref(), &place)?);
-    let bar = progress(std::fs::metadata(&import.file).ok().map(|file| file.len()), "Reading (bytes)");
+    let mut input = Input::new(import.normalization.user_ids(Some(&place))?);
+    let bar = progress(
+        std::fs::metadata(&import.file).ok().filter(Metadata::is_file).map(|file| file.len()),
+        "Reading (bytes)",
+    );
     match format {
         Format::Tutorial => tutorial::read(&import.file, &bar, &mut input)?,
         Format::Sqlite => sqlite::read(&import.file, import.user, &mut input)?,
@@ -141,7 +153,12 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     let records = input.records();
     let (found, skipped) = conflicts::remove(input);
 
-    let writer = Writer { store: place.store()?, concurrency: import.concurrency.into(), is_dry: import.dry_run };
+    let writer = Writer {
+        store: place.store()?,
+        concurrency: import.concurrency.into(),
+        is_dry: import.dry_run,
+        patience: Arc::default(),
+    };
     if let Some(first) = found.first() {
         writer.check(first).await?;
     }
@@ -152,7 +169,7 @@ pub(crate) async fn run(import: Import, place: &crate::arguments::Place, output:
     }
     if !import.dry_run && !found.is_empty() {
         if !import.yes {
-            eprintln!("{}", summary.text());
+            note(&summary.text());
         }
         let question = format!("Write up to {} identities into the table {}?", found.len(), place.table()?);
         confirm(&question, import.yes)?;

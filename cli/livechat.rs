@@ -1,9 +1,6 @@
 //! An installation's account at LiveChat, and how the functions use it.
 
-use crate::{
-    failure::Failure,
-    place::{Local, Place},
-};
+use crate::{failure::Failure, place::Place};
 use cip::{
     http::remedy,
     settings::{ConfigError, Groups, LiveChat, Lookup, Renewals, Tenant},
@@ -28,7 +25,7 @@ pub(crate) fn rules(place: &Place) -> Result<(Renewals, Groups), Failure> {
 
 fn lookup(place: &Place) -> Lookup<'_> {
     match place {
-        Place::Local(local) => Lookup::new(|name| of_local(local, name)),
+        Place::Local(local) => Lookup::new(|name| of_environment(name).or_else(|| local.variable(name))),
         Place::Stack(stack) => Lookup::new(|name| stack.variable(name)),
         Place::Table { .. } => Lookup::environment(),
     }
@@ -39,18 +36,10 @@ fn invalid(error: ConfigError) -> Failure {
     Failure::Input(error.to_string())
 }
 
-fn of_local(local: &Local, name: &str) -> Option<String> {
-    match name {
-        "LIVECHAT_CLIENT_ID" => Some(local.client_id.clone()),
-        "LIVECHAT_ORGANIZATION_ID" => local.organization_id.clone(),
-        "LIVECHAT_LICENSE_ID" => local.license_id.map(|id| id.to_string()),
-        "LIVECHAT_ACCOUNTS_URL" => Some(local.accounts_url.clone()),
-        // A real account has another one. It only matters for new tokens.
-        "LIVECHAT_REDIRECT_URI" => Some(std::env::var(name).unwrap_or_else(|_| format!("{}/", local.url))),
-        "GROUPS" => local.groups.clone(),
-        "RENEWALS_PER_MINUTE" | "ON_IDENTITY_CHANGE" => std::env::var(name).ok(),
-        _ => None,
-    }
+/// What `cargo local` does not say of itself. A real account has a redirect URI of its own; it only matters for new tokens.
+fn of_environment(name: &str) -> Option<String> {
+    const NAMES: [&str; 3] = ["LIVECHAT_REDIRECT_URI", "RENEWALS_PER_MINUTE", "ON_IDENTITY_CHANGE"];
+    if NAMES.contains(&name) { std::env::var(name).ok() } else { None }
 }
 
 /// What to change if LiveChat refuses these settings, and where it is in LiveChat's console.

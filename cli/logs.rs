@@ -19,7 +19,7 @@ use cip::telemetry::LoggedCall;
 use clap::Args;
 use std::{path::PathBuf, time::Duration};
 
-/// Shows a user's calls, newest first.
+/// Show a user's calls, newest first.
 ///
 /// A line of the log has a keyed hash in place of the user. It is computed here: the key is the stack's parameter `SubjectKey`, or
 /// the last part of the stack's id. With --file it is `SUBJECT_KEY` of the environment, if that is set.
@@ -65,7 +65,7 @@ const DEFAULT_SINCE: Duration = Duration::from_hours(1);
 const NO_LOG_GROUP: &str =
     "Only a stack has a log group. For other lines give --file, such as the log of `cargo local --log json`.";
 const NOTHING: &str =
-    "There is no call of this user. A longer --since looks further back; on AWS, lines appear after a few seconds.";
+    "No calls of this user were found. A longer --since looks further back; on AWS, lines appear after a few seconds.";
 
 impl Logs {
     fn subject(&self, place: Option<&Place>) -> Result<String, Failure> {

@@ -12,11 +12,12 @@
 //! | `refusal.rs` | what AWS refused, and what to do about it |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `records.rs` | records of an input file, and why one is left out |
-//! | `patience.rs` | requests to DynamoDB that are tried again |
 //! | `prices.rs` | list prices |
 //! | `scan.rs` | all items of the table, at a bounded rate |
+//! | `patience.rs` | requests to DynamoDB that are sent again |
 //! | `passphrase.rs` | the passphrase of a backup |
 //! | `failure.rs` | errors and exit codes |
+//! | `interruption.rs` | Ctrl-C and SIGTERM |
 //!
 //! Each command is a file or folder of its name.
 
@@ -27,6 +28,7 @@ mod bench;
 mod doctor;
 mod failure;
 mod import;
+mod interruption;
 mod livechat;
 mod logs;
 mod output;
@@ -55,7 +57,10 @@ async fn main() -> ExitCode {
     // Two TLS libraries could be the default, so one must be chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
-    match Box::pin(arguments.run()).await {
+    let ends_itself = arguments.handles_interruptions();
+    let command = Box::pin(arguments.run());
+    let result = if ends_itself { command.await } else { interruption::or(command).await };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

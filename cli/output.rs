@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::{
-    io::{IsTerminal, Write, stderr, stdin, stdout},
+    io::{ErrorKind, IsTerminal, Write, stderr, stdin, stdout},
     time::Duration,
 };
 
@@ -23,10 +23,19 @@ impl Output {
             text(result)
         };
         let mut out = anstream::AutoStream::auto(stdout().lock());
-        // A reader such as `head` may have enough.
-        let _ = writeln!(out, "{}", text.trim_end());
-        Ok(())
+        match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+            // A reader such as `head` may have enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::Input(format!("The result cannot be printed: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
+}
+
+/// Prints lines for people to stderr. That nobody reads them is no error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// A progress bar on stderr for `length` steps, or a counter if the number is unknown. It is not drawn if stderr is not a terminal.
@@ -52,9 +61,11 @@ pub(crate) fn confirm(question: &str, is_confirmed: bool) -> Result<(), Failure>
     if !stdin().is_terminal() {
         return Err(Failure::Input("There is no terminal to ask for confirmation: add --yes.".into()));
     }
-    eprint!("{question} Type yes to continue: ");
-    let _ = stderr().flush();
+    let _ = write!(stderr(), "{question} Type yes to continue: ");
     let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(|error| Failure::Input(error.to_string()))?;
+    if stdin().read_line(&mut answer).map_err(|error| Failure::Input(error.to_string()))? == 0 {
+        // Ctrl-D leaves the cursor behind the question.
+        note("");
+    }
     if answer.trim() == "yes" { Ok(()) } else { Err(Failure::Declined) }
 }

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use clap::Args;
 use rpassword::prompt_password;
 use secrecy::{ExposeSecret, SecretString};
-use std::{fs, path::PathBuf};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 /// A backup has cookies that work for two years, so its passphrase must stand a long search.
 const FEWEST_CHARACTERS: usize = 12;
@@ -27,7 +27,9 @@ impl Passphrase {
         if passphrase.expose_secret().chars().count() < FEWEST_CHARACTERS {
             return Err(Failure::Input(format!("The passphrase needs at least {FEWEST_CHARACTERS} characters.")));
         }
-        if self.passphrase_file.is_none() && ask("The same again: ")?.expose_secret() != passphrase.expose_secret() {
+        if self.passphrase_file.is_none()
+            && ask("Repeat the passphrase: ")?.expose_secret() != passphrase.expose_secret()
+        {
             return Err(Failure::Input("The two passphrases differ.".into()));
         }
         Ok(passphrase)
@@ -47,5 +49,10 @@ impl Passphrase {
 
 fn ask(prompt: &str) -> Result<SecretString, Failure> {
     let typed = prompt_password(prompt).map(SecretString::from);
-    typed.map_err(|_| Failure::Input("There is no terminal to ask for the passphrase: use --passphrase-file.".into()))
+    typed.map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => Failure::Interrupted("interrupted".into()),
+        // Ctrl-D.
+        ErrorKind::UnexpectedEof => Failure::Declined,
+        _ => Failure::Input("There is no terminal to ask for the passphrase: use --passphrase-file.".into()),
+    })
 }

@@ -17,15 +17,33 @@ pub(crate) struct Person {
     /// The user's issuer, if it is not in the first entry of `JWT_ISSUER`. If its entry has several, the first of them.
     #[arg(long, value_name = "URL", conflicts_with_all = ["guest", "guest_hash"])]
     issuer: Option<String>,
-    /// How user ids are normalized [default: the setting of the installation; with --table, `USER_ID_NORMALIZATION` of the environment].
-    #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
-    normalize: Option<String>,
+    #[command(flatten)]
+    normalization: Normalization,
     /// USER is a guest's secret.
     #[arg(long)]
     guest: bool,
     /// USER is the SHA-256 of a guest's secret, as the table has it after `guest#`.
     #[arg(long, conflicts_with = "guest")]
     guest_hash: bool,
+}
+
+/// How user ids are normalized.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Normalization {
+    /// How user ids are normalized [default: the setting of the installation; with --table, `USER_ID_NORMALIZATION` of the environment].
+    #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
+    normalize: Option<String>,
+}
+
+impl Normalization {
+    /// What reads user ids as the functions of this installation do.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] if the setting is invalid.
+    pub(crate) fn user_ids(&self, place: Option<&Place>) -> Result<UserIds, Failure> {
+        let chosen = |name: &str| self.normalize.clone().or_else(|| setting(place, name));
+        UserIds::from_lookup(&Lookup::new(chosen)).map_err(|error| Failure::Input(error.to_string()))
+    }
 }
 
 impl Person {
@@ -44,8 +62,7 @@ impl Person {
             let secret = self.secret()?;
             return GuestId::of_secret(secret.as_bytes()).map(Principal::Guest).map_err(|error| invalid(&error));
         }
-        let user_ids = user_ids_of(self.normalize.as_deref(), place)?;
-        let user = user_ids.parse(&self.user).map_err(|error| invalid(&error))?;
+        let user = self.normalization.user_ids(place)?.parse(&self.user).map_err(|error| invalid(&error))?;
         Ok(Principal::User(self.with_issuer(user)?))
     }
 
@@ -79,27 +96,11 @@ pub(crate) fn hash(place: Option<&Place>, principal: &Principal) -> Option<Strin
     Some(subject_hash(&key, principal))
 }
 
-/// How the installation reads user ids, unless `normalize` says it.
-///
-/// # Errors
-/// [`Failure::Input`] if the setting is invalid.
-pub(crate) fn user_ids(normalize: Option<&str>, place: &Place) -> Result<UserIds, Failure> {
-    user_ids_of(normalize, Some(place))
-}
-
-fn user_ids_of(normalize: Option<&str>, place: Option<&Place>) -> Result<UserIds, Failure> {
-    let lookup = Lookup::new(|name| match (name, normalize) {
-        ("USER_ID_NORMALIZATION", Some(chosen)) => Some(chosen.to_owned()),
-        (name, _) => setting(place, name),
-    });
-    UserIds::from_lookup(&lookup).map_err(|error| Failure::Input(error.to_string()))
-}
-
 /// A setting of the stack or of `cargo local`, or of the environment if neither has it.
 fn setting(place: Option<&Place>, name: &str) -> Option<String> {
     match place {
         Some(Place::Stack(stack)) => stack.variable(name),
-        Some(Place::Local(local)) if name == "USER_ID_NORMALIZATION" => local.normalization.clone(),
+        Some(Place::Local(local)) if name == "USER_ID_NORMALIZATION" => local.variable(name),
         _ => std::env::var(name).ok().filter(|value| !value.is_empty()),
     }
 }

@@ -119,6 +119,24 @@ impl Local {
         Ok(Self { url, ..local })
     }
 
+    /// A setting of the functions, as far as the program says it.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "TABLE_NAME" => Some(self.table.clone()),
+            "AUTH" => Some(self.auth.clone()),
+            "GUESTS" => Some(self.guests.to_string()),
+            "LIVECHAT_CLIENT_ID" => Some(self.client_id.clone()),
+            "LIVECHAT_ORGANIZATION_ID" => self.organization_id.clone(),
+            "LIVECHAT_LICENSE_ID" => self.license_id.map(|id| id.to_string()),
+            "LIVECHAT_ACCOUNTS_URL" => Some(self.accounts_url.clone()),
+            // That of the sandbox's app.
+            "LIVECHAT_REDIRECT_URI" => Some(format!("{}/", self.url)),
+            "GROUPS" => self.groups.clone(),
+            "USER_ID_NORMALIZATION" => self.normalization.clone(),
+            _ => None,
+        }
+    }
+
     /// Any region and keys are accepted, but they must be those of the functions, as DynamoDB Local may keep tables of others apart.
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::Config::builder()

@@ -29,7 +29,6 @@ use crate::{
     failure::Failure,
     livechat,
     output::{Output, confirm, progress},
-    person::user_ids,
     place::Place,
     records::report::ReportFile,
     scan::Rate,
@@ -51,7 +50,7 @@ pub(crate) async fn run(provision: Provision, place: &Place, output: Output) -> 
     let rules = livechat::rules(place)?;
     let customers = Customers::new(place.store()?, livechat::settings(place)?, rules.clone())?;
     let rules = Rules {
-        user_ids: user_ids(provision.normalize.as_deref(), place)?,
+        user_ids: provision.normalization.user_ids(Some(place))?,
         groups: rules.1,
         has_groups: customers.accounts().has_group_tokens(),
     };

@@ -8,13 +8,14 @@ use crate::{
     failure::Failure,
     output::{Output, confirm, progress},
     passphrase::Passphrase,
+    patience::{Patience, context},
     place::Place,
-    scan::{Rate, context, patiently},
+    scan::Rate,
 };
 use cip::{
     store::{
         Store,
-        operator::{Attributes, LeftOut, Restorable, Restoration},
+        operator::{Attributes, ItemRestoration, LeftOut, Restorable},
     },
     time::now,
 };
@@ -93,6 +94,9 @@ struct Report {
 
 pub(crate) async fn run(restore: Restore, place: &Place, output: Output) -> Result<(), Failure> {
     let table = place.table()?.to_owned();
+    if std::fs::metadata(&restore.file).is_ok_and(|file| !file.is_file()) {
+        return Err(Failure::Input(format!("{} is not a file: it is read twice.", restore.file.display())));
+    }
     let passphrase = restore.passphrase.read()?;
     // The whole file is verified before anything is written.
     let reader = Reader::open(&restore.file, passphrase.clone())?;
@@ -145,22 +149,25 @@ async fn write(
     progress: &ProgressBar,
 ) -> Result<Counts, Failure> {
     let items = stream::unfold(items, async |mut items| items.recv().await.map(|item| (item, items)));
-    let one = async |item: Result<Attributes, Failure>| -> Result<Result<Restoration, LeftOut>, Failure> {
+    let patience = Patience::default();
+    let one = async |item: Result<Attributes, Failure>| -> Result<Result<ItemRestoration, LeftOut>, Failure> {
         let item = match Restorable::of(item?, now()) {
             Ok(item) => item,
             Err(left_out) => return Ok(Err(left_out)),
         };
         rate.wait().await;
         rate.spend(1.0);
-        Ok(Ok(patiently(|| async { store.restore(&item, &context()).await }).await?))
+        let restored = patience.send(|| async { store.restore_item(&item, &context()).await }).await;
+        let continues = |error| Failure::Service(format!("{error}. Run the command again: it continues."));
+        Ok(Ok(restored.map_err(continues)?))
     };
     let mut results = std::pin::pin!(items.map(one).buffer_unordered(AT_ONCE));
     let mut counts = Counts::default();
     while let Some(result) = results.next().await {
         match result? {
-            Ok(Restoration::Restored) => counts.restored += 1,
-            Ok(Restoration::Same) => counts.same += 1,
-            Ok(Restoration::Taken) => counts.taken += 1,
+            Ok(ItemRestoration::Restored) => counts.restored += 1,
+            Ok(ItemRestoration::Same) => counts.same += 1,
+            Ok(ItemRestoration::Taken) => counts.taken += 1,
             Err(left_out) => counts.leave_out(left_out),
         }
         progress.inc(1);

@@ -1,14 +1,12 @@
 //! All items of the table, read in parallel and at a bounded rate, so that the functions keep what they need.
 
-use crate::failure::Failure;
-use cip::{
-    context::Context,
-    renewal::StoreError,
-    store::{
-        Store,
-        operator::{Attributes, Page, is_throttled},
-    },
-    time::Deadline,
+use crate::{
+    failure::Failure,
+    patience::{Patience, context},
+};
+use cip::store::{
+    Store,
+    operator::{Attributes, Page, is_unconnected},
 };
 use clap::Args;
 use std::{
@@ -18,15 +16,11 @@ use std::{
 };
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 /// The parts that are read at the same time.
 const SEGMENTS: i32 = 8;
-/// One page, with the retries of the SDK.
-const LONGEST_PAGE: Duration = Duration::from_mins(1);
-/// The number of times that a page is tried when DynamoDB refuses it as one too many: about two minutes.
-const TRIES: u32 = 10;
 
 /// How fast the table is read.
 #[derive(Clone, Copy, Debug, Args)]
@@ -61,54 +55,97 @@ impl Rate {
     }
 }
 
-/// A context for one request.
-pub(crate) fn context() -> Context {
-    Context::new(Deadline::after(LONGEST_PAGE))
-}
-
-/// Tries a request again, later and later, while DynamoDB refuses it as one too many.
-pub(crate) async fn patiently<T, F>(mut request: impl FnMut() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    for tries in 1..TRIES {
-        match request().await {
-            Err(error) if is_throttled(&error) => {
-                sleep(Duration::from_millis(500 << tries.min(5)).mul_f64(fastrand::f64())).await;
-            }
-            result => return result,
-        }
+/// About how many items the table has, if that is known: it needs the permission for `DescribeTable`.
+///
+/// # Errors
+/// If there is no connection to DynamoDB.
+pub(crate) async fn estimate(store: &Store) -> Result<Option<u64>, Failure> {
+    match store.size(&context()).await {
+        Ok(size) => Ok(Some(size.items).filter(|items| *items > 0)),
+        Err(error) if is_unconnected(&error) => Err(error.into()),
+        Err(_) => Ok(None),
     }
-    request().await
 }
 
-/// Reads the table. Each page is of one part; the parts end in any order. Reading pauses while nobody takes the pages, and ends with the
-/// receiver, or with the first error.
-pub(crate) fn pages(store: &Store, pace: Pace) -> Receiver<Result<Page, Failure>> {
+/// The pages of the table, in any order.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    pages: Receiver<Result<Page, Failure>>,
+    /// The parts of which there are more pages.
+    unfinished: i32,
+}
+
+impl Pages {
+    /// The next page, unless the whole table was read. After an error, nothing is.
+    pub(crate) async fn next(&mut self) -> Option<Result<Page, Failure>> {
+        let page = self.pages.recv().await;
+        self.note(page)
+    }
+
+    /// The same, on a thread that may block.
+    pub(crate) fn blocking_next(&mut self) -> Option<Result<Page, Failure>> {
+        let page = self.pages.blocking_recv();
+        self.note(page)
+    }
+
+    fn note(&mut self, page: Option<Result<Page, Failure>>) -> Option<Result<Page, Failure>> {
+        match &page {
+            Some(Ok(Page { next: None, .. })) => self.unfinished -= 1,
+            // A part of the table must not look like all of it.
+            None if self.unfinished > 0 => {
+                return Some(Err(Failure::Service("The table was not read to its end.".into())));
+            }
+            _ => {}
+        }
+        page
+    }
+}
+
+/// Reads the table. Reading pauses while nobody takes the pages, and ends when they are dropped, or with the first error.
+pub(crate) fn pages(store: &Store, pace: Pace) -> Pages {
     let (sender, receiver) = channel(1);
-    let rate = Arc::new(Rate::new(pace.read_units));
+    let (rate, patience) = (Arc::new(Rate::new(pace.read_units)), Arc::<Patience>::default());
     // So small that all parts together read at most a second's units before they know what their pages cost, even of items of 8 KB.
     let limit = (i32::try_from(pace.read_units.get()).unwrap_or(i32::MAX) / SEGMENTS).clamp(1, 1000);
     for segment in 0..SEGMENTS {
-        tokio::spawn(read(store.clone(), segment, limit, Arc::clone(&rate), sender.clone()));
+        let segment = Segment {
+            store: store.clone(),
+            number: segment,
+            limit,
+            rate: Arc::clone(&rate),
+            patience: Arc::clone(&patience),
+        };
+        tokio::spawn(segment.read(sender.clone()));
     }
-    receiver
+    Pages { pages: receiver, unfinished: SEGMENTS }
 }
 
-async fn read(store: Store, segment: i32, limit: i32, rate: Arc<Rate>, pages: Sender<Result<Page, Failure>>) {
-    let mut start: Option<Attributes> = None;
-    loop {
-        rate.wait().await;
-        let request = || {
-            let (store, start) = (store.clone(), start.clone());
-            async move { store.scan((segment, SEGMENTS), start, limit, &context()).await }
-        };
-        let page = patiently(request).await;
-        let mut page = page.map_err(Failure::from);
-        start = page.as_mut().ok().and_then(|page| page.next.take());
-        rate.spend(page.as_ref().map_or(0.0, |page| page.read_units));
-        if pages.send(page).await.is_err() || start.is_none() {
-            return;
+/// A part of the table.
+struct Segment {
+    store: Store,
+    number: i32,
+    /// The most items of a page.
+    limit: i32,
+    rate: Arc<Rate>,
+    patience: Arc<Patience>,
+}
+
+impl Segment {
+    async fn read(self, pages: Sender<Result<Page, Failure>>) {
+        let mut start: Option<Attributes> = None;
+        loop {
+            self.rate.wait().await;
+            let request = || {
+                let (store, start) = (self.store.clone(), start.clone());
+                let (segment, limit) = ((self.number, SEGMENTS), self.limit);
+                async move { store.scan(segment, start, limit, &context()).await }
+            };
+            let page = self.patience.send(request).await.map_err(Failure::from);
+            start = page.as_ref().ok().and_then(|page| page.next.clone());
+            self.rate.spend(page.as_ref().map_or(0.0, |page| page.read_units));
+            if pages.send(page).await.is_err() || start.is_none() {
+                return;
+            }
         }
     }
 }

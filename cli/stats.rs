@@ -46,13 +46,11 @@ struct Report {
 
 pub(crate) async fn run(stats: Stats, place: &Place, output: Output) -> Result<(), Failure> {
     let store = place.store()?;
-    // Without this permission there is only no estimate.
-    let estimate = store.size(&scan::context()).await.ok().map(|size| size.items).filter(|items| *items > 0);
-    let progress = progress(estimate, "Reading");
+    let progress = progress(scan::estimate(&store).await?, "Reading");
     let started = Instant::now();
     let (mut census, mut read_units) = (Census::new(now()), 0.0);
     let mut pages = scan::pages(&store, stats.pace);
-    while let Some(page) = pages.recv().await {
+    while let Some(page) = pages.next().await {
         let page = page?;
         read_units += page.read_units;
         progress.inc(page.items.len() as u64);

@@ -1,4 +1,4 @@
-//! `cip user`: looks at one user or guest, deletes what is stored, exports it, and puts a former identity back.
+//! `cip user`: looks at one user or guest, deletes what is stored, exports it, and restores a former customer.
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -137,20 +137,12 @@ fn of_local(local: &Local) -> Result<Variables, Failure> {
     all.extend(std::env::vars());
     all.retain(|_, value| !value.trim().is_empty());
     all.remove("AWS_LAMBDA_FUNCTION_NAME");
-    let mut set = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
+    // Of a real account, the settings of this machine are compared with those that the program has.
+    let is_known = |name: &str| local.livechat == "sandbox" || !name.starts_with("LIVECHAT_");
+    for name in NAMES.into_iter().filter(|name| is_known(name)) {
+        if let Some(value) = local.variable(name) {
             all.entry(name.into()).or_insert(value);
         }
-    };
-    set("TABLE_NAME", Some(local.table.clone()));
-    set("AUTH", Some(local.auth.clone()));
-    set("GUESTS", Some(local.guests.to_string()));
-    if local.livechat == "sandbox" {
-        set("LIVECHAT_CLIENT_ID", Some(local.client_id.clone()));
-        set("LIVECHAT_ORGANIZATION_ID", local.organization_id.clone());
-        set("LIVECHAT_LICENSE_ID", local.license_id.map(|id| id.to_string()));
-        set("LIVECHAT_ACCOUNTS_URL", Some(local.accounts_url.clone()));
-        set("LIVECHAT_REDIRECT_URI", Some(format!("{}/", local.url)));
     }
     Ok(all)
 }

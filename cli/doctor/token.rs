@@ -17,7 +17,7 @@ const LONGEST: u64 = 64 * 1024;
 /// The token on stdin, also as a header has it.
 ///
 /// # Errors
-/// [`Failure::Input`] if there is none.
+/// [`Failure::Input`] if stdin is empty.
 pub(super) fn read() -> Result<String, Failure> {
     let mut text = String::new();
     stdin().take(LONGEST).read_to_string(&mut text).map_err(|error| Failure::Input(format!("stdin: {error}")))?;
@@ -25,7 +25,7 @@ pub(super) fn read() -> Result<String, Failure> {
     let text = text.strip_prefix("Authorization:").map_or(text, str::trim_start);
     let token = text.strip_prefix("Bearer ").unwrap_or(text).trim();
     if token.is_empty() {
-        return Err(Failure::Input("There is no token on stdin.".into()));
+        return Err(Failure::Input("No token was read from stdin.".into()));
     }
     Ok(token.to_owned())
 }

@@ -34,7 +34,7 @@ impl Summary {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{} records read\n", self.records);
+        let mut text = format!("{} {} read\n", self.records, if self.records == 1 { "record" } else { "records" });
         write_count(&mut text, self.written, if self.is_dry_run { "would be written" } else { "written" });
         write_count(&mut text, self.unchanged, "are in the table already");
         write_count(&mut text, self.not_done, "not reached");

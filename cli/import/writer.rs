@@ -3,7 +3,7 @@
 use super::input::Found;
 use crate::{
     failure::Failure,
-    patience::{context, for_a_minute},
+    patience::{Patience, context},
     records::skipped::{Reason, Skipped},
 };
 use cip::{
@@ -11,6 +11,7 @@ use cip::{
     store::{Store, operator::Insertion},
 };
 use indicatif::ProgressBar;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Writes identities into a table, or only compares them with it.
@@ -18,6 +19,7 @@ pub(super) struct Writer {
     pub(super) store: Store,
     pub(super) concurrency: usize,
     pub(super) is_dry: bool,
+    pub(super) patience: Arc<Patience>,
 }
 
 /// What was written.
@@ -34,7 +36,7 @@ pub(super) struct Written {
 impl Writer {
     /// Checks that the table can be read, with a single request.
     pub(super) async fn check(&self, found: &Found) -> Result<(), Failure> {
-        match self.store.read(&found.subject, &context()).await {
+        match self.patience.send(|| async { self.store.read(&found.subject, &context()).await }).await {
             Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
             Ok(_) | Err(StoreError::Internal(_)) => Ok(()),
         }
@@ -50,9 +52,9 @@ impl Writer {
                 && written.error.is_none()
                 && let Some(found) = rest.next()
             {
-                let (store, is_dry) = (self.store.clone(), self.is_dry);
+                let (store, is_dry, patience) = (self.store.clone(), self.is_dry, Arc::clone(&self.patience));
                 running.spawn(async move {
-                    let result = insert(&store, &found, is_dry).await;
+                    let result = patience.send(|| insert(&store, &found, is_dry)).await;
                     (found, result)
                 });
             }
@@ -77,12 +79,9 @@ impl Writer {
 
 /// One identity.
 async fn insert(store: &Store, Found { subject, identity, .. }: &Found, is_dry: bool) -> Result<Insertion, StoreError> {
-    let once = || async {
-        if is_dry {
-            store.try_insert(subject, identity, &context()).await
-        } else {
-            store.insert(subject, identity, &context()).await
-        }
-    };
-    for_a_minute(once).await
+    if is_dry {
+        store.try_insert(subject, identity, &context()).await
+    } else {
+        store.insert(subject, identity, &context()).await
+    }
 }

@@ -3,7 +3,12 @@
 //! Insights sorts, and searches a gigabyte in seconds, for half a cent. `FilterLogEvents` costs nothing, but returns the oldest lines
 //! first, reads the log one page after the other, and so takes minutes for a busy site.
 
-use crate::{failure::Failure, output::progress, place::Stack, refusal::refused};
+use crate::{
+    failure::Failure,
+    output::{note, progress},
+    place::Stack,
+    refusal::refused,
+};
 use aws_sdk_cloudwatchlogs::{
     Client,
     operation::get_query_results::GetQueryResultsOutput,
@@ -45,7 +50,7 @@ pub(super) async fn read(stack: &Stack, subject: &str, query: Query) -> Result<V
     if let Some(statistics) = results.statistics() {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes, for people")]
         let bytes = HumanBytes(statistics.bytes_scanned() as u64);
-        eprintln!("CloudWatch searched {bytes}. It bills searches by size.");
+        note(&format!("CloudWatch searched {bytes}. It bills searches by size."));
     }
     Ok(results.results().iter().filter_map(|fields| LoggedCall::read(message(fields)?)).collect())
 }

@@ -1,7 +1,7 @@
 //! The options of `cip provision`.
 
 use super::input::is_stdin;
-use crate::{failure::Failure, scan::Pace};
+use crate::{failure::Failure, person::Normalization, scan::Pace};
 use clap::{Args, ValueEnum};
 use std::{
     num::NonZeroU32,
@@ -34,9 +34,8 @@ pub(crate) struct Provision {
     /// The file's format; by default, its first line says it.
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
-    /// How user ids are normalized [default: the setting of the installation; with --table, `USER_ID_NORMALIZATION` of the environment].
-    #[arg(long, value_name = "HOW", value_parser = ["none", "nfc", "nfc-lowercase"])]
-    pub(super) normalize: Option<String>,
+    #[command(flatten)]
+    pub(super) normalization: Normalization,
     /// The most calls of LiveChat a second. LiveChat documents no limit for them, and your pages call it too.
     #[arg(long, value_name = "N", default_value = "2")]
     pub(super) rate: NonZeroU32,

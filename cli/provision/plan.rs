@@ -3,7 +3,7 @@
 use super::input::Record;
 use crate::{
     failure::Failure,
-    patience::{context, for_a_minute},
+    patience::{Patience, context},
     prices::{LIVECHAT_CALL, LIVECHAT_FREE_CALLS, READ, WRITE},
     records::skipped::{Reason, Skipped},
     scan::Rate,
@@ -48,10 +48,11 @@ impl Plan {
         rate: &Rate,
         bar: &ProgressBar,
     ) -> Result<(Self, Vec<Skipped>), Failure> {
+        let patience = Patience::default();
         let read = async |record: Record| {
             rate.wait().await;
             rate.spend(1.0);
-            let stored = for_a_minute(|| async { store.read(&record.subject, &context()).await }).await;
+            let stored = patience.send(|| async { store.read(&record.subject, &context()).await }).await;
             (record, stored)
         };
         let mut results = std::pin::pin!(stream::iter(records).map(read).buffer_unordered(AT_ONCE));

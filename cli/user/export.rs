@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Prints what is stored about a user as JSON, with secrets redacted, for a request by that user.
+/// Print what is stored about a user as JSON, with secrets redacted, for a request by that user.
 ///
 /// LiveChat has the chats and the customer's name and e-mail address: export those there, by the ids of the customers.
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use crate::{
     arguments,
     failure::Failure,
     livechat,
-    output::{Output, confirm, progress},
+    output::{Output, confirm, note, progress},
     person::{Person, hash},
 };
 use cip::{
@@ -29,7 +29,7 @@ use indicatif::ProgressBar;
 use report::Report;
 use std::time::{Duration, Instant};
 
-/// Deletes all that is stored for a user, in all groups, after their tokens were revoked at LiveChat.
+/// Revoke a user's tokens at LiveChat, then delete all that is stored for the user, in all groups.
 ///
 /// LiveChat keeps the customers and their chats. Their ids are printed on stderr, with how to delete them. One line of JSON without ids
 /// is printed on stdout, for your records.
@@ -75,9 +75,9 @@ pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Outpu
     }
     let invalidate = if forget.keep_tokens { None } else { Some(connect(&found)?) };
     if stored.is_empty() {
-        eprintln!("{NOTHING}");
+        note(NOTHING);
     } else {
-        eprintln!("{}", report.plan(&items));
+        note(&report.plan(&items));
         confirm("Delete this?", forget.yes)?;
     }
     let bar = progress(None, "items deleted");

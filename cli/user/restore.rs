@@ -4,12 +4,12 @@ use super::{Found, NOTHING, context};
 use crate::{arguments, failure::Failure, output::Output, person::Person};
 use cip::{
     identity::{FormerIdentity, Group, Identity, Subject},
-    store::former::PutBack,
+    store::former::FormerRestoration,
 };
 use clap::Args;
 use serde::Serialize;
 
-/// Puts a former customer of a user back. The present customer becomes a former one, so this can be undone.
+/// Make a former customer of a user the customer again. The present customer becomes a former one, so this can be undone.
 ///
 /// For when LiveChat returned another customer by mistake. The next getToken asks LiveChat for a token of the restored customer. If
 /// LiveChat does not know it, the user gets another customer again.
@@ -54,7 +54,7 @@ pub(crate) async fn run(restore: &Restore, place: &arguments::Place, output: Out
         dry_run: restore.dry_run,
     };
     if !restore.dry_run {
-        done(found.store.put_back(&subject, &record, index, &context()).await?)?;
+        done(found.store.restore_former(&subject, &record, index, &context()).await?)?;
     }
     output.print(&restored, |Restored { entity_id, replaced, dry_run }| {
         if *dry_run {
@@ -68,13 +68,13 @@ pub(crate) async fn run(restore: &Restore, place: &arguments::Place, output: Out
     })
 }
 
-fn done(restoration: PutBack) -> Result<(), Failure> {
+fn done(restoration: FormerRestoration) -> Result<(), Failure> {
     match restoration {
-        PutBack::Restored => Ok(()),
-        PutBack::Leased => Err(Failure::Service(
+        FormerRestoration::Restored => Ok(()),
+        FormerRestoration::Leased => Err(Failure::Service(
             "A token is being renewed for this user. Nothing was changed: try again in ten seconds.".into(),
         )),
-        PutBack::Changed | PutBack::NoSuchIdentity => Err(Failure::Service(
+        FormerRestoration::Changed | FormerRestoration::NoSuchIdentity => Err(Failure::Service(
             "What is stored for this user has just changed, but not by this command: look again with `cip user show`."
                 .into(),
         )),

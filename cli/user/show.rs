@@ -5,7 +5,7 @@ use crate::{arguments, failure::Failure, output::Output, person::Person};
 use cip::time::now;
 use clap::Args;
 
-/// Shows what is stored for a user: customers, ages, groups. Never a cookie or token.
+/// Show what is stored for a user: customers, ages, groups. Never a cookie or token.
 ///
 /// The exit code is 1 if nothing is stored.
 #[derive(Debug, Args)]

@@ -42,7 +42,7 @@ mod telemetry;
 mod user_ids;
 
 pub(crate) use auth::AuthMode;
-pub use auth::{AuthSettings, normalization};
+pub use auth::AuthSettings;
 pub use groups::Groups;
 pub(crate) use jwt::{JwtKeys, JwtSettings};
 pub use livechat::{Account, LiveChat, Tenant};

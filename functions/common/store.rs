@@ -17,7 +17,7 @@
 //! | `store/gate.rs` | the circuit breaker's gate |
 //! | `store/groups.rs` | the renewals in all groups together |
 //! | `store/operator.rs` | what only the operator's tool does |
-//! | `store/former.rs`, `store/person.rs` | the same, for one user: a former identity is put back; an item is shown and deleted |
+//! | `store/former.rs`, `store/person.rs` | the same, for one user: a former identity is restored; an item is shown and deleted |
 
 pub(crate) mod adoption;
 #[cfg(feature = "operator")]
@@ -51,6 +51,7 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::update_item::UpdateItemError,
 };
+use aws_smithy_types::retry::ErrorKind;
 use item::{Item, Key};
 use std::{error::Error, time::Duration};
 use write::Write;
@@ -141,6 +142,8 @@ impl Store {
 
 /// The kind of error if the deadline passed first.
 const TOO_LATE: &str = "no response before the invocation's deadline";
+const NO_CONNECTION: &str = "no connection";
+const CLOSED: &str = "the connection was closed before a response";
 
 /// DynamoDB's endpoint; `None` if the configuration names no region, for example.
 async fn endpoint(config: &SdkConfig) -> Option<String> {
@@ -188,7 +191,8 @@ fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
         SdkError::ServiceError(response) => response.err().code().unwrap_or("an error without a code"),
         SdkError::TimeoutError(_) => "time-out",
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "time-out",
-        SdkError::DispatchFailure(failure) if failure.is_io() => "no connection",
+        SdkError::DispatchFailure(failure) if failure.is_io() => NO_CONNECTION,
+        SdkError::DispatchFailure(failure) if failure.as_other() == Some(ErrorKind::TransientError) => CLOSED,
         SdkError::DispatchFailure(_) => "the request could not be sent (credentials, region or endpoint)",
         SdkError::ResponseError(_) => "a response that is not DynamoDB's",
         _ => "the request could not be built",
@@ -209,6 +213,11 @@ mod tests {
             (Failed::dispatch_failure(ConnectorError::timeout("t".into())), "time-out"),
             (Failed::dispatch_failure(ConnectorError::io("t".into())), "no connection"),
             (Failed::dispatch_failure(ConnectorError::user("t".into())), "the request could not be sent"),
+            (Failed::dispatch_failure(ConnectorError::other("t".into(), None)), "the request could not be sent"),
+            (
+                Failed::dispatch_failure(ConnectorError::other("t".into(), Some(ErrorKind::TransientError))),
+                "the connection was closed",
+            ),
             (Failed::response_error("t", ()), "not DynamoDB's"),
             (Failed::construction_failure("t"), "could not be built"),
             (Failed::service_error(UpdateItemError::unhandled("t"), ()), "an error without a code"),

@@ -1,6 +1,7 @@
 //! The settings of a stack and of a running `cargo local`.
 
-use crate::world::{World, serve};
+use super::set_up::SetUp;
+use crate::world::{TABLE, serve};
 use axum::{
     Json, Router,
     routing::{get, post},
@@ -29,9 +30,10 @@ fn stack(parameters: &[(&str, &str)], outputs: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn a_stacks_parameters_are_checked_and_named() {
-    let world = World::start("stack").await;
-    let app = world.sandbox.app();
-    let (issuer, jwks_url, accounts_url) = (&world.tenant.issuer, world.tenant.jwks_url(), world.sandbox.url());
+    let set_up = SetUp::start().await;
+    let app = set_up.world.sandbox.app();
+    let (issuer, jwks_url, accounts_url) =
+        (&set_up.tenant.issuer, set_up.tenant.jwks_url(), set_up.world.sandbox.url());
     for (audience, is_good) in [("livechat", true), ("", false)] {
         let parameters = [
             ("LiveChatClientId", app.client_id.as_str()),
@@ -46,10 +48,10 @@ async fn a_stacks_parameters_are_checked_and_named() {
             ("JwtAudienceClaim", "aud"),
             ("JwtCookie", ""),
         ];
-        let response = stack(&parameters, &[("TableName", "livechat-cip"), ("BaseUrl", &world.api_url)]);
+        let response = stack(&parameters, &[("TableName", TABLE), ("BaseUrl", &set_up.api_url)]);
         let cloudformation = serve(Router::new().route("/", post(async || response))).await;
         let environment = [("AWS_ENDPOINT_URL_CLOUDFORMATION", cloudformation.as_str())];
-        let found = world.run(&["--stack", "livechat-cip", "--call-livechat"], &environment, "").await;
+        let found = set_up.run(&["--stack", "livechat-cip", "--call-livechat"], &environment, "").await;
         if is_good {
             assert_eq!((found.wrong(), found.code), (vec![], 0), "{}", found.text);
         } else {
@@ -61,11 +63,11 @@ async fn a_stacks_parameters_are_checked_and_named() {
 
 #[tokio::test]
 async fn a_running_cargo_local_is_checked_with_its_env_file() {
-    let world = World::start("local").await;
-    let app = world.sandbox.app();
+    let set_up = SetUp::start().await;
+    let app = set_up.world.sandbox.app();
     let config = json!({
-        "livechat": "real", "accountsUrl": world.sandbox.url(), "organizationId": app.organization_id, "licenseId": null,
-        "clientId": app.client_id, "dynamodbUrl": world.database_url, "table": "livechat-cip", "auth": "none", "guests": false,
+        "livechat": "real", "accountsUrl": set_up.world.sandbox.url(), "organizationId": app.organization_id, "licenseId": null,
+        "clientId": app.client_id, "dynamodbUrl": set_up.world.dynamodb_url, "table": TABLE, "auth": "none", "guests": false,
         "developmentLogin": false,
     });
     let local = serve(Router::new().route("/config.json", get(async || Json(config)))).await;
@@ -73,11 +75,11 @@ async fn a_running_cargo_local_is_checked_with_its_env_file() {
         ("LIVECHAT_CLIENT_ID", "another-client"),
         ("LIVECHAT_ORGANIZATION_ID", &app.organization_id),
         ("LIVECHAT_REDIRECT_URI", "https://shop.example/"),
-        ("LIVECHAT_ACCOUNTS_URL", &world.sandbox.url()),
+        ("LIVECHAT_ACCOUNTS_URL", &set_up.world.sandbox.url()),
     ];
     let at = format!("--local={local}");
-    let options = ["--base-url", &world.api_url, at.as_str(), "--call-livechat"];
-    let found = world.run(&options, &settings, "").await;
+    let options = ["--base-url", &set_up.api_url, at.as_str(), "--call-livechat"];
+    let found = set_up.run(&options, &settings, "").await;
     assert_eq!(found.wrong(), ["livechat"], "{}", found.text);
     assert!(found.text.contains("cargo local runs with another LIVECHAT_CLIENT_ID"), "{}", found.text);
 }

@@ -1,6 +1,7 @@
 //! What is written, what is skipped and why, and what is never printed.
 
-use crate::world::{Api, Customer, World};
+use super::customers::{Api, Customer};
+use crate::world::World;
 use serde_json::{Value, json};
 
 /// A line that would be imported.
@@ -16,12 +17,12 @@ fn skipped(result: &Value) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn a_second_run_changes_nothing_even_after_a_renewal() {
-    let world = World::new("twice").await;
+    let world = World::new().await;
     let customer = world.customer(Api::V2).await;
     let text = json!({"user": "alice", "entityId": customer.entity_id, "cid": customer.cid, "cst": customer.cst});
     let file = world.file("users.jsonl", &text.to_string());
     assert_eq!(world.import(&[&file, "--yes"]).await.1["written"], 1);
-    world.get_token(Api::V2, "alice", None).await;
+    world.get_token(Api::V2, "alice").await;
     let before = world.items().await;
 
     let (code, result) = world.import(&[&file, "--yes"]).await;
@@ -31,8 +32,8 @@ async fn a_second_run_changes_nothing_even_after_a_renewal() {
 
 #[tokio::test]
 async fn a_stored_identity_is_never_overwritten() {
-    let world = World::new("taken").await;
-    let stored = world.get_token(Api::V2, "alice", None).await;
+    let world = World::new().await;
+    let stored = world.get_token(Api::V2, "alice").await;
     let file = world.file("users.jsonl", &line("alice", "another"));
     let before = world.items().await;
     for mode in ["--yes", "--dry-run"] {
@@ -41,12 +42,12 @@ async fn a_stored_identity_is_never_overwritten() {
         assert!(skipped(&result)[0].0.contains("another customer"), "{result}");
     }
     assert_eq!(world.items().await, before);
-    assert_eq!(world.get_token(Api::V2, "alice", None).await, stored);
+    assert_eq!(world.get_token(Api::V2, "alice").await, stored);
 }
 
 #[tokio::test]
 async fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
-    let world = World::new("dry").await;
+    let world = World::new().await;
     let file = world.file("users.jsonl", &[line("alice", "e1"), line("bob", "e2")].join("\n"));
     let (code, result) = world.import(&[&file, "--dry-run"]).await;
     assert_eq!((code, &result["written"], &result["isDryRun"]), (0, &json!(2), &json!(true)), "{result}");
@@ -55,18 +56,18 @@ async fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
 
 #[tokio::test]
 async fn without_a_terminal_and_without_yes_nothing_is_written() {
-    let world = World::new("unasked").await;
+    let world = World::new().await;
     let file = world.file("users.jsonl", &line("alice", "e1"));
-    let output = world.run(&[&file]).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("1 records read") && said.contains("--yes"), "{said}");
+    let output = world.import_as_text(&[&file]).await;
+    let said = &output.stderr;
+    assert_eq!(output.code, 2, "{said}");
+    assert!(said.contains("1 record read") && said.contains("--yes"), "{said}");
     assert!(world.items().await.is_empty());
 }
 
 #[tokio::test]
 async fn invalid_lines_are_skipped_with_their_number_and_without_their_values() {
-    let world = World::new("invalid").await;
+    let world = World::new().await;
     let with = |field: &str, value: Value| {
         let mut object: Value = serde_json::from_str(&line("carol", "e9")).expect("an object");
         object[field] = value;
@@ -90,10 +91,10 @@ async fn invalid_lines_are_skipped_with_their_number_and_without_their_values() 
     let text: Vec<_> = cases.iter().map(|(line, _)| line.as_str()).collect();
     let file = world.file("users.jsonl", &text.join("\n"));
     let report = world.path("skipped.jsonl");
-    let output = world.run(&[&file, "--yes", "--json", "--report", report.to_str().expect("a path")]).await;
+    let output = world.import_as_text(&[&file, "--yes", "--json", "--report", report.to_str().expect("a path")]).await;
 
-    assert_eq!(output.status.code(), Some(1));
-    let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(output.code, 1);
+    let result = output.json();
     assert_eq!(result["written"], 1, "{result}");
     let report = std::fs::read_to_string(report).expect("a report");
     let mut reported: Vec<Value> = report.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -103,8 +104,7 @@ async fn invalid_lines_are_skipped_with_their_number_and_without_their_values() 
         assert_eq!(one["line"], number);
         assert!(one["reason"].as_str().expect("a reason").contains(reason), "{one}, and not {reason}");
     }
-    let printed = [&output.stdout[..], &output.stderr, report.as_bytes()].concat();
-    let printed = String::from_utf8_lossy(&printed);
+    let printed = [output.stdout, output.stderr, report].concat();
     for secret in ["secret", "cid-value", "cst-value"] {
         assert!(!printed.contains(secret), "{printed}");
     }
@@ -112,7 +112,7 @@ async fn invalid_lines_are_skipped_with_their_number_and_without_their_values() 
 
 #[tokio::test]
 async fn records_that_contradict_each_other_are_all_skipped() {
-    let world = World::new("conflicts").await;
+    let world = World::new().await;
     let lines = [
         line("alice", "e1"),
         line("ALICE", "e2"),
@@ -130,7 +130,7 @@ async fn records_that_contradict_each_other_are_all_skipped() {
 
 #[tokio::test]
 async fn a_broken_file_is_refused_without_its_values() {
-    let world = World::new("broken").await;
+    let world = World::new().await;
     let customer = world.customer(Api::V1).await;
     let value = Customer::value(&customer.cst);
     let half = world.file("half.json", &format!("{{\"alice\": {{\"__lc_cst\": \"{value}\""));
@@ -138,9 +138,9 @@ async fn a_broken_file_is_refused_without_its_values() {
     let other = world.file("other.sqlite", "SQLite format 3\0 and nothing more");
     let unknown = world.file("users.txt", "");
     for file in [half, list, other, unknown] {
-        let output = world.run(&[&file, "--yes"]).await;
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let output = world.import_as_text(&[&file, "--yes"]).await;
+        let said = &output.stderr;
+        assert_eq!(output.code, 2, "{said}");
         assert!(said.contains(&file) && !said.contains(&value), "{said}");
     }
     assert!(world.items().await.is_empty());

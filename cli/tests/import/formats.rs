@@ -1,11 +1,12 @@
 //! The three formats: users keep their customers.
 
-use crate::world::{Api, Customer, World};
+use super::customers::{Api, Customer};
+use crate::world::World;
 use serde_json::json;
 
 #[tokio::test]
 async fn users_of_the_tutorials_server_keep_their_customers() {
-    let world = World::new("tutorial").await;
+    let world = World::new().await;
     let mut customers = Vec::new();
     for _ in 0..6 {
         customers.push(world.customer(Api::V1).await);
@@ -31,14 +32,14 @@ async fn users_of_the_tutorials_server_keep_their_customers() {
     assert_eq!((code, &result["written"]), (0, &json!(6)), "{result}");
     let users = ["alice@shop.example", "a/b", "seconds", "lists", "parts", "carol"];
     for (user, customer) in users.iter().zip(&customers) {
-        assert_eq!(world.get_token(Api::V1, user, None).await, customer.entity_id, "{user}");
+        assert_eq!(world.get_token(Api::V1, user).await, customer.entity_id, "{user}");
     }
     assert_eq!(world.sandbox.customers(), 6);
 }
 
 #[tokio::test]
 async fn cookies_expire_as_their_header_says_from_when_they_were_set() {
-    let world = World::new("expiry").await;
+    let world = World::new().await;
     let customer = world.customer(Api::V1).await;
     let set_at = cip::time::now().in_seconds().as_u64() - 1000;
     let file = json!({"alice": {"creationDate": set_at * 1000, "entityId": customer.entity_id,
@@ -51,7 +52,7 @@ async fn cookies_expire_as_their_header_says_from_when_they_were_set() {
 
 #[tokio::test]
 async fn users_of_the_sqlite_example_keep_their_customers() {
-    let world = World::new("sqlite").await;
+    let world = World::new().await;
     let (alice, bob) = (world.customer(Api::V1).await, world.customer(Api::V1).await);
     let path = world.path("db.sqlite");
     let _ = std::fs::remove_file(&path);
@@ -70,17 +71,17 @@ async fn users_of_the_sqlite_example_keep_their_customers() {
 
     let (code, result) = world.import(&[file, "--yes"]).await;
     assert_eq!((code, &result["written"]), (0, &json!(2)), "{result}");
-    assert_eq!(world.get_token(Api::V1, "u-1", None).await, alice.entity_id);
-    assert_eq!(world.get_token(Api::V1, "u-2", None).await, bob.entity_id);
+    assert_eq!(world.get_token(Api::V1, "u-1").await, alice.entity_id);
+    assert_eq!(world.get_token(Api::V1, "u-2").await, bob.entity_id);
 
     let (code, result) = world.import(&[file, "--yes", "--user", "email"]).await;
     assert_eq!((code, &result["written"], &result["skipped"][0]["first"]), (1, &json!(1), &json!([2])), "{result}");
-    assert_eq!(world.get_token(Api::V1, "alice@shop.example", None).await, alice.entity_id);
+    assert_eq!(world.get_token(Api::V1, "alice@shop.example").await, alice.entity_id);
 }
 
 #[tokio::test]
 async fn users_and_guests_in_json_lines_keep_their_customers() {
-    let world = World::new("lines").await;
+    let world = World::new().await;
     let (alice, zoe, guest) =
         (world.customer(Api::V2).await, world.customer(Api::V2).await, world.customer(Api::V2).await);
     let line = |owner: serde_json::Value, customer: &Customer| {
@@ -101,7 +102,7 @@ async fn users_and_guests_in_json_lines_keep_their_customers() {
 
     let (code, result) = world.import(&[&file, "--yes", "--normalize", "nfc-lowercase"]).await;
     assert_eq!((code, &result["written"]), (0, &json!(3)), "{result}");
-    assert_eq!(world.get_token(Api::V2, "alice", None).await, alice.entity_id);
+    assert_eq!(world.get_token(Api::V2, "alice").await, alice.entity_id);
     let mut keys: Vec<_> = world
         .items()
         .await
@@ -118,4 +119,15 @@ async fn users_and_guests_in_json_lines_keep_their_customers() {
             key("user#alice", "identity"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_pipe_needs_its_format() {
+    let world = World::new().await;
+    let line = json!({"user": "alice", "entityId": "e1", "cid": "cid-value", "cst": "cst-value"}).to_string();
+    let without = world.finish(&mut world.import_command(&["-", "--yes"]), &line).await;
+    assert_eq!(without.code, 2, "{without:?}");
+    assert!(without.stderr.contains("give --format"), "{without:?}");
+    let with = world.finish(&mut world.import_command(&["-", "--format", "lines", "--yes"]), &line).await;
+    assert_eq!((with.code, world.items().await.len()), (0, 1), "{with:?}");
 }

@@ -1,11 +1,11 @@
 //! A killed run, and a DynamoDB that throttles or cannot be reached.
 
-use crate::world::World;
+use crate::world::{Ran, World, listener};
 use serde_json::json;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 fn lines(count: usize) -> String {
@@ -16,10 +16,10 @@ fn lines(count: usize) -> String {
 
 #[tokio::test]
 async fn a_killed_run_is_continued_by_the_next_one() {
-    let world = World::new("killed").await;
+    let world = World::new().await;
     let count = 2_000;
     let file = world.file("users.jsonl", &lines(count));
-    let mut running = world.command(&[&file, "--yes", "--concurrency", "2"]).spawn().expect("it runs");
+    let mut running = world.import_command(&[&file, "--yes", "--concurrency", "2"]).spawn().expect("it runs");
     while world.items().await.len() < 20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -35,7 +35,7 @@ async fn a_killed_run_is_continued_by_the_next_one() {
 /// A database that serves one request on its first connection, throttles each request on the next ones, up to the `last` one, and then
 /// works again.
 async fn throttling(database: &str, last: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = listener().await;
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let database = database.trim_start_matches("http://").to_owned();
     tokio::spawn(async move {
@@ -74,21 +74,23 @@ async fn throttle(caller: &mut TcpStream) -> std::io::Result<()> {
 
 #[tokio::test]
 async fn throttled_writes_are_repeated() {
-    let world = World::new("throttled").await;
+    let world = World::new().await;
     let file = world.file("users.jsonl", &lines(40));
     // The SDK tries each of the 40 writes three times, and then gives up.
-    let url = throttling(&world.url, 200).await;
-    let output = world.command(&[&file, "--yes", "--json"]).env("AWS_ENDPOINT_URL_DYNAMODB", url).output().await;
-    let output = output.expect("it runs");
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let url = throttling(&world.dynamodb_url, 200).await;
+    let output = world.import_command(&[&file, "--yes", "--json"]).env("AWS_ENDPOINT_URL_DYNAMODB", url).output().await;
+    let output: Ran = output.expect("it runs").into();
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert_eq!(world.items().await.len(), 40);
 }
 
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_is_said_at_once() {
-    let world = World::new("unreachable").await;
+    let world = World::new().await;
     let file = world.file("users.jsonl", &lines(2));
-    let output = world.command(&[&file, "--yes"]).env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1").output();
+    let output =
+        world.import_command(&[&file, "--yes"]).env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1").output();
     let output = tokio::time::timeout(Duration::from_secs(20), output).await.expect("it ends").expect("it runs");
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Ran::from(output);
+    assert_eq!(output.code, 3, "{}", output.stderr);
 }

@@ -1,6 +1,6 @@
 //! What a file may hold, and what is left out of it.
 
-use crate::world::{World, result, said};
+use crate::provision::world::{World, result, said};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;

@@ -1,6 +1,6 @@
 //! A LiveChat that fails for a while, or refuses, and a table that cannot be reached.
 
-use crate::world::{World, listener, result, said};
+use crate::provision::world::{World, listener, result, said};
 use axum::{
     Router,
     body::Bytes,

@@ -1,6 +1,6 @@
 //! A run that is killed or interrupted.
 
-use crate::world::{World, result, said};
+use crate::provision::world::{World, result, said};
 use serde_json::json;
 use std::time::Duration;
 use tokio::process::Child;

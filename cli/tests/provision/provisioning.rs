@@ -1,6 +1,6 @@
 //! Each user gets one customer, however often and however many at once the command runs.
 
-use crate::world::{REDIRECT_URI, TABLE, World, listener, result, said};
+use crate::provision::world::{REDIRECT_URI, TABLE, World, listener, result, said};
 use axum::{Router, routing::post};
 use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write, os::unix::fs::PermissionsExt, time::Duration};

@@ -1,6 +1,6 @@
 //! The stack's secret in AWS Secrets Manager, with a stand-in for it.
 
-use crate::world::World;
+use crate::setup::world::World;
 use axum::{
     Json, Router,
     extract::State,
@@ -36,7 +36,7 @@ async fn serve_manager(exists: bool) -> (String, Created) {
     (url, created)
 }
 
-fn run(world: &World, url: &str, options: &[&str]) -> crate::world::Outcome {
+fn run(world: &World, url: &str, options: &[&str]) -> crate::setup::world::Outcome {
     let answers: Vec<_> = world.answers().into_iter().take(8).collect();
     let usual = [
         "--provider",

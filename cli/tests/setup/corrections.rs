@@ -1,6 +1,6 @@
 //! Answers that a check refuses, and their correction.
 
-use crate::world::World;
+use crate::setup::world::World;
 
 /// Guards against: the command line answers again, and again wrongly.
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +31,7 @@ async fn livechats_refusal_is_explained_and_corrected() {
         "--account",
         &app.organization_id,
         "--redirect-uri",
-        crate::world::REDIRECT_URI,
+        crate::setup::world::REDIRECT_URI,
         "--origins",
         "https://shop.example",
         "--provider",

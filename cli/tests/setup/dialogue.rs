@@ -1,6 +1,6 @@
 //! The dialogue on a terminal.
 
-use crate::world::{REDIRECT_URI, Terminal, World};
+use crate::setup::world::{REDIRECT_URI, Terminal, World};
 use std::os::unix::fs::PermissionsExt;
 
 const CLIENT_ID: &str = "Client id";

@@ -1,6 +1,6 @@
 //! Without a terminal: all answers are options.
 
-use crate::world::World;
+use crate::setup::world::World;
 use serde_json::Value;
 
 const SECRET: &str = "hunter2-hunter2-hunter2-hunter2-$'\"x";

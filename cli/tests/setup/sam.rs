@@ -1,6 +1,6 @@
 //! Values that YAML or the SAM CLI could read as something else than the same string.
 
-use crate::world::World;
+use crate::setup::world::World;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,18 +1,19 @@
-use crate::world::{Item, Ran, SECRET, World, item, map, now_ms, number, text, token};
+use super::items::{SECRET, item, map, now_ms, number, text, token};
+use crate::world::{Item, Ran, World};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 const PASSPHRASE: &str = "a long passphrase\n";
 
 async fn back_up(world: &World, name: &str) -> (String, Ran) {
     let (file, passphrase) = (world.path(name).to_string_lossy().into_owned(), world.file("passphrase", PASSPHRASE));
-    let ran = world.cip(&["backup", &file, "--passphrase-file", &passphrase, "--json"]).await;
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = world.cip_local(&["backup", &file, "--passphrase-file", &passphrase, "--json"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     (file, ran)
 }
 
 async fn restore(world: &World, file: &str, more: &[&str]) -> Ran {
     let passphrase = world.file("passphrase", PASSPHRASE);
-    world.cip(&[&["restore", file, "--json", "--passphrase-file", &passphrase], more].concat()).await
+    world.cip_local(&[&["restore", file, "--json", "--passphrase-file", &passphrase], more].concat()).await
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -36,7 +37,7 @@ async fn users_keep_their_customers_after_a_loss_of_the_table() {
     assert_eq!(ran.json()["items"], 2, "the count of the group's renewals is left out");
     world.delete_all().await;
     let ran = restore(&world, &file, &["--yes"]).await;
-    assert_eq!((ran.code, &ran.json()["restored"]), (Some(0), &2.into()), "{}", ran.stderr);
+    assert_eq!((ran.code, &ran.json()["restored"]), (0, &2.into()), "{}", ran.stderr);
     let created = world.sandbox.customers();
     let after = world.call("getToken", "alice").await;
     assert_eq!(after["entityId"], before["entityId"]);
@@ -55,8 +56,8 @@ async fn the_file_is_readable_for_its_owner_only_and_encrypted() {
     let has = |text: &str| content.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(!has(SECRET) && !has("alice"));
     assert_eq!(names(world.folder.path()), ["b.age", "passphrase"], "no temporary file is left");
-    let again = world.cip(&["backup", &file, "--passphrase-file", &world.file("passphrase", PASSPHRASE)]).await;
-    assert_eq!(again.code, Some(2), "an existing file is kept: {}", again.stderr);
+    let again = world.cip_local(&["backup", &file, "--passphrase-file", &world.file("passphrase", PASSPHRASE)]).await;
+    assert_eq!(again.code, 2, "an existing file is kept: {}", again.stderr);
     assert_eq!(fs::read(&file).expect("a file"), content);
 }
 
@@ -86,7 +87,7 @@ async fn a_user_who_came_back_meanwhile_keeps_the_new_customer() {
     let (file, _) = back_up(&world, "b.age").await;
     world.put(item("user#alice", "identity", [("entityId", text("new"))])).await;
     let ran = restore(&world, &file, &["--yes"]).await;
-    assert_eq!((ran.code, &ran.json()["taken"]), (Some(1), &1.into()));
+    assert_eq!((ran.code, &ran.json()["taken"]), (1, &1.into()));
     assert_eq!(world.items().await.first().and_then(customer), Some("new"));
 }
 
@@ -120,8 +121,8 @@ async fn a_wrong_passphrase_and_a_damaged_file_are_told_apart_and_change_nothing
     let (file, _) = back_up(&world, "b.age").await;
     world.delete_all().await;
     let wrong = world.file("wrong", "another passphrase\n");
-    let ran = world.cip(&["restore", &file, "--yes", "--passphrase-file", &wrong]).await;
-    assert_eq!(ran.code, Some(2));
+    let ran = world.cip_local(&["restore", &file, "--yes", "--passphrase-file", &wrong]).await;
+    assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("The passphrase is not that of"), "{}", ran.stderr);
     let content = fs::read(&file).expect("a file");
     let altered = |at: usize| {
@@ -143,7 +144,7 @@ async fn a_wrong_passphrase_and_a_damaged_file_are_told_apart_and_change_nothing
         let damaged = world.path("damaged");
         fs::write(&damaged, content).expect("written");
         let ran = restore(&world, &damaged.to_string_lossy(), &["--yes"]).await;
-        assert_eq!(ran.code, Some(2), "{name}: {}", ran.stderr);
+        assert_eq!(ran.code, 2, "{name}: {}", ran.stderr);
         assert!(ran.stderr.contains("truncated"), "{name}: {}", ran.stderr);
     }
     assert!(world.items().await.is_empty());
@@ -157,13 +158,13 @@ async fn nothing_is_written_without_a_confirmation_or_in_a_dry_run() {
     let (file, _) = back_up(&world, "b.age").await;
     world.delete_all().await;
     let ran = restore(&world, &file, &[]).await;
-    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
     let ran = restore(&world, &file, &["--dry-run"]).await;
-    assert_eq!((ran.code, &ran.json()["restored"]), (Some(1), &1.into()), "an item is malformed");
+    assert_eq!((ran.code, &ran.json()["restored"]), (1, &1.into()), "an item is malformed");
     assert!(world.items().await.is_empty());
-    let ran = world.cip(&["backup", &world.path("none.age").to_string_lossy(), "--dry-run"]).await;
-    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = world.cip_local(&["backup", &world.path("none.age").to_string_lossy(), "--dry-run"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!world.path("none.age").exists());
 }
 
@@ -171,8 +172,8 @@ async fn nothing_is_written_without_a_confirmation_or_in_a_dry_run() {
 async fn a_short_passphrase_is_refused() {
     let world = World::new().await;
     let short = world.file("short", "short\n");
-    let ran = world.cip(&["backup", &world.path("b.age").to_string_lossy(), "--passphrase-file", &short]).await;
-    assert_eq!(ran.code, Some(2));
+    let ran = world.cip_local(&["backup", &world.path("b.age").to_string_lossy(), "--passphrase-file", &short]).await;
+    assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("12 characters"), "{}", ran.stderr);
     assert_eq!(names(world.folder.path()), ["short"]);
 }

@@ -1,18 +1,17 @@
-use crate::world::World;
+use crate::world::{World, listener};
 use axum::{Router, response::Redirect, routing::any};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use tokio::net::TcpListener;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_operation_is_measured_and_livechats_calls_are_counted() {
     let world = World::new().await;
     let ran = world
-        .cip(&["bench", "--user", "a/b c", "--calls", "8", "--renewals", "2", "--concurrency", "2", "--json"])
+        .cip_local(&["bench", "--user", "a/b c", "--calls", "8", "--renewals", "2", "--concurrency", "2", "--json"])
         .await;
-    assert_eq!(ran.code, Some(0), "{} {}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
     let report = ran.json();
     let seen: Vec<_> = report["operations"]
         .as_array()
@@ -38,8 +37,8 @@ async fn each_operation_is_measured_and_livechats_calls_are_counted() {
 async fn many_calls_need_a_confirmation() {
     let world = World::new().await;
     for many in [["--calls", "200"], ["--concurrency", "11"]] {
-        let ran = world.cip(&[&["bench", "--user", "alice"][..], &many].concat()).await;
-        assert_eq!(ran.code, Some(2), "{many:?}: {}", ran.stderr);
+        let ran = world.cip_local(&[&["bench", "--user", "alice"][..], &many].concat()).await;
+        assert_eq!(ran.code, 2, "{many:?}: {}", ran.stderr);
         assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
     }
     assert_eq!(world.sandbox.calls().token, 0);
@@ -50,16 +49,17 @@ async fn errors_are_named_and_no_credential_is_printed() {
     let world = World::new().await;
     let token = world.file("token", "secret-value\n");
     world.sandbox.fail(sandbox::Fault::OauthInvalidRequest, 10);
-    let ran = world.cip(&["bench", "--user", "alice", "--calls", "2", "--renewals", "1", "--token-file", &token]).await;
-    assert_eq!(ran.code, Some(1), "{} {}", ran.stdout, ran.stderr);
+    let ran =
+        world.cip_local(&["bench", "--user", "alice", "--calls", "2", "--renewals", "1", "--token-file", &token]).await;
+    assert_eq!(ran.code, 1, "{} {}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("failed: 502 livechat_rejected"), "{}", ran.stdout);
-    let ran = world.cip(&["bench", "--header", "secret-value"]).await;
-    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let ran = world.cip_local(&["bench", "--header", "secret-value"]).await;
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
 }
 
 /// Somebody else's server, and the number of calls that it has seen.
 async fn stranger() -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = listener().await;
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let seen = Arc::new(AtomicUsize::new(0));
     let (counter, elsewhere) = (Arc::clone(&seen), format!("{url}/elsewhere"));
@@ -75,10 +75,10 @@ async fn stranger() -> (String, Arc<AtomicUsize>) {
 async fn credentials_go_to_no_other_server() {
     let world = World::new().await;
     let (url, seen) = stranger().await;
-    let ran = world.cip(&["bench", &url, "--user", "alice", "--header", "X-User-Hash: secret-value"]).await;
-    assert!(ran.code.is_some_and(|code| code != 0), "{}", ran.stdout);
+    let ran = world.cip_local(&["bench", &url, "--user", "alice", "--header", "X-User-Hash: secret-value"]).await;
+    assert!(ran.code != 0, "{}", ran.stdout);
     assert_eq!(seen.load(Ordering::Relaxed), 1, "no redirect is followed, and no second call is sent");
-    let ran = world.cip(&["bench", "http://cip.example", "--user", "alice"]).await;
-    assert_eq!(ran.code, Some(2));
+    let ran = world.cip_local(&["bench", "http://cip.example", "--user", "alice"]).await;
+    assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("https://"), "{}", ran.stderr);
 }

@@ -1,4 +1,5 @@
-use crate::world::{Item, SECRET, World, item, map, now_ms, number, text, token};
+use super::items::{SECRET, item, map, now_ms, number, text, token};
+use crate::world::{Item, World};
 use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -46,8 +47,8 @@ async fn stored() -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_item_is_counted_once() {
     let world = stored().await;
-    let ran = world.cip(&["stats", "--json"]).await;
-    assert_eq!(ran.code, Some(1), "an item is malformed: {}", ran.stderr);
+    let ran = world.cip_local(&["stats", "--json"]).await;
+    assert_eq!(ran.code, 1, "an item is malformed: {}", ran.stderr);
     let mut report = ran.json();
     assert!(report["readUnits"].as_f64().is_some_and(|units| units > 0.0));
     let left = report["cookiesLeft"].take();
@@ -76,7 +77,7 @@ async fn each_kind_of_item_is_counted_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_see_a_table_and_plots_without_ids() {
     let world = stored().await;
-    let ran = world.cip(&["stats"]).await;
+    let ran = world.cip_local(&["stats"]).await;
     let bar = "█".repeat(40);
     for (name, rest) in [
         ("  Users in groups", "1 customers of groups: a user has one in each"),
@@ -97,7 +98,7 @@ async fn reading_keeps_to_the_bound_on_read_units() {
         // Without a limit on its size, the scan of such items would cost far more than the bound at once.
         world.put(item(&format!("user#{number}"), "identity", [("other", text(&"x".repeat(8_000)))])).await;
     }
-    let report = world.cip(&["stats", "--json", "--read-units", "100"]).await.json();
+    let report = world.cip_local(&["stats", "--json", "--read-units", "100"]).await.json();
     let (units, seconds) = (report["readUnits"].as_f64().expect("units"), report["seconds"].as_f64().expect("seconds"));
     assert_eq!(report["identities"]["users"], 200);
     assert!(seconds >= units / 100.0 - 1.5, "{units} units in {seconds} s");

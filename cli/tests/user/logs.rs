@@ -1,6 +1,6 @@
 //! `cip logs`.
 
-use crate::world::World;
+use crate::world::{World, serve};
 use axum::{
     Router,
     body::Bytes,
@@ -10,7 +10,6 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 
 /// `printf %s 'user#alice' | openssl dgst -sha256 -hmac 'a key' | sed 's/.*= //' | cut -c 1-16`
 const ALICE: &str = "e03351407b6b171a";
@@ -42,9 +41,8 @@ async fn calls_in_a_file_are_shown_newest_first() {
         format!("2026-01-01T10:00:02.000Z {}", line(ALICE, "2026-01-01T10:00:02.000000Z", "livechat_unavailable")),
         line(ALICE, "2026-01-01T10:00:01.500000Z", "ok"),
     ];
-    let file = std::env::temp_dir().join(format!("cip-logs-{}.jsonl", std::process::id()));
-    std::fs::write(&file, lines.join("\n")).expect("a file");
-    let path = file.to_str().expect("UTF-8");
+    let path = world.file("log.jsonl", &lines.join("\n"));
+    let path = path.as_str();
     let key = [("SUBJECT_KEY", "a key")];
     let found = world.run(&["logs", "alice", "--file", path, "--json"], &key).await.json();
     let times: Vec<_> = found
@@ -61,10 +59,9 @@ async fn calls_in_a_file_are_shown_newest_first() {
     }
     let recent = world.run(&["logs", "alice", "--file", path, "--since", "1h"], &key).await;
     assert_eq!(recent.code, 1, "{recent:?}");
-    let keyless = world.run(&["--table", "cip-test", "logs", "alice", "--file", path], &[]).await;
+    let keyless = world.run(&["--table", "cip", "logs", "alice", "--file", path], &[]).await;
     assert_eq!(keyless.code, 2);
     assert!(keyless.stderr.contains("SUBJECT_KEY"), "{keyless:?}");
-    std::fs::remove_file(&file).expect("it is there");
 }
 
 type Requests = Arc<Mutex<Vec<Value>>>;
@@ -106,10 +103,7 @@ async fn aws(State(requests): State<Requests>, headers: HeaderMap, body: Bytes) 
 async fn calls_of_a_stack_are_searched_in_its_log_group() {
     let world = World::new().await;
     let requests = Requests::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let router = Router::new().fallback(aws).with_state(Arc::clone(&requests));
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let url = serve(Router::new().fallback(aws).with_state(Arc::clone(&requests))).await;
     let endpoints = [("AWS_ENDPOINT_URL_CLOUDFORMATION", url.as_str()), ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &url)];
     let found = world.run(&["--stack", "shop", "logs", "ALICE", "--since", "2h", "--json"], &endpoints).await;
     assert_eq!(found.code, 0, "{found:?}");

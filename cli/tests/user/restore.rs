@@ -5,7 +5,7 @@ use sandbox::Fault;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_customer_that_livechat_mistook_is_put_back_and_gets_tokens_again() {
+async fn a_customer_that_livechat_mistook_is_restored_and_gets_tokens_again() {
     let world = World::new().await;
     let first = world.fresh("alice", None).await.entity_id;
     world.sandbox.fail(Fault::OtherEntity, 2);

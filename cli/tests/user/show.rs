@@ -1,9 +1,7 @@
 //! `cip user show` and `cip user export`.
 
 use crate::world::World;
-use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn show_has_the_customers_of_all_groups() {
@@ -55,22 +53,8 @@ async fn export_has_every_attribute_and_no_secret() {
 async fn cargo_local_says_where_the_table_is() {
     let world = World::new().await;
     world.fresh("alice", None).await;
-    let config = json!({
-        "livechat": "sandbox",
-        "auth": "none",
-        "guests": false,
-        "developmentLogin": false,
-        "dynamodbUrl": world.variable("AWS_ENDPOINT_URL_DYNAMODB"),
-        "table": "cip-test",
-        "accountsUrl": world.sandbox.url(),
-        "clientId": world.sandbox.app().client_id,
-        "organizationId": world.sandbox.app().organization_id,
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let local = format!("--local=http://{}", listener.local_addr().expect("an address"));
-    let router = Router::new().route("/config.json", get(async || Json(config)));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    assert_eq!(world.run(&["user", "show", "alice", &local], &[]).await.code, 0);
+    assert_eq!(world.cip_local(&["user", "show", "alice"]).await.code, 0);
+    let local = format!("--local={}", world.local_url);
     let forgotten = world.run(&["user", "forget", "alice", "--yes", &local], &[("LIVECHAT_CLIENT_ID", "")]).await;
     assert_eq!(forgotten.code, 0, "{forgotten:?}");
 }

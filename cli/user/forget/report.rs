@@ -1,7 +1,12 @@
 //! What was deleted: for the person at the terminal, and one line for the records.
 
 use super::super::{Found, stored::Stored};
-use crate::{failure::Failure, output::Output, place::Place, when::rfc3339};
+use crate::{
+    failure::Failure,
+    output::{Output, note},
+    place::Place,
+    when::rfc3339,
+};
 use cip::{store::operator::Attributes, time::now};
 use serde::Serialize;
 
@@ -90,18 +95,17 @@ impl Report {
             return output.print(&self, |_| String::new());
         }
         if is_complete {
-            eprintln!("Deleted: {} items. Backups of the table have them for up to 35 days.", self.items_deleted);
+            note(&format!("Deleted: {} items. Backups of the table have them for up to 35 days.", self.items_deleted));
         }
         if is_complete && !self.ids.is_empty() {
-            eprintln!(
+            note(&format!(
                 "LiveChat keeps the customers and their chats. Have them deleted there by their ids, which are not stored here any more:\n\
                  https://www.livechat.com/help/prepare-chat-gdpr/ says how.\n{}",
                 list_of(&self.ids)
-            );
+            ));
         }
         let line = serde_json::to_string(&self).map_err(|error| Failure::Service(error.to_string()))?;
-        println!("{line}");
-        Ok(())
+        output.print(&self, |_| line)
     }
 }
 

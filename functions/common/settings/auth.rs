@@ -63,7 +63,7 @@ impl AuthSettings {
 ///
 /// # Errors
 /// [`ConfigError`] if the value is not one of the three.
-pub fn normalization(lookup: &Lookup) -> Result<Normalization, ConfigError> {
+pub(super) fn normalization(lookup: &Lookup) -> Result<Normalization, ConfigError> {
     let normalizations =
         [("none", Normalization::None), ("nfc", Normalization::Nfc), ("nfc-lowercase", Normalization::NfcLowercase)];
     lookup.choice("USER_ID_NORMALIZATION", normalizations)

@@ -1,4 +1,4 @@
-//! A former identity is put back: LiveChat returned another customer by mistake, or the person asks for the earlier chats.
+//! A former identity is restored: LiveChat returned another customer by mistake, or the person asks for the earlier chats.
 
 use super::{
     Outcome, Store, item, lease,
@@ -11,9 +11,9 @@ use crate::{
     time::now,
 };
 
-/// The result of putting a former identity back.
+/// The result of restoring a former identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutBack {
+pub enum FormerRestoration {
     /// It is the subject's identity, and the other one is a former one.
     Restored,
     /// The record has no such former identity.
@@ -26,15 +26,15 @@ pub enum PutBack {
 
 impl Store {
     /// Makes the former identity with this `index` the identity of the subject, whose `record` was read before. One `UpdateItem`.
-    pub async fn put_back(
+    pub async fn restore_former(
         &self,
         subject: &Subject,
         record: &Record,
         index: usize,
         context: &Context,
-    ) -> Result<PutBack, StoreError> {
+    ) -> Result<FormerRestoration, StoreError> {
         let now = now();
-        let Some(write) = exchange(record, index, now) else { return Ok(PutBack::NoSuchIdentity) };
+        let Some(write) = exchange(record, index, now) else { return Ok(FormerRestoration::NoSuchIdentity) };
         restored(self.send(item::key(subject), write, context).await?, now)
     }
 }
@@ -75,11 +75,11 @@ fn exchanged(mut identity: Identity, index: usize, now: UnixMs) -> Option<Identi
     })
 }
 
-fn restored(outcome: Outcome, now: UnixMs) -> Result<PutBack, StoreError> {
+fn restored(outcome: Outcome, now: UnixMs) -> Result<FormerRestoration, StoreError> {
     Ok(match outcome {
-        Outcome::Applied(_) => PutBack::Restored,
-        Outcome::Rejected(item) if item::record(item.clone())?.held(now).is_some() => PutBack::Leased,
-        Outcome::Rejected(_) => PutBack::Changed,
+        Outcome::Applied(_) => FormerRestoration::Restored,
+        Outcome::Rejected(item) if item::record(item.clone())?.held(now).is_some() => FormerRestoration::Leased,
+        Outcome::Rejected(_) => FormerRestoration::Changed,
     })
 }
 
@@ -144,7 +144,7 @@ mod tests {
         )
     }
 
-    fn run(read: &Item, index: usize, stored: &mut Option<Item>) -> PutBack {
+    fn run(read: &Item, index: usize, stored: &mut Option<Item>) -> FormerRestoration {
         let write = exchange(&record(read), index, NOW).expect("a write");
         restored(in_memory::run(&write, stored), NOW).expect("a readable item")
     }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_customers_change_places_and_none_is_lost() {
         let mut stored = Some(item());
-        assert_eq!(run(&item(), 0, &mut stored), PutBack::Restored);
+        assert_eq!(run(&item(), 0, &mut stored), FormerRestoration::Restored);
         let record = record(&stored.expect("an item"));
         let identity = record.identity.expect("an identity");
         assert_eq!((identity.entity_id.as_str(), identity.cookies.cst.expose_secret()), ("a", "a-cst"));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_former_identity_that_exists_is_put_back() {
+    fn only_a_former_identity_that_exists_is_restore_former() {
         assert!(exchange(&record(&item()), 2, NOW).is_none());
         assert!(exchange(&Record::default(), 0, NOW).is_none());
     }
@@ -172,13 +172,13 @@ mod tests {
     #[test]
     fn nothing_changes_during_a_renewal_or_after_another_write() {
         let leased = leased_until(item(), NOW.plus_ms(5_000));
-        assert_eq!(run(&leased, 0, &mut Some(leased.clone())), PutBack::Leased);
+        assert_eq!(run(&leased, 0, &mut Some(leased.clone())), FormerRestoration::Leased);
         let mut written = item();
         written.0.insert(item::VERSION.to_owned(), AttributeValue::N("8".into()));
         let mut stored = Some(written.clone());
-        assert_eq!(run(&item(), 0, &mut stored), PutBack::Changed);
+        assert_eq!(run(&item(), 0, &mut stored), FormerRestoration::Changed);
         assert_eq!(stored, Some(written));
-        assert_eq!(run(&item(), 0, &mut None), PutBack::Changed, "it was deleted");
+        assert_eq!(run(&item(), 0, &mut None), FormerRestoration::Changed, "it was deleted");
     }
 
     /// Otherwise a slow owner of the lease would store the customer that it got with the cookies before.
@@ -186,7 +186,7 @@ mod tests {
     fn the_lease_of_a_process_that_died_is_ended() {
         let abandoned = leased_until(item(), NOW.minus_ms(1));
         let mut stored = Some(abandoned.clone());
-        assert_eq!(run(&abandoned, 1, &mut stored), PutBack::Restored);
+        assert_eq!(run(&abandoned, 1, &mut stored), FormerRestoration::Restored);
         let lease = Lease { owner: "o".into(), seq: LeaseSeq::new(4), until: NOW.minus_ms(1) };
         let commit = lease::fenced(&lease);
         assert!(matches!(in_memory::run(&commit, &mut stored), Outcome::Rejected(_)));
@@ -197,7 +197,7 @@ mod tests {
         let mut by_hand = item();
         by_hand.0.remove(item::VERSION);
         let mut stored = Some(by_hand.clone());
-        assert_eq!(run(&by_hand, 0, &mut stored), PutBack::Restored);
+        assert_eq!(run(&by_hand, 0, &mut stored), FormerRestoration::Restored);
         assert_eq!(record(&stored.expect("an item")).version, Version::new(1));
     }
 }

@@ -5,8 +5,8 @@
 mod restoration;
 mod table;
 
-pub use restoration::{LeftOut, Restorable, Restoration};
-pub use table::{Size, is_throttled};
+pub use restoration::{ItemRestoration, LeftOut, Restorable};
+pub use table::Size;
 
 use super::{
     Outcome, Store, failed, item,
@@ -130,17 +130,23 @@ pub fn is_kept(identity: &Identity) -> bool {
 
 /// Whether the same request may succeed later, without any change: DynamoDB throttles, fails or was too slow.
 pub fn may_pass(error: &StoreError) -> bool {
-    const PASSING: [&str; 8] = [
+    const PASSING: [&str; 9] = [
         "InternalServerError",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ServiceUnavailable",
         "ThrottlingException",
         "a response that is not DynamoDB's",
-        "no connection",
+        super::CLOSED,
+        super::NO_CONNECTION,
         "time-out",
     ];
     matches!(error, StoreError::Unavailable(kind) if PASSING.contains(&kind.as_str()) || kind == super::TOO_LATE)
+}
+
+/// Whether there was no connection to DynamoDB.
+pub fn is_unconnected(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(kind) if kind == super::NO_CONNECTION)
 }
 
 impl Store {

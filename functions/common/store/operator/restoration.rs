@@ -42,7 +42,7 @@ pub enum LeftOut {
 
 /// The result of restoring an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restoration {
+pub enum ItemRestoration {
     /// It is stored.
     Restored,
     /// The table has this customer already: nothing was changed.
@@ -111,25 +111,25 @@ impl Restorable {
     }
 
     /// The result of a write that [`write`](Self::write) made.
-    fn restored(&self, outcome: Outcome) -> Restoration {
+    fn restored(&self, outcome: Outcome) -> ItemRestoration {
         let record = match outcome {
-            Outcome::Applied(_) => return Restoration::Restored,
+            Outcome::Applied(_) => return ItemRestoration::Restored,
             Outcome::Rejected(stored) => item::record(stored),
         };
         // What is malformed may be a customer.
-        let Ok(record) = record else { return Restoration::Taken };
+        let Ok(record) = record else { return ItemRestoration::Taken };
         let is_same = match (&record.identity, &self.record.identity) {
             (Some(stored), Some(ours)) => stored.entity_id == ours.entity_id,
             (None, None) => record.is_adopted && self.record.is_adopted,
             _ => false,
         };
-        if is_same { Restoration::Same } else { Restoration::Taken }
+        if is_same { ItemRestoration::Same } else { ItemRestoration::Taken }
     }
 }
 
 impl Store {
     /// Stores an item of a backup, if it would replace nothing. One `UpdateItem`, which may be repeated.
-    pub async fn restore(&self, item: &Restorable, context: &Context) -> Result<Restoration, StoreError> {
+    pub async fn restore_item(&self, item: &Restorable, context: &Context) -> Result<ItemRestoration, StoreError> {
         Ok(item.restored(self.send(item.key(), item.write(now()), context).await?))
     }
 }
@@ -178,7 +178,7 @@ mod tests {
         .into()
     }
 
-    fn restore(attributes: Attributes, into: &mut Option<Item>) -> Restoration {
+    fn restore(attributes: Attributes, into: &mut Option<Item>) -> ItemRestoration {
         let item = Restorable::of(attributes, NOW).expect("an item that can be restored");
         let outcome = in_memory::run(&item.write(NOW), into);
         item.restored(outcome)
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_restored_user_has_the_customer_and_can_renew_at_once_with_a_later_number() {
         let mut stored = None;
-        assert_eq!(restore(backed_up("e"), &mut stored), Restoration::Restored);
+        assert_eq!(restore(backed_up("e"), &mut stored), ItemRestoration::Restored);
         let record = item::record(stored.clone()).expect("a record");
         assert_eq!(record.identity.map(|identity| identity.entity_id).as_deref(), Some("e"));
         assert!(record.token.is_none(), "a caller may have a newer token by now");
@@ -211,8 +211,8 @@ mod tests {
         let mut stored = None;
         restore(backed_up("e"), &mut stored);
         let before = stored.clone();
-        assert_eq!(restore(backed_up("e"), &mut stored), Restoration::Same);
-        assert_eq!(restore(backed_up("another"), &mut stored), Restoration::Taken);
+        assert_eq!(restore(backed_up("e"), &mut stored), ItemRestoration::Same);
+        assert_eq!(restore(backed_up("another"), &mut stored), ItemRestoration::Taken);
         assert!(stored == before);
     }
 
@@ -220,14 +220,14 @@ mod tests {
     fn what_is_newer_or_in_use_is_kept() {
         let until = |ms| (item::LEASE_UNTIL_MS, item::number(ms));
         for (stored, result) in [
-            (existing(&[(item::LEASE_SEQ, item::number(7))]), Restoration::Restored),
-            (existing(&[(item::LEASE_SEQ, item::number(8))]), Restoration::Taken),
-            (existing(&[(item::VERSION, item::number(20))]), Restoration::Restored),
-            (existing(&[(item::VERSION, item::number(21))]), Restoration::Taken),
-            (existing(&[(item::ADOPTED_AT_MS, item::number(1))]), Restoration::Taken),
+            (existing(&[(item::LEASE_SEQ, item::number(7))]), ItemRestoration::Restored),
+            (existing(&[(item::LEASE_SEQ, item::number(8))]), ItemRestoration::Taken),
+            (existing(&[(item::VERSION, item::number(20))]), ItemRestoration::Restored),
+            (existing(&[(item::VERSION, item::number(21))]), ItemRestoration::Taken),
+            (existing(&[(item::ADOPTED_AT_MS, item::number(1))]), ItemRestoration::Taken),
             (
                 existing(&[until(NOW.as_u64()), (item::LEASE_OWNER, text("p")), (item::LEASE_SEQ, item::number(1))]),
-                Restoration::Taken,
+                ItemRestoration::Taken,
             ),
             (
                 existing(&[
@@ -235,13 +235,13 @@ mod tests {
                     (item::LEASE_OWNER, text("p")),
                     (item::LEASE_SEQ, item::number(1)),
                 ]),
-                Restoration::Restored,
+                ItemRestoration::Restored,
             ),
         ] {
             let stored = Some(stored);
             let mut after = stored.clone();
             assert_eq!(restore(backed_up("e"), &mut after), result, "{stored:?}");
-            assert_eq!(after == stored, result == Restoration::Taken, "{stored:?}");
+            assert_eq!(after == stored, result == ItemRestoration::Taken, "{stored:?}");
         }
     }
 

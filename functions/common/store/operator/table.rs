@@ -24,9 +24,3 @@ impl Store {
         })
     }
 }
-
-/// DynamoDB refused the request because there were too many: try again later, and less often.
-pub fn is_throttled(error: &StoreError) -> bool {
-    const CODES: [&str; 3] = ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
-    matches!(error, StoreError::Unavailable(kind) if CODES.contains(&kind.as_str()))
-}

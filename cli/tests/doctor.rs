@@ -1,15 +1,18 @@
 //! `cip doctor`, run against whole set-ups and against ones with one fault each, which it must name.
 
+mod set_up;
 mod stack;
-mod world;
+mod tenant;
 
-use world::{AUDIENCE, Fault, World, shifted};
+use sandbox::Fault;
+use set_up::{AUDIENCE, Found, SetUp};
+use tenant::shifted;
 
 #[tokio::test]
 async fn nothing_is_wrong_with_a_good_set_up() {
-    let world = World::start("good").await;
-    let token = world.tenant.token(AUDIENCE, shifted(600));
-    let found = world.doctor(&["--token-stdin"], &token).await;
+    let set_up = SetUp::start().await;
+    let token = set_up.tenant.token(AUDIENCE, shifted(600));
+    let found = set_up.doctor(&["--token-stdin"], &token).await;
     assert_eq!(found.wrong(), [] as [&str; 0], "{}", found.text);
     assert_eq!(found.code, 0);
     for words in
@@ -24,7 +27,7 @@ async fn nothing_is_wrong_with_a_good_set_up() {
 
 /// Each fault is reported once, under its check, in words that say what to change; nothing else is reported as wrong.
 #[track_caller]
-fn assert_named(found: &world::Found, check: &str, words: &[&str]) {
+fn assert_named(found: &Found, check: &str, words: &[&str]) {
     assert_eq!(found.code, 1, "{}", found.text);
     assert_eq!(found.wrong(), [check], "{}", found.text);
     for words in words {
@@ -34,64 +37,64 @@ fn assert_named(found: &world::Found, check: &str, words: &[&str]) {
 
 #[tokio::test]
 async fn a_redirect_uri_that_is_not_whitelisted() {
-    let world = World::start("redirect").await.with("LIVECHAT_REDIRECT_URI", "https://other.example/");
-    let found = world.doctor(&[], "").await;
+    let set_up = SetUp::start().await.with("LIVECHAT_REDIRECT_URI", "https://other.example/");
+    let found = set_up.doctor(&[], "").await;
     assert_named(&found, "livechat", &["invalid_request", "is https://other.example/ in the Redirect URI whitelist"]);
 }
 
 #[tokio::test]
 async fn a_wrong_client_id() {
-    let found = World::start("client").await.with("LIVECHAT_CLIENT_ID", "wrong-client").doctor(&[], "").await;
+    let found = SetUp::start().await.with("LIVECHAT_CLIENT_ID", "wrong-client").doctor(&[], "").await;
     assert_named(&found, "livechat", &["unauthorized_client", "is the Client Id wrong-client"]);
 }
 
 #[tokio::test]
 async fn an_account_that_livechat_does_not_know() {
-    let world = World::start("account").await;
-    world.sandbox.fail(Fault::OauthResourceNotFound, 1);
-    let found = world.doctor(&[], "").await;
+    let set_up = SetUp::start().await;
+    set_up.world.sandbox.fail(Fault::OauthResourceNotFound, 1);
+    let found = set_up.doctor(&[], "").await;
     assert_named(&found, "livechat", &["resource_not_found", "LIVECHAT_ORGANIZATION_ID"]);
 }
 
 #[tokio::test]
 async fn a_licence_number_as_the_organization_id() {
-    let found = World::start("licence").await.with("LIVECHAT_ORGANIZATION_ID", "100000001").doctor(&[], "").await;
+    let found = SetUp::start().await.with("LIVECHAT_ORGANIZATION_ID", "100000001").doctor(&[], "").await;
     assert_named(&found, "settings", &["belongs in LIVECHAT_LICENSE_ID", "settings.env, line "]);
 }
 
 #[tokio::test]
 async fn a_misspelt_setting() {
-    let found = World::start("misspelt").await.with("JWT_AUDIANCE", "livechat").doctor(&[], "").await;
+    let found = SetUp::start().await.with("JWT_AUDIANCE", "livechat").doctor(&[], "").await;
     assert_named(&found, "settings", &["did you mean JWT_AUDIENCE?"]);
 }
 
 #[tokio::test]
 async fn a_key_set_of_another_tenant() {
-    let world = World::start("tenant").await;
-    let url = world.other_tenant.jwks_url();
-    let found = world.with("JWT_JWKS_URL", &url).doctor(&[], "").await;
+    let set_up = SetUp::start().await;
+    let url = set_up.other_tenant.jwks_url();
+    let found = set_up.with("JWT_JWKS_URL", &url).doctor(&[], "").await;
     assert_named(&found, "issuer", &["has other keys", "/tenant-a/jwks, not ", "/tenant-b/jwks"]);
 }
 
 #[tokio::test]
 async fn an_issuer_that_differs_by_a_slash() {
-    let world = World::start("slash").await;
-    let issuer = format!("{}/", world.tenant.issuer);
-    let token = world.tenant.token(AUDIENCE, shifted(600));
-    let found = world.with("JWT_ISSUER", &issuer).doctor(&["--token-stdin"], &token).await;
+    let set_up = SetUp::start().await;
+    let issuer = format!("{}/", set_up.tenant.issuer);
+    let token = set_up.tenant.token(AUDIENCE, shifted(600));
+    let found = set_up.with("JWT_ISSUER", &issuer).doctor(&["--token-stdin"], &token).await;
     assert_named(&found, "token", &["/tenant-a/ calls itself ", "differs from JWT_ISSUER by a slash at its end"]);
 }
 
 #[tokio::test]
 async fn a_key_set_that_cannot_be_reached() {
-    let found = World::start("unreachable").await.with("JWT_JWKS_URL", "http://127.0.0.1:9/jwks").doctor(&[], "").await;
+    let found = SetUp::start().await.with("JWT_JWKS_URL", "http://127.0.0.1:9/jwks").doctor(&[], "").await;
     assert_named(&found, "keys", &["http://127.0.0.1:9/jwks cannot be read: no connection", "copy jwks_uri"]);
 }
 
 #[tokio::test]
 async fn a_token_for_another_audience() {
-    let world = World::start("audience").await;
-    let found = world.doctor(&["--token-stdin"], &world.tenant.token("another-api", shifted(600))).await;
+    let set_up = SetUp::start().await;
+    let found = set_up.doctor(&["--token-stdin"], &set_up.tenant.token("another-api", shifted(600))).await;
     assert_named(
         &found,
         "token",
@@ -105,15 +108,15 @@ async fn a_token_for_another_audience() {
 
 #[tokio::test]
 async fn a_token_that_has_expired() {
-    let world = World::start("expired").await;
-    let found = world.doctor(&["--token-stdin"], &world.tenant.token(AUDIENCE, shifted(-190))).await;
+    let set_up = SetUp::start().await;
+    let found = set_up.doctor(&["--token-stdin"], &set_up.tenant.token(AUDIENCE, shifted(-190))).await;
     assert_named(&found, "token", &["it expired 3 min ago", "JWT_AUDIENCE: aud is livechat"]);
 }
 
 #[tokio::test]
 async fn a_token_of_another_tenant() {
-    let world = World::start("stranger").await;
-    let found = world.doctor(&["--token-stdin"], &world.other_tenant.token(AUDIENCE, shifted(600))).await;
+    let set_up = SetUp::start().await;
+    let found = set_up.doctor(&["--token-stdin"], &set_up.other_tenant.token(AUDIENCE, shifted(600))).await;
     assert_named(
         &found,
         "token",
@@ -127,37 +130,37 @@ async fn a_token_of_another_tenant() {
 
 #[tokio::test]
 async fn a_table_without_time_to_live() {
-    let world = World::start("expiry").await;
-    world.without_expiry().await;
-    let found = world.doctor(&[], "").await;
-    assert_named(&found, "table", &["Time to live is off", "update-time-to-live --table-name livechat-cip"]);
+    let set_up = SetUp::start().await;
+    set_up.without_expiry().await;
+    let found = set_up.doctor(&[], "").await;
+    assert_named(&found, "table", &["Time to live is off", "update-time-to-live --table-name cip"]);
 }
 
 #[tokio::test]
 async fn a_table_that_does_not_exist() {
-    let world = World::start("no-table").await;
-    let found = world.in_table("another-table").doctor(&[], "").await;
+    let set_up = SetUp::start().await;
+    let found = set_up.in_table("another-table").doctor(&[], "").await;
     assert_named(&found, "table", &["There is no table another-table", "--region"]);
 }
 
 #[tokio::test]
 async fn an_origin_with_another_port() {
-    let found = World::start("origin").await.with("ALLOWED_ORIGINS", "http://localhost:5174").doctor(&[], "").await;
+    let found = SetUp::start().await.with("ALLOWED_ORIGINS", "http://localhost:5174").doctor(&[], "").await;
     assert_named(&found, "cors", &["Pages of http://localhost:5174 may not call"]);
 }
 
 #[tokio::test]
 async fn an_api_that_any_page_may_call() {
-    let world = World::start("any-origin").await;
-    world.allow_any_origin();
-    let found = world.doctor(&[], "").await;
+    let set_up = SetUp::start().await;
+    set_up.allow_any_origin();
+    let found = set_up.doctor(&[], "").await;
     assert_named(&found, "cors", &["Pages of any site may call"]);
 }
 
 #[tokio::test]
 async fn a_clock_that_is_wrong() {
-    let world = World::start("clock").await;
-    world.sandbox.set(|settings| settings.clock_skew_ms = 300_000);
-    let found = world.doctor(&[], "").await;
+    let set_up = SetUp::start().await;
+    set_up.world.sandbox.set(|settings| settings.clock_skew_ms = 300_000);
+    let found = set_up.doctor(&[], "").await;
     assert_named(&found, "clock", &[" s behind that of LiveChat", "timedatectl"]);
 }
