@@ -121,7 +121,7 @@ async fn a_table_that_cannot_be_used_is_said_before_a_call() {
     command.env("AWS_ENDPOINT_URL_DYNAMODB", world.sandbox.url());
     let run = world.finish(command).await;
     assert_eq!((run.status.code(), world.sandbox.calls().token), (Some(3), 0), "{}", said(&run));
-    assert!(said(&run).contains("DynamoDB"), "{}", said(&run));
+    assert!(said(&run).contains("The table cannot be read"), "{}", said(&run));
 }
 
 /// Stands before the sandbox. It refuses the first calls with 429 and `Retry-After: 3`.

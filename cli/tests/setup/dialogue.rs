@@ -133,13 +133,13 @@ async fn ctrl_c_changes_nothing_and_leaves_the_terminal_as_it_was() {
         assert!(text.contains("done"), "{text}");
         assert_eq!(world.files(), before);
     }
-    // At the last question, the terminal itself ends the program.
+    // At the last question, Ctrl-C is a signal.
     let answers = world.answers();
     let mut options: Vec<_> = answers.iter().map(String::as_str).collect();
     options.extend(["--guests=false", "--call-livechat"]);
     let mut terminal = world.terminal(&options);
     terminal.expect(WRITE).send("\x03");
-    terminal.end_by_signal();
+    terminal.end_by_interrupt();
     assert_eq!(world.files(), before);
     // The line settings of the terminal, before and after.
     let mut shell = world.other_command("sh");

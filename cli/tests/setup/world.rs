@@ -172,11 +172,11 @@ impl Terminal {
         self
     }
 
-    /// Waits for the end, which a signal has caused.
-    pub(crate) fn end_by_signal(&mut self) {
+    /// Waits for the end, which Ctrl-C has caused.
+    pub(crate) fn end_by_interrupt(&mut self) {
         self.session.exp_eof().expect("the end");
         let status = self.session.process().wait().expect("a status");
-        assert!(matches!(status, WaitStatus::Signaled(..)), "{status:?}");
+        assert!(matches!(status, WaitStatus::Exited(_, 130)), "{status:?}");
     }
 
     /// Waits for the end. Returns the exit code and what was printed last.
