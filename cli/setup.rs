@@ -53,19 +53,22 @@ use stack_secret::StackSecret;
 use std::{cell::Cell, fs, path::Path};
 use values::Values;
 
-/// Sets up an installation in this folder: asks for the settings, checks them, and writes .env and parameters.yaml.
+/// Set up an installation in this folder: ask for the settings, check them, and write .env and parameters.yaml.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  cip setup                                 asks, checks each answer, shows what changes, and writes it
-  cip setup --environment staging           another stack: parameters-staging.yaml, and samconfig.toml
-  cip setup --dry-run                       writes nothing
-  cip setup --yes --client-id bb9e5b2f1ab480e4a715977b7b1b4279 --account 390e44e6-f1e6-4368-8b6d-2b74614508c2 \\
-      --redirect-uri https://www.example.com/ --origins https://www.example.com \\
-      --provider auth0 --set YOUR_DOMAIN=example.eu.auth0.com --set YOUR_API_IDENTIFIER=https://livechat.example.com
+  cip setup                          ask, check each answer, show what changes, and write it
+  cip setup --environment staging    another stack: parameters-staging.yaml, samconfig.toml
+  cip setup --dry-run                write nothing
   cip setup --provider own-token --secret create
+  cip setup --yes --client-id bb9e5b2f1ab480e4a715977b7b1b4279 \\
+      --account 390e44e6-f1e6-4368-8b6d-2b74614508c2 \\
+      --redirect-uri https://www.example.com/ --origins https://www.example.com \\
+      --provider auth0 --set YOUR_DOMAIN=example.eu.auth0.com \\
+      --set YOUR_API_IDENTIFIER=https://livechat.example.com
 
-Exit codes: 0 the files are as you said, 1 a check has found something wrong, 2 the command line or a file is invalid, 3 AWS could
-not be reached or refused, 4 you stopped it, so nothing was changed.")]
+Exit codes: 0 the files are as you said; 1 a check has found something wrong; 2 an invalid
+command line or file; 3 AWS could not be reached or refused; 4 you stopped it, so nothing was
+changed.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Setup {
     /// The client id of your app in LiveChat's console.

@@ -6,6 +6,7 @@ Each command runs with the credentials of a person who has its policy and nothin
 import json
 import os
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 
@@ -21,6 +22,14 @@ POLICIES = ROOT / "docs/policies"
 # Arguments, exit code, and what is in the result. `{…}` are files of the fixture `files`. Each needs what those before it did.
 RUNS = {
     "import": (["import", "{users}", "--yes"], 0, "written"),
+    "provision": (["provision", "{people}", "--yes", "--rate", "100"], 0, "created"),
+    "setup": (
+        ["setup", "--yes", "--client-id", "app", "--account", "12345678", "--redirect-uri", "https://www.example.com/", "--origins",
+         "https://www.example.com", "--provider", "hmac", "--secret", "create", "--stack-secret", "create", "--secret-name",
+         "livechat-cip-setup"],
+        0,
+        "HmacSecretArn",
+    ),
     "bench": (["bench", "--token-file", "{token}", "--calls", "1", "--renewals", "1"], 0, "getFreshToken"),
     "user-show": (["user", "show", "alice"], 0, "entityId"),
     "user-export": (["user", "export", "alice"], 0, "entityId"),
@@ -67,10 +76,13 @@ def site(create, emulator, livechat, call):
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cip")
     (folder / "users.jsonl").write_text(json.dumps({"user": "alice", "entityId": "alice-customer", "cid": "e", "cst": "f"}) + "\n")
+    (folder / "people.txt").write_text("dora\nemil\n")
+    for name in ("parameters.yaml", "samconfig.toml", "template.yaml"):
+        shutil.copy(ROOT / name, folder)
     (folder / "passphrase").write_text("correct horse battery staple\n")
     token = bearer("test-user", **CLAIMS).removeprefix("Bearer ")
     (folder / "token").write_text(token)
-    return {"users": folder / "users.jsonl", "passphrase": folder / "passphrase", "token": folder / "token", "backup": folder / "b.age"}
+    return {"folder": folder, "people": folder / "people.txt", "users": folder / "users.jsonl", "passphrase": folder / "passphrase", "token": folder / "token", "backup": folder / "b.age"}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +92,7 @@ def cip(site, emulator):
     recorder = Recorder(emulator.url, lambda body: body.replace(site.outputs["BaseUrl"].encode(), base_url.encode()))
     iam = emulator.client("iam")
 
-    def one(name, *arguments, policies=()):
+    def one(name, *arguments, policies=(), folder=None):
         user = f"operator-{name}"
         iam.create_user(UserName=user)
         for number, policy in enumerate(policies):
@@ -97,6 +109,7 @@ def cip(site, emulator):
         ran = subprocess.run(
             [BINARIES / "cip", *arguments, "--json"],
             env=inherited | variables,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -123,7 +136,7 @@ def test_a_command_works_with_its_policy_and_needs_all_of_it(command, cip, files
     arguments, code, expected = RUNS[command]
     # CloudFormation names a log group after stack and logical id. The emulator puts a path before them.
     of_emulator = policy(command).replace(f"log-group:{STACK}-*", f"log-group:/aws/cloudformation/{STACK}/Logs")
-    ran = cip(command, *(argument.format(**files) for argument in arguments), policies=[of_emulator])
+    ran = cip(command, *(argument.format(**files) for argument in arguments), policies=[of_emulator], folder=files["folder"])
     assert ran.code == code and expected in ran.stdout, ran
     assert ran.actions == actions(command)
 
