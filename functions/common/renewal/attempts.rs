@@ -1,7 +1,8 @@
-//! What a holder makes of LiveChat's responses: call once more, accept another customer, or fail.
+//! What a holder makes of LiveChat's responses: call once more, try the other grant, accept another customer, or fail.
 
 use super::{
-    Action, AttemptError, Commit, Grant, Moment, Next, Note, OnIdentityChange, Renewal, TokenRequest,
+    AGENT_TOKEN_REQUIRED, Action, AttemptError, Commit, Grant, GrantType, Moment, Next, Note, OnIdentityChange, Renewal,
+    TokenRequest,
     holding::{Holding, Stage},
     record::{Failure, Refusal},
     time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT},
@@ -17,6 +18,7 @@ const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Attempt {
     kind: Kind,
+    grant: GrantType,
     /// The time left of the invocation at which calls to LiveChat must end.
     stop_when_left: Duration,
     /// The customer's cookies had expired by their own date when the call began.
@@ -30,6 +32,8 @@ enum Kind {
     First { is_retry: bool },
     /// Again for the customer on record, as LiveChat did not recognise it and issued `other` for another customer, or nothing.
     OnceMore { other: Option<Grant> },
+    /// For the customer on record with the other grant, likewise.
+    OtherGrant { other: Option<Grant> },
     /// For a new customer, in place of one that LiveChat lost.
     New,
 }
@@ -49,7 +53,7 @@ impl Attempt {
     #[cfg(test)]
     pub(super) fn other(&self) -> Option<&Grant> {
         match &self.kind {
-            Kind::OnceMore { other } => other.as_ref(),
+            Kind::OnceMore { other } | Kind::OtherGrant { other } => other.as_ref(),
             Kind::First { .. } | Kind::New => None,
         }
     }
@@ -62,16 +66,25 @@ impl Attempt {
 impl Renewal {
     pub(super) fn first_attempt(&mut self, holding: Holding, time: Duration, moment: Moment) -> Action {
         let identity = holding.record.identity.as_ref();
+        let grant = match identity {
+            None => Some(self.terms.grants.first()),
+            Some(known) => self.terms.grants.for_customer(known).next(),
+        };
+        let Some(grant) = grant else {
+            return self.release_after(holding, no_grant(), moment);
+        };
         let has_expired = identity.is_some_and(|known| known.has_expired(holding.began));
         let stop_when_left = moment.left.saturating_sub(time);
-        self.attempt(holding, Attempt { kind: Kind::First { is_retry: false }, stop_when_left, has_expired }, moment)
+        let kind = Kind::First { is_retry: false };
+        self.attempt(holding, Attempt { kind, grant, stop_when_left, has_expired }, moment)
     }
 
     fn attempt(&mut self, mut holding: Holding, attempt: Attempt, moment: Moment) -> Action {
         let known = holding.record.identity.clone().filter(|_| !matches!(attempt.kind, Kind::New));
         let is_retry = matches!(attempt.kind, Kind::First { is_retry: true });
         let is_evidence = !self.may_be_made_up(&holding.record);
-        let request = TokenRequest { known, time: attempt.time_left(moment), is_retry, is_evidence };
+        let time = attempt.time_left(moment);
+        let request = TokenRequest { grant: attempt.grant, known, time, is_retry, is_evidence };
         holding.stage = Stage::Calling(attempt);
         self.hold_on(holding, Action::Call(Box::new(request)))
     }
@@ -79,7 +92,7 @@ impl Renewal {
     /// LiveChat's response.
     pub(super) fn responded(
         &mut self,
-        holding: Holding,
+        mut holding: Holding,
         attempt: Attempt,
         response: Result<Grant, AttemptError>,
         moment: Moment,
@@ -92,42 +105,60 @@ impl Renewal {
                 self.attempt(holding, Attempt { kind: Kind::First { is_retry: true }, ..attempt }, moment)
             }
             (Kind::New, response) => self.conclude(holding, response, moment),
-            (_, response) if is_settled(&response, known, attempt.has_expired) => {
+            (kind, response) if is_settled(&response, known) => {
+                if response.is_ok() && matches!(kind, Kind::OtherGrant { .. }) {
+                    self.notes.push(Note::IdentityRecovered);
+                    // LiveChat does not accept the stored ones, so the next renewal does not try them.
+                    holding.record.identity.as_mut().map(|known| known.cookies.take());
+                }
                 self.conclude(holding, response, moment)
             }
-            (Kind::First { .. }, response) => self.not_recognised(holding, attempt, response.ok(), moment),
-            (Kind::OnceMore { .. }, response) => self.not_recognised_twice(holding, attempt, response.ok(), moment),
+            (_, response) => self.not_recognised(holding, attempt, response.ok(), moment),
         }
     }
 
-    /// LiveChat issued a token for another customer, or lost the one on record.
+    /// LiveChat issued a token for another customer, or lost the one on record: the same is tried once more, then the other grant.
     fn not_recognised(&mut self, holding: Holding, attempt: Attempt, other: Option<Grant>, moment: Moment) -> Action {
-        if attempt.has_expired {
-            return self.new_customer(holding, attempt, moment);
+        let (is_first, before) = match attempt.kind {
+            Kind::First { .. } => (true, None),
+            Kind::OnceMore { other } | Kind::OtherGrant { other } => (false, other),
+            Kind::New => (false, None),
+        };
+        let attempt = Attempt { kind: Kind::New, ..attempt };
+        let other = other.or(before);
+        if is_first && !attempt.has_expired {
+            self.notes.push(Note::NotRecognised);
+            return self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment);
         }
-        self.notes.push(Note::NotRecognised);
-        self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment)
+        match self.grant_after(&holding, attempt.grant) {
+            None => self.lost(holding, attempt, other, moment),
+            // Without an attempt with the other grant, the customer does not count as lost.
+            Some(_) if attempt.time_left(moment) < SHORTEST_ATTEMPT => self.release_failed(holding, Failure::OutOfTime),
+            Some(grant) => {
+                self.attempt(holding, Attempt { kind: Kind::OtherGrant { other }, grant, ..attempt }, moment)
+            }
+        }
     }
 
-    /// LiveChat did not recognise the customer twice. The site's settings decide, unless the user never had a token of this customer.
-    fn not_recognised_twice(
-        &mut self,
-        holding: Holding,
-        attempt: Attempt,
-        other: Option<Grant>,
-        moment: Moment,
-    ) -> Action {
+    /// The grant to try after this one.
+    fn grant_after(&self, holding: &Holding, grant: GrantType) -> Option<GrantType> {
+        let known = holding.record.identity.as_ref()?;
+        self.terms.grants.for_customer(known).skip_while(|one| *one != grant).nth(1)
+    }
+
+    /// LiveChat does not recognise the customer. The site's settings decide, unless the cookies had expired, or the user never had a token
+    /// of this customer.
+    fn lost(&mut self, holding: Holding, attempt: Attempt, other: Option<Grant>, moment: Moment) -> Action {
         let loses_nothing = holding.record.identity.as_ref().is_some_and(|known| known.awaits_first_token);
-        if self.terms.on_identity_change == OnIdentityChange::Reject && !loses_nothing {
+        let is_change = !attempt.has_expired && !loses_nothing;
+        if self.terms.on_identity_change == OnIdentityChange::Reject && is_change {
             self.notes.push(Note::ChangeRefused);
             return self.release_failed(holding, Failure::IdentityChanged);
         }
-        let Attempt { kind, stop_when_left, has_expired } = attempt;
-        let before = if let Kind::OnceMore { other } = kind { other } else { None };
-        match other.or(before) {
+        match other {
             Some(grant) => self.conclude(holding, Ok(grant), moment),
-            // LiveChat issued no token both times.
-            None => self.new_customer(holding, Attempt { kind: Kind::New, stop_when_left, has_expired }, moment),
+            // LiveChat issued no token.
+            None => self.new_customer(holding, attempt, moment),
         }
     }
 
@@ -136,6 +167,7 @@ impl Renewal {
         if attempt.time_left(moment) < SHORTEST_ATTEMPT {
             return self.release_failed(holding, Failure::OutOfTime);
         }
+        attempt.grant = self.terms.grants.first();
         attempt.kind = Kind::New;
         self.attempt(holding, attempt, moment)
     }
@@ -163,8 +195,17 @@ impl Renewal {
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq() };
         let mut notes = vec![Note::Renewed];
         notes.extend(record.identity.is_none().then_some(Note::IdentityCreated));
-        let another = record.identity.as_ref().filter(|known| known.entity_id != grant.entity_id);
+        let is_same = |known: &&Identity| known.entity_id == grant.entity_id;
+        let same = record.identity.as_ref().filter(is_same);
+        let another = record.identity.as_ref().filter(|known| !is_same(known));
         let (is_another, has_expired) = (another.is_some(), another.is_some_and(|known| known.has_expired(began)));
+        // With an agent token, LiveChat sets no cookies. Those on record still work.
+        let is_cookie_grant = grant.cookies.is_some();
+        let cookies = grant.cookies.or_else(|| same.and_then(|known| known.cookies.clone()));
+        let cookies_expire_at = match (is_cookie_grant, same) {
+            (false, Some(known)) => grant.cookies_expire_at.max(known.cookies_expire_at),
+            _ => grant.cookies_expire_at,
+        };
         let former = record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, moment.now));
         let on_record = former.len();
         match (is_another, has_expired) {
@@ -174,8 +215,8 @@ impl Renewal {
         }
         let identity = Identity {
             entity_id: grant.entity_id,
-            cookies: grant.cookies,
-            cookies_expire_at: grant.cookies_expire_at,
+            cookies,
+            cookies_expire_at,
             former,
             awaits_first_token: false,
         };
@@ -183,10 +224,18 @@ impl Renewal {
     }
 }
 
+/// The failure if the customer has no cookies, and the settings allow no agent token.
+fn no_grant() -> Failure {
+    Failure::Refused {
+        exception: AGENT_TOKEN_REQUIRED.into(),
+        description: "this user's customer has no cookies that LiveChat accepts".into(),
+    }
+}
+
 /// The response ends the attempts: it is a token of the customer on record, or a failure that another attempt would not fix.
-fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>, has_expired: bool) -> bool {
+fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>) -> bool {
     match (response, known) {
-        (Ok(grant), Some(known)) => has_expired || grant.entity_id == known.entity_id,
+        (Ok(grant), Some(known)) => grant.entity_id == known.entity_id,
         (Err(AttemptError::IdentityLost), Some(_)) => false,
         _ => true,
     }
