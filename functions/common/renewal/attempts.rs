@@ -19,21 +19,22 @@ const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 pub(super) struct Attempt {
     kind: Kind,
     grant: GrantType,
+    /// The other grant did not find the customer.
+    is_other_grant: bool,
+    /// What LiveChat has issued for another customer, if it has.
+    other: Option<Grant>,
     /// The time left of the invocation at which calls to LiveChat must end.
     stop_when_left: Duration,
     /// The customer's cookies had expired by their own date when the call began.
     has_expired: bool,
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// For the customer on record, or a new one if there is none.
+    /// The first with this grant: for the customer on record, or a new one if there is none.
     First { is_retry: bool },
-    /// Again for the customer on record, as LiveChat did not recognise it and issued `other` for another customer, or nothing.
-    OnceMore { other: Option<Grant> },
-    /// For the customer on record with the other grant, likewise.
-    OtherGrant { other: Option<Grant> },
+    /// Again for the customer on record, as LiveChat did not recognise it, and issued a token for another customer, or none.
+    OnceMore,
     /// For a new customer, in place of one that LiveChat lost.
     New,
 }
@@ -52,10 +53,7 @@ impl Attempt {
     /// What LiveChat has issued for another customer, if it has.
     #[cfg(test)]
     pub(super) fn other(&self) -> Option<&Grant> {
-        match &self.kind {
-            Kind::OnceMore { other } | Kind::OtherGrant { other } => other.as_ref(),
-            Kind::First { .. } | Kind::New => None,
-        }
+        self.other.as_ref()
     }
 
     fn time_left(&self, moment: Moment) -> Duration {
@@ -76,7 +74,8 @@ impl Renewal {
         let has_expired = identity.is_some_and(|known| known.has_expired(holding.began));
         let stop_when_left = moment.left.saturating_sub(time);
         let kind = Kind::First { is_retry: false };
-        self.attempt(holding, Attempt { kind, grant, stop_when_left, has_expired }, moment)
+        let attempt = Attempt { kind, grant, is_other_grant: false, other: None, stop_when_left, has_expired };
+        self.attempt(holding, attempt, moment)
     }
 
     fn attempt(&mut self, mut holding: Holding, attempt: Attempt, moment: Moment) -> Action {
@@ -100,42 +99,40 @@ impl Renewal {
         let known = holding.record.identity.as_ref();
         let has_time = attempt.time_left(moment) >= SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
         let may_repeat = |error: &AttemptError| has_time && may_repeat_after(error, known.is_some());
-        match (&attempt.kind, response) {
+        match (attempt.kind, response) {
             (Kind::First { is_retry: false }, Err(error)) if may_repeat(&error) => {
                 self.attempt(holding, Attempt { kind: Kind::First { is_retry: true }, ..attempt }, moment)
             }
             (Kind::New, response) => self.conclude(holding, response, moment),
-            (kind, response) if is_settled(&response, known) => {
-                if response.is_ok() && matches!(kind, Kind::OtherGrant { .. }) {
+            (_, response) if is_settled(&response, known) => {
+                if response.is_ok() && attempt.is_other_grant {
                     self.notes.push(Note::IdentityRecovered);
                     // LiveChat does not accept the stored ones, so the next renewal does not try them.
                     holding.record.identity.as_mut().map(|known| known.cookies.take());
                 }
                 self.conclude(holding, response, moment)
             }
-            (_, response) => self.not_recognised(holding, attempt, response.ok(), moment),
+            (_, response) => {
+                let other = response.ok().or(attempt.other);
+                self.not_recognised(holding, Attempt { other, ..attempt }, moment)
+            }
         }
     }
 
     /// LiveChat issued a token for another customer, or lost the one on record: the same is tried once more, then the other grant.
-    fn not_recognised(&mut self, holding: Holding, attempt: Attempt, other: Option<Grant>, moment: Moment) -> Action {
-        let (is_first, before) = match attempt.kind {
-            Kind::First { .. } => (true, None),
-            Kind::OnceMore { other } | Kind::OtherGrant { other } => (false, other),
-            Kind::New => (false, None),
-        };
-        let attempt = Attempt { kind: Kind::New, ..attempt };
-        let other = other.or(before);
-        if is_first && !attempt.has_expired {
+    fn not_recognised(&mut self, holding: Holding, attempt: Attempt, moment: Moment) -> Action {
+        let is_expected = attempt.has_expired && attempt.grant == GrantType::Cookie;
+        if matches!(attempt.kind, Kind::First { .. }) && !is_expected {
             self.notes.push(Note::NotRecognised);
-            return self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment);
+            return self.attempt(holding, Attempt { kind: Kind::OnceMore, ..attempt }, moment);
         }
         match self.grant_after(&holding, attempt.grant) {
-            None => self.lost(holding, attempt, other, moment),
+            None => self.lost(holding, attempt, moment),
             // Without an attempt with the other grant, the customer does not count as lost.
             Some(_) if attempt.time_left(moment) < SHORTEST_ATTEMPT => self.release_failed(holding, Failure::OutOfTime),
             Some(grant) => {
-                self.attempt(holding, Attempt { kind: Kind::OtherGrant { other }, grant, ..attempt }, moment)
+                let kind = Kind::First { is_retry: false };
+                self.attempt(holding, Attempt { kind, grant, is_other_grant: true, ..attempt }, moment)
             }
         }
     }
@@ -148,14 +145,14 @@ impl Renewal {
 
     /// LiveChat does not recognise the customer. The site's settings decide, unless the cookies had expired, or the user never had a token
     /// of this customer.
-    fn lost(&mut self, holding: Holding, attempt: Attempt, other: Option<Grant>, moment: Moment) -> Action {
+    fn lost(&mut self, holding: Holding, mut attempt: Attempt, moment: Moment) -> Action {
         let loses_nothing = holding.record.identity.as_ref().is_some_and(|known| known.awaits_first_token);
         let is_change = !attempt.has_expired && !loses_nothing;
         if self.terms.on_identity_change == OnIdentityChange::Reject && is_change {
             self.notes.push(Note::ChangeRefused);
             return self.release_failed(holding, Failure::IdentityChanged);
         }
-        match other {
+        match attempt.other.take() {
             Some(grant) => self.conclude(holding, Ok(grant), moment),
             // LiveChat issued no token.
             None => self.new_customer(holding, attempt, moment),

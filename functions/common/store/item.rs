@@ -665,12 +665,23 @@ mod tests {
     }
 
     #[test]
-    fn a_half_of_an_identity_is_an_error_and_never_a_new_customer() {
-        for missing in [ENTITY_ID, COOKIES] {
-            let mut item = full();
-            item.remove(missing);
-            assert_eq!(Item::new(item).into_record().map(drop), Err(malformed(missing)));
-        }
+    fn cookies_without_a_customer_are_an_error_and_never_a_new_customer() {
+        let mut item = full();
+        item.remove(ENTITY_ID);
+        assert_eq!(Item::new(item).into_record().map(drop), Err(malformed(ENTITY_ID)));
+    }
+
+    #[test]
+    fn a_customer_without_cookies_is_one_that_an_agent_asks_for() {
+        let mut item = full();
+        item.remove(COOKIES);
+        let identity = Item::new(item).into_record().expect("a record").identity.expect("an identity");
+        assert!(identity.cookies.is_none());
+        let former = FormerIdentity { entity_id: "e0".into(), cookies: None, until: UnixMs::new(5) };
+        let mut item = full();
+        item.insert(FORMER.into(), of_former(&[former]));
+        let identity = Item::new(item).into_record().expect("a record").identity.expect("an identity");
+        assert!(identity.former[0].cookies.is_none());
     }
 
     #[test]
