@@ -130,7 +130,7 @@ fn no_lost_secret_changes_an_identity_if_there_is_an_agent_token() {
     let faults = Faults { early_expiries: 1, lost_responses: 1, ..Faults::default() };
     for grants in [Grants::CookieThenAgentToken, Grants::AgentToken] {
         let strict = |callers, faults| Protocol { faults, grants, secrets: Secrets::Strict, ..callers };
-        explore(&format!("{grants:?}, secrets are invalidated, 2 callers"), &strict(callers([2]), faults), 10_000);
+        explore(&format!("{grants:?}, secrets are invalidated, 2 callers"), &strict(callers([2]), faults), 4_000);
         let confused = Faults { lost_responses: 1, glitches: 1, late_requests: 1, ..Faults::default() };
         explore(&format!("{grants:?}, LiveChat is confused once, 1 caller"), &strict(callers([1]), confused), 100);
         if is_deep() {
