@@ -24,6 +24,8 @@ pub(crate) const LONGEST_REFRESH: Duration = Duration::from_secs(2);
 pub(crate) struct Refreshed {
     pub(crate) access_token: SecretString,
     pub(crate) lifetime: Lifetime,
+    /// The refresh token for the next time, if it is another one.
+    pub(crate) refresh_token: Option<SecretString>,
 }
 
 /// Why there is none.
@@ -43,19 +45,21 @@ struct Response {
     /// In s.
     expires_in: u64,
     organization_id: Option<String>,
+    refresh_token: Option<SecretString>,
 }
 
 impl Accounts {
-    /// Gets a new agent's token. LiveChat keeps the refresh token of a server-side app as it is.
+    /// Gets a new agent's token for this refresh token.
     pub(crate) async fn refresh(
         &self,
         credentials: &AgentCredentials,
+        refresh_token: &SecretString,
         context: &Context,
     ) -> Result<Refreshed, RefreshError> {
         let called_at = now();
         let form = [
             ("grant_type", "refresh_token"),
-            ("refresh_token", credentials.refresh_token.expose_secret()),
+            ("refresh_token", refresh_token.expose_secret()),
             ("client_id", &credentials.client_id),
             ("client_secret", credentials.client_secret.expose_secret()),
         ];
@@ -72,7 +76,12 @@ impl Accounts {
         match exception {
             Some("server_error" | "temporarily_unavailable") => Err(RefreshError::Unavailable("a temporary error".into())),
             Some(exception) => Err(RefreshError::Refused(shown(exception))),
-            None if status == 200 => self.read_refreshed(body, called_at),
+            None if status == 200 => {
+                let mut refreshed = self.read_refreshed(body, called_at)?;
+                let sent = refresh_token.expose_secret();
+                refreshed.refresh_token.take_if(|token| token.expose_secret() == sent);
+                Ok(refreshed)
+            }
             None if (400..500).contains(&status) && !matches!(status, 408 | 425 | 429) => {
                 Err(RefreshError::Refused(format!("status {status}")))
             }
@@ -82,9 +91,10 @@ impl Accounts {
 
     fn read_refreshed(&self, body: Value, called_at: UnixMs) -> Result<Refreshed, RefreshError> {
         let malformed = || RefreshError::Unavailable("a malformed response".into());
-        let Response { access_token, expires_in, organization_id } =
+        let Response { access_token, expires_in, organization_id, refresh_token } =
             serde_json::from_value(body).map_err(|_| malformed())?;
-        let is_usable = (1..=LONGEST_TOKEN).contains(&access_token.expose_secret().len()) && expires_in > 0;
+        let fits = |token: &SecretString| (1..=LONGEST_TOKEN).contains(&token.expose_secret().len());
+        let is_usable = fits(&access_token) && expires_in > 0;
         if !is_usable {
             return Err(malformed());
         }
@@ -94,7 +104,8 @@ impl Accounts {
             return Err(RefreshError::OtherAccount);
         }
         let expires_in_ms = expires_in.min(super::response::TWO_YEARS_S) * 1000;
-        Ok(Refreshed { access_token, lifetime: Lifetime { created: called_at, expires_in_ms } })
+        let lifetime = Lifetime { created: called_at, expires_in_ms };
+        Ok(Refreshed { access_token, lifetime, refresh_token: refresh_token.filter(fits) })
     }
 }
 

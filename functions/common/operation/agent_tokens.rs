@@ -10,7 +10,7 @@ use crate::{
     },
     renewal::{
         AGENT_TOKEN_REFUSED, AttemptError, Grant, StoreError,
-        agent_token::{AgentToken, Next},
+        agent_token::{AgentRecord, AgentToken, Next, Successor},
         record::{Lease, Refusal},
         time_limits::{SHORTEST_ATTEMPT, STORE_RESERVE},
     },
@@ -18,7 +18,8 @@ use crate::{
     store::{Store, agent_token::Acquisition},
     time::now,
 };
-use secrecy::ExposeSecret;
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -134,7 +135,7 @@ impl AgentTokens {
                     match self.store.acquire_agent_token(&owner, stored, context).await? {
                         Acquisition::Rejected(stored) => record = *stored,
                         Acquisition::Acquired(lease, before) => {
-                            return match (self.refresh(&lease, before.as_ref(), context).await, live) {
+                            return match (self.refresh(&lease, *before, context).await, live) {
                                 (Ok(token), _) | (Err(_), Some(token)) => Ok(self.remember(token)),
                                 (Err(failure), None) => Err(failure),
                             };
@@ -145,20 +146,13 @@ impl AgentTokens {
         }
     }
 
-    /// Refreshes the token under this lease, and stores it. `before` is why the refresh before this one failed, if it did.
-    async fn refresh(
-        &self,
-        lease: &Lease,
-        before: Option<&Refusal>,
-        context: &Context,
-    ) -> Result<AgentToken, Failure> {
+    /// Refreshes the token under this lease, and stores it. `before` is what is stored.
+    async fn refresh(&self, lease: &Lease, before: AgentRecord, context: &Context) -> Result<AgentToken, Failure> {
         let (exception, description) = match self.credentials(context).await {
             Err(why) => (UNAVAILABLE, why),
-            Ok(credentials) => match self.accounts.refresh(&credentials, &context.minus(STORE_RESERVE)).await {
-                Ok(Refreshed { access_token, lifetime }) => {
+            Ok(credentials) => match self.refresh_with(&credentials, lease, before.token, context).await {
+                Ok(token) => {
                     context.metrics.agent_tokens_refreshed.increment();
-                    let token =
-                        AgentToken { access_token, client_id: credentials.client_id, lifetime, seq: lease.seq };
                     // If it cannot be stored, it works all the same, and the next call gets another one.
                     if let Err(error) = self.store.commit_agent_token(lease, &token, context).await {
                         tracing::warn!(cause = %error, "a new agent token could not be stored");
@@ -176,12 +170,30 @@ impl AgentTokens {
         let refusal = Refusal::first(self.accounts.fingerprint(), exception, &description, now);
         let refusal = match exception {
             UNAVAILABLE => Refusal { until: now.plus_ms(UNAVAILABLE_FOR_MS), ..refusal },
-            _ => refusal.after(before, now),
+            _ => refusal.after(before.refusal.as_ref(), now),
         };
         if let Err(error) = self.store.release_agent_token(lease, &refusal, context).await {
             tracing::warn!(cause = %error, "the lease of the agent token could not be released and will expire");
         }
         Err(Failure::Refused(refusal))
+    }
+
+    /// Gets a new token from LiveChat, in place of the stored one.
+    async fn refresh_with(
+        &self,
+        credentials: &AgentCredentials,
+        lease: &Lease,
+        stored: Option<AgentToken>,
+        context: &Context,
+    ) -> Result<AgentToken, RefreshError> {
+        let of = fingerprint(&credentials.refresh_token);
+        let successor = stored.and_then(|token| token.successor).filter(|successor| successor.of == of);
+        let refresh_token = successor.as_ref().map_or(&credentials.refresh_token, |successor| &successor.refresh_token);
+        let context = &context.minus(STORE_RESERVE);
+        let Refreshed { access_token, lifetime, refresh_token } =
+            self.accounts.refresh(credentials, refresh_token, context).await?;
+        let successor = refresh_token.map(|refresh_token| Successor { of, refresh_token }).or(successor);
+        Ok(AgentToken { access_token, client_id: credentials.client_id.clone(), lifetime, seq: lease.seq, successor })
     }
 
     /// The agent's credentials.
@@ -209,4 +221,9 @@ impl AgentTokens {
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         token
     }
+}
+
+/// Identifies a refresh token, without giving it away.
+fn fingerprint(refresh_token: &SecretString) -> String {
+    hex::encode(&digest(&SHA256, refresh_token.expose_secret().as_bytes()).as_ref()[..8])
 }

@@ -22,6 +22,17 @@ pub struct AgentToken {
     pub lifetime: Lifetime,
     /// The number of the lease under which it was issued: a higher number is a newer token.
     pub seq: LeaseSeq,
+    /// The refresh token that LiveChat issued with it, if it is another one than that of the settings.
+    pub successor: Option<Successor>,
+}
+
+/// A refresh token that replaces that of the settings. LiveChat documents none for server-side apps.
+#[derive(Clone, Debug)]
+pub struct Successor {
+    /// Identifies the refresh token of the settings: once they have another one, this successor is not used any more.
+    pub of: String,
+    /// The refresh token.
+    pub refresh_token: SecretString,
 }
 
 /// What is stored of the agent token.
@@ -81,7 +92,7 @@ mod tests {
 
     fn token(age_h: u64) -> AgentToken {
         let lifetime = Lifetime { created: NOW.minus_ms(age_h * HOUR_MS), expires_in_ms: 8 * HOUR_MS };
-        AgentToken { access_token: "secret".into(), client_id: "app".into(), lifetime, seq: LeaseSeq::new(5) }
+        AgentToken { access_token: "secret".into(), client_id: "app".into(), lifetime, seq: LeaseSeq::new(5), successor: None }
     }
 
     fn held() -> Lease {

@@ -3,7 +3,7 @@
 //! | attribute | type | holds |
 //! |---|---|---|
 //! | `version` | N | counts the writes |
-//! | `token` | M | `accessToken`, `clientId`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
+//! | `token` | M | `accessToken`, `clientId`, `created` (Unix time in ms), `expiresIn` (ms), `seq`; with a new refresh token `refreshToken`, `replaces` |
 //! | `leaseSeq`, `leaseOwner`, `leaseUntil` | N, S, N | the lease of the function that is refreshing it, as in `store/item.rs` |
 //! | `refused` | M | why the latest refresh failed, as in `store/item.rs` |
 
@@ -29,8 +29,8 @@ use aws_sdk_dynamodb::types::ReturnValue;
 /// The result of a try to acquire the lease for a refresh.
 #[derive(Debug)]
 pub(crate) enum Acquisition {
-    /// The caller refreshes the token. If the latest refresh failed, this is why.
-    Acquired(Lease, Option<Refusal>),
+    /// The caller refreshes the token. This is what is stored.
+    Acquired(Lease, Box<AgentRecord>),
     /// Another caller does, or has done so. This is what is stored.
     Rejected(Box<AgentRecord>),
 }
@@ -54,9 +54,10 @@ impl Store {
     ) -> Result<Acquisition, StoreError> {
         let record = record(self.send(key(), acquire(owner, of, now()), context).await?.item())?;
         // Also if the write was rejected: then an earlier try of the SDK's took effect, and the response was lost.
+        let record = Box::new(record);
         Ok(match record.lease.clone().filter(|lease| lease.owner == owner) {
-            Some(lease) => Acquisition::Acquired(lease, record.refusal),
-            None => Acquisition::Rejected(Box::new(record)),
+            Some(lease) => Acquisition::Acquired(lease, record),
+            None => Acquisition::Rejected(record),
         })
     }
 

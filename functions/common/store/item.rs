@@ -36,7 +36,7 @@ use crate::{
     },
     renewal::{
         StoreError,
-        agent_token::{AgentRecord, AgentToken},
+        agent_token::{AgentRecord, AgentToken, Successor},
         record::{
             FailedRenewal, Failure, LatestLogout, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal,
             TokenOrigin,
@@ -76,6 +76,8 @@ const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
 const CLIENT_ID: &str = "clientId";
+const REFRESH_TOKEN: &str = "refreshToken";
+const REPLACES: &str = "replaces";
 const ENDS_MS: &str = "ends";
 pub(crate) const UNTIL_MS: &str = "until";
 const TIMES: &str = "times";
@@ -157,13 +159,18 @@ pub(super) fn of_token(token: &Token) -> AttributeValue {
 }
 
 pub(super) fn of_agent_token(token: &AgentToken) -> AttributeValue {
-    map([
-        (ACCESS_TOKEN, secret(&token.access_token)),
-        (CLIENT_ID, AttributeValue::S(token.client_id.clone())),
-        (CREATED_MS, time(token.lifetime.created)),
-        (EXPIRES_IN_MS, number(token.lifetime.expires_in_ms)),
-        (SEQ, seq(token.seq)),
-    ])
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let mut fields = HashMap::from([
+        (ACCESS_TOKEN.to_owned(), secret(&token.access_token)),
+        (CLIENT_ID.to_owned(), text(&token.client_id)),
+        (CREATED_MS.to_owned(), time(token.lifetime.created)),
+        (EXPIRES_IN_MS.to_owned(), number(token.lifetime.expires_in_ms)),
+        (SEQ.to_owned(), seq(token.seq)),
+    ]);
+    if let Some(Successor { of, refresh_token }) = &token.successor {
+        fields.extend([(REFRESH_TOKEN.to_owned(), secret(refresh_token)), (REPLACES.to_owned(), text(of))]);
+    }
+    AttributeValue::M(fields)
 }
 
 pub(crate) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
@@ -288,7 +295,12 @@ impl Item {
             client_id: self.string(CLIENT_ID)?,
             lifetime: self.token_lifetime()?,
             seq: self.seq(SEQ)?,
+            successor: if self.has(REFRESH_TOKEN) { Some(self.successor()?) } else { None },
         })
+    }
+
+    fn successor(&mut self) -> Result<Successor, StoreError> {
+        Ok(Successor { of: self.string(REPLACES)?, refresh_token: self.string(REFRESH_TOKEN)?.into() })
     }
 
     /// The lifetime of a token that may be returned. `self` need only have the attributes that `Store::read_lifetime` reads.
