@@ -78,17 +78,18 @@ impl Arguments {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let output = Output { json: self.json };
         let find = async || place::Place::find(&self.place).await;
+        // On the heap: the futures of some are deeply nested.
         match self.command {
-            Command::Setup(options) => setup::run(&options, &self.place, output).await,
-            Command::Doctor(options) => doctor::run(&options, &self.place, output).await,
-            Command::Import(import) => import::run(import, &self.place, output).await,
-            Command::Provision(provision) => provision::run(provision, &find().await?, output).await,
-            Command::User(user) => user::run(user, &self.place, output).await,
-            Command::Stats(stats) => stats::run(stats, &find().await?, output).await,
-            Command::Backup(backup) => backup::run(backup, &find().await?, output).await,
-            Command::Restore(restore) => restore::run(restore, &find().await?, output).await,
-            Command::Logs(logs) => logs::run(&logs, &self.place, output).await,
-            Command::Bench(bench) => bench::run(bench, &self.place, output).await,
+            Command::Setup(options) => Box::pin(setup::run(&options, &self.place, output)).await,
+            Command::Doctor(options) => Box::pin(doctor::run(&options, &self.place, output)).await,
+            Command::Import(import) => Box::pin(import::run(import, &self.place, output)).await,
+            Command::Provision(provision) => Box::pin(provision::run(provision, &find().await?, output)).await,
+            Command::User(user) => Box::pin(user::run(user, &self.place, output)).await,
+            Command::Stats(stats) => Box::pin(stats::run(stats, &find().await?, output)).await,
+            Command::Backup(backup) => Box::pin(backup::run(backup, &find().await?, output)).await,
+            Command::Restore(restore) => Box::pin(restore::run(restore, &find().await?, output)).await,
+            Command::Logs(logs) => Box::pin(logs::run(&logs, &self.place, output)).await,
+            Command::Bench(bench) => Box::pin(bench::run(bench, &self.place, output)).await,
         }
     }
 }

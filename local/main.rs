@@ -48,7 +48,7 @@ async fn main() {
 }
 
 async fn sandbox_alone(port: u16, redirect_uris: Vec<String>, hosts: Vec<String>) -> Result<()> {
-    let app = App { redirect_uris, ..App::for_page("") };
+    let app = App::for_redirect_uris(redirect_uris);
     let callers = Callers { hosts, origins: vec![] };
     let sandbox = Sandbox::start_for(callers, listen(port, "--port").await?, app, None)?;
     println!("LiveChat  {}  the sandbox, not LiveChat; its admin API: GET /sandbox", sandbox.url());

@@ -1,11 +1,12 @@
-//! LiveChat's Customer Accounts API: the cookie grant, in both versions. Only this module knows its wire format.
+//! LiveChat's Customer Accounts API in both versions: the cookie grant and the agent-token grant. Only this module knows its wire format.
 //!
-//! Source: <https://platform.text.com/docs/authorization/customer-authorization>, section *Cookie grant*.
+//! Source: <https://platform.text.com/docs/authorization/customer-authorization>. `oauth.rs` gets agents' tokens.
 
 #[cfg(feature = "operator")]
 pub mod imported;
 #[cfg(feature = "operator")]
 mod load;
+pub(crate) mod oauth;
 pub mod response;
 mod transport;
 
@@ -18,18 +19,30 @@ use crate::{
         roots::Roots,
     },
     context::Context,
-    identity::{Group, Identity},
-    renewal::{self, AttemptError, Grant, record::Failure, time_limits::ATTEMPT_TIMEOUT},
+    identity::{Group, Identity, UnixMs},
+    renewal::{
+        self, AttemptError, Grant, GrantType, agent_token::AgentToken, record::Failure, time_limits::ATTEMPT_TIMEOUT,
+    },
     settings::{LiveChat, Tenant},
     time::now,
 };
 use reqwest::{
-    Client, StatusCode,
+    Client, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
+use response::Complete;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
+
+/// Why a call with an agent's token gave no token.
+#[derive(Debug)]
+pub(crate) enum AgentCallError {
+    /// LiveChat does not accept the agent's token: it was revoked, for example. This is LiveChat's code.
+    TokenRejected(String),
+    /// Anything else.
+    Failed(AttemptError),
+}
 
 /// The API's client.
 #[derive(Clone, Debug)]
@@ -131,7 +144,7 @@ impl Accounts {
         false
     }
 
-    /// One call for a token: for the customer `known`, or for a new one.
+    /// One call for a token with the cookie grant: for the customer `known`, or for a new one.
     ///
     /// # Errors
     /// After any [`AttemptError`] but [`Refused`](AttemptError::Refused) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
@@ -142,30 +155,59 @@ impl Accounts {
         known: Option<&Identity>,
         context: &Context,
     ) -> Result<Grant, AttemptError> {
-        // Before the call is sent: a token that seems older than it is gets renewed early, which does no harm.
+        let mut request = self.request(group, self.body());
+        if let Some(cookies) = known.and_then(|identity| identity.cookies.as_ref()) {
+            request = request.header(COOKIE, response::cookie_header(cookies)?);
+        }
+        let (response, called_at) = self.send(request, context).await?;
+        response::read(response.borrow(), GrantType::Cookie, known, called_at)
+    }
+
+    /// One call for a token with an agent's token: for the customer `known`, or for a new one.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token), or if LiveChat does not accept the agent's token.
+    pub(crate) async fn token_by_agent(
+        &self,
+        agent: &AgentToken,
+        group: Option<Group>,
+        known: Option<&Identity>,
+        context: &Context,
+    ) -> Result<Grant, AgentCallError> {
+        let mut body = json!({ "grant_type": "agent_token", "response_type": "token", "client_id": agent.client_id });
+        if let Some(identity) = known {
+            body["entity_id"] = json!(identity.entity_id);
+        }
+        let request = self.request(group, body.to_string()).bearer_auth(agent.access_token.expose_secret());
+        let (response, called_at) = self.send(request, context).await.map_err(AgentCallError::Failed)?;
+        let response = response.borrow();
+        if let Some(exception) = response::rejected_agent_token(response) {
+            return Err(AgentCallError::TokenRejected(exception));
+        }
+        response::check_account(response, &self.settings.account()).map_err(AgentCallError::Failed)?;
+        response::read(response, GrantType::AgentToken, known, called_at).map_err(AgentCallError::Failed)
+    }
+
+    /// Sends a request for a token. Returns the response, and the time before the request was sent: a token that seems older than it is
+    /// gets renewed early, which does no harm.
+    async fn send(&self, request: RequestBuilder, context: &Context) -> Result<(Complete, UnixMs), AttemptError> {
         let called_at = now();
         let time = context.left().min(ATTEMPT_TIMEOUT);
         let cut_short = time < ATTEMPT_TIMEOUT;
         let in_time = |error| transport::error(error, cut_short);
-        let mut request = self
-            .http
-            .post(self.url(group))
-            .timeout(time)
-            .header(CONTENT_TYPE, "application/json")
-            .header(ORIGIN, &self.settings.origin)
-            .body(self.body());
-        if let Some(identity) = known {
-            request = request.header(COOKIE, response::cookie_header(&identity.cookies)?);
-        }
         #[cfg(feature = "operator")]
         self.load.count();
-        let mut response = request.send().await.map_err(in_time)?;
+        let mut response = request.timeout(time).send().await.map_err(in_time)?;
         #[cfg(feature = "operator")]
         self.load.note(&response);
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
         let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
-        let response = response::Response { status: response.status(), headers: response.headers(), body: &body };
-        response::read(response, known, called_at)
+        Ok((Complete { status: response.status(), headers: response.headers().clone(), body }, called_at))
+    }
+
+    fn request(&self, group: Option<Group>, body: String) -> RequestBuilder {
+        let request = self.http.post(self.url(group)).header(CONTENT_TYPE, "application/json");
+        request.header(ORIGIN, &self.settings.origin).body(body)
     }
 
     fn url(&self, group: Option<Group>) -> String {
@@ -177,6 +219,7 @@ impl Accounts {
         }
     }
 
+    /// The body of the cookie grant.
     fn body(&self) -> String {
         let (tenant, id) = match &self.settings.tenant {
             Tenant::License(id) => ("license_id", json!(id)),

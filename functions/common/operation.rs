@@ -15,12 +15,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `operation/renewer.rs` | renewal, as `getToken` and `getFreshToken` use it; `renewer/driver.rs` carries it out |
+//! | `operation/agent_tokens.rs` | the agent token that all functions share |
 //! | `operation/breaker.rs` | the circuit breaker for LiveChat |
 //! | `operation/logout.rs` | a logout |
 //! | `operation/revocation.rs` | how a logout and an adoption revoke tokens |
 //!
 //! While tokens must still be revoked, each renewal and logout tries that. `getToken` and `invalidate` do so once a minute at most.
 
+mod agent_tokens;
 mod breaker;
 mod get_fresh_token;
 mod get_token;

@@ -29,6 +29,8 @@
 //! | `renewal/waiting.rs` | what a call does if it did not get the lease |
 //! | `renewal/holding.rs` | the steps under a lease, its commit and its release |
 //! | `renewal/attempts.rs` | what a holder makes of LiveChat's responses |
+//! | `renewal/agent_token.rs` | the agent token that all functions share, and who refreshes it |
+//! | `renewal/grants.rs` | the ways to get a token from LiveChat, and their order |
 //! | `renewal/adoption.rs` | how a guest's identity becomes the user's |
 //! | `renewal/circuit.rs` | whether LiveChat is up |
 //! | `renewal/record.rs` | what is stored for one subject |
@@ -40,11 +42,13 @@
 //! | `renewal/time_limits.rs` | how long each step may take |
 
 mod adoption;
+pub mod agent_token;
 mod attempt_result;
 mod attempts;
 mod bookkeeping;
 pub mod circuit;
 mod error;
+mod grants;
 mod held_lease;
 mod holding;
 #[cfg(test)]
@@ -58,10 +62,11 @@ mod stored;
 pub mod time_limits;
 mod waiting;
 
+pub(crate) use attempt_result::{AGENT_TOKEN_REFUSED, AGENT_TOKEN_REQUIRED, IDENTITY_LOST, UNEXPLAINED};
 pub use attempt_result::{AttemptError, Grant};
-pub(crate) use attempt_result::{IDENTITY_LOST, UNEXPLAINED};
 pub use bookkeeping::{Bookkeeping, RevokeAgain};
 pub use error::{Error, StoreError};
+pub use grants::{GrantType, Grants};
 pub(crate) use held_lease::HeldLease;
 pub use obtained::{Obtained, Source, Why};
 pub(crate) use step::{Action, Commit, Event, Moment, Note, Pause, Release, TokenRequest};
@@ -89,6 +94,8 @@ pub enum OnIdentityChange {
 pub(crate) struct Terms {
     /// The fingerprint of the site's settings for LiveChat: a refusal applies only to calls with the same settings.
     pub(crate) settings: Arc<str>,
+    /// How LiveChat may be asked for tokens.
+    pub(crate) grants: Grants,
     /// What to do when LiveChat returns another customer.
     pub(crate) on_identity_change: OnIdentityChange,
     /// The number of renewals per subject and minute.

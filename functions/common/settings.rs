@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `settings.rs` | `TABLE_NAME` |
 //! | `livechat.rs` | `LIVECHAT_*` |
+//! | `agent.rs` | `LIVECHAT_GRANT`, `LIVECHAT_AGENT_CREDENTIALS` |
 //! | `auth.rs` | `AUTH` and what all its modes share, `AUTHORIZER_CLAIM`, `GUESTS` |
 //! | `origins.rs` | `ALLOWED_ORIGINS` |
 //! | `jwt.rs`, `algorithms.rs` | the other `JWT_*` |
@@ -24,6 +25,7 @@
 //! | `env_file.rs` | any, in a file such as `.env`, which only `cargo local` and the operator's tool read |
 //! | `lookup.rs` | where values come from, and the formats that they share |
 
+mod agent;
 mod algorithms;
 mod auth;
 #[cfg(feature = "env-file")]
@@ -41,6 +43,7 @@ mod telemetry;
 #[cfg(feature = "operator")]
 mod user_ids;
 
+pub use agent::{AgentCredentials, AgentCredentialsSource};
 pub(crate) use auth::AuthMode;
 pub use auth::AuthSettings;
 pub use groups::Groups;

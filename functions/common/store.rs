@@ -15,11 +15,13 @@
 //! | `store/logout.rs`, `store/revocation.rs` | a logout; the result of revocations |
 //! | `store/adoption.rs` | a guest becomes a user |
 //! | `store/gate.rs` | the circuit breaker's gate |
+//! | `store/agent_token.rs` | the agent token that all functions share |
 //! | `store/groups.rs` | the renewals in all groups together |
 //! | `store/operator.rs` | what only the operator's tool does |
 //! | `store/former.rs`, `store/person.rs` | the same, for one user: a former identity is restored; an item is shown and deleted |
 
 pub(crate) mod adoption;
+pub(crate) mod agent_token;
 #[cfg(feature = "operator")]
 pub mod former;
 pub(crate) mod gate;

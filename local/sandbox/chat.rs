@@ -13,6 +13,7 @@
 use super::{
     Sandbox,
     admin::{self, BadRequest},
+    refused::Refused,
     token,
 };
 use axum::{
@@ -77,12 +78,12 @@ pub(super) fn router() -> Router<Sandbox> {
 }
 
 async fn show(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
-    let Some(entity_id) = customer(&sandbox, &headers) else { return token::unauthorized() };
+    let Some(entity_id) = customer(&sandbox, &headers) else { return Refused::invalid_token().into_response() };
     chat(&sandbox, &entity_id)
 }
 
 async fn write(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(entity_id) = customer(&sandbox, &headers) else { return token::unauthorized() };
+    let Some(entity_id) = customer(&sandbox, &headers) else { return Refused::invalid_token().into_response() };
     let text = match admin::read(&body).and_then(check) {
         Ok(text) => text,
         Err(bad) => return bad.into_response(),

@@ -14,6 +14,7 @@ const TWO_YEARS: Duration = Duration::days(730);
 
 /// The cookies that a response sets.
 pub(super) fn set<'a>(realm: Realm, issued: &'a Issued, now: OffsetDateTime, fault: Option<Fault>) -> Vec<Cookie<'a>> {
+    let Some((cid, cst)) = &issued.cookies else { return vec![] };
     let ours = |name: &'a str, value: &'a str| {
         let path = if realm == Realm::V1 { "/customer" } else { "/v2/customer" };
         let mut cookie =
@@ -26,7 +27,7 @@ pub(super) fn set<'a>(realm: Realm, issued: &'a Issued, now: OffsetDateTime, fau
         cookie
     };
     let other = |name: &'a str| Cookie::build((name, "1")).path("/").build();
-    let (cid, cst) = (ours("__lc_cid", &issued.cid), ours("__lc_cst", &issued.cst));
+    let (cid, cst) = (ours("__lc_cid", cid), ours("__lc_cst", cst));
     match fault {
         Some(Fault::NoCookies) => vec![],
         Some(Fault::OneCookie) => vec![cid],
@@ -59,7 +60,8 @@ mod tests {
 
     #[test]
     fn cookies_are_set_as_the_fault_says() {
-        let issued = Issued { access_token: "t".into(), entity_id: "e".into(), cid: "c".into(), cst: "s".into() };
+        let issued =
+            Issued { access_token: "t".into(), entity_id: "e".into(), cookies: Some(("c".into(), "s".into())) };
         let set = |fault| {
             super::set(Realm::V2, &issued, OffsetDateTime::UNIX_EPOCH, fault)
                 .iter()

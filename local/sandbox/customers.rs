@@ -1,49 +1,12 @@
 //! The sandbox's customers, their cookies and their tokens.
 
+use super::{CstMode, CustomerDetails, Grant};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     fmt,
 };
 use uuid::Uuid;
-
-/// What happens to a customer's secret, `__lc_cst`, at each call. LiveChat does not document it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CstMode {
-    /// It stays the same.
-    Constant,
-    /// Each call returns a new secret, and all former secrets stay valid.
-    #[default]
-    Rotating,
-    /// Each call returns a new secret, and the former secret is invalid at once.
-    Strict,
-}
-
-/// The result for cookies of a customer that LiveChat has forgotten or never knew. LiveChat does not document it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Forgotten {
-    /// A new customer, as without cookies.
-    #[default]
-    NewCustomer,
-    /// The identity error `identity_lost`, and no token.
-    IdentityLost,
-}
-
-/// What the revocation of a token does. LiveChat does not document whether the customer's other tokens stay valid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Revocation {
-    /// It revokes this token.
-    #[default]
-    Token,
-    /// It revokes all tokens of the customer.
-    Customer,
-    /// It fails with status 500.
-    #[serde(rename = "http_500")]
-    Http500,
-}
 
 /// The account or group that a customer belongs to. Cookies of one realm are invalid in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,8 +32,12 @@ impl fmt::Display for Realm {
 #[derive(Debug, Serialize, Deserialize)]
 struct Customer {
     entity_id: String,
+    /// Empty if its cookies are no longer accepted.
     secrets: HashSet<String>,
     latest: String,
+    /// Files of older versions have no details.
+    #[serde(default)]
+    details: CustomerDetails,
 }
 
 /// What the sandbox knows about a token.
@@ -83,6 +50,9 @@ pub(super) struct TokenDetails {
     /// When it expires; Unix time in ms.
     #[serde(rename = "ends_ms")]
     pub(super) expires_ms: u64,
+    /// How it was issued. Files of older versions do not say it.
+    #[serde(default)]
+    pub(super) grant: Grant,
 }
 
 /// The result of a call of the token endpoint.
@@ -92,10 +62,20 @@ pub(super) struct Issued {
     pub(super) access_token: String,
     /// The customer.
     pub(super) entity_id: String,
-    /// `__lc_cid`.
-    pub(super) cid: String,
-    /// `__lc_cst`.
-    pub(super) cst: String,
+    /// `__lc_cid` and `__lc_cst`; `None` with the agent-token grant.
+    pub(super) cookies: Option<(String, String)>,
+}
+
+/// What the admin API shows about a customer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shown {
+    entity_id: String,
+    /// `v1`, `v2`, or `v2/7` for group 7.
+    realm: String,
+    cookies_accepted: bool,
+    #[serde(flatten)]
+    details: CustomerDetails,
 }
 
 /// All customers and tokens.
@@ -151,9 +131,29 @@ impl Customers {
         }
         let (entity_id, cst) = (customer.entity_id.clone(), customer.latest.clone());
         self.secrets.insert(cst.clone(), entity_id.clone());
+        let access_token = self.token_for(&entity_id, realm, expires_ms, Grant::Cookie);
+        Issued { access_token, entity_id, cookies: Some((cid, cst)) }
+    }
+
+    /// Issues a token that expires at `expires_ms` (Unix time in ms) to an agent: for the customer `entity_id`, which must be
+    /// known, or else for a new customer. The customer's cookies do not change.
+    pub(super) fn issue_to_agent(&mut self, realm: Realm, entity_id: Option<&str>, expires_ms: u64) -> Issued {
+        let entity_id = entity_id.map_or_else(|| self.create(realm), str::to_owned);
+        let access_token = self.token_for(&entity_id, realm, expires_ms, Grant::AgentToken);
+        Issued { access_token, entity_id, cookies: None }
+    }
+
+    fn token_for(&mut self, entity_id: &str, realm: Realm, expires_ms: u64, grant: Grant) -> String {
         let access_token = format!("sandbox:{}", random("token"));
-        self.tokens.insert(access_token.clone(), TokenDetails { entity_id: entity_id.clone(), realm, expires_ms });
-        Issued { access_token, entity_id, cid, cst }
+        let details = TokenDetails { entity_id: entity_id.to_owned(), realm, expires_ms, grant };
+        self.tokens.insert(access_token.clone(), details);
+        access_token
+    }
+
+    /// Whether there is a customer with this entity id, however it was created.
+    pub(super) fn knows(&self, realm: Realm, entity_id: &str) -> bool {
+        // The `__lc_cid` of a customer is its entity id.
+        self.known.contains_key(&key(realm, entity_id))
     }
 
     fn create(&mut self, realm: Realm) -> String {
@@ -161,7 +161,8 @@ impl Customers {
         let entity_id = Uuid::new_v4().to_string();
         let latest = random("cst");
         let secrets = HashSet::from([latest.clone()]);
-        self.known.insert(key(realm, &entity_id), Customer { entity_id: entity_id.clone(), secrets, latest });
+        let customer = Customer { entity_id: entity_id.clone(), secrets, latest, details: CustomerDetails::default() };
+        self.known.insert(key(realm, &entity_id), customer);
         entity_id
     }
 
@@ -186,6 +187,40 @@ impl Customers {
     pub(super) fn forget(&mut self, entity_id: &str) {
         self.known.retain(|_, customer| customer.entity_id != entity_id);
     }
+
+    /// From now on, the customer's cookies are not valid. [`claimed`](Self::claimed) still recognises them.
+    pub(super) fn kill_cookies(&mut self, entity_id: &str) {
+        self.known.values_mut().filter(|customer| customer.entity_id == entity_id).for_each(|customer| {
+            customer.secrets.clear();
+        });
+    }
+
+    /// The details of the customer of a token that is valid at `now_ms`. `None` if there is no such token, or the customer was
+    /// forgotten.
+    pub(super) fn details_of_holder(&mut self, access_token: &str, now_ms: u64) -> Option<&mut CustomerDetails> {
+        let TokenDetails { realm, entity_id, .. } = self.details(access_token, now_ms)?;
+        let key = key(*realm, entity_id);
+        self.known.get_mut(&key).map(|customer| &mut customer.details)
+    }
+
+    /// The details of a customer.
+    pub(super) fn details_of(&self, entity_id: &str) -> Option<&CustomerDetails> {
+        self.known.values().find(|customer| customer.entity_id == entity_id).map(|customer| &customer.details)
+    }
+
+    /// All customers, by entity id.
+    pub(super) fn list(&self) -> Vec<Shown> {
+        let realm = |key: &str, cid: &str| key.strip_suffix(cid).unwrap_or(key).trim_end_matches('/').to_owned();
+        let shown = self.known.iter().map(|(key, customer)| Shown {
+            entity_id: customer.entity_id.clone(),
+            realm: realm(key, &customer.entity_id),
+            cookies_accepted: !customer.secrets.is_empty(),
+            details: customer.details.clone(),
+        });
+        let mut all: Vec<_> = shown.collect();
+        all.sort_by(|one, other| one.entity_id.cmp(&other.entity_id));
+        all
+    }
 }
 
 fn key(realm: Realm, cid: &str) -> String {
@@ -203,7 +238,8 @@ mod tests {
     const EXPIRES_MS: u64 = 1_000;
 
     fn cookies(issued: &Issued) -> (&str, &str) {
-        (&issued.cid, &issued.cst)
+        let (cid, cst) = issued.cookies.as_ref().expect("cookies");
+        (cid, cst)
     }
 
     #[test]
@@ -214,7 +250,7 @@ mod tests {
             let second = customers.issue(Realm::V2, Some(cookies(&first)), cst, EXPIRES_MS);
             assert_eq!(first.entity_id, second.entity_id);
             assert_ne!(first.access_token, second.access_token);
-            assert_eq!(first.cst == second.cst, cst == CstMode::Constant);
+            assert_eq!(cookies(&first) == cookies(&second), cst == CstMode::Constant);
             let third = customers.issue(Realm::V2, Some(cookies(&first)), cst, EXPIRES_MS);
             assert_eq!(third.entity_id == first.entity_id, cst != CstMode::Strict, "{cst:?}");
         }
@@ -227,8 +263,8 @@ mod tests {
         for (realm, cookies) in [
             (Realm::V1, Some(cookies(&first))),
             (Realm::Group(1), Some(cookies(&first))),
-            (Realm::V2, Some((first.cid.as_str(), "other"))),
-            (Realm::V2, Some(("other", first.cst.as_str()))),
+            (Realm::V2, Some((cookies(&first).0, "other"))),
+            (Realm::V2, Some(("other", cookies(&first).1))),
             (Realm::V2, None),
         ] {
             assert_ne!(customers.issue(realm, cookies, CstMode::Rotating, EXPIRES_MS).entity_id, first.entity_id);
@@ -246,8 +282,8 @@ mod tests {
         assert_eq!(customers.proven(Realm::V2, cookies(&first)), None);
         customers.forget(&first.entity_id);
         assert_eq!(customers.claimed(cookies(&first)), Some(first.entity_id.as_str()));
-        assert_eq!(customers.claimed((&first.cid, "other")), None);
-        assert_eq!(customers.claimed(("other", &first.cst)), None);
+        assert_eq!(customers.claimed((cookies(&first).0, "other")), None);
+        assert_eq!(customers.claimed(("other", cookies(&first).1)), None);
     }
 
     #[test]

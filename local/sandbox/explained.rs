@@ -1,7 +1,7 @@
 //! What each fault is, for people: the kind of fault, and a sentence about what LiveChat does and one about what the backend does.
-//! The page of `cargo local` shows them. What the backend does is in `docs/reliability.md`, under *When a call to LiveChat is retried*.
+//! The page of `cargo local` shows them. And what each setting is. What the backend does is in `docs/reliability.md`, under *When a call to LiveChat is retried*.
 
-use super::Fault;
+use super::{Fault, fault::Endpoint};
 use serde_json::{Value, json};
 
 const DOWN: &str = "LiveChat is down";
@@ -25,10 +25,55 @@ pub(super) fn all() -> Value {
         .into_iter()
         .map(|fault| {
             let (kind, livechat, backend) = explain(fault);
-            json!({"fault": fault, "kind": kind, "explanation": format!("{livechat} {backend}")})
+            let endpoints: Vec<_> = Endpoint::ALL.into_iter().filter(|endpoint| fault.applies_to(*endpoint)).collect();
+            let explanation = format!("{livechat} {backend}");
+            json!({"fault": fault, "kind": kind, "explanation": explanation, "endpoints": endpoints})
         })
         .collect()
 }
+
+/// All settings, for the admin API.
+pub(super) fn settings() -> Value {
+    SETTINGS.map(|(setting, explanation)| json!({"setting": setting, "explanation": explanation})).into_iter().collect()
+}
+
+const SETTINGS: [(&str, &str); 11] = [
+    ("latencyMs", "The minimum duration of each call, in ms."),
+    ("jitterMs", "The most that is added to the latency at random, in ms."),
+    ("expiresIn", "The lifetime of a customer’s token, in s."),
+    (
+        "cst",
+        "What happens to a customer’s secret, __lc_cst, at each call. constant: it stays the same. rotating: each call \
+         returns a new one, and all former ones stay valid. strict: the former one is invalid at once.",
+    ),
+    (
+        "forgotten",
+        "The result for cookies that are not valid. new_customer: a token of a new customer. identity_lost: the identity \
+         error identity_lost.",
+    ),
+    (
+        "revocation",
+        "What the revocation of a customer’s token does. token: it revokes this token. customer: it revokes all tokens of \
+         the customer. http_500: it fails.",
+    ),
+    ("clockSkewMs", "How far LiveChat’s clock is ahead, in ms; negative if it is behind."),
+    ("agentExpiresIn", "The lifetime of an agent’s access token, in s. Customers’ tokens are not affected."),
+    (
+        "agentScope",
+        "The scope of new access tokens of an agent. customers:own: the agent-token grant accepts them. customers:ro: it \
+         refuses them with 401.",
+    ),
+    (
+        "refreshRotation",
+        "What happens to a refresh token when it is used. constant: it stays valid. strict: each refresh returns a new \
+         one, and the former one is invalid at once, also if the response is lost.",
+    ),
+    (
+        "unknownEntity",
+        "The result of the agent-token grant for a customer that LiveChat does not know. resource_not_found: this OAuth \
+         error with 404. invalid_request: this OAuth error with 400. identity_lost: this identity error with 200.",
+    ),
+];
 
 /// The kind, what LiveChat does, and what the backend does.
 fn explain(fault: Fault) -> (&'static str, &'static str, &'static str) {
@@ -83,7 +128,7 @@ fn explain(fault: Fault) -> (&'static str, &'static str, &'static str) {
         ),
         Fault::OtherEntity => (
             FORGETS,
-            "LiveChat does not recognise the cookies of a known customer, and creates another.",
+            "LiveChat does not recognise the cookies of a known customer, or the entity_id that an agent asks for, and creates another.",
             "The backend calls once more, and gets the known one. Only if LiveChat does not recognise it again, ON_IDENTITY_CHANGE decides; by \
              default the customer is replaced.",
         ),
@@ -93,6 +138,7 @@ fn explain(fault: Fault) -> (&'static str, &'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Settings;
     use std::collections::HashSet;
 
     #[test]
@@ -101,5 +147,15 @@ mod tests {
         let all = all.as_array().expect("a list");
         let texts: HashSet<_> = all.iter().map(|fault| fault["explanation"].as_str()).collect();
         assert_eq!((all.len(), texts.len()), (Fault::ALL.len(), Fault::ALL.len()));
+    }
+
+    #[test]
+    fn every_setting_has_an_explanation() {
+        let settings = serde_json::to_value(Settings::default()).expect("JSON");
+        let mut names: Vec<_> = settings.as_object().expect("an object").keys().map(String::as_str).collect();
+        let mut explained = SETTINGS.map(|(name, _)| name);
+        names.sort_unstable();
+        explained.sort_unstable();
+        assert_eq!(names, explained);
     }
 }

@@ -1,11 +1,18 @@
-//! A stand-in for accounts.livechat.com, which development machines and tests cannot reach, or should not load with requests.
+//! A stand-in for LiveChat, which development machines and tests cannot reach, or should not load with requests.
 //!
-//! It has the token, info and revoke endpoints of both versions of the Customer Accounts API
-//! (<https://platform.text.com/docs/authorization/customer-authorization>). It is strict where LiveChat may be strict: for cookies
-//! of another version or group, for one cookie without the other, and for an unknown secret, it creates a *new customer, with
-//! 200*. With the setting `forgotten`, an invalid pair of cookies gets the error `identity_lost` instead.
+//! | LiveChat's API | endpoints | files |
+//! |---|---|---|
+//! | [Customer Accounts API](https://platform.text.com/docs/authorization/customer-authorization), both versions | `/customer/token`, `/v2/customer/token`, `/v2/customer/{organization_id}/{group_id}/token`, `/customer/info`, `/v2/customer/info` | `token.rs`, `cookie_grant.rs`, `agent_grant.rs` |
+//! | [OAuth for agents](https://platform.text.com/docs/authorization/oauth-authorization), the authorization code grant | `GET /`, `/v2/token` | `authorize.rs`, `oauth.rs` |
+//! | [Customer Chat API](https://platform.text.com/docs/messaging/customer-chat-api/) | `POST /v3.6/customer/action/update_customer` | `update_customer.rs` |
+//!
+//! It is strict where LiveChat may be strict. With the cookie grant, it creates a *new customer, with 200*, for cookies of another
+//! version or group, for one cookie without the other, and for an unknown secret. With the setting `forgotten`, an invalid pair of
+//! cookies gets the error `identity_lost` instead. With the agent-token grant, an unknown `entity_id` gets an error, and the
+//! `client_id` must be that of the [`AgentApp`].
 //! Other settings choose between behaviours that LiveChat does not document, and faults can be injected: see [`Settings`],
-//! [`Fault`] and the admin API in `admin.rs`; `explained.rs` explains each fault to people. The chats in `chat.rs` stand in for LiveChat's own chats.
+//! [`Fault`] and the admin API in `admin.rs`; `explained.rs` explains each fault and setting to people. Tests use the methods in
+//! `controls.rs`. The chats in `chat.rs` stand in for LiveChat's own chats.
 //!
 //! The functions also call DynamoDB: [`database`] is an embedded one. [`access`] decides who may call the sandbox and the
 //! database, and [`folder`] makes their files readable for the owner only.
@@ -14,21 +21,42 @@
 
 pub mod access;
 mod admin;
+mod agent_grant;
+mod agents;
+mod app;
+mod authorize;
 mod chat;
+mod codes;
 mod connector;
+mod controls;
+mod cookie_grant;
 mod cookies;
 mod customers;
 pub mod database;
+mod date;
+mod details;
 mod explained;
 mod fault;
+mod faulty;
 pub mod folder;
 mod journal;
+mod oauth;
+mod params;
+mod pending;
+mod redirect;
+mod refused;
+mod settings;
 mod token;
+mod update_customer;
 
-pub use customers::{CstMode, Forgotten, Revocation};
-pub use fault::{Fault, Share};
-pub use journal::Granted;
+pub use app::{AgentApp, App};
+pub use details::CustomerDetails;
+pub use fault::Fault;
+pub use journal::{Grant, Granted};
+pub use pending::Share;
+pub use settings::{AgentScope, CstMode, Forgotten, RefreshRotation, Revocation, Settings, UnknownEntity};
 
+use agents::Agents;
 use axum::{
     Router,
     http::{
@@ -38,12 +66,11 @@ use axum::{
     routing::{get, post},
 };
 use chat::Chats;
+use codes::Codes;
 use cookie::time::OffsetDateTime;
 use customers::Customers;
-use fault::Planned;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -52,95 +79,21 @@ use std::{
 use tokio::net::TcpListener;
 use tower_http::cors::CorsLayer;
 
-/// The app and the account that the sandbox knows.
-#[derive(Clone, Debug)]
-pub struct App {
-    /// `client_id`.
-    pub client_id: String,
-    /// `license_id`, for v1.
-    pub license_id: u64,
-    /// `organization_id`, for v2.
-    pub organization_id: String,
-    /// Whitelisted redirect URIs. A redirect URI is accepted if scheme and host are the same, and its path starts with the path of
-    /// one of these.
-    pub redirect_uris: Vec<String>,
-}
-
-impl App {
-    /// The made-up account of `cargo local`, for a page at `page` (an origin, followed by a slash).
-    pub fn for_page(page: impl Into<String>) -> Self {
-        Self {
-            client_id: "sandbox-client".into(),
-            license_id: 100_000_001,
-            organization_id: "11111111-2222-4333-8444-555555555555".into(),
-            redirect_uris: vec![page.into()],
-        }
-    }
-}
-
-/// How the sandbox behaves without faults. `PATCH /sandbox/settings` changes it.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Settings {
-    /// The minimum duration of a call of the API, in ms. The call takes effect at the end of this time, even if its caller has
-    /// closed the connection.
-    pub latency_ms: u64,
-    /// The most that is added to the latency at random, in ms.
-    pub jitter_ms: u64,
-    /// The lifetime of a token, in s.
-    pub expires_in: u64,
-    /// What happens to `__lc_cst` at each call.
-    pub cst: CstMode,
-    /// The result for cookies that are not valid: the customer was forgotten or never existed, or the secret is invalid.
-    pub forgotten: Forgotten,
-    /// What the revocation of a token does.
-    pub revocation: Revocation,
-    /// How far the sandbox's clock is ahead, in ms; negative if it is behind. The expiry of tokens, the header `Date` and the
-    /// `Expires` of cookies are by this clock.
-    pub clock_skew_ms: i64,
-}
-
-impl Settings {
-    const LONGEST_LATENCY_MS: u64 = 600_000;
-    const LONGEST_LIFE_S: u64 = 63_072_000;
-    const MOST_SKEW_MS: u64 = 31_536_000_000;
-
-    /// # Errors
-    /// What is invalid, in a sentence.
-    fn check(&self) -> Result<(), String> {
-        let most = |name, value: u64, most: u64| {
-            if value > most { Err(format!("{name} is {value}; the maximum is {most}")) } else { Ok(()) }
-        };
-        most("latencyMs", self.latency_ms, Self::LONGEST_LATENCY_MS)?;
-        most("jitterMs", self.jitter_ms, Self::LONGEST_LATENCY_MS)?;
-        most("expiresIn", self.expires_in, Self::LONGEST_LIFE_S)?;
-        most("the amount of clockSkewMs", self.clock_skew_ms.unsigned_abs(), Self::MOST_SKEW_MS)
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            latency_ms: 0,
-            jitter_ms: 0,
-            expires_in: 28_800,
-            cst: CstMode::default(),
-            forgotten: Forgotten::default(),
-            revocation: Revocation::default(),
-            clock_skew_ms: 0,
-        }
-    }
-}
-
 /// The number of calls of each endpoint.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Calls {
-    /// The token endpoints; failed calls count too.
+    /// The token endpoints of customers; failed calls count too.
     pub token: u64,
-    /// Token details.
+    /// Details of a customer's token.
     pub info: u64,
-    /// Revocations.
+    /// Revocations of a customer's token.
     pub revoke: u64,
+    /// Tokens for the agent, `POST /v2/token`; failed calls count too.
+    pub oauth: u64,
+    /// Revocations of the agent's tokens.
+    pub agent_revoke: u64,
+    /// Updates of a customer; failed calls count too.
+    pub update_customer: u64,
 }
 
 #[derive(Debug, Default)]
@@ -148,7 +101,8 @@ struct State {
     settings: Settings,
     stored: Stored,
     calls: Calls,
-    faults: fault::Pending,
+    faults: pending::Pending,
+    codes: Codes,
     journal: Vec<Granted>,
     waiting: Waiting,
 }
@@ -161,6 +115,16 @@ struct Stored {
     /// Files of older versions have no chats.
     #[serde(default)]
     chats: Chats,
+    /// Files of older versions have no tokens of the agent.
+    #[serde(default)]
+    agents: Agents,
+}
+
+impl State {
+    /// The time by the sandbox's clock; Unix time in ms.
+    fn now_ms(&self) -> u64 {
+        unix_ms().saturating_add_signed(self.settings.clock_skew_ms)
+    }
 }
 
 /// The number of callers of the token endpoint that wait for its response.
@@ -190,7 +154,7 @@ pub struct Callers {
 }
 
 impl Sandbox {
-    /// Serves on `listener` in the background until the runtime ends. Stores the customers, their tokens and chats in `file`, if
+    /// Serves on `listener` in the background until the runtime ends. Stores the customers, their chats, and all tokens in `file`, if
     /// there is one: otherwise a stored database would have customers that the sandbox no longer knows. Proxies on this machine
     /// may call it.
     ///
@@ -210,6 +174,7 @@ impl Sandbox {
         if let Some(file) = file.filter(|file| file.exists()) {
             state.stored = serde_json::from_slice(&std::fs::read(file)?)?;
         }
+        state.stored.agents.install(&app.agent.refresh_token);
         let sandbox = Self {
             app: Arc::new(app),
             state: Arc::new(Mutex::new(state)),
@@ -239,9 +204,12 @@ impl Sandbox {
             .route("/v2/customer/token", tokens)
             .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
             .route("/v2/customer/info", get(token::info))
+            .route("/", get(authorize::redirect))
+            .route("/v2/token", post(oauth::token).delete(oauth::revoke))
+            .route("/v3.6/customer/action/update_customer", post(update_customer::update))
             // Only the routes for pages are restricted by `Origin`: backends call LiveChat's own routes with their site's origin.
             .merge(access::by_page(self.for_pages(), self.callers.origins.clone()))
-            .layer(axum::middleware::map_response_with_state(self.clone(), token::date))
+            .layer(axum::middleware::map_response_with_state(self.clone(), date::set))
             .with_state(self.clone())
     }
 
@@ -268,80 +236,9 @@ impl Sandbox {
         &self.app
     }
 
-    /// Changes its settings.
-    pub fn set(&self, change: impl FnOnce(&mut Settings)) {
-        change(&mut self.state().settings);
-    }
-
-    /// Makes the next `times` calls of the token endpoint fail in this way.
-    pub fn fail(&self, fault: Fault, times: u32) {
-        self.state().faults.add(Planned { fault, times, group: None });
-    }
-
-    /// Makes the next `times` calls of the token endpoint for this group fail in this way.
-    pub fn fail_group(&self, fault: Fault, times: u32, group: u64) {
-        self.state().faults.add(Planned { fault, times, group: Some(group) });
-    }
-
-    /// Makes a share of the calls of the token endpoint fail at random, from now on. It replaces the former share.
-    pub fn fail_share(&self, share: Share) {
-        self.state().faults.set_share(share);
-    }
-
-    /// The number of calls that each fault has affected.
-    pub fn faults_hit(&self) -> HashMap<Fault, u64> {
-        self.state().faults.hits().clone()
-    }
-
-    /// Every token that it issued since the start or the latest reset, in order. The journal is not stored in the file.
-    pub fn journal(&self) -> Vec<Granted> {
-        self.state().journal.clone()
-    }
-
-    /// The largest number of callers of the token endpoint that waited for its response at the same time.
-    pub fn most_waiting(&self) -> usize {
-        self.state().waiting.most
-    }
-
-    /// The number of customers that it has created.
-    pub fn customers(&self) -> u64 {
-        self.state().stored.customers.created()
-    }
-
-    /// The number of calls of each endpoint.
-    pub fn calls(&self) -> Calls {
-        self.state().calls
-    }
-
-    /// Forgets a customer and its chat, as LiveChat may do. From then on its cookies get the result of [`Settings::forgotten`].
-    pub fn forget(&self, entity_id: &str) {
-        {
-            let Stored { customers, chats } = &mut self.state().stored;
-            customers.forget(entity_id);
-            chats.forget(entity_id);
-        }
-        self.store();
-    }
-
-    /// Restores the state at the start: no customers, no faults, the default settings.
-    pub fn reset(&self) {
-        {
-            let mut state = self.state();
-            let now = state.waiting.now;
-            *state = State { waiting: Waiting { now, most: now }, ..State::default() };
-        }
-        self.store();
-    }
-
-    /// Whether a token is valid: it was issued, has not expired and was not revoked.
-    pub fn works(&self, access_token: &str) -> bool {
-        let now_ms = self.now_ms();
-        self.state().stored.customers.details(access_token, now_ms).is_some()
-    }
-
     /// The time by the sandbox's clock; Unix time in ms.
     fn now_ms(&self) -> u64 {
-        unix_ms().saturating_add_signed(self.state().settings.clock_skew_ms)
+        self.state().now_ms()
     }
 
     fn now(&self) -> OffsetDateTime {

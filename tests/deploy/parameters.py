@@ -20,6 +20,8 @@ EXISTING = JWT | {"ExistingTableName": "restored"}
 EVERYTHING = SITE | {
     "Auth": "jwt",
     "LiveChatLicenseId": "12345678",
+    "LiveChatGrant": "agent_token",
+    "LiveChatAgentCredentialsArn": SECRET("agent"),
     "JwtSecretArn": SECRET("jwt"),
     "JwtSecretPreviousArn": SECRET("jwt-before"),
     "JwtSecretEncoding": "base64",
@@ -86,6 +88,8 @@ REFUSED = {
     "only-the-previous-secret": (JWT | {"JwtSecretPreviousArn": SECRET("jwt")}, "needs JwtSecretArn"),
     "only-the-previous-hmac-secret": (JWT | {"HmacSecretPreviousArn": SECRET("hmac")}, "needs HmacSecretArn"),
     "plain-http-livechat": (JWT | {"LiveChatAccountsUrl": "http://accounts.livechat.com"}, "LiveChatAccountsUrl"),
+    "no-agent-credentials": (JWT | {"LiveChatGrant": "agent_token"}, "needs LiveChatAgentCredentialsArn"),
+    "an-agents-credentials-themselves": (JWT | {"LiveChatAgentCredentialsArn": '{"client_id": "a"}'}, "LiveChatAgentCredentialsArn"),
     "no-hmac-secret": (SITE | {"Auth": "hmac"}, "needs HmacSecretArn"),
     "a-secret-itself": (HMAC | {"HmacSecretArn": "0123456789abcdef0123456789abcdef"}, "HmacSecretArn"),
     "authorizer-for-jwt": (JWT | {"AuthorizerIssuer": ISSUER, "AuthorizerAudience": "x"}, "for Auth=authorizer"),

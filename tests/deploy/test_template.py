@@ -16,7 +16,7 @@ AWS_METRICS = {
     "AWS/DynamoDB": {"SuccessfulRequestLatency", "SystemErrors", "ReadThrottleEvents", "WriteThrottleEvents"},
 }
 ALARMS = {
-    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
+    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "AgentTokenFailing", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
     "StoreErrors",
 }  # fmt: skip
 # The operations of each function on the table. tests/api/template.rs compares them with the code.
@@ -163,6 +163,17 @@ def test_roles_can_read_secrets_only_if_there_are_secrets(resolve):
     assert secrets(EVERYTHING) == [EVERYTHING["JwtSecretArn"], EVERYTHING["JwtSecretPreviousArn"]]
 
 
+def test_only_functions_that_request_tokens_can_read_the_agents_credentials(resolve):
+    def readers(parameters):
+        stack = resolve(parameters)
+        readable = {role: [one["Resource"] for one in statements(stack, f"{role}Role") if one["Sid"] == "AgentCredentials"] for role in FUNCTIONS}
+        return {role: resources for role, resources in readable.items() if resources}
+
+    credentials = [EVERYTHING["LiveChatAgentCredentialsArn"]]
+    assert readers(JWT) == {}
+    assert readers(EVERYTHING) == {"GetToken": credentials, "GetFreshToken": credentials}
+
+
 def test_the_owners_key_encrypts_everything_and_is_used_for_nothing_else(resolve):
     stack = resolve(EVERYTHING)
     (key,) = [one for one in statements(stack, "HasTokenRole") if one["Sid"] == "Key"]
@@ -263,7 +274,7 @@ def test_patterns_accept_valid_values_and_refuse_invalid_ones(parameter, accepte
 
 
 def test_the_arns_of_secrets_have_one_pattern():
-    patterns = {rule["AllowedPattern"] for name, rule in source()["Parameters"].items() if "Secret" in name and name.endswith("Arn")}
+    patterns = {rule["AllowedPattern"] for name, rule in source()["Parameters"].items() if re.search("Secret|Credentials", name) and name.endswith("Arn")}
     assert len({pattern for pattern in patterns if "secretsmanager" in pattern}) == 1
 
 

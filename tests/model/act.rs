@@ -12,8 +12,8 @@ use super::{
 use crate::{
     identity::{Group, LeaseSeq, UnixMs},
     renewal::{
-        Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, HeldLease, Moment, Obtained,
-        OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
+        Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, GrantType, HeldLease, Moment,
+        Obtained, OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
         circuit::{Circuit, CircuitMemory},
         record::{LatestLogout, OutstandingToken, Record},
     },
@@ -51,8 +51,8 @@ pub(super) fn act(protocol: &Protocol, state: &mut State, action: Action) -> Opt
         Action::LateMove => protocol.late_move(state)?,
         Action::LateRequest(index) => {
             let cookies = state.livechat.late_requests.remove(index);
-            livechat::recognises(protocol, state, cookies).then_some(())?;
-            livechat::receives(protocol, state, Some(cookies), false);
+            livechat::recognises(protocol, state, GrantType::Cookie, cookies).then_some(())?;
+            livechat::receives(protocol, state, GrantType::Cookie, Some(cookies), false);
         }
         Action::Forget => {
             let entity = state.item(Who::User1).entity().filter(|&entity| !state.livechat.forgotten.has(entity))?;
@@ -80,6 +80,7 @@ impl Protocol {
     fn terms(&self, was_guest: bool) -> Terms {
         Terms {
             settings: SETTINGS.into(),
+            grants: self.grants,
             on_identity_change: if self.rejects { OnIdentityChange::Reject } else { OnIdentityChange::Replace },
             renewals_per_minute: NonZeroU32::new(1_000).expect("1,000 is not 0"),
             group: None::<Group>,
@@ -359,7 +360,7 @@ impl Protocol {
 
     fn call(&self, state: &mut State, index: usize, response: Response) -> Option<()> {
         let Some(Next::Call(call)) = state.callers[index].next() else { return None };
-        let (known, is_retry) = (call.known.as_ref().map(cookies_of), call.is_retry);
+        let (grant, known, is_retry) = (call.grant, call.known.as_ref().map(cookies_of), call.is_retry);
         let left = &mut state.left;
         match response {
             Response::Token | Response::IdentityLost => {}
@@ -369,23 +370,30 @@ impl Protocol {
             Response::Broken | Response::Lost | Response::LostOutOfTime => left.lost_responses -= 1,
             Response::Late => {
                 left.late_requests -= 1;
-                state.livechat.late_requests.extend(known);
+                // With an agent token, it changes nothing for a customer on record.
+                state.livechat.late_requests.extend(known.filter(|_| grant == GrantType::Cookie));
             }
         }
-        let takes_effect = !matches!(response, Response::Down | Response::Late | Response::IdentityLost);
+        // An agent's token never creates a customer in place of another one.
+        let is_unknown = grant == GrantType::AgentToken
+            && known
+                .is_some_and(|known| response == Response::Other || !livechat::recognises(self, state, grant, known));
+        let takes_effect = !is_unknown && !matches!(response, Response::Down | Response::Late | Response::IdentityLost);
         let received = takes_effect.then(|| {
             if known.is_none() && is_retry {
                 state.history.breaches.add(Breach::NewCustomerTwice);
             }
-            state.history.created_anew |= known.is_some_and(|known| !livechat::recognises(self, state, known));
-            livechat::receives(self, state, known, response == Response::Other)
+            state.history.created_anew |= known.is_some_and(|known| !livechat::recognises(self, state, grant, known));
+            livechat::receives(self, state, grant, known, response == Response::Other)
         });
         let life = if response == Response::ExpiredToken { Life::Expired } else { Life::Usable };
         let result = match (response, received) {
             (Response::Token | Response::ExpiredToken | Response::Other, Some((request, cookies))) => {
-                Ok(livechat::grant(request, cookies, life))
+                Ok(livechat::grant(request, grant, cookies, life))
             }
-            (Response::IdentityLost, _) => Err(AttemptError::IdentityLost),
+            (Response::IdentityLost | Response::Token | Response::ExpiredToken | Response::Other, _) => {
+                Err(AttemptError::IdentityLost)
+            }
             (Response::Down, _) => Err(AttemptError::Throttled),
             (Response::Broken, _) => Err(tamper::broken(self, known.is_some())),
             (Response::LostOutOfTime, _) => Err(AttemptError::CutShort),

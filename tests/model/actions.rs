@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     identity::UnixMs,
-    renewal::{Action as Next, Phase, record::Lease},
+    renewal::{Action as Next, GrantType, Phase, record::Lease},
 };
 use stateright::{Model, Property};
 
@@ -232,7 +232,7 @@ impl Protocol {
                 Next::Call(call) => {
                     let response = Response::Token;
                     actions.push(Action::Call { caller, response });
-                    if call.known.as_ref().is_some_and(|known| !self.is_recognised(state, known)) {
+                    if call.known.as_ref().is_some_and(|known| !self.is_recognised(state, call.grant, known)) {
                         actions.push(Action::Call { caller, response: Response::IdentityLost });
                     }
                 }
@@ -245,8 +245,8 @@ impl Protocol {
         }
     }
 
-    fn is_recognised(&self, state: &State, known: &crate::identity::Identity) -> bool {
-        super::livechat::recognises(self, state, super::table::cookies_of(known))
+    fn is_recognised(&self, state: &State, grant: GrantType, known: &crate::identity::Identity) -> bool {
+        super::livechat::recognises(self, state, grant, super::table::cookies_of(known))
     }
 
     fn acquisitions(&self, state: &State, caller: usize, actions: &mut Vec<Action>) {

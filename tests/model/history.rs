@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     identity::{Issued, LeaseSeq},
-    renewal::record::LatestLogout,
+    renewal::{Grants, record::LatestLogout},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -234,7 +234,7 @@ impl Protocol {
     pub(super) fn note_commit(&self, state: &mut State, who: Who, request: u8, known: Option<Cookies>) {
         let entity = state.item(who).entity();
         let is_same = known.is_some_and(|known| Some(known.entity) == entity);
-        if is_same && self.secrets == super::state::Secrets::Strict {
+        if is_same && self.secrets == super::state::Secrets::Strict && self.grants == Grants::Cookie {
             // The successor of the secret that LiveChat invalidated is safe now.
             state.history.changes_due = state.history.changes_due.saturating_sub(1);
         }

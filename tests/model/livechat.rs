@@ -4,45 +4,49 @@ use super::{
     state::{Cookies, Life, Protocol, Secrets, State},
     table::{NOW, identity, lifetime},
 };
-use crate::renewal::Grant;
+use crate::renewal::{Grant, GrantType, Grants};
 
-/// Whether LiveChat recognises the customer of these cookies.
-pub(super) fn recognises(protocol: &Protocol, state: &State, cookies: Cookies) -> bool {
-    let is_valid = protocol.secrets == Secrets::Lenient || state.livechat.secrets.contains(&cookies);
+/// Whether LiveChat recognises this customer: by the cookies, or by the customer's id if an agent asks.
+pub(super) fn recognises(protocol: &Protocol, state: &State, grant: GrantType, cookies: Cookies) -> bool {
+    let is_valid = grant == GrantType::AgentToken
+        || protocol.secrets == Secrets::Lenient
+        || state.livechat.secrets.contains(&cookies);
     is_valid && !state.livechat.forgotten.has(cookies.entity)
 }
 
-/// LiveChat receives a call, and it takes effect: a token for the customer that the cookies prove, or else for a new one.
-/// `is_confused`: it treats the cookies as invalid, even if they are valid.
+/// LiveChat receives a call, and it takes effect: a token for the customer that the cookies or the agent's request name, or else for a new
+/// one. `is_confused`: it treats the cookies as invalid, even if they are valid.
 pub(super) fn receives(
     protocol: &Protocol,
     state: &mut State,
+    grant: GrantType,
     cookies: Option<Cookies>,
     is_confused: bool,
 ) -> (u8, Cookies) {
-    let proven = cookies.filter(|&cookies| !is_confused && recognises(protocol, state, cookies));
+    let proven = cookies.filter(|&cookies| !is_confused && recognises(protocol, state, grant, cookies));
     let livechat = &mut state.livechat;
     livechat.requests += 1;
     let request = livechat.requests;
     let entity = proven.map_or(request, |proven| proven.entity);
     let mut cookies = Cookies { entity, secret: 0 };
-    if protocol.secrets == Secrets::Strict {
+    if protocol.secrets == Secrets::Strict && grant == GrantType::Cookie {
         cookies.secret = request;
         livechat.secrets.retain(|former| former.entity != entity);
         livechat.secrets.push(cookies);
-        state.history.changes_due += u32::from(proven.is_some());
+        // An agent's token finds the customer whose secret is lost.
+        state.history.changes_due += u32::from(proven.is_some() && protocol.grants == Grants::Cookie);
     }
     (request, cookies)
 }
 
 /// Its response.
-pub(super) fn grant(request: u8, cookies: Cookies, life: Life) -> Grant {
+pub(super) fn grant(request: u8, grant: GrantType, cookies: Cookies, life: Life) -> Grant {
     let identity = identity(cookies);
     Grant {
         entity_id: identity.entity_id,
         access_token: request.to_string().into(),
         lifetime: lifetime(life),
-        cookies: identity.cookies,
+        cookies: identity.cookies.filter(|_| grant == GrantType::Cookie),
         cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
     }
 }

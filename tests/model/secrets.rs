@@ -6,6 +6,7 @@ use crate::{
     renewal::{Action, Phase, holding::Stage, record::Record},
 };
 use secrecy::SecretString;
+use std::iter;
 
 /// All of them, in a fixed order.
 pub(super) fn of(renewing: &Renewing) -> Vec<&SecretString> {
@@ -17,7 +18,7 @@ pub(super) fn of(renewing: &Renewing) -> Vec<&SecretString> {
                 attempt
                     .other()
                     .into_iter()
-                    .flat_map(|grant| [&grant.access_token, &grant.cookies.cid, &grant.cookies.cst]),
+                    .flat_map(|grant| iter::once(&grant.access_token).chain(grant.cookies.iter().flat_map(of_cookies))),
             );
         }
     }
@@ -41,8 +42,8 @@ fn of_record(record: &Record) -> impl Iterator<Item = &SecretString> {
 }
 
 fn of_identity(identity: &Identity) -> impl Iterator<Item = &SecretString> {
-    let former = identity.former.iter().flat_map(|former| of_cookies(&former.cookies));
-    of_cookies(&identity.cookies).into_iter().chain(former)
+    let former = identity.former.iter().filter_map(|former| former.cookies.as_ref());
+    identity.cookies.iter().chain(former).flat_map(of_cookies)
 }
 
 fn of_cookies(cookies: &Cookies) -> [&SecretString; 2] {

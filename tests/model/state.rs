@@ -8,7 +8,7 @@ use super::{
 use crate::{
     identity::LeaseSeq,
     renewal::{
-        Action, Phase, Renewal,
+        Action, Grants, Phase, Renewal,
         record::{Lease, OutstandingToken},
     },
     store::write::Write,
@@ -31,6 +31,8 @@ pub(super) struct Protocol {
     /// Whose record `stored` is. The others have none.
     pub(super) stored_for: Who,
     pub(super) secrets: Secrets,
+    /// `LIVECHAT_GRANT`, and whether there are an agent's credentials.
+    pub(super) grants: Grants,
     pub(super) clocks: Clocks,
     pub(super) faults: Faults,
     /// `ON_IDENTITY_CHANGE=reject`.
@@ -50,6 +52,7 @@ impl Protocol {
             stored: stored.to_vec(),
             stored_for: Who::User1,
             secrets: Secrets::Lenient,
+            grants: Grants::Cookie,
             clocks: Clocks::Untimed,
             faults: Faults::default(),
             rejects: false,

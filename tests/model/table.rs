@@ -261,20 +261,20 @@ fn in_order_too(value: &AttributeValue) -> String {
 pub(super) fn identity(cookies: Cookies) -> Identity {
     Identity {
         entity_id: format!("e{}", cookies.entity),
-        cookies: crate::identity::Cookies {
+        cookies: Some(crate::identity::Cookies {
             cid: format!("e{}", cookies.entity).into(),
             cst: format!("s{}", cookies.secret).into(),
-        },
+        }),
         cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
         former: vec![],
         awaits_first_token: false,
     }
 }
 
-/// Which customer's cookies these are.
+/// The customer, and the secret in its cookies: 0 if it has none.
 pub(super) fn cookies_of(identity: &Identity) -> Cookies {
-    let cookies = &identity.cookies;
-    Cookies { entity: number_in(cookies.cid.expose_secret()), secret: number_in(cookies.cst.expose_secret()) }
+    let secret = identity.cookies.as_ref().map_or(0, |cookies| number_in(cookies.cst.expose_secret()));
+    Cookies { entity: number_in(&identity.entity_id), secret }
 }
 
 /// The number of the LiveChat call that issued a token.

@@ -5,6 +5,7 @@ use super::{
     explore, is_acyclic, is_deep,
     state::{Faults, Operation, Protocol, Secrets, Stored},
 };
+use crate::renewal::Grants;
 
 /// All combinations of these numbers of callers, from every starting point.
 fn callers(numbers: impl IntoIterator<Item = usize>) -> Protocol {
@@ -120,6 +121,42 @@ fn all_holds_when_livechat_invalidates_secrets() {
             &strict(callers([3])),
             1_600_000,
         );
+    }
+}
+
+/// With an agent's credentials, a lost secret changes no identity: only a customer that LiveChat forgets is replaced.
+#[test]
+fn no_lost_secret_changes_an_identity_if_there_is_an_agent_token() {
+    let faults = Faults { early_expiries: 1, lost_responses: 1, ..Faults::default() };
+    for grants in [Grants::CookieThenAgentToken, Grants::AgentToken] {
+        let strict = |callers, faults| Protocol { faults, grants, secrets: Secrets::Strict, ..callers };
+        explore(&format!("{grants:?}, secrets are invalidated, 2 callers"), &strict(callers([2]), faults), 4_000);
+        let confused = Faults { lost_responses: 1, glitches: 1, late_requests: 1, ..Faults::default() };
+        explore(&format!("{grants:?}, LiveChat is confused once, 1 caller"), &strict(callers([1]), confused), 100);
+        if is_deep() {
+            let faults = Faults { crashes: 1, early_expiries: 1, ..confused };
+            explore(&format!("{grants:?}, each fault once, 2 callers"), &strict(callers([2]), faults), 150_000);
+        }
+    }
+}
+
+#[test]
+fn all_holds_with_an_agent_token_when_livechat_fails_or_forgets_a_customer() {
+    let forgets = Faults { crashes: 1, downs: 1, forgets: 1, glitches: 1, ..Faults::default() };
+    for grants in [Grants::CookieThenAgentToken, Grants::AgentToken] {
+        for rejects in [false, true] {
+            let protocol = Protocol { faults: forgets, grants, rejects, secrets: Secrets::Strict, ..callers([2]) };
+            explore(
+                &format!("{grants:?}, LiveChat fails and forgets, 2 callers, rejects: {rejects}"),
+                &protocol,
+                5_000,
+            );
+        }
+        if is_deep() {
+            let faults = Faults { crashes: 1, early_expiries: 1, downs: 1, ..Faults::default() };
+            let protocol = Protocol { faults, grants, ..with_logout([3]) };
+            explore(&format!("{grants:?}, logouts, 3 callers"), &protocol, 40_000);
+        }
     }
 }
 

@@ -89,6 +89,7 @@ async fn count(subject: &Subject, world: &World, event: String) -> Result<(Count
     Ok((world.counter.take(), total(world.sandbox.calls()) - before))
 }
 
-fn total(Calls { token, info, revoke }: Calls) -> u64 {
-    token + info + revoke
+fn total(calls: Calls) -> u64 {
+    let Calls { token, info, revoke, oauth, agent_revoke, update_customer } = calls;
+    token + info + revoke + oauth + agent_revoke + update_customer
 }

@@ -1,11 +1,11 @@
-//! Secrets in AWS Secrets Manager. Fetched at init only.
+//! Secrets in AWS Secrets Manager. Most are fetched at init only.
 
 use super::aws::Service;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::{error::Error, time::Duration};
 use tokio::sync::OnceCell;
 
@@ -38,13 +38,9 @@ impl Manager {
     /// # Errors
     /// Why it cannot be fetched: the rest of a sentence that begins with the name of the variable.
     pub(crate) async fn value(&self, arn: &str, name: &str) -> Result<Value, String> {
-        let client = self.client().await.map_err(|error| format!("cannot be read: {error}"))?;
-        let output = client.get_secret_value().secret_id(arn).send().await;
-        let output = output.map_err(|error| format!("cannot be read: {}", why(&error)))?;
-        let text = match (output.secret_string, output.secret_binary) {
-            (Some(text), _) => text,
-            (None, Some(bytes)) => return Ok(Value::Bytes(bytes.into_inner())),
-            (None, None) => return Err("names a secret without a value".into()),
+        let text = match self.fetch(arn).await? {
+            Value::Text(text) => text.expose_secret().to_owned(),
+            bytes @ Value::Bytes(_) => return Ok(bytes),
         };
         match serde_json::from_str(&text) {
             // The previous secret may still have the name that it had before the rotation.
@@ -58,9 +54,34 @@ impl Manager {
         }
     }
 
+    /// The whole value of the secret with this ARN, which was stored as characters.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value).
+    pub(crate) async fn text(&self, arn: &str) -> Result<SecretString, String> {
+        match self.fetch(arn).await? {
+            Value::Text(text) => Ok(text),
+            Value::Bytes(_) => Err("names a secret that is stored as bytes".into()),
+        }
+    }
+
+    async fn fetch(&self, arn: &str) -> Result<Value, String> {
+        let client = self.client().await.map_err(|error| format!("cannot be read: {error}"))?;
+        let output = client.get_secret_value().secret_id(arn).send().await;
+        let output = output.map_err(|error| format!("cannot be read: {}", why(&error)))?;
+        match (output.secret_string, output.secret_binary) {
+            (Some(text), _) => Ok(Value::Text(text.into())),
+            (None, Some(bytes)) => Ok(Value::Bytes(bytes.into_inner())),
+            (None, None) => Err("names a secret without a value".into()),
+        }
+    }
+
     async fn client(&self) -> Result<&Client, Box<dyn Error + Send + Sync>> {
-        let secrets_manager = Service::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ);
-        self.0.get_or_try_init(async || Ok(Client::new(&secrets_manager.config()?.0))).await
+        let connect = || {
+            let secrets_manager = Service::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", LONGEST_READ);
+            Ok(Client::new(&secrets_manager.config()?.0))
+        };
+        self.0.get_or_try_init(async || connect()).await
     }
 }
 

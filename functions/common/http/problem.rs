@@ -206,6 +206,13 @@ pub(super) fn remedy(exception: &str) -> &'static str {
         "unsupported_grant_type" | "invalid_grant" => {
             "Check that the app's type in the console allows the cookie grant."
         }
+        "agent_token_required" => {
+            "This user's customer can only be asked for with an agent token: set LIVECHAT_AGENT_CREDENTIALS_ARN."
+        }
+        "agent_token_refused" => {
+            "Check the secret in LIVECHAT_AGENT_CREDENTIALS_ARN: the app's client id and secret, and a refresh token of an agent of this \
+             account with the scope customers:own."
+        }
         _ => "Check the LIVECHAT_* settings against the app in LiveChat's console.",
     }
 }

@@ -18,9 +18,11 @@ pub struct Cookies {
 pub struct Identity {
     /// LiveChat's id of the customer.
     pub entity_id: String,
-    /// What proves to LiveChat that we speak for the customer.
-    pub cookies: Cookies,
-    /// When the cookies expire. Each token that LiveChat issues before then extends them.
+    /// What proves to LiveChat that we speak for the customer. `None` if only an agent token does: the customer was created with one, or
+    /// LiveChat has ceased to accept the cookies.
+    pub cookies: Option<Cookies>,
+    /// When the cookies expire, or two years after the latest token that an agent token was sent for, whichever is later. Each token that
+    /// LiveChat issues before then extends it.
     pub cookies_expire_at: UnixSeconds,
     /// Customers that this subject had before and that LiveChat no longer knew, oldest first.
     pub former: Vec<FormerIdentity>,
@@ -56,8 +58,8 @@ impl Identity {
 pub struct FormerIdentity {
     /// LiveChat's id of the customer.
     pub entity_id: String,
-    /// The cookies that LiveChat no longer accepted.
-    pub cookies: Cookies,
+    /// The cookies that LiveChat no longer accepted, if there were any.
+    pub cookies: Option<Cookies>,
     /// When it was replaced.
     pub until: UnixMs,
 }
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_replaced_identity_is_kept_among_the_latest_five() {
-        let cookies = || Cookies { cid: "c".into(), cst: "s".into() };
+        let cookies = || Some(Cookies { cid: "c".into(), cst: "s".into() });
         let identity = |entity_id: u64, former| Identity {
             entity_id: entity_id.to_string(),
             cookies: cookies(),

@@ -2,7 +2,8 @@
 
 use crate::{
     identity::{Cookies, Identity, Lifetime, UnixMs, UnixSeconds},
-    renewal::{AttemptError, Grant, IDENTITY_LOST, UNEXPLAINED},
+    renewal::{AGENT_TOKEN_REFUSED, AttemptError, Grant, GrantType, IDENTITY_LOST, UNEXPLAINED},
+    settings::Account,
 };
 use cookie::Cookie;
 use reqwest::{
@@ -17,7 +18,9 @@ pub(super) const CID: &str = "__lc_cid";
 pub(super) const CST: &str = "__lc_cst";
 /// Two years, the documented life of the cookies, in s. No token lives longer.
 pub(super) const TWO_YEARS_S: u64 = 63_072_000;
-const LONGEST_TOKEN: usize = 4 * 1024;
+/// LiveChat's code for something that does not exist.
+const RESOURCE_NOT_FOUND: &str = "resource_not_found";
+pub(super) const LONGEST_TOKEN: usize = 4 * 1024;
 pub(super) const LONGEST_COOKIE: usize = 1024;
 const LONGEST_ENTITY_ID: usize = 128;
 
@@ -40,6 +43,19 @@ struct TokenResponse {
     token_type: Option<String>,
 }
 
+/// A complete response that owns its parts.
+pub(super) struct Complete {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Complete {
+    pub(super) fn borrow(&self) -> Response<'_> {
+        Response { status: self.status, headers: &self.headers, body: &self.body }
+    }
+}
+
 /// A complete response.
 #[derive(Clone, Copy)]
 pub struct Response<'a> {
@@ -55,15 +71,26 @@ pub struct Response<'a> {
 ///
 /// # Errors
 /// An [`AttemptError`] for everything that is not a complete and usable token.
-pub fn read(response: Response<'_>, known: Option<&Identity>, called_at: UnixMs) -> Result<Grant, AttemptError> {
+pub fn read(
+    response: Response<'_>,
+    grant: GrantType,
+    known: Option<&Identity>,
+    called_at: UnixMs,
+) -> Result<Grant, AttemptError> {
     let Response { status, headers, body } = response;
     // A parser error could quote the body, with the token.
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     // LiveChat's own client ignores the status and looks for these two, so they count in every response.
     let (oauth, identity) = (body["oauth_exception"].as_str(), body["identity_exception"].as_str());
     if let Some(exception) = oauth.or(identity) {
-        // For a new customer, `identity_lost` is like any other refusal.
-        if oauth.is_none() && exception == IDENTITY_LOST && known.is_some() {
+        let is_lost = match grant {
+            GrantType::Cookie => oauth.is_none() && exception == IDENTITY_LOST,
+            // The request has the customer's id. Any other code may be about the site's settings, and no customer is replaced because of
+            // those.
+            GrantType::AgentToken => matches!(exception, IDENTITY_LOST | RESOURCE_NOT_FOUND),
+        };
+        // For a new customer, they are like any other refusal.
+        if is_lost && known.is_some() {
             return Err(AttemptError::IdentityLost);
         }
         return Err(of_exception(exception, body["exception_description"].as_str().unwrap_or_default(), known));
@@ -84,7 +111,40 @@ pub fn read(response: Response<'_>, known: Option<&Identity>, called_at: UnixMs)
     }
     let response = serde_json::from_value(body)
         .map_err(|_| AttemptError::MalformedResponse("the body is not a token response".into()))?;
-    read_grant(response, headers, known, called_at)
+    read_grant(response, headers, (grant, known), called_at)
+}
+
+/// LiveChat's code, if it does not accept the agent's token. Its documentation has status 401 for most errors, so the code decides.
+pub(super) fn rejected_agent_token(response: Response<'_>) -> Option<String> {
+    let body: Value = serde_json::from_slice(response.body).unwrap_or_default();
+    let exception = body["oauth_exception"].as_str().or(body["identity_exception"].as_str());
+    let is_rejected = match exception {
+        Some(exception) => matches!(exception, "access_denied" | "unauthorized" | "invalid_grant" | "invalid_token"),
+        None => response.status == StatusCode::UNAUTHORIZED,
+    };
+    is_rejected.then(|| exception.map_or_else(|| of_status(response.status), str::to_owned))
+}
+
+/// Whether a token is for the site's account: an agent of another account does not know the customers of this one.
+///
+/// # Errors
+/// [`AttemptError::Refused`] if it is for another one.
+pub(super) fn check_account(response: Response<'_>, account: &Account) -> Result<(), AttemptError> {
+    let body: Value = serde_json::from_slice(response.body).unwrap_or_default();
+    let is_other = |theirs: Option<String>, ours: Option<String>| {
+        theirs.zip(ours).is_some_and(|(theirs, ours)| !theirs.eq_ignore_ascii_case(&ours))
+    };
+    let organization = body["organization_id"].as_str().map(str::to_owned);
+    let license = body["license_id"].as_u64().map(|id| id.to_string());
+    if is_other(organization, account.organization_id.clone())
+        || is_other(license, account.license_id.map(|id| id.to_string()))
+    {
+        return Err(AttemptError::Refused {
+            exception: AGENT_TOKEN_REFUSED.into(),
+            description: "the agent belongs to another LiveChat account".into(),
+        });
+    }
+    Ok(())
 }
 
 fn of_status(status: StatusCode) -> String {
@@ -100,7 +160,8 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
     }
     // Control characters could hide a secret from the search below, so they are removed first.
     let said: String = description.chars().filter(|char| !char.is_control()).collect();
-    let secrets = known.map(|known| [known.cookies.cid.expose_secret(), known.cookies.cst.expose_secret()]);
+    let cookies = known.and_then(|known| known.cookies.as_ref());
+    let secrets = cookies.map(|cookies| [cookies.cid.expose_secret(), cookies.cst.expose_secret()]);
     let quotes_a_secret =
         said.contains("__lc_") || secrets.is_some_and(|all| all.iter().any(|secret| said.contains(secret)));
     let shown: String = said.chars().take(300).collect();
@@ -114,7 +175,7 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
 fn read_grant(
     response: TokenResponse,
     headers: &HeaderMap,
-    known: Option<&Identity>,
+    (grant, known): (GrantType, Option<&Identity>),
     called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
     let malformed = |what: &str| AttemptError::MalformedResponse(what.to_owned());
@@ -130,8 +191,14 @@ fn read_grant(
     if !response.token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err(malformed("a token_type other than Bearer"));
     }
-    let (cookies, max_age_s) =
-        read_cookies(headers, known.filter(|known| known.entity_id == entity_id), called_at.in_seconds())?;
+    let (cookies, max_age_s) = match grant {
+        GrantType::AgentToken => (None, TWO_YEARS_S),
+        GrantType::Cookie => {
+            let known = known.filter(|known| known.entity_id == entity_id);
+            let (cookies, max_age_s) = read_cookies(headers, known, called_at.in_seconds())?;
+            (Some(cookies), max_age_s)
+        }
+    };
     Ok(Grant {
         entity_id,
         access_token,
@@ -172,7 +239,7 @@ fn read_cookies(
     if cid.is_none() && cst.is_none() {
         return Err(AttemptError::MalformedResponse("no cookies".into()));
     }
-    let known = known.map(|known| &known.cookies);
+    let known = known.and_then(|known| known.cookies.as_ref());
     let cid = cid.or_else(|| known.map(|known| known.cid.clone()));
     let cst = cst.or_else(|| known.map(|known| known.cst.clone()));
     let (Some(cid), Some(cst)) = (cid, cst) else {

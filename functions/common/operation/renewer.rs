@@ -4,7 +4,7 @@ mod driver;
 mod notes;
 mod steps;
 
-use super::{Call, Reply, breaker::Breaker};
+use super::{Call, Reply, agent_tokens::AgentTokens, breaker::Breaker};
 use crate::{
     context::Context,
     error::Error,
@@ -22,6 +22,7 @@ use std::num::NonZeroU32;
 pub struct Renewer {
     store: Store,
     accounts: Accounts,
+    agent_tokens: Option<AgentTokens>,
     breaker: Breaker,
     on_identity_change: OnIdentityChange,
     renewals: NonZeroU32,
@@ -56,7 +57,9 @@ impl Renewer {
     /// The rules, over this table and this LiveChat account.
     pub fn new(store: Store, accounts: Accounts, renewals: Renewals, groups: Groups) -> Self {
         let Renewals { on_identity_change, per_minute } = renewals;
-        Self { breaker: Breaker::new(store.clone()), store, accounts, on_identity_change, renewals: per_minute, groups }
+        let agent_tokens = AgentTokens::of(&store, &accounts);
+        let breaker = Breaker::new(store.clone());
+        Self { store, accounts, agent_tokens, breaker, on_identity_change, renewals: per_minute, groups }
     }
 
     /// `getToken`: the stored token if it is usable, otherwise a new one. If the renewal fails, the stored token
@@ -108,6 +111,7 @@ impl Renewer {
         let group = call.subject.group;
         Terms {
             settings: self.accounts.shared_fingerprint(),
+            grants: self.accounts.settings().grants,
             on_identity_change: self.on_identity_change,
             renewals_per_minute: self.renewals,
             group,

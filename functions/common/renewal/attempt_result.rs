@@ -4,7 +4,7 @@ use super::{circuit::Sign, record::Failure};
 use crate::identity::{Cookies, Lifetime, UnixSeconds};
 use secrecy::SecretString;
 
-/// A token that LiveChat has just issued, and the cookies that prove who it is for.
+/// A token that LiveChat has just issued, and what proves from now on who it is for.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The customer.
@@ -13,14 +13,18 @@ pub struct Grant {
     pub access_token: SecretString,
     /// Its age and life.
     pub lifetime: Lifetime,
-    /// The cookies to send with the next call.
-    pub cookies: Cookies,
-    /// When the cookies expire.
+    /// The cookies to send with the next call. `None` if an agent token was sent for it: then LiveChat sets no cookies.
+    pub cookies: Option<Cookies>,
+    /// When the cookies expire, or how long the customer is kept without any.
     pub cookies_expire_at: UnixSeconds,
 }
 
 /// LiveChat's code for a customer that it no longer knows.
 pub(crate) const IDENTITY_LOST: &str = "identity_lost";
+/// Our own code for a customer who can only be asked for with an agent token, where the settings have none.
+pub(crate) const AGENT_TOKEN_REQUIRED: &str = "agent_token_required";
+/// Our own code for an agent's credentials that LiveChat refuses, or that are for another account.
+pub(crate) const AGENT_TOKEN_REFUSED: &str = "agent_token_refused";
 /// The description of a refusal for which LiveChat gives none.
 pub(crate) const UNEXPLAINED: &str = "without an explanation";
 
@@ -46,7 +50,7 @@ pub enum AttemptError {
         /// LiveChat's description.
         description: String,
     },
-    /// LiveChat no longer knows the customer whose cookies it was sent.
+    /// LiveChat no longer knows the customer whose cookies or id it was sent.
     IdentityLost,
     /// The response is malformed: it matches no format that LiveChat documents.
     MalformedResponse(String),

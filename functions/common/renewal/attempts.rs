@@ -1,7 +1,8 @@
-//! What a holder makes of LiveChat's responses: call once more, accept another customer, or fail.
+//! What a holder makes of LiveChat's responses: call once more, try the other grant, accept another customer, or fail.
 
 use super::{
-    Action, AttemptError, Commit, Grant, Moment, Next, Note, OnIdentityChange, Renewal, TokenRequest,
+    AGENT_TOKEN_REQUIRED, Action, AttemptError, Commit, Grant, GrantType, Moment, Next, Note, OnIdentityChange,
+    Renewal, TokenRequest,
     holding::{Holding, Stage},
     record::{Failure, Refusal},
     time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT},
@@ -17,19 +18,23 @@ const LONGEST_RETRY_PAUSE: Duration = Duration::from_millis(RETRY_PAUSE_MS.end);
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Attempt {
     kind: Kind,
+    grant: GrantType,
+    /// The other grant did not find the customer.
+    is_other_grant: bool,
+    /// What LiveChat has issued for another customer, if it has.
+    other: Option<Grant>,
     /// The time left of the invocation at which calls to LiveChat must end.
     stop_when_left: Duration,
     /// The customer's cookies had expired by their own date when the call began.
     has_expired: bool,
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// For the customer on record, or a new one if there is none.
+    /// The first with this grant: for the customer on record, or a new one if there is none.
     First { is_retry: bool },
-    /// Again for the customer on record, as LiveChat did not recognise it and issued `other` for another customer, or nothing.
-    OnceMore { other: Option<Grant> },
+    /// Again for the customer on record, as LiveChat did not recognise it, and issued a token for another customer, or none.
+    OnceMore,
     /// For a new customer, in place of one that LiveChat lost.
     New,
 }
@@ -48,10 +53,7 @@ impl Attempt {
     /// What LiveChat has issued for another customer, if it has.
     #[cfg(test)]
     pub(super) fn other(&self) -> Option<&Grant> {
-        match &self.kind {
-            Kind::OnceMore { other } => other.as_ref(),
-            Kind::First { .. } | Kind::New => None,
-        }
+        self.other.as_ref()
     }
 
     fn time_left(&self, moment: Moment) -> Duration {
@@ -62,16 +64,26 @@ impl Attempt {
 impl Renewal {
     pub(super) fn first_attempt(&mut self, holding: Holding, time: Duration, moment: Moment) -> Action {
         let identity = holding.record.identity.as_ref();
+        let grant = match identity {
+            None => Some(self.terms.grants.first()),
+            Some(known) => self.terms.grants.for_customer(known).next(),
+        };
+        let Some(grant) = grant else {
+            return self.release_after(holding, no_grant(), moment);
+        };
         let has_expired = identity.is_some_and(|known| known.has_expired(holding.began));
         let stop_when_left = moment.left.saturating_sub(time);
-        self.attempt(holding, Attempt { kind: Kind::First { is_retry: false }, stop_when_left, has_expired }, moment)
+        let kind = Kind::First { is_retry: false };
+        let attempt = Attempt { kind, grant, is_other_grant: false, other: None, stop_when_left, has_expired };
+        self.attempt(holding, attempt, moment)
     }
 
     fn attempt(&mut self, mut holding: Holding, attempt: Attempt, moment: Moment) -> Action {
         let known = holding.record.identity.clone().filter(|_| !matches!(attempt.kind, Kind::New));
         let is_retry = matches!(attempt.kind, Kind::First { is_retry: true });
         let is_evidence = !self.may_be_made_up(&holding.record);
-        let request = TokenRequest { known, time: attempt.time_left(moment), is_retry, is_evidence };
+        let time = attempt.time_left(moment);
+        let request = TokenRequest { grant: attempt.grant, known, time, is_retry, is_evidence };
         holding.stage = Stage::Calling(attempt);
         self.hold_on(holding, Action::Call(Box::new(request)))
     }
@@ -79,7 +91,7 @@ impl Renewal {
     /// LiveChat's response.
     pub(super) fn responded(
         &mut self,
-        holding: Holding,
+        mut holding: Holding,
         attempt: Attempt,
         response: Result<Grant, AttemptError>,
         moment: Moment,
@@ -87,47 +99,63 @@ impl Renewal {
         let known = holding.record.identity.as_ref();
         let has_time = attempt.time_left(moment) >= SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
         let may_repeat = |error: &AttemptError| has_time && may_repeat_after(error, known.is_some());
-        match (&attempt.kind, response) {
+        match (attempt.kind, response) {
             (Kind::First { is_retry: false }, Err(error)) if may_repeat(&error) => {
                 self.attempt(holding, Attempt { kind: Kind::First { is_retry: true }, ..attempt }, moment)
             }
             (Kind::New, response) => self.conclude(holding, response, moment),
-            (_, response) if is_settled(&response, known, attempt.has_expired) => {
+            (_, response) if is_settled(&response, known) => {
+                if response.is_ok() && attempt.is_other_grant {
+                    self.notes.push(Note::IdentityRecovered);
+                    // LiveChat does not accept the stored ones, so the next renewal does not try them.
+                    holding.record.identity.as_mut().map(|known| known.cookies.take());
+                }
                 self.conclude(holding, response, moment)
             }
-            (Kind::First { .. }, response) => self.not_recognised(holding, attempt, response.ok(), moment),
-            (Kind::OnceMore { .. }, response) => self.not_recognised_twice(holding, attempt, response.ok(), moment),
+            (_, response) => {
+                let other = response.ok().or(attempt.other);
+                self.not_recognised(holding, Attempt { other, ..attempt }, moment)
+            }
         }
     }
 
-    /// LiveChat issued a token for another customer, or lost the one on record.
-    fn not_recognised(&mut self, holding: Holding, attempt: Attempt, other: Option<Grant>, moment: Moment) -> Action {
-        if attempt.has_expired {
-            return self.new_customer(holding, attempt, moment);
+    /// LiveChat issued a token for another customer, or lost the one on record: the same is tried once more, then the other grant.
+    fn not_recognised(&mut self, holding: Holding, attempt: Attempt, moment: Moment) -> Action {
+        let is_expected = attempt.has_expired && attempt.grant == GrantType::Cookie;
+        if matches!(attempt.kind, Kind::First { .. }) && !is_expected {
+            self.notes.push(Note::NotRecognised);
+            return self.attempt(holding, Attempt { kind: Kind::OnceMore, ..attempt }, moment);
         }
-        self.notes.push(Note::NotRecognised);
-        self.attempt(holding, Attempt { kind: Kind::OnceMore { other }, ..attempt }, moment)
+        match self.grant_after(&holding, attempt.grant) {
+            None => self.lost(holding, attempt, moment),
+            // Without an attempt with the other grant, the customer does not count as lost.
+            Some(_) if attempt.time_left(moment) < SHORTEST_ATTEMPT => self.release_failed(holding, Failure::OutOfTime),
+            Some(grant) => {
+                let kind = Kind::First { is_retry: false };
+                self.attempt(holding, Attempt { kind, grant, is_other_grant: true, ..attempt }, moment)
+            }
+        }
     }
 
-    /// LiveChat did not recognise the customer twice. The site's settings decide, unless the user never had a token of this customer.
-    fn not_recognised_twice(
-        &mut self,
-        holding: Holding,
-        attempt: Attempt,
-        other: Option<Grant>,
-        moment: Moment,
-    ) -> Action {
+    /// The grant to try after this one.
+    fn grant_after(&self, holding: &Holding, grant: GrantType) -> Option<GrantType> {
+        let known = holding.record.identity.as_ref()?;
+        self.terms.grants.for_customer(known).skip_while(|one| *one != grant).nth(1)
+    }
+
+    /// LiveChat does not recognise the customer. The site's settings decide, unless the cookies had expired, or the user never had a token
+    /// of this customer.
+    fn lost(&mut self, holding: Holding, mut attempt: Attempt, moment: Moment) -> Action {
         let loses_nothing = holding.record.identity.as_ref().is_some_and(|known| known.awaits_first_token);
-        if self.terms.on_identity_change == OnIdentityChange::Reject && !loses_nothing {
+        let is_change = !attempt.has_expired && !loses_nothing;
+        if self.terms.on_identity_change == OnIdentityChange::Reject && is_change {
             self.notes.push(Note::ChangeRefused);
             return self.release_failed(holding, Failure::IdentityChanged);
         }
-        let Attempt { kind, stop_when_left, has_expired } = attempt;
-        let before = if let Kind::OnceMore { other } = kind { other } else { None };
-        match other.or(before) {
+        match attempt.other.take() {
             Some(grant) => self.conclude(holding, Ok(grant), moment),
-            // LiveChat issued no token both times.
-            None => self.new_customer(holding, Attempt { kind: Kind::New, stop_when_left, has_expired }, moment),
+            // LiveChat issued no token.
+            None => self.new_customer(holding, attempt, moment),
         }
     }
 
@@ -136,6 +164,7 @@ impl Renewal {
         if attempt.time_left(moment) < SHORTEST_ATTEMPT {
             return self.release_failed(holding, Failure::OutOfTime);
         }
+        attempt.grant = self.terms.grants.first();
         attempt.kind = Kind::New;
         self.attempt(holding, attempt, moment)
     }
@@ -163,8 +192,17 @@ impl Renewal {
         let token = Token { access_token: grant.access_token, lifetime: grant.lifetime, seq: lease.seq() };
         let mut notes = vec![Note::Renewed];
         notes.extend(record.identity.is_none().then_some(Note::IdentityCreated));
-        let another = record.identity.as_ref().filter(|known| known.entity_id != grant.entity_id);
+        let is_same = |known: &&Identity| known.entity_id == grant.entity_id;
+        let same = record.identity.as_ref().filter(is_same);
+        let another = record.identity.as_ref().filter(|known| !is_same(known));
         let (is_another, has_expired) = (another.is_some(), another.is_some_and(|known| known.has_expired(began)));
+        // With an agent token, LiveChat sets no cookies. Those on record still work.
+        let is_cookie_grant = grant.cookies.is_some();
+        let cookies = grant.cookies.or_else(|| same.and_then(|known| known.cookies.clone()));
+        let cookies_expire_at = match (is_cookie_grant, same) {
+            (false, Some(known)) => grant.cookies_expire_at.max(known.cookies_expire_at),
+            _ => grant.cookies_expire_at,
+        };
         let former = record.identity.map_or_else(Vec::new, |known| known.into_former(is_another, moment.now));
         let on_record = former.len();
         match (is_another, has_expired) {
@@ -172,21 +210,24 @@ impl Renewal {
             (true, false) => notes.push(Note::IdentityReplaced { on_record }),
             (false, _) => {}
         }
-        let identity = Identity {
-            entity_id: grant.entity_id,
-            cookies: grant.cookies,
-            cookies_expire_at: grant.cookies_expire_at,
-            former,
-            awaits_first_token: false,
-        };
+        let identity =
+            Identity { entity_id: grant.entity_id, cookies, cookies_expire_at, former, awaits_first_token: false };
         self.commit(Commit { lease, identity, token, bookkeeping }, notes)
     }
 }
 
+/// The failure if the customer has no cookies, and the settings allow no agent token.
+fn no_grant() -> Failure {
+    Failure::Refused {
+        exception: AGENT_TOKEN_REQUIRED.into(),
+        description: "this user's customer has no cookies that LiveChat accepts".into(),
+    }
+}
+
 /// The response ends the attempts: it is a token of the customer on record, or a failure that another attempt would not fix.
-fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>, has_expired: bool) -> bool {
+fn is_settled(response: &Result<Grant, AttemptError>, known: Option<&Identity>) -> bool {
     match (response, known) {
-        (Ok(grant), Some(known)) => has_expired || grant.entity_id == known.entity_id,
+        (Ok(grant), Some(known)) => grant.entity_id == known.entity_id,
         (Err(AttemptError::IdentityLost), Some(_)) => false,
         _ => true,
     }

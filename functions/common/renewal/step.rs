@@ -1,7 +1,7 @@
 //! The actions that a renewal returns, and the events that it takes.
 
 use super::{
-    AttemptError, Bookkeeping, Error, Grant, HeldLease, Obtained, StoreError,
+    AttemptError, Bookkeeping, Error, Grant, GrantType, HeldLease, Obtained, StoreError,
     circuit::{Circuit, CircuitMemory},
     record::{FailedRenewal, Lease, Outstanding, OutstandingToken, Record, Refusal},
 };
@@ -65,6 +65,8 @@ pub(crate) enum Action {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct TokenRequest {
+    /// How LiveChat is asked.
+    pub(crate) grant: GrantType,
     /// The customer; `None` for a new one.
     pub(crate) known: Option<Identity>,
     /// How long LiveChat may take.
@@ -215,6 +217,8 @@ pub(crate) enum Note {
     IdentityAdopted,
     /// LiveChat did not recognise the customer on record, and is called once more.
     NotRecognised,
+    /// LiveChat did not find the customer on record with the first grant, but with the other.
+    IdentityRecovered,
     /// LiveChat no longer knows the customer on record: it was replaced.
     IdentityReplaced {
         /// The number of former customers.

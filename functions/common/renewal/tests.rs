@@ -19,6 +19,7 @@ fn with_left_ms(left_ms: u64) -> Moment {
 fn terms(was_guest: bool) -> Terms {
     Terms {
         settings: Arc::from("settings"),
+        grants: Grants::Cookie,
         on_identity_change: OnIdentityChange::Replace,
         renewals_per_minute: NonZeroU32::MIN,
         group: None,

@@ -1,6 +1,7 @@
 //! `LIVECHAT_*`: the site's account at LiveChat.
 
-use super::{ConfigError, Lookup, lookup::safe_url};
+use super::{AgentCredentialsSource, ConfigError, Lookup, agent, lookup::safe_url};
+use crate::renewal::Grants;
 use reqwest::Url;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
@@ -22,6 +23,10 @@ pub struct LiveChat {
     pub origin: String,
     /// `LIVECHAT_ACCOUNTS_URL`: where the Customer Accounts API is. `https://accounts.livechat.com` by default.
     pub accounts_url: Url,
+    /// `LIVECHAT_GRANT`, and whether there are an agent's credentials: how tokens may be requested.
+    pub grants: Grants,
+    /// `LIVECHAT_AGENT_CREDENTIALS` or `LIVECHAT_AGENT_CREDENTIALS_ARN`.
+    pub agent: Option<AgentCredentialsSource>,
 }
 
 impl LiveChat {
@@ -40,6 +45,7 @@ impl LiveChat {
         };
         let redirect = lookup.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
         let origin = origin_of(&redirect)?;
+        let (grants, agent) = agent::read(lookup)?;
         Ok(Self {
             client_id,
             tenant: read_tenant(lookup, license_id)?,
@@ -47,6 +53,8 @@ impl LiveChat {
             redirect_uri: redirect,
             origin,
             accounts_url: read_accounts_url(lookup)?,
+            grants,
+            agent,
         })
     }
 
@@ -63,9 +71,24 @@ impl LiveChat {
     pub fn fingerprint(&self) -> String {
         let Account { license_id, organization_id } = self.account();
         // JSON, so that no two lists of values have the same hash.
-        let settings =
-            json!([self.client_id, organization_id, license_id, self.redirect_uri, self.accounts_url.as_str()]);
-        let mut hash = hex::encode(digest(&SHA256, settings.to_string().as_bytes()));
+        let mut settings = vec![
+            json!(self.client_id),
+            json!(organization_id),
+            json!(license_id),
+            json!(self.redirect_uri),
+            json!(self.accounts_url.as_str()),
+        ];
+        // Without an agent, the hash is that of earlier versions.
+        match &self.agent {
+            None => {}
+            Some(AgentCredentialsSource::Inline(agent)) => {
+                settings.extend([json!(self.grants.first() as u8), json!(agent.client_id)])
+            }
+            Some(AgentCredentialsSource::Stored(arn)) => {
+                settings.extend([json!(self.grants.first() as u8), json!(arn)])
+            }
+        }
+        let mut hash = hex::encode(digest(&SHA256, json!(settings).to_string().as_bytes()));
         hash.truncate(16);
         hash
     }

@@ -6,13 +6,16 @@ use strsim::osa_distance;
 use tracing::warn;
 
 /// The names of all settings.
-pub const NAMES: [&str; 38] = [
+pub const NAMES: [&str; 41] = [
     "TABLE_NAME",
     "LIVECHAT_CLIENT_ID",
     "LIVECHAT_LICENSE_ID",
     "LIVECHAT_ORGANIZATION_ID",
     "LIVECHAT_REDIRECT_URI",
     "LIVECHAT_ACCOUNTS_URL",
+    "LIVECHAT_GRANT",
+    "LIVECHAT_AGENT_CREDENTIALS",
+    "LIVECHAT_AGENT_CREDENTIALS_ARN",
     "AUTH",
     "ALLOW_UNVERIFIED_USERS",
     "ALLOWED_ORIGINS",

@@ -105,12 +105,12 @@ mod tests {
     fn item() -> Item {
         let former = |entity: &str, until| FormerIdentity {
             entity_id: entity.into(),
-            cookies: cookies(entity),
+            cookies: Some(cookies(entity)),
             until: UnixMs::new(until),
         };
         let identity = Identity {
             entity_id: "c".into(),
-            cookies: cookies("c"),
+            cookies: Some(cookies("c")),
             cookies_expire_at: UnixSeconds::new(1_800_000_000),
             former: vec![former("a", 1), former("b", 2)],
             awaits_first_token: false,
@@ -155,10 +155,13 @@ mod tests {
         assert_eq!(run(&item(), 0, &mut stored), FormerRestoration::Restored);
         let record = record(&stored.expect("an item"));
         let identity = record.identity.expect("an identity");
-        assert_eq!((identity.entity_id.as_str(), identity.cookies.cst.expose_secret()), ("a", "a-cst"));
+        assert_eq!(
+            (identity.entity_id.as_str(), identity.cookies.as_ref().expect("cookies").cst.expose_secret()),
+            ("a", "a-cst")
+        );
         let former: Vec<_> = identity.former.iter().map(|one| (one.entity_id.as_str(), one.until.as_u64())).collect();
         assert_eq!(former, [("b", 2), ("c", NOW.as_u64())]);
-        assert_eq!(identity.former[1].cookies.cst.expose_secret(), "c-cst");
+        assert_eq!(identity.former[1].cookies.as_ref().expect("cookies").cst.expose_secret(), "c-cst");
         assert!(record.token.is_none() && !identity.awaits_first_token);
         assert_eq!(record.version, Version::new(8));
     }

@@ -5,10 +5,10 @@
 //! | `pk`, `sk` | S | `user#<id>` or `guest#<SHA-256 of the guest's secret>`; `identity` or `group#<n>` |
 //! | `version` | N | counts the writes |
 //! | `expiresAt` | N | Unix time in s; DynamoDB deletes the item some time after (TTL) |
-//! | `entityId` | S | the LiveChat customer; with `cookies` or not at all |
-//! | `cookies` | M | `cid`, `cst` |
+//! | `entityId` | S | the LiveChat customer |
+//! | `cookies` | M | `cid`, `cst`; without them, the customer can only be asked for with an agent token |
 //! | `cookiesLapseAt` | N | Unix time in s; if it is missing, the cookies count as valid |
-//! | `formerIdentities` | L of M | `entityId`, `cid`, `cst`, `until` (Unix time in ms) |
+//! | `formerIdentities` | L of M | `entityId`, `cid` and `cst` or neither, `until` (Unix time in ms) |
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
 //! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` (0 if it was a guest's) |
 //! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
@@ -36,6 +36,7 @@ use crate::{
     },
     renewal::{
         StoreError,
+        agent_token::{AgentRecord, AgentToken, Successor},
         record::{
             FailedRenewal, Failure, LatestLogout, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal,
             TokenOrigin,
@@ -74,6 +75,9 @@ pub(crate) const ADOPTED_AT_MS: &str = "adoptedAt";
 const CID: &str = "cid";
 const CST: &str = "cst";
 const ACCESS_TOKEN: &str = "accessToken";
+const CLIENT_ID: &str = "clientId";
+const REFRESH_TOKEN: &str = "refreshToken";
+const REPLACES: &str = "replaces";
 const ENDS_MS: &str = "ends";
 pub(crate) const UNTIL_MS: &str = "until";
 const TIMES: &str = "times";
@@ -135,12 +139,14 @@ pub(super) fn of_cookies(cookies: &Cookies) -> AttributeValue {
 
 pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
     let one = |former: &FormerIdentity| {
-        map([
-            (ENTITY_ID, AttributeValue::S(former.entity_id.clone())),
-            (CID, secret(&former.cookies.cid)),
-            (CST, secret(&former.cookies.cst)),
-            (UNTIL_MS, time(former.until)),
-        ])
+        let mut fields = HashMap::from([
+            (ENTITY_ID.to_owned(), AttributeValue::S(former.entity_id.clone())),
+            (UNTIL_MS.to_owned(), time(former.until)),
+        ]);
+        if let Some(Cookies { cid, cst }) = &former.cookies {
+            fields.extend([(CID.to_owned(), secret(cid)), (CST.to_owned(), secret(cst))]);
+        }
+        AttributeValue::M(fields)
     };
     AttributeValue::L(former.iter().map(one).collect())
 }
@@ -152,6 +158,21 @@ pub(super) fn of_token(token: &Token) -> AttributeValue {
         (EXPIRES_IN_MS, number(token.lifetime.expires_in_ms)),
         (SEQ, seq(token.seq)),
     ])
+}
+
+pub(super) fn of_agent_token(token: &AgentToken) -> AttributeValue {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let mut fields = HashMap::from([
+        (ACCESS_TOKEN.to_owned(), secret(&token.access_token)),
+        (CLIENT_ID.to_owned(), text(&token.client_id)),
+        (CREATED_MS.to_owned(), time(token.lifetime.created)),
+        (EXPIRES_IN_MS.to_owned(), number(token.lifetime.expires_in_ms)),
+        (SEQ.to_owned(), seq(token.seq)),
+    ]);
+    if let Some(Successor { of, refresh_token }) = &token.successor {
+        fields.extend([(REFRESH_TOKEN.to_owned(), secret(refresh_token)), (REPLACES.to_owned(), text(of))]);
+    }
+    AttributeValue::M(fields)
 }
 
 pub(crate) fn of_outstanding(token: &OutstandingToken) -> AttributeValue {
@@ -227,7 +248,7 @@ impl Item {
 
     /// All that is stored for a subject.
     pub(crate) fn into_record(mut self) -> Result<Record, StoreError> {
-        // Cookies without the customer's id are an error too: without an identity, the user would become a new customer.
+        // Cookies without the customer's id are an error: without an identity, the user would become a new customer.
         let identity = if self.has(ENTITY_ID) || self.has(COOKIES) { Some(self.identity()?) } else { None };
         let token = self.take_map(TOKEN)?.map(Self::token).transpose()?;
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
@@ -260,6 +281,28 @@ impl Item {
             is_adopted,
             version,
         })
+    }
+
+    /// All that is stored of the agent token. What is malformed counts as missing: it can be refreshed.
+    pub(super) fn into_agent_record(mut self) -> Result<AgentRecord, StoreError> {
+        let token = self.take_map(TOKEN).ok().flatten().and_then(|token| token.agent_token().ok());
+        let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
+        let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
+        Ok(AgentRecord { token, lease, refusal })
+    }
+
+    fn agent_token(mut self) -> Result<AgentToken, StoreError> {
+        Ok(AgentToken {
+            access_token: self.string(ACCESS_TOKEN)?.into(),
+            client_id: self.string(CLIENT_ID)?,
+            lifetime: self.token_lifetime()?,
+            seq: self.seq(SEQ)?,
+            successor: if self.has(REFRESH_TOKEN) { Some(self.successor()?) } else { None },
+        })
+    }
+
+    fn successor(&mut self) -> Result<Successor, StoreError> {
+        Ok(Successor { of: self.string(REPLACES)?, refresh_token: self.string(REFRESH_TOKEN)?.into() })
     }
 
     /// The lifetime of a token that may be returned. `self` need only have the attributes that `Store::read_lifetime` reads.
@@ -307,10 +350,9 @@ impl Item {
     }
 
     fn identity(&mut self) -> Result<Identity, StoreError> {
-        let mut cookies = self.take_map(COOKIES)?.ok_or_else(|| malformed(COOKIES))?;
         Ok(Identity {
             entity_id: self.string(ENTITY_ID)?,
-            cookies: cookies.cookies()?,
+            cookies: self.take_map(COOKIES)?.map(|mut cookies| cookies.cookies()).transpose()?,
             cookies_expire_at: self.cookies_expiry()?,
             former: self.former()?,
             awaits_first_token: self.has(UNPROVEN),
@@ -338,7 +380,7 @@ impl Item {
                 let mut fields = Self(fields);
                 Ok(FormerIdentity {
                     entity_id: fields.string(ENTITY_ID)?,
-                    cookies: fields.cookies()?,
+                    cookies: if fields.has(CID) || fields.has(CST) { Some(fields.cookies()?) } else { None },
                     until: fields.time(UNTIL_MS)?,
                 })
             }
@@ -482,7 +524,7 @@ mod tests {
 
     fn full() -> HashMap<String, AttributeValue> {
         let cookies = Cookies { cid: "c".into(), cst: "s".into() };
-        let former = FormerIdentity { entity_id: "e0".into(), cookies: cookies.clone(), until: UnixMs::new(5) };
+        let former = FormerIdentity { entity_id: "e0".into(), cookies: Some(cookies.clone()), until: UnixMs::new(5) };
         let token = Token {
             access_token: "t".into(),
             lifetime: Lifetime { created: UnixMs::new(1), expires_in_ms: 2 },
@@ -517,7 +559,7 @@ mod tests {
         let record = Item::new(full()).into_record().expect("a record");
         let identity = record.identity.expect("an identity");
         assert_eq!((identity.entity_id.as_str(), identity.cookies_expire_at.as_u64()), ("e1", 7));
-        assert_eq!(identity.cookies.cst.expose_secret(), "s");
+        assert_eq!(identity.cookies.expect("cookies").cst.expose_secret(), "s");
         assert_eq!((identity.former[0].entity_id.as_str(), identity.former[0].until.as_u64()), ("e0", 5));
         let token = record.token.expect("a token");
         assert_eq!((token.access_token.expose_secret(), token.seq.as_u64()), ("t", 3));
@@ -637,12 +679,23 @@ mod tests {
     }
 
     #[test]
-    fn a_half_of_an_identity_is_an_error_and_never_a_new_customer() {
-        for missing in [ENTITY_ID, COOKIES] {
-            let mut item = full();
-            item.remove(missing);
-            assert_eq!(Item::new(item).into_record().map(drop), Err(malformed(missing)));
-        }
+    fn cookies_without_a_customer_are_an_error_and_never_a_new_customer() {
+        let mut item = full();
+        item.remove(ENTITY_ID);
+        assert_eq!(Item::new(item).into_record().map(drop), Err(malformed(ENTITY_ID)));
+    }
+
+    #[test]
+    fn a_customer_without_cookies_is_one_that_an_agent_asks_for() {
+        let mut item = full();
+        item.remove(COOKIES);
+        let identity = Item::new(item).into_record().expect("a record").identity.expect("an identity");
+        assert!(identity.cookies.is_none());
+        let former = FormerIdentity { entity_id: "e0".into(), cookies: None, until: UnixMs::new(5) };
+        let mut item = full();
+        item.insert(FORMER.into(), of_former(&[former]));
+        let identity = Item::new(item).into_record().expect("a record").identity.expect("an identity");
+        assert!(identity.former[0].cookies.is_none());
     }
 
     #[test]

@@ -260,9 +260,12 @@ fn end_of(lease: &Lease, bookkeeping: &Bookkeeping) -> Write {
 
 /// `write`, which also stores `identity`.
 pub(super) fn set_identity(write: Write, identity: &Identity) -> Write {
+    let write = match &identity.cookies {
+        Some(cookies) => write.set(item::COOKIES, item::of_cookies(cookies)),
+        None => write.remove(item::COOKIES),
+    };
     write
         .set(item::ENTITY_ID, identity.entity_id.as_str())
-        .set(item::COOKIES, item::of_cookies(&identity.cookies))
         .set(item::COOKIES_LAPSE_AT_S, identity.cookies_expire_at)
         .set(item::FORMER, item::of_former(&identity.former))
         .set(item::EXPIRES_AT_S, identity.cookies_expire_at.plus_s(KEPT_AFTER_EXPIRY_S))

@@ -73,7 +73,7 @@ mod tests {
         let cookies = || Cookies { cid: "secret-cid".into(), cst: "secret-cst".into() };
         let lifetime = Lifetime { created: UnixMs::new(7), expires_in_ms: 9 };
         let token = Token { access_token: "secret-token".into(), lifetime, seq: LeaseSeq::new(3) };
-        let former = FormerIdentity { entity_id: "before".into(), cookies: cookies(), until: UnixMs::new(5) };
+        let former = FormerIdentity { entity_id: "before".into(), cookies: Some(cookies()), until: UnixMs::new(5) };
         let outstanding = AttributeValue::M([("3".into(), item::of_outstanding(&OutstandingToken::of(&token)))].into());
         let text = |text: &str| AttributeValue::S(text.into());
         let attributes = [

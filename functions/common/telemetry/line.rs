@@ -325,6 +325,9 @@ mod tests {
                 &metrics.identities_adopted,
                 &metrics.identities_changed,
                 &metrics.identities_lapsed,
+                &metrics.identities_recovered,
+                &metrics.agent_tokens_refreshed,
+                &metrics.agent_token_failures,
                 &metrics.lease_waits,
             ] {
                 count.increment();

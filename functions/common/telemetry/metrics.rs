@@ -40,6 +40,12 @@ pub(crate) struct CallMetrics {
     pub(crate) identities_changed: Count,
     /// Subjects for whom a customer was created because their cookies had expired.
     pub(crate) identities_lapsed: Count,
+    /// Subjects whose customer LiveChat found only with the other of the two grants.
+    pub(crate) identities_recovered: Count,
+    /// Agent tokens that LiveChat issued.
+    pub(crate) agent_tokens_refreshed: Count,
+    /// Failures to get an agent token, or one that LiveChat accepts.
+    pub(crate) agent_token_failures: Count,
     /// 1 if the call waited for another one's renewal.
     pub(crate) lease_waits: Count,
     /// The call named a group that may be made up, so LiveChat's response says nothing about LiveChat or the site.

@@ -91,7 +91,7 @@ impl World {
     }
 
     /// Changes an attribute of the item with this key.
-    async fn set_at(&self, pk: &str, sk: &str, (path, value): (&str, AttributeValue)) {
+    pub(crate) async fn set_at(&self, pk: &str, sk: &str, (path, value): (&str, AttributeValue)) {
         let names: Vec<_> = path.split('.').map(|name| format!("#{name}")).collect();
         let mut request = self.dynamodb.update_item().table_name(&self.table);
         for name in &names {

@@ -27,14 +27,19 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
-    super::read(Response { status: StatusCode::from_u16(status).expect("a status"), headers, body }, None, CALLED_AT)
+    super::read(
+        Response { status: StatusCode::from_u16(status).expect("a status"), headers, body },
+        GrantType::Cookie,
+        None,
+        CALLED_AT,
+    )
 }
 
 fn known(entity_id: &str) -> Identity {
     let cookies = Cookies { cid: "c0".into(), cst: "s0".into() };
     Identity {
         entity_id: entity_id.into(),
-        cookies,
+        cookies: Some(cookies),
         cookies_expire_at: UnixSeconds::new(0),
         former: vec![],
         awaits_first_token: false,
@@ -46,8 +51,8 @@ fn a_lifetime_is_in_ms_and_starts_when_livechat_was_called() {
     let grant = read(200, &both(), &body(&serde_json::json!({}))).expect("a grant");
     assert_eq!(grant.lifetime, Lifetime { created: CALLED_AT, expires_in_ms: 28_800_000 });
     assert_eq!(grant.entity_id, "e1");
-    assert_eq!(grant.cookies.cid.expose_secret(), "c1");
-    assert_eq!(grant.cookies.cst.expose_secret(), "s1");
+    assert_eq!(grant.cookies.as_ref().expect("cookies").cid.expose_secret(), "c1");
+    assert_eq!(grant.cookies.as_ref().expect("cookies").cst.expose_secret(), "s1");
     assert_eq!(grant.cookies_expire_at.as_u64(), 1_700_000_000 + 63_072_000);
 }
 
@@ -69,7 +74,7 @@ fn a_token_can_have_four_kibibytes() {
 
 #[test]
 fn the_cookie_header_has_names_and_values_only() {
-    let header = cookie_header(&known("e").cookies).expect("a header");
+    let header = cookie_header(known("e").cookies.as_ref().expect("cookies")).expect("a header");
     assert_eq!(header, "__lc_cid=c0; __lc_cst=s0");
     assert!(header.is_sensitive());
 }
@@ -101,7 +106,8 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
         let miss = |body: &[u8], known| {
-            super::read(Response { status, headers: &HeaderMap::new(), body }, known, CALLED_AT).err()
+            super::read(Response { status, headers: &HeaderMap::new(), body }, GrantType::Cookie, known, CALLED_AT)
+                .err()
         };
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
@@ -154,6 +160,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(
             Response { status: StatusCode::BAD_REQUEST, headers: &both(), body: body.as_bytes() },
+            GrantType::Cookie,
             Some(&known("e")),
             CALLED_AT,
         )
@@ -244,11 +251,15 @@ fn other_cookies_are_ignored() {
 fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let grant =
-        super::read(Response { status: StatusCode::OK, headers: &lines, body: &good }, Some(&known("e1")), CALLED_AT)
-            .expect("a grant");
-    assert_eq!(grant.cookies.cid.expose_secret(), "c0");
-    assert_eq!(grant.cookies.cst.expose_secret(), "s1");
+    let grant = super::read(
+        Response { status: StatusCode::OK, headers: &lines, body: &good },
+        GrantType::Cookie,
+        Some(&known("e1")),
+        CALLED_AT,
+    )
+    .expect("a grant");
+    assert_eq!(grant.cookies.as_ref().expect("cookies").cid.expose_secret(), "c0");
+    assert_eq!(grant.cookies.as_ref().expect("cookies").cst.expose_secret(), "s1");
 }
 
 #[test]
@@ -257,6 +268,7 @@ fn cookies_of_two_customers_are_never_mixed() {
     let lines = headers(&["__lc_cst=s1"]);
     let mixed = super::read(
         Response { status: StatusCode::OK, headers: &lines, body: &good },
+        GrantType::Cookie,
         Some(&known("another")),
         CALLED_AT,
     );

@@ -15,8 +15,8 @@ use crate::{
         revocation,
     },
     renewal::{
-        self, Action, AttemptError, Commit, Commitment, Event, Grant, HeldLease, Moment, Move, Obtained, Pause,
-        Release, Renewal, StoreError,
+        self, Action, AttemptError, Commit, Commitment, Event, Grant, GrantType, HeldLease, Moment, Move, Obtained,
+        Pause, Release, Renewal, StoreError,
         circuit::{Circuit, Gate, Sign},
         time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
     },
@@ -198,7 +198,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn attempt(&mut self, attempt: &renewal::TokenRequest) -> Result<Grant, AttemptError> {
-        let Renewer { accounts, breaker, .. } = self.place.renewer;
+        let Renewer { accounts, agent_tokens, breaker, .. } = self.place.renewer;
         let context = self.place.context.within(attempt.time);
         if attempt.is_retry {
             sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MS))).await;
@@ -207,7 +207,14 @@ impl<'a> Driver<'a> {
         let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence, self.place.context));
         let sign =
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
-        let token = accounts.token(self.place.call.subject.group, attempt.known.as_ref(), &context);
+        let (group, known) = (self.place.call.subject.group, attempt.known.as_ref());
+        let token = async {
+            match (attempt.grant, agent_tokens) {
+                (GrantType::Cookie, _) => accounts.token(group, known, &context).await,
+                (GrantType::AgentToken, Some(tokens)) => Box::pin(tokens.customer_token(group, known, &context)).await,
+                (GrantType::AgentToken, None) => Err(AttemptError::Unsent("there are no agent's credentials".into())),
+            }
+        };
         let metrics = &self.place.context.metrics;
         let result = metrics.live_chat_time.measure(watch.observe(token, sign)).await;
         count_attempt(&result, metrics);

@@ -30,6 +30,10 @@ pub(super) fn note(note: Note, metrics: &CallMetrics) {
         Note::NotRecognised => {
             tracing::warn!("LiveChat did not recognise the customer on record; calling it once more");
         }
+        Note::IdentityRecovered => {
+            metrics.identities_recovered.increment();
+            tracing::warn!("LiveChat found the customer on record only with the other grant");
+        }
         Note::IdentityReplaced { on_record } => {
             metrics.identities_changed.increment();
             tracing::error!(on_record, "LiveChat no longer knows a customer: replaced, the former one is on record");

@@ -84,10 +84,10 @@ fn cookies() -> Cookies {
 }
 
 fn identity() -> Identity {
-    let former = FormerIdentity { entity_id: "before".into(), cookies: cookies(), until: NOW };
+    let former = FormerIdentity { entity_id: "before".into(), cookies: Some(cookies()), until: NOW };
     Identity {
         entity_id: "entity".into(),
-        cookies: cookies(),
+        cookies: Some(cookies()),
         cookies_expire_at: UnixSeconds::new(2_000_000_000),
         former: vec![former],
         awaits_first_token: false,

@@ -1,0 +1,155 @@
+//! The agent token: one for all functions, refreshed by one of them before it expires.
+//!
+//! LiveChat keeps 25 tokens of an agent and app, and silently revokes the oldest when there are more, so the functions share one. It is
+//! stored in the table, and whoever finds that it must be refreshed acquires a lease for that. All others go on with the token that is
+//! stored, or wait if it has expired.
+//!
+//! It is never revoked from here: LiveChat revokes the refresh token together with an access token.
+//! Source: <https://platform.text.com/docs/authorization/oauth-authorization>, sections *Token limitations* and *Revoking tokens*.
+
+use super::record::{Lease, Refusal};
+use crate::identity::{LeaseSeq, Lifetime, UnixMs};
+use secrecy::SecretString;
+
+/// A token of an agent, which gives access to all customers of the account.
+#[derive(Clone, Debug)]
+pub struct AgentToken {
+    /// What LiveChat is sent as `Authorization`.
+    pub access_token: SecretString,
+    /// The app that it was issued to.
+    pub client_id: String,
+    /// Its age and life.
+    pub lifetime: Lifetime,
+    /// The number of the lease under which it was issued: a higher number is a newer token.
+    pub seq: LeaseSeq,
+    /// The refresh token that LiveChat issued with it, if it is another one than that of the settings.
+    pub successor: Option<Successor>,
+}
+
+/// A refresh token that replaces that of the settings. LiveChat documents none for server-side apps.
+#[derive(Clone, Debug)]
+pub struct Successor {
+    /// Identifies the refresh token of the settings: once they have another one, this successor is not used any more.
+    pub of: String,
+    /// The refresh token.
+    pub refresh_token: SecretString,
+}
+
+/// What is stored of the agent token.
+#[derive(Clone, Debug, Default)]
+pub struct AgentRecord {
+    /// The latest token.
+    pub token: Option<AgentToken>,
+    /// The lease of the function that is refreshing it, or of one that died.
+    pub lease: Option<Lease>,
+    /// Why the latest refresh failed, and when the next one may be tried.
+    pub refusal: Option<Refusal>,
+}
+
+/// What a renewal that needs the agent token does next.
+#[derive(Clone, Debug)]
+pub(crate) enum Next {
+    /// Use this token.
+    Use(AgentToken),
+    /// Acquire the lease, and refresh the token.
+    Refresh {
+        /// The number of the stored token, if there is one.
+        stored: Option<LeaseSeq>,
+        /// The stored token, if it is still live: used if the refresh fails.
+        live: Option<AgentToken>,
+    },
+    /// Look again in a moment: another function is refreshing it.
+    Wait,
+    /// A refresh has failed for this reason, and may not be repeated yet.
+    Fail(Refusal),
+}
+
+impl AgentRecord {
+    /// What to do next. `rejected` is the number of a token that LiveChat did not accept: neither that one nor an older one is used.
+    /// `settings` is the fingerprint of the settings with which a refresh would be tried.
+    pub(crate) fn next(self, rejected: Option<LeaseSeq>, settings: &str, now: UnixMs) -> Next {
+        let stored = self.token.as_ref().map(|token| token.seq);
+        let is_live = |token: &AgentToken| token.lifetime.is_live(now) && rejected.is_none_or(|seq| token.seq > seq);
+        let token = self.token.filter(is_live);
+        let is_held = self.lease.is_some_and(|lease| lease.is_held(now));
+        let refusal = self.refusal.filter(|refusal| refusal.applies_to(settings, now));
+        match (token, refusal) {
+            (Some(token), _) if token.lifetime.is_usable(now) => Next::Use(token),
+            (Some(token), refusal) if is_held || refusal.is_some() => Next::Use(token),
+            (None, _) if is_held => Next::Wait,
+            (None, Some(refusal)) => Next::Fail(refusal),
+            (live, _) => Next::Refresh { stored, live },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
+    const HOUR_MS: u64 = 3_600_000;
+
+    fn token(age_h: u64) -> AgentToken {
+        let lifetime = Lifetime { created: NOW.minus_ms(age_h * HOUR_MS), expires_in_ms: 8 * HOUR_MS };
+        AgentToken {
+            access_token: "secret".into(),
+            client_id: "app".into(),
+            lifetime,
+            seq: LeaseSeq::new(5),
+            successor: None,
+        }
+    }
+
+    fn held() -> Lease {
+        Lease { owner: "o".into(), seq: LeaseSeq::new(6), until: NOW.plus_ms(5_000) }
+    }
+
+    fn next(token: Option<AgentToken>, is_held: bool, is_refused: bool, rejected: Option<u64>) -> &'static str {
+        let refusal = is_refused.then(|| Refusal::first("settings", "invalid_grant", "", NOW));
+        let record = AgentRecord { token, lease: is_held.then(held), refusal };
+        match record.next(rejected.map(LeaseSeq::new), "settings", NOW) {
+            Next::Use(_) => "use",
+            Next::Refresh { live: Some(_), .. } => "refresh, or use",
+            Next::Refresh { live: None, .. } => "refresh",
+            Next::Wait => "wait",
+            Next::Fail(_) => "fail",
+        }
+    }
+
+    #[test]
+    fn one_function_refreshes_and_the_others_go_on() {
+        for (age_h, is_held, is_refused, expected) in [
+            (1, false, false, "use"),
+            (1, true, true, "use"),
+            (7, false, false, "refresh, or use"),
+            (7, true, false, "use"),
+            (7, false, true, "use"),
+            (8, false, false, "refresh"),
+            (8, true, false, "wait"),
+            (8, false, true, "fail"),
+            (8, true, true, "wait"),
+        ] {
+            assert_eq!(
+                next(Some(token(age_h)), is_held, is_refused, None),
+                expected,
+                "{age_h} h {is_held} {is_refused}"
+            );
+        }
+        assert_eq!(next(None, false, false, None), "refresh");
+    }
+
+    #[test]
+    fn a_token_that_livechat_rejected_is_not_used_again() {
+        assert_eq!(next(Some(token(1)), false, false, Some(5)), "refresh");
+        assert_eq!(next(Some(token(1)), true, false, Some(5)), "wait");
+        assert_eq!(next(Some(token(1)), false, false, Some(4)), "use");
+    }
+
+    #[test]
+    fn other_settings_are_tried_at_once() {
+        let refusal = Refusal::first("before", "invalid_grant", "", NOW);
+        let record = AgentRecord { refusal: Some(refusal), ..AgentRecord::default() };
+        assert!(matches!(record.next(None, "settings", NOW), Next::Refresh { .. }));
+    }
+}
