@@ -79,14 +79,12 @@ impl LiveChat {
             json!(self.accounts_url.as_str()),
         ];
         // Without an agent, the hash is that of earlier versions.
-        match &self.agent {
-            None => {}
-            Some(AgentCredentialsSource::Inline(agent)) => {
-                settings.extend([json!(self.grants.first() as u8), json!(agent.client_id)])
-            }
-            Some(AgentCredentialsSource::Stored(arn)) => {
-                settings.extend([json!(self.grants.first() as u8), json!(arn)])
-            }
+        if let Some(agent) = &self.agent {
+            let credentials = match agent {
+                AgentCredentialsSource::Inline(agent) => &agent.client_id,
+                AgentCredentialsSource::Stored(arn) => arn,
+            };
+            settings.extend([json!(format!("{:?}", self.grants)), json!(credentials)]);
         }
         let mut hash = hex::encode(digest(&SHA256, json!(settings).to_string().as_bytes()));
         hash.truncate(16);
