@@ -152,7 +152,7 @@ impl World {
         let get_token = GetToken { renewer: Renewer::new(store, accounts, renewals, Groups::default()) };
         let principal = Principal::User(UserId::parse(user).expect("a user id"));
         let subject = Subject { principal, group: group.map(Group) };
-        let call = Call { subject, was_guest: None, logout: false };
+        let call = Call { subject, was_guest: None, details: None, logout: false };
         let context = Context::new(Deadline::after(Duration::from_secs(10)));
         match get_token.call(&call, &context).await.expect("a token") {
             Reply::Token(obtained) => obtained.issued.entity_id,
