@@ -100,7 +100,7 @@ mod tests {
         rules.read(|name| claims.get(name))
     }
 
-    fn name(value: Value) -> Option<String> {
+    fn name(value: &Value) -> Option<String> {
         read(&json!({ "name": value })).and_then(|details| details.name)
     }
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_value_that_does_not_fit_is_left_out() {
-        assert_eq!(name(json!("é".repeat(256))), Some("é".repeat(256)));
+        assert_eq!(name(&json!("é".repeat(256))), Some("é".repeat(256)));
         for value in [
             json!(""),
             json!("  "),
@@ -155,7 +155,7 @@ mod tests {
             json!(["Alice"]),
             json!({"first": "Alice"}),
         ] {
-            assert_eq!(name(value.clone()), None, "{value}");
+            assert_eq!(name(&value), None, "{value}");
         }
         for value in ["alice", "@shop.example", "alice@", "a b@shop.example", &format!("a@{}", "x".repeat(253))] {
             assert_eq!(email("mail", &json!({ "mail": value })), None, "{value}");
@@ -164,12 +164,8 @@ mod tests {
             |value: Value| read(&json!({"subscription": {"plan": value}})).map(|details| details.fields[0].1.clone());
         assert_eq!((field(json!(7)), field(json!(true))), (Some("7".into()), Some("true".into())));
         assert_eq!((field(json!(["a"])), field(json!({})), field(json!("\0"))), (None, None, None));
-        assert_eq!(
-            name(json!("Alice"))
-                .map(|_| read(&json!({"name": "A", "subscription.plan": "a", "subscription": {"plan": "b"}}))),
-            Some(read(&json!({"name": "A"}))),
-            "two values"
-        );
+        let two_values = json!({"name": "Alice", "subscription.plan": "a", "subscription": {"plan": "b"}});
+        assert_eq!(read(&two_values), read(&json!({"name": "Alice"})));
     }
 
     #[test]

@@ -65,7 +65,9 @@ fn read(status: u16, body: &[u8]) -> Result<(), UpdateError> {
     let json: Option<Value> = serde_json::from_slice(body).ok();
     let error = json.as_ref().and_then(|json| json["error"]["type"].as_str()).map(shown);
     match (status, error.as_deref()) {
-        (200..300, None) if body.trim_ascii().is_empty() || json.is_some() => Ok(()),
+        (200..300, None) if body.trim_ascii().is_empty() || json.is_some_and(|json| json.get("error").is_none()) => {
+            Ok(())
+        }
         (200..300, None) => Err(UpdateError::Other("a response that is not LiveChat's".into())),
         (_, Some("misdirected_request")) | (421, _) => Err(UpdateError::Other(
             "misdirected_request: the account is in another region (see LIVECHAT_API_URL)".into(),
@@ -112,12 +114,13 @@ mod tests {
         {
             let refused = read(status, body.as_bytes());
             assert!(
-                matches!(&refused, Err(UpdateError::Content(why)) if !why.contains("lice")),
+                matches!(&refused, Err(UpdateError::Content(why)) if !why.to_lowercase().contains("alice")),
                 "{status} {body} {refused:?}"
             );
         }
         for (status, body) in [
             (200, "<!doctype html>".into()),
+            (200, r#"{"error":"alice"}"#.into()),
             (302, String::new()),
             (401, error("authentication")),
             (403, error("customer_banned")),
@@ -130,7 +133,7 @@ mod tests {
         ] {
             let failed = read(status, body.as_bytes());
             assert!(
-                matches!(&failed, Err(UpdateError::Other(why)) if !why.contains("lice")),
+                matches!(&failed, Err(UpdateError::Other(why)) if !why.to_lowercase().contains("alice")),
                 "{status} {body} {failed:?}"
             );
         }
