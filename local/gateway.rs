@@ -96,7 +96,10 @@ impl Gateway {
             event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
         }
         // A path without a route goes to any of the functions, which returns 404.
-        let served = self.invoke(operation.unwrap_or(Name::GetToken), &event).await;
+        let mut served = self.invoke(operation.unwrap_or(Name::GetToken), &event).await;
+        if let Some(remaining) = served.as_mut().and_then(|served| served.remaining.take()) {
+            tokio::spawn(remaining.run());
+        }
         served.and_then(to_response).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
     }
 

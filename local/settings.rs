@@ -88,13 +88,14 @@ impl Settings {
 
     /// These settings, with the sandbox's account and address.
     #[must_use]
-    pub fn with_sandbox(mut self, app: &App, accounts_url: &str) -> Self {
+    pub fn with_sandbox(mut self, app: &App, url: &str) -> Self {
         for (name, value) in [
             ("LIVECHAT_CLIENT_ID", app.client_id.clone()),
             ("LIVECHAT_LICENSE_ID", app.license_id.to_string()),
             ("LIVECHAT_ORGANIZATION_ID", app.organization_id.clone()),
             ("LIVECHAT_REDIRECT_URI", app.redirect_uris.first().cloned().unwrap_or_default()),
-            ("LIVECHAT_ACCOUNTS_URL", accounts_url.to_owned()),
+            ("LIVECHAT_ACCOUNTS_URL", url.to_owned()),
+            ("LIVECHAT_API_URL", url.to_owned()),
         ] {
             self.0.insert(name.into(), value);
         }

@@ -34,7 +34,7 @@ use_archive() {
 # settings DYNAMODB_URL LIVECHAT_URL: tests/events/env.json with these URLs of the running `cargo local`, and with $more_settings (JSON).
 settings() {
     jq --arg dynamodb "$1" --arg livechat "$2" --arg redirect "$local_api/" --argjson more "${more_settings:-{\}}" \
-        '.Parameters += { AWS_ENDPOINT_URL_DYNAMODB: $dynamodb, LIVECHAT_ACCOUNTS_URL: $livechat, LIVECHAT_REDIRECT_URI: $redirect } + $more' \
+        '.Parameters += { AWS_ENDPOINT_URL_DYNAMODB: $dynamodb, LIVECHAT_ACCOUNTS_URL: $livechat, LIVECHAT_API_URL: $livechat, LIVECHAT_REDIRECT_URI: $redirect } + $more' \
         tests/events/env.json
 }
 

@@ -83,7 +83,7 @@ impl Customers {
             Ok(None) => {}
             Err(error) => return self.failed(error.into()),
         }
-        match self.renewer.get_token(&Call { subject, was_guest: None, logout: false }, &context).await {
+        match self.renewer.get_token(&Call { subject, was_guest: None, details: None, logout: false }, &context).await {
             Ok(Reply::Token(obtained)) => {
                 let entity_id = obtained.issued.entity_id;
                 match obtained.source {

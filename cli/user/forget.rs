@@ -167,7 +167,7 @@ impl Eraser<'_> {
     async fn log_out(&self) -> Result<(), Failure> {
         let Some(invalidate) = &self.invalidate else { return Ok(()) };
         let subject = Subject { principal: self.found.principal.clone(), group: None };
-        let call = Call { subject, was_guest: None, logout: true };
+        let call = Call { subject, was_guest: None, details: None, logout: true };
         invalidate.call(&call, &context()).await.map_err(|error| Failure::Service(error.to_string()))?;
         Ok(())
     }

@@ -15,6 +15,7 @@
 
 mod authorizer;
 mod claims;
+mod details;
 mod error;
 mod jwt;
 mod keys;
@@ -26,7 +27,7 @@ mod secret;
 mod user_hash;
 
 use crate::{
-    identity::{GuestId, Principal, UserId},
+    identity::{CustomerDetails, GuestId, Principal, UserId},
     time::Deadline,
 };
 use lambda_http::{http::HeaderMap, request::RequestContext};
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 pub(crate) use authorizer::Authorizer;
 pub(crate) use claims::ClaimName;
+pub(crate) use details::{Detail, DetailRules};
 pub use error::Error;
 pub(crate) use jwt::{ClaimRules, InvalidIssuers, Issuers, Jwt, Keys, Requirement, Requirements, SessionCookie};
 pub(crate) use keys::{Algorithms, Jwks, Key, KeyKind, RSA_BITS};
@@ -113,6 +115,22 @@ pub struct Caller {
     pub principal: Principal,
     /// The guest that this user was until now.
     pub was_guest: Option<GuestId>,
+    /// What the credentials say about the user that agents may see: `CUSTOMER_DETAILS`.
+    pub details: Option<CustomerDetails>,
+}
+
+/// A user, as verified credentials name them.
+#[derive(Clone, Debug)]
+struct Verified {
+    user: UserId,
+    /// What else the credentials say, if `CUSTOMER_DETAILS` asks for it.
+    details: Option<CustomerDetails>,
+}
+
+impl From<UserId> for Verified {
+    fn from(user: UserId) -> Self {
+        Self { user, details: None }
+    }
 }
 
 impl Auth {
@@ -134,16 +152,16 @@ impl Auth {
         };
         let named = sender.user_in_path.as_ref().map(|user| self.normalization.of(user)).transpose()?;
         match (self.verified(&sender, named.as_ref(), deadline).await?, guest) {
-            (Some(user), guest) => {
+            (Some(Verified { user, details }), guest) => {
                 // The path has no issuer: it only repeats the user id.
                 if named.is_some_and(|named| named.as_str() != user.as_str()) {
                     return Err(Error::UserMismatch);
                 }
                 let was_guest = guest.filter(|_| self.guests == Guests::Yes { adopted: true });
-                Ok(Caller { principal: Principal::User(user), was_guest })
+                Ok(Caller { principal: Principal::User(user), was_guest, details })
             }
             (None, Some(guest)) if sender.user_in_path.is_none() => {
-                Ok(Caller { principal: Principal::Guest(guest), was_guest: None })
+                Ok(Caller { principal: Principal::Guest(guest), was_guest: None, details: None })
             }
             (None, _) => Err(self.no_credentials()),
         }
@@ -155,13 +173,14 @@ impl Auth {
         sender: &Sender<'_>,
         named: Option<&UserId>,
         deadline: Deadline,
-    ) -> Result<Option<UserId>, Error> {
+    ) -> Result<Option<Verified>, Error> {
+        let named = || named.cloned().map(Verified::from);
         match &self.mode {
-            Mode::None => Ok(named.cloned()),
+            Mode::None => Ok(named()),
             Mode::Jwt(jwt) => jwt.user(sender.headers, deadline).await,
             Mode::Authorizer(authorizer) => authorizer.user(sender.gateway),
             // The hash is of the id as it was sent.
-            Mode::Hmac(hash) => Ok(hash.user(sender.headers, sender.user_in_path.as_ref())?.and(named.cloned())),
+            Mode::Hmac(hash) => Ok(hash.user(sender.headers, sender.user_in_path.as_ref())?.and(named())),
         }
     }
 

@@ -4,16 +4,19 @@
 //! |---|---|
 //! | `request.rs` | the event of any gateway, as one type of request |
 //! | `call.rs` | what the operation needs to know of a request |
+//! | `after_response.rs` | what the function does when the caller has the response |
 //! | `outcome.rs` | what the log line says about the result |
 //! | `problem.rs` | what the caller is told about an error |
 //! | `response.rs` | results and problems, as the gateways take them |
 
+mod after_response;
 mod call;
 mod outcome;
 mod problem;
 mod request;
 mod response;
 
+pub use after_response::Remaining;
 pub use response::GatewayResponse;
 
 use crate::{
@@ -21,13 +24,15 @@ use crate::{
     context::Context,
     error::Error,
     identity::{Subject, UnixMs},
-    operation::Operation,
+    operation::{Call, Operation},
     settings::Groups,
     telemetry::{self, Finished},
     time::Deadline,
 };
+use after_response::AfterResponse;
 use futures_util::FutureExt;
 use lambda_http::{LambdaEvent, service_fn};
+use lambda_runtime::{Runtime, layers::TracingLayer, tower::util::ThenLayer};
 use problem::Problem;
 use request::{Format, Request};
 use response::Response;
@@ -65,6 +70,8 @@ pub struct Served {
     pub subject: Option<Subject>,
     /// What went wrong. The response says less about it.
     pub cause: Option<Error>,
+    /// What must be done when the caller has the response.
+    pub remaining: Option<Remaining>,
 }
 
 impl From<LambdaEvent<Box<RawValue>>> for Event {
@@ -81,15 +88,29 @@ impl From<LambdaEvent<Box<RawValue>>> for Event {
 /// When Lambda's runtime API cannot be reached.
 pub(crate) async fn run<O: Operation>(function: Function<O>) -> Result<(), lambda_http::Error> {
     let function = Arc::new(function);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-        let function = Arc::clone(&function);
-        async move { Ok::<_, Infallible>(function.handle(event.into()).await) }
-    }))
-    .await
+    let after_response = AfterResponse::default();
+    let work = after_response.clone();
+    let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let (function, work) = (Arc::clone(&function), work.clone());
+        async move {
+            let served = function.serve(event.into()).await;
+            work.put(served.remaining);
+            Ok::<_, Infallible>(served.response)
+        }
+    });
+    // The outer layer sees the result of posting a response.
+    let runtime = Runtime::new(service).layer(TracingLayer::new()).layer(ThenLayer::new(move |posted| {
+        let after_response = after_response.clone();
+        async move {
+            after_response.run().await;
+            posted
+        }
+    }));
+    runtime.run().await
 }
 
 impl<O: Operation> Function<O> {
-    /// Serves one request. Never fails: an error becomes a response too.
+    /// Serves one request, and does nothing after that. Never fails: an error becomes a response too.
     pub async fn handle(&self, event: Event) -> GatewayResponse {
         self.serve(event).await.response
     }
@@ -98,14 +119,13 @@ impl<O: Operation> Function<O> {
     pub async fn serve(&self, event: Event) -> Served {
         let started = Instant::now();
         let context = Context::new(event.deadline);
-        let (mut format, mut subject) = (Format::default(), None);
+        let (mut format, mut call) = (Format::default(), None);
         // On the heap: the future of a renewal is large.
         let result = Box::pin(async {
             let (its_format, request) = Request::read(&event.payload);
             format = its_format;
-            let call = self.read_call(&request?, event.deadline).await?;
-            subject = Some(call.subject.clone());
-            self.operation.call(&call, &context).await
+            let call = call.insert(self.read_call(&request?, event.deadline).await?);
+            self.operation.call(call, &context).await
         });
         // A bug in one call must not leave its caller without a response.
         let result = AssertUnwindSafe(result).catch_unwind().await;
@@ -114,7 +134,7 @@ impl<O: Operation> Function<O> {
         telemetry::call(Finished {
             operation: O::NAME.as_str(),
             request_id: &event.request_id,
-            principal: subject.as_ref().map(|subject: &Subject| &subject.principal),
+            principal: call.as_ref().map(|call: &Call| &call.subject.principal),
             took: started.elapsed(),
             outcome: outcome::of(&result, &context.metrics),
             metrics: &context.metrics,
@@ -123,7 +143,11 @@ impl<O: Operation> Function<O> {
             Ok(reply) => Response::of_reply(reply, &self.operation.account()),
             Err(error) => Response::of_problem(Problem::of(error), &event.request_id),
         };
-        Served { response: response.in_format(format), subject, cause: result.err() }
+        let update = call.as_ref().zip(result.as_ref().ok());
+        let update = update.and_then(|(call, reply)| self.operation.customer_update(call, reply));
+        let remaining = update.map(|update| Remaining::of(update, event.request_id, event.deadline));
+        let subject = call.map(|call| call.subject);
+        Served { response: response.in_format(format), subject, cause: result.err(), remaining }
     }
 }
 

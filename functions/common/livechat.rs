@@ -1,7 +1,9 @@
 //! LiveChat's Customer Accounts API in both versions: the cookie grant and the agent-token grant. Only this module knows its wire format.
 //!
-//! Source: <https://platform.text.com/docs/authorization/customer-authorization>. `oauth.rs` gets agents' tokens.
+//! Source: <https://platform.text.com/docs/authorization/customer-authorization>. `oauth.rs` gets agents' tokens,
+//! and `customer.rs` tells LiveChat what agents see of a customer.
 
+pub(crate) mod customer;
 #[cfg(feature = "operator")]
 pub mod imported;
 #[cfg(feature = "operator")]

@@ -17,6 +17,7 @@
 //! | `operation/renewer.rs` | renewal, as `getToken` and `getFreshToken` use it; `renewer/driver.rs` carries it out |
 //! | `operation/agent_tokens.rs` | the agent token that all functions share |
 //! | `operation/breaker.rs` | the circuit breaker for LiveChat |
+//! | `operation/customer_details.rs` | what agents see of the customer |
 //! | `operation/logout.rs` | a logout |
 //! | `operation/revocation.rs` | how a logout and an adoption revoke tokens |
 //!
@@ -24,6 +25,7 @@
 
 mod agent_tokens;
 mod breaker;
+mod customer_details;
 mod get_fresh_token;
 mod get_token;
 mod has_token;
@@ -32,6 +34,8 @@ mod logout;
 mod renewer;
 mod revocation;
 
+pub use customer_details::CustomerUpdate;
+pub(crate) use customer_details::Sent;
 pub use get_fresh_token::GetFreshToken;
 pub use get_token::GetToken;
 pub use has_token::HasToken;
@@ -41,7 +45,7 @@ pub use renewer::Renewer;
 use crate::{
     context::Context,
     error::Error,
-    identity::{GuestId, Subject},
+    identity::{CustomerDetails, GuestId, Subject},
     renewal::{Obtained, Source},
     settings::{Account, Common, ConfigError, Lookup},
 };
@@ -75,6 +79,11 @@ pub trait Operation: Sized + Send + Sync + 'static {
     /// The LiveChat account that the tokens of this operation are for; empty if it returns no token.
     fn account(&self) -> Account {
         Account::default()
+    }
+
+    /// The update of a customer's details that is due after a call with this reply.
+    fn customer_update(&self, _call: &Call, _reply: &Reply) -> Option<CustomerUpdate> {
+        None
     }
 
     /// Serves one call.
@@ -116,6 +125,8 @@ pub struct Call {
     pub subject: Subject,
     /// The guest who this user was until now, and whose identity they take over if they have none yet.
     pub was_guest: Option<GuestId>,
+    /// What agents may see of the user.
+    pub details: Option<CustomerDetails>,
     /// `invalidate`: the user logs out.
     pub logout: bool,
 }

@@ -13,6 +13,7 @@
 //! | `livechat.rs` | `LIVECHAT_*` |
 //! | `agent.rs` | `LIVECHAT_GRANT`, `LIVECHAT_AGENT_CREDENTIALS` |
 //! | `auth.rs` | `AUTH` and what all its modes share, `AUTHORIZER_CLAIM`, `GUESTS` |
+//! | `details.rs` | `CUSTOMER_DETAILS` |
 //! | `origins.rs` | `ALLOWED_ORIGINS` |
 //! | `jwt.rs`, `algorithms.rs` | the other `JWT_*` |
 //! | `public_key.rs` | `JWT_PUBLIC_KEY` |
@@ -28,6 +29,7 @@
 mod agent;
 mod algorithms;
 mod auth;
+mod details;
 #[cfg(feature = "env-file")]
 pub mod env_file;
 mod groups;

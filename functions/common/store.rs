@@ -14,6 +14,7 @@
 //! | `store/token.rs` | the removal of a token |
 //! | `store/logout.rs`, `store/revocation.rs` | a logout; the result of revocations |
 //! | `store/adoption.rs` | a guest becomes a user |
+//! | `store/details.rs` | the updates of a customer's details |
 //! | `store/gate.rs` | the circuit breaker's gate |
 //! | `store/agent_token.rs` | the agent token that all functions share |
 //! | `store/groups.rs` | the renewals in all groups together |
@@ -22,6 +23,7 @@
 
 pub(crate) mod adoption;
 pub(crate) mod agent_token;
+pub(crate) mod details;
 #[cfg(feature = "operator")]
 pub mod former;
 pub(crate) mod gate;

@@ -19,7 +19,7 @@ mod logged;
 mod metrics;
 pub mod steps;
 
-pub(crate) use line::{Finished, Outcome, Success, write as call};
+pub(crate) use line::{Finished, Outcome, Success, write as call, write_update as customer_update};
 #[cfg(feature = "operator")]
 pub use logged::{LoggedCall, subject_hash};
 pub(crate) use metrics::CallMetrics;

@@ -132,6 +132,12 @@ fn check_hints(record: &Record, item: &Item) {
     if let Some(failed) = &record.failed {
         assert_eq!(Some(failed.seq.as_u64()), number_at(item, &["failedRenewal", "seq"]));
     }
+    if let Some(update) = &record.details {
+        let numbers = ["again", "failures"].map(|name| number_at(item, &["details", name]));
+        assert_eq!([update.again.as_u64(), update.failures].map(Some), numbers);
+        let texts = ["entityId", "hash"].map(|name| text_at(item, &["details", name]));
+        assert_eq!([&update.entity_id, &update.hash].map(|text| Some(text.as_str())), texts);
+    }
     if let Some(refusal) = &record.refusal {
         let numbers = ["until", "times"].map(|name| number_at(item, &["refused", name]));
         assert_eq!([refusal.until.as_u64(), refusal.times].map(Some), numbers);

@@ -121,7 +121,7 @@ impl Checked<'_> {
         let headers = [("authorization", bearer.as_str())];
         let tokens = std::slice::from_ref(token);
         let result = self.call(&headers, None, tokens);
-        let Ok(Caller { principal, was_guest }) = result else {
+        let Ok(Caller { principal, was_guest, .. }) = result else {
             assert_ne!(verdict.accepted, Is::Yes, "{result:?} {token:?} {verdict:?} {:?}", self.settings);
             return None;
         };

@@ -108,6 +108,7 @@ fn reply(operation: Name, subject: &Subject) -> Reply {
             issued: Issued {
                 entity_id: user_of(subject).to_owned(),
                 token: Token { access_token: "dal:token".into(), lifetime, seq: LeaseSeq::new(1) },
+                details: None,
             },
             source: Source::LiveChat { why: Why::Miss, collapsed: false },
         }),

@@ -35,6 +35,7 @@ pub const SHAPES: &[(&str, Shape)] = &[
     ("outstanding", MapOf(&[("accessToken", Text), ("ends", Number), ("seq", Number)])),
     ("loggedOutSeq", Number),
     ("revokeAgain", Number),
+    ("details", Map(&[("entityId", Text), ("hash", Text), ("again", Number), ("failures", Number)])),
     ("leaseSeq", Number),
     ("leaseOwner", Text),
     ("leaseUntil", Number),
@@ -57,7 +58,7 @@ const TOGETHER: &[&[&str]] = &[
     &["quotaSince", "quotaLastSeq"],
 ];
 /// Attributes that are hints. They are ignored if they have another shape.
-const HINTS: &[&str] = &["failedRenewal", "refused"];
+const HINTS: &[&str] = &["failedRenewal", "refused", "details"];
 /// The point in time at which items are read; Unix time in ms.
 pub const NOW_MS: u64 = 1_700_000_000_123;
 const DEEPEST: usize = 3;

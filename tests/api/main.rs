@@ -10,6 +10,7 @@ mod clock;
 mod concurrency;
 mod connections;
 mod crashes;
+mod customer_details;
 mod documentation;
 mod dynamodb;
 mod gateways;

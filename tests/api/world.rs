@@ -171,6 +171,7 @@ fn settings(sandbox: &Sandbox, table: &str, database_url: String) -> HashMap<Str
         ("LIVECHAT_ORGANIZATION_ID", app.organization_id.clone()),
         ("LIVECHAT_REDIRECT_URI", REDIRECT_URI.into()),
         ("LIVECHAT_ACCOUNTS_URL", sandbox.url()),
+        ("LIVECHAT_API_URL", sandbox.url()),
         ("AWS_ENDPOINT_URL_DYNAMODB", database_url),
         // Tests renew more often than any user.
         ("RENEWALS_PER_MINUTE", "1000".into()),

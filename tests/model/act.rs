@@ -405,7 +405,7 @@ impl Protocol {
             && let Some(Next::Commit(commit)) = state.callers[index].next()
         {
             let entity_id = commit.identity.entity_id.clone();
-            let issued = crate::identity::Issued { entity_id, token: commit.token.clone() };
+            let issued = crate::identity::Issued { entity_id, token: commit.token.clone(), details: None };
             self.give(state, index, &issued);
         }
         Some(())

@@ -91,7 +91,7 @@ impl World {
         let accounts = Accounts::new(LiveChat::from_lookup(&lookup).expect("settings")).expect("a client");
         let renewals = Renewals::from_lookup(&lookup).expect("settings");
         let get_token = GetToken { renewer: Renewer::new(self.store.clone(), accounts, renewals, Groups::default()) };
-        let call = Call { subject: subject(user, None), was_guest: None, logout: false };
+        let call = Call { subject: subject(user, None), was_guest: None, details: None, logout: false };
         match get_token.call(&call, &context()).await.expect("a token") {
             Reply::Token(obtained) => obtained.issued.entity_id,
             other => panic!("{other:?}"),

@@ -58,7 +58,7 @@ impl World {
     }
 
     async fn get_fresh_token(&self, subject: Subject) -> Result<Issued, Error> {
-        let call = Call { subject, was_guest: None, logout: false };
+        let call = Call { subject, was_guest: None, details: None, logout: false };
         match self.renewer.get_fresh_token(&call, &context()).await? {
             Reply::Token(obtained) => Ok(obtained.issued),
             other => panic!("no token: {other:?}"),

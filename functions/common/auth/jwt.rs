@@ -18,13 +18,14 @@ mod requirements;
 mod session_cookie;
 
 use super::{
+    Verified,
     claims::{ClaimName, Members},
+    details::DetailRules,
     keys::{Jwks, Key},
     normalization::Normalization,
 };
 use crate::{
     auth::{Credential, Error},
-    identity::UserId,
     time::{self, Deadline},
 };
 use compact::Compact;
@@ -65,6 +66,8 @@ pub(crate) struct ClaimRules {
     pub(crate) requirements: Requirements,
     /// The claim with the user id.
     pub(crate) user_claim: ClaimName,
+    /// What else agents may see of the claims.
+    pub(crate) details: DetailRules,
 }
 
 impl Jwt {
@@ -91,7 +94,7 @@ impl Jwt {
     /// # Errors
     /// [`Error::Unauthenticated`] for a token that is not accepted, [`Error::InvalidRequest`] if its user id is invalid, and
     /// [`Error::KeysUnavailable`].
-    pub(super) async fn user(&self, headers: &HeaderMap, deadline: Deadline) -> Result<Option<UserId>, Error> {
+    pub(super) async fn user(&self, headers: &HeaderMap, deadline: Deadline) -> Result<Option<Verified>, Error> {
         let tokens = match (bearer::token(headers), &self.cookie) {
             (Ok(Some(token)), _) => Ok(vec![token.to_owned()]),
             (Ok(None), Some(cookie)) => cookie.tokens(headers),
@@ -101,7 +104,7 @@ impl Jwt {
         let (mut user, mut refusal) = (None, None);
         for token in tokens.map_err(|cause| self.refused(cause))? {
             match self.verify(&token, deadline).await {
-                Ok(another) if user.as_ref().is_some_and(|user| *user != another) => {
+                Ok(another) if user.as_ref().is_some_and(|one: &Verified| one.user != another.user) => {
                     return Err(self.refused("two cookies name two users"));
                 }
                 Ok(another) => user = Some(another),
@@ -115,7 +118,7 @@ impl Jwt {
         }
     }
 
-    async fn verify(&self, token: &str, deadline: Deadline) -> Result<UserId, Error> {
+    async fn verify(&self, token: &str, deadline: Deadline) -> Result<Verified, Error> {
         let token = Compact::parse(token).map_err(|cause| self.refused(cause))?;
         let key = self.signer(&token, deadline).await?;
         let claims = token.claims().map_err(|cause| self.refused(cause))?;
@@ -150,7 +153,7 @@ impl Jwt {
         among(&newer).ok_or_else(|| self.refused(if candidates.is_empty() { nothing_fits } else { WRONG_KEY }))
     }
 
-    fn user_of(&self, claims: &Members, key: &Key) -> Result<UserId, Error> {
+    fn user_of(&self, claims: &Members, key: &Key) -> Result<Verified, Error> {
         self.claims.requirements.check(claims, time::now().as_u64()).map_err(|cause| self.refused(cause))?;
         if key.issuer.as_ref().is_some_and(|issuer| !issuers::vouches_for(issuer, claims)) {
             return Err(self.refused("the key that signed the token is for another issuer's tokens"));
@@ -160,7 +163,8 @@ impl Jwt {
             None => None,
         };
         let id = self.claims.user_claim.user_id(|name| claims.get(name)).map_err(|cause| self.refused(cause))?;
-        Ok(self.normalization.user_id(&id)?.of_issuer(users))
+        let user = self.normalization.user_id(&id)?.of_issuer(users);
+        Ok(Verified { user, details: self.claims.details.read(|name| claims.get(name)) })
     }
 
     fn refused(&self, cause: impl Into<Cow<'static, str>>) -> Error {

@@ -26,7 +26,7 @@ fn guest() -> GuestId {
 
 #[tokio::test]
 async fn without_verification_the_caller_is_the_user_in_the_path() {
-    let alice = Caller { principal: user("alice"), was_guest: None };
+    let alice = Caller { principal: user("alice"), was_guest: None, details: None };
     assert_eq!(caller(Guests::No, Some("alice"), &[]).await, Ok(alice.clone()));
     assert_eq!(caller(Guests::No, Some("alice"), &[("x-guest-id", SECRET)]).await, Ok(alice), "there are no guests");
     assert!(matches!(caller(Guests::No, None, &[("x-guest-id", SECRET)]).await, Err(Error::InvalidRequest(_))));
@@ -36,11 +36,11 @@ async fn without_verification_the_caller_is_the_user_in_the_path() {
 async fn a_caller_is_a_guest_until_they_are_a_user() {
     let guests = Guests::Yes { adopted: true };
     let header = ("x-guest-id", SECRET);
-    let as_guest = Caller { principal: Principal::Guest(guest()), was_guest: None };
+    let as_guest = Caller { principal: Principal::Guest(guest()), was_guest: None, details: None };
     assert_eq!(caller(guests, None, &[header]).await, Ok(as_guest));
-    let logged_in = Caller { principal: user("alice"), was_guest: Some(guest()) };
+    let logged_in = Caller { principal: user("alice"), was_guest: Some(guest()), details: None };
     assert_eq!(caller(guests, Some("alice"), &[header]).await, Ok(logged_in));
-    let kept_apart = Caller { principal: user("alice"), was_guest: None };
+    let kept_apart = Caller { principal: user("alice"), was_guest: None, details: None };
     assert_eq!(caller(Guests::Yes { adopted: false }, Some("alice"), &[header]).await, Ok(kept_apart));
     for headers in [&[("x-guest-id", "short")] as &[_], &[header, header]] {
         assert!(matches!(caller(guests, None, headers).await, Err(Error::InvalidRequest(_))));

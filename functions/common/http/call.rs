@@ -36,7 +36,7 @@ impl<O: Operation> Function<O> {
         }
         let logout = O::NAME == Name::Invalidate && read_logout(request)?;
         let subject = Subject { principal: caller.principal, group };
-        Ok(Call { subject, was_guest: caller.was_guest, logout })
+        Ok(Call { subject, was_guest: caller.was_guest, details: caller.details, logout })
     }
 }
 

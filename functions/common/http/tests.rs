@@ -41,6 +41,7 @@ impl Operation for Echo {
                 lifetime: Lifetime { created: UnixMs::new(5), expires_in_ms: 28_800_000 },
                 seq: LeaseSeq::new(1),
             },
+            details: None,
         };
         Ok(Reply::Token(Obtained { issued, source: Source::LiveChat { why: Why::Miss, collapsed: false } }))
     }

@@ -1,6 +1,6 @@
 //! What LiveChat issues, and for how long it can be used.
 
-use super::{LeaseSeq, UnixMs};
+use super::{DetailsUpdate, LeaseSeq, UnixMs};
 use secrecy::SecretString;
 
 /// When a token was issued and how long it lives. This decides whether it can still be used.
@@ -60,6 +60,8 @@ pub struct Issued {
     pub entity_id: String,
     /// The token.
     pub token: Token,
+    /// The latest update of the details that agents see, as it was stored when the token was.
+    pub details: Option<DetailsUpdate>,
 }
 
 #[cfg(test)]

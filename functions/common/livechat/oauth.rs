@@ -113,7 +113,7 @@ impl Accounts {
 }
 
 /// A code, if it has the format of one.
-fn shown(exception: &str) -> String {
+pub(super) fn shown(exception: &str) -> String {
     let is_code = exception.len() <= 64 && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_code { exception.to_owned() } else { "an unknown exception".to_owned() }
 }

@@ -1,6 +1,6 @@
 //! `getFreshToken`: a token that LiveChat issued after the call arrived.
 
-use super::{Call, Name, Operation, Renewer, Reply};
+use super::{Call, CustomerUpdate, Name, Operation, Renewer, Reply};
 use crate::{
     context::Context,
     error::Error,
@@ -34,6 +34,10 @@ impl Operation for GetFreshToken {
 
     fn account(&self) -> Account {
         self.renewer.account()
+    }
+
+    fn customer_update(&self, call: &Call, reply: &Reply) -> Option<CustomerUpdate> {
+        self.renewer.customer_update(call, reply)
     }
 
     async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {

@@ -1,6 +1,6 @@
 //! `getToken`: the stored token while it is usable, else a new one.
 
-use super::{Call, Name, Operation, Renewer, Reply};
+use super::{Call, CustomerUpdate, Name, Operation, Renewer, Reply};
 use crate::{
     context::Context,
     error::Error,
@@ -35,6 +35,10 @@ impl Operation for GetToken {
 
     fn account(&self) -> Account {
         self.renewer.account()
+    }
+
+    fn customer_update(&self, call: &Call, reply: &Reply) -> Option<CustomerUpdate> {
+        self.renewer.customer_update(call, reply)
     }
 
     async fn call(&self, call: &Call, context: &Context) -> Result<Reply, Error> {

@@ -20,8 +20,8 @@ use std::num::NonZeroU32;
 /// Renews tokens: the rules, over the table and LiveChat.
 #[derive(Clone, Debug)]
 pub struct Renewer {
-    store: Store,
-    accounts: Accounts,
+    pub(super) store: Store,
+    pub(super) accounts: Accounts,
     agent_tokens: Option<AgentTokens>,
     breaker: Breaker,
     on_identity_change: OnIdentityChange,

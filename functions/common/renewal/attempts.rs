@@ -212,7 +212,7 @@ impl Renewal {
         }
         let identity =
             Identity { entity_id: grant.entity_id, cookies, cookies_expire_at, former, awaits_first_token: false };
-        self.commit(Commit { lease, identity, token, bookkeeping }, notes)
+        self.commit(Commit { lease, identity, token, bookkeeping }, record.details, notes)
     }
 }
 

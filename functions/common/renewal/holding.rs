@@ -10,7 +10,7 @@ use super::{
     time_limits::{ATTEMPT_TIMEOUT, SHORTEST_ATTEMPT},
     waiting::rate_limited,
 };
-use crate::identity::{Issued, LeaseSeq, UnixMs};
+use crate::identity::{DetailsUpdate, Issued, LeaseSeq, UnixMs};
 
 /// What a call has while it holds the lease.
 #[derive(Debug)]
@@ -183,10 +183,10 @@ impl Renewal {
         self.expect(Phase::Holding(Box::new(holding)), action)
     }
 
-    /// Ends the lease with a result.
-    pub(super) fn commit(&mut self, commit: Commit, notes: Vec<Note>) -> Action {
+    /// Ends the lease with a result. `details` is the latest update on record.
+    pub(super) fn commit(&mut self, commit: Commit, details: Option<DetailsUpdate>, notes: Vec<Note>) -> Action {
         let entity_id = commit.identity.entity_id.clone();
-        let issued = Issued { entity_id, token: commit.token.clone() };
+        let issued = Issued { entity_id, token: commit.token.clone(), details };
         let committing = Committing { seq: commit.lease.seq(), issued, notes };
         self.expect(Phase::Committing(Box::new(committing)), Action::Commit(Box::new(commit)))
     }

@@ -24,7 +24,7 @@ pub use outstanding::{Outstanding, OutstandingToken, TokenOrigin};
 pub use quota::Quota;
 pub use refusal::Refusal;
 
-use crate::identity::{Identity, Issued, LeaseSeq, Token, UnixMs, Version};
+use crate::identity::{DetailsUpdate, Identity, Issued, LeaseSeq, Token, UnixMs, Version};
 
 /// Everything that is stored for one subject.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Record {
     pub outstanding: Outstanding,
     /// The latest logout: no token that it ended may be returned.
     pub latest_logout: LatestLogout,
+    /// The latest update of the customer's details at LiveChat. It may be about a former customer.
+    pub details: Option<DetailsUpdate>,
     /// A failed revocation is not tried again before this time.
     pub revoke_again: Option<UnixMs>,
     /// The lease of the renewal in progress, or of one whose process died.
@@ -64,7 +66,7 @@ impl Record {
     pub fn issued(&self) -> Option<Issued> {
         let token = self.token.as_ref().filter(|token| !self.latest_logout.ends(token.seq))?;
         let identity = self.identity.as_ref()?;
-        Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone() })
+        Some(Issued { entity_id: identity.entity_id.clone(), token: token.clone(), details: self.details.clone() })
     }
 
     /// The tokens that LiveChat must be told to revoke now. Empty for a while after a revocation failed.

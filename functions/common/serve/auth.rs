@@ -33,7 +33,7 @@ async fn connect(settings: AuthSettings, manager: &Manager) -> Result<Auth, Conf
     let mode = match mode {
         AuthMode::None => Mode::None,
         AuthMode::Jwt(jwt) => Mode::Jwt(Arc::new(connect_jwt(*jwt, normalization, allowed_origins, manager).await?)),
-        AuthMode::Authorizer { claim } => Mode::Authorizer(Authorizer::new(claim, normalization)),
+        AuthMode::Authorizer { claim, details } => Mode::Authorizer(Authorizer::new(claim, details, normalization)),
         AuthMode::Hmac { secrets } => Mode::Hmac(Arc::new(UserHash::new(&fetch(secrets, manager).await?))),
     };
     Ok(Auth::new(mode, normalization, guests))

@@ -1,12 +1,12 @@
 //! `AUTH`, and what all its modes have in common: how callers are verified.
 
 use super::{
-    ConfigError, Lookup,
+    ConfigError, Lookup, details,
     jwt::JwtSettings,
     origins::{allowed_origins, allowed_origins_or_any},
     secrets::{Encoding, SecretSource, secrets},
 };
-use crate::auth::{ClaimName, Guests, Normalization, Origins};
+use crate::auth::{ClaimName, DetailRules, Guests, Normalization, Origins};
 
 /// How callers are verified.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) enum AuthMode {
     Authorizer {
         /// `AUTHORIZER_CLAIM`: the claim with the user id. `sub` by default.
         claim: ClaimName,
+        /// `CUSTOMER_DETAILS`.
+        details: DetailRules,
     },
     /// `hmac`: by a hash of the user id.
     Hmac {
@@ -77,10 +79,17 @@ impl AuthMode {
             "jwt" => Ok(Self::Jwt(Box::new(JwtSettings::from_lookup(lookup)?))),
             "authorizer" => {
                 let claim = lookup.optional("AUTHORIZER_CLAIM");
-                Ok(Self::Authorizer { claim: ClaimName::new(claim.as_deref().unwrap_or("sub")) })
+                let claim = ClaimName::new(claim.as_deref().unwrap_or("sub"));
+                Ok(Self::Authorizer { claim, details: details::read(lookup)? })
             }
-            "hmac" => Ok(Self::Hmac { secrets: user_hash_secrets(lookup)? }),
-            "none" => check_unverified(lookup).map(|()| Self::None),
+            "hmac" => {
+                details::check_unused(lookup, "hmac")?;
+                Ok(Self::Hmac { secrets: user_hash_secrets(lookup)? })
+            }
+            "none" => {
+                details::check_unused(lookup, "none")?;
+                check_unverified(lookup).map(|()| Self::None)
+            }
             _ => Err(ConfigError::invalid(NAME, MODES)),
         }
     }

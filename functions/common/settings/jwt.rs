@@ -1,7 +1,7 @@
 //! `JWT_*`: how JSON Web Tokens are verified.
 
 use super::{
-    ConfigError, Lookup, algorithms,
+    ConfigError, Lookup, algorithms, details,
     lookup::safe_url,
     public_key::public_key,
     secrets::{Encoding, SecretSource, secrets},
@@ -17,7 +17,8 @@ use reqwest::Url;
 pub(crate) struct JwtSettings {
     /// `JWT_JWKS_URL`, `JWT_PUBLIC_KEY` or `JWT_SECRET`, and `JWT_ALGORITHMS`.
     pub(crate) keys: JwtKeys,
-    /// `JWT_ISSUER`; `JWT_AUDIENCE`, `JWT_AUDIENCE_CLAIM` and `JWT_REQUIRED_CLAIMS`; `JWT_USER_CLAIM`, by default `sub`.
+    /// `JWT_ISSUER`; `JWT_AUDIENCE`, `JWT_AUDIENCE_CLAIM` and `JWT_REQUIRED_CLAIMS`; `JWT_USER_CLAIM`, by default `sub`;
+    /// `CUSTOMER_DETAILS`.
     pub(crate) claims: ClaimRules,
     /// `JWT_COOKIE`: the name of the cookie that may have the token.
     pub(crate) cookie: Option<String>,
@@ -45,7 +46,7 @@ impl JwtSettings {
             check_shared_keys(issuers.as_ref(), &requirements)?;
         }
         let user_claim = ClaimName::new(lookup.optional("JWT_USER_CLAIM").as_deref().unwrap_or("sub"));
-        let claims = ClaimRules { issuers, requirements, user_claim };
+        let claims = ClaimRules { issuers, requirements, user_claim, details: details::read(lookup)? };
         Ok(Self { keys, claims, cookie: lookup.optional("JWT_COOKIE") })
     }
 }

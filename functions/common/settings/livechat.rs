@@ -23,6 +23,8 @@ pub struct LiveChat {
     pub origin: String,
     /// `LIVECHAT_ACCOUNTS_URL`: where the Customer Accounts API is. `https://accounts.livechat.com` by default.
     pub accounts_url: Url,
+    /// `LIVECHAT_API_URL`: where the Customer Chat API is. `https://api.livechatinc.com` by default.
+    pub api_url: Url,
     /// `LIVECHAT_GRANT`, and whether there are an agent's credentials: how tokens may be requested.
     pub grants: Grants,
     /// `LIVECHAT_AGENT_CREDENTIALS` or `LIVECHAT_AGENT_CREDENTIALS_ARN`.
@@ -31,6 +33,7 @@ pub struct LiveChat {
 
 impl LiveChat {
     const DEFAULT_ACCOUNTS_URL: &'static str = "https://accounts.livechat.com";
+    const DEFAULT_API_URL: &'static str = "https://api.livechatinc.com";
 
     /// # Errors
     /// [`ConfigError`] for the first variable that is missing or invalid.
@@ -52,7 +55,8 @@ impl LiveChat {
             license_id,
             redirect_uri: redirect,
             origin,
-            accounts_url: read_accounts_url(lookup)?,
+            accounts_url: read_url(lookup, "LIVECHAT_ACCOUNTS_URL", Self::DEFAULT_ACCOUNTS_URL)?,
+            api_url: read_url(lookup, "LIVECHAT_API_URL", Self::DEFAULT_API_URL)?,
             grants,
             agent,
         })
@@ -157,12 +161,11 @@ fn origin_of(redirect: &str) -> Result<String, ConfigError> {
     })
 }
 
-fn read_accounts_url(lookup: &Lookup) -> Result<Url, ConfigError> {
-    const NAME: &str = "LIVECHAT_ACCOUNTS_URL";
-    let address = lookup.optional(NAME).unwrap_or_else(|| LiveChat::DEFAULT_ACCOUNTS_URL.into());
-    let url = safe_url(NAME, &address)?;
+fn read_url(lookup: &Lookup, name: &str, default: &str) -> Result<Url, ConfigError> {
+    let address = lookup.optional(name);
+    let url = safe_url(name, address.as_deref().unwrap_or(default))?;
     if url.query().is_some() {
-        return Err(ConfigError::invalid(NAME, "an address without a query"));
+        return Err(ConfigError::invalid(name, "an address without a query"));
     }
     Ok(url)
 }
@@ -188,6 +191,7 @@ mod tests {
         assert_eq!(v1.tenant, Tenant::License(12_345_678));
         assert_eq!(v1.origin, "https://shop.example:8443");
         assert_eq!(v1.accounts_url.as_str(), "https://accounts.livechat.com/");
+        assert_eq!(v1.api_url.as_str(), "https://api.livechatinc.com/");
         let v2 = read(&[("LIVECHAT_ORGANIZATION_ID", "390e44e6-f1e6-4368-8b6d-2b74614508c2")]).expect("good settings");
         assert_eq!(v2.account().organization_id.as_deref(), Some("390e44e6-f1e6-4368-8b6d-2b74614508c2"));
         assert_eq!(v2.account().license_id, Some(12_345_678));
@@ -211,6 +215,7 @@ mod tests {
         ];
         assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), all.len(), "{all:?}");
         assert_eq!(fingerprint(&[("ON_IDENTITY_CHANGE", "reject")]), all[0]);
+        assert_eq!(fingerprint(&[("LIVECHAT_API_URL", "http://127.0.0.1:3002")]), all[0], "no token depends on it");
     }
 
     #[test]
@@ -235,6 +240,8 @@ mod tests {
             ("LIVECHAT_REDIRECT_URI", "https://shop.example/#a"),
             ("LIVECHAT_REDIRECT_URI", "javascript:alert(1)"),
             ("LIVECHAT_ACCOUNTS_URL", "http://accounts.livechat.com"),
+            ("LIVECHAT_API_URL", "http://api.livechatinc.com"),
+            ("LIVECHAT_API_URL", "https://api.livechatinc.com/?a=b"),
             ("LIVECHAT_ACCOUNTS_URL", "http://127.0.0.1.example"),
             ("LIVECHAT_ACCOUNTS_URL", "accounts"),
         ] {
@@ -261,10 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unencrypted_accounts_url_is_for_this_machine_only() {
+    fn an_unencrypted_url_is_for_this_machine_only() {
         for url in ["http://127.0.0.1:3002", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:3002"]
         {
-            assert!(read(&[("LIVECHAT_ACCOUNTS_URL", url)]).is_ok(), "{url}");
+            for name in ["LIVECHAT_ACCOUNTS_URL", "LIVECHAT_API_URL"] {
+                assert!(read(&[(name, url)]).is_ok(), "{name} {url}");
+            }
         }
     }
 }

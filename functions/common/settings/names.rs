@@ -6,13 +6,14 @@ use strsim::osa_distance;
 use tracing::warn;
 
 /// The names of all settings.
-pub const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 43] = [
     "TABLE_NAME",
     "LIVECHAT_CLIENT_ID",
     "LIVECHAT_LICENSE_ID",
     "LIVECHAT_ORGANIZATION_ID",
     "LIVECHAT_REDIRECT_URI",
     "LIVECHAT_ACCOUNTS_URL",
+    "LIVECHAT_API_URL",
     "LIVECHAT_GRANT",
     "LIVECHAT_AGENT_CREDENTIALS",
     "LIVECHAT_AGENT_CREDENTIALS_ARN",
@@ -35,6 +36,7 @@ pub const NAMES: [&str; 41] = [
     "JWT_USER_CLAIM",
     "JWT_COOKIE",
     "AUTHORIZER_CLAIM",
+    "CUSTOMER_DETAILS",
     "HMAC_SECRET",
     "HMAC_SECRET_ARN",
     "HMAC_SECRET_PREVIOUS",
@@ -55,10 +57,11 @@ const PREFIXES: [&str; 3] = ["LIVECHAT_", "JWT_", "HMAC_"];
 
 /// Settings without such a prefix whose names other programs are unlikely to use. The rest (`AUTH`, `GUESTS`, `ALLOWED_ORIGINS`)
 /// are words that a site may use itself, so nothing that resembles them is reported.
-const DISTINCTIVE: [&str; 6] = [
+const DISTINCTIVE: [&str; 7] = [
     "ADOPT_GUESTS",
     "ALLOW_UNVERIFIED_USERS",
     "AUTHORIZER_CLAIM",
+    "CUSTOMER_DETAILS",
     "ON_IDENTITY_CHANGE",
     "RENEWALS_PER_MINUTE",
     "USER_ID_NORMALIZATION",
@@ -243,6 +246,7 @@ mod tests {
             ("HMAC_SECRET_PREVIUS", "HMAC_SECRET_PREVIOUS"),
             ("ADOPT_GUEST", "ADOPT_GUESTS"),
             ("AUTHORISER_CLAIM", "AUTHORIZER_CLAIM"),
+            ("CUSTOMER_DETAIL", "CUSTOMER_DETAILS"),
             ("USER_ID_NORMALISATION", "USER_ID_NORMALIZATION"),
             ("RENEWALS_PER_MINUTES", "RENEWALS_PER_MINUTE"),
         ] {

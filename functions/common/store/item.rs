@@ -14,6 +14,7 @@
 //! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
 //! | `revokeAgain` | N | Unix time in ms: when to try a failed revocation again |
 //! | `unproven` | BOOL | the identity was a guest's, and LiveChat has not issued a token for it to the user yet |
+//! | `details` | M | the latest update of the details that agents see: `entityId`, `hash`, `again` (Unix time in ms), `failures` |
 //! | `leaseSeq` | N | counts the leases |
 //! | `leaseOwner` | S | who acquired the latest lease |
 //! | `leaseUntil` | N | Unix time in ms; only while there is a lease |
@@ -32,7 +33,8 @@
 use super::write::{Write, stored};
 use crate::{
     identity::{
-        Cookies, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, Subject, Token, UnixMs, UnixSeconds, Version,
+        Cookies, DetailsUpdate, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, Subject, Token, UnixMs,
+        UnixSeconds, Version,
     },
     renewal::{
         StoreError,
@@ -63,6 +65,10 @@ pub(crate) const OUTSTANDING: &str = "outstanding";
 pub(crate) const LOGGED_OUT_SEQ: &str = "loggedOutSeq";
 pub(crate) const REVOKE_AGAIN_MS: &str = "revokeAgain";
 pub(crate) const UNPROVEN: &str = "unproven";
+pub(crate) const DETAILS: &str = "details";
+pub(crate) const HASH: &str = "hash";
+pub(crate) const AGAIN_MS: &str = "again";
+pub(crate) const FAILURES: &str = "failures";
 pub(crate) const LEASE_SEQ: &str = "leaseSeq";
 pub(crate) const LEASE_OWNER: &str = "leaseOwner";
 pub(crate) const LEASE_UNTIL_MS: &str = "leaseUntil";
@@ -211,6 +217,16 @@ pub(super) fn of_refusal(refusal: &Refusal) -> AttributeValue {
     ])
 }
 
+pub(super) fn of_details(update: &DetailsUpdate) -> AttributeValue {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    map([
+        (ENTITY_ID, text(&update.entity_id)),
+        (HASH, text(&update.hash)),
+        (AGAIN_MS, time(update.again)),
+        (FAILURES, number(update.failures)),
+    ])
+}
+
 /// A stored item, or a map inside one. Reading what does not have the format above is an error, never a guess: a guessed identity would
 /// be another user's.
 #[derive(Clone, Default, PartialEq)]
@@ -255,6 +271,7 @@ impl Item {
         // These are only hints: a malformed one, such as another version's, must not lock a user out.
         let failed = self.take_map(FAILED).ok().flatten().and_then(|failed| failed.failed().ok());
         let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
+        let details = self.take_map(DETAILS).ok().flatten().and_then(|details| details.details().ok());
         let lease_seq = self.positive(LEASE_SEQ)?.map(LeaseSeq::new);
         let quota = if self.has(QUOTA_SINCE_MS) { Some(self.quota()?) } else { None };
         let version = Version::new(self.positive(VERSION)?.unwrap_or(0));
@@ -272,6 +289,7 @@ impl Item {
             token,
             outstanding,
             latest_logout,
+            details,
             revoke_again,
             lease,
             failed,
@@ -422,6 +440,15 @@ impl Item {
         })
     }
 
+    fn details(mut self) -> Result<DetailsUpdate, StoreError> {
+        Ok(DetailsUpdate {
+            entity_id: self.string(ENTITY_ID)?,
+            hash: self.string(HASH)?,
+            again: self.time(AGAIN_MS)?,
+            failures: self.number(FAILURES)?,
+        })
+    }
+
     fn cookies(&mut self) -> Result<Cookies, StoreError> {
         Ok(Cookies { cid: self.string(CID)?.into(), cst: self.string(CST)?.into() })
     }
@@ -522,6 +549,10 @@ mod tests {
         }
     }
 
+    fn details() -> DetailsUpdate {
+        DetailsUpdate { entity_id: "e1".into(), hash: "h".into(), again: UnixMs::new(18), failures: 19 }
+    }
+
     fn full() -> HashMap<String, AttributeValue> {
         let cookies = Cookies { cid: "c".into(), cst: "s".into() };
         let former = FormerIdentity { entity_id: "e0".into(), cookies: Some(cookies.clone()), until: UnixMs::new(5) };
@@ -541,6 +572,7 @@ mod tests {
             (OUTSTANDING.into(), of_all_outstanding(&Outstanding(vec![OutstandingToken::of(&token), outstanding()]))),
             (LOGGED_OUT_SEQ.into(), number(2)),
             (REVOKE_AGAIN_MS.into(), number(16)),
+            (DETAILS.into(), of_details(&details())),
             (UNPROVEN.into(), AttributeValue::Bool(true)),
             (LEASE_SEQ.into(), number(4)),
             (LEASE_OWNER.into(), AttributeValue::S("o".into())),
@@ -572,7 +604,7 @@ mod tests {
         );
         assert_eq!((record.version, record.is_adopted), (Version::new(12), true));
         assert_eq!((record.latest_logout, identity.awaits_first_token), (LatestLogout(Some(LeaseSeq::new(2))), true));
-        assert_eq!(record.revoke_again, Some(UnixMs::new(16)));
+        assert_eq!((record.revoke_again, record.details), (Some(UnixMs::new(16)), Some(details())));
         let mut tokens: Vec<_> = record
             .outstanding
             .0
@@ -667,6 +699,20 @@ mod tests {
             item.insert(REFUSED.into(), form.clone());
             let record = Item::new(item).into_record().expect("a record");
             assert!(record.refusal.is_none() && record.token.is_some(), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_update_of_details_is_ignored() {
+        for name in [ENTITY_ID, HASH, AGAIN_MS, FAILURES] {
+            let AttributeValue::M(mut fields) = of_details(&details()) else { panic!("a map") };
+            fields.insert(name.into(), AttributeValue::Ss(vec!["odd".into()]));
+            for form in [AttributeValue::M(fields), number(1)] {
+                let mut item = full();
+                item.insert(DETAILS.into(), form);
+                let record = Item::new(item).into_record().expect("a record");
+                assert!(record.details.is_none() && record.token.is_some(), "{name}");
+            }
         }
     }
 

@@ -90,6 +90,13 @@ pub(crate) fn write(call: Finished<'_>) {
     }
 }
 
+/// Writes a line about the update of a customer's details that followed a call. Of the metrics, it has only those that count updates.
+pub(crate) fn write_update(update: Finished<'_>) {
+    if let Some(writer) = WRITER.get() {
+        let _ = std::io::stdout().write_all(&writer.update_line(update));
+    }
+}
+
 impl Writer {
     fn new(settings: &Telemetry) -> Self {
         let key = settings.subject_key.as_ref().map(ExposeSecret::expose_secret);
@@ -103,10 +110,18 @@ impl Writer {
 
     fn line(&self, call: Finished<'_>) -> Vec<u8> {
         let is_cold = !self.is_warm.swap(true, Ordering::Relaxed);
+        count_result(&call, is_cold);
+        self.format(call, "call")
+    }
+
+    fn update_line(&self, update: Finished<'_>) -> Vec<u8> {
+        self.format(update, "customer update")
+    }
+
+    fn format(&self, call: Finished<'_>, message: &'static str) -> Vec<u8> {
         let subject = call.principal.zip(self.subject_key.as_ref()).map(|(who, key)| hash(key, who));
         let metrics = call.metrics;
-        count_result(&call, is_cold);
-        let entry = RootEntry::new(Line::of(call, subject, &self.release).close());
+        let entry = RootEntry::new(Line::of(call, message, subject, &self.release).close());
         let mut line = Vec::with_capacity(1024);
         let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = formats.fitting(metrics).format(&entry, &mut line) {
@@ -171,13 +186,13 @@ struct Line<'c> {
 }
 
 impl<'c> Line<'c> {
-    fn of(call: Finished<'c>, subject: Option<String>, release: &'c str) -> Self {
+    fn of(call: Finished<'c>, message: &'static str, subject: Option<String>, release: &'c str) -> Self {
         let outcome = call.outcome;
         Self {
             at: SystemTime::now(),
             timestamp: timestamp(),
             level: outcome.level.as_str(),
-            message: "call",
+            message,
             operation: call.operation,
             request_id: call.request_id.into(),
             release: release.into(),
@@ -328,6 +343,8 @@ mod tests {
                 &metrics.identities_recovered,
                 &metrics.agent_tokens_refreshed,
                 &metrics.agent_token_failures,
+                &metrics.customer_updates,
+                &metrics.customer_update_failures,
                 &metrics.lease_waits,
             ] {
                 count.increment();

@@ -46,6 +46,10 @@ pub(crate) struct CallMetrics {
     pub(crate) agent_tokens_refreshed: Count,
     /// Failures to get an agent token, or one that LiveChat accepts.
     pub(crate) agent_token_failures: Count,
+    /// Updates of a customer's details that LiveChat has accepted. Not among the requests above: they are sent after the call.
+    pub(crate) customer_updates: Count,
+    /// Updates of a customer's details that failed.
+    pub(crate) customer_update_failures: Count,
     /// 1 if the call waited for another one's renewal.
     pub(crate) lease_waits: Count,
     /// The call named a group that may be made up, so LiveChat's response says nothing about LiveChat or the site.

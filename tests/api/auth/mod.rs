@@ -13,7 +13,8 @@ mod secrets;
 mod settings;
 
 use crate::world::*;
-use issuer::{AUDIENCE, Issuer, NAME};
+use issuer::{AUDIENCE, NAME};
+pub(crate) use issuer::{Issuer, With::Hs256};
 use serde_json::Value;
 
 /// At least 32 bytes.

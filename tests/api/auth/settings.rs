@@ -27,6 +27,15 @@ async fn a_missing_or_invalid_auth_setting_is_named() {
         (&[("AUTH", "JWT")], &["AUTH"]),
         (&[("AUTH", "none")], &["ALLOW_UNVERIFIED_USERS=true"]),
         (&[("AUTH", "none"), ("ALLOW_UNVERIFIED_USERS", "yes")], &["ALLOW_UNVERIFIED_USERS"]),
+        (
+            &[("AUTH", "none"), ("ALLOW_UNVERIFIED_USERS", "true"), ("CUSTOMER_DETAILS", "name")],
+            &["CUSTOMER_DETAILS", "AUTH=jwt"],
+        ),
+        (
+            &[("AUTH", "hmac"), ("HMAC_SECRET", SECRET), ("CUSTOMER_DETAILS", "name")],
+            &["CUSTOMER_DETAILS", "AUTH=hmac"],
+        ),
+        (&[("AUTH", "authorizer"), ("CUSTOMER_DETAILS", "phone")], &["CUSTOMER_DETAILS", "email"]),
         (&[("AUTH", "jwt")], &["JWT_JWKS_URL", "JWT_PUBLIC_KEY", "JWT_SECRET"]),
         (&[("AUTH", "jwt"), ("JWT_SECRET", SHORT)], &["JWT_SECRET", "32 bytes"]),
         (

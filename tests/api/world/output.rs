@@ -79,7 +79,8 @@ impl Drop for World {
                 assert!(!line.contains(secret), "{secret} in: {line}");
             }
             // The last three: a JSON Web Token, a guest's secret, and the secrets of the tests.
-            for secret in ["sandbox:token-", "user#", "guest#", "alice", "eyJ", "guest-secret", "test-secret"] {
+            for secret in ["sandbox:token-", "user#", "guest#", "alice", "iddell", "eyJ", "guest-secret", "test-secret"]
+            {
                 assert!(is_response || !line.contains(secret), "{secret} in the log: {line}");
             }
         }

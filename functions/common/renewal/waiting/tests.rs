@@ -26,6 +26,7 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
         }),
         outstanding: Outstanding::default(),
         latest_logout: LatestLogout::default(),
+        details: None,
         revoke_again: None,
         lease: None,
         lease_seq: token_seq.max(failed_seq),

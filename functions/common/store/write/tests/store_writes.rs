@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, FormerIdentity, Identity, LeaseSeq, Lifetime, Token, UnixMs, UnixSeconds, Version},
+    identity::{
+        Cookies, DetailsUpdate, FormerIdentity, Identity, LeaseSeq, Lifetime, Token, UnixMs, UnixSeconds, Version,
+    },
     renewal::{
         Bookkeeping, RevokeAgain,
         circuit::Gate,
         record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal, TokenOrigin},
     },
-    store::{Commit, Release, adoption, gate, groups, lease, logout, revocation, token},
+    store::{Commit, Release, adoption, details, gate, groups, lease, logout, revocation, token},
 };
 use std::num::NonZeroU32;
 
@@ -19,7 +21,7 @@ const SETTINGS: [&str; 2] = ["0123456789abcdef", "fedcba9876543210"];
 /// One of the store's writes, all equally often, and an item that it may find. Some of the items are malformed.
 pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>) {
     let is_there = rng.u8(0..6) > 0;
-    match number % 16 {
+    match number % 18 {
         0..=3 => (acquire(rng), is_there.then(|| subject_item(rng))),
         4 => (commit(rng), is_there.then(|| held_item(rng))),
         5 => (release(rng), is_there.then(|| held_item(rng))),
@@ -33,6 +35,8 @@ pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>
             is_there.then(|| groups_item(rng)),
         ),
         12 => (groups::uncount(), is_there.then(|| groups_item(rng))),
+        13 => (details::claim(&details_update(rng), NOW), is_there.then(|| subject_item(rng))),
+        14 => (details::settle(&details_update(rng)), is_there.then(|| subject_item(rng))),
         _ => (gate_write(rng), is_there.then(|| gate_item(rng))),
     }
 }
@@ -81,6 +85,11 @@ fn held(rng: &mut Rng) -> Lease {
 
 fn cookies() -> Cookies {
     Cookies { cid: "cid".into(), cst: "cst".into() }
+}
+
+fn details_update(rng: &mut Rng) -> DetailsUpdate {
+    let hash = pick(rng, &["h1", "h2"]).into();
+    DetailsUpdate { entity_id: pick(rng, &["entity", "before"]).into(), hash, again: NOW, failures: rng.u64(0..2) }
 }
 
 fn identity() -> Identity {
@@ -139,6 +148,13 @@ fn subject_item(rng: &mut Rng) -> Item {
     let refused = [("until", time_ms(rng)), ("settings", string(pick(rng, &SETTINGS)))];
     let refused = AttributeValue::M(some(refused, rng).0);
     let one = || map([("accessToken", string("t")), ("seq", number(1))]);
+    let details = [
+        ("entityId", string(pick(rng, &["entity", "before"]))),
+        ("hash", string(pick(rng, &["h1", "h2"]))),
+        ("again", time_ms(rng)),
+        ("failures", number(rng.u64(0..2))),
+    ];
+    let details = AttributeValue::M(some(details, rng).0);
     let quota_since = number(if rng.bool() { NOW } else { NOW.minus_ms(60_000) }.as_u64());
     let mut item = some(
         [
@@ -148,6 +164,7 @@ fn subject_item(rng: &mut Rng) -> Item {
             ("token", token),
             ("outstanding", map([("1", one()), ("2", one())])),
             ("refused", refused),
+            ("details", details),
             ("leaseSeq", number(rng.u64(0..4))),
             ("leaseOwner", string(pick(rng, &OWNERS))),
             ("leaseUntil", time_ms(rng)),

@@ -1,0 +1,95 @@
+//! What agents see of a customer: after a user has got a token, LiveChat is told the user's name, e-mail and session fields, if
+//! `CUSTOMER_DETAILS` asks for it and they are not what it was told before.
+//!
+//! An update never delays a token or makes a call fail: it is sent when the caller has the response. One conditional write claims it before
+//! LiveChat is called, so of any number of concurrent calls one sends it, and a process that dies leaves nothing that has to be cleaned up: the
+//! claim says when it may be tried again.
+
+use super::{Call, Renewer, Reply};
+use crate::{
+    context::Context,
+    identity::{CustomerDetails, DetailsUpdate, Subject},
+    livechat::{Accounts, customer::UpdateError},
+    store::Store,
+    time::{Deadline, now},
+};
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// The longest time that an update takes, with both writes.
+const LONGEST: Duration = Duration::from_secs(3);
+/// The time that must be left to begin.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// What is left of it to record the result.
+const RESERVE: Duration = Duration::from_millis(300);
+
+/// An update that is due.
+#[derive(Debug)]
+pub struct CustomerUpdate {
+    store: Store,
+    accounts: Accounts,
+    subject: Subject,
+    details: CustomerDetails,
+    update: DetailsUpdate,
+    token: SecretString,
+}
+
+/// What became of an update.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// LiveChat has accepted it.
+    Accepted,
+    /// It failed. The cause is for the log, and contains no detail.
+    Failed(String),
+    /// LiveChat was not called: another call sends it, or there is no time.
+    Not,
+}
+
+impl Renewer {
+    /// The update that is due after `call` got this reply.
+    pub(super) fn customer_update(&self, call: &Call, reply: &Reply) -> Option<CustomerUpdate> {
+        let (Reply::Token(obtained), Some(details)) = (reply, &call.details) else { return None };
+        let issued = &obtained.issued;
+        let update = DetailsUpdate::due(issued.details.as_ref(), &issued.entity_id, details, now())?;
+        Some(CustomerUpdate {
+            store: self.store.clone(),
+            accounts: self.accounts.clone(),
+            subject: call.subject.clone(),
+            details: details.clone(),
+            update,
+            token: issued.token.access_token.clone(),
+        })
+    }
+}
+
+impl CustomerUpdate {
+    /// Whose customer it is.
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Sends it, if no other call does, by `deadline`.
+    pub(crate) async fn send(self, deadline: Deadline) -> Sent {
+        let Self { store, accounts, subject, details, update, token } = self;
+        let context = Context::new(deadline.within(LONGEST));
+        if context.left() < SHORTEST {
+            return Sent::Not;
+        }
+        match store.claim_details(&subject, &update, &context).await {
+            Ok(true) => {}
+            Ok(false) => return Sent::Not,
+            Err(error) => return Sent::Failed(error.to_string()),
+        }
+        let sent = accounts.update_customer(&token, &details, &context.minus(RESERVE)).await;
+        let (is_settled, sent) = match sent {
+            Ok(()) => (true, Sent::Accepted),
+            // LiveChat would refuse the same details again.
+            Err(UpdateError::Content(cause)) => (true, Sent::Failed(format!("LiveChat refuses the details: {cause}"))),
+            Err(UpdateError::Other(cause)) => (false, Sent::Failed(cause)),
+        };
+        if is_settled && let Err(error) = store.settle_details(&subject, &update, &context).await {
+            tracing::warn!(cause = %error, "the result of an update could not be stored, so LiveChat is told once more later");
+        }
+        sent
+    }
+}
