@@ -6,7 +6,7 @@ use strsim::osa_distance;
 use tracing::warn;
 
 /// The names of all settings.
-pub const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 42] = [
     "TABLE_NAME",
     "LIVECHAT_CLIENT_ID",
     "LIVECHAT_LICENSE_ID",
@@ -44,6 +44,7 @@ pub const NAMES: [&str; 41] = [
     "GROUPS",
     "ON_IDENTITY_CHANGE",
     "RENEWALS_PER_MINUTE",
+    "COOKIES_KMS_KEY",
     "METRICS_NAMESPACE",
     "SUBJECT_KEY",
     "RELEASE",
@@ -55,10 +56,11 @@ const PREFIXES: [&str; 3] = ["LIVECHAT_", "JWT_", "HMAC_"];
 
 /// Settings without such a prefix whose names other programs are unlikely to use. The rest (`AUTH`, `GUESTS`, `ALLOWED_ORIGINS`)
 /// are words that a site may use itself, so nothing that resembles them is reported.
-const DISTINCTIVE: [&str; 6] = [
+const DISTINCTIVE: [&str; 7] = [
     "ADOPT_GUESTS",
     "ALLOW_UNVERIFIED_USERS",
     "AUTHORIZER_CLAIM",
+    "COOKIES_KMS_KEY",
     "ON_IDENTITY_CHANGE",
     "RENEWALS_PER_MINUTE",
     "USER_ID_NORMALIZATION",

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, FormerIdentity, Identity, LeaseSeq, Lifetime, Token, UnixMs, UnixSeconds, Version},
+    identity::{Cookies, FormerIdentity, Identity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixMs, UnixSeconds, Version},
     renewal::{
         Bookkeeping, RevokeAgain,
         circuit::Gate,
@@ -79,8 +79,8 @@ fn held(rng: &mut Rng) -> Lease {
     Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: LeaseSeq::new(2), until: NOW.plus_ms(10_000) }
 }
 
-fn cookies() -> Cookies {
-    Cookies { cid: "cid".into(), cst: "cst".into() }
+fn cookies() -> MaybeSealed<Cookies> {
+    Cookies { cid: "cid".into(), cst: "cst".into() }.into()
 }
 
 fn identity() -> Identity {
