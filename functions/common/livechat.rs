@@ -16,7 +16,10 @@ use crate::{
     context::Context,
     identity::{Group, Identity, MaybeSealed, UnixMs},
     renewal::{
-        self, AttemptError, Grant, GrantType, agent_token::{AgentSecrets, AgentToken}, record::Failure, time_limits::ATTEMPT_TIMEOUT,
+        self, AttemptError, Grant, GrantType,
+        agent_token::{AgentSecrets, AgentToken},
+        record::Failure,
+        time_limits::ATTEMPT_TIMEOUT,
     },
     settings::{LiveChat, Tenant},
     time::now,

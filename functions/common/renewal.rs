@@ -62,8 +62,8 @@ mod stored;
 pub mod time_limits;
 mod waiting;
 
-pub use attempt_result::{AttemptError, Grant};
 pub(crate) use attempt_result::{AGENT_TOKEN_REFUSED, AGENT_TOKEN_REQUIRED, IDENTITY_LOST, UNEXPLAINED};
+pub use attempt_result::{AttemptError, Grant};
 pub use bookkeeping::{Bookkeeping, RevokeAgain};
 pub use error::{Error, StoreError};
 pub use grants::{GrantType, Grants};

@@ -159,7 +159,10 @@ async fn a_dead_refresh_token_is_reported_and_changes_no_customer() {
     let refused = world.call(GetFreshToken, "alice").await;
     assert_eq!(refused.problem(), (502, "livechat_rejected"));
     assert_eq!(refused.body()["livechatCode"], "agent_token_refused");
-    assert!(refused.body()["detail"].as_str().expect("text").contains("LIVECHAT_AGENT_CREDENTIALS_ARN"), "what to change");
+    assert!(
+        refused.body()["detail"].as_str().expect("text").contains("LIVECHAT_AGENT_CREDENTIALS_ARN"),
+        "what to change"
+    );
     let oauth = world.sandbox.calls().oauth;
     assert_eq!(world.call(GetFreshToken, "bob").await.problem(), (502, "livechat_rejected"));
     assert_eq!(world.sandbox.calls().oauth, oauth, "LiveChat is not asked again for each user");

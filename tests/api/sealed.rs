@@ -4,9 +4,8 @@ mod agent;
 mod damage;
 mod settings;
 
-use crate::{kms::*, world::*};
+use crate::{clock::now_ms, kms::*, world::*};
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
-use cip::time::Deadline;
 use std::{collections::HashSet, time::Duration};
 
 const OTHER_GUEST: &str = "guest-secret-of-another-browser-0123456789";
@@ -57,10 +56,17 @@ async fn a_stored_token_needs_no_key() {
 
 #[tokio::test]
 async fn each_group_has_sealed_cookies_of_its_own() {
-    let (_, world) = Kms::with_key(World::new().await).await;
+    let (kms, world) = Kms::with_key(World::new().await).await;
+    let since = now_ms() / 60_000;
     let first = world.call_group(GetToken, "alice", "3").await.entity();
     assert_sealed(&world.item_at("alice", "group#3").await);
     assert_eq!(world.call_group(GetFreshToken, "alice", "3").await.entity(), first);
+    let counted = world.renewals_in_groups("alice", since).await;
+    kms.set_down(true);
+    let function = world.spawn(GetFreshToken).await;
+    let failed = function.send(&http_api(GetFreshToken, "alice", "group=3")).await;
+    assert_eq!(failed.problem(), (503, "store_unavailable"));
+    assert_eq!((counted, world.renewals_in_groups("alice", since).await), (2, 2), "LiveChat was not called");
 }
 
 #[tokio::test]
@@ -102,7 +108,11 @@ async fn without_kms_livechat_is_not_called_and_nothing_changes() {
     world.age_token("alice", Duration::from_secs(7 * 3600)).await;
     assert_eq!(world.spawn(GetToken).await.call("alice").await.access_token(), first.access_token());
     kms.set_down(false);
-    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first.entity(), "the failures did not count as renewals");
+    assert_eq!(
+        world.call(GetFreshToken, "alice").await.entity(),
+        first.entity(),
+        "the failures did not count as renewals"
+    );
 }
 
 #[tokio::test]
@@ -187,13 +197,15 @@ async fn a_former_customer_stays_sealed_and_can_be_put_back() {
     assert_eq!(former[0]["entityId"], string(&first));
     assert_eq!(former[0]["sealed"].as_b().map(Blob::as_ref), Ok(&cookies[..]), "as it was");
     assert!(!former[0].contains_key("cst"));
-    // What `cip user restore` does, without a key.
-    let swap = [("entityId", string(&first)), ("cookies", AttributeValue::M([("sealed".into(), former[0]["sealed"].clone())].into()))];
-    for (path, value) in swap {
+    // As `cip user restore` does it, which has no key.
+    let exchanged = [
+        ("entityId", string(&first)),
+        ("cookies", AttributeValue::M([("sealed".into(), former[0]["sealed"].clone())].into())),
+    ];
+    for (path, value) in exchanged {
         world.set("alice", path, value).await;
     }
     let calls = world.sandbox.calls().token;
     world.spawn(GetFreshToken).await.call("alice").await.token();
     assert!(world.sandbox.calls().token > calls, "the cookies could be opened and were sent");
-    let _ = Deadline::after(Duration::ZERO);
 }

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     identity::{Group, LeaseSeq, UnixMs},
     renewal::{
-        Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, GrantType, HeldLease, Moment, Obtained,
-        OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
+        Action as Next, Adopted, AttemptError, Bookkeeping, Commitment, Error, Event, GrantType, HeldLease, Moment,
+        Obtained, OnIdentityChange, Phase, Renewal, Source, StoreError, Terms,
         circuit::{Circuit, CircuitMemory},
         record::{LatestLogout, OutstandingToken, Record},
     },
@@ -376,9 +376,9 @@ impl Protocol {
         }
         // An agent's token never creates a customer in place of another one.
         let is_unknown = grant == GrantType::AgentToken
-            && known.is_some_and(|known| response == Response::Other || !livechat::recognises(self, state, grant, known));
-        let takes_effect =
-            !is_unknown && !matches!(response, Response::Down | Response::Late | Response::IdentityLost);
+            && known
+                .is_some_and(|known| response == Response::Other || !livechat::recognises(self, state, grant, known));
+        let takes_effect = !is_unknown && !matches!(response, Response::Down | Response::Late | Response::IdentityLost);
         let received = takes_effect.then(|| {
             if known.is_none() && is_retry {
                 state.history.breaches.add(Breach::NewCustomerTwice);
@@ -391,7 +391,9 @@ impl Protocol {
             (Response::Token | Response::ExpiredToken | Response::Other, Some((request, cookies))) => {
                 Ok(livechat::grant(request, grant, cookies, life))
             }
-            (Response::IdentityLost | Response::Token | Response::ExpiredToken | Response::Other, _) => Err(AttemptError::IdentityLost),
+            (Response::IdentityLost | Response::Token | Response::ExpiredToken | Response::Other, _) => {
+                Err(AttemptError::IdentityLost)
+            }
             (Response::Down, _) => Err(AttemptError::Throttled),
             (Response::Broken, _) => Err(tamper::broken(self, known.is_some())),
             (Response::LostOutOfTime, _) => Err(AttemptError::CutShort),

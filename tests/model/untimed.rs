@@ -146,7 +146,11 @@ fn all_holds_with_an_agent_token_when_livechat_fails_or_forgets_a_customer() {
     for grants in [Grants::CookieThenAgentToken, Grants::AgentToken] {
         for rejects in [false, true] {
             let protocol = Protocol { faults: forgets, grants, rejects, secrets: Secrets::Strict, ..callers([2]) };
-            explore(&format!("{grants:?}, LiveChat fails and forgets, 2 callers, rejects: {rejects}"), &protocol, 5_000);
+            explore(
+                &format!("{grants:?}, LiveChat fails and forgets, 2 callers, rejects: {rejects}"),
+                &protocol,
+                5_000,
+            );
         }
         if is_deep() {
             let faults = Faults { crashes: 1, early_expiries: 1, downs: 1, ..Faults::default() };

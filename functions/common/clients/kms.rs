@@ -72,9 +72,15 @@ fn why<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Error {
     let refused = |why: &str| Error::Refused(why.to_owned());
     match error {
         SdkError::ServiceError(error) => match error.err().code().unwrap_or("an error without a code") {
-            "AccessDeniedException" => refused("AccessDeniedException: the function's role or the key's policy does not allow it"),
-            code @ ("DisabledException" | "IncorrectKeyException" | "InvalidCiphertextException" | "InvalidKeyUsageException"
-            | "KMSInvalidStateException" | "NotFoundException") => refused(code),
+            "AccessDeniedException" => {
+                refused("AccessDeniedException: the function's role or the key's policy does not allow it")
+            }
+            code @ ("DisabledException"
+            | "IncorrectKeyException"
+            | "InvalidCiphertextException"
+            | "InvalidKeyUsageException"
+            | "KMSInvalidStateException"
+            | "NotFoundException") => refused(code),
             code => Error::Unavailable(code.to_owned()),
         },
         SdkError::TimeoutError(_) => Error::Unavailable("time-out".into()),

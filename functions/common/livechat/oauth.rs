@@ -72,9 +72,12 @@ impl Accounts {
         let status = response.status().as_u16();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         // LiveChat's other endpoints have `oauth_exception`, and OAuth 2.0 has `error` (RFC 6749, section 5.2).
-        let exception = ["oauth_exception", "identity_exception", "error"].into_iter().find_map(|name| body[name].as_str());
+        let exception =
+            ["oauth_exception", "identity_exception", "error"].into_iter().find_map(|name| body[name].as_str());
         match exception {
-            Some("server_error" | "temporarily_unavailable") => Err(RefreshError::Unavailable("a temporary error".into())),
+            Some("server_error" | "temporarily_unavailable") => {
+                Err(RefreshError::Unavailable("a temporary error".into()))
+            }
             Some(exception) => Err(RefreshError::Refused(shown(exception))),
             None if status == 200 => {
                 let mut refreshed = self.read_refreshed(body, called_at)?;

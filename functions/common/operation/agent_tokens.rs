@@ -177,7 +177,9 @@ impl AgentTokens {
                     }
                     return Ok(token);
                 }
-                Err(RefreshError::Refused(exception)) => (AGENT_TOKEN_REFUSED, format!("{exception} for the refresh token")),
+                Err(RefreshError::Refused(exception)) => {
+                    (AGENT_TOKEN_REFUSED, format!("{exception} for the refresh token"))
+                }
                 Err(RefreshError::OtherAccount) => (AGENT_TOKEN_REFUSED, "the agent belongs to another account".into()),
                 Err(RefreshError::Unavailable(cause)) => (UNAVAILABLE, cause),
             },
@@ -241,7 +243,8 @@ impl AgentTokens {
         };
         let variable = AgentCredentialsSource::ARN;
         let text = context.deadline.bound(self.secrets_manager.text(arn)).await;
-        let text = text.unwrap_or_else(|_| Err("cannot be read in time".into())).map_err(|why| format!("{variable} {why}"))?;
+        let text =
+            text.unwrap_or_else(|_| Err("cannot be read in time".into())).map_err(|why| format!("{variable} {why}"))?;
         AgentCredentials::parse(variable, text.expose_secret()).map_err(|error| error.to_string())
     }
 

@@ -87,7 +87,8 @@ impl AgentRecord {
     /// `settings` is the fingerprint of the settings with which a refresh would be tried.
     pub(crate) fn next(self, rejected: Option<LeaseSeq>, settings: &str, now: UnixMs) -> Next {
         let stored = self.token.as_ref().map(|token| token.seq);
-        let is_live = |token: &StoredAgentToken| token.lifetime.is_live(now) && rejected.is_none_or(|seq| token.seq > seq);
+        let is_live =
+            |token: &StoredAgentToken| token.lifetime.is_live(now) && rejected.is_none_or(|seq| token.seq > seq);
         let token = self.token.filter(is_live);
         let is_held = self.lease.is_some_and(|lease| lease.is_held(now));
         let refusal = self.refusal.filter(|refusal| refusal.applies_to(settings, now));
@@ -143,7 +144,11 @@ mod tests {
             (8, false, true, "fail"),
             (8, true, true, "wait"),
         ] {
-            assert_eq!(next(Some(token(age_h)), is_held, is_refused, None), expected, "{age_h} h {is_held} {is_refused}");
+            assert_eq!(
+                next(Some(token(age_h)), is_held, is_refused, None),
+                expected,
+                "{age_h} h {is_held} {is_refused}"
+            );
         }
         assert_eq!(next(None, false, false, None), "refresh");
     }

@@ -1,8 +1,8 @@
 //! What a holder makes of LiveChat's responses: call once more, try the other grant, accept another customer, or fail.
 
 use super::{
-    AGENT_TOKEN_REQUIRED, Action, AttemptError, Commit, Grant, GrantType, Moment, Next, Note, OnIdentityChange, Renewal,
-    TokenRequest,
+    AGENT_TOKEN_REQUIRED, Action, AttemptError, Commit, Grant, GrantType, Moment, Next, Note, OnIdentityChange,
+    Renewal, TokenRequest,
     holding::{Holding, Stage},
     record::{Failure, Refusal},
     time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT},
@@ -215,13 +215,8 @@ impl Renewal {
             (true, false) => notes.push(Note::IdentityReplaced { on_record }),
             (false, _) => {}
         }
-        let identity = Identity {
-            entity_id: grant.entity_id,
-            cookies,
-            cookies_expire_at,
-            former,
-            awaits_first_token: false,
-        };
+        let identity =
+            Identity { entity_id: grant.entity_id, cookies, cookies_expire_at, former, awaits_first_token: false };
         self.commit(Commit { lease, identity, token, bookkeeping }, notes)
     }
 }

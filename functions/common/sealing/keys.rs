@@ -104,7 +104,9 @@ mod tests {
         let mut keys = Keys::default();
         assert!(keys.to_seal(NOW).is_none() && keys.to_open(b"own", NOW).is_none());
         keys.remember_to_seal(to_seal(), NOW);
-        for (now, is_remembered) in [(NOW, true), (NOW.plus_ms(3_599_999), true), (NOW.minus_ms(1), false), (NOW.plus_ms(3_600_000), false)] {
+        for (now, is_remembered) in
+            [(NOW, true), (NOW.plus_ms(3_599_999), true), (NOW.minus_ms(1), false), (NOW.plus_ms(3_600_000), false)]
+        {
             assert_eq!(keys.to_seal(now).is_some(), is_remembered, "{now:?}");
         }
         assert!(keys.to_open(b"own", NOW).is_some() && keys.to_open(b"other", NOW).is_none());
@@ -129,7 +131,13 @@ mod tests {
         assert!(keys.to_open(b"0", NOW).is_some());
         keys.remember_to_open(names[MOST_KEYS].as_bytes(), cipher(), NOW);
         let kept = |name: &&String| keys.to_open(name.as_bytes(), NOW).is_some();
-        let lost: Vec<_> = names.iter().filter({ let mut kept = kept; move |name| !kept(name) }).collect();
+        let lost: Vec<_> = names
+            .iter()
+            .filter({
+                let mut kept = kept;
+                move |name| !kept(name)
+            })
+            .collect();
         assert_eq!(lost, ["1"]);
     }
 }

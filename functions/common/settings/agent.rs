@@ -60,7 +60,9 @@ pub(super) fn read(lookup: &Lookup) -> Result<(Grants, Option<AgentCredentialsSo
         (Some(json), None) => Some(AgentCredentialsSource::Inline(AgentCredentials::parse(CREDENTIALS, &json)?)),
         (None, Some(arn)) => Some(AgentCredentialsSource::Stored(arn)),
         (Some(_), Some(_)) => {
-            return Err(ConfigError::new(format!("{CREDENTIALS} and {CREDENTIALS_ARN} are both set: set one of them.")));
+            return Err(ConfigError::new(format!(
+                "{CREDENTIALS} and {CREDENTIALS_ARN} are both set: set one of them."
+            )));
         }
     };
     let grants = match (lookup.optional(GRANT).as_deref(), &source) {
@@ -101,7 +103,10 @@ mod tests {
             (&[(GRANT, "cookies")], GRANT),
             (&[(CREDENTIALS, "{")], CREDENTIALS),
             (&[(CREDENTIALS, r#"{"client_id": "app", "client_secret": "s3cret"}"#)], CREDENTIALS),
-            (&[(CREDENTIALS, r#"{"client_id": "a", "client_secret": "s3cret", "refresh_token": "r", "x": 1}"#)], CREDENTIALS),
+            (
+                &[(CREDENTIALS, r#"{"client_id": "a", "client_secret": "s3cret", "refresh_token": "r", "x": 1}"#)],
+                CREDENTIALS,
+            ),
             (&[(CREDENTIALS, JSON), (CREDENTIALS_ARN, "arn:aws:x")], CREDENTIALS_ARN),
         ] {
             let line = grants(variables).expect_err("refused");

@@ -71,13 +71,22 @@ impl LiveChat {
     pub fn fingerprint(&self) -> String {
         let Account { license_id, organization_id } = self.account();
         // JSON, so that no two lists of values have the same hash.
-        let mut settings =
-            vec![json!(self.client_id), json!(organization_id), json!(license_id), json!(self.redirect_uri), json!(self.accounts_url.as_str())];
+        let mut settings = vec![
+            json!(self.client_id),
+            json!(organization_id),
+            json!(license_id),
+            json!(self.redirect_uri),
+            json!(self.accounts_url.as_str()),
+        ];
         // Without an agent, the hash is that of earlier versions.
         match &self.agent {
             None => {}
-            Some(AgentCredentialsSource::Inline(agent)) => settings.extend([json!(self.grants.first() as u8), json!(agent.client_id)]),
-            Some(AgentCredentialsSource::Stored(arn)) => settings.extend([json!(self.grants.first() as u8), json!(arn)]),
+            Some(AgentCredentialsSource::Inline(agent)) => {
+                settings.extend([json!(self.grants.first() as u8), json!(agent.client_id)])
+            }
+            Some(AgentCredentialsSource::Stored(arn)) => {
+                settings.extend([json!(self.grants.first() as u8), json!(arn)])
+            }
         }
         let mut hash = hex::encode(digest(&SHA256, json!(settings).to_string().as_bytes()));
         hash.truncate(16);

@@ -54,7 +54,14 @@ mod tests {
     fn only_the_arn_of_a_key_is_accepted() {
         assert_eq!(read(""), Ok(None));
         assert_eq!(read(ARN).map(|key| key.map(|key| key.arn().to_owned())), Ok(Some(ARN.to_owned())));
-        for bad in ["1234abcd", "alias/cip", &ARN.replace("key/", "alias/"), &ARN.replace(":kms:", ":s3:"), "arn:aws:kms:::key/1", "arn:aws:kms:a:1:key/"] {
+        for bad in [
+            "1234abcd",
+            "alias/cip",
+            &ARN.replace("key/", "alias/"),
+            &ARN.replace(":kms:", ":s3:"),
+            "arn:aws:kms:::key/1",
+            "arn:aws:kms:a:1:key/",
+        ] {
             assert!(read(bad).expect_err("refused").contains(KEY), "{bad}");
         }
     }

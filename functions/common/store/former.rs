@@ -155,7 +155,10 @@ mod tests {
         assert_eq!(run(&item(), 0, &mut stored), PutBack::Restored);
         let record = record(&stored.expect("an item"));
         let identity = record.identity.expect("an identity");
-        assert_eq!((identity.entity_id.as_str(), identity.open_cookies().expect("cookies").cst.expose_secret()), ("a", "a-cst"));
+        assert_eq!(
+            (identity.entity_id.as_str(), identity.open_cookies().expect("cookies").cst.expose_secret()),
+            ("a", "a-cst")
+        );
         let former: Vec<_> = identity.former.iter().map(|one| (one.entity_id.as_str(), one.until.as_u64())).collect();
         assert_eq!(former, [("b", 2), ("c", NOW.as_u64())]);
         let before = identity.former[1].cookies.as_ref().and_then(MaybeSealed::as_open);

@@ -34,8 +34,8 @@
 use super::write::{Write, stored};
 use crate::{
     identity::{
-        Binding, Cookies, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, MaybeSealed, Sealed, Subject, Token, UnixMs,
-        UnixSeconds, Version,
+        Binding, Cookies, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, MaybeSealed, Sealed, Subject, Token,
+        UnixMs, UnixSeconds, Version,
     },
     renewal::{
         StoreError,
@@ -173,8 +173,10 @@ fn cookie_fields(cookies: &MaybeSealed<Cookies>) -> HashMap<String, AttributeVal
 
 pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
     let one = |former: &FormerIdentity| {
-        let mut fields =
-            HashMap::from([(ENTITY_ID.to_owned(), AttributeValue::S(former.entity_id.clone())), (UNTIL_MS.to_owned(), time(former.until))]);
+        let mut fields = HashMap::from([
+            (ENTITY_ID.to_owned(), AttributeValue::S(former.entity_id.clone())),
+            (UNTIL_MS.to_owned(), time(former.until)),
+        ]);
         fields.extend(former.cookies.iter().flat_map(cookie_fields));
         AttributeValue::M(fields)
     };

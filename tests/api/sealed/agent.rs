@@ -1,6 +1,7 @@
 //! The agent token, sealed.
 
 use crate::{kms::*, world::*};
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use sandbox::RefreshRotation;
 use serde_json::json;
 
@@ -66,8 +67,7 @@ async fn an_agent_token_that_cannot_be_opened_is_replaced_once() {
     assert_eq!(world.sandbox.calls().oauth, 2);
     let mut damaged = stored(&world).await["sealed"].as_b().expect("bytes").as_ref().to_vec();
     *damaged.last_mut().expect("bytes") ^= 1;
-    let damaged = aws_sdk_dynamodb::types::AttributeValue::B(aws_sdk_dynamodb::primitives::Blob::new(damaged));
-    world.set_at("livechat", "agentToken", ("token.sealed", damaged)).await;
+    world.set_at("livechat", "agentToken", ("token.sealed", AttributeValue::B(Blob::new(damaged)))).await;
     assert_eq!(world.spawn(GetFreshToken).await.call("alice").await.entity(), first);
     assert_eq!(world.sandbox.calls().oauth, 3);
 }

@@ -31,7 +31,10 @@ async fn cookies_of_another_users_item_are_refused() {
     assert_eq!(world.call(GetFreshToken, "alice").await.entity(), alice);
     world.set("mallory", "entityId", of_mallory["entityId"].clone()).await;
     world.set("mallory", "cookies", of_mallory["cookies"].clone()).await;
-    assert_eq!(world.call(GetFreshToken, "mallory").await.entity(), of_mallory["entityId"].as_s().expect("text").as_str());
+    assert_eq!(
+        world.call(GetFreshToken, "mallory").await.entity(),
+        of_mallory["entityId"].as_s().expect("text").as_str()
+    );
 }
 
 #[tokio::test]
@@ -55,7 +58,15 @@ async fn damaged_cookies_are_refused() {
         bytes
     };
     let longer = [&whole[..], &[0]].concat();
-    for bytes in [flipped(0), flipped(1), flipped(whole.len() - 1), whole[..whole.len() - 1].to_vec(), whole[..8].to_vec(), vec![], longer] {
+    for bytes in [
+        flipped(0),
+        flipped(1),
+        flipped(whole.len() - 1),
+        whole[..whole.len() - 1].to_vec(),
+        whole[..8].to_vec(),
+        vec![],
+        longer,
+    ] {
         world.set("alice", "cookies", sealed(bytes)).await;
         assert_refused(&world, "alice", &first).await;
     }

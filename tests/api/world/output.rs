@@ -67,7 +67,15 @@ impl Drop for World {
         }
         for line in self.output().lines() {
             let is_response = line.starts_with(Output::RESPONSE);
-            for secret in ["__lc_", "cst-", "guest-secret", "test-secret", "sandbox-agent-secret", "sandbox-refresh-token", "sandbox:agent-"] {
+            for secret in [
+                "__lc_",
+                "cst-",
+                "guest-secret",
+                "test-secret",
+                "sandbox-agent-secret",
+                "sandbox-refresh-token",
+                "sandbox:agent-",
+            ] {
                 assert!(!line.contains(secret), "{secret} in: {line}");
             }
             // The last three: a JSON Web Token, a guest's secret, and the secrets of the tests.

@@ -27,7 +27,12 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 }
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
-    super::read(Response { status: StatusCode::from_u16(status).expect("a status"), headers, body }, GrantType::Cookie, None, CALLED_AT)
+    super::read(
+        Response { status: StatusCode::from_u16(status).expect("a status"), headers, body },
+        GrantType::Cookie,
+        None,
+        CALLED_AT,
+    )
 }
 
 fn known(entity_id: &str) -> Identity {
@@ -101,7 +106,8 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
         let miss = |body: &[u8], known| {
-            super::read(Response { status, headers: &HeaderMap::new(), body }, GrantType::Cookie, known, CALLED_AT).err()
+            super::read(Response { status, headers: &HeaderMap::new(), body }, GrantType::Cookie, known, CALLED_AT)
+                .err()
         };
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
@@ -245,9 +251,13 @@ fn other_cookies_are_ignored() {
 fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let grant =
-        super::read(Response { status: StatusCode::OK, headers: &lines, body: &good }, GrantType::Cookie, Some(&known("e1")), CALLED_AT)
-            .expect("a grant");
+    let grant = super::read(
+        Response { status: StatusCode::OK, headers: &lines, body: &good },
+        GrantType::Cookie,
+        Some(&known("e1")),
+        CALLED_AT,
+    )
+    .expect("a grant");
     assert_eq!(grant.cookies.as_ref().expect("cookies").cid.expose_secret(), "c0");
     assert_eq!(grant.cookies.as_ref().expect("cookies").cst.expose_secret(), "s1");
 }

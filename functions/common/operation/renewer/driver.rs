@@ -16,8 +16,8 @@ use crate::{
         revocation,
     },
     renewal::{
-        self, Action, AttemptError, Commit, Commitment, Event, Grant, GrantType, HeldLease, Moment, Move, Obtained, Pause,
-        Release, Renewal, StoreError,
+        self, Action, AttemptError, Commit, Commitment, Event, Grant, GrantType, HeldLease, Moment, Move, Obtained,
+        Pause, Release, Renewal, StoreError,
         circuit::{Circuit, Gate, Sign},
         time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT, SHORTEST_RENEWAL, STORE_RESERVE},
     },

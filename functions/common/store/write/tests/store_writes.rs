@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::{
-    identity::{Cookies, FormerIdentity, Identity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixMs, UnixSeconds, Version},
+    identity::{
+        Cookies, FormerIdentity, Identity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixMs, UnixSeconds, Version,
+    },
     renewal::{
         Bookkeeping, RevokeAgain,
         circuit::Gate,
