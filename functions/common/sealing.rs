@@ -55,7 +55,7 @@ impl Sealer {
     /// If there is no data key.
     pub(crate) async fn seal(&self, context: &Context) -> Result<Seal, StoreError> {
         let Some(key) = &self.key else { return Ok(Seal(None)) };
-        if let Some(data_key) = self.keys().to_seal(now()) {
+        if let Some(data_key) = self.keys().take_to_seal(now()) {
             return Ok(Seal(Some(data_key)));
         }
         let kms::DataKey { key: bytes, encrypted } = bound(self.kms.data_key(key.arn()), context).await?;
@@ -79,7 +79,7 @@ impl Sealer {
             MaybeSealed::Sealed(sealed) => sealed,
         };
         let envelope = Envelope::parse(&sealed.envelope).ok_or_else(damaged)?;
-        let remembered = self.keys().to_open(envelope.encrypted_key, now());
+        let remembered = self.keys().find_to_open(envelope.encrypted_key, now());
         let cipher = match remembered {
             Some(cipher) => cipher,
             None => self.decrypt(envelope.encrypted_key, context).await?,

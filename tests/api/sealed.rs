@@ -96,7 +96,7 @@ async fn without_kms_livechat_is_not_called_and_nothing_changes() {
         assert_eq!(fresh.call("alice").await.problem(), (503, "store_unavailable"));
     }
     assert_eq!(world.call(GetFreshToken, "bob").await.problem(), (503, "store_unavailable"));
-    assert!(world.item("bob").await.get("entityId").is_none());
+    assert!(!world.item("bob").await.contains_key("entityId"));
     assert_eq!(world.sandbox.calls().token, calls);
     assert!(world.output().contains("AWS KMS unavailable: KMSInternalException"), "the log says why");
     let after = world.item("alice").await;
@@ -105,7 +105,7 @@ async fn without_kms_livechat_is_not_called_and_nothing_changes() {
     }
     assert!(!after.contains_key("leaseUntil"), "the lease was released");
     // The stored token is returned while it is live, even if it should be renewed.
-    world.age_token("alice", Duration::from_secs(7 * 3600)).await;
+    world.age_token("alice", Duration::from_hours(7)).await;
     assert_eq!(world.spawn(GetToken).await.call("alice").await.access_token(), first.access_token());
     kms.set_down(false);
     assert_eq!(
@@ -179,7 +179,7 @@ async fn without_kms_no_guest_is_adopted_and_none_is_lost() {
     let fresh = world.spawn(GetToken).await;
     let event = as_former_guest(GetToken, "alice", GUEST);
     assert_eq!(fresh.send(&event).await.problem(), (503, "store_unavailable"));
-    assert!(world.item("alice").await.get("entityId").is_none());
+    assert!(!world.item("alice").await.contains_key("entityId"));
     kms.set_down(false);
     assert_eq!(fresh.send(&event).await.entity(), guest);
     assert_eq!(world.sandbox.customers(), 1);

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 /// The longest duration of one request, retries included. A user is waiting.
 const LONGEST: Duration = Duration::from_secs(2);
-/// What each data key is for: AWS KMS decrypts it only with the same, and CloudTrail shows it. It is not the table's name, as a table that
+/// What each data key is for: AWS KMS decrypts it only with the same, and its log of calls has it. It is not the table's name, as a table that
 /// was restored from a backup has another one.
 const CONTEXT: (&str, &str) = ("application", "livechat-cip");
 

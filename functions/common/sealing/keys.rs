@@ -48,7 +48,7 @@ impl Keys {
     /// The number of secrets that a call seals at most, with all retries.
     const SECRETS_PER_CALL: u32 = 32;
 
-    pub(super) fn to_seal(&mut self, now: UnixMs) -> Option<Arc<DataKey>> {
+    pub(super) fn take_to_seal(&mut self, now: UnixMs) -> Option<Arc<DataKey>> {
         let current = self.to_seal.as_mut()?;
         if !is_recent(current.since, now) || current.used >= MOST_SECRETS / Self::SECRETS_PER_CALL {
             return None;
@@ -62,7 +62,7 @@ impl Keys {
         self.to_seal = Some(ToSeal { key, since: now, used: 1 });
     }
 
-    pub(super) fn to_open(&mut self, encrypted: &[u8], now: UnixMs) -> Option<Arc<Cipher>> {
+    pub(super) fn find_to_open(&mut self, encrypted: &[u8], now: UnixMs) -> Option<Arc<Cipher>> {
         self.to_open.retain(|one| is_recent(one.since, now));
         let index = self.to_open.iter().position(|one| one.encrypted == encrypted)?;
         let one = self.to_open.remove(index)?;
@@ -102,22 +102,22 @@ mod tests {
     #[test]
     fn a_key_is_used_for_an_hour() {
         let mut keys = Keys::default();
-        assert!(keys.to_seal(NOW).is_none() && keys.to_open(b"own", NOW).is_none());
+        assert!(keys.take_to_seal(NOW).is_none() && keys.find_to_open(b"own", NOW).is_none());
         keys.remember_to_seal(to_seal(), NOW);
         for (now, is_remembered) in
             [(NOW, true), (NOW.plus_ms(3_599_999), true), (NOW.minus_ms(1), false), (NOW.plus_ms(3_600_000), false)]
         {
-            assert_eq!(keys.to_seal(now).is_some(), is_remembered, "{now:?}");
+            assert_eq!(keys.take_to_seal(now).is_some(), is_remembered, "{now:?}");
         }
-        assert!(keys.to_open(b"own", NOW).is_some() && keys.to_open(b"other", NOW).is_none());
-        assert!(keys.to_open(b"own", NOW.plus_ms(3_600_000)).is_none());
+        assert!(keys.find_to_open(b"own", NOW).is_some() && keys.find_to_open(b"other", NOW).is_none());
+        assert!(keys.find_to_open(b"own", NOW.plus_ms(3_600_000)).is_none());
     }
 
     #[test]
     fn a_key_seals_a_limited_number_of_secrets() {
         let mut keys = Keys::default();
         keys.remember_to_seal(to_seal(), NOW);
-        let calls = (0..).take_while(|_| keys.to_seal(NOW).is_some()).count() + 1;
+        let calls = (0..MOST_SECRETS).take_while(|_| keys.take_to_seal(NOW).is_some()).count() + 1;
         assert_eq!(calls, 32_768);
     }
 
@@ -128,9 +128,9 @@ mod tests {
         for name in &names[..MOST_KEYS] {
             keys.remember_to_open(name.as_bytes(), cipher(), NOW);
         }
-        assert!(keys.to_open(b"0", NOW).is_some());
+        assert!(keys.find_to_open(b"0", NOW).is_some());
         keys.remember_to_open(names[MOST_KEYS].as_bytes(), cipher(), NOW);
-        let kept = |name: &&String| keys.to_open(name.as_bytes(), NOW).is_some();
+        let kept = |name: &&String| keys.find_to_open(name.as_bytes(), NOW).is_some();
         let lost: Vec<_> = names
             .iter()
             .filter({

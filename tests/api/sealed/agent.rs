@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use sandbox::RefreshRotation;
 use serde_json::json;
 
-async fn with_agent(world: World) -> World {
+fn with_agent(world: World) -> World {
     let agent = world.sandbox.app().agent.clone();
     let credentials = json!({
         "client_id": agent.client_id, "client_secret": agent.client_secret, "refresh_token": agent.refresh_token,
@@ -19,7 +19,7 @@ async fn stored(world: &World) -> Item {
 
 #[tokio::test]
 async fn the_agent_token_is_sealed_and_shared() {
-    let (kms, world) = Kms::with_key(with_agent(World::new().await).await).await;
+    let (kms, world) = Kms::with_key(with_agent(World::new().await)).await;
     let first = world.call(GetToken, "alice").await.entity();
     let token = stored(&world).await;
     assert!(token.contains_key("sealed") && !token.contains_key("accessToken"));
@@ -31,7 +31,7 @@ async fn the_agent_token_is_sealed_and_shared() {
 
 #[tokio::test]
 async fn a_refresh_token_that_livechat_replaces_is_kept_sealed() {
-    let (_, world) = Kms::with_key(with_agent(World::new().await).await).await;
+    let (_, world) = Kms::with_key(with_agent(World::new().await)).await;
     world.sandbox.set(|settings| settings.refresh_rotation = RefreshRotation::Strict);
     let first = world.call(GetToken, "alice").await.entity();
     for _ in 0..3 {
@@ -44,7 +44,7 @@ async fn a_refresh_token_that_livechat_replaces_is_kept_sealed() {
 
 #[tokio::test]
 async fn an_older_agent_token_is_used_and_the_next_one_sealed() {
-    let (_, world) = Kms::start(with_agent(World::new().await).await).await;
+    let (_, world) = Kms::start(with_agent(World::new().await)).await;
     let first = world.call(GetToken, "alice").await.entity();
     assert!(stored(&world).await.contains_key("accessToken"));
     let world = world.with("COOKIES_KMS_KEY", KEY);
@@ -57,7 +57,7 @@ async fn an_older_agent_token_is_used_and_the_next_one_sealed() {
 
 #[tokio::test]
 async fn an_agent_token_that_cannot_be_opened_is_replaced_once() {
-    let (kms, world) = Kms::with_key(with_agent(World::new().await).await).await;
+    let (kms, world) = Kms::with_key(with_agent(World::new().await)).await;
     let first = world.call(GetToken, "alice").await.entity();
     kms.deny(KEY);
     let world = world.with("COOKIES_KMS_KEY", OTHER_KEY);
@@ -74,7 +74,7 @@ async fn an_agent_token_that_cannot_be_opened_is_replaced_once() {
 
 #[tokio::test]
 async fn without_kms_no_agent_token_is_requested() {
-    let (kms, world) = Kms::with_key(with_agent(World::new().await).await).await;
+    let (kms, world) = Kms::with_key(with_agent(World::new().await)).await;
     kms.set_down(true);
     assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "store_unavailable"));
     assert_eq!((world.sandbox.calls().oauth, world.sandbox.customers()), (0, 0));
