@@ -37,8 +37,8 @@ impl Writer {
     /// Checks that the table can be read, with a single request.
     pub(super) async fn check(&self, found: &Found) -> Result<(), Failure> {
         match self.patience.send(|| async { self.store.read(&found.subject, &context()).await }).await {
-            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
             Ok(_) | Err(StoreError::Internal(_)) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

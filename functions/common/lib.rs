@@ -20,6 +20,7 @@
 //! | [`operation`] | the four operations, a file each; carries out what `renewal` asks for |
 //! | [`renewal`] | the protocol: what a call does next, given what it has seen; no I/O, no clock. **Start reading here** |
 //! | [`store`] | DynamoDB; the only module that knows its attributes |
+//! | `sealing` | encrypts cookies and agents' tokens, with keys of AWS KMS |
 //! | [`livechat`] | LiveChat; the only module that knows its wire format |
 //! | [`context`] | what goes along with a call: its deadline and its metrics |
 //! | [`error`] | everything that can go wrong |
@@ -43,6 +44,7 @@ pub mod livechat;
 pub mod operation;
 pub mod renewal;
 mod safe_url;
+mod sealing;
 mod serve;
 pub mod settings;
 pub mod store;

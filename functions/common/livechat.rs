@@ -21,9 +21,12 @@ use crate::{
         roots::Roots,
     },
     context::Context,
-    identity::{Group, Identity, UnixMs},
+    identity::{Group, Identity, MaybeSealed, UnixMs},
     renewal::{
-        self, AttemptError, Grant, GrantType, agent_token::AgentToken, record::Failure, time_limits::ATTEMPT_TIMEOUT,
+        self, AttemptError, Grant, GrantType,
+        agent_token::{AgentSecrets, AgentToken},
+        record::Failure,
+        time_limits::ATTEMPT_TIMEOUT,
     },
     settings::{LiveChat, Tenant},
     time::now,
@@ -146,7 +149,7 @@ impl Accounts {
         false
     }
 
-    /// One call for a token with the cookie grant: for the customer `known`, or for a new one.
+    /// One call for a token with the cookie grant: for the customer `known`, whose cookies must be open, or for a new one.
     ///
     /// # Errors
     /// After any [`AttemptError`] but [`Refused`](AttemptError::Refused) and [`IdentityLost`](AttemptError::IdentityLost), LiveChat may
@@ -158,8 +161,11 @@ impl Accounts {
         context: &Context,
     ) -> Result<Grant, AttemptError> {
         let mut request = self.request(group, self.body());
-        if let Some(cookies) = known.and_then(|identity| identity.cookies.as_ref()) {
-            request = request.header(COOKIE, response::cookie_header(cookies)?);
+        match known.and_then(|identity| identity.cookies.as_ref()) {
+            Some(MaybeSealed::Open(cookies)) => request = request.header(COOKIE, response::cookie_header(cookies)?),
+            // Without cookies, LiveChat would create another customer.
+            Some(MaybeSealed::Sealed(_)) => return Err(AttemptError::Unsent("the cookies are still sealed".into())),
+            None => {}
         }
         let (response, called_at) = self.send(request, context).await?;
         response::read(response.borrow(), GrantType::Cookie, known, called_at)
@@ -171,7 +177,7 @@ impl Accounts {
     /// As [`token`](Self::token), or if LiveChat does not accept the agent's token.
     pub(crate) async fn token_by_agent(
         &self,
-        agent: &AgentToken,
+        agent: &AgentToken<AgentSecrets>,
         group: Option<Group>,
         known: Option<&Identity>,
         context: &Context,
@@ -180,7 +186,7 @@ impl Accounts {
         if let Some(identity) = known {
             body["entity_id"] = json!(identity.entity_id);
         }
-        let request = self.request(group, body.to_string()).bearer_auth(agent.access_token.expose_secret());
+        let request = self.request(group, body.to_string()).bearer_auth(agent.secrets.access_token.expose_secret());
         let (response, called_at) = self.send(request, context).await.map_err(AgentCallError::Failed)?;
         let response = response.borrow();
         if let Some(exception) = response::rejected_agent_token(response) {

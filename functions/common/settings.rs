@@ -20,6 +20,7 @@
 //! | `secrets.rs` | the variants of `JWT_SECRET` and `HMAC_SECRET` |
 //! | `groups.rs` | `GROUPS` |
 //! | `renewals.rs` | `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` |
+//! | `sealing.rs` | `COOKIES_KMS_KEY` |
 //! | `telemetry.rs` | `RUST_LOG`, `METRICS_NAMESPACE`, `SUBJECT_KEY`, `RELEASE` |
 //! | `user_ids.rs` | `USER_ID_NORMALIZATION`, for the operator's tool |
 //! | `names.rs` | all names, and the check for misspelt ones |
@@ -40,6 +41,7 @@ mod names;
 mod origins;
 mod public_key;
 mod renewals;
+mod sealing;
 mod secrets;
 mod telemetry;
 #[cfg(feature = "operator")]
@@ -55,6 +57,7 @@ pub use lookup::{ConfigError, Lookup};
 pub use names::{NAMES, check as check_names};
 pub use origins::allowed_origins;
 pub use renewals::Renewals;
+pub use sealing::CookiesKey;
 pub(crate) use secrets::{SecretSource, StoredSecret};
 pub(crate) use telemetry::Telemetry;
 #[cfg(feature = "operator")]
@@ -67,7 +70,7 @@ pub struct Settings {
     pub common: Common,
     /// `LIVECHAT_*`: the site's account at LiveChat.
     pub livechat: LiveChat,
-    /// `RENEWALS_PER_MINUTE` and `ON_IDENTITY_CHANGE`.
+    /// `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` and `COOKIES_KMS_KEY`.
     pub renewals: Renewals,
 }
 

@@ -40,6 +40,7 @@ pub(crate) mod token;
 pub(crate) mod write;
 
 pub use gate::Admission;
+pub(crate) use item::{agent_binding, cookies_binding};
 pub use lease::{Acquire, Acquisition, Commit, Release};
 
 use crate::{

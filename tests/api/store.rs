@@ -25,7 +25,7 @@ fn identity(entity_id: &str) -> Identity {
     let cookies = Cookies { cid: entity_id.into(), cst: "a-secret".into() };
     Identity {
         entity_id: entity_id.into(),
-        cookies: Some(cookies),
+        cookies: Some(cookies.into()),
         cookies_expire_at: UnixSeconds::new(2_000_000_000),
         former: vec![],
         awaits_first_token: false,
@@ -93,7 +93,7 @@ async fn a_lease_has_one_owner_until_it_is_committed() {
     assert_eq!(stored, Commitment::Committed);
     let record = read(&store, &alice).await;
     assert_eq!(record.lease, None);
-    assert_eq!(record.identity.expect("an identity").cookies.expect("cookies").cst.expose_secret(), "a-secret");
+    assert_eq!(record.identity.expect("an identity").open_cookies().expect("cookies").cst.expose_secret(), "a-secret");
     assert_eq!(record.token.expect("a token").access_token.expose_secret(), "access-1");
     assert_eq!(acquired(acquire(&store, &alice, request_of("b", Some(1))).await).seq, LeaseSeq::new(2));
 }

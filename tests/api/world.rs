@@ -116,6 +116,7 @@ impl World {
 
     /// The same world without a setting.
     pub(crate) fn without(mut self, name: &str) -> Self {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.settings.remove(name);
         self
     }

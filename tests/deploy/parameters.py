@@ -9,6 +9,7 @@ SITE = {
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 REPLICA_KEY = KEY.replace("eu-central-1", "eu-west-1")
 SECRETS_KEY = KEY.replace("5555", "6666")
+COOKIES_KEY, COOKIES_KEY_BEFORE = KEY.replace("5555", "7777"), KEY.replace("5555", "8888")
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:{}-AbCdEf".format
 ISSUER = "https://login.example.com/"
 
@@ -47,6 +48,8 @@ EVERYTHING = SITE | {
     "Deployment": "Linear10PercentEvery1Minute",
     "KmsKeyArn": KEY,
     "SecretsKmsKeyArn": SECRETS_KEY,
+    "CookiesKmsKey": COOKIES_KEY,
+    "CookiesKmsKeyPrevious": COOKIES_KEY_BEFORE,
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
 }
 
@@ -110,5 +113,6 @@ REFUSED = {
     "nobody-to-notify": (JWT | {"NotifyWhenAlarmsEnd": "true"}, "NotifyWhenAlarmsEnd needs AlarmEmail or AlarmTopicArn"),
     "part-of-a-secrets-arn": (HMAC | {"HmacSecretArn": SECRET("hmac").removesuffix("-AbCdEf")}, "HmacSecretArn"),
     "two-topics": (JWT | {"AlarmEmail": "a@example.com", "AlarmTopicArn": "arn:aws:sns:eu-central-1:1:a"}, "not both"),
+    "an-alias-for-cookies": (JWT | {"CookiesKmsKey": "arn:aws:kms:eu-central-1:123456789012:alias/cookies"}, "CookiesKmsKey"),
     "short-subject-key": (JWT | {"SubjectKey": "short"}, "SubjectKey"),
 }

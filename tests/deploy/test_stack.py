@@ -131,6 +131,7 @@ def test_a_stack_with_all_optional_parts_can_be_created(create, emulator):
         "JwtSecretArn": create_secret(Name="everything", SecretString=secret)["ARN"],
         "JwtSecretPreviousArn": create_secret(Name="everything-before", SecretString=secret)["ARN"],
         "KmsKeyArn": key,
+        "CookiesKmsKey": key,
         "ReplicaKmsKeyArn1": key,
         "HostedZoneId": zone.removeprefix("/hostedzone/"),
         "CertificateArn": emulator.client("acm").request_certificate(DomainName="cip.example.com")["CertificateArn"],
@@ -142,6 +143,18 @@ def test_a_stack_with_all_optional_parts_can_be_created(create, emulator):
     assert stack.outputs["BaseUrl"] == "https://cip.example.com"
     (subscription,) = emulator.client("sns").list_subscriptions_by_topic(TopicArn=stack.resources["AlarmTopic"][1])["Subscriptions"]
     assert subscription["Endpoint"] == EVERYTHING["AlarmEmail"]
+
+
+def test_with_a_key_the_stack_stores_sealed_cookies(create, emulator, livechat, call):
+    key = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+    stack = create("sealed", livechat | {"Auth": "none", "AllowUnverifiedUsers": "true", "CookiesKmsKey": key})
+    status, _, token = call(stack, "GET", "getToken/anna")
+    assert status == 200
+    stored = {"pk": {"S": "user#anna"}, "sk": {"S": "identity"}}
+    item = emulator.client("dynamodb").get_item(TableName=stack.outputs["TableName"], Key=stored)["Item"]
+    assert set(item["cookies"]["M"]) == {"sealed"}
+    status, _, fresh = call(stack, "POST", "getFreshToken/anna")
+    assert (status, fresh["entityId"]) == (200, token["entityId"]), "another function's data key is decrypted"
 
 
 def test_the_gateway_can_verify_callers(create, emulator):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from parameters import ACCEPTED, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY, SECRET, SECRETS_KEY
+from parameters import ACCEPTED, COOKIES_KEY, COOKIES_KEY_BEFORE, EVERYTHING, EXISTING, GATEWAY, JWT, KEY, REPLICA_KEY, SECRET, SECRETS_KEY
 from template import FUNCTIONS, ROOT, of_type, source, source_with_code, statements, transformed
 
 # The metrics of AWS that alarms and dashboard use.
@@ -172,6 +172,20 @@ def test_only_functions_that_request_tokens_can_read_the_agents_credentials(reso
     credentials = [EVERYTHING["LiveChatAgentCredentialsArn"]]
     assert readers(JWT) == {}
     assert readers(EVERYTHING) == {"GetToken": credentials, "GetFreshToken": credentials}
+
+
+def test_only_functions_that_request_tokens_can_use_the_key_for_cookies(resolve):
+    def uses(parameters):
+        stack = resolve(parameters)
+        return {(role, one["Resource"], *one["Action"]) for role in FUNCTIONS for one in statements(stack, f"{role}Role") if "CookiesKey" in one["Sid"]}
+
+    def by_both(resource, *actions):
+        return {("GetToken", resource, *actions), ("GetFreshToken", resource, *actions)}
+
+    before = by_both(COOKIES_KEY_BEFORE, "kms:Decrypt")
+    assert uses(JWT) == set()
+    assert uses(EVERYTHING) == by_both(COOKIES_KEY, "kms:Decrypt", "kms:GenerateDataKey") | before
+    assert uses(JWT | {"CookiesKmsKeyPrevious": COOKIES_KEY_BEFORE}) == before, "it was turned off, and old items can still be read"
 
 
 def test_the_owners_key_encrypts_everything_and_is_used_for_nothing_else(resolve):

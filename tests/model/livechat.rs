@@ -43,10 +43,10 @@ pub(super) fn receives(
 pub(super) fn grant(request: u8, grant: GrantType, cookies: Cookies, life: Life) -> Grant {
     let identity = identity(cookies);
     Grant {
-        entity_id: identity.entity_id,
+        entity_id: identity.entity_id.clone(),
         access_token: request.to_string().into(),
         lifetime: lifetime(life),
-        cookies: identity.cookies.filter(|_| grant == GrantType::Cookie),
+        cookies: identity.open_cookies().filter(|_| grant == GrantType::Cookie).cloned(),
         cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::state::Renewing;
 use crate::{
-    identity::{Cookies, Identity, Token},
+    identity::{Cookies, Identity, MaybeSealed, Token},
     renewal::{Action, Phase, holding::Stage, record::Record},
 };
 use secrecy::SecretString;
@@ -43,7 +43,7 @@ fn of_record(record: &Record) -> impl Iterator<Item = &SecretString> {
 
 fn of_identity(identity: &Identity) -> impl Iterator<Item = &SecretString> {
     let former = identity.former.iter().filter_map(|former| former.cookies.as_ref());
-    identity.cookies.iter().chain(former).flat_map(of_cookies)
+    identity.cookies.iter().chain(former).filter_map(MaybeSealed::as_open).flat_map(of_cookies)
 }
 
 fn of_cookies(cookies: &Cookies) -> [&SecretString; 2] {

@@ -8,7 +8,7 @@ use super::{
     tamper,
 };
 use crate::{
-    identity::{Identity, LeaseSeq, Lifetime, Token, UnixMs},
+    identity::{Identity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixMs},
     renewal::{
         Bookkeeping,
         record::{Lease, Record},
@@ -261,10 +261,10 @@ fn in_order_too(value: &AttributeValue) -> String {
 pub(super) fn identity(cookies: Cookies) -> Identity {
     Identity {
         entity_id: format!("e{}", cookies.entity),
-        cookies: Some(crate::identity::Cookies {
+        cookies: Some(MaybeSealed::Open(crate::identity::Cookies {
             cid: format!("e{}", cookies.entity).into(),
             cst: format!("s{}", cookies.secret).into(),
-        }),
+        })),
         cookies_expire_at: NOW.in_seconds().plus_s(63_072_000),
         former: vec![],
         awaits_first_token: false,
@@ -273,7 +273,7 @@ pub(super) fn identity(cookies: Cookies) -> Identity {
 
 /// The customer, and the secret in its cookies: 0 if it has none.
 pub(super) fn cookies_of(identity: &Identity) -> Cookies {
-    let secret = identity.cookies.as_ref().map_or(0, |cookies| number_in(cookies.cst.expose_secret()));
+    let secret = identity.open_cookies().map_or(0, |cookies| number_in(cookies.cst.expose_secret()));
     Cookies { entity: number_in(&identity.entity_id), secret }
 }
 

@@ -107,7 +107,9 @@ impl Problem {
 
     fn of_store(error: &StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::new(STORE_UNAVAILABLE, NO_STORE).retry_after(SOON_S),
+            StoreError::Unavailable(_) | StoreError::KmsUnavailable(_) | StoreError::KmsRefused(_) => {
+                Self::new(STORE_UNAVAILABLE, NO_STORE).retry_after(SOON_S)
+            }
             StoreError::Internal(_) => Self::new(INTERNAL, SEE_THE_LOG),
         }
     }
@@ -245,6 +247,8 @@ mod tests {
             (renewal::Error::LiveChatUnavailable(because()).into(), 503, 1),
             (renewal::Error::from(NotCalled::CircuitOpen).into(), 503, 1),
             (StoreError::Unavailable(because()).into(), 503, 1),
+            (StoreError::KmsUnavailable(because()).into(), 503, 1),
+            (StoreError::KmsRefused(because()).into(), 503, 1),
             (auth::Error::KeysUnavailable(because()).into(), 503, 1),
             (renewal::Error::RateLimited { retry_after_s: 7 }.into(), 429, 7),
             (renewal::Error::from(rejected).into(), 502, 60),

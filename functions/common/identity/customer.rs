@@ -1,6 +1,6 @@
 //! The LiveChat customer of a subject, and the cookies that prove it.
 
-use super::{UnixMs, UnixSeconds};
+use super::{MaybeSealed, UnixMs, UnixSeconds};
 use secrecy::SecretString;
 
 /// The two cookies that prove a LiveChat customer: they give access to its tokens for two years. They never leave the
@@ -20,7 +20,7 @@ pub struct Identity {
     pub entity_id: String,
     /// What proves to LiveChat that we speak for the customer. `None` if only an agent token does: the customer was created with one, or
     /// LiveChat has ceased to accept the cookies.
-    pub cookies: Option<Cookies>,
+    pub cookies: Option<MaybeSealed<Cookies>>,
     /// When the cookies expire, or two years after the latest token that an agent token was sent for, whichever is later. Each token that
     /// LiveChat issues before then extends it.
     pub cookies_expire_at: UnixSeconds,
@@ -38,6 +38,11 @@ impl Identity {
     /// The cookies have expired by their own date, so LiveChat may have forgotten the customer.
     pub fn has_expired(&self, now: UnixMs) -> bool {
         self.cookies_expire_at <= now.in_seconds()
+    }
+
+    /// The cookies, if there are any and they are not sealed.
+    pub fn open_cookies(&self) -> Option<&Cookies> {
+        self.cookies.as_ref().and_then(MaybeSealed::as_open)
     }
 
     /// The list of former identities for the identity that replaces this one. It includes this one if the new identity `is_another`
@@ -59,7 +64,7 @@ pub struct FormerIdentity {
     /// LiveChat's id of the customer.
     pub entity_id: String,
     /// The cookies that LiveChat no longer accepted, if there were any.
-    pub cookies: Option<Cookies>,
+    pub cookies: Option<MaybeSealed<Cookies>>,
     /// When it was replaced.
     pub until: UnixMs,
 }
@@ -70,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_replaced_identity_is_kept_among_the_latest_five() {
-        let cookies = || Some(Cookies { cid: "c".into(), cst: "s".into() });
+        let cookies = || Some(Cookies { cid: "c".into(), cst: "s".into() }.into());
         let identity = |entity_id: u64, former| Identity {
             entity_id: entity_id.to_string(),
             cookies: cookies(),

@@ -51,7 +51,7 @@ impl Imported<'_> {
         let expire_at = self.expire_at.unwrap_or(cid_expires_at.min(cst_expires_at));
         Ok(Identity {
             entity_id: self.entity_id.to_owned(),
-            cookies: Some(Cookies { cid, cst }),
+            cookies: Some(Cookies { cid, cst }.into()),
             // A later time comes from a wrong clock.
             cookies_expire_at: expire_at.min(now.plus_s(TWO_YEARS_S)),
             former: Vec::new(),
@@ -103,8 +103,8 @@ mod tests {
     fn headers_and_values_are_read() {
         for imported in [imported(CID_LINE, CST_LINE), imported("c=1", "s1")] {
             let identity = imported.identity(NOW).expect("an identity");
-            assert_eq!(identity.cookies.as_ref().expect("cookies").cid.expose_secret(), "c=1");
-            assert_eq!(identity.cookies.as_ref().expect("cookies").cst.expose_secret(), "s1");
+            assert_eq!(identity.open_cookies().expect("cookies").cid.expose_secret(), "c=1");
+            assert_eq!(identity.open_cookies().expect("cookies").cst.expose_secret(), "s1");
         }
     }
 

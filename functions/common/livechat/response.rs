@@ -160,7 +160,7 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
     }
     // Control characters could hide a secret from the search below, so they are removed first.
     let said: String = description.chars().filter(|char| !char.is_control()).collect();
-    let cookies = known.and_then(|known| known.cookies.as_ref());
+    let cookies = known.and_then(Identity::open_cookies);
     let secrets = cookies.map(|cookies| [cookies.cid.expose_secret(), cookies.cst.expose_secret()]);
     let quotes_a_secret =
         said.contains("__lc_") || secrets.is_some_and(|all| all.iter().any(|secret| said.contains(secret)));
@@ -239,7 +239,7 @@ fn read_cookies(
     if cid.is_none() && cst.is_none() {
         return Err(AttemptError::MalformedResponse("no cookies".into()));
     }
-    let known = known.and_then(|known| known.cookies.as_ref());
+    let known = known.and_then(Identity::open_cookies);
     let cid = cid.or_else(|| known.map(|known| known.cid.clone()));
     let cst = cst.or_else(|| known.map(|known| known.cst.clone()));
     let (Some(cid), Some(cst)) = (cid, cst) else {

@@ -10,12 +10,13 @@ use crate::{
     },
     renewal::{
         AGENT_TOKEN_REFUSED, AttemptError, Grant, StoreError,
-        agent_token::{AgentRecord, AgentToken, Next, Successor},
+        agent_token::{AgentRecord, AgentSecrets, AgentToken, Next, StoredAgentToken, Successor},
         record::{Lease, Refusal},
         time_limits::{SHORTEST_ATTEMPT, STORE_RESERVE},
     },
+    sealing::Sealer,
     settings::{AgentCredentials, AgentCredentialsSource},
-    store::{Store, agent_token::Acquisition},
+    store::{Store, agent_binding, agent_token::Acquisition},
     time::now,
 };
 use ring::digest::{SHA256, digest};
@@ -34,11 +35,15 @@ const PAUSE_MS: std::ops::Range<u64> = 50..100;
 pub(super) struct AgentTokens {
     store: Store,
     accounts: Accounts,
+    sealer: Sealer,
     credentials: AgentCredentialsSource,
     secrets_manager: Arc<Manager>,
     /// The token that this process used last. Shared by the clones of all calls.
-    memory: Arc<Mutex<Option<AgentToken>>>,
+    memory: Arc<Mutex<Option<OpenAgentToken>>>,
 }
+
+/// An agent token that can be sent.
+type OpenAgentToken = AgentToken<AgentSecrets>;
 
 /// Why there is no agent token.
 enum Failure {
@@ -75,10 +80,10 @@ const UNAVAILABLE_FOR_MS: u64 = 5_000;
 
 impl AgentTokens {
     /// The agent token of these accounts, if their settings have an agent's credentials.
-    pub(super) fn of(store: &Store, accounts: &Accounts) -> Option<Self> {
+    pub(super) fn of(store: &Store, accounts: &Accounts, sealer: &Sealer) -> Option<Self> {
         let credentials = accounts.settings().agent.clone()?;
-        let (store, accounts) = (store.clone(), accounts.clone());
-        Some(Self { store, accounts, credentials, secrets_manager: Arc::default(), memory: Arc::default() })
+        let (store, accounts, sealer) = (store.clone(), accounts.clone(), sealer.clone());
+        Some(Self { store, accounts, sealer, credentials, secrets_manager: Arc::default(), memory: Arc::default() })
     }
 
     /// One call for a customer's token with the agent token: for the customer `known`, or for a new one. If LiveChat does not accept the
@@ -112,7 +117,7 @@ impl AgentTokens {
     }
 
     /// The agent token, newer than the number of one that was `rejected`.
-    async fn get(&self, rejected: Option<LeaseSeq>, context: &Context) -> Result<AgentToken, Failure> {
+    async fn get(&self, mut rejected: Option<LeaseSeq>, context: &Context) -> Result<OpenAgentToken, Failure> {
         if let Some(token) = self.remembered(rejected) {
             return Ok(token);
         }
@@ -120,7 +125,18 @@ impl AgentTokens {
         let mut record = self.store.read_agent_token(context).await?;
         loop {
             match record.next(rejected, settings, now()) {
-                Next::Use(token) => return Ok(self.remember(token)),
+                Next::Use(token) => {
+                    let seq = token.seq;
+                    match self.open(token, context).await {
+                        Ok(token) => return Ok(self.remember(token)),
+                        Err(error) if is_lasting(&error) => {
+                            tracing::warn!(cause = %error, "the stored agent token cannot be opened; getting another one");
+                            rejected = Some(seq);
+                            record = self.store.read_agent_token(context).await?;
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                }
                 Next::Fail(refusal) => return Err(Failure::Refused(refusal)),
                 _ if context.left() < SHORTEST_ATTEMPT => {
                     return Err(Failure::Unavailable("there is too little time to refresh it".into()));
@@ -135,10 +151,12 @@ impl AgentTokens {
                     match self.store.acquire_agent_token(&owner, stored, context).await? {
                         Acquisition::Rejected(stored) => record = *stored,
                         Acquisition::Acquired(lease, before) => {
-                            return match (self.refresh(&lease, *before, context).await, live) {
-                                (Ok(token), _) | (Err(_), Some(token)) => Ok(self.remember(token)),
-                                (Err(failure), None) => Err(failure),
+                            let token = match (self.refresh(&lease, *before, context).await, live) {
+                                (Ok(token), _) => token,
+                                (Err(_), Some(live)) => self.open(live, context).await?,
+                                (Err(failure), None) => return Err(failure),
                             };
+                            return Ok(self.remember(token));
                         }
                     }
                 }
@@ -147,14 +165,14 @@ impl AgentTokens {
     }
 
     /// Refreshes the token under this lease, and stores it. `before` is what is stored.
-    async fn refresh(&self, lease: &Lease, before: AgentRecord, context: &Context) -> Result<AgentToken, Failure> {
+    async fn refresh(&self, lease: &Lease, before: AgentRecord, context: &Context) -> Result<OpenAgentToken, Failure> {
         let (exception, description) = match self.credentials(context).await {
             Err(why) => (UNAVAILABLE, why),
             Ok(credentials) => match self.refresh_with(&credentials, lease, before.token, context).await {
-                Ok(token) => {
+                Ok((token, stored)) => {
                     context.metrics.agent_tokens_refreshed.increment();
                     // If it cannot be stored, it works all the same, and the next call gets another one.
-                    if let Err(error) = self.store.commit_agent_token(lease, &token, context).await {
+                    if let Err(error) = self.store.commit_agent_token(lease, &stored, context).await {
                         tracing::warn!(cause = %error, "a new agent token could not be stored");
                     }
                     return Ok(token);
@@ -180,22 +198,38 @@ impl AgentTokens {
         Err(Failure::Refused(refusal))
     }
 
-    /// Gets a new token from LiveChat, in place of the stored one.
+    /// Gets a new token from LiveChat, in place of the stored one. Returns it as it is used, and as it is stored.
     async fn refresh_with(
         &self,
         credentials: &AgentCredentials,
         lease: &Lease,
-        stored: Option<AgentToken>,
+        stored: Option<StoredAgentToken>,
         context: &Context,
-    ) -> Result<AgentToken, RefreshError> {
+    ) -> Result<(OpenAgentToken, StoredAgentToken), RefreshError> {
         let of = fingerprint(&credentials.refresh_token);
-        let successor = stored.and_then(|token| token.successor).filter(|successor| successor.of == of);
+        // First, so that what LiveChat issues can be stored.
+        let seal = self.sealer.seal(context).await.map_err(|error| unavailable(&error))?;
+        let secrets = match stored {
+            Some(token) => self.open(token, context).await.map(|token| Some(token.secrets)),
+            None => Ok(None),
+        };
+        let secrets = secrets.or_else(|error| if is_lasting(&error) { Ok(None) } else { Err(unavailable(&error)) })?;
+        let successor = secrets.and_then(|secrets| secrets.successor).filter(|successor| successor.of == of);
         let refresh_token = successor.as_ref().map_or(&credentials.refresh_token, |successor| &successor.refresh_token);
         let context = &context.minus(STORE_RESERVE);
         let Refreshed { access_token, lifetime, refresh_token } =
             self.accounts.refresh(credentials, refresh_token, context).await?;
         let successor = refresh_token.map(|refresh_token| Successor { of, refresh_token }).or(successor);
-        Ok(AgentToken { access_token, client_id: credentials.client_id.clone(), lifetime, seq: lease.seq, successor })
+        let secrets = AgentSecrets { access_token, successor };
+        let token = AgentToken { secrets, client_id: credentials.client_id.clone(), lifetime, seq: lease.seq };
+        let sealed = seal.seal(token.secrets.clone(), agent_binding()).map_err(|error| unavailable(&error))?;
+        Ok((token.clone(), token.with(sealed)))
+    }
+
+    /// The stored token, with open secrets.
+    async fn open(&self, token: StoredAgentToken, context: &Context) -> Result<OpenAgentToken, StoreError> {
+        let secrets = self.sealer.open(&token.secrets, context).await?;
+        Ok(token.with(secrets))
     }
 
     /// The agent's credentials.
@@ -215,15 +249,24 @@ impl AgentTokens {
     }
 
     /// The token that this process used last, if it is still usable.
-    fn remembered(&self, rejected: Option<LeaseSeq>) -> Option<AgentToken> {
+    fn remembered(&self, rejected: Option<LeaseSeq>) -> Option<OpenAgentToken> {
         let token = self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone();
         token.filter(|token| token.lifetime.is_usable(now()) && rejected.is_none_or(|seq| token.seq > seq))
     }
 
-    fn remember(&self, token: AgentToken) -> AgentToken {
+    fn remember(&self, token: OpenAgentToken) -> OpenAgentToken {
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         token
     }
+}
+
+/// A sealed token will not be opened later either: then it is worth no more than one that LiveChat does not accept.
+fn is_lasting(error: &StoreError) -> bool {
+    matches!(error, StoreError::KmsRefused(_) | StoreError::Internal(_))
+}
+
+fn unavailable(error: &StoreError) -> RefreshError {
+    RefreshError::Unavailable(error.to_string())
 }
 
 /// Identifies a refresh token, without giving it away.

@@ -2,6 +2,7 @@
 
 mod driver;
 mod notes;
+mod sealing;
 mod steps;
 
 use super::{Call, Reply, agent_tokens::AgentTokens, breaker::Breaker};
@@ -11,6 +12,7 @@ use crate::{
     identity::Group,
     livechat::Accounts,
     renewal::{self, OnIdentityChange, Renewal, Terms},
+    sealing::Sealer,
     settings::{Account, Common, Groups, LiveChat, Renewals},
     store::Store,
 };
@@ -23,6 +25,7 @@ pub struct Renewer {
     pub(super) store: Store,
     pub(super) accounts: Accounts,
     agent_tokens: Option<AgentTokens>,
+    sealer: Sealer,
     breaker: Breaker,
     on_identity_change: OnIdentityChange,
     renewals: NonZeroU32,
@@ -56,10 +59,11 @@ impl Renewer {
 
     /// The rules, over this table and this LiveChat account.
     pub fn new(store: Store, accounts: Accounts, renewals: Renewals, groups: Groups) -> Self {
-        let Renewals { on_identity_change, per_minute } = renewals;
-        let agent_tokens = AgentTokens::of(&store, &accounts);
+        let Renewals { on_identity_change, per_minute, cookies_key } = renewals;
+        let sealer = Sealer::new(cookies_key);
+        let agent_tokens = AgentTokens::of(&store, &accounts, &sealer);
         let breaker = Breaker::new(store.clone());
-        Self { store, accounts, agent_tokens, breaker, on_identity_change, renewals: per_minute, groups }
+        Self { store, accounts, agent_tokens, sealer, breaker, on_identity_change, renewals: per_minute, groups }
     }
 
     /// `getToken`: the stored token if it is usable, otherwise a new one. If the renewal fails, the stored token

@@ -8,20 +8,38 @@
 //! Source: <https://platform.text.com/docs/authorization/oauth-authorization>, sections *Token limitations* and *Revoking tokens*.
 
 use super::record::{Lease, Refusal};
-use crate::identity::{LeaseSeq, Lifetime, UnixMs};
+use crate::identity::{LeaseSeq, Lifetime, MaybeSealed, UnixMs};
 use secrecy::SecretString;
 
-/// A token of an agent, which gives access to all customers of the account.
+/// A token of an agent, which gives access to all customers of the account. Its secrets are open ([`AgentSecrets`]) when it is used.
 #[derive(Clone, Debug)]
-pub struct AgentToken {
-    /// What LiveChat is sent as `Authorization`.
-    pub access_token: SecretString,
+pub struct AgentToken<Secrets> {
+    /// What is secret.
+    pub secrets: Secrets,
     /// The app that it was issued to.
     pub client_id: String,
     /// Its age and life.
     pub lifetime: Lifetime,
     /// The number of the lease under which it was issued: a higher number is a newer token.
     pub seq: LeaseSeq,
+}
+
+impl<Secrets> AgentToken<Secrets> {
+    /// The same token with these secrets: the same ones, sealed or opened.
+    pub(crate) fn with<Other>(self, secrets: Other) -> AgentToken<Other> {
+        let Self { client_id, lifetime, seq, .. } = self;
+        AgentToken { secrets, client_id, lifetime, seq }
+    }
+}
+
+/// An agent token as it is stored.
+pub(crate) type StoredAgentToken = AgentToken<MaybeSealed<AgentSecrets>>;
+
+/// What is secret about an agent token.
+#[derive(Clone, Debug)]
+pub struct AgentSecrets {
+    /// What LiveChat is sent as `Authorization`.
+    pub access_token: SecretString,
     /// The refresh token that LiveChat issued with it, if it is another one than that of the settings.
     pub successor: Option<Successor>,
 }
@@ -39,7 +57,7 @@ pub struct Successor {
 #[derive(Clone, Debug, Default)]
 pub struct AgentRecord {
     /// The latest token.
-    pub token: Option<AgentToken>,
+    pub token: Option<AgentToken<MaybeSealed<AgentSecrets>>>,
     /// The lease of the function that is refreshing it, or of one that died.
     pub lease: Option<Lease>,
     /// Why the latest refresh failed, and when the next one may be tried.
@@ -50,13 +68,13 @@ pub struct AgentRecord {
 #[derive(Clone, Debug)]
 pub(crate) enum Next {
     /// Use this token.
-    Use(AgentToken),
+    Use(StoredAgentToken),
     /// Acquire the lease, and refresh the token.
     Refresh {
         /// The number of the stored token, if there is one.
         stored: Option<LeaseSeq>,
         /// The stored token, if it is still live: used if the refresh fails.
-        live: Option<AgentToken>,
+        live: Option<StoredAgentToken>,
     },
     /// Look again in a moment: another function is refreshing it.
     Wait,
@@ -69,7 +87,8 @@ impl AgentRecord {
     /// `settings` is the fingerprint of the settings with which a refresh would be tried.
     pub(crate) fn next(self, rejected: Option<LeaseSeq>, settings: &str, now: UnixMs) -> Next {
         let stored = self.token.as_ref().map(|token| token.seq);
-        let is_live = |token: &AgentToken| token.lifetime.is_live(now) && rejected.is_none_or(|seq| token.seq > seq);
+        let is_live =
+            |token: &StoredAgentToken| token.lifetime.is_live(now) && rejected.is_none_or(|seq| token.seq > seq);
         let token = self.token.filter(is_live);
         let is_held = self.lease.is_some_and(|lease| lease.is_held(now));
         let refusal = self.refusal.filter(|refusal| refusal.applies_to(settings, now));
@@ -90,22 +109,17 @@ mod tests {
     const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
     const HOUR_MS: u64 = 3_600_000;
 
-    fn token(age_h: u64) -> AgentToken {
+    fn token(age_h: u64) -> StoredAgentToken {
         let lifetime = Lifetime { created: NOW.minus_ms(age_h * HOUR_MS), expires_in_ms: 8 * HOUR_MS };
-        AgentToken {
-            access_token: "secret".into(),
-            client_id: "app".into(),
-            lifetime,
-            seq: LeaseSeq::new(5),
-            successor: None,
-        }
+        let secrets = AgentSecrets { access_token: "secret".into(), successor: None }.into();
+        AgentToken { secrets, client_id: "app".into(), lifetime, seq: LeaseSeq::new(5) }
     }
 
     fn held() -> Lease {
         Lease { owner: "o".into(), seq: LeaseSeq::new(6), until: NOW.plus_ms(5_000) }
     }
 
-    fn next(token: Option<AgentToken>, is_held: bool, is_refused: bool, rejected: Option<u64>) -> &'static str {
+    fn next(token: Option<StoredAgentToken>, is_held: bool, is_refused: bool, rejected: Option<u64>) -> &'static str {
         let refusal = is_refused.then(|| Refusal::first("settings", "invalid_grant", "", NOW));
         let record = AgentRecord { token, lease: is_held.then(held), refusal };
         match record.next(rejected.map(LeaseSeq::new), "settings", NOW) {

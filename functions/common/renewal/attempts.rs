@@ -56,6 +56,11 @@ impl Attempt {
         self.other.as_ref()
     }
 
+    /// LiveChat has not been called for a token under this lease.
+    pub(super) fn is_first(&self) -> bool {
+        matches!(self.kind, Kind::First { is_retry: false }) && !self.is_other_grant
+    }
+
     fn time_left(&self, moment: Moment) -> Duration {
         moment.left.saturating_sub(self.stop_when_left)
     }
@@ -198,7 +203,7 @@ impl Renewal {
         let (is_another, has_expired) = (another.is_some(), another.is_some_and(|known| known.has_expired(began)));
         // With an agent token, LiveChat sets no cookies. Those on record still work.
         let is_cookie_grant = grant.cookies.is_some();
-        let cookies = grant.cookies.or_else(|| same.and_then(|known| known.cookies.clone()));
+        let cookies = grant.cookies.map(Into::into).or_else(|| same.and_then(|known| known.cookies.clone()));
         let cookies_expire_at = match (is_cookie_grant, same) {
             (false, Some(known)) => grant.cookies_expire_at.max(known.cookies_expire_at),
             _ => grant.cookies_expire_at,

@@ -56,6 +56,12 @@ pub enum StoreError {
     /// The database refused the request, failed, or was too slow.
     #[error("DynamoDB unavailable: {0}")]
     Unavailable(String),
+    /// AWS KMS was not reached, failed, or was too slow, so that cookies cannot be sealed or opened.
+    #[error("AWS KMS unavailable: {0}")]
+    KmsUnavailable(String),
+    /// AWS KMS refused the same, and will refuse it again until somebody changes the key or the role.
+    #[error("AWS KMS refused: {0}")]
+    KmsRefused(String),
     /// What is stored is malformed, or a request cannot be built: a bug of ours.
     #[error("bug: {0}")]
     Internal(String),

@@ -100,6 +100,9 @@ impl Renewal {
             (Stage::Entering, Event::Circuit(Circuit::HasRoom)) => self.make_way(holding, moment),
             (Stage::Revoking(due), Event::Revoked(revoked)) => self.revoked(holding, &due, revoked, moment),
             (Stage::Calling(attempt), Event::Responded(response)) => self.responded(holding, attempt, response, moment),
+            (Stage::Calling(attempt), Event::StoreFailed(error)) if attempt.is_first() => {
+                self.not_called(holding, error.into())
+            }
             (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error.into())),
             (_, event) => {
                 let bug = Error::Internal(format!("{} does not follow a step under the lease", event.name()));
@@ -176,6 +179,13 @@ impl Renewal {
         holding.bookkeeping.quota = begins.then_some(quota);
         holding.is_counted = false;
         self.first_attempt(holding, time, moment)
+    }
+
+    /// LiveChat could not be called for a token: the cookies cannot be opened, or what LiveChat issues could not be sealed.
+    fn not_called(&mut self, mut holding: Holding, error: Error) -> Action {
+        holding.bookkeeping.quota = uncounted(&holding.record, holding.began).quota;
+        holding.is_counted = self.terms.group.is_some();
+        self.release(holding, None, Next::Fail(error))
     }
 
     /// Goes on under the lease.

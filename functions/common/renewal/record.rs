@@ -149,7 +149,7 @@ mod tests {
         let record = Record {
             identity: Some(Identity {
                 entity_id: "e".into(),
-                cookies: Some(cookies),
+                cookies: Some(cookies.into()),
                 cookies_expire_at: UnixSeconds::new(0),
                 former: vec![],
                 awaits_first_token: false,

@@ -51,7 +51,8 @@ pub(crate) enum Action {
     Revoke(Vec<OutstandingToken>),
     /// Tell LiveChat to revoke these tokens, and record the result: [`Event::Told`].
     Tell(Vec<OutstandingToken>),
-    /// Call LiveChat for a token: [`Event::Responded`].
+    /// Call LiveChat for a token: [`Event::Responded`]. It is not called if the customer's cookies cannot be opened, or if what it issues
+    /// could not be sealed.
     Call(Box<TokenRequest>),
     /// Store what LiveChat has issued, and end the lease: [`Event::Stored`].
     Commit(Box<Commit>),
@@ -184,7 +185,7 @@ pub(crate) enum Event {
     Stored(Commitment),
     /// The lease was released, or will expire.
     Released,
-    /// A request to DynamoDB failed, or its result is unknown.
+    /// A request to DynamoDB failed, or its result is unknown; or cookies could not be sealed or opened.
     StoreFailed(StoreError),
 }
 

@@ -6,7 +6,7 @@ use strsim::osa_distance;
 use tracing::warn;
 
 /// The names of all settings.
-pub const NAMES: [&str; 43] = [
+pub const NAMES: [&str; 44] = [
     "TABLE_NAME",
     "LIVECHAT_CLIENT_ID",
     "LIVECHAT_LICENSE_ID",
@@ -46,6 +46,7 @@ pub const NAMES: [&str; 43] = [
     "GROUPS",
     "ON_IDENTITY_CHANGE",
     "RENEWALS_PER_MINUTE",
+    "COOKIES_KMS_KEY",
     "METRICS_NAMESPACE",
     "SUBJECT_KEY",
     "RELEASE",
@@ -57,10 +58,11 @@ const PREFIXES: [&str; 3] = ["LIVECHAT_", "JWT_", "HMAC_"];
 
 /// Settings without such a prefix whose names other programs are unlikely to use. The rest (`AUTH`, `GUESTS`, `ALLOWED_ORIGINS`)
 /// are words that a site may use itself, so nothing that resembles them is reported.
-const DISTINCTIVE: [&str; 7] = [
+const DISTINCTIVE: [&str; 8] = [
     "ADOPT_GUESTS",
     "ALLOW_UNVERIFIED_USERS",
     "AUTHORIZER_CLAIM",
+    "COOKIES_KMS_KEY",
     "CUSTOMER_DETAILS",
     "ON_IDENTITY_CHANGE",
     "RENEWALS_PER_MINUTE",

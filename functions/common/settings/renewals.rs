@@ -1,17 +1,19 @@
-//! `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`: how `getToken` and `getFreshToken` renew tokens.
+//! `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`, and with `sealing.rs` `COOKIES_KMS_KEY`: how `getToken` and `getFreshToken` renew tokens.
 
-use super::{ConfigError, Lookup};
+use super::{ConfigError, CookiesKey, Lookup, sealing};
 use crate::renewal::OnIdentityChange;
 use std::num::NonZeroU32;
 
 /// How tokens are renewed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Renewals {
     /// `ON_IDENTITY_CHANGE`: `replace`, the default, or `reject`.
     pub on_identity_change: OnIdentityChange,
     /// `RENEWALS_PER_MINUTE`: how many renewals of one user's token may reach LiveChat in a minute. All the user's tokens
     /// for groups share a second limit of the same size. 10 by default, far more than a person's browsing needs.
     pub per_minute: NonZeroU32,
+    /// `COOKIES_KMS_KEY`: the key with which cookies and agents' tokens are sealed. Without it, they are stored in the clear.
+    pub cookies_key: Option<CookiesKey>,
 }
 
 impl Renewals {
@@ -21,7 +23,11 @@ impl Renewals {
     /// [`ConfigError`] for the first variable that is invalid.
     pub fn from_lookup(lookup: &Lookup) -> Result<Self, ConfigError> {
         let choices = [("replace", OnIdentityChange::Replace), ("reject", OnIdentityChange::Reject)];
-        Ok(Self { on_identity_change: lookup.choice("ON_IDENTITY_CHANGE", choices)?, per_minute: per_minute(lookup)? })
+        Ok(Self {
+            on_identity_change: lookup.choice("ON_IDENTITY_CHANGE", choices)?,
+            per_minute: per_minute(lookup)?,
+            cookies_key: sealing::read(lookup)?,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //! | attribute | type | holds |
 //! |---|---|---|
 //! | `version` | N | counts the writes |
-//! | `token` | M | `accessToken`, `clientId`, `created` (Unix time in ms), `expiresIn` (ms), `seq`; with a new refresh token `refreshToken`, `replaces` |
+//! | `token` | M | `accessToken`, `clientId`, `created` (Unix time in ms), `expiresIn` (ms), `seq`; with a new refresh token `refreshToken`, `replaces`. In place of `accessToken`, `refreshToken` and `replaces`: all `sealed` (B) |
 //! | `leaseSeq`, `leaseOwner`, `leaseUntil` | N, S, N | the lease of the function that is refreshing it, as in `store/item.rs` |
 //! | `refused` | M | why the latest refresh failed, as in `store/item.rs` |
 
@@ -19,7 +19,7 @@ use crate::{
     identity::{LeaseSeq, UnixMs},
     renewal::{
         StoreError,
-        agent_token::{AgentRecord, AgentToken},
+        agent_token::{AgentRecord, StoredAgentToken},
         record::{Lease, Refusal},
     },
     time::now,
@@ -65,7 +65,7 @@ impl Store {
     pub(crate) async fn commit_agent_token(
         &self,
         lease: &Lease,
-        token: &AgentToken,
+        token: &StoredAgentToken,
         context: &Context,
     ) -> Result<(), StoreError> {
         self.send(key(), commit(lease, token), context).await.map(|_| ())
@@ -83,7 +83,7 @@ impl Store {
     }
 }
 
-fn key() -> Key {
+pub(super) fn key() -> Key {
     Key { pk: "livechat".into(), sk: "agentToken".into() }
 }
 
@@ -102,7 +102,7 @@ fn acquire(owner: &str, of: Option<LeaseSeq>, now: UnixMs) -> Write {
         .returning(ReturnValue::AllNew)
 }
 
-fn commit(lease: &Lease, token: &AgentToken) -> Write {
+fn commit(lease: &Lease, token: &StoredAgentToken) -> Write {
     end_of(lease).set(item::TOKEN, item::of_agent_token(token)).remove(item::REFUSED)
 }
 

@@ -87,7 +87,7 @@ fn restored(outcome: Outcome, now: UnixMs) -> Result<FormerRestoration, StoreErr
 mod tests {
     use super::*;
     use crate::{
-        identity::{Cookies, FormerIdentity, LeaseSeq, Lifetime, Token, UnixSeconds},
+        identity::{Cookies, FormerIdentity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixSeconds},
         renewal::record::Lease,
         store::{item::Item, write::in_memory},
     };
@@ -97,8 +97,8 @@ mod tests {
 
     const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
-    fn cookies(of: &str) -> Cookies {
-        Cookies { cid: of.into(), cst: format!("{of}-cst").into() }
+    fn cookies(of: &str) -> MaybeSealed<Cookies> {
+        Cookies { cid: of.into(), cst: format!("{of}-cst").into() }.into()
     }
 
     /// A user whose customer was `a`, then `b`, and is `c`, and who has a token.
@@ -156,12 +156,13 @@ mod tests {
         let record = record(&stored.expect("an item"));
         let identity = record.identity.expect("an identity");
         assert_eq!(
-            (identity.entity_id.as_str(), identity.cookies.as_ref().expect("cookies").cst.expose_secret()),
+            (identity.entity_id.as_str(), identity.open_cookies().expect("cookies").cst.expose_secret()),
             ("a", "a-cst")
         );
         let former: Vec<_> = identity.former.iter().map(|one| (one.entity_id.as_str(), one.until.as_u64())).collect();
         assert_eq!(former, [("b", 2), ("c", NOW.as_u64())]);
-        assert_eq!(identity.former[1].cookies.as_ref().expect("cookies").cst.expose_secret(), "c-cst");
+        let before = identity.former[1].cookies.as_ref().and_then(MaybeSealed::as_open);
+        assert_eq!(before.expect("cookies").cst.expose_secret(), "c-cst");
         assert!(record.token.is_none() && !identity.awaits_first_token);
         assert_eq!(record.version, Version::new(8));
     }

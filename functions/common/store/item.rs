@@ -6,9 +6,9 @@
 //! | `version` | N | counts the writes |
 //! | `expiresAt` | N | Unix time in s; DynamoDB deletes the item some time after (TTL) |
 //! | `entityId` | S | the LiveChat customer |
-//! | `cookies` | M | `cid`, `cst`; without them, the customer can only be asked for with an agent token |
+//! | `cookies` | M | `cid`, `cst`, or both `sealed` (B); without them, the customer can only be asked for with an agent token |
 //! | `cookiesLapseAt` | N | Unix time in s; if it is missing, the cookies count as valid |
-//! | `formerIdentities` | L of M | `entityId`, `cid` and `cst` or neither, `until` (Unix time in ms) |
+//! | `formerIdentities` | L of M | `entityId`, the cookies as above or none, `until` (Unix time in ms) |
 //! | `token` | M | `accessToken`, `created` (Unix time in ms), `expiresIn` (ms), `seq` |
 //! | `outstanding` | M of M | by `leaseSeq`, each token that may still work at LiveChat: `accessToken`, `ends` (Unix time in ms), `seq` (0 if it was a guest's) |
 //! | `loggedOutSeq` | N | the `leaseSeq` at the latest logout: tokens with this `seq` or a lower one must be revoked |
@@ -26,6 +26,8 @@
 //!
 //! Two more kinds of item have a format of their own: `store/gate.rs` and `store/groups.rs`.
 //!
+//! What is `sealed` is encrypted, and bound to the item's key and the `entityId`: `sealing/envelope.rs` has the format.
+//!
 //! An item has about 1 KB, so reading it costs one read unit. Each string from LiveChat has a limit, and so have the numbers
 //! of former identities and outstanding tokens: no item gets larger than 200 KB, half of DynamoDB's limit. With tokens of the usual
 //! length (under 100 bytes), no item gets larger than 16 KB.
@@ -33,19 +35,19 @@
 use super::write::{Write, stored};
 use crate::{
     identity::{
-        Cookies, DetailsUpdate, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, Subject, Token, UnixMs,
-        UnixSeconds, Version,
+        Binding, Cookies, DetailsUpdate, FormerIdentity, Group, Identity, LeaseSeq, Lifetime, MaybeSealed, Sealed,
+        Subject, Token, UnixMs, UnixSeconds, Version,
     },
     renewal::{
         StoreError,
-        agent_token::{AgentRecord, AgentToken, Successor},
+        agent_token::{AgentRecord, AgentSecrets, AgentToken, StoredAgentToken, Successor},
         record::{
             FailedRenewal, Failure, LatestLogout, Lease, Outstanding, OutstandingToken, Quota, Record, Refusal,
             TokenOrigin,
         },
     },
 };
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::HashMap, fmt};
 
@@ -80,6 +82,7 @@ pub(crate) const QUOTA_LAST_SEQ: &str = "quotaLastSeq";
 pub(crate) const ADOPTED_AT_MS: &str = "adoptedAt";
 const CID: &str = "cid";
 const CST: &str = "cst";
+const SEALED: &str = "sealed";
 const ACCESS_TOKEN: &str = "accessToken";
 const CLIENT_ID: &str = "clientId";
 const REFRESH_TOKEN: &str = "refreshToken";
@@ -98,6 +101,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// What sealed cookies of the customer `entity_id` in this item belong to. A former customer's are bound in the same way, so that a
+    /// customer can become a former one, and be put back, without being opened.
+    fn cookies_binding(&self, entity_id: &str) -> Binding {
+        Binding::of(&["cookies", &self.pk, &self.sk, entity_id])
+    }
+
     pub(super) fn into_attributes(self) -> HashMap<String, AttributeValue> {
         HashMap::from([(PK.to_owned(), AttributeValue::S(self.pk)), (SK.to_owned(), AttributeValue::S(self.sk))])
     }
@@ -107,6 +116,17 @@ impl Key {
 pub(super) fn key(subject: &Subject) -> Key {
     let sk = subject.group.map_or_else(|| "identity".to_owned(), |Group(number)| format!("group#{number}"));
     Key { pk: subject.principal.key(), sk }
+}
+
+/// What sealed cookies of the subject's customer `entity_id` belong to.
+pub(crate) fn cookies_binding(subject: &Subject, entity_id: &str) -> Binding {
+    key(subject).cookies_binding(entity_id)
+}
+
+/// What the sealed secrets of the agent token belong to.
+pub(crate) fn agent_binding() -> Binding {
+    let Key { pk, sk } = super::agent_token::key();
+    Binding::of(&["agent token", &pk, &sk])
 }
 
 /// A write that counts itself in the version of an item that exists.
@@ -139,8 +159,21 @@ fn map<const N: usize>(fields: [(&str, AttributeValue); N]) -> AttributeValue {
     AttributeValue::M(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-pub(super) fn of_cookies(cookies: &Cookies) -> AttributeValue {
-    map([(CID, secret(&cookies.cid)), (CST, secret(&cookies.cst))])
+fn sealed(sealed: &Sealed) -> AttributeValue {
+    AttributeValue::B(Blob::new(sealed.envelope.clone()))
+}
+
+pub(super) fn of_cookies(cookies: &MaybeSealed<Cookies>) -> AttributeValue {
+    AttributeValue::M(cookie_fields(cookies))
+}
+
+fn cookie_fields(cookies: &MaybeSealed<Cookies>) -> HashMap<String, AttributeValue> {
+    match cookies {
+        MaybeSealed::Open(Cookies { cid, cst }) => {
+            HashMap::from([(CID.to_owned(), secret(cid)), (CST.to_owned(), secret(cst))])
+        }
+        MaybeSealed::Sealed(one) => HashMap::from([(SEALED.to_owned(), sealed(one))]),
+    }
 }
 
 pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
@@ -149,9 +182,7 @@ pub(super) fn of_former(former: &[FormerIdentity]) -> AttributeValue {
             (ENTITY_ID.to_owned(), AttributeValue::S(former.entity_id.clone())),
             (UNTIL_MS.to_owned(), time(former.until)),
         ]);
-        if let Some(Cookies { cid, cst }) = &former.cookies {
-            fields.extend([(CID.to_owned(), secret(cid)), (CST.to_owned(), secret(cst))]);
-        }
+        fields.extend(former.cookies.iter().flat_map(cookie_fields));
         AttributeValue::M(fields)
     };
     AttributeValue::L(former.iter().map(one).collect())
@@ -166,17 +197,22 @@ pub(super) fn of_token(token: &Token) -> AttributeValue {
     ])
 }
 
-pub(super) fn of_agent_token(token: &AgentToken) -> AttributeValue {
+pub(super) fn of_agent_token(token: &StoredAgentToken) -> AttributeValue {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let mut fields = HashMap::from([
-        (ACCESS_TOKEN.to_owned(), secret(&token.access_token)),
         (CLIENT_ID.to_owned(), text(&token.client_id)),
         (CREATED_MS.to_owned(), time(token.lifetime.created)),
         (EXPIRES_IN_MS.to_owned(), number(token.lifetime.expires_in_ms)),
         (SEQ.to_owned(), seq(token.seq)),
     ]);
-    if let Some(Successor { of, refresh_token }) = &token.successor {
-        fields.extend([(REFRESH_TOKEN.to_owned(), secret(refresh_token)), (REPLACES.to_owned(), text(of))]);
+    match &token.secrets {
+        MaybeSealed::Sealed(one) => fields.extend([(SEALED.to_owned(), sealed(one))]),
+        MaybeSealed::Open(AgentSecrets { access_token, successor }) => {
+            fields.extend([(ACCESS_TOKEN.to_owned(), secret(access_token))]);
+            if let Some(Successor { of, refresh_token }) = successor {
+                fields.extend([(REFRESH_TOKEN.to_owned(), secret(refresh_token)), (REPLACES.to_owned(), text(of))]);
+            }
+        }
     }
     AttributeValue::M(fields)
 }
@@ -309,14 +345,21 @@ impl Item {
         Ok(AgentRecord { token, lease, refusal })
     }
 
-    fn agent_token(mut self) -> Result<AgentToken, StoreError> {
+    fn agent_token(mut self) -> Result<StoredAgentToken, StoreError> {
         Ok(AgentToken {
-            access_token: self.string(ACCESS_TOKEN)?.into(),
+            secrets: self.agent_secrets()?,
             client_id: self.string(CLIENT_ID)?,
             lifetime: self.token_lifetime()?,
             seq: self.seq(SEQ)?,
-            successor: if self.has(REFRESH_TOKEN) { Some(self.successor()?) } else { None },
         })
+    }
+
+    fn agent_secrets(&mut self) -> Result<MaybeSealed<AgentSecrets>, StoreError> {
+        if let Some(envelope) = self.envelope()? {
+            return Ok(MaybeSealed::Sealed(Sealed { envelope, binding: agent_binding() }));
+        }
+        let successor = if self.has(REFRESH_TOKEN) { Some(self.successor()?) } else { None };
+        Ok(AgentSecrets { access_token: self.string(ACCESS_TOKEN)?.into(), successor }.into())
     }
 
     fn successor(&mut self) -> Result<Successor, StoreError> {
@@ -368,13 +411,24 @@ impl Item {
     }
 
     fn identity(&mut self) -> Result<Identity, StoreError> {
+        let entity_id = self.string(ENTITY_ID)?;
+        let cookies = self.take_map(COOKIES)?;
+        let own = self.own_key();
         Ok(Identity {
-            entity_id: self.string(ENTITY_ID)?,
-            cookies: self.take_map(COOKIES)?.map(|mut cookies| cookies.cookies()).transpose()?,
+            cookies: cookies.map(|mut cookies| cookies.cookies(own.as_ref(), &entity_id)).transpose()?,
             cookies_expire_at: self.cookies_expiry()?,
-            former: self.former()?,
+            former: self.former(own.as_ref())?,
             awaits_first_token: self.has(UNPROVEN),
+            entity_id,
         })
+    }
+
+    /// The item's own key, which DynamoDB returns with it.
+    fn own_key(&self) -> Option<Key> {
+        match (self.0.get(PK), self.0.get(SK)) {
+            (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) => Some(Key { pk: pk.clone(), sk: sk.clone() }),
+            _ => None,
+        }
     }
 
     /// An item that a person has made may lack it. Then the cookies count as valid: LiveChat is called with them in any case, and with
@@ -387,7 +441,7 @@ impl Item {
         }
     }
 
-    fn former(&mut self) -> Result<Vec<FormerIdentity>, StoreError> {
+    fn former(&mut self, own: Option<&Key>) -> Result<Vec<FormerIdentity>, StoreError> {
         let list = match self.0.remove(FORMER) {
             None => return Ok(Vec::new()),
             Some(AttributeValue::L(list)) => list,
@@ -396,11 +450,10 @@ impl Item {
         let one = |value| match value {
             AttributeValue::M(fields) => {
                 let mut fields = Self(fields);
-                Ok(FormerIdentity {
-                    entity_id: fields.string(ENTITY_ID)?,
-                    cookies: if fields.has(CID) || fields.has(CST) { Some(fields.cookies()?) } else { None },
-                    until: fields.time(UNTIL_MS)?,
-                })
+                let entity_id = fields.string(ENTITY_ID)?;
+                let has_cookies = [CID, CST, SEALED].iter().any(|name| fields.has(name));
+                let cookies = if has_cookies { Some(fields.cookies(own, &entity_id)?) } else { None };
+                Ok(FormerIdentity { entity_id, cookies, until: fields.time(UNTIL_MS)? })
             }
             _ => Err(malformed(FORMER)),
         };
@@ -449,8 +502,23 @@ impl Item {
         })
     }
 
-    fn cookies(&mut self) -> Result<Cookies, StoreError> {
-        Ok(Cookies { cid: self.string(CID)?.into(), cst: self.string(CST)?.into() })
+    /// Cookies of the customer `entity_id`, in the item with the key `own`.
+    fn cookies(&mut self, own: Option<&Key>, entity_id: &str) -> Result<MaybeSealed<Cookies>, StoreError> {
+        match self.envelope()? {
+            Some(envelope) => {
+                let binding = own.ok_or_else(|| malformed(PK))?.cookies_binding(entity_id);
+                Ok(MaybeSealed::Sealed(Sealed { envelope, binding }))
+            }
+            None => Ok(Cookies { cid: self.string(CID)?.into(), cst: self.string(CST)?.into() }.into()),
+        }
+    }
+
+    fn envelope(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.0.remove(SEALED) {
+            None => Ok(None),
+            Some(AttributeValue::B(envelope)) => Ok(Some(envelope.into_inner())),
+            Some(_) => Err(malformed(SEALED)),
+        }
     }
 
     fn take_map(&mut self, name: &str) -> Result<Option<Self>, StoreError> {
@@ -554,7 +622,7 @@ mod tests {
     }
 
     fn full() -> HashMap<String, AttributeValue> {
-        let cookies = Cookies { cid: "c".into(), cst: "s".into() };
+        let cookies = MaybeSealed::from(Cookies { cid: "c".into(), cst: "s".into() });
         let former = FormerIdentity { entity_id: "e0".into(), cookies: Some(cookies.clone()), until: UnixMs::new(5) };
         let token = Token {
             access_token: "t".into(),
@@ -591,7 +659,7 @@ mod tests {
         let record = Item::new(full()).into_record().expect("a record");
         let identity = record.identity.expect("an identity");
         assert_eq!((identity.entity_id.as_str(), identity.cookies_expire_at.as_u64()), ("e1", 7));
-        assert_eq!(identity.cookies.expect("cookies").cst.expose_secret(), "s");
+        assert_eq!(identity.open_cookies().expect("cookies").cst.expose_secret(), "s");
         assert_eq!((identity.former[0].entity_id.as_str(), identity.former[0].until.as_u64()), ("e0", 5));
         let token = record.token.expect("a token");
         assert_eq!((token.access_token.expose_secret(), token.seq.as_u64()), ("t", 3));

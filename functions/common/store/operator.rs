@@ -84,7 +84,8 @@ impl Entry {
             .and_then(|digits| digits.parse().ok());
         match Item::new(attributes).into_record() {
             Ok(record) => Self::Subject(Subject { principal, group }, Box::new(record), expires_at_s),
-            Err(StoreError::Internal(reason) | StoreError::Unavailable(reason)) => Self::Malformed(reason),
+            Err(StoreError::Internal(reason)) => Self::Malformed(reason),
+            Err(error) => Self::Malformed(error.to_string()),
         }
     }
 }

@@ -64,13 +64,13 @@ impl Store {
 mod tests {
     use super::*;
     use crate::{
-        identity::{Cookies, FormerIdentity, LeaseSeq, Lifetime, Token, UnixMs},
+        identity::{Cookies, FormerIdentity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixMs},
         renewal::record::OutstandingToken,
     };
 
     #[test]
     fn an_item_is_shown_without_its_secrets() {
-        let cookies = || Cookies { cid: "secret-cid".into(), cst: "secret-cst".into() };
+        let cookies = || MaybeSealed::from(Cookies { cid: "secret-cid".into(), cst: "secret-cst".into() });
         let lifetime = Lifetime { created: UnixMs::new(7), expires_in_ms: 9 };
         let token = Token { access_token: "secret-token".into(), lifetime, seq: LeaseSeq::new(3) };
         let former = FormerIdentity { entity_id: "before".into(), cookies: Some(cookies()), until: UnixMs::new(5) };

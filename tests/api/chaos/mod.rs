@@ -11,7 +11,7 @@
 //! guests before they log in, two users share each browser, and now and then they log out. Processes are
 //! killed and stopped during calls. Between them and DynamoDB, and between them and LiveChat, connections break, responses are
 //! lost, and requests arrive late, twice or never. LiveChat sends malformed data, forgets customers, and issues tokens that
-//! expire within seconds. After that, everybody must soon get a token. Then the checker finds violations in what callers got, what was
+//! expire within seconds. In half of the runs, most processes seal cookies, with one of two keys, and AWS KMS fails now and then. After that, everybody must soon get a token. Then the checker finds violations in what callers got, what was
 //! stored and what LiveChat issued. Of the faults, it knows only the customers that LiveChat lost and the processes that were killed.
 //!
 //! | variable | meaning | default |
@@ -39,8 +39,9 @@ async fn the_guarantees_hold_under_random_faults() {
     let database = if std::env::var("DYNAMODB_LOCAL_URL").is_ok() { "DynamoDB Local" } else { "embedded" };
     let clocks = if plan.faketime.is_some() { "wrong by up to 1 s" } else { "right" };
     println!(
-        "chaos: database {database}, clocks {clocks}, secrets {:?}, tokens expire after {} s, {PLACES} processes at a time",
-        plan.cst, plan.expires_in_s
+        "chaos: database {database}, clocks {clocks}, secrets {:?}, tokens expire after {} s, {PLACES} processes at a time, cookies \
+         sealed: {}",
+        plan.cst, plan.expires_in_s, plan.sealed
     );
     println!(
         "repeat with: CHAOS_SEED={} CHAOS_SECONDS={} cargo test --workspace --test api -- chaos --nocapture",

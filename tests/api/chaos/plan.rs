@@ -2,6 +2,7 @@
 
 use super::history::{Name, Who};
 use crate::{
+    kms::{KEY, OTHER_KEY},
     proxy::Mode,
     world::{Binary, GetFreshToken, GetToken, HasToken, Invalidate},
 };
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) cst: CstMode,
     /// The lifetime of tokens, in s. Chosen by the seed.
     pub(crate) expires_in_s: u64,
+    /// Most processes seal cookies, some of them with another key, and AWS KMS has faults. Chosen by the seed.
+    pub(crate) sealed: bool,
 }
 
 /// The largest error of a process's clock, in ms.
@@ -42,6 +45,7 @@ impl Plan {
             faketime: env::var("CHAOS_FAKETIME").ok().filter(|path| !path.is_empty()),
             cst: [CstMode::Constant, CstMode::Rotating, CstMode::Strict][(seed % 3) as usize],
             expires_in_s: rng.u64(6..=24),
+            sealed: seed / 3 % 2 == 1,
         }
     }
 
@@ -124,6 +128,17 @@ impl Plan {
     pub(crate) fn clock_off_ms(&self, rng: &mut Rng) -> i64 {
         let most = MOST_OFF_MS.cast_signed();
         if self.faketime.is_some() && rng.bool() { rng.i64(-most..=most) } else { 0 }
+    }
+
+    /// The key with which a process seals cookies, if it does.
+    pub(crate) fn cookies_key(&self, rng: &mut Rng) -> Option<&'static str> {
+        let keys = [None, Some(KEY), Some(KEY), Some(KEY), Some(KEY), Some(OTHER_KEY)];
+        if self.sealed { keys[rng.usize(..keys.len())] } else { None }
+    }
+
+    /// How long AWS KMS works, whether it fails or is slow after that, and for how long.
+    pub(crate) fn kms_fault(rng: &mut Rng) -> (Duration, bool, Duration) {
+        (Duration::from_millis(rng.u64(500..4_000)), rng.bool(), mostly_short(rng, 200, 2_000))
     }
 
     /// The next fault between two parts of the system: the pause before it, the fault, and its duration.
@@ -221,7 +236,8 @@ fn number<T: FromStr>(name: &str) -> Option<T> {
 #[test]
 fn the_same_seed_gives_the_same_plan() {
     let planned = |seed| {
-        let plan = Plan { seed, seconds: LONG_RUN_S, faketime: None, cst: CstMode::Strict, expires_in_s: 8 };
+        let plan =
+            Plan { seed, seconds: LONG_RUN_S, faketime: None, cst: CstMode::Strict, expires_in_s: 8, sealed: true };
         let mut rng = plan.generator("a test");
         let things = (0..50).map(|second| {
             let who = plan.who(&mut rng, Duration::from_secs(second));

@@ -8,8 +8,9 @@ use super::{
     plan::{Burst, Fate, MOST_OFF_MS, Plan},
 };
 use crate::{
+    kms::Kms,
     proxy::{Mode, Proxy},
-    world::{Binary, Function, GetToken, Invalidate, World},
+    world::{Binary, Function, GetFreshToken, GetToken, Invalidate, World},
 };
 use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 use call::Planned;
@@ -63,6 +64,7 @@ struct Run {
     accounts: Accounts,
     dynamodb: Proxy,
     livechat: Proxy,
+    kms: Kms,
     began: Instant,
     ends: OnceLock<Instant>,
     history: Mutex<History>,
@@ -110,6 +112,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
     let dynamodb = world.proxy_to("AWS_ENDPOINT_URL_DYNAMODB").await;
     let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url()).with("LIVECHAT_ACCOUNTS_URL", &livechat.url());
+    let (kms, world) = Kms::start(world).await;
     let settings = LiveChat::from_lookup(&Lookup::new(|name| world.setting(name))).expect("good settings");
     let accounts = Accounts::new(settings).expect("a client");
     let history = History {
@@ -132,6 +135,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
         accounts,
         dynamodb,
         livechat,
+        kms,
         began,
         ends: OnceLock::new(),
         history,
@@ -140,6 +144,7 @@ pub(crate) async fn run(plan: Plan) -> Record {
     });
     run.clone().chaos().await;
     run.clone().recovery().await;
+    run.open_cookies().await;
     run.farewell().await;
     run.last_looks().await;
     Arc::into_inner(run).expect("all tasks have ended").record()
@@ -162,6 +167,7 @@ impl Run {
         // The breaker takes a while to notice that LiveChat is back.
         tasks.spawn(self.clone().network_faults("LiveChat", self.livechat.clone(), 2_000..9_000));
         tasks.spawn(self.clone().livechat_faults());
+        tasks.spawn(self.clone().kms_faults());
         tasks.spawn(self.clone().looks());
         tasks.join_all().await;
     }
@@ -229,6 +235,10 @@ impl Run {
             settings.push(("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()));
             self.count("processes with a wrong clock");
         }
+        if let Some(key) = self.plan.cookies_key(rng) {
+            settings.push(("COOKIES_KMS_KEY", key.to_owned()));
+            self.count("processes that seal cookies");
+        }
         self.count("processes");
         let function = self.world.spawn_with(binary, &settings).await;
         Worker { function, binary, clock_off_ms }
@@ -273,6 +283,20 @@ impl Run {
         }
         self.sandbox().set(|settings| (settings.latency_ms, settings.jitter_ms) = (0, 0));
         self.sandbox().fail_share(Share { any_of: vec![], per_mille: 0, seed: 0 });
+    }
+
+    /// AWS KMS fails, or is slow, now and then.
+    async fn kms_faults(self: Arc<Self>) {
+        let mut rng = self.plan.generator("kms faults");
+        while self.plan.sealed && !self.is_over() {
+            let (pause, fails, lasts) = Plan::kms_fault(&mut rng);
+            self.rest(pause).await;
+            self.kms.set_down(fails);
+            self.kms.set_latency(if fails { Duration::ZERO } else { lasts });
+            self.rest(lasts).await;
+            self.kms.set_down(false);
+            self.kms.set_latency(Duration::ZERO);
+        }
     }
 
     /// Reads what is stored, and sometimes makes LiveChat forget a customer.
@@ -369,6 +393,24 @@ impl Run {
             };
             sleep(Duration::from_secs(comes_back)).await;
         }
+    }
+
+    /// A function that does not seal stores all cookies in the clear, for the last looks.
+    async fn open_cookies(&self) {
+        if !self.plan.sealed {
+            return;
+        }
+        let (data_keys, opened) = self.kms.calls();
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).extend([
+            ("data keys generated".to_owned(), data_keys as u64),
+            ("data keys decrypted".to_owned(), opened as u64),
+        ]);
+        let function = self.world.spawn(GetFreshToken).await;
+        let worker = Worker { function, binary: GetFreshToken, clock_off_ms: 0 };
+        for who in self.everybody() {
+            self.recover(&worker, who).await;
+        }
+        worker.function.end().await;
     }
 
     /// Everybody logs out of all groups. Records the returned tokens that still work after that.

@@ -39,7 +39,7 @@ fn known(entity_id: &str) -> Identity {
     let cookies = Cookies { cid: "c0".into(), cst: "s0".into() };
     Identity {
         entity_id: entity_id.into(),
-        cookies: Some(cookies),
+        cookies: Some(cookies.into()),
         cookies_expire_at: UnixSeconds::new(0),
         former: vec![],
         awaits_first_token: false,
@@ -74,7 +74,7 @@ fn a_token_can_have_four_kibibytes() {
 
 #[test]
 fn the_cookie_header_has_names_and_values_only() {
-    let header = cookie_header(known("e").cookies.as_ref().expect("cookies")).expect("a header");
+    let header = cookie_header(known("e").open_cookies().expect("cookies")).expect("a header");
     assert_eq!(header, "__lc_cid=c0; __lc_cst=s0");
     assert!(header.is_sensitive());
 }

@@ -4,6 +4,7 @@
 use super::{
     Renewer,
     notes::{count_attempt, note},
+    sealing::Sealing,
     steps,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         self, Action, AttemptError, Commit, Commitment, Event, Grant, GrantType, HeldLease, Moment, Move, Obtained,
         Pause, Release, Renewal, StoreError,
         circuit::{Circuit, Gate, Sign},
-        time_limits::{RETRY_PAUSE_MS, SHORTEST_RENEWAL, STORE_RESERVE},
+        time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT, SHORTEST_RENEWAL, STORE_RESERVE},
     },
     store::{Acquire, Acquisition},
     telemetry,
@@ -46,6 +47,8 @@ pub(super) struct Driver<'a> {
     permit: Option<Permit>,
     /// What is observed of the attempts under the lease.
     watch: Option<Watch>,
+    /// The cookies that were opened, and what is needed to seal them.
+    sealing: Sealing<'a>,
     /// The factor by which the pauses are longer than the first.
     slowness: f64,
 }
@@ -65,6 +68,7 @@ impl<'a> Driver<'a> {
             gate: Gate::default(),
             permit: None,
             watch: None,
+            sealing: Sealing::new(&renewer.sealer, &call.subject),
             slowness: 1.0,
         }
     }
@@ -111,7 +115,7 @@ impl<'a> Driver<'a> {
             Action::WaitForRoom => Ok(self.wait_for_room(renewal).await),
             Action::EnterCircuit => Ok(self.enter(renewal).await),
             Action::CountInGroups { at } => self.place.count(at).await,
-            Action::Move(moved) => self.place.move_identity(&moved).await,
+            Action::Move(moved) => self.move_identity(*moved).await,
             Action::Revoke(due) => {
                 let context = self.place.context.within(revocation::LONGEST);
                 Ok(Event::Revoked(revocation::revoke(&self.place.renewer.accounts, &due, &context).await))
@@ -122,7 +126,7 @@ impl<'a> Driver<'a> {
                 revoker.tell(&due, revocation::LONGEST, self.place.context).await;
                 Ok(Event::Told)
             }
-            Action::Call(attempt) => Ok(Event::Responded(self.attempt(&attempt).await)),
+            Action::Call(attempt) => self.attempt(&attempt).await,
             Action::Commit(commit) => self.commit(*commit).await,
             Action::Release(release) => Ok(self.release(*release).await),
             Action::Finish(_) => Err(StoreError::Internal("a finished renewal has no next step".into())),
@@ -197,9 +201,15 @@ impl<'a> Driver<'a> {
         })
     }
 
-    async fn attempt(&mut self, attempt: &renewal::TokenRequest) -> Result<Grant, AttemptError> {
+    /// # Errors
+    /// If LiveChat must not be called, as its cookies could not be sealed or those on record cannot be opened.
+    async fn attempt(&mut self, attempt: &renewal::TokenRequest) -> Result<Event, StoreError> {
         let Renewer { accounts, agent_tokens, breaker, .. } = self.place.renewer;
         let context = self.place.context.within(attempt.time);
+        let known = self.sealing.prepare(attempt, &context).await?;
+        if context.left() < SHORTEST_ATTEMPT.min(attempt.time) {
+            return Err(StoreError::KmsUnavailable("it was slow, and too little time is left to call LiveChat".into()));
+        }
         if attempt.is_retry {
             sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MS))).await;
         }
@@ -207,7 +217,7 @@ impl<'a> Driver<'a> {
         let watch = self.watch.get_or_insert_with(|| breaker.watch(permit, attempt.is_evidence, self.place.context));
         let sign =
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
-        let (group, known) = (self.place.call.subject.group, attempt.known.as_ref());
+        let (group, known) = (self.place.call.subject.group, known.as_ref());
         let token = async {
             match (attempt.grant, agent_tokens) {
                 (GrantType::Cookie, _) => accounts.token(group, known, &context).await,
@@ -218,10 +228,16 @@ impl<'a> Driver<'a> {
         let metrics = &self.place.context.metrics;
         let result = metrics.live_chat_time.measure(watch.observe(token, sign)).await;
         count_attempt(&result, metrics);
-        result
+        Ok(Event::Responded(result))
+    }
+
+    async fn move_identity(&mut self, moved: Move) -> Result<Event, StoreError> {
+        let identity = self.sealing.moved(&moved.identity, self.place.context).await?;
+        self.place.move_identity(&Move { identity, ..moved }).await
     }
 
     async fn commit(&mut self, commit: Commit) -> Result<Event, StoreError> {
+        let commit = Commit { identity: self.sealing.sealed(commit.identity)?, ..commit };
         let (place, permit, watch) = (self.place, self.permit.take(), self.watch.take());
         let (stored, ()) = tokio::join!(place.store(commit), place.return_permit(permit, watch));
         Ok(Event::Stored(stored?))

@@ -14,7 +14,7 @@ fn record(token_seq: Option<u64>, failed_seq: Option<u64>) -> Record {
     Record {
         identity: Some(Identity {
             entity_id: "e".into(),
-            cookies: Some(cookies),
+            cookies: Some(cookies.into()),
             cookies_expire_at: UnixSeconds::new(0),
             former: vec![],
             awaits_first_token: false,

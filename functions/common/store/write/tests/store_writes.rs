@@ -3,7 +3,8 @@
 use super::*;
 use crate::{
     identity::{
-        Cookies, DetailsUpdate, FormerIdentity, Identity, LeaseSeq, Lifetime, Token, UnixMs, UnixSeconds, Version,
+        Cookies, DetailsUpdate, FormerIdentity, Identity, LeaseSeq, Lifetime, MaybeSealed, Token, UnixMs, UnixSeconds,
+        Version,
     },
     renewal::{
         Bookkeeping, RevokeAgain,
@@ -83,8 +84,8 @@ fn held(rng: &mut Rng) -> Lease {
     Lease { owner: if rng.u8(0..4) == 0 { "b" } else { "a" }.into(), seq: LeaseSeq::new(2), until: NOW.plus_ms(10_000) }
 }
 
-fn cookies() -> Cookies {
-    Cookies { cid: "cid".into(), cst: "cst".into() }
+fn cookies() -> MaybeSealed<Cookies> {
+    Cookies { cid: "cid".into(), cst: "cst".into() }.into()
 }
 
 fn details_update(rng: &mut Rng) -> DetailsUpdate {
