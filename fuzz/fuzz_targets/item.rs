@@ -2,13 +2,16 @@
 #![no_main]
 
 use cip::{
-    identity::{Cookies, LeaseSeq, UnixMs},
+    identity::{Cookies, LeaseSeq, MaybeSealed, UnixMs},
     renewal::{
         StoreError,
+        agent_token::AgentRecord,
         record::{Lease, Quota, Record, Refusal, TokenOrigin},
     },
 };
-use fuzz::items::{Item, NOW_MS, SHAPES, Shape, is_valid, item, number_at, text_at};
+use fuzz::items::{
+    Item, NOW_MS, SHAPES, Shape, agent_item, has_agent_token, has_valid_lease, is_valid, item, number_at, text_at,
+};
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary, Unstructured},
     fuzz_target,
@@ -19,32 +22,70 @@ use secrecy::ExposeSecret;
 const LONGEST_PAUSE_MS: u64 = 300_000;
 
 #[derive(Debug)]
-struct Stored(Item);
+enum Stored {
+    Subject(Item),
+    AgentToken(Item),
+}
 
 impl<'a> Arbitrary<'a> for Stored {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        item(u).map(Self)
+        if u.ratio(1, 8)? { agent_item(u).map(Self::AgentToken) } else { item(u).map(Self::Subject) }
     }
 }
 
-fuzz_target!(|stored: Stored| {
-    let Stored(item) = stored;
+fuzz_target!(|stored: Stored| match stored {
+    Stored::Subject(item) => check_subject(&item),
+    Stored::AgentToken(item) => check_agent_token(item),
+});
+
+/// A malformed token counts as missing, as it can be refreshed. A malformed lease is an error.
+fn check_agent_token(item: Item) {
+    match AgentRecord::try_from(item.clone()) {
+        Ok(record) => {
+            assert!(has_valid_lease(&item));
+            assert_eq!(record.lease.is_some(), item.contains_key("leaseUntil"));
+            assert!(record.token.is_some() || !has_agent_token(&item));
+            let Some(token) = record.token else { return };
+            let text = |name| text_at(&item, &["token", name]);
+            // No sealed secret is generated.
+            let secrets = token.secrets.as_open().expect("in the clear");
+            assert_eq!(Some(secrets.access_token.expose_secret()), text("accessToken"));
+            assert_eq!(Some(token.client_id.as_str()), text("clientId"));
+            let numbers = ["created", "expiresIn", "seq"].map(|name| number_at(&item, &["token", name]));
+            let read = [token.lifetime.created.as_u64(), token.lifetime.expires_in_ms, token.seq.as_u64()];
+            assert_eq!(read.map(Some), numbers);
+            let successor = secrets.successor.as_ref();
+            assert_eq!(successor.map(|one| one.refresh_token.expose_secret()), text("refreshToken"));
+            for now_ms in [0, NOW_MS, 1 << 53] {
+                let now = UnixMs::new(now_ms);
+                assert!(!token.lifetime.is_usable(now) || token.lifetime.is_live(now));
+            }
+        }
+        Err(StoreError::Internal(what)) => {
+            assert!(!has_valid_lease(&item), "{what}");
+            assert!(names().any(|name| what == message(name)), "{what:?}");
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn check_subject(item: &Item) {
     let (once, twice) = (Record::try_from(item.clone()), Record::try_from(item.clone()));
     assert_eq!(format!("{once:?}"), format!("{twice:?}"));
     match once {
         Ok(record) => {
-            check_same(&record, &item);
+            check_same(&record, item);
             for now_ms in [0, NOW_MS, 1 << 53] {
                 check_use(&record, UnixMs::new(now_ms));
             }
         }
         Err(StoreError::Internal(what)) => {
-            assert!(!is_valid(&item), "{what}");
+            assert!(!is_valid(item), "{what}");
             assert!(names().any(|name| what == message(name)), "{what:?}");
         }
-        Err(other @ StoreError::Unavailable(_)) => panic!("{other:?}"),
+        Err(other) => panic!("{other:?}"),
     }
-});
+}
 
 fn message(name: &str) -> String {
     format!("the stored item's `{name}` is missing or malformed")
@@ -70,17 +111,21 @@ fn check_identity(record: &Record, item: &Item) {
     assert_eq!(record.identity.is_some(), item.contains_key("entityId"));
     if let Some(identity) = &record.identity {
         assert_eq!(Some(identity.entity_id.as_str()), text_at(item, &["entityId"]));
-        let stored = item.contains_key("cookiesLapseAt").then(|| number_at(item, &["cookiesLapseAt"]).expect("a number"));
+        let stored =
+            item.contains_key("cookiesLapseAt").then(|| number_at(item, &["cookiesLapseAt"]).expect("a number"));
         assert_eq!(identity.cookies_expire_at.as_u64(), stored.unwrap_or(u64::MAX));
         let cookies = |name| text_at(item, &["cookies", name]);
-        assert_eq!(exposed(&identity.cookies), (cookies("cid"), cookies("cst")));
+        assert_eq!(exposed(identity.cookies.as_ref().and_then(MaybeSealed::as_open)), (cookies("cid"), cookies("cst")));
         assert!(!identity.entity_id.is_empty());
         let former = item.get("formerIdentities").map_or(&[][..], |list| list.as_l().expect("a list"));
         assert_eq!(identity.former.len(), former.len());
         for (read, stored) in identity.former.iter().zip(former) {
             let stored = stored.as_m().expect("a map");
             assert_eq!(Some(read.entity_id.as_str()), text_at(stored, &["entityId"]));
-            assert_eq!(exposed(&read.cookies), (text_at(stored, &["cid"]), text_at(stored, &["cst"])));
+            assert_eq!(
+                exposed(read.cookies.as_ref().and_then(MaybeSealed::as_open)),
+                (text_at(stored, &["cid"]), text_at(stored, &["cst"]))
+            );
             assert_eq!(Some(read.until.as_u64()), number_at(stored, &["until"]));
         }
     }
@@ -162,10 +207,10 @@ fn number_of(origin: TokenOrigin) -> u64 {
     }
 }
 
-/// The values of the cookies; `None` for an empty one.
-fn exposed(cookies: &Cookies) -> (Option<&str>, Option<&str>) {
-    let some = |value| Some(value).filter(|value: &&str| !value.is_empty());
-    (some(cookies.cid.expose_secret()), some(cookies.cst.expose_secret()))
+/// The values of the cookies; `None` for an empty one, or if there are none.
+fn exposed(cookies: Option<&Cookies>) -> (Option<&str>, Option<&str>) {
+    let some = |value: fn(&Cookies) -> &str| cookies.map(value).filter(|value| !value.is_empty());
+    (some(|cookies| cookies.cid.expose_secret()), some(|cookies| cookies.cst.expose_secret()))
 }
 
 /// Checks that the record can be used, even if the clock of its writer was wrong.

@@ -5,7 +5,7 @@
 use cip::{
     identity::UnixMs,
     livechat::response::{Response, read},
-    renewal::{AttemptError, record::Failure},
+    renewal::{AttemptError, GrantType, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
 use http::StatusCode;
@@ -23,14 +23,20 @@ fuzz_target!(|data: &[u8]| {
     let (expected, exception) = (token_in(status, &parsed), exception_in(&parsed));
 
     for called_at_ms in CLOCKS_MS {
-        match read(Response { status, headers: &headers, body }, known.as_ref(), UnixMs::new(called_at_ms)) {
+        match read(
+            Response { status, headers: &headers, body },
+            GrantType::Cookie,
+            known.as_ref(),
+            UnixMs::new(called_at_ms),
+        ) {
             Ok(grant) => {
                 let (access_token, entity_id, expires_in_s) = expected.clone().expect("there is no token in the body");
                 assert_eq!(grant.access_token.expose_secret(), access_token);
                 assert_eq!(grant.entity_id, entity_id);
                 assert_eq!(grant.lifetime.created, UnixMs::new(called_at_ms));
                 assert_eq!(u128::from(grant.lifetime.expires_in_ms), u128::from(expires_in_s) * 1000);
-                let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
+                let issued = grant.cookies.as_ref().expect("the cookie grant has cookies");
+                let cookies = [&issued.cid, &issued.cst].map(ExposeSecret::expose_secret);
                 assert_eq!(cookies, ["c1", "s1"]);
             }
             Err(error) => {

@@ -5,7 +5,7 @@
 use cip::{
     identity::UnixMs,
     livechat::response::{Response, read},
-    renewal::AttemptError,
+    renewal::{AttemptError, GrantType},
 };
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
@@ -28,13 +28,15 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     for called_at_ms in CLOCKS_MS {
         match read(
             Response { status: StatusCode::OK, headers: &headers, body: BODY },
+            GrantType::Cookie,
             known.as_ref(),
             UnixMs::new(called_at_ms),
         ) {
             Ok(grant) => {
                 let called_at_s = called_at_ms / 1000;
                 assert!((called_at_s + 1..=called_at_s + TWO_YEARS_S).contains(&grant.cookies_expire_at.as_u64()));
-                let cookies = [&grant.cookies.cid, &grant.cookies.cst].map(ExposeSecret::expose_secret);
+                let issued = grant.cookies.as_ref().expect("the cookie grant has cookies");
+                let cookies = [&issued.cid, &issued.cst].map(ExposeSecret::expose_secret);
                 let mut received = 0;
                 for ((name, value), stored) in ["__lc_cid", "__lc_cst"].into_iter().zip(cookies).zip(STORED) {
                     assert!(is_a_value(value), "{name}={value:?}");

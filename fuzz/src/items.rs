@@ -49,14 +49,31 @@ pub const SHAPES: &[(&str, Shape)] = &[
     ("adoptedAt", Number),
     ("version", Number),
 ];
+/// Every attribute of the agent token's item that is read, and its shape.
+pub const AGENT_SHAPES: &[(&str, Shape)] = &[
+    ("token", Map(AGENT_TOKEN)),
+    ("leaseSeq", Number),
+    ("leaseOwner", Text),
+    ("leaseUntil", Number),
+    (
+        "refused",
+        Map(&[("until", Number), ("times", Number), ("settings", Text), ("exception", Text), ("description", Text)]),
+    ),
+    ("version", Number),
+];
+const AGENT_TOKEN: &[(&str, Shape)] = &[
+    ("accessToken", Text),
+    ("clientId", Text),
+    ("created", Number),
+    ("expiresIn", Number),
+    ("seq", Number),
+    ("refreshToken", Text),
+    ("replaces", Text),
+];
 const KINDS: &[&str] = &["rejected", "unavailable", "outOfTime", "identityChanged", "of another version"];
 /// Attributes that belong together: if an item has the first one, it must have the others.
-const TOGETHER: &[&[&str]] = &[
-    &["entityId", "cookies"],
-    &["cookies", "entityId"],
-    &["leaseUntil", "leaseOwner", "leaseSeq"],
-    &["quotaSince", "quotaLastSeq"],
-];
+const TOGETHER: &[&[&str]] =
+    &[&["cookies", "entityId"], &["leaseUntil", "leaseOwner", "leaseSeq"], &["quotaSince", "quotaLastSeq"]];
 /// Attributes that are hints. They are ignored if they have another shape.
 const HINTS: &[&str] = &["failedRenewal", "refused", "details"];
 /// The point in time at which items are read; Unix time in ms.
@@ -70,6 +87,18 @@ pub fn is_valid(item: &Item) -> bool {
         && TOGETHER
             .iter()
             .all(|names| !item.contains_key(names[0]) || names.iter().all(|name| item.contains_key(*name)))
+}
+
+/// Whether the agent token of an item must be read: it has all its fields in the right shape.
+pub fn has_agent_token(item: &Item) -> bool {
+    item.get("token").is_some_and(|token| fits(Map(AGENT_TOKEN), token))
+}
+
+/// Whether the lease of an item, if it has one, can be read.
+pub fn has_valid_lease(item: &Item) -> bool {
+    let lease = AGENT_SHAPES.iter().filter(|(name, _)| name.starts_with("lease"));
+    !item.contains_key("leaseUntil")
+        || lease.into_iter().all(|(name, shape)| item.get(*name).is_some_and(|value| fits(*shape, value)))
 }
 
 fn fits(shape: Shape, value: &AttributeValue) -> bool {
@@ -118,7 +147,16 @@ pub fn number_at(item: &Item, path: &[&str]) -> Option<u64> {
 
 /// An item in which each attribute has the right shape, has another one, or is missing.
 pub fn item(u: &mut Unstructured) -> Result<Item> {
-    let mut item = fields(u, SHAPES)?;
+    item_of(u, SHAPES)
+}
+
+/// The same for the item of the agent token.
+pub fn agent_item(u: &mut Unstructured) -> Result<Item> {
+    item_of(u, AGENT_SHAPES)
+}
+
+fn item_of(u: &mut Unstructured, shapes: &[(&str, Shape)]) -> Result<Item> {
+    let mut item = fields(u, shapes)?;
     for _ in 0..u.int_in_range(0..=2)? {
         item.insert(String::from(u.arbitrary::<&str>()?), any(u, 0)?);
     }

@@ -19,7 +19,7 @@ pub fn known(entity_id: &str) -> Identity {
     let [cid, cst] = STORED.map(Into::into);
     Identity {
         entity_id: entity_id.into(),
-        cookies: Cookies { cid, cst },
+        cookies: Some(Cookies { cid, cst }.into()),
         cookies_expire_at: UnixSeconds::new(0),
         former: Vec::new(),
         awaits_first_token: false,

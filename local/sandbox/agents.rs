@@ -16,6 +16,19 @@ pub(super) struct Agents {
     refresh_tokens: Vec<Refresh>,
     #[serde(skip)]
     most_live: usize,
+    #[serde(skip)]
+    journal: Vec<AgentGranted>,
+}
+
+/// An access token of the agent that was issued. The times are Unix time in ms, by the sandbox's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentGranted {
+    /// The token.
+    pub access_token: String,
+    /// When it was issued.
+    pub issued_ms: u64,
+    /// When it expires, or was revoked.
+    pub ends_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,15 +113,19 @@ impl Agents {
     fn add_access_token(&mut self, refresh_token: String, settings: &Settings, now_ms: u64) -> Pair {
         self.access_tokens.retain(|access| access.expires_ms > now_ms);
         if self.access_tokens.len() >= MOST {
-            self.access_tokens.remove(0);
+            let oldest = self.access_tokens.remove(0);
+            self.end(&oldest.token, now_ms);
         }
         let access_token = format!("sandbox:{}", random("agent"));
+        let expires_ms = now_ms + settings.agent_expires_in * 1000;
         self.access_tokens.push(Access {
             token: access_token.clone(),
             refresh_token: refresh_token.clone(),
             scope: settings.agent_scope,
-            expires_ms: now_ms + settings.agent_expires_in * 1000,
+            expires_ms,
         });
+        let granted = AgentGranted { access_token: access_token.clone(), issued_ms: now_ms, ends_ms: expires_ms };
+        self.journal.push(granted);
         self.most_live = self.most_live.max(self.live(now_ms));
         Pair { access_token, refresh_token }
     }
@@ -124,9 +141,10 @@ impl Agents {
 
     /// Revokes an access token and the refresh token that was returned with it, or a refresh token. Access tokens that were
     /// issued for a refresh token stay valid. Returns whether there was such a token.
-    pub(super) fn revoke(&mut self, token: &str) -> bool {
+    pub(super) fn revoke(&mut self, token: &str, now_ms: u64) -> bool {
         if let Some(at) = self.access_tokens.iter().position(|access| access.token == token) {
             let access = self.access_tokens.remove(at);
+            self.end(&access.token, now_ms);
             self.revoke_refresh_token(&access.refresh_token);
             return true;
         }
@@ -139,8 +157,22 @@ impl Agents {
     }
 
     /// Revokes all access tokens. The refresh tokens stay valid.
-    pub(super) fn revoke_access_tokens(&mut self) {
-        self.access_tokens.clear();
+    pub(super) fn revoke_access_tokens(&mut self, now_ms: u64) {
+        for access in std::mem::take(&mut self.access_tokens) {
+            self.end(&access.token, now_ms);
+        }
+    }
+
+    /// Notes the end of an access token.
+    fn end(&mut self, token: &str, now_ms: u64) {
+        if let Some(granted) = self.journal.iter_mut().find(|granted| granted.access_token == token) {
+            granted.ends_ms = granted.ends_ms.min(now_ms);
+        }
+    }
+
+    /// Every access token that was issued since the start, in order.
+    pub(super) fn journal(&self) -> &[AgentGranted] {
+        &self.journal
     }
 
     /// Revokes all refresh tokens. The access tokens stay valid.

@@ -1,8 +1,8 @@
 //! What tests read and change while a sandbox runs. The admin API in `admin.rs` has most of it for other programs.
 
 use super::{
-    Calls, CustomerDetails, Fault, Granted, Sandbox, Settings, Share, State, Stored, Waiting, fault::Endpoint,
-    pending::Planned,
+    AgentGranted, Calls, CustomerDetails, Fault, Granted, Sandbox, Settings, Share, State, Stored, Waiting,
+    fault::Endpoint, pending::Planned,
 };
 use std::collections::HashMap;
 
@@ -94,7 +94,11 @@ impl Sandbox {
 
     /// Revokes all access tokens of the agent. Its refresh tokens stay valid.
     pub fn revoke_agent_tokens(&self) {
-        self.state().stored.agents.revoke_access_tokens();
+        {
+            let mut state = self.state();
+            let now_ms = state.now_ms();
+            state.stored.agents.revoke_access_tokens(now_ms);
+        }
         self.store();
     }
 
@@ -114,6 +118,11 @@ impl Sandbox {
     /// of the process or the latest reset. LiveChat keeps at most 25.
     pub fn most_live_agent_tokens(&self) -> usize {
         self.state().stored.agents.most_live()
+    }
+
+    /// Every access token of the agent that it issued since the start of the process or the latest reset, in order.
+    pub fn agent_journal(&self) -> Vec<AgentGranted> {
+        self.state().stored.agents.journal().to_vec()
     }
 
     /// What `update_customer` has set for a customer; empty if there was no update. `None` if the customer is not known.

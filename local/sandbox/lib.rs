@@ -49,6 +49,7 @@ mod settings;
 mod token;
 mod update_customer;
 
+pub use agents::AgentGranted;
 pub use app::{AgentApp, App};
 pub use details::CustomerDetails;
 pub use fault::Fault;

@@ -136,7 +136,11 @@ pub(super) async fn revoke(
         Err(refused) => return refused.into_response(),
     };
     let token = params.get("code").or_else(|| bearer(&headers)).unwrap_or_default();
-    let existed = sandbox.state().stored.agents.revoke(token);
+    let existed = {
+        let mut state = sandbox.state();
+        let now_ms = state.now_ms();
+        state.stored.agents.revoke(token, now_ms)
+    };
     if !existed {
         return Refused::invalid_token().into_response();
     }

@@ -15,13 +15,13 @@ fn credentials(world: &World) -> String {
 }
 
 /// The cookie grant, with an agent's token as the fallback.
-fn with_fallback(world: World) -> World {
+pub(crate) fn with_fallback(world: World) -> World {
     let credentials = credentials(&world);
     world.with("LIVECHAT_GRANT", "cookie").with("LIVECHAT_AGENT_CREDENTIALS", &credentials)
 }
 
 /// The agent-token grant.
-fn with_agent(world: World) -> World {
+pub(crate) fn with_agent(world: World) -> World {
     with_fallback(world).with("LIVECHAT_GRANT", "agent_token")
 }
 
@@ -137,6 +137,21 @@ async fn a_revoked_agent_token_is_replaced_within_the_call() {
     assert_eq!(world.sandbox.calls().oauth, 2, "all functions take the new one from the table");
 }
 
+/// The token in memory and the one in the table can both be revoked. The call gets a third.
+#[tokio::test]
+async fn a_function_that_missed_a_revocation_survives_the_next_one() {
+    let world = with_agent(World::new().await);
+    let [late, other] = [world.spawn(GetFreshToken).await, world.spawn(GetFreshToken).await];
+    let first = late.call("alice").await.entity();
+    for _ in 0..2 {
+        world.sandbox.revoke_agent_tokens();
+        assert_eq!(other.call("alice").await.entity(), first);
+    }
+    world.sandbox.revoke_agent_tokens();
+    assert_eq!(late.call("alice").await.entity(), first);
+    assert_eq!(world.sandbox.calls().oauth, 4);
+}
+
 #[tokio::test]
 async fn an_agent_token_is_refreshed_before_it_expires_and_by_one_call() {
     let world = with_agent(World::new().await);
@@ -205,6 +220,10 @@ async fn an_agent_without_the_scope_is_refused_after_one_more_try() {
     assert_eq!(refused.body()["livechatCode"], "agent_token_refused");
     assert!(refused.body()["detail"].as_str().expect("text").contains("customers:own"));
     assert_eq!((world.sandbox.calls().oauth, world.sandbox.customers()), (2, 0));
+    for user in ["bob", "carol"] {
+        assert_eq!(world.call(GetToken, user).await.body()["livechatCode"], "agent_token_refused");
+    }
+    assert_eq!(world.sandbox.calls().oauth, 2, "no more tokens are issued for each user");
 }
 
 #[tokio::test]

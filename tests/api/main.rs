@@ -1,6 +1,8 @@
 //! The four real binaries under a Lambda runtime API, with real events of API Gateway and their responses. DynamoDB
 //! is the embedded one or, with `DYNAMODB_LOCAL_URL`, Amazon's own. LiveChat is the sandbox.
 
+mod agent_crashes;
+mod agent_switch;
 mod agent_token;
 mod auth;
 mod bad_input;

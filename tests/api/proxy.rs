@@ -8,7 +8,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -47,6 +47,7 @@ pub(crate) struct Proxy {
     state: Arc<watch::Sender<State>>,
     open: Arc<Gauge>,
     waiting: Arc<Gauge>,
+    repeated: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +79,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(watch::Sender::default());
-        let proxy = Self { address, upstream, state, open: Arc::default(), waiting: Arc::default() };
+        let proxy =
+            Self { address, upstream, state, open: Arc::default(), waiting: Arc::default(), repeated: Arc::default() };
         let serves = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -136,6 +138,12 @@ impl Proxy {
     /// Resets the maximum.
     pub(crate) fn forget_most(&self) {
         self.waiting.most.store(self.waiting(), SeqCst);
+    }
+
+    /// The number of requests that were or will be sent a second time and start with these bytes.
+    pub(crate) fn repeated(&self, start: &str) -> usize {
+        let repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
+        repeated.iter().filter(|line| line.starts_with(start)).count()
     }
 
     async fn carry(self, mut client: TcpStream) {
@@ -213,6 +221,8 @@ impl Proxy {
     fn repeat(&self, request: Vec<u8>) {
         let State { mode: Mode::Repeat(later), .. } = *self.state.borrow() else { return };
         let upstream = self.upstream;
+        let line = request.split(|byte| *byte == b'\r').next().map(String::from_utf8_lossy).unwrap_or_default();
+        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).push(line.into_owned());
         tokio::spawn(async move {
             tokio::time::sleep(later).await;
             let mut upstream = TcpStream::connect(upstream).await?;

@@ -10,7 +10,7 @@ use crate::{
     },
     renewal::{
         AGENT_TOKEN_REFUSED, AttemptError, Grant, StoreError,
-        agent_token::{AgentRecord, AgentSecrets, AgentToken, Next, StoredAgentToken, Successor},
+        agent_token::{AgentRecord, AgentSecrets, AgentToken, Next, StoredAgentToken, Successor, UNAVAILABLE},
         record::{Lease, Refusal},
         time_limits::{SHORTEST_ATTEMPT, STORE_RESERVE},
     },
@@ -45,6 +45,13 @@ pub(super) struct AgentTokens {
 /// An agent token that can be sent.
 type OpenAgentToken = AgentToken<AgentSecrets>;
 
+/// An agent token to use.
+struct Obtained {
+    token: OpenAgentToken,
+    /// LiveChat has issued it to this call.
+    is_new: bool,
+}
+
 /// Why there is no agent token.
 enum Failure {
     /// LiveChat refuses to issue one, now or a short time ago.
@@ -73,11 +80,6 @@ impl From<Failure> for AttemptError {
     }
 }
 
-/// The stored code of a refresh that failed without a refusal: it may be repeated sooner, and is no fault of the settings.
-const UNAVAILABLE: &str = "unavailable";
-/// How long such a refresh is not repeated, in ms.
-const UNAVAILABLE_FOR_MS: u64 = 5_000;
-
 impl AgentTokens {
     /// The agent token of these accounts, if their settings have an agent's credentials.
     pub(super) fn of(store: &Store, accounts: &Accounts, sealer: &Sealer) -> Option<Self> {
@@ -87,39 +89,50 @@ impl AgentTokens {
     }
 
     /// One call for a customer's token with the agent token: for the customer `known`, or for a new one. If LiveChat does not accept the
-    /// agent token, gets another one and calls once more: LiveChat has done nothing then.
+    /// agent token, gets another one and calls once more: LiveChat has done nothing then. The token in memory, the stored one and a new one
+    /// may all be tried.
     pub(super) async fn customer_token(
         &self,
         group: Option<Group>,
         known: Option<&Identity>,
         context: &Context,
     ) -> Result<Grant, AttemptError> {
-        let token = self.get(None, context).await?;
-        let exception = match self.accounts.token_by_agent(&token, group, known, context).await {
-            Ok(grant) => return Ok(grant),
-            Err(AgentCallError::Failed(error)) => return Err(error),
-            Err(AgentCallError::TokenRejected(exception)) => exception,
-        };
-        tracing::warn!(exception, "LiveChat does not accept the agent token; getting another one");
-        if context.left() < SHORTEST_ATTEMPT {
-            return Err(AttemptError::CutShort);
-        }
-        let token = self.get(Some(token.seq), context).await?;
-        match self.accounts.token_by_agent(&token, group, known, context).await {
-            Ok(grant) => Ok(grant),
-            Err(AgentCallError::Failed(error)) => Err(error),
-            Err(AgentCallError::TokenRejected(exception)) => {
-                context.metrics.agent_token_failures.increment();
-                let description = format!("{exception} for a new agent token: it needs the scope customers:own");
-                Err(AttemptError::Refused { exception: AGENT_TOKEN_REFUSED.into(), description })
+        let mut rejected = None;
+        loop {
+            let Obtained { token, is_new } = self.get(rejected, context).await?;
+            let exception = match self.accounts.token_by_agent(&token, group, known, context).await {
+                Ok(grant) => return Ok(grant),
+                Err(AgentCallError::Failed(error)) => return Err(error),
+                Err(AgentCallError::TokenRejected(exception)) => exception,
+            };
+            if is_new && rejected.is_some() {
+                return Err(self.refuse(&token, &exception, context).await.into());
             }
+            tracing::warn!(exception, "LiveChat does not accept the agent token; getting another one");
+            if context.left() < SHORTEST_ATTEMPT {
+                return Err(AttemptError::CutShort);
+            }
+            rejected = Some(token.seq);
         }
     }
 
+    /// LiveChat does not accept a token that it has just issued in place of another one. This is remembered for all users, or each of
+    /// their calls would get more tokens.
+    async fn refuse(&self, token: &OpenAgentToken, exception: &str, context: &Context) -> Failure {
+        context.metrics.agent_token_failures.increment();
+        let description = format!("{exception} for a new agent token: it needs the scope customers:own");
+        let refusal = Refusal::first(self.accounts.fingerprint(), AGENT_TOKEN_REFUSED, &description, now());
+        if let Err(error) = self.store.refuse_agent_token(token.seq, &refusal, context).await {
+            tracing::warn!(cause = %error, "the refusal of the agent token could not be stored");
+        }
+        Failure::Refused(refusal)
+    }
+
     /// The agent token, newer than the number of one that was `rejected`.
-    async fn get(&self, mut rejected: Option<LeaseSeq>, context: &Context) -> Result<OpenAgentToken, Failure> {
+    async fn get(&self, mut rejected: Option<LeaseSeq>, context: &Context) -> Result<Obtained, Failure> {
+        let known = |token| Obtained { token, is_new: false };
         if let Some(token) = self.remembered(rejected) {
-            return Ok(token);
+            return Ok(known(token));
         }
         let settings = self.accounts.fingerprint();
         let mut record = self.store.read_agent_token(context).await?;
@@ -128,7 +141,7 @@ impl AgentTokens {
                 Next::Use(token) => {
                     let seq = token.seq;
                     match self.open(token, context).await {
-                        Ok(token) => return Ok(self.remember(token)),
+                        Ok(token) => return Ok(known(self.remember(token))),
                         Err(error) if is_lasting(&error) => {
                             tracing::warn!(cause = %error, "the stored agent token cannot be opened; getting another one");
                             rejected = Some(seq);
@@ -151,12 +164,11 @@ impl AgentTokens {
                     match self.store.acquire_agent_token(&owner, stored, context).await? {
                         Acquisition::Rejected(stored) => record = *stored,
                         Acquisition::Acquired(lease, before) => {
-                            let token = match (self.refresh(&lease, *before, context).await, live) {
-                                (Ok(token), _) => token,
-                                (Err(_), Some(live)) => self.open(live, context).await?,
-                                (Err(failure), None) => return Err(failure),
+                            return match (self.refresh(&lease, *before, context).await, live) {
+                                (Ok(token), _) => Ok(Obtained { token: self.remember(token), is_new: true }),
+                                (Err(_), Some(live)) => Ok(known(self.remember(self.open(live, context).await?))),
+                                (Err(failure), None) => Err(failure),
                             };
-                            return Ok(self.remember(token));
                         }
                     }
                 }
@@ -168,7 +180,7 @@ impl AgentTokens {
     async fn refresh(&self, lease: &Lease, before: AgentRecord, context: &Context) -> Result<OpenAgentToken, Failure> {
         let (exception, description) = match self.credentials(context).await {
             Err(why) => (UNAVAILABLE, why),
-            Ok(credentials) => match self.refresh_with(&credentials, lease, before.token, context).await {
+            Ok(credentials) => match self.refresh_with(&credentials, lease, before.token.clone(), context).await {
                 Ok((token, stored)) => {
                     context.metrics.agent_tokens_refreshed.increment();
                     // If it cannot be stored, it works all the same, and the next call gets another one.
@@ -187,10 +199,10 @@ impl AgentTokens {
         context.metrics.agent_token_failures.increment();
         tracing::error!(exception, cause = description, "the agent token could not be refreshed");
         let now = now();
-        let refusal = Refusal::first(self.accounts.fingerprint(), exception, &description, now);
+        let settings = self.accounts.fingerprint();
         let refusal = match exception {
-            UNAVAILABLE => Refusal { until: now.plus_ms(UNAVAILABLE_FOR_MS), ..refusal },
-            _ => refusal.after(before.refusal.as_ref(), now),
+            UNAVAILABLE => before.unanswered(settings, &description, now),
+            _ => Refusal::first(settings, exception, &description, now).after(before.refusal.as_ref(), now),
         };
         if let Err(error) = self.store.release_agent_token(lease, &refusal, context).await {
             tracing::warn!(cause = %error, "the lease of the agent token could not be released and will expire");

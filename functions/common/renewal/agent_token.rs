@@ -11,6 +11,13 @@ use super::record::{Lease, Refusal};
 use crate::identity::{LeaseSeq, Lifetime, MaybeSealed, UnixMs};
 use secrecy::SecretString;
 
+/// The stored code of a refresh that failed without a refusal: it may be repeated sooner, and is no fault of the settings.
+pub(crate) const UNAVAILABLE: &str = "unavailable";
+/// How long such a refresh is not repeated, in ms. A user may be waiting.
+const SHORTEST_PAUSE_MS: u64 = 5_000;
+/// The longest pause while the stored token is live, in ms.
+const LONGEST_PAUSE_MS: u64 = 300_000;
+
 /// A token of an agent, which gives access to all customers of the account. Its secrets are open ([`AgentSecrets`]) when it is used.
 #[derive(Clone, Debug)]
 pub struct AgentToken<Secrets> {
@@ -100,6 +107,19 @@ impl AgentRecord {
             (live, _) => Next::Refresh { stored, live },
         }
     }
+
+    /// What to store after a refresh of this token to which LiveChat did not respond. It may have issued a token all the same, and it
+    /// revokes the oldest when there are more than 25. So while the stored token is live, each pause is twice as long as the one
+    /// before: a token with 65 minutes left is refreshed 18 times at most. Afterwards, users wait.
+    pub(crate) fn unanswered(&self, settings: &str, cause: &str, now: UnixMs) -> Refusal {
+        let refusal = Refusal::first(settings, UNAVAILABLE, cause, now).after(self.refusal.as_ref(), now);
+        let shortest = now.plus_ms(SHORTEST_PAUSE_MS);
+        let doubled = u32::try_from(refusal.times.saturating_sub(1)).ok().and_then(|times| 1_u64.checked_shl(times));
+        let pause_ms =
+            doubled.map_or(LONGEST_PAUSE_MS, |factor| SHORTEST_PAUSE_MS.saturating_mul(factor).min(LONGEST_PAUSE_MS));
+        let expiry = self.token.as_ref().map_or(now, |token| token.lifetime.expires_at());
+        Refusal { until: now.plus_ms(pause_ms).min(expiry).max(shortest), ..refusal }
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +178,38 @@ mod tests {
         assert_eq!(next(Some(token(1)), false, false, Some(5)), "refresh");
         assert_eq!(next(Some(token(1)), true, false, Some(5)), "wait");
         assert_eq!(next(Some(token(1)), false, false, Some(4)), "use");
+    }
+
+    /// The pauses of all refreshes in a row while LiveChat does not respond, in ms.
+    fn pauses_ms(token: StoredAgentToken, until: UnixMs) -> Vec<u64> {
+        let (mut record, mut now, mut pauses_ms) =
+            (AgentRecord { token: Some(token), ..AgentRecord::default() }, NOW, vec![]);
+        while now < until {
+            let refusal = record.unanswered("settings", "no response", now);
+            assert!(refusal.applies_to("settings", now));
+            pauses_ms.push(refusal.until.ms_since(now));
+            now = refusal.until;
+            record.refusal = Some(refusal);
+        }
+        pauses_ms
+    }
+
+    #[test]
+    fn lost_responses_do_not_use_up_the_number_of_tokens_that_livechat_keeps() {
+        let lifetime = Lifetime { created: NOW.minus_ms(8 * HOUR_MS - 65 * 60_000), expires_in_ms: 8 * HOUR_MS };
+        let pauses_ms = pauses_ms(AgentToken { lifetime, ..token(0) }, lifetime.expires_at());
+        assert_eq!(pauses_ms[..8], [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+        assert_eq!(pauses_ms.len(), 18);
+        assert_eq!(
+            NOW.plus_ms(pauses_ms.iter().sum()),
+            lifetime.expires_at(),
+            "and it is tried when the token expires"
+        );
+    }
+
+    #[test]
+    fn without_a_live_token_a_refresh_is_tried_often() {
+        assert!(pauses_ms(token(9), NOW.plus_ms(60_000)).iter().all(|pause_ms| *pause_ms == 5_000));
     }
 
     #[test]

@@ -283,6 +283,15 @@ impl TryFrom<HashMap<String, AttributeValue>> for Record {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+impl TryFrom<HashMap<String, AttributeValue>> for AgentRecord {
+    type Error = StoreError;
+
+    fn try_from(attributes: HashMap<String, AttributeValue>) -> Result<Self, StoreError> {
+        Item::new(attributes).into_agent_record()
+    }
+}
+
 impl Item {
     pub(crate) fn new(attributes: HashMap<String, AttributeValue>) -> Self {
         Self(attributes)
@@ -810,6 +819,38 @@ mod tests {
         item.insert(FORMER.into(), of_former(&[former]));
         let identity = Item::new(item).into_record().expect("a record").identity.expect("an identity");
         assert!(identity.former[0].cookies.is_none());
+    }
+
+    fn agent() -> StoredAgentToken {
+        let lifetime = Lifetime { created: UnixMs::new(1), expires_in_ms: 2 };
+        let successor = Some(Successor { of: "before".into(), refresh_token: "r".into() });
+        let secrets = AgentSecrets { access_token: "t".into(), successor }.into();
+        AgentToken { secrets, client_id: "app".into(), lifetime, seq: LeaseSeq::new(3) }
+    }
+
+    #[test]
+    fn an_agent_token_is_read_back() {
+        let item = HashMap::from([(TOKEN.into(), of_agent_token(&agent())), (REFUSED.into(), of_refusal(&refusal()))]);
+        let record = AgentRecord::try_from(item).expect("a record");
+        let token = record.token.expect("a token");
+        let secrets = token.secrets.as_open().expect("in the clear");
+        let access_token = secrets.access_token.expose_secret();
+        assert_eq!((access_token, token.client_id.as_str(), token.seq.as_u64()), ("t", "app", 3));
+        assert_eq!(token.lifetime, agent().lifetime);
+        let successor = secrets.successor.as_ref().expect("a refresh token");
+        assert_eq!((successor.of.as_str(), successor.refresh_token.expose_secret()), ("before", "r"));
+        assert_eq!((record.lease, record.refusal), (None, Some(refusal())));
+    }
+
+    #[test]
+    fn a_malformed_agent_token_counts_as_missing() {
+        let AttributeValue::M(fields) = of_agent_token(&agent()) else { panic!("a map") };
+        for name in fields.keys() {
+            let mut fields = fields.clone();
+            fields.insert(name.clone(), AttributeValue::Ss(vec!["odd".into()]));
+            let record = AgentRecord::try_from(HashMap::from([(TOKEN.into(), AttributeValue::M(fields))]));
+            assert!(record.expect("a record").token.is_none(), "{name}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! takes effect at some time between its start and its end, so the order of two overlapping calls is unknown. A call that was
 //! killed or got no response may take effect at any time, or never.
 
+mod agent;
+
 use super::history::{Call, Grant, History, Journal, Look, Outcome, TokenObject, Who, seconds, short};
 use crate::world::{GetFreshToken, Invalidate};
 use std::{
@@ -14,7 +16,8 @@ use std::{
 /// A guarantee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Rule {
-    /// A subject's entity changes only to one that LiveChat itself returned for the former one's cookies, and never back.
+    /// A subject's entity changes only to one that LiveChat itself returned for the former one's cookies, and never back. With an agent's
+    /// token, it changes only if LiveChat was made to forget the former one, which is on record.
     OneIdentity,
     /// No entity and no token is ever returned to two subjects, and each token belongs to its entity. Exception: a guest's entity may
     /// become that of one user, who named that guest as their former one; then it is no longer the guest's.
@@ -35,6 +38,8 @@ pub(crate) enum Rule {
     Responses,
     /// After the faults, every subject soon gets a token.
     Recovered,
+    /// No more tokens are issued to the agent than there are leases for it, and no more than two that are stored are live at a time.
+    AgentTokens,
 }
 
 /// A guarantee that did not hold.
@@ -73,6 +78,7 @@ pub(crate) fn check(history: &History, journal: &Journal) -> Vec<Violation> {
         nothing_lost(&facts, subject, &mut found);
         recovered(&facts, subject, &mut found);
     }
+    agent::agent_tokens(history, &mut found);
     for call in &history.calls {
         responses(&facts, call, &mut found);
         revoked(&facts, call, &mut found);
@@ -96,6 +102,9 @@ struct Facts<'a> {
     grants: HashMap<&'a str, &'a Grant>,
     /// By entity: the call in which LiveChat created it.
     makers: HashMap<&'a str, &'a Grant>,
+    /// By entity: the forgotten one before it, as it is on record. If an agent was told that a customer does not exist, the request for
+    /// a new one names no former one.
+    recorded: HashMap<&'a str, &'a str>,
     /// By entity: the subjects that had it.
     owners: HashMap<&'a str, BTreeSet<&'a Who>>,
     /// By guest: the users who named it as their former guest, and since when.
@@ -169,13 +178,22 @@ impl<'a> Facts<'a> {
         for grant in journal {
             makers.entry(grant.entity.as_str()).or_insert(grant);
         }
+        let mut recorded = HashMap::new();
+        for look in history.looks.iter().filter(|_| history.has_agent) {
+            let line: Vec<_> = look.former.iter().chain(&look.entity).map(String::as_str).collect();
+            let pairs = line.windows(2).filter(|pair| history.forgotten.contains(pair[0]));
+            recorded.extend(pairs.map(|pair| (pair[1], pair[0])));
+        }
         let grants = journal.iter().map(|grant| (grant.access_token.as_str(), grant)).collect();
-        Self { history, journal, grants, makers, owners, heirs, subjects }
+        Self { history, journal, grants, makers, recorded, owners, heirs, subjects }
     }
 
     /// The entity, and then the earlier ones that LiveChat replaced, latest first.
     fn line(&self, entity: &'a str) -> Vec<&'a str> {
-        let former = |entity: &&'a str| self.makers.get(entity)?.claimed.as_deref();
+        let former = |entity: &&'a str| {
+            let maker = self.makers.get(entity)?;
+            maker.claimed.as_deref().or_else(|| self.recorded.get(entity).copied())
+        };
         std::iter::successors(Some(entity), former).take(self.journal.len() + 1).collect()
     }
 

@@ -2,6 +2,7 @@
 //! since the start of the run, on one monotonic clock.
 
 use crate::world::Binary;
+use sandbox::AgentGranted;
 use std::{collections::BTreeSet, fmt};
 
 /// A user or guest, or one of their group identities.
@@ -92,19 +93,21 @@ pub(crate) struct Look {
     pub(crate) end_us: u64,
     /// The entity on record.
     pub(crate) entity: Option<String>,
+    /// The former entities on record, the latest last.
+    pub(crate) former: Vec<String>,
     pub(crate) access_token: Option<String>,
     /// The guest has been adopted.
     pub(crate) is_adopted: bool,
 }
 
-/// The last step for a subject: a call to LiveChat with the stored cookies.
+/// The last step for a subject: a call to LiveChat with the stored cookies, or with an agent's token for the stored entity.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
     pub(crate) who: Who,
     pub(crate) at_us: u64,
     /// The entity on record.
     pub(crate) stored: String,
-    /// The entity that LiveChat returned for the stored cookies.
+    /// The entity that LiveChat returned.
     pub(crate) returned: String,
 }
 
@@ -117,8 +120,10 @@ pub(crate) struct History {
     pub(crate) skew_ms: u64,
     /// LiveChat was sometimes made to reject the settings.
     pub(crate) rejections: bool,
-    /// Each call to LiveChat invalidates the customer's former secret, so a lost response loses the customer.
+    /// Each call to LiveChat invalidates the customer's former secret, so a lost response loses the customer: no agent can ask for it.
     pub(crate) secrets_expire: bool,
+    /// The functions have an agent's credentials.
+    pub(crate) has_agent: bool,
     /// The end of all faults.
     pub(crate) calm_us: u64,
     pub(crate) calls: Vec<Call>,
@@ -128,6 +133,20 @@ pub(crate) struct History {
     pub(crate) forgotten: BTreeSet<String>,
     /// Tokens that were returned and still worked after everybody had logged out.
     pub(crate) left_working: Vec<String>,
+    pub(crate) agent: AgentTokens,
+}
+
+/// The agent's tokens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AgentTokens {
+    /// All that LiveChat issued, in order.
+    pub(crate) issued: Vec<AgentGranted>,
+    /// Those that the test found stored at some time.
+    pub(crate) stored: BTreeSet<String>,
+    /// The number of leases for a refresh.
+    pub(crate) leases: u64,
+    /// The number of refreshes that the network sent to LiveChat a second time.
+    pub(crate) repeated: u64,
 }
 
 /// A token that LiveChat issued.
@@ -135,9 +154,9 @@ pub(crate) struct History {
 pub(crate) struct Grant {
     pub(crate) came_us: u64,
     pub(crate) took_effect_us: u64,
-    /// The customer of the request's cookies, if LiveChat accepted them.
+    /// The customer of the request's cookies, if LiveChat accepted them; or the one that an agent asked for.
     pub(crate) proved: Option<String>,
-    /// The customer for whom the cookies were issued, even if they are no longer valid.
+    /// The customer for whom the cookies were issued, even if they are no longer valid; or the one that an agent asked for.
     pub(crate) claimed: Option<String>,
     /// LiveChat did not recognise the customer, because of a simulated fault.
     pub(crate) slipped: bool,

@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     /// `CHAOS_FAKETIME`: the path of libfaketime, which makes half of the processes' clocks wrong.
     pub(crate) faketime: Option<String>,
+    /// How the functions get tokens: `CHAOS_GRANT`.
+    pub(crate) grants: Grants,
     /// How LiveChat treats cookies. Chosen by the seed.
     pub(crate) cst: CstMode,
     /// The lifetime of tokens, in s. Chosen by the seed.
@@ -28,10 +30,35 @@ pub(crate) struct Plan {
     pub(crate) sealed: bool,
 }
 
+/// How the functions get tokens: `LIVECHAT_GRANT`, and whether they have an agent's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grants {
+    /// With cookies only.
+    Cookie,
+    /// With cookies, and if LiveChat does not accept them, with an agent's token.
+    Fallback,
+    /// With an agent's token.
+    AgentToken,
+}
+
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cookie => "cookie",
+            Self::Fallback => "fallback",
+            Self::AgentToken => "agent_token",
+        })
+    }
+}
+
+/// The lifetime of an agent's token, in s.
+pub(crate) const AGENT_LIFE_S: u64 = 20;
 /// The largest error of a process's clock, in ms.
 pub(crate) const MOST_OFF_MS: u64 = 1_000;
 /// A run of at least this many seconds has time for outages that are longer than a lease.
 const LONG_RUN_S: u64 = 60;
+/// The duration of the short runs.
+const SHORT_RUN_S: u64 = 5;
 const USERS: u64 = 300;
 const HOT_USERS: u64 = 6;
 
@@ -42,11 +69,22 @@ impl Plan {
         Self {
             seed,
             seconds: number("CHAOS_SECONDS").unwrap_or(10),
+            grants: match env::var("CHAOS_GRANT").unwrap_or_default().as_str() {
+                "" | "cookie" => Grants::Cookie,
+                "fallback" => Grants::Fallback,
+                "agent_token" => Grants::AgentToken,
+                other => panic!("CHAOS_GRANT must be cookie, fallback or agent_token, not {other}"),
+            },
             faketime: env::var("CHAOS_FAKETIME").ok().filter(|path| !path.is_empty()),
             cst: [CstMode::Constant, CstMode::Rotating, CstMode::Strict][(seed % 3) as usize],
             expires_in_s: rng.u64(6..=24),
             sealed: seed / 3 % 2 == 1,
         }
+    }
+
+    /// A short run with these grants.
+    pub(crate) fn short(grants: Grants) -> Self {
+        Self { grants, seconds: SHORT_RUN_S, ..Self::read() }
     }
 
     /// The random number generator of one part of the run.
@@ -165,7 +203,12 @@ impl Plan {
     /// LiveChat's next faults: latency and jitter in ms, the share of calls that fail, and the duration of this.
     pub(crate) fn livechat_faults(&self, rng: &mut Rng) -> (u64, u64, Share, Duration) {
         // A response without the new secret loses the customer if the old one is invalid.
-        let harmless = |fault: &Fault| !(self.cst == CstMode::Strict && *fault == Fault::OneCookie);
+        let harmless = |fault: &Fault| match fault {
+            Fault::OneCookie => self.cst != CstMode::Strict,
+            // Twice in a row, it tells an agent that the customer does not exist.
+            Fault::OauthResourceNotFound => self.grants == Grants::Cookie,
+            _ => true,
+        };
         let mut any_of: Vec<_> = Fault::ALL.into_iter().filter(harmless).collect();
         // Another customer and lost responses matter most.
         any_of.extend([Fault::OtherEntity, Fault::OtherEntity, Fault::ResetAfter, Fault::ResetAfter, Fault::Http503]);
@@ -173,6 +216,35 @@ impl Plan {
         let latency_ms = millis(mostly_short(rng, 0, 200));
         let jitter_ms = millis(mostly_short(rng, 0, 500));
         (latency_ms, jitter_ms, Share { any_of, per_mille, seed: rng.u64(..) }, mostly_short(rng, 500, 3_000))
+    }
+}
+
+impl Plan {
+    /// The next fault of LiveChat's OAuth server. Lost responses matter most: the token was issued.
+    pub(crate) fn oauth_fault(rng: &mut Rng) -> Fault {
+        const FAULTS: [Fault; 20] = [
+            Fault::Http500,
+            Fault::Http503,
+            Fault::Http429,
+            Fault::Html,
+            Fault::Empty,
+            Fault::Truncated,
+            Fault::Huge,
+            Fault::SlowBody,
+            Fault::MissingFields,
+            Fault::ExpiresZero,
+            Fault::ExpiresAbsurd,
+            Fault::OauthServerError,
+            Fault::OauthInvalidRequest,
+            Fault::OauthIn200,
+            Fault::IdentityException,
+            Fault::ResetBefore,
+            Fault::ResetAfter,
+            Fault::ResetAfter,
+            Fault::Hang,
+            Fault::HangAfter,
+        ];
+        FAULTS[rng.usize(..FAULTS.len())]
     }
 }
 
@@ -236,13 +308,14 @@ fn number<T: FromStr>(name: &str) -> Option<T> {
 #[test]
 fn the_same_seed_gives_the_same_plan() {
     let planned = |seed| {
-        let plan =
-            Plan { seed, seconds: LONG_RUN_S, faketime: None, cst: CstMode::Strict, expires_in_s: 8, sealed: true };
+        let (cst, grants) = (CstMode::Strict, Grants::AgentToken);
+        let plan = Plan { seed, seconds: LONG_RUN_S, faketime: None, grants, cst, expires_in_s: 8, sealed: true };
         let mut rng = plan.generator("a test");
         let things = (0..50).map(|second| {
             let who = plan.who(&mut rng, Duration::from_secs(second));
             let fate = Plan::fate(&mut rng, GetToken);
-            format!("{who} {fate:?} {:?} {:?}", plan.network_faults(&mut rng, 1..100), plan.livechat_faults(&mut rng))
+            let faults = (plan.livechat_faults(&mut rng), Plan::oauth_fault(&mut rng));
+            format!("{who} {fate:?} {:?} {faults:?}", plan.network_faults(&mut rng, 1..100))
         });
         things.collect::<Vec<_>>()
     };

@@ -1,13 +1,15 @@
 //! The run: processes that are killed, proxies and a LiveChat with changing faults, and a record of everything.
 
+mod agent;
 mod call;
 
 use super::{
     check::MOST_TRIES,
     history::{Grant, History, Journal, Look, Name, Outcome, Probe, Who},
-    plan::{Burst, Fate, MOST_OFF_MS, Plan},
+    plan::{AGENT_LIFE_S, Burst, Fate, Grants, MOST_OFF_MS, Plan},
 };
 use crate::{
+    agent_token::{with_agent, with_fallback},
     kms::Kms,
     proxy::{Mode, Proxy},
     world::{Binary, Function, GetFreshToken, GetToken, Invalidate, World},
@@ -34,7 +36,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 /// The number of processes at a time.
 pub(crate) const PLACES: usize = 16;
@@ -70,6 +72,8 @@ struct Run {
     history: Mutex<History>,
     tally: Mutex<Tally>,
     starved: Starved,
+    /// The number of times that all processes that serve a call were killed.
+    purges: watch::Sender<u64>,
 }
 
 /// The total time by which this machine delayed a thread that only sleeps and wakes up.
@@ -109,6 +113,11 @@ struct Worker {
 /// Creates the world, causes faults for the planned time, lets it recover, and reads what is stored.
 pub(crate) async fn run(plan: Plan) -> Record {
     let world = World::new().await.with("RUST_LOG", "info").with("RENEWALS_PER_MINUTE", "10000").with("GUESTS", "true");
+    let world = match plan.grants {
+        Grants::Cookie => world,
+        Grants::Fallback => with_fallback(world),
+        Grants::AgentToken => with_agent(world),
+    };
     let dynamodb = world.proxy_to("AWS_ENDPOINT_URL_DYNAMODB").await;
     let livechat = world.proxy_to("LIVECHAT_ACCOUNTS_URL").await;
     let world = world.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url()).with("LIVECHAT_ACCOUNTS_URL", &livechat.url());
@@ -119,13 +128,15 @@ pub(crate) async fn run(plan: Plan) -> Record {
         began_unix_ms: crate::clock::now_ms(),
         skew_ms: if plan.faketime.is_some() { 2 * MOST_OFF_MS } else { 0 },
         rejections: true,
-        secrets_expire: plan.cst == CstMode::Strict,
+        secrets_expire: plan.cst == CstMode::Strict && plan.grants == Grants::Cookie,
+        has_agent: plan.grants != Grants::Cookie,
         ..History::default()
     };
     let store = world.store();
     world.sandbox.set(|settings| {
         settings.cst = plan.cst;
         settings.expires_in = plan.expires_in_s;
+        settings.agent_expires_in = AGENT_LIFE_S;
     });
     let (began, history, tally) = (Instant::now(), Mutex::new(history), Mutex::default());
     let run = Arc::new(Run {
@@ -141,11 +152,18 @@ pub(crate) async fn run(plan: Plan) -> Record {
         history,
         tally,
         starved: Starved::start(),
+        purges: watch::Sender::default(),
     });
-    run.clone().chaos().await;
-    run.clone().recovery().await;
-    run.open_cookies().await;
-    run.farewell().await;
+    tokio::select! {
+        never = run.watch_agent_token() => match never {},
+        () = async {
+            run.clone().chaos().await;
+            run.clone().recovery().await;
+            run.open_cookies().await;
+            run.farewell().await;
+        } => {}
+    }
+    run.conclude_agent_tokens().await;
     run.last_looks().await;
     Arc::into_inner(run).expect("all tasks have ended").record()
 }
@@ -169,6 +187,10 @@ impl Run {
         tasks.spawn(self.clone().livechat_faults());
         tasks.spawn(self.clone().kms_faults());
         tasks.spawn(self.clone().looks());
+        if self.plan.grants != Grants::Cookie {
+            let run = self.clone();
+            tasks.spawn(async move { run.agent_faults().await });
+        }
         tasks.join_all().await;
     }
 
@@ -299,18 +321,24 @@ impl Run {
         }
     }
 
-    /// Reads what is stored, and sometimes makes LiveChat forget a customer.
+    /// Reads what is stored, and sometimes makes LiveChat forget a customer or its cookies.
     async fn looks(self: Arc<Self>) {
         let mut rng = self.plan.generator("looks");
         while !self.is_over() {
             sleep(Duration::from_millis(rng.u64(..200))).await;
             let who = self.plan.who(&mut rng, self.began.elapsed());
-            if let Some(identity) = self.look(who).await
-                && rng.u8(..12) == 0
-            {
-                self.history().forgotten.insert(identity.entity_id.clone());
-                self.sandbox().forget(&identity.entity_id);
-                self.count("customers that LiveChat was made to forget");
+            let Some(identity) = self.look(who).await else { continue };
+            match rng.u8(..12) {
+                0 => {
+                    self.history().forgotten.insert(identity.entity_id.clone());
+                    self.sandbox().forget(&identity.entity_id);
+                    self.count("customers that LiveChat was made to forget");
+                }
+                1 if self.plan.grants == Grants::Fallback && identity.cookies.is_some() => {
+                    self.sandbox().kill_cookies(&identity.entity_id);
+                    self.count("customers whose cookies LiveChat does not accept any more");
+                }
+                _ => {}
             }
         }
     }
@@ -321,12 +349,14 @@ impl Run {
         let record = record.expect("the database responds").unwrap_or_default();
         let end_us = self.now_us();
         let entity = record.identity.as_ref().map(|identity| identity.entity_id.clone());
+        let former = record.identity.iter().flat_map(|identity| &identity.former);
+        let former = former.map(|former| former.entity_id.clone()).collect();
         let access_token = record.issued().map(|issued| issued.token.access_token.expose_secret().to_owned());
         let is_adopted = record.is_adopted;
         if record.refusal.is_some() {
             self.end_refusal(&who).await;
         }
-        self.history().looks.push(Look { who, start_us, end_us, entity, access_token, is_adopted });
+        self.history().looks.push(Look { who, start_us, end_us, entity, former, access_token, is_adopted });
         record.identity
     }
 
@@ -386,6 +416,7 @@ impl Run {
             let comes_back = match self.call(worker, Planned::undisturbed(who.clone(), false)).await {
                 Outcome::Problem { status: 502 | 404, .. } => {
                     self.end_refusal(&who).await;
+                    self.end_agent_refusal().await;
                     continue;
                 }
                 Outcome::Problem { status, retry_after, .. } if status != 410 => retry_after.unwrap_or_default(),
@@ -431,14 +462,19 @@ impl Run {
         self.history().left_working = left;
     }
 
-    /// Calls LiveChat with the stored cookies.
+    /// Calls LiveChat with the stored cookies, or as an agent.
     async fn last_looks(&self) {
         for who in self.everybody() {
             let Some(identity) = self.look(who.clone()).await else { continue };
             let (at_us, group) = (self.now_us(), subject(&who).group);
-            let context = Context::new(Deadline::after(Duration::from_secs(10)));
-            let grant = self.accounts.token(group, Some(&identity), &context).await;
-            let (stored, returned) = (identity.entity_id, grant.expect("LiveChat responds").entity_id);
+            let returned = if self.plan.grants == Grants::Cookie {
+                let context = Context::new(Deadline::after(Duration::from_secs(10)));
+                let grant = self.accounts.token(group, Some(&identity), &context).await;
+                grant.expect("LiveChat responds").entity_id
+            } else {
+                self.ask_as_agent(&who, &identity.entity_id).await
+            };
+            let stored = identity.entity_id;
             self.history().probes.push(Probe { who, at_us, stored, returned });
         }
     }

@@ -159,7 +159,7 @@ async fn a_write_in_memory_gives_the_result_of_a_database() {
 #[tokio::test]
 async fn the_stores_own_writes_in_memory_give_the_result_of_a_database() {
     let (mut database, mut rng) = (Database::start().await, Rng::with_seed(2));
-    for number in 0..400 {
+    for number in 0..500 {
         let (write, item) = store_writes::write_and_item(&mut rng, number);
         database.compare(&write, item.as_ref()).await;
     }

@@ -1,10 +1,11 @@
 //! For each rule a minimal history without a violation, and one with a violation.
 
 use super::{
-    super::history::{Logout, Name, Probe},
+    super::history::{AgentTokens, Logout, Name, Probe},
     *,
 };
 use crate::world::{Binary, GetToken, HasToken};
+use sandbox::AgentGranted;
 
 const LIFE_MS: u64 = 8_000;
 
@@ -70,6 +71,7 @@ impl Story {
             start_us: ms.start * 1000,
             end_us: ms.end * 1000,
             entity: entity.map(str::to_owned),
+            former: Vec::new(),
             access_token: token.map(str::to_owned),
             is_adopted: false,
         });
@@ -471,4 +473,48 @@ fn a_subject_without_a_token_after_the_faults_is_a_violation() {
     };
     assert_eq!(tries(MOST_TRIES as u64 - 1), []);
     assert_eq!(tries(MOST_TRIES as u64), [Rule::Recovered]);
+}
+
+/// Alice's customer `e2`, requested by an agent in place of `e1`.
+fn replaced_by_an_agent() -> Story {
+    let story = first_visit().grant(30..40, "t2", "e2", None).token(GetFreshToken, 26..45, "t2", "e2");
+    let mut story = story.change(|history| history.has_agent = true).look(50..55, Some("e2"), Some("t2"));
+    story.history.looks.last_mut().expect("a look").former = vec!["e1".into()];
+    story
+}
+
+#[test]
+fn a_customer_that_an_agent_replaces_must_have_been_forgotten() {
+    let forgotten = replaced_by_an_agent().change(|history| history.forgotten.extend(["e1".to_owned()]));
+    assert_eq!(forgotten.violated(), []);
+    assert_eq!(replaced_by_an_agent().violated(), [Rule::OneIdentity]);
+    let without_agent = replaced_by_an_agent().change(|history| {
+        history.forgotten.extend(["e1".to_owned()]);
+        history.has_agent = false;
+    });
+    assert_eq!(without_agent.violated(), [Rule::OneIdentity]);
+    let mut unrecorded = replaced_by_an_agent().change(|history| history.forgotten.extend(["e1".to_owned()]));
+    unrecorded.history.looks.clear();
+    assert_eq!(unrecorded.violated(), [Rule::OneIdentity]);
+}
+
+#[test]
+fn too_many_agent_tokens_are_a_violation() {
+    let violated = |issued: &[(u64, u64)], stored: usize, leases, repeated| {
+        let token = |(number, (issued_ms, ends_ms)): (usize, &(u64, u64))| AgentGranted {
+            access_token: number.to_string(),
+            issued_ms: *issued_ms,
+            ends_ms: *ends_ms,
+        };
+        let issued = issued.iter().enumerate().map(token).collect();
+        let stored = (0..stored).map(|number| number.to_string()).collect();
+        let agent = AgentTokens { issued, stored, leases, repeated };
+        !Story::default().change(|history| history.agent = agent).violated().is_empty()
+    };
+    assert!(!violated(&[(0, 20), (15, 35), (30, 50)], 3, 3, 0));
+    assert!(!violated(&[(0, 20), (15, 35), (20, 40)], 3, 3, 0), "at the moment at which the first one expires");
+    assert!(violated(&[(0, 20), (15, 35), (19, 39)], 3, 3, 0));
+    assert!(!violated(&[(0, 20), (15, 35), (19, 39)], 2, 3, 0), "the third one was never stored");
+    assert!(violated(&[(0, 20), (15, 35), (30, 50)], 3, 2, 0));
+    assert!(!violated(&[(0, 20), (15, 35), (30, 50)], 3, 2, 1));
 }

@@ -43,6 +43,7 @@ impl Run {
         let stated_ms = millis(timeout).saturating_add_signed(worker.clock_off_ms);
         // A stopped process cannot be in time.
         let time = if matches!(fate, Some((_, Fate::Stopped(_)))) { LONGEST_STOP } else { timeout };
+        let mut purges = self.purges.subscribe();
         let (start_us, starved_before_us) = (self.now_us(), self.starved.us());
         let request_id = worker.function.start(&event, Duration::from_millis(stated_ms)).await;
         let mut is_complete = false;
@@ -52,6 +53,10 @@ impl Run {
                 response.map_or(Outcome::NoResponse, |response| outcome(worker.binary, &response))
             }
             () = cause(fate.map(|(after, fate)| (after, fate, &worker.function))) => Outcome::Killed,
+            _ = purges.changed() => {
+                worker.function.kill();
+                Outcome::Killed
+            }
         };
         let end_us = self.now_us();
         // Delays of the machine do not count.

@@ -8,10 +8,11 @@ use crate::{
     },
     renewal::{
         Bookkeeping, RevokeAgain,
+        agent_token::{AgentSecrets, AgentToken, StoredAgentToken, Successor},
         circuit::Gate,
         record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal, TokenOrigin},
     },
-    store::{Commit, Release, adoption, details, gate, groups, lease, logout, revocation, token},
+    store::{Commit, Release, adoption, agent_token, details, gate, groups, lease, logout, revocation, token},
 };
 use std::num::NonZeroU32;
 
@@ -22,7 +23,7 @@ const SETTINGS: [&str; 2] = ["0123456789abcdef", "fedcba9876543210"];
 /// One of the store's writes, all equally often, and an item that it may find. Some of the items are malformed.
 pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>) {
     let is_there = rng.u8(0..6) > 0;
-    match number % 18 {
+    match number % 22 {
         0..=3 => (acquire(rng), is_there.then(|| subject_item(rng))),
         4 => (commit(rng), is_there.then(|| held_item(rng))),
         5 => (release(rng), is_there.then(|| held_item(rng))),
@@ -38,7 +39,8 @@ pub(super) fn write_and_item(rng: &mut Rng, number: u32) -> (Write, Option<Item>
         12 => (groups::uncount(), is_there.then(|| groups_item(rng))),
         13 => (details::claim(&details_update(rng), NOW), is_there.then(|| subject_item(rng))),
         14 => (details::settle(&details_update(rng)), is_there.then(|| subject_item(rng))),
-        _ => (gate_write(rng), is_there.then(|| gate_item(rng))),
+        15..=17 => (gate_write(rng), is_there.then(|| gate_item(rng))),
+        _ => (agent_write(rng), is_there.then(|| agent_item(rng))),
     }
 }
 
@@ -78,6 +80,26 @@ fn gate_write(rng: &mut Rng) -> Write {
         4 => gate::uncount(),
         _ => gate::empty(),
     }
+}
+
+fn agent_write(rng: &mut Rng) -> Write {
+    let refusal = Refusal::first(SETTINGS[0], "invalid_grant", "", NOW);
+    match rng.u8(0..6) {
+        0..=2 => {
+            let of = rng.bool().then(|| LeaseSeq::new(rng.u64(0..4)));
+            agent_token::acquire(pick(rng, &OWNERS), of, NOW)
+        }
+        3 => agent_token::commit(&held(rng), &agent(rng)),
+        4 => agent_token::release(&held(rng), &refusal),
+        _ => agent_token::refuse(LeaseSeq::new(rng.u64(0..4)), &refusal),
+    }
+}
+
+fn agent(rng: &mut Rng) -> StoredAgentToken {
+    let lifetime = Lifetime { created: NOW, expires_in_ms: 28_800_000 };
+    let successor = rng.bool().then(|| Successor { of: "0123456789abcdef".into(), refresh_token: "refresh".into() });
+    let secrets = AgentSecrets { access_token: "access".into(), successor }.into();
+    AgentToken { secrets, client_id: "app".into(), lifetime, seq: LeaseSeq::new(2) }
 }
 
 fn held(rng: &mut Rng) -> Lease {
@@ -186,6 +208,11 @@ fn held_item(rng: &mut Rng) -> Item {
     item.0.insert("leaseOwner".to_owned(), string("a"));
     item.0.insert("leaseSeq".to_owned(), number(2));
     item
+}
+
+/// The item of the agent token. Often the fence of [`held`] holds.
+fn agent_item(rng: &mut Rng) -> Item {
+    if rng.bool() { held_item(rng) } else { subject_item(rng) }
 }
 
 fn groups_item(rng: &mut Rng) -> Item {
