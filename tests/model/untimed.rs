@@ -154,7 +154,7 @@ fn all_holds_with_an_agent_token_when_livechat_fails_or_forgets_a_customer() {
         }
         if is_deep() {
             let faults = Faults { crashes: 1, early_expiries: 1, downs: 1, ..Faults::default() };
-            let protocol = Protocol { faults, grants, ..with_logout([3]) };
+            let protocol = Protocol { grants, faults, ..with_logout([3]) };
             explore(&format!("{grants:?}, logouts, 3 callers"), &protocol, 40_000);
         }
     }

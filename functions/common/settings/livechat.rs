@@ -82,10 +82,10 @@ impl LiveChat {
         match &self.agent {
             None => {}
             Some(AgentCredentialsSource::Inline(agent)) => {
-                settings.extend([json!(self.grants.first() as u8), json!(agent.client_id)])
+                settings.extend([json!(self.grants.first() as u8), json!(agent.client_id)]);
             }
             Some(AgentCredentialsSource::Stored(arn)) => {
-                settings.extend([json!(self.grants.first() as u8), json!(arn)])
+                settings.extend([json!(self.grants.first() as u8), json!(arn)]);
             }
         }
         let mut hash = hex::encode(digest(&SHA256, json!(settings).to_string().as_bytes()));
