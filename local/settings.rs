@@ -179,6 +179,7 @@ mod tests {
 
     #[test]
     fn the_agent_of_the_sandbox_is_used_if_a_grant_is_set_without_credentials() {
+        use cip::renewal::Grants::{AgentToken, Cookie, CookieThenAgentToken};
         const OWN: &str = r#"{"client_id": "own", "client_secret": "s", "refresh_token": "r"}"#;
         let grants = |set: &[(&str, &str)]| {
             let with = settings(set).with_sandbox(&App::for_page("http://127.0.0.1:3000/"), "http://127.0.0.1:3002");
@@ -189,7 +190,6 @@ mod tests {
             });
             (livechat.grants, client_id)
         };
-        use cip::renewal::Grants::{AgentToken, Cookie, CookieThenAgentToken};
         let sandbox = || Some("sandbox-agent-client".to_owned());
         assert_eq!(grants(&[]), (Cookie, None));
         assert_eq!(grants(&[("LIVECHAT_GRANT", "cookie")]), (CookieThenAgentToken, sandbox()));

@@ -24,6 +24,9 @@ const LONGEST: Duration = Duration::from_secs(20);
 const ADVICE: &str = "A leaked token is worth more than eight hours: SECURITY.md (What a leaked token is worth) says what that means. Ask LiveChat's \
                       support whether it can be turned off for your app.";
 
+const LOGOUT: &str =
+    "A logout, an adoption and cip user forget revoke what this service has issued, and nothing that was made of it.";
+
 /// The holder of a token, who knows nothing but that and the app's client id, which is no secret.
 struct Holder {
     http: Client,
@@ -154,7 +157,7 @@ impl Holder {
             Some(true) => report.warning(
                 CHECK,
                 "After the first token was revoked, as a logout does, the second one still works.",
-                ADVICE,
+                LOGOUT,
             ),
             Some(false) => report.ok(CHECK, "With the first token, the second one was revoked."),
             None => report.skipped(CHECK, "Whether the second token works after the first was revoked is not known."),
@@ -162,7 +165,7 @@ impl Holder {
         match self.exchange(&kept?).await {
             Ok(third) => {
                 let found = "An identity transfer token from before the revocation was exchanged after it.";
-                report.warning(CHECK, found, ADVICE);
+                report.warning(CHECK, found, LOGOUT);
                 Some(third.access_token)
             }
             Err(Denied::Refused(why)) => {
