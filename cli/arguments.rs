@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    backup, bench, doctor, failure::Failure, import, logs, output::Output, place, provision, restore, setup, stats,
-    user,
+    agent, backup, bench, doctor, failure::Failure, import, logs, output::Output, place, provision, restore, setup,
+    stats, user,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -57,6 +57,8 @@ pub(crate) struct Place {
 enum Command {
     Setup(setup::Setup),
     Doctor(doctor::Doctor),
+    /// Store the credentials of an agent, whose tokens act for customers, or check them.
+    Agent(agent::Agent),
     Import(import::Import),
     Provision(provision::Provision),
     /// Show, export, restore or delete what is stored for one user or guest.
@@ -82,6 +84,7 @@ impl Arguments {
         match self.command {
             Command::Setup(options) => Box::pin(setup::run(&options, &self.place, output)).await,
             Command::Doctor(options) => Box::pin(doctor::run(&options, &self.place, output)).await,
+            Command::Agent(agent) => Box::pin(agent::run(agent, &self.place, output)).await,
             Command::Import(import) => Box::pin(import::run(import, &self.place, output)).await,
             Command::Provision(provision) => Box::pin(provision::run(provision, &find().await?, output)).await,
             Command::User(user) => Box::pin(user::run(user, &self.place, output)).await,

@@ -138,7 +138,7 @@ impl NewFile {
             let page = page?;
             read_units += page.read_units;
             self.progress.inc(page.items.len() as u64);
-            for item in page.items.into_iter().filter(|item| !is_momentary(item)) {
+            for item in page.items.into_iter().filter(|item| !is_left_out(item)) {
                 writer.item(item).map_err(failed)?;
             }
         }
@@ -158,7 +158,8 @@ fn unwritable(file: &Path, error: &io::Error) -> Failure {
     Failure::Input(format!("{} cannot be written: {error}", file.display()))
 }
 
-/// A count of renewals, or the circuit breaker's gate: of no use a minute later.
-fn is_momentary(item: &cip::store::operator::Attributes) -> bool {
-    matches!(Entry::of(item.clone()), Entry::Renewals | Entry::Gate)
+/// What a restored table does not need: counts of renewals and the circuit breaker's gate, which are of no use a minute later, and the agent
+/// token, which gives access to all customers and can be had again.
+fn is_left_out(item: &cip::store::operator::Attributes) -> bool {
+    matches!(Entry::of(item.clone()), Entry::Renewals | Entry::Gate | Entry::AgentToken)
 }

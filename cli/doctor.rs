@@ -9,20 +9,25 @@
 //! | `api.rs` | the API's response, and which pages may call it |
 //! | `token.rs` | a token, step by step |
 //! | `livechat.rs` | LiveChat's response to one call |
+//! | `agent.rs` | an agent's credentials |
+//! | `transfer.rs` | what a leaked token of a customer is worth |
 //!
 //! `source.rs` finds the settings and the installation, `report.rs` has the findings.
 
+pub(crate) mod agent;
 mod api;
 mod clock;
 pub(crate) mod keys;
 pub(crate) mod livechat;
 pub(crate) mod report;
 mod settings;
-mod source;
+pub(crate) mod source;
 mod table;
 mod token;
+mod transfer;
 
 use crate::{arguments, failure::Failure, output::Output};
+use agent::Consent;
 use clap::Args;
 use report::Report;
 use source::Source;
@@ -38,9 +43,11 @@ use std::{
   cip doctor --local                        a running `cargo local`, with the environment and .env
   cip doctor --env-file .env                settings alone, before anything is deployed
   cip doctor --call-livechat                also one billed call to LiveChat
+  cip doctor --identity-transfer            also whether a leaked token outlives a logout (SECURITY.md)
   cip doctor --token-stdin < token.txt      also why a token of your page is accepted or refused
 
 Exit codes: 0 nothing is wrong, 1 something is wrong, 2 the command line is invalid, 3 the installation cannot be reached.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct Doctor {
     /// Check the settings in this file, instead of those of the stack or of `cargo local`. Without --local or --table, no
     /// installation is looked at.
@@ -55,12 +62,21 @@ pub(crate) struct Doctor {
     /// Call LiveChat once, without a question. This creates a customer, and LiveChat bills the call.
     #[arg(long)]
     call_livechat: bool,
+    /// Use the refresh token of an agent's credentials once, without a question: cip agent check does more.
+    #[arg(long)]
+    refresh_agent_token: bool,
+    /// Try whether a leaked token of a customer outlives its eight hours and a logout, on a new customer. LiveChat bills up to four calls.
+    #[arg(long)]
+    identity_transfer: bool,
+    /// Do not ask before --identity-transfer.
+    #[arg(long, requires = "identity_transfer")]
+    yes: bool,
 }
 
 /// Runs the command.
 pub(crate) async fn run(options: &Doctor, place: &arguments::Place, output: Output) -> Result<(), Failure> {
     let token = if options.token_stdin { Some(token::read()?) } else { None };
-    let source = Source::find(options, place).await?;
+    let source = Source::find(options.env_file.as_ref(), options.base_url.as_ref(), place).await?;
     let mut report = Report::of(source.describe());
     if source.has_settings() {
         let read = settings::check(&mut report, &source);
@@ -77,7 +93,12 @@ pub(crate) async fn run(options: &Doctor, place: &arguments::Place, output: Outp
         api::check(&mut report, &source).await;
         if let Some(livechat) = read.livechat {
             let may_ask = stdin().is_terminal() && !output.json;
-            livechat::check(&mut report, livechat, options.call_livechat, may_ask).await?;
+            livechat::check(&mut report, livechat.clone(), options.call_livechat, may_ask).await?;
+            let consent = Consent { refresh: options.refresh_agent_token, customer: None, may_ask };
+            agent::check(&mut report, &source, livechat.clone(), &consent).await?;
+            if options.identity_transfer {
+                transfer::check(&mut report, livechat, options.yes).await?;
+            }
         }
     } else {
         report.skipped("settings", "A table has none: use --stack, --local or --env-file.");

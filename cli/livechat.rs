@@ -3,8 +3,12 @@
 use crate::{failure::Failure, place::Place};
 use cip::{
     http::remedy,
-    settings::{ConfigError, Groups, LiveChat, Lookup, Renewals, Tenant},
+    settings::{ConfigError, Groups, LiveChat, Lookup, Renewals, Tenant, env_file},
 };
+use std::path::Path;
+
+/// An agent's credentials.
+const AGENT: [&str; 2] = ["LIVECHAT_AGENT_CREDENTIALS", "LIVECHAT_AGENT_CREDENTIALS_ARN"];
 
 /// The settings for LiveChat: those of `cargo local`, of the stack's parameters or, with only a table, of the environment.
 ///
@@ -23,9 +27,24 @@ pub(crate) fn rules(place: &Place) -> Result<(Renewals, Groups), Failure> {
     Ok((Renewals::from_lookup(&lookup).map_err(invalid)?, Groups::from_lookup(&lookup).map_err(invalid)?))
 }
 
+/// The same as [`settings`] without an agent's credentials, which may be missing or wrong still.
+///
+/// # Errors
+/// [`Failure::Input`] that names the setting that is missing or invalid.
+pub(crate) fn settings_without_agent(value: impl Fn(&str) -> Option<String>) -> Result<LiveChat, Failure> {
+    let is_of_agent = |name: &str| AGENT.contains(&name) || name == "LIVECHAT_GRANT";
+    let lookup = Lookup::new(|name| if is_of_agent(name) { None } else { value(name) });
+    LiveChat::from_lookup(&lookup).map_err(invalid)
+}
+
 fn lookup(place: &Place) -> Lookup<'_> {
     match place {
-        Place::Local(local) => Lookup::new(|name| of_environment(name).or_else(|| local.variable(name))),
+        Place::Local(local) => Lookup::new(|name| match name {
+            // The agent of the sandbox is known, and that of a real account is the tool's own to find.
+            _ if !AGENT.contains(&name) => of_environment(name).or_else(|| local.variable(name)),
+            _ if local.livechat == "sandbox" => local.variable(name),
+            _ => std::env::var(name).ok().or_else(|| of_env_file(name)),
+        }),
         Place::Stack(stack) => Lookup::new(|name| stack.variable(name)),
         Place::Table { .. } => Lookup::environment(),
     }
@@ -40,6 +59,12 @@ fn invalid(error: ConfigError) -> Failure {
 fn of_environment(name: &str) -> Option<String> {
     const NAMES: [&str; 3] = ["LIVECHAT_REDIRECT_URI", "RENEWALS_PER_MINUTE", "ON_IDENTITY_CHANGE"];
     if NAMES.contains(&name) { std::env::var(name).ok() } else { None }
+}
+
+/// An agent's credentials for a real account, which `cargo local` never says: those of `.env` in the current folder, as it reads them.
+fn of_env_file(name: &str) -> Option<String> {
+    let all = env_file::read(Path::new(".env"));
+    all.unwrap_or_default().remove(name).filter(|value| !value.trim().is_empty())
 }
 
 /// What to change if LiveChat refuses these settings, and where it is in LiveChat's console.

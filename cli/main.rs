@@ -10,6 +10,10 @@
 //! | `livechat.rs` | the account at LiveChat |
 //! | `when.rs` | points in time |
 //! | `refusal.rs` | what AWS refused, and what to do about it |
+//! | `ask.rs` | questions on the terminal |
+//! | `files.rs` | files that are written as a whole or not at all |
+//! | `env_file.rs` | the text of a file such as `.env`, changed line by line |
+//! | `secrets_manager.rs` | secrets in AWS Secrets Manager |
 //! | `output.rs` | text for people, JSON for programs |
 //! | `records.rs` | records of an input file, and why one is left out |
 //! | `prices.rs` | list prices |
@@ -21,12 +25,16 @@
 //!
 //! Each command is a file or folder of its name.
 
+mod agent;
 mod arguments;
+mod ask;
 mod aws;
 mod backup;
 mod bench;
 mod doctor;
+mod env_file;
 mod failure;
+mod files;
 mod import;
 mod interruption;
 mod livechat;
@@ -43,6 +51,7 @@ mod records;
 mod refusal;
 mod restore;
 mod scan;
+mod secrets_manager;
 mod setup;
 mod stats;
 mod user;

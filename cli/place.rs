@@ -35,6 +35,10 @@ pub(crate) struct Local {
     pub(crate) table: String,
     pub(crate) accounts_url: String,
     pub(crate) client_id: String,
+    /// `LIVECHAT_GRANT`.
+    pub(crate) grant: Option<String>,
+    /// `LIVECHAT_AGENT_CREDENTIALS`, if it is that of the sandbox's agent.
+    pub(crate) sandbox_agent: Option<String>,
     pub(crate) organization_id: Option<String>,
     pub(crate) license_id: Option<u64>,
     /// `sandbox` or `real`.
@@ -129,6 +133,8 @@ impl Local {
             "LIVECHAT_ORGANIZATION_ID" => self.organization_id.clone(),
             "LIVECHAT_LICENSE_ID" => self.license_id.map(|id| id.to_string()),
             "LIVECHAT_ACCOUNTS_URL" => Some(self.accounts_url.clone()),
+            "LIVECHAT_GRANT" => self.grant.clone(),
+            "LIVECHAT_AGENT_CREDENTIALS" => self.sandbox_agent.clone(),
             // That of the sandbox's app.
             "LIVECHAT_REDIRECT_URI" => Some(format!("{}/", self.url)),
             "GROUPS" => self.groups.clone(),

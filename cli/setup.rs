@@ -6,24 +6,18 @@
 //! | `provider.rs` | who signs the tokens, and what is asked for each provider |
 //! | `recipes.rs`, `template.rs` | the settings of each provider, from docs/authentication.md |
 //! | `openid.rs` | a provider by its issuer alone |
-//! | `secret.rs`, `stack_secret.rs`, `manager.rs` | the secret that the site's server signs with: here, for the stack, and at AWS |
+//! | `secret.rs`, `stack_secret.rs` | the secret that the site's server signs with: here, for the stack, and at AWS |
 //! | `check.rs` | the answers against the world, with the checks of `cip doctor` |
 //! | `values.rs` | settings by name |
 //! | `stack.rs` | settings as parameters of the stack |
 //! | `present.rs` | the files as they are |
 //! | `plan.rs`, `done.rs` | which files change, and how; what was done |
-//! | `env_file.rs`, `yaml.rs`, `samconfig.rs` | the text of each file, changed line by line |
+//! | `yaml.rs`, `samconfig.rs` | the text of each file, changed line by line |
 //! | `sam_value.rs` | how the SAM CLI reads a parameter |
-//! | `files.rs` | reading and writing them |
-//! | `ask.rs` | questions on the terminal |
 
 mod account;
-mod ask;
 mod check;
 mod done;
-mod env_file;
-mod files;
-mod manager;
 mod openid;
 mod plan;
 mod present;
@@ -40,10 +34,10 @@ mod yaml;
 
 use crate::{
     arguments::Place,
+    ask::{Ask, say},
     failure::Failure,
     output::{Output, confirm},
 };
-use ask::{Ask, say};
 use check::Next;
 use clap::Args;
 use done::Done;
@@ -118,6 +112,9 @@ pub(crate) struct Setup {
     yes: bool,
 }
 
+const AGENT: &str =
+    "Do you want agent tokens too? Then no chat history is lost with a customer's cookies (docs/agent-tokens.md)";
+
 fn place_and_value(text: &str) -> Result<(String, String), String> {
     let (place, value) = text.split_once('=').ok_or("expected PLACE=VALUE")?;
     let place = if place.starts_with("YOUR_") { place.to_owned() } else { format!("YOUR_{place}") };
@@ -174,7 +171,8 @@ pub(crate) async fn run(options: &Setup, place: &Place, output: Output) -> Resul
         say("Enter keeps what is in parentheses. Ctrl-C stops, and nothing is changed.\n");
     }
     let (values, secret) = ask_all(&dialogue, &present).await?;
-    let plan = Plan::of(&dialogue, present, &values, secret)?;
+    let wants_agent = !present.has_agent() && dialogue.ask.yes(AGENT, false)?;
+    let plan = Plan::of(&dialogue, present, &values, secret, wants_agent)?;
     for warning in plan.warnings() {
         say(&format!("Note: {warning}"));
     }

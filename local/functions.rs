@@ -38,6 +38,11 @@ impl Functions {
             organization_id: account.organization_id,
             license_id: account.license_id,
             client_id: livechat.client_id.clone(),
+            grant: settings.get("LIVECHAT_GRANT"),
+            sandbox_agent: parts
+                .sandbox
+                .map(|sandbox| sandbox.app().agent.credentials())
+                .filter(|credentials| settings.get("LIVECHAT_AGENT_CREDENTIALS").as_deref() == Some(credentials)),
             sandbox_url: parts.sandbox.map(Sandbox::url),
             dynamodb_url: parts.dynamodb_url,
             table: settings.table(),

@@ -24,6 +24,10 @@ pub struct Config {
     pub license_id: Option<u64>,
     /// The client id of the app.
     pub client_id: String,
+    /// `LIVECHAT_GRANT`, if it is set.
+    pub grant: Option<String>,
+    /// `LIVECHAT_AGENT_CREDENTIALS`, if it is that of the sandbox's agent, which is no secret. Those of a real agent are never here.
+    pub sandbox_agent: Option<String>,
     /// The URL of the sandbox's admin API and chats; `None` with a real account.
     pub sandbox_url: Option<String>,
     /// The URL of the database.

@@ -86,7 +86,8 @@ impl Settings {
         self
     }
 
-    /// These settings, with the sandbox's account and address.
+    /// These settings, with the sandbox's account and address. If they have `LIVECHAT_GRANT` and no agent's credentials, these are those of
+    /// the sandbox's agent.
     #[must_use]
     pub fn with_sandbox(mut self, app: &App, url: &str) -> Self {
         for (name, value) in [
@@ -98,6 +99,10 @@ impl Settings {
             ("LIVECHAT_API_URL", url.to_owned()),
         ] {
             self.0.insert(name.into(), value);
+        }
+        let has_agent = self.has("LIVECHAT_AGENT_CREDENTIALS") || self.has("LIVECHAT_AGENT_CREDENTIALS_ARN");
+        if self.has("LIVECHAT_GRANT") && !has_agent {
+            self.0.insert("LIVECHAT_AGENT_CREDENTIALS".into(), app.agent.credentials());
         }
         self
     }
@@ -171,5 +176,28 @@ mod tests {
         let with = settings(&[]).with_sandbox(&app, "http://127.0.0.1:3002");
         let livechat = cip::settings::LiveChat::from_lookup(&with.lookup());
         assert_eq!(livechat.expect("good settings").origin, "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn the_agent_of_the_sandbox_is_used_if_a_grant_is_set_without_credentials() {
+        use cip::renewal::Grants::{AgentToken, Cookie, CookieThenAgentToken};
+        const OWN: &str = r#"{"client_id": "own", "client_secret": "s", "refresh_token": "r"}"#;
+        let grants = |set: &[(&str, &str)]| {
+            let with = settings(set).with_sandbox(&App::for_page("http://127.0.0.1:3000/"), "http://127.0.0.1:3002");
+            let livechat = cip::settings::LiveChat::from_lookup(&with.lookup()).expect("good settings");
+            let client_id = livechat.agent.map(|agent| match agent {
+                cip::settings::AgentCredentialsSource::Inline(agent) => agent.client_id,
+                cip::settings::AgentCredentialsSource::Stored(arn) => arn,
+            });
+            (livechat.grants, client_id)
+        };
+        let sandbox = || Some("sandbox-agent-client".to_owned());
+        assert_eq!(grants(&[]), (Cookie, None));
+        assert_eq!(grants(&[("LIVECHAT_GRANT", "cookie")]), (CookieThenAgentToken, sandbox()));
+        assert_eq!(grants(&[("LIVECHAT_GRANT", "agent_token")]), (AgentToken, sandbox()));
+        let own = [("LIVECHAT_GRANT", "agent_token"), ("LIVECHAT_AGENT_CREDENTIALS", OWN)];
+        assert_eq!(grants(&own), (AgentToken, Some("own".into())));
+        let stored = [("LIVECHAT_GRANT", "cookie"), ("LIVECHAT_AGENT_CREDENTIALS_ARN", "arn:aws:x")];
+        assert_eq!(grants(&stored), (CookieThenAgentToken, Some("arn:aws:x".into())));
     }
 }

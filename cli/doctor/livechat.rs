@@ -42,7 +42,7 @@ pub(crate) async fn check(
     Ok(())
 }
 
-fn why(error: &AttemptError) -> String {
+pub(super) fn why(error: &AttemptError) -> String {
     match error {
         AttemptError::Unsent(why) | AttemptError::Lost(why) | AttemptError::MalformedResponse(why) => why.clone(),
         AttemptError::Down(why) => format!("a temporary error ({why})"),

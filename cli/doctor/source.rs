@@ -1,6 +1,6 @@
 //! Where the settings come from: a file, a running `cargo local`, or a stack.
 
-use super::{Doctor, keys::Stored};
+use super::keys::Stored;
 use crate::{
     arguments,
     failure::Failure,
@@ -18,7 +18,7 @@ type Variables = HashMap<String, String>;
 
 /// What is checked.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     variables: Option<Variables>,
     /// The file that has settings, if there is one: errors name its lines.
     file: Option<PathBuf>,
@@ -34,12 +34,16 @@ impl Source {
     ///
     /// # Errors
     /// As [`Place::find`]; [`Failure::Input`] for a file that cannot be read.
-    pub(super) async fn find(options: &Doctor, place: &arguments::Place) -> Result<Self, Failure> {
-        let is_file_alone = options.env_file.is_some() && place.local.is_none() && place.table.is_none();
+    pub(crate) async fn find(
+        env_file: Option<&PathBuf>,
+        base_url: Option<&String>,
+        place: &arguments::Place,
+    ) -> Result<Self, Failure> {
+        let is_file_alone = env_file.is_some() && place.local.is_none() && place.table.is_none();
         let found = if is_file_alone { None } else { Some(Place::find(place).await?) };
         let local_file = matches!(found, Some(Place::Local(_))).then(|| PathBuf::from(".env"));
-        let file = options.env_file.clone().or(local_file);
-        let variables = match (&options.env_file, &found) {
+        let file = env_file.cloned().or(local_file);
+        let variables = match (env_file, &found) {
             (Some(file), _) if !file.exists() => {
                 return Err(Failure::Input(format!("There is no file {}.", file.display())));
             }
@@ -54,7 +58,7 @@ impl Source {
             (None, Some(Place::Stack(stack))) => Some(of_stack(stack)?),
             (None, _) => None,
         };
-        let base_url = options.base_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()).or(match &found {
+        let base_url = base_url.map(|url| url.trim_end_matches('/').to_owned()).or(match &found {
             Some(Place::Local(local)) => Some(local.url.clone()),
             Some(Place::Stack(stack)) => Some(stack.output("BaseUrl")?.to_owned()),
             _ => None,
@@ -67,7 +71,7 @@ impl Source {
     }
 
     /// What is checked, for people.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let place = match &self.place {
             Some(Place::Local(local)) => format!("cargo local at {}", local.url),
             Some(Place::Stack(stack)) => format!("The stack {}", stack.name),
@@ -83,12 +87,12 @@ impl Source {
         }
     }
 
-    pub(super) fn has_settings(&self) -> bool {
+    pub(crate) fn has_settings(&self) -> bool {
         self.variables.is_some()
     }
 
     /// The settings, as the functions read them.
-    pub(super) fn lookup(&self) -> Lookup<'_> {
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
         Lookup::new(|name| self.get(name).map(str::to_owned))
             .with_names(|| self.variables.iter().flatten().map(|(name, _)| name.clone()).collect())
     }
@@ -99,7 +103,7 @@ impl Source {
     }
 
     /// An error about a setting, with the line of the file that has it.
-    pub(super) fn locate(&self, error: &str) -> String {
+    pub(crate) fn locate(&self, error: &str) -> String {
         self.file.as_ref().map_or_else(|| error.to_owned(), |file| env_file::locate(file, error))
     }
 

@@ -1,11 +1,10 @@
 //! The app and account at LiveChat, and the site's pages.
 
-use super::{
-    Dialogue,
+use super::{Dialogue, values::Values};
+use crate::{
     ask::{Question, say},
-    values::Values,
+    failure::Failure,
 };
-use crate::failure::Failure;
 use cip::settings::{LiveChat, Lookup, allowed_origins};
 
 const ORGANIZATION: &str = "LIVECHAT_ORGANIZATION_ID";
@@ -16,7 +15,7 @@ const ORIGINS: &str = "ALLOWED_ORIGINS";
 /// The settings with new answers. Those that are there are the defaults.
 ///
 /// # Errors
-/// As [`Ask::text`](super::ask::Ask::text).
+/// As [`Ask::text`](crate::ask::Ask::text).
 pub(super) fn ask(dialogue: &Dialogue, mut values: Values) -> Result<Values, Failure> {
     let client_id = dialogue.ask.text(
         &Question {

@@ -1,7 +1,8 @@
 //! Answers against the world: the same checks as those of `cip doctor`.
 
-use super::{Dialogue, ask::say, values::Values};
+use super::{Dialogue, values::Values};
 use crate::{
+    ask::say,
     doctor::{
         keys::{self, Stored},
         livechat,

@@ -1,11 +1,7 @@
 //! What setup did, for people and for programs.
 
-use super::{
-    has_sources, samconfig,
-    stack_secret::PENDING,
-    values::{Values, is_secret},
-    yaml::Parameter,
-};
+use super::{has_sources, samconfig, stack_secret::PENDING, values::Values, yaml::Parameter};
+use crate::env_file::is_secret;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,6 +55,14 @@ impl Done {
         }
     }
 
+    /// The credentials of an agent have a command of their own.
+    pub(super) fn add_agent(&mut self, environment: Option<&str>) {
+        match environment {
+            Some(name) => self.next.push(format!("cip agent login --stack {}", samconfig::stack_name(name))),
+            None => self.next.extend(["cip agent login".into(), "cip agent login --env-file .env".into()]),
+        }
+    }
+
     pub(super) fn replace_pending(&mut self, arn: &str) {
         for value in self.parameters.values_mut().filter(|value| *value == PENDING) {
             arn.clone_into(value);
@@ -87,6 +91,8 @@ fn with_remark(command: &str) -> String {
     let remark = match command.split(' ').next() {
         Some("cargo") => "the service on this machine, with .env. It calls LiveChat itself, not the sandbox",
         Some("sam") => "the stack on AWS",
+        _ if command.contains("agent login --env-file") => "an agent's credentials for cargo local",
+        _ if command.contains("agent login") => "an agent's credentials for the stack, when it is there",
         _ => "whether it works",
     };
     format!("{command:<30} # {remark}")

@@ -2,12 +2,12 @@
 
 use super::{
     Dialogue,
-    ask::{Question, say},
     provider::{answer, of_authorizer},
     template::base_url,
     values::{AUTHORIZER_AUDIENCE, AUTHORIZER_ISSUER, Values},
 };
 use crate::{
+    ask::{Question, say},
     doctor::keys::{Configuration, configuration},
     failure::Failure,
 };

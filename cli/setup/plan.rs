@@ -2,19 +2,21 @@
 
 use super::{
     Dialogue,
-    ask::say,
     done::{Done, Later},
-    env_file,
-    files::{Change, File},
-    manager,
     present::Present,
     samconfig,
     stack::{parameters, refusals},
     stack_secret::{PENDING, StackSecret},
-    values::{AUTHORIZER_AUDIENCE, AUTHORIZER_ISSUER, Values, is_secret, names},
+    values::{AUTHORIZER_AUDIENCE, AUTHORIZER_ISSUER, Values, names},
     yaml::{self, Parameter},
 };
-use crate::failure::Failure;
+use crate::{
+    ask::say,
+    env_file::{self, is_secret},
+    failure::Failure,
+    files::{Change, File},
+    secrets_manager as manager,
+};
 use std::process::Command;
 
 pub(super) const ENV_FILE: &str = ".env";
@@ -38,6 +40,7 @@ impl Plan {
         present: Present,
         values: &Values,
         secret: StackSecret,
+        wants_agent: bool,
     ) -> Result<Self, Failure> {
         let environment = dialogue.options.environment.as_deref();
         let parameters = parameters(values, &secret, present.of_stack());
@@ -73,7 +76,10 @@ impl Plan {
             let text = text.map_err(|why| Failure::Input(format!("{SAMCONFIG}{why}.")))?;
             changes.push(Change::new(samconfig, text));
         }
-        let done = Done::of(values, &parameters, environment, dialogue.options.dry_run);
+        let mut done = Done::of(values, &parameters, environment, dialogue.options.dry_run);
+        if wants_agent {
+            done.add_agent(environment);
+        }
         Ok(Self { changes, parameters, secret, warnings, done })
     }
 

@@ -2,13 +2,12 @@
 
 use super::{
     Setup,
-    files::File,
     plan::{ENV_FILE, PARAMETERS, SAMCONFIG},
     stack::settings_in,
     values::{AUTHORIZER_AUDIENCE, AUTHORIZER_ISSUER, Values, names},
     yaml,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, files::File};
 
 /// The files as they are.
 pub(super) struct Present {
@@ -17,6 +16,7 @@ pub(super) struct Present {
     pub(super) samconfig: File,
     of_env_file: Values,
     of_stack: Values,
+    has_agent: bool,
     /// The processor of `parameters.yaml`, for a new file beside it.
     pub(super) architecture: Option<String>,
 }
@@ -42,6 +42,8 @@ impl Present {
                 (file, all)
             }
         };
+        let is_in_file = options.environment.is_none() && variables.contains_key("LIVECHAT_AGENT_CREDENTIALS");
+        let has_agent = is_in_file || all.get("LiveChatAgentCredentialsArn").is_some_and(|arn| !arn.is_empty());
         if !options.dry_run {
             let changed: &[&File] =
                 if options.environment.is_none() { &[&env_file, &parameters] } else { &[&parameters, &samconfig] };
@@ -49,7 +51,7 @@ impl Present {
         }
         let is_ours = |name: &str| names().any(|other| other == name) || name == "LIVECHAT_ACCOUNTS_URL";
         let of_env_file = Values::of(variables.into_iter().filter(|(name, _)| is_ours(name)));
-        Ok(Self { env_file, parameters, samconfig, of_env_file, of_stack: settings_in(&all), architecture })
+        Ok(Self { env_file, parameters, samconfig, of_env_file, of_stack: settings_in(&all), has_agent, architecture })
     }
 
     /// The present settings: of `.env`, and what it does not have of the parameters; for an environment the other way round.
@@ -78,6 +80,11 @@ impl Present {
     /// The settings that the parameters have.
     pub(super) fn of_stack(&self) -> &Values {
         &self.of_stack
+    }
+
+    /// Whether there are an agent's credentials already.
+    pub(super) fn has_agent(&self) -> bool {
+        self.has_agent
     }
 
     /// The settings that `.env` has.

@@ -2,14 +2,13 @@
 
 use super::{
     Dialogue,
-    ask::Question,
     check::{self, Next},
     openid,
     recipes::{self, Origin, Recipe, explain},
     secret,
     values::{AUTHORIZER_AUDIENCE, AUTHORIZER_ISSUER, Values},
 };
-use crate::failure::Failure;
+use crate::{ask::Question, failure::Failure};
 use cip::settings::AuthSettings;
 use std::{collections::BTreeMap, fmt};
 
@@ -137,7 +136,7 @@ fn check_options(dialogue: &Dialogue, choice: Choice) -> Result<(), Failure> {
 /// The value of a placeholder.
 ///
 /// # Errors
-/// As [`Ask::text`](super::ask::Ask::text).
+/// As [`Ask::text`](crate::ask::Ask::text).
 pub(super) fn answer<T>(
     dialogue: &Dialogue,
     placeholder: &str,

@@ -1,7 +1,7 @@
 //! The secret that the site's server signs with: a new one, or one that it has already.
 
-use super::{Dialogue, ask::say, recipes::Origin};
-use crate::failure::Failure;
+use super::{Dialogue, recipes::Origin};
+use crate::{ask::say, failure::Failure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
 use ring::rand::{SecureRandom, SystemRandom};

@@ -2,10 +2,10 @@
 
 use super::{
     stack_secret::{self, StackSecret},
-    values::{Values, is_secret, names},
+    values::{Values, names},
     yaml::Parameter,
 };
-use crate::parameters::of_variable;
+use crate::{env_file::is_secret, parameters::of_variable};
 
 /// The template's default of a parameter.
 fn default(variable: &str) -> &'static str {

@@ -1,12 +1,12 @@
 //! Where the stack's functions find the secret: its ARN in AWS Secrets Manager.
 
-use super::{
-    Dialogue,
+use super::{Dialogue, secret, values::Values};
+use crate::{
     ask::{Question, say},
-    manager, secret,
-    values::Values,
+    aws,
+    failure::Failure,
+    secrets_manager,
 };
-use crate::{aws, failure::Failure};
 use aws_config::SdkConfig;
 
 /// Stands for the ARN of a secret that does not exist yet. It is never written.
@@ -46,7 +46,7 @@ pub(super) async fn ask(dialogue: &Dialogue<'_>, values: &Values, existing: &Val
     let default_name =
         dialogue.options.environment.as_ref().map_or("livechat-cip".into(), |name| format!("livechat-cip-{name}"));
     let name = dialogue.options.secret_name.clone().unwrap_or(default_name);
-    let name = manager::check_name(&name).map_err(|why| Failure::Input(format!("--secret-name: {why}")))?;
+    let name = secrets_manager::check_name(&name).map_err(|why| Failure::Input(format!("--secret-name: {why}")))?;
     match dialogue.given(dialogue.options.stack_secret.as_ref()) {
         Some("later") => return Ok(StackSecret::Later { name }),
         Some("create") => return create(dialogue, name, inline).await,
@@ -80,7 +80,7 @@ pub(super) async fn ask(dialogue: &Dialogue<'_>, values: &Values, existing: &Val
                         given: None,
                         default: Some(&name),
                     };
-                    let name = dialogue.ask.text(&question, manager::check_name)?;
+                    let name = dialogue.ask.text(&question, secrets_manager::check_name)?;
                     match create(dialogue, name, inline).await {
                         Err(Failure::Service(why)) => say(&format!("  {why}")),
                         other => return other,
@@ -104,7 +104,7 @@ pub(super) async fn ask(dialogue: &Dialogue<'_>, values: &Values, existing: &Val
 /// The secret to create, or the one of that name.
 async fn create(dialogue: &Dialogue<'_>, name: String, inline: Option<&str>) -> Result<StackSecret, Failure> {
     let config = aws::config(dialogue.place).await;
-    if let Some(arn) = manager::find(&config, &name).await? {
+    if let Some(arn) = secrets_manager::find(&config, &name).await? {
         say(&format!("  There is a secret {name}: {arn}. Its value is not changed, and need not be the one in .env."));
         if dialogue.ask.yes("Use it for the stack?", true)? {
             return Ok(StackSecret::Stored(arn));

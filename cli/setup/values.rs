@@ -47,11 +47,6 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     COMMON.into_iter().chain(VERIFICATION).chain([AUTHORIZER_ISSUER, AUTHORIZER_AUDIENCE])
 }
 
-/// Whether the value of a setting is secret.
-pub(super) fn is_secret(name: &str) -> bool {
-    name.contains("SECRET") && !name.ends_with("_ARN") && name != "JWT_SECRET_ENCODING"
-}
-
 /// Settings by name. No value is empty.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Values(BTreeMap<String, String>);

@@ -48,6 +48,7 @@ pub(crate) struct Census {
     /// Items that count a principal's renewals in one minute.
     pub(super) renewal_counts: u64,
     pub(super) gate: u64,
+    pub(super) agent_token: u64,
     pub(super) malformed: Malformed,
     pub(super) tokens: Tokens,
     pub(super) leases: Leases,
@@ -109,6 +110,7 @@ impl Census {
             adopted_guests: 0,
             renewal_counts: 0,
             gate: 0,
+            agent_token: 0,
             malformed: Malformed::default(),
             tokens: Tokens::default(),
             leases: Leases::default(),
@@ -132,6 +134,7 @@ impl Census {
             }
             Entry::Renewals => self.renewal_counts += 1,
             Entry::Gate => self.gate += 1,
+            Entry::AgentToken => self.agent_token += 1,
             Entry::Malformed(reason) => {
                 self.malformed.items += 1;
                 *self.malformed.reasons.entry(reason).or_default() += 1;

@@ -1,8 +1,9 @@
 //! `cip doctor`, run against whole set-ups and against ones with one fault each, which it must name.
 
 mod set_up;
-mod stack;
+pub(crate) mod stack;
 mod tenant;
+mod transfer;
 
 use sandbox::Fault;
 use set_up::{AUDIENCE, Found, SetUp};

@@ -2,6 +2,7 @@
 //!
 //! Each command is a module. `world.rs` has what all of them need.
 
+mod agent;
 mod doctor;
 mod import;
 mod provision;

@@ -5,4 +5,4 @@ mod corrections;
 mod dialogue;
 mod options;
 mod sam;
-mod world;
+pub(crate) mod world;

@@ -78,7 +78,8 @@ impl Stored {
                     stored.identities.push(One::of(&subject, &record, expires_at_s, now));
                 }
                 Entry::Renewals => stored.minutes_with_renewals += 1,
-                Entry::Gate => {}
+                // These are nobody's.
+                Entry::Gate | Entry::AgentToken => {}
                 Entry::Malformed(reason) => stored.malformed.push(reason),
             }
         }

@@ -9,6 +9,8 @@ pub mod imported;
 #[cfg(feature = "operator")]
 mod load;
 pub(crate) mod oauth;
+#[cfg(feature = "operator")]
+mod operator;
 pub mod response;
 mod transport;
 

@@ -9,6 +9,7 @@
 //! | `PATCH /sandbox/settings` | `{"revocation": "http_500"}`: revocations fail; `"customer"`: each revokes all tokens of the customer |
 //! | `POST /sandbox/faults` | `{"fault": "http_503", "times": 2}`: the next two calls fail in this way |
 //! | `PATCH /sandbox/settings` | `{"unknownEntity": "identity_lost", "refreshRotation": "strict", "agentExpiresIn": 60, "agentScope": "customers:ro"}`: the agent's tokens and grant |
+//! | `PATCH /sandbox/settings` | `{"identityTransfer": "refused"}`: whether a customer's token can be turned into another one |
 //! | `POST /sandbox/faults` | `{"fault": "hang", "group": 7}`: the next call for group 7 fails |
 //! | `POST /sandbox/faults` | `{"fault": "reset_after", "endpoint": "oauth"}`: the next call of `POST /v2/token` fails; `"update_customer"`: the next update |
 //! | `POST /sandbox/faults` | `{"anyOf": ["http_503", "reset_after"], "perMille": 50, "seed": 7}`: a share of the calls fails, at random |

@@ -1,5 +1,7 @@
 //! The account that the sandbox knows, and its two apps.
 
+use serde_json::json;
+
 /// The account and the app of the page.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -27,6 +29,14 @@ pub struct AgentApp {
     pub refresh_token: String,
     /// Whitelisted redirect URIs, compared like those of [`App`].
     pub redirect_uris: Vec<String>,
+}
+
+impl AgentApp {
+    /// Its credentials and refresh token as JSON, for `LIVECHAT_AGENT_CREDENTIALS`.
+    pub fn credentials(&self) -> String {
+        let Self { client_id, client_secret, refresh_token, .. } = self;
+        json!({"client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}).to_string()
+    }
 }
 
 impl App {

@@ -52,7 +52,7 @@ impl Challenge {
         }
     }
 
-    fn accepts(&self, verifier: &str) -> bool {
+    pub(super) fn accepts(&self, verifier: &str) -> bool {
         is_verifier(verifier)
             && match self {
                 Self::Plain(challenge) => challenge == verifier,

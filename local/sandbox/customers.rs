@@ -62,7 +62,7 @@ pub(super) struct Issued {
     pub(super) access_token: String,
     /// The customer.
     pub(super) entity_id: String,
-    /// `__lc_cid` and `__lc_cst`; `None` with the agent-token grant.
+    /// `__lc_cid` and `__lc_cst`; only with the cookie grant.
     pub(super) cookies: Option<(String, String)>,
 }
 
@@ -141,6 +141,13 @@ impl Customers {
         let entity_id = entity_id.map_or_else(|| self.create(realm), str::to_owned);
         let access_token = self.token_for(&entity_id, realm, expires_ms, Grant::AgentToken);
         Issued { access_token, entity_id, cookies: None }
+    }
+
+    /// Issues a token that expires at `expires_ms` (Unix time in ms) for the customer `entity_id`, which must be known, to the holder of
+    /// an identity transfer token. The customer's cookies do not change.
+    pub(super) fn issue_to_holder(&mut self, realm: Realm, entity_id: &str, expires_ms: u64) -> Issued {
+        let access_token = self.token_for(entity_id, realm, expires_ms, Grant::IdentityToken);
+        Issued { access_token, entity_id: entity_id.to_owned(), cookies: None }
     }
 
     fn token_for(&mut self, entity_id: &str, realm: Realm, expires_ms: u64, grant: Grant) -> String {

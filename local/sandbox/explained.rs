@@ -37,7 +37,7 @@ pub(super) fn settings() -> Value {
     SETTINGS.map(|(setting, explanation)| json!({"setting": setting, "explanation": explanation})).into_iter().collect()
 }
 
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("latencyMs", "The minimum duration of each call, in ms."),
     ("jitterMs", "The most that is added to the latency at random, in ms."),
     ("expiresIn", "The lifetime of a customer’s token, in s."),
@@ -72,6 +72,11 @@ const SETTINGS: [(&str, &str); 11] = [
         "unknownEntity",
         "The result of the agent-token grant for a customer that LiveChat does not know. resource_not_found: this OAuth \
          error with 404. invalid_request: this OAuth error with 400. identity_lost: this identity error with 200.",
+    ),
+    (
+        "identityTransfer",
+        "Whether a customer’s token can be turned into an identity transfer token, and that into another token of the \
+         customer. allowed: it can. refused: the OAuth error access_denied.",
     ),
 ];
 

@@ -12,6 +12,8 @@ pub enum Grant {
     Cookie,
     /// With an agent's token.
     AgentToken,
+    /// With an identity transfer token.
+    IdentityToken,
 }
 
 /// A token that was issued. Its points in time are those of the machine's clock, also if the sandbox's clock is wrong.

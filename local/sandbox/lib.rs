@@ -2,7 +2,7 @@
 //!
 //! | LiveChat's API | endpoints | files |
 //! |---|---|---|
-//! | [Customer Accounts API](https://platform.text.com/docs/authorization/customer-authorization), both versions | `/customer/token`, `/v2/customer/token`, `/v2/customer/{organization_id}/{group_id}/token`, `/customer/info`, `/v2/customer/info` | `token.rs`, `cookie_grant.rs`, `agent_grant.rs` |
+//! | [Customer Accounts API](https://platform.text.com/docs/authorization/customer-authorization), both versions | `/customer/token`, `/v2/customer/token`, `/v2/customer/{organization_id}/{group_id}/token`, `/customer/info`, `/v2/customer/info`, `/customer/identity_transfer`, `/v2/customer/identity_transfer` | `token.rs`, `cookie_grant.rs`, `agent_grant.rs`, `transfer.rs` |
 //! | [OAuth for agents](https://platform.text.com/docs/authorization/oauth-authorization), the authorization code grant | `GET /`, `/v2/token` | `authorize.rs`, `oauth.rs` |
 //! | [Customer Chat API](https://platform.text.com/docs/messaging/customer-chat-api/) | `POST /v3.6/customer/action/update_customer` | `update_customer.rs` |
 //!
@@ -47,6 +47,7 @@ mod redirect;
 mod refused;
 mod settings;
 mod token;
+mod transfer;
 mod update_customer;
 
 pub use agents::AgentGranted;
@@ -55,7 +56,9 @@ pub use details::CustomerDetails;
 pub use fault::Fault;
 pub use journal::{Grant, Granted};
 pub use pending::Share;
-pub use settings::{AgentScope, CstMode, Forgotten, RefreshRotation, Revocation, Settings, UnknownEntity};
+pub use settings::{
+    AgentScope, CstMode, Forgotten, IdentityTransfer, RefreshRotation, Revocation, Settings, UnknownEntity,
+};
 
 use agents::Agents;
 use axum::{
@@ -95,6 +98,8 @@ pub struct Calls {
     pub agent_revoke: u64,
     /// Updates of a customer; failed calls count too.
     pub update_customer: u64,
+    /// Identity transfer tokens; failed calls count too. Their exchange counts as `token`.
+    pub identity_transfer: u64,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +109,7 @@ struct State {
     calls: Calls,
     faults: pending::Pending,
     codes: Codes,
+    transfers: transfer::Transfers,
     journal: Vec<Granted>,
     waiting: Waiting,
 }
@@ -205,6 +211,8 @@ impl Sandbox {
             .route("/v2/customer/token", tokens)
             .route("/v2/customer/{organization_id}/{group_id}/token", post(token::v2_group))
             .route("/v2/customer/info", get(token::info))
+            .route("/customer/identity_transfer", post(transfer::create_v1))
+            .route("/v2/customer/identity_transfer", post(transfer::create_v2))
             .route("/", get(authorize::redirect))
             .route("/v2/token", post(oauth::token).delete(oauth::revoke))
             .route("/v3.6/customer/action/update_customer", post(update_customer::update))

@@ -30,6 +30,8 @@ pub struct Settings {
     pub refresh_rotation: RefreshRotation,
     /// The result of the agent-token grant for an `entity_id` that is not known.
     pub unknown_entity: UnknownEntity,
+    /// Whether a customer's token can be turned into a code for another one.
+    pub identity_transfer: IdentityTransfer,
 }
 
 impl Settings {
@@ -65,6 +67,7 @@ impl Default for Settings {
             agent_scope: AgentScope::default(),
             refresh_rotation: RefreshRotation::default(),
             unknown_entity: UnknownEntity::default(),
+            identity_transfer: IdentityTransfer::default(),
         }
     }
 }
@@ -128,6 +131,17 @@ pub enum RefreshRotation {
     Constant,
     /// Each refresh returns a new refresh token, and the former one is invalid at once.
     Strict,
+}
+
+/// Whether the holder of a customer's token gets an identity transfer token. LiveChat documents that, but not for which apps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdentityTransfer {
+    /// It does, as documented.
+    #[default]
+    Allowed,
+    /// The OAuth error `access_denied`.
+    Refused,
 }
 
 /// The result of the agent-token grant for an `entity_id` that is not known. LiveChat does not document it.

@@ -1,11 +1,12 @@
-//! The endpoints of the Customer Accounts API, as the sandbox serves them: token, info and revoke. `cookie_grant.rs` and
-//! `agent_grant.rs` decide who gets a token.
+//! The endpoints of the Customer Accounts API, as the sandbox serves them: token, info and revoke. `cookie_grant.rs`,
+//! `agent_grant.rs` and `transfer.rs` decide who gets a token.
 
 use super::{
     App, Fault, Grant, Granted, Revocation, Sandbox, Settings, agent_grant, cookie_grant, cookies,
     customers::{Issued, Realm},
     faulty,
     refused::Refused,
+    transfer,
 };
 use axum::{
     Json,
@@ -74,6 +75,7 @@ async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) 
         let (grant, issued) = match call.body["grant_type"].as_str() {
             Some("cookie") => (Grant::Cookie, cookie_grant::issue(&sandbox, &call)),
             Some("agent_token") => (Grant::AgentToken, agent_grant::issue(&sandbox, &call)),
+            Some("identity_token") => (Grant::IdentityToken, transfer::issue(&sandbox, &call)),
             _ => return unsupported().into_response(),
         };
         sandbox.store();
@@ -89,7 +91,7 @@ async fn grant(sandbox: Sandbox, realm: Realm, headers: HeaderMap, body: Bytes) 
 }
 
 fn unsupported() -> Refused {
-    Refused::bad("unsupported_grant_type", "the sandbox supports only the cookie grant and the agent-token grant")
+    Refused::bad("unsupported_grant_type", "grant_type is not cookie, agent_token or identity_token")
 }
 
 impl Call {
@@ -195,7 +197,7 @@ struct Details<'a> {
 impl Details<'_> {
     fn to_json(&self, app: &App) -> Value {
         let client_id = match self.grant {
-            Grant::Cookie => &app.client_id,
+            Grant::Cookie | Grant::IdentityToken => &app.client_id,
             Grant::AgentToken => &app.agent.client_id,
         };
         let mut json = json!({

@@ -126,7 +126,7 @@ async fn all_settings_and_faults_can_be_set_and_read() {
     let settings = json!({
         "latencyMs": 1, "jitterMs": 2, "expiresIn": 3, "cst": "strict", "forgotten": "identity_lost",
         "revocation": "customer", "clockSkewMs": -4, "agentExpiresIn": 5, "agentScope": "customers:ro",
-        "refreshRotation": "strict", "unknownEntity": "identity_lost"
+        "refreshRotation": "strict", "unknownEntity": "identity_lost", "identityTransfer": "refused"
     });
     assert_eq!(lab.admin(Method::PATCH, "/sandbox/settings", &settings.to_string()).await.0, 200);
     let share = json!({"anyOf": ["http_503"], "perMille": 1000, "seed": 7});

@@ -8,15 +8,19 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 
 import pytest
 from conftest import BINARIES
+from parameters import SITE
 from recorder import Recorder
 from template import REGION, ROOT
 from test_stack import SECRET, bearer
 
 STACK, ACCOUNT = "livechat-cip", "000000000000"
+AGENT_SECRET = "sandbox-agent-secret"
 CLAIMS = {"iss": "https://www.example.com", "aud": "livechat"}
 POLICIES = ROOT / "docs/policies"
 # Arguments, exit code, and what is in the result. `{…}` are files of the fixture `files`. Each needs what those before it did.
@@ -40,6 +44,7 @@ RUNS = {
     "logs": (["logs", "test-user"], 0, "getFreshToken"),
     # The emulator has no time to live, and no recovery to a point in time.
     "doctor": (["doctor"], 1, "Time to live is off"),
+    "agent-check": (["agent", "check", "--refresh", "--call-livechat"], 0, "a token for a new customer"),
     "user-forget": (["user", "forget", "carol", "--yes"], 0, "subject"),
 }
 
@@ -56,6 +61,9 @@ class Ran:
 def site(create, emulator, livechat, call):
     """A stack with the name in the policies, bert, whose customer LiveChat has changed, and carol, who has a token."""
     secret = emulator.client("secretsmanager").create_secret(Name=STACK, SecretString=SECRET)["ARN"]
+    agent = {"client_id": "sandbox-agent-client", "client_secret": AGENT_SECRET, "refresh_token": "sandbox-refresh-token"}
+    agent = emulator.client("secretsmanager").create_secret(Name=f"{STACK}-sandbox", SecretString=json.dumps(agent))["ARN"]
+    livechat = livechat | {"LiveChatAgentCredentialsArn": agent}
     site = create(STACK, livechat | {"Auth": "jwt", "JwtSecretArn": secret, "JwtIssuer": CLAIMS["iss"], "JwtAudience": CLAIMS["aud"]})
     text = lambda **fields: {name: {"S": value} for name, value in fields.items()}  # noqa: E731
     former = text(entityId="bert-before", cid="a", cst="b") | {"until": {"N": "1700000000000"}}
@@ -90,11 +98,13 @@ def cip(site, emulator):
     """Runs `cip` with these policies only. The address of the stack's API is that of the emulator."""
     base_url = f"{emulator.url}/_aws/execute-api/{site.resources['Api'][1]}/$default"
     recorder = Recorder(emulator.url, lambda body: body.replace(site.outputs["BaseUrl"].encode(), base_url.encode()))
-    iam = emulator.client("iam")
+    iam, users = emulator.client("iam"), set()
 
-    def one(name, *arguments, policies=(), folder=None):
+    def one(name, *arguments, policies=(), folder=None, browses=False):
         user = f"operator-{name}"
-        iam.create_user(UserName=user)
+        if name not in users:
+            iam.create_user(UserName=user)
+            users.add(name)
         for number, policy in enumerate(policies):
             iam.put_user_policy(UserName=user, PolicyName=str(number), PolicyDocument=policy)
         key = iam.create_access_key(UserName=user)["AccessKey"]
@@ -106,20 +116,44 @@ def cip(site, emulator):
             "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
         }
         recorder.actions.clear()
-        ran = subprocess.run(
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
             [BINARIES / "cip", *arguments, "--json"],
             env=inherited | variables,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdin=pipe if browses else subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
             text=True,
-            timeout=120,
-        )
-        assert SECRET not in ran.stdout + ran.stderr
-        return Ran(ran.returncode, ran.stdout, ran.stderr, set(recorder.actions))
+        ) as child:
+            shown = ""
+            for line in child.stderr if browses else ():
+                shown += line
+                if line.startswith("http"):
+                    child.stdin.write(browse(line.strip()) + "\n")
+                    child.stdin.flush()
+                    break
+            stdout, stderr = child.communicate(timeout=120)
+        stderr = shown + stderr
+        assert SECRET not in stdout + stderr and AGENT_SECRET not in stdout + stderr
+        return Ran(child.returncode, stdout, stderr, set(recorder.actions))
 
     yield one
     recorder.stop()
+
+
+def browse(address):
+    """Where LiveChat sends the browser of somebody who opens this address."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    try:
+        urllib.request.build_opener(Stay).open(address)
+    except urllib.error.HTTPError as response:
+        return response.headers["Location"]
+    raise AssertionError(f"{address} does not redirect")
 
 
 def policy(command):
@@ -141,6 +175,20 @@ def test_a_command_works_with_its_policy_and_needs_all_of_it(command, cip, files
     assert ran.actions == actions(command)
 
 
+def test_a_login_of_an_agent_works_with_its_policy_and_needs_all_of_it(cip, files, emulator):
+    (files["folder"] / "secret").write_text(AGENT_SECRET)
+    arguments = ["agent", "login", "--yes", "--paste", "--client-id", "sandbox-agent-client", "--client-secret-file", "secret"]
+    arguments += ["--redirect-uri", SITE["LiveChatRedirectUri"]]
+    called, values = set(), set()
+    # The first one creates the secret, and the second one gives it another value.
+    for _ in range(2):
+        ran = cip("agent-login", *arguments, policies=[policy("agent-login")], folder=files["folder"], browses=True)
+        assert ran.code == 0 and "customers:own" in ran.stdout, ran
+        called |= ran.actions
+        values.add(emulator.client("secretsmanager").get_secret_value(SecretId=f"{STACK}-agent")["SecretString"])
+    assert called == actions("agent-login") and len(values) == 2
+
+
 def test_doctor_finds_the_settings_keys_and_api_of_a_stack(cip):
     report = json.loads(cip("doctor-report", "doctor", policies=[policy("doctor")]).stdout)
     found = {check: {one["status"] for one in report["checks"] if one["check"] == check} for check in ("settings", "keys", "api")}
@@ -153,8 +201,9 @@ def test_every_command_has_a_policy_that_is_tested():
         listed = said.split("Commands:\n")[1].split("\n\n")[0]
         return set(re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE)) - {"help"}
 
-    commands = commands_of() - {"user"} | {f"user-{name}" for name in commands_of("user")}
-    assert commands == set(RUNS)
+    groups = {"agent", "user"}
+    commands = commands_of() - groups | {f"{group}-{name}" for group in groups for name in commands_of(group)}
+    assert commands == set(RUNS) | {"agent-login"}
 
 
 def test_the_page_for_operators_lists_the_actions_of_each_policy():

@@ -90,6 +90,6 @@ async fn count(subject: &Subject, world: &World, event: String) -> Result<(Count
 }
 
 fn total(calls: Calls) -> u64 {
-    let Calls { token, info, revoke, oauth, agent_revoke, update_customer } = calls;
-    token + info + revoke + oauth + agent_revoke + update_customer
+    let Calls { token, info, revoke, oauth, agent_revoke, update_customer, identity_transfer } = calls;
+    token + info + revoke + oauth + agent_revoke + update_customer + identity_transfer
 }

@@ -97,10 +97,25 @@ impl SetUp {
 
     /// Runs `cip doctor` with these settings in a file, this table and this API.
     pub(crate) async fn doctor(&self, options: &[&str], stdin: &str) -> Found {
-        let lines: Vec<_> = self.settings.iter().map(|(name, value)| format!("{name}='{value}'")).collect();
-        let file = self.world.file("settings.env", &lines.join("\n"));
-        let usual = ["--env-file", &file, "--table", &self.table, "--base-url", &self.api_url, "--call-livechat"];
+        let options = [&["--call-livechat"], options].concat();
+        self.run_with_file(&options, stdin).await
+    }
+
+    /// The same without a call to LiveChat.
+    pub(crate) async fn doctor_without_call(&self, options: &[&str]) -> Found {
+        self.run_with_file(options, "").await
+    }
+
+    async fn run_with_file(&self, options: &[&str], stdin: &str) -> Found {
+        let file = self.env_file();
+        let usual = ["--env-file", &file, "--table", &self.table, "--base-url", &self.api_url];
         self.run(&[&usual, options].concat(), &[], stdin).await
+    }
+
+    /// A file with these settings.
+    pub(crate) fn env_file(&self) -> String {
+        let lines: Vec<_> = self.settings.iter().map(|(name, value)| format!("{name}='{value}'")).collect();
+        self.world.file("settings.env", &lines.join("\n"))
     }
 
     /// Runs `cip doctor --json` with these options and, of the settings, only these variables.

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::fmt::Write;
 
 /// The response of AWS `CloudFormation` to `DescribeStacks` for a stack with these parameters and outputs.
-fn stack(parameters: &[(&str, &str)], outputs: &[(&str, &str)]) -> String {
+pub(crate) fn stack(parameters: &[(&str, &str)], outputs: &[(&str, &str)]) -> String {
     let mut lists = [String::new(), String::new()];
     for (list, kind, pairs) in [(0, "Parameter", parameters), (1, "Output", outputs)] {
         for (key, value) in pairs {

@@ -15,7 +15,7 @@ async fn a_key_set_that_cannot_be_read_is_explained_and_corrected() {
     terminal.expect("http://127.0.0.1:9/.well-known/jwks.json cannot be read: no connection");
     terminal.answer("What now?", "").answer("YOUR_DOMAIN", &world.provider_url).answer("YOUR_API_IDENTIFIER", "");
     terminal.expect("names the same key set").answer("(guests)?", "").answer("Call LiveChat once", "");
-    terminal.answer("Type yes to continue:", "yes");
+    terminal.answer("agent tokens too?", "").answer("Type yes to continue:", "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
     assert!(world.read(".env").contains(&format!("JWT_ISSUER={}/\n", world.provider_url)));
@@ -43,6 +43,7 @@ async fn livechats_refusal_is_explained_and_corrected() {
     terminal
         .answer("Call LiveChat once", "yes")
         .expect("LiveChat issued a token")
+        .answer("agent tokens too?", "")
         .answer("Type yes to continue:", "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
@@ -67,7 +68,11 @@ async fn an_invalid_answer_is_asked_for_again() {
     terminal.answer("YOUR_ISSUER", "http://127.0.0.1:9").answer("cannot be read", "another");
     terminal.answer("YOUR_ISSUER", &world.provider_url).expect("gives the issuer");
     terminal.answer("YOUR_AUDIENCE", "livechat").answer("YOUR_USER_CLAIM", "").expect("names the same key set");
-    terminal.answer("(guests)?", "").answer("Call LiveChat once", "").answer("Type yes to continue:", "yes");
+    terminal
+        .answer("(guests)?", "")
+        .answer("Call LiveChat once", "")
+        .answer("agent tokens too?", "")
+        .answer("Type yes to continue:", "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
     let settings = world.read(".env");

@@ -10,6 +10,7 @@ const ORIGINS: &str = "Origins of your pages";
 const PROVIDER: &str = "Who signs the tokens";
 const GUESTS: &str = "(guests)?";
 const CALL: &str = "Call LiveChat once";
+const AGENT: &str = "Do you want agent tokens too?";
 const WRITE: &str = "Type yes to continue:";
 
 /// Answers all about the account.
@@ -28,10 +29,11 @@ async fn a_first_run_gives_settings_with_which_doctor_finds_nothing_wrong_and_a_
     terminal.answer(PROVIDER, "Auth0").answer("YOUR_DOMAIN", &format!("{}/", world.provider_url));
     terminal.answer("YOUR_API_IDENTIFIER", "livechat").expect("names the same key set");
     terminal.answer(GUESTS, "yes").answer(CALL, "yes").expect("LiveChat issued a token");
-    terminal.expect("JwtJwksUrl needs https").answer(WRITE, "yes");
+    terminal.answer(AGENT, "yes").expect("JwtJwksUrl needs https").answer(WRITE, "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("Written: .env, parameters.yaml") && text.contains("sam build && sam deploy"), "{text}");
+    assert!(text.contains("cip agent login --env-file .env"), "{text}");
 
     let app = world.sandbox.app();
     let url = &world.provider_url;
@@ -62,7 +64,7 @@ async fn a_first_run_gives_settings_with_which_doctor_finds_nothing_wrong_and_a_
 
     let before = world.files();
     let mut again = world.terminal(&[]);
-    for question in [CLIENT_ID, ACCOUNT, REDIRECT, ORIGINS, PROVIDER, GUESTS, CALL] {
+    for question in [CLIENT_ID, ACCOUNT, REDIRECT, ORIGINS, PROVIDER, GUESTS, CALL, AGENT] {
         again.answer(question, "");
     }
     let (code, text) = again.end();
@@ -83,7 +85,7 @@ async fn a_change_to_a_secret_resets_what_the_key_set_needed() {
         .answer("YOUR_SITE", "")
         .answer("The secret (JWT_SECRET)", "Create");
     terminal.expect("for HS256").answer(GUESTS, "").answer(CALL, "").answer("The secret of the stack", "Later");
-    terminal.expect("- JWT_JWKS_URL=").expect("+ JWT_SECRET='(new, not shown)'").answer(WRITE, "yes");
+    terminal.answer(AGENT, "").expect("- JWT_JWKS_URL=").expect("+ JWT_SECRET='(new, not shown)'").answer(WRITE, "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("sed -n 's/^JWT_SECRET=//p' .env"), "{text}");
@@ -106,7 +108,12 @@ async fn a_pasted_secret_is_not_shown_and_one_that_is_too_short_is_refused() {
     answer_account(&mut terminal, &world);
     terminal.answer("The secret (HMAC_SECRET)", "Paste").answer("Paste it: it is not shown", "correct-horse");
     terminal.expect("at least 32 bytes").answer("The secret (HMAC_SECRET)", "Paste");
-    terminal.answer("Paste it: it is not shown", SECRET).answer(GUESTS, "").answer(CALL, "").answer(WRITE, "yes");
+    terminal
+        .answer("Paste it: it is not shown", SECRET)
+        .answer(GUESTS, "")
+        .answer(CALL, "")
+        .answer(AGENT, "")
+        .answer(WRITE, "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
     assert!(!text.contains("correct-horse") && !terminal.seen.contains("correct-horse"), "{}", terminal.seen);
@@ -138,7 +145,7 @@ async fn ctrl_c_changes_nothing_and_leaves_the_terminal_as_it_was() {
     let mut options: Vec<_> = answers.iter().map(String::as_str).collect();
     options.extend(["--guests=false", "--call-livechat"]);
     let mut terminal = world.terminal(&options);
-    terminal.expect(WRITE).send("\x03");
+    terminal.answer(AGENT, "").expect(WRITE).send("\x03");
     terminal.end_by_interrupt();
     assert_eq!(world.files(), before);
     // The line settings of the terminal, before and after.
@@ -155,7 +162,7 @@ async fn an_answer_of_no_changes_nothing() {
     let before = world.files();
     let mut terminal = world.terminal(&[]);
     answer_account(&mut terminal, &world);
-    terminal.answer(PROVIDER, "Nobody").answer(GUESTS, "").answer(CALL, "").answer(WRITE, "no");
+    terminal.answer(PROVIDER, "Nobody").answer(GUESTS, "").answer(CALL, "").answer(AGENT, "").answer(WRITE, "no");
     let (code, text) = terminal.end();
     assert_eq!((code, world.files() == before), (4, true), "{text}");
 }
@@ -167,7 +174,7 @@ async fn an_environment_has_parameters_and_a_stack_of_its_own() {
     let mut terminal = world.terminal(&["--environment", "staging"]);
     answer_account(&mut terminal, &world);
     terminal.answer(PROVIDER, "Nobody").answer(GUESTS, "").answer(CALL, "");
-    terminal.expect("parameters-staging.yaml (new)").expect("samconfig.toml").answer(WRITE, "yes");
+    terminal.answer(AGENT, "").expect("parameters-staging.yaml (new)").expect("samconfig.toml").answer(WRITE, "yes");
     let (code, text) = terminal.end();
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("sam deploy --config-env staging"), "{text}");

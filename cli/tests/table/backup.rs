@@ -46,6 +46,22 @@ async fn users_keep_their_customers_after_a_loss_of_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_agent_token_is_neither_backed_up_nor_touched_by_a_restore() {
+    let world = World::new().await;
+    let (pk, sk) = (("pk".to_owned(), text("livechat")), ("sk".to_owned(), text("agentToken")));
+    let agent = Item::from([pk, sk, ("token".to_owned(), token(1)), ("leaseSeq".to_owned(), number(3))]);
+    world.put(agent.clone()).await;
+    world.put(item("user#alice", "identity", [])).await;
+    let (file, ran) = back_up(&world, "b.age").await;
+    assert_eq!(ran.json()["items"], 1, "alice alone");
+    let ran = restore(&world, &file, &["--yes"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = world.cip_local(&["user", "forget", "alice", "--yes", "--keep-tokens"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(world.items().await, [agent]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_file_is_readable_for_its_owner_only_and_encrypted() {
     let world = World::new().await;
     world.put(item("user#alice", "identity", [])).await;

@@ -36,6 +36,7 @@ async fn stored() -> World {
         adopted,
         keys("user#live", "renewals#29000000"),
         keys("livechat", "gate"),
+        keys("livechat", "agentToken"),
         keys("user#new", "identity"),
         malformed,
     ] {
@@ -56,12 +57,13 @@ async fn each_kind_of_item_is_counted_once() {
     assert_eq!((&ages["under 1 hour"], &ages["8 to 24 hours"]), (&json!(1), &json!(1)));
     assert_eq!((&left["365 to 545 days"], &left["expired"]), (&json!(5), &json!(0)));
     for (name, expected) in [
-        ("items", json!(10)),
+        ("items", json!(11)),
         ("identities", json!({"users": 3, "guests": 1, "usersInGroups": 1, "guestsInGroups": 0})),
         ("withoutIdentity", json!(1)),
         ("adoptedGuests", json!(1)),
         ("renewalCounts", json!(1)),
         ("gate", json!(1)),
+        ("agentToken", json!(1)),
         ("malformed", json!({"items": 1, "reasons": {"the stored item's `entityId` is missing or malformed": 1}})),
         ("tokens", json!({"live": 1, "usable": 1, "expired": 1, "toRevoke": 0})),
         ("leases", json!({"held": 1, "abandoned": 1})),

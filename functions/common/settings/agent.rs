@@ -28,7 +28,7 @@ impl AgentCredentials {
     ///
     /// # Errors
     /// [`ConfigError`] that names the variable, and repeats no value.
-    pub(crate) fn parse(variable: &str, json: &str) -> Result<Self, ConfigError> {
+    pub fn parse(variable: &str, json: &str) -> Result<Self, ConfigError> {
         serde_json::from_str(json).map_err(|_| {
             let expected = "a JSON object with the strings client_id, client_secret and refresh_token, and no others";
             ConfigError::invalid(variable, expected)

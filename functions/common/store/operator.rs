@@ -53,6 +53,8 @@ pub enum Entry {
     Renewals,
     /// The circuit breaker's gate.
     Gate,
+    /// The agent token that all functions share.
+    AgentToken,
     /// Nothing that the functions can read. The text says why, and repeats no value.
     Malformed(String),
 }
@@ -65,7 +67,11 @@ impl Entry {
             return Self::Malformed(format!("{} and {} must be strings", item::PK, item::SK));
         };
         if pk == "livechat" {
-            return Self::Gate;
+            return match sk.as_str() {
+                "gate" => Self::Gate,
+                "agentToken" => Self::AgentToken,
+                _ => Self::Malformed(format!("{} is neither gate nor agentToken", item::SK)),
+            };
         }
         if sk.starts_with("renewals#") {
             return Self::Renewals;

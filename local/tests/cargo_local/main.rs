@@ -1,5 +1,6 @@
 //! `cargo local` in its own process, as people start it.
 
+mod agent;
 mod calls;
 mod helpers;
 mod privacy;

@@ -57,7 +57,7 @@ impl Restorable {
     pub fn of(attributes: Attributes, now: UnixMs) -> Result<Self, LeftOut> {
         let (subject, record, expires_at_s) = match Entry::of(attributes.clone()) {
             Entry::Subject(subject, record, expires_at_s) => (subject, *record, expires_at_s),
-            Entry::Renewals | Entry::Gate => return Err(LeftOut::NoIdentity),
+            Entry::Renewals | Entry::Gate | Entry::AgentToken => return Err(LeftOut::NoIdentity),
             Entry::Malformed(reason) => return Err(LeftOut::Malformed(reason)),
         };
         if record.identity.is_none() && !record.is_adopted {

@@ -98,7 +98,7 @@ async fn an_invalid_parameter_is_refused_and_creates_no_customer() {
         (json!({"organization_id": "other"}), "invalid_request"),
         (json!({"entity_id": 7}), "invalid_request"),
         (json!({"entity_id": null}), "invalid_request"),
-        (json!({"grant_type": "identity_token"}), "unsupported_grant_type"),
+        (json!({"grant_type": "password"}), "unsupported_grant_type"),
     ] {
         assert_eq!(lab.agent_grant(&agent, more.clone()).await.refusal(), refusal(400, exception), "{more}");
     }

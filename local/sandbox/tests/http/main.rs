@@ -8,4 +8,5 @@ mod lab;
 mod limits;
 mod oauth;
 mod stored;
+mod transfer;
 mod update_customer;

@@ -1,4 +1,4 @@
-//! The files that setup writes: each as a whole or not at all.
+//! Files that commands write: each as a whole or not at all.
 
 use crate::failure::Failure;
 use anstyle::AnsiColor;
@@ -13,9 +13,9 @@ use tempfile::NamedTempFile;
 
 /// A file as it is.
 #[derive(Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     /// As it is named in the current folder.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it is: a link's target.
     target: PathBuf,
     /// `None` if there is no such file.
@@ -23,13 +23,13 @@ pub(super) struct File {
 }
 
 /// What a file becomes.
-pub(super) struct Change {
+pub(crate) struct Change {
     file: File,
-    pub(super) text: String,
+    pub(crate) text: String,
     /// The text before and after, as it may be shown: without secrets.
-    pub(super) shown: (String, String),
+    pub(crate) shown: (String, String),
     /// Whether only its owner may read it.
-    pub(super) is_private: bool,
+    pub(crate) is_private: bool,
 }
 
 impl File {
@@ -37,7 +37,7 @@ impl File {
     ///
     /// # Errors
     /// [`Failure::Input`] that says why it cannot.
-    pub(super) fn open(name: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(name: &str) -> Result<Self, Failure> {
         let path = Path::new(name);
         let refuse = |why: String| Failure::Input(format!("{name} cannot be used: {why}"));
         let target = match fs::canonicalize(path) {
@@ -60,16 +60,16 @@ impl File {
     }
 
     /// The text; empty if there is no such file.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.text.is_some()
     }
 
     /// Whether others than its owner may read it.
-    pub(super) fn is_readable_by_others(&self) -> bool {
+    pub(crate) fn is_readable_by_others(&self) -> bool {
         use std::os::unix::fs::PermissionsExt;
         fs::metadata(&self.target).is_ok_and(|data| data.permissions().mode() & 0o077 != 0)
     }
@@ -78,33 +78,33 @@ impl File {
     ///
     /// # Errors
     /// [`Failure::Input`] with the folder.
-    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+    pub(crate) fn check_writable(&self) -> Result<(), Failure> {
         self.temporary().map(drop)
     }
 
     fn temporary(&self) -> Result<NamedTempFile, Failure> {
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        NamedTempFile::with_prefix_in(".cip-setup-", folder)
+        NamedTempFile::with_prefix_in(".cip-", folder)
             .map_err(|error| Failure::Input(format!("{} cannot be written: {}: {error}", self.name, folder.display())))
     }
 }
 
 impl Change {
-    pub(super) fn new(file: File, text: String) -> Self {
+    pub(crate) fn new(file: File, text: String) -> Self {
         let shown = (file.text().to_owned(), text.clone());
         Self { file, text, shown, is_private: false }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.file.name
     }
 
-    pub(super) fn is_needed(&self) -> bool {
+    pub(crate) fn is_needed(&self) -> bool {
         self.file.text() != self.text
     }
 
     /// The lines that change, and nothing around them.
-    pub(super) fn difference(&self) -> String {
+    pub(crate) fn difference(&self) -> String {
         let mut text = format!("{}{}\n", self.file.name, if self.file.exists() { "" } else { " (new)" });
         let difference = TextDiff::from_lines(&self.shown.0, &self.shown.1);
         for change in difference.iter_all_changes() {
@@ -123,7 +123,7 @@ impl Change {
     ///
     /// # Errors
     /// [`Failure::Input`] if that is not possible, or if somebody else has changed the file meanwhile.
-    pub(super) fn prepare(&self) -> Result<Prepared<'_>, Failure> {
+    pub(crate) fn prepare(&self) -> Result<Prepared<'_>, Failure> {
         if File::open(&self.file.name)?.text != self.file.text {
             return Err(Failure::Input(format!(
                 "{} has been changed meanwhile: run the command again.",
@@ -144,7 +144,7 @@ impl Change {
 }
 
 /// A file that is written, but not in its place yet.
-pub(super) struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     temporary: NamedTempFile,
     change: &'a Change,
 }
@@ -154,7 +154,7 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// [`Failure::Input`] if that is not possible.
-    pub(super) fn commit(self) -> Result<(), Failure> {
+    pub(crate) fn commit(self) -> Result<(), Failure> {
         let persisted = self.temporary.persist(&self.change.file.target);
         let failed = |error| Failure::Input(format!("{} cannot be written: {error}", self.change.file.name));
         persisted.map(drop).map_err(failed)

@@ -9,32 +9,32 @@ use std::{
 
 /// Asks, or does not.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     has_terminal: bool,
 }
 
 /// A question for a line of text.
-pub(super) struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// What is asked for.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// More about it, below.
-    pub(super) help: &'a str,
+    pub(crate) help: &'a str,
     /// The option that answers it, for errors.
-    pub(super) option: &'a str,
+    pub(crate) option: &'a str,
     /// The answer of the command line.
-    pub(super) given: Option<&'a str>,
+    pub(crate) given: Option<&'a str>,
     /// The answer if nothing is typed.
-    pub(super) default: Option<&'a str>,
+    pub(crate) default: Option<&'a str>,
 }
 
 impl Ask {
     /// With `--yes`, nothing is asked.
-    pub(super) fn new(is_confirmed: bool) -> Self {
+    pub(crate) fn new(is_confirmed: bool) -> Self {
         Self { has_terminal: stdin().is_terminal() && stderr().is_terminal() && !is_confirmed }
     }
 
     /// Whether somebody can answer.
-    pub(super) fn can(self) -> bool {
+    pub(crate) fn can(self) -> bool {
         self.has_terminal
     }
 
@@ -42,7 +42,7 @@ impl Ask {
     ///
     /// # Errors
     /// [`Failure::Declined`] for Ctrl-C or Esc, and [`Failure::Input`] for an option that is missing or invalid.
-    pub(super) fn text<T>(self, question: &Question, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Failure> {
+    pub(crate) fn text<T>(self, question: &Question, check: impl Fn(&str) -> Result<T, String>) -> Result<T, Failure> {
         let Question { text, help, option, given, default } = *question;
         if let Some(given) = given {
             return check(given).map_err(|why| Failure::Input(format!("{option}: {why}")));
@@ -70,7 +70,7 @@ impl Ask {
     ///
     /// # Errors
     /// As [`text`](Self::text).
-    pub(super) fn choose<T: Display>(
+    pub(crate) fn choose<T: Display>(
         self,
         text: &str,
         help: &str,
@@ -89,7 +89,7 @@ impl Ask {
     ///
     /// # Errors
     /// As [`text`](Self::text).
-    pub(super) fn yes(self, text: &str, default: bool) -> Result<bool, Failure> {
+    pub(crate) fn yes(self, text: &str, default: bool) -> Result<bool, Failure> {
         Ok(self.choose(text, "", vec!["yes", "no"], usize::from(!default))? == 0)
     }
 
@@ -97,7 +97,7 @@ impl Ask {
     ///
     /// # Errors
     /// As [`text`](Self::text).
-    pub(super) fn secret(self, text: &str) -> Result<String, Failure> {
+    pub(crate) fn secret(self, text: &str) -> Result<String, Failure> {
         debug_assert!(self.has_terminal, "nobody can type it");
         let prompt = Password::new(text).with_display_mode(PasswordDisplayMode::Hidden).without_confirmation();
         prompt.with_help_message("Paste it: it is not shown").prompt().map_err(stopped)
@@ -105,7 +105,7 @@ impl Ask {
 }
 
 /// Says something that is neither a question nor a result.
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     use std::io::Write;
     let _ = writeln!(anstream::AutoStream::auto(stderr().lock()), "{}", text.trim_end());
 }

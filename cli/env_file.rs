@@ -1,13 +1,12 @@
 //! Changes of a file such as `.env`: the lines of settings that change, and no others.
 
-use super::values::is_secret;
 use cip::settings::env_file::read_text;
 
 const HIDDEN: &str = "(not shown)";
 const HIDDEN_NEW: &str = "(new, not shown)";
 
 /// A setting and its new value; `None` if it no longer applies.
-pub(super) type Change = (String, Option<String>);
+pub(crate) type Change = (String, Option<String>);
 
 /// A variable with all its lines, or a line without one.
 struct Part<'a> {
@@ -15,8 +14,14 @@ struct Part<'a> {
     variable: Option<(String, String)>,
 }
 
+/// Whether the value of a setting is secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let is_of_a_secret = name.contains("SECRET") || name == "LIVECHAT_AGENT_CREDENTIALS";
+    is_of_a_secret && !name.ends_with("_ARN") && name != "JWT_SECRET_ENCODING"
+}
+
 /// The text with these changes. A line that no longer applies is removed; a secret becomes a comment, as no other place may have it.
-pub(super) fn set(text: &str, changes: &[Change]) -> String {
+pub(crate) fn set(text: &str, changes: &[Change]) -> String {
     let mut result = String::new();
     let mut missing: Vec<_> = changes.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
     for part in parts(text) {
@@ -48,7 +53,7 @@ pub(super) fn set(text: &str, changes: &[Change]) -> String {
 }
 
 /// The text before and after these changes, as it may be shown.
-pub(super) fn shown(text: &str, changes: &[Change]) -> (String, String) {
+pub(crate) fn shown(text: &str, changes: &[Change]) -> (String, String) {
     let all = read_text(text).unwrap_or_default();
     let secrets: Vec<_> = all.iter().filter(|(name, value)| is_secret(name) && !value.trim().is_empty()).collect();
     let hidden: Vec<_> = secrets.iter().map(|(name, _)| ((*name).clone(), Some(HIDDEN.to_owned()))).collect();
@@ -105,7 +110,7 @@ fn comment(line: &str, start: usize) -> &str {
 
 /// A value as the file's reader and a shell read it. A quote or backslash stands between two quoted parts: the reader takes a backslash before
 /// a closing quote for an escaped quote when it looks for the end of the value.
-pub(super) fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     if is_bare(value) {
         return value.to_owned();
     }
@@ -118,7 +123,7 @@ pub(super) fn quoted(value: &str) -> String {
 }
 
 /// Whether a value needs no quotation marks.
-pub(super) fn is_bare(value: &str) -> bool {
+pub(crate) fn is_bare(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:,=@{}+%".contains(&byte))
 }
 
