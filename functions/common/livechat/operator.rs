@@ -4,7 +4,10 @@ use super::{Accounts, AgentCallError};
 use crate::{
     context::Context,
     identity::{LeaseSeq, Lifetime},
-    renewal::{AttemptError, Grant, agent_token::AgentToken},
+    renewal::{
+        AttemptError, Grant,
+        agent_token::{AgentSecrets, AgentToken},
+    },
     time::now,
 };
 use secrecy::SecretString;
@@ -23,7 +26,8 @@ impl Accounts {
         // Of these, only the token and the client id are sent.
         let lifetime = Lifetime { created: now(), expires_in_ms: 0 };
         let (client_id, seq) = (client_id.to_owned(), LeaseSeq::BEFORE_FIRST);
-        let agent = AgentToken { access_token, client_id, lifetime, seq, successor: None };
+        let secrets = AgentSecrets { access_token, successor: None };
+        let agent = AgentToken { secrets, client_id, lifetime, seq };
         self.token_by_agent(&agent, None, None, context).await.map_err(|error| match error {
             AgentCallError::Failed(error) => error,
             AgentCallError::TokenRejected(exception) => {
