@@ -52,7 +52,7 @@ pub(crate) enum Unread {
 /// The value of a secret that was stored as characters.
 ///
 /// # Errors
-/// Why there is none.
+/// Why a secret cannot be read or written.
 pub(crate) async fn read(config: &SdkConfig, arn: &str) -> Result<SecretString, Unread> {
     match Client::new(config).get_secret_value().secret_id(arn).send().await {
         Ok(secret) => secret.secret_string.map(SecretString::from).ok_or(Unread::Missing),

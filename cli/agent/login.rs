@@ -52,7 +52,7 @@ pub(super) struct Login {
     /// One of the app's redirect URIs.
     #[arg(long, value_name = "URL")]
     redirect_uri: Option<String>,
-    /// The secret in AWS Secrets Manager, which is created if there is none.
+    /// The name of the secret in AWS Secrets Manager. It is created if it does not exist.
     #[arg(long, value_name = "NAME", default_value = "livechat-cip-agent", conflicts_with = "env_file")]
     secret_name: String,
     /// Write the credentials to this file, and read the account from it. With --local, it is .env.

@@ -63,7 +63,7 @@ impl Customers {
         &self.accounts
     }
 
-    /// A customer for the user, if there is none. The time limits are those of the functions.
+    /// Creates a customer, unless the user has one. The time limits are those of the functions.
     pub(super) async fn create(&self, subject: Subject) -> Outcome {
         let context = Context::new(Deadline::of_invocation(None));
         match self.store.read(&subject, &context).await {

@@ -110,7 +110,7 @@ impl Rules {
     /// The record of a line.
     ///
     /// # Errors
-    /// Why there is none, and the user's id if the line has one.
+    /// Why a line has no valid record, and the user's id if the line has one.
     fn record(&self, at: u64, line: &[u8], format: Format) -> Result<Record, (Option<String>, Reason)> {
         let (id, issuer, group);
         match format {

@@ -11,7 +11,7 @@ use std::{
 
 const EXAMPLES: &str = "\
 Examples:
-  cip provision users.txt --dry-run                       who has no customer, and what it costs
+  cip provision users.txt --dry-run                       count the users without a customer, and the cost
   cip provision users.txt --output customers.jsonl        asks, then creates customers
   cip provision users.jsonl --yes --rate 5 --report skipped.jsonl
   psql --csv -t -c 'SELECT id FROM users' | cip provision - --yes

@@ -30,7 +30,7 @@ impl Queue {
         self.fresh.len() + self.again.len()
     }
 
-    /// When the next user is due; `None` if there is none.
+    /// When the next user is due; `None` if the queue is empty.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         if self.fresh.is_empty() { self.again.iter().map(|task| task.due).min() } else { Some(now) }
     }

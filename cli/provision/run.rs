@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
 
     /// When the next call may begin; `None` if none may, before another one ends.
     fn next_start(&self) -> Option<Instant> {
-        // While nothing works, one call at a time shows it when that is over.
+        // While all calls fail, one call at a time is enough to notice the recovery.
         let most = if self.backoff.is_failing() { 1 } else { self.limits.concurrency };
         if self.done.failure.is_some() || self.running.len() >= most {
             return None;

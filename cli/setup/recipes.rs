@@ -127,7 +127,7 @@ pub(super) fn explain(placeholder: &str) -> &'static str {
         "YOUR_DOMAIN" => "The domain that your pages log in at, such as example.eu.auth0.com",
         "YOUR_API_IDENTIFIER" => "The identifier of your API at the provider, such as https://livechat.example.com",
         "YOUR_TENANT_ID" => "The id of the directory (tenant): a UUID",
-        "YOUR_SECOND_TENANT_ID" => "The id of a second tenant whose users may call; empty if there is none",
+        "YOUR_SECOND_TENANT_ID" => "The id of a second tenant whose users may call; empty without one",
         "YOUR_API_CLIENT_ID" => "The application (client) id of the API's registration: a UUID",
         "YOUR_SUBDOMAIN" => "The tenant's name, before .ciamlogin.com",
         "YOUR_NAME" => "The tenant's name, before .onmicrosoft.com",

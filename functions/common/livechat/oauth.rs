@@ -28,7 +28,7 @@ pub(crate) struct Refreshed {
     pub(crate) refresh_token: Option<SecretString>,
 }
 
-/// Why there is none.
+/// Why LiveChat issued no token.
 #[derive(Debug)]
 pub(crate) enum RefreshError {
     /// LiveChat refused: its code.
