@@ -136,6 +136,6 @@ parameter_overrides = \"file://parameters-staging.yaml\"
     fn the_repositorys_file_reads_the_parameters() {
         assert!(reads_parameters(SHIPPED));
         assert!(!reads_parameters(&SHIPPED.replace("file://parameters.yaml", "file://other.yaml")));
-        assert!(with_environment("= nonsense", "a", "b").expect_err("refused").contains("is invalid TOML"));
+        assert!(with_environment("= malformed", "a", "b").expect_err("refused").contains("is invalid TOML"));
     }
 }

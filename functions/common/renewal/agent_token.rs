@@ -1,7 +1,7 @@
 //! The agent token: one for all functions, refreshed by one of them before it expires.
 //!
 //! LiveChat keeps 25 tokens of an agent and app, and silently revokes the oldest when there are more, so the functions share one. It is
-//! stored in the table, and whoever finds that it must be refreshed acquires a lease for that. All others go on with the token that is
+//! stored in the table, and the first function that finds it due for a refresh acquires a lease for that. All others use the token that is
 //! stored, or wait if it has expired.
 //!
 //! It is never revoked from here: LiveChat revokes the refresh token together with an access token.

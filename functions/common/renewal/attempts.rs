@@ -31,7 +31,7 @@ pub(super) struct Attempt {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The first with this grant: for the customer on record, or a new one if there is none.
+    /// The first with this grant: for the customer on record, or for a new one without a record.
     First { is_retry: bool },
     /// Again for the customer on record, as LiveChat did not recognise it, and issued a token for another customer, or none.
     OnceMore,
