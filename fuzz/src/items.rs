@@ -94,7 +94,7 @@ pub fn has_agent_token(item: &Item) -> bool {
     item.get("token").is_some_and(|token| fits(Map(AGENT_TOKEN), token))
 }
 
-/// Whether the lease of an item, if it has one, can be read.
+/// Whether the lease of an item, if it has one, must be read: it has all its fields in the right shape.
 pub fn has_valid_lease(item: &Item) -> bool {
     let lease = AGENT_SHAPES.iter().filter(|(name, _)| name.starts_with("lease"));
     !item.contains_key("leaseUntil")
