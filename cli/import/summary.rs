@@ -1,7 +1,7 @@
 //! What an import has done.
 
 use crate::records::{
-    report::{Counts, write_count},
+    report::{Counts, records_read, write_count},
     skipped::Skipped,
 };
 use serde::Serialize;
@@ -34,7 +34,7 @@ impl Summary {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{} {} read\n", self.records, if self.records == 1 { "record" } else { "records" });
+        let mut text = records_read(self.records);
         write_count(&mut text, self.written, if self.is_dry_run { "would be written" } else { "written" });
         write_count(&mut text, self.unchanged, "are in the table already");
         write_count(&mut text, self.not_done, "not reached");

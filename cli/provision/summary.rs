@@ -2,7 +2,7 @@
 
 use super::plan::Estimate;
 use crate::records::{
-    report::{Counts, write_count},
+    report::{Counts, records_read, write_count},
     skipped::Skipped,
 };
 use serde::Serialize;
@@ -72,7 +72,7 @@ impl Summary {
     }
 
     fn counts(&self) -> String {
-        let mut text = format!("{} records read\n", self.records);
+        let mut text = records_read(self.records);
         write_count(&mut text, self.created, "customers created");
         write_count(&mut text, self.existing, "have a customer already");
         write_count(&mut text, self.not_done, "have none yet");

@@ -52,6 +52,11 @@ impl Counts {
     }
 }
 
+/// The first line: how many records a file had.
+pub(crate) fn records_read(count: usize) -> String {
+    format!("{count} {} read\n", if count == 1 { "record" } else { "records" })
+}
+
 /// Adds a line with a number, unless it is 0.
 pub(crate) fn write_count(text: &mut String, count: usize, what: &str) {
     if count > 0 {

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use axum::Router;
 use cip::{operation::Renewer, store::Store};
 use sandbox::{App, Sandbox, database};
+use serde_json::{Value, json};
 use std::{collections::HashMap, path::PathBuf};
 use tokio::net::TcpListener;
 
@@ -32,13 +33,23 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_local(json!({})).await
+    }
+
+    /// With these changes of what `cargo local` says of itself.
+    pub(crate) async fn with_local(changes: Value) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let sandbox = Sandbox::start(listener().await, App::for_page(REDIRECT_URI), None).expect("a sandbox");
+        let local = listener().await;
+        // `cargo local` serves the page itself.
+        let page = format!("{}/", url_of(&local));
+        let app = App { redirect_uris: vec![REDIRECT_URI.into(), page], ..App::for_page("") };
+        let sandbox = Sandbox::start(listener().await, app, None).expect("a sandbox");
         let dynamodb_url = database::start(vec![listener().await], None).expect("a database");
         let dynamodb = database::client(&dynamodb_url);
         database::create_table(&dynamodb, TABLE).await.expect("a table");
         let store = Store::new(dynamodb.clone(), TABLE);
-        let (renewer, local_url) = functions::start(&sandbox, &store, &dynamodb_url).await;
+        let (renewer, router) = functions::start(&sandbox, &store, &dynamodb_url, changes).await;
+        let local_url = serve_on(local, router);
         let folder = tempfile::tempdir().expect("a folder");
         Self { sandbox, dynamodb, dynamodb_url, store, local_url, folder, renewer }
     }
@@ -66,7 +77,7 @@ impl World {
     }
 
     /// Writes a file, and returns its path.
-    pub(crate) fn file(&self, name: &str, content: &str) -> String {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         std::fs::write(&path, content).expect("written");
         path.to_str().expect("UTF-8").to_owned()
@@ -80,8 +91,15 @@ pub(crate) async fn listener() -> TcpListener {
 
 /// Serves in the background. Returns the URL.
 pub(crate) async fn serve(router: Router) -> String {
-    let listener = listener().await;
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    serve_on(listener().await, router)
+}
+
+fn serve_on(listener: TcpListener, router: Router) -> String {
+    let url = url_of(&listener);
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
+}
+
+fn url_of(listener: &TcpListener) -> String {
+    format!("http://{}", listener.local_addr().expect("an address"))
 }

@@ -37,7 +37,7 @@ use reqwest::{
     Client, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
-use response::Complete;
+use response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -170,7 +170,7 @@ impl Accounts {
             None => {}
         }
         let (response, called_at) = self.send(request, context).await?;
-        response::read(response.borrow(), GrantType::Cookie, known, called_at)
+        response::read(response, GrantType::Cookie, known, called_at)
     }
 
     /// One call for a token with an agent's token: for the customer `known`, or for a new one.
@@ -190,17 +190,16 @@ impl Accounts {
         }
         let request = self.request(group, body.to_string()).bearer_auth(agent.secrets.access_token.expose_secret());
         let (response, called_at) = self.send(request, context).await.map_err(AgentCallError::Failed)?;
-        let response = response.borrow();
-        if let Some(exception) = response::rejected_agent_token(response) {
+        if let Some(exception) = response::rejected_agent_token(&response) {
             return Err(AgentCallError::TokenRejected(exception));
         }
-        response::check_account(response, &self.settings.account()).map_err(AgentCallError::Failed)?;
+        response::check_account(&response, &self.settings.account()).map_err(AgentCallError::Failed)?;
         response::read(response, GrantType::AgentToken, known, called_at).map_err(AgentCallError::Failed)
     }
 
     /// Sends a request for a token. Returns the response, and the time before the request was sent: a token that seems older than it is
     /// gets renewed early, which does no harm.
-    async fn send(&self, request: RequestBuilder, context: &Context) -> Result<(Complete, UnixMs), AttemptError> {
+    async fn send(&self, request: RequestBuilder, context: &Context) -> Result<(Response, UnixMs), AttemptError> {
         let called_at = now();
         let time = context.left().min(ATTEMPT_TIMEOUT);
         let cut_short = time < ATTEMPT_TIMEOUT;
@@ -212,7 +211,7 @@ impl Accounts {
         self.load.note(&response);
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(in_time)?;
         let body = body.ok_or_else(|| AttemptError::MalformedResponse("a response of more than 64 KiB".into()))?;
-        Ok((Complete { status: response.status(), headers: response.headers().clone(), body }, called_at))
+        Ok((Response::new(response.status(), response.headers().clone(), &body), called_at))
     }
 
     fn request(&self, group: Option<Group>, body: String) -> RequestBuilder {

@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
 
     for called_at_ms in CLOCKS_MS {
         match read(
-            Response { status, headers: &headers, body },
+            Response::new(status, headers.clone(), body),
             GrantType::Cookie,
             known.as_ref(),
             UnixMs::new(called_at_ms),

@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
 
     for called_at_ms in CLOCKS_MS {
         match read(
-            Response { status: StatusCode::OK, headers: &headers, body: BODY },
+            Response::new(StatusCode::OK, headers.clone(), BODY),
             GrantType::Cookie,
             known.as_ref(),
             UnixMs::new(called_at_ms),

@@ -115,7 +115,7 @@ impl SetUp {
     /// A file with these settings.
     pub(crate) fn env_file(&self) -> String {
         let lines: Vec<_> = self.settings.iter().map(|(name, value)| format!("{name}='{value}'")).collect();
-        self.world.file("settings.env", &lines.join("\n"))
+        self.world.file("settings.env", lines.join("\n"))
     }
 
     /// Runs `cip doctor --json` with these options and, of the settings, only these variables.

@@ -20,7 +20,7 @@ async fn a_second_run_changes_nothing_even_after_a_renewal() {
     let world = World::new().await;
     let customer = world.customer(Api::V2).await;
     let text = json!({"user": "alice", "entityId": customer.entity_id, "cid": customer.cid, "cst": customer.cst});
-    let file = world.file("users.jsonl", &text.to_string());
+    let file = world.file("users.jsonl", text.to_string());
     assert_eq!(world.import(&[&file, "--yes"]).await.1["written"], 1);
     world.get_token(Api::V2, "alice").await;
     let before = world.items().await;
@@ -34,7 +34,7 @@ async fn a_second_run_changes_nothing_even_after_a_renewal() {
 async fn a_stored_identity_is_never_overwritten() {
     let world = World::new().await;
     let stored = world.get_token(Api::V2, "alice").await;
-    let file = world.file("users.jsonl", &line("alice", "another"));
+    let file = world.file("users.jsonl", line("alice", "another"));
     let before = world.items().await;
     for mode in ["--yes", "--dry-run"] {
         let (code, result) = world.import(&[&file, mode]).await;
@@ -48,7 +48,7 @@ async fn a_stored_identity_is_never_overwritten() {
 #[tokio::test]
 async fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
     let world = World::new().await;
-    let file = world.file("users.jsonl", &[line("alice", "e1"), line("bob", "e2")].join("\n"));
+    let file = world.file("users.jsonl", [line("alice", "e1"), line("bob", "e2")].join("\n"));
     let (code, result) = world.import(&[&file, "--dry-run"]).await;
     assert_eq!((code, &result["written"], &result["isDryRun"]), (0, &json!(2), &json!(true)), "{result}");
     assert!(world.items().await.is_empty());
@@ -57,7 +57,7 @@ async fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
 #[tokio::test]
 async fn without_a_terminal_and_without_yes_nothing_is_written() {
     let world = World::new().await;
-    let file = world.file("users.jsonl", &line("alice", "e1"));
+    let file = world.file("users.jsonl", line("alice", "e1"));
     let output = world.import_as_text(&[&file]).await;
     let said = &output.stderr;
     assert_eq!(output.code, 2, "{said}");
@@ -89,7 +89,7 @@ async fn invalid_lines_are_skipped_with_their_number_and_without_their_values() 
         (with("cookiesExpireAt", json!(1_500_000_000)), "more than 30 days ago"),
     ];
     let text: Vec<_> = cases.iter().map(|(line, _)| line.as_str()).collect();
-    let file = world.file("users.jsonl", &text.join("\n"));
+    let file = world.file("users.jsonl", text.join("\n"));
     let report = world.path("skipped.jsonl");
     let output = world.import_as_text(&[&file, "--yes", "--json", "--report", report.to_str().expect("a path")]).await;
 
@@ -121,7 +121,7 @@ async fn records_that_contradict_each_other_are_all_skipped() {
         line("dave", "e4"),
         line("dave", "e4"),
     ];
-    let file = world.file("users.jsonl", &lines.join("\n"));
+    let file = world.file("users.jsonl", lines.join("\n"));
     let (code, result) = world.import(&[&file, "--yes", "--normalize", "nfc-lowercase"]).await;
     assert_eq!((code, &result["written"]), (1, &json!(1)), "{result}");
     let numbers: Vec<_> = skipped(&result).into_iter().map(|(_, numbers)| numbers).collect();
@@ -133,8 +133,8 @@ async fn a_broken_file_is_refused_without_its_values() {
     let world = World::new().await;
     let customer = world.customer(Api::V1).await;
     let value = Customer::value(&customer.cst);
-    let half = world.file("half.json", &format!("{{\"alice\": {{\"__lc_cst\": \"{value}\""));
-    let list = world.file("list.json", &format!("\"{value}\""));
+    let half = world.file("half.json", format!("{{\"alice\": {{\"__lc_cst\": \"{value}\""));
+    let list = world.file("list.json", format!("\"{value}\""));
     let other = world.file("other.sqlite", "SQLite format 3\0 and nothing more");
     let unknown = world.file("users.txt", "");
     for file in [half, list, other, unknown] {

@@ -26,7 +26,7 @@ async fn users_of_the_tutorials_server_keep_their_customers() {
         "parts": {"token": {"entityId": parts.entity_id}, "cookies": {"cid": Customer::value(&parts.cid), "cst": parts.cst}},
         "site": {"client_id": "c", "license_id": "1", "carol": record(several, "carol", now_s * 1000)},
     });
-    let file = world.file("myDataBase.json", &file.to_string());
+    let file = world.file("myDataBase.json", file.to_string());
 
     let (code, result) = world.import(&[&file, "--yes"]).await;
     assert_eq!((code, &result["written"]), (0, &json!(6)), "{result}");
@@ -44,7 +44,7 @@ async fn cookies_expire_as_their_header_says_from_when_they_were_set() {
     let set_at = cip::time::now().in_seconds().as_u64() - 1000;
     let file = json!({"alice": {"creationDate": set_at * 1000, "entityId": customer.entity_id,
         "__lc_cid": format!("__lc_cid={}; Max-Age=5000", Customer::value(&customer.cid)), "__lc_cst": customer.cst}});
-    let file = world.file("db.json", &file.to_string());
+    let file = world.file("db.json", file.to_string());
     assert_eq!(world.import(&[&file, "--yes"]).await.0, 0);
     let items = world.items().await;
     assert_eq!(items[0]["cookiesLapseAt"].as_n().expect("a number"), &(set_at + 5000).to_string());
@@ -98,7 +98,7 @@ async fn users_and_guests_in_json_lines_keep_their_customers() {
             .to_string(),
         line(json!({"guestIdHash": hash, "group": 3}), &guest).to_string(),
     ];
-    let file = world.file("users.jsonl", &lines.join("\n"));
+    let file = world.file("users.jsonl", lines.join("\n"));
 
     let (code, result) = world.import(&[&file, "--yes", "--normalize", "nfc-lowercase"]).await;
     assert_eq!((code, &result["written"]), (0, &json!(3)), "{result}");

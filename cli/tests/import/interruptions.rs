@@ -18,7 +18,7 @@ fn lines(count: usize) -> String {
 async fn a_killed_run_is_continued_by_the_next_one() {
     let world = World::new().await;
     let count = 2_000;
-    let file = world.file("users.jsonl", &lines(count));
+    let file = world.file("users.jsonl", lines(count));
     let mut running = world.import_command(&[&file, "--yes", "--concurrency", "2"]).spawn().expect("it runs");
     while world.items().await.len() < 20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -75,7 +75,7 @@ async fn throttle(caller: &mut TcpStream) -> std::io::Result<()> {
 #[tokio::test]
 async fn throttled_writes_are_repeated() {
     let world = World::new().await;
-    let file = world.file("users.jsonl", &lines(40));
+    let file = world.file("users.jsonl", lines(40));
     // The SDK tries each of the 40 writes three times, and then gives up.
     let url = throttling(&world.dynamodb_url, 200).await;
     let output = world.import_command(&[&file, "--yes", "--json"]).env("AWS_ENDPOINT_URL_DYNAMODB", url).output().await;
@@ -87,7 +87,7 @@ async fn throttled_writes_are_repeated() {
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_is_said_at_once() {
     let world = World::new().await;
-    let file = world.file("users.jsonl", &lines(2));
+    let file = world.file("users.jsonl", lines(2));
     let output =
         world.import_command(&[&file, "--yes"]).env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1").output();
     let output = tokio::time::timeout(Duration::from_secs(20), output).await.expect("it ends").expect("it runs");

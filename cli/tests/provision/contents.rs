@@ -67,7 +67,7 @@ async fn objects_that_are_no_user_are_reported_with_number_and_reason() {
     let file = world.file("users.list", text.join("\n"));
     let report = world.path("skipped.jsonl");
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cip"));
-    let local = format!("--local={}", world.url);
+    let local = format!("--local={}", world.local_url);
     command.args(["provision", &file, &local, "--yes", "--json", "--report"]).arg(&report);
     let (code, done) = result(&world.finish(command).await);
     assert_eq!((code, &done["created"], world.sandbox.customers()), (1, &json!(1), 1), "{done}");

@@ -1,6 +1,9 @@
 //! A LiveChat that fails for a while, or refuses, and a table that cannot be reached.
 
-use crate::provision::world::{World, listener, result, said};
+use crate::{
+    provision::world::{World, result, said},
+    world::serve,
+};
 use axum::{
     Router,
     body::Bytes,
@@ -138,11 +141,8 @@ struct ProxyState {
 
 impl Proxy {
     async fn start(world: &World, refusals: usize) -> Self {
-        let listener = listener().await;
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(ProxyState { sandbox_url: world.sandbox.url(), refusals, calls: Mutex::default() });
-        let router = Router::new().fallback(forward).with_state(Arc::clone(&state));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let url = serve(Router::new().fallback(forward).with_state(Arc::clone(&state))).await;
         Self { url, state }
     }
 

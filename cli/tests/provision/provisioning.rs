@@ -1,6 +1,9 @@
 //! Each user gets one customer, however often and however many at once the command runs.
 
-use crate::provision::world::{REDIRECT_URI, TABLE, World, listener, result, said};
+use crate::{
+    provision::world::{World, result, said},
+    world::{REDIRECT_URI, TABLE, serve},
+};
 use axum::{Router, routing::post};
 use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write, os::unix::fs::PermissionsExt, time::Duration};
@@ -26,7 +29,7 @@ async fn each_user_gets_one_customer_and_a_second_run_calls_nobody() {
 async fn an_identity_without_a_token_is_left_alone() {
     let world = World::new().await;
     let entity_id = world.get_token("user-0").await;
-    reqwest::get(format!("{}/invalidate/user-0", world.url)).await.expect("invalidated");
+    reqwest::get(format!("{}/invalidate/user-0", world.local_url)).await.expect("invalidated");
     let before = world.items().await;
     let (code, done) = world.provision(&[&world.users(1)]).await;
     assert_eq!((code, &done["existing"], &done["livechatCalls"]), (0, &json!(1), &json!(0)), "{done}");
@@ -111,7 +114,7 @@ async fn two_runs_at_once_create_no_user_twice() {
 async fn users_who_come_meanwhile_get_the_same_customer() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.jitter_ms = 20);
-    let local = format!("--local={}", world.url);
+    let local = format!("--local={}", world.local_url);
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cip"));
     command.args(["provision", &world.users(100), &local, "--yes", "--json", "--rate", "200"]);
     let users = async {
@@ -135,7 +138,7 @@ async fn users_who_come_meanwhile_get_the_same_customer() {
 async fn a_user_who_is_getting_a_token_is_waited_for() {
     let world = World::new().await;
     world.sandbox.set(|settings| settings.latency_ms = 2_500);
-    let (file, url) = (world.users(1), world.url.clone());
+    let (file, url) = (world.users(1), world.local_url.clone());
     let page = tokio::spawn(async move { reqwest::get(format!("{url}/getToken/user-0")).await.expect("a response") });
     while world.items().await.iter().all(|item| !item.contains_key("leaseUntil")) {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -184,13 +187,11 @@ async fn a_stacks_parameters_are_the_settings() {
         ("UserIdNormalization", "nfc-lowercase"),
         ("Groups", "3,7"),
     ]);
-    let listener = listener().await;
-    let cloudformation = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(async || response))).await });
+    let cloudformation = serve(Router::new().route("/", post(async || response))).await;
     let lines = [3, 4].map(|group| json!({"user": "ALICE", "group": group}).to_string());
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cip"));
     command.env_clear().envs(sandbox::database::ENVIRONMENT).envs([
-        ("AWS_ENDPOINT_URL_DYNAMODB", &world.database_url),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &world.dynamodb_url),
         ("AWS_ENDPOINT_URL_CLOUDFORMATION", &cloudformation),
     ]);
     let file = world.file("users.jsonl", lines.join("\n"));

@@ -77,7 +77,7 @@ async fn an_import_is_complete() {
     let world = World::new().await;
     let line = |n| json!({"user": format!("{n}"), "entityId": format!("e{n}"), "cid": "cid-value", "cst": "cst-value"});
     let lines: Vec<_> = (0..USERS).map(|number| line(number).to_string()).collect();
-    let file = world.file("users.jsonl", &lines.join("\n"));
+    let file = world.file("users.jsonl", lines.join("\n"));
     let ran = run(&world, &proxy(&world.dynamodb_url, &BAD).await, &["import", &file, "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let count = |name: &str| ran.json()[name].as_u64().expect("a number");

@@ -56,7 +56,7 @@ async fn ctrl_c_ends_the_command() {
 async fn an_import_shows_what_it_found_before_it_asks() {
     let world = World::new().await;
     let line = json!({"user": "alice", "entityId": "e1", "cid": "cid-value", "cst": "cst-value"}).to_string();
-    let file = world.file("users.jsonl", &[line.as_str(), "not JSON"].join("\n"));
+    let file = world.file("users.jsonl", [line.as_str(), "not JSON"].join("\n"));
     let refused = world.terminal(&["import", &file], &[]).expect(QUESTION).line("no").end();
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.shown.contains("2 records read") && refused.shown.contains("not a JSON object"), "{refused:?}");
@@ -72,7 +72,7 @@ async fn doctor_calls_livechat_only_after_a_yes() {
     let settings: Vec<_> = world.environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let settings =
         [&settings[..], &["AUTH=hmac".into(), "HMAC_SECRET=01234567890123456789012345678901".into()]].concat();
-    let file = world.file("settings.env", &settings.join("\n"));
+    let file = world.file("settings.env", settings.join("\n"));
     let doctor = |answer: &str| {
         let mut terminal = world.terminal(&["doctor", "--env-file", &file], &[]);
         terminal.expect("Call LiveChat once").expect(QUESTION).line(answer).end()

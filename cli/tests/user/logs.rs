@@ -41,7 +41,7 @@ async fn calls_in_a_file_are_shown_newest_first() {
         format!("2026-01-01T10:00:02.000Z {}", line(ALICE, "2026-01-01T10:00:02.000000Z", "livechat_unavailable")),
         line(ALICE, "2026-01-01T10:00:01.500000Z", "ok"),
     ];
-    let path = world.file("log.jsonl", &lines.join("\n"));
+    let path = world.file("log.jsonl", lines.join("\n"));
     let path = path.as_str();
     let key = [("SUBJECT_KEY", "a key")];
     let found = world.run(&["logs", "alice", "--file", path, "--json"], &key).await.json();

@@ -1,6 +1,6 @@
 //! The functions' own operations, on the sandbox and the table of a test.
 
-use super::{TABLE, World, serve};
+use super::{TABLE, World};
 use axum::{Json, Router, extract::Request, routing::get};
 use cip::{
     context::Context,
@@ -17,8 +17,8 @@ use sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
-/// Starts what `cargo local` has: the functions behind its gateway. Returns their renewer, and the URL.
-pub(super) async fn start(sandbox: &Sandbox, store: &Store, dynamodb_url: &str) -> (Renewer, String) {
+/// What `cargo local` has: the functions' renewer, and the router of their gateway. `changes` are of its `/config.json`.
+pub(super) async fn start(sandbox: &Sandbox, store: &Store, dynamodb_url: &str, changes: Value) -> (Renewer, Router) {
     let settings = local::settings::Settings::default()
         .with_sandbox(sandbox.app(), &sandbox.url())
         .with("TABLE_NAME", TABLE)
@@ -28,15 +28,16 @@ pub(super) async fn start(sandbox: &Sandbox, store: &Store, dynamodb_url: &str) 
     let renewer = Renewer::new(store.clone(), accounts.clone(), renewals, common.groups.clone());
     let gateway = Gateway::connect(common, renewer.clone(), store.clone(), accounts).await.expect("a gateway");
     let gateway = Arc::new(gateway);
-    let config = json!({
+    let mut config = json!({
         "dynamodbUrl": dynamodb_url, "table": TABLE, "accountsUrl": sandbox.url(), "clientId": sandbox.app().client_id,
         "organizationId": sandbox.app().organization_id, "licenseId": null,
         "livechat": "sandbox", "auth": "none", "guests": false, "developmentLogin": false,
     });
+    config.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
     let router = Router::new()
         .route("/config.json", get(async || Json(config)))
         .fallback(async move |request: Request| gateway.serve(request).await);
-    (renewer, serve(router).await)
+    (renewer, router)
 }
 
 impl World {

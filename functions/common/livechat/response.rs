@@ -43,28 +43,31 @@ struct TokenResponse {
     token_type: Option<String>,
 }
 
-/// A complete response that owns its parts.
-pub(super) struct Complete {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+/// A complete response to a request for a token.
+#[derive(Clone)]
+pub struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// `null` if the body is not JSON.
+    body: Value,
 }
 
-impl Complete {
-    pub(super) fn borrow(&self) -> Response<'_> {
-        Response { status: self.status, headers: &self.headers, body: &self.body }
+impl Response {
+    /// A response with this body.
+    #[must_use]
+    pub fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Self {
+        // A parser error could quote the body, with the token.
+        Self { status, headers, body: serde_json::from_slice(body).unwrap_or_default() }
     }
-}
 
-/// A complete response.
-#[derive(Clone, Copy)]
-pub struct Response<'a> {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: &'a HeaderMap,
-    /// Its body.
-    pub body: &'a [u8],
+    /// LiveChat's code for an error.
+    fn exception(&self) -> Option<&str> {
+        self.oauth_exception().or_else(|| self.body["identity_exception"].as_str())
+    }
+
+    fn oauth_exception(&self) -> Option<&str> {
+        self.body["oauth_exception"].as_str()
+    }
 }
 
 /// Reads the response to a call for the customer `known`, or for a new one, that was sent at `called_at`.
@@ -72,19 +75,15 @@ pub struct Response<'a> {
 /// # Errors
 /// An [`AttemptError`] for everything that is not a complete and usable token.
 pub fn read(
-    response: Response<'_>,
+    response: Response,
     grant: GrantType,
     known: Option<&Identity>,
     called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
-    let Response { status, headers, body } = response;
-    // A parser error could quote the body, with the token.
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    // LiveChat's own client ignores the status and looks for these two, so they count in every response.
-    let (oauth, identity) = (body["oauth_exception"].as_str(), body["identity_exception"].as_str());
-    if let Some(exception) = oauth.or(identity) {
+    // LiveChat's own client ignores the status and looks for a code in every response.
+    if let Some(exception) = response.exception() {
         let is_lost = match grant {
-            GrantType::Cookie => oauth.is_none() && exception == IDENTITY_LOST,
+            GrantType::Cookie => response.oauth_exception().is_none() && exception == IDENTITY_LOST,
             // The request has the customer's id. Any other code may be about the site's settings, and no customer is replaced because of
             // those.
             GrantType::AgentToken => matches!(exception, IDENTITY_LOST | RESOURCE_NOT_FOUND),
@@ -93,8 +92,10 @@ pub fn read(
         if is_lost && known.is_some() {
             return Err(AttemptError::IdentityLost);
         }
-        return Err(of_exception(exception, body["exception_description"].as_str().unwrap_or_default(), known));
+        let description = response.body["exception_description"].as_str().unwrap_or_default();
+        return Err(of_exception(exception, description, known));
     }
+    let Response { status, headers, body } = response;
     match status {
         StatusCode::OK => {}
         StatusCode::TOO_MANY_REQUESTS => return Err(AttemptError::Throttled),
@@ -111,13 +112,12 @@ pub fn read(
     }
     let response = serde_json::from_value(body)
         .map_err(|_| AttemptError::MalformedResponse("the body is not a token response".into()))?;
-    read_grant(response, headers, (grant, known), called_at)
+    read_grant(response, &headers, (grant, known), called_at)
 }
 
 /// LiveChat's code, if it does not accept the agent's token. Its documentation has status 401 for most errors, so the code decides.
-pub(super) fn rejected_agent_token(response: Response<'_>) -> Option<String> {
-    let body: Value = serde_json::from_slice(response.body).unwrap_or_default();
-    let exception = body["oauth_exception"].as_str().or(body["identity_exception"].as_str());
+pub(super) fn rejected_agent_token(response: &Response) -> Option<String> {
+    let exception = response.exception();
     let is_rejected = match exception {
         Some(exception) => matches!(exception, "access_denied" | "unauthorized" | "invalid_grant" | "invalid_token"),
         None => response.status == StatusCode::UNAUTHORIZED,
@@ -129,8 +129,7 @@ pub(super) fn rejected_agent_token(response: Response<'_>) -> Option<String> {
 ///
 /// # Errors
 /// [`AttemptError::Refused`] if it is for another one.
-pub(super) fn check_account(response: Response<'_>, account: &Account) -> Result<(), AttemptError> {
-    let body: Value = serde_json::from_slice(response.body).unwrap_or_default();
+pub(super) fn check_account(Response { body, .. }: &Response, account: &Account) -> Result<(), AttemptError> {
     let is_other = |theirs: Option<String>, ours: Option<String>| {
         theirs.zip(ours).is_some_and(|(theirs, ours)| !theirs.eq_ignore_ascii_case(&ours))
     };

@@ -28,7 +28,7 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
     super::read(
-        Response { status: StatusCode::from_u16(status).expect("a status"), headers, body },
+        Response::new(StatusCode::from_u16(status).expect("a status"), headers.clone(), body),
         GrantType::Cookie,
         None,
         CALLED_AT,
@@ -106,8 +106,7 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
         let miss = |body: &[u8], known| {
-            super::read(Response { status, headers: &HeaderMap::new(), body }, GrantType::Cookie, known, CALLED_AT)
-                .err()
+            super::read(Response::new(status, HeaderMap::new(), body), GrantType::Cookie, known, CALLED_AT).err()
         };
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
@@ -159,7 +158,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
         let body =
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(
-            Response { status: StatusCode::BAD_REQUEST, headers: &both(), body: body.as_bytes() },
+            Response::new(StatusCode::BAD_REQUEST, both(), body.as_bytes()),
             GrantType::Cookie,
             Some(&known("e")),
             CALLED_AT,
@@ -252,7 +251,7 @@ fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
     let grant = super::read(
-        Response { status: StatusCode::OK, headers: &lines, body: &good },
+        Response::new(StatusCode::OK, lines.clone(), &good),
         GrantType::Cookie,
         Some(&known("e1")),
         CALLED_AT,
@@ -267,7 +266,7 @@ fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
     let mixed = super::read(
-        Response { status: StatusCode::OK, headers: &lines, body: &good },
+        Response::new(StatusCode::OK, lines.clone(), &good),
         GrantType::Cookie,
         Some(&known("another")),
         CALLED_AT,
