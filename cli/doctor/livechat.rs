@@ -44,9 +44,12 @@ pub(crate) async fn check(
 
 pub(super) fn why(error: &AttemptError) -> String {
     match error {
-        AttemptError::Unsent(why) | AttemptError::Lost(why) | AttemptError::MalformedResponse(why) => why.clone(),
+        AttemptError::NoAgentToken(why)
+        | AttemptError::Unsent(why)
+        | AttemptError::Lost(why)
+        | AttemptError::MalformedResponse(why) => why.clone(),
         AttemptError::Down(why) => format!("a temporary error ({why})"),
-        AttemptError::TimedOut | AttemptError::CutShort => "no response in time".into(),
+        AttemptError::TimedOut | AttemptError::CutShort | AttemptError::NotReady => "no response in time".into(),
         AttemptError::Throttled => "too many requests (429)".into(),
         AttemptError::Refused { exception, .. } => exception.clone(),
         AttemptError::IdentityLost => "it does not know the customer".into(),

@@ -25,7 +25,7 @@ use crate::{
     context::Context,
     identity::{Group, Identity, MaybeSealed, UnixMs},
     renewal::{
-        self, AttemptError, Grant, GrantType,
+        self, AttemptError, Grant,
         agent_token::{AgentSecrets, AgentToken},
         record::Failure,
         time_limits::ATTEMPT_TIMEOUT,
@@ -37,7 +37,7 @@ use reqwest::{
     Client, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
-use response::Response;
+use response::{Response, SentWith};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -47,6 +47,8 @@ use std::{sync::Arc, time::Duration};
 pub(crate) enum AgentCallError {
     /// LiveChat does not accept the agent's token: it was revoked, for example. This is LiveChat's code.
     TokenRejected(String),
+    /// The agent belongs to another account than the site's.
+    OtherAccount,
     /// Anything else.
     Failed(AttemptError),
 }
@@ -63,7 +65,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// A revocation's time-out that is shorter than the full one by at most this still counts as full.
+    /// A time-out that is shorter than the full one by at most this still counts as full.
     const NEARLY: Duration = Duration::from_millis(200);
     /// The longest response, in bytes.
     const LONGEST_BODY: usize = 65_536;
@@ -170,7 +172,7 @@ impl Accounts {
             None => {}
         }
         let (response, called_at) = self.send(request, context).await?;
-        response::read(response, GrantType::Cookie, known, called_at)
+        response::read(response, SentWith::Nothing, known, called_at)
     }
 
     /// One call for a token with an agent's token: for the customer `known`, or for a new one.
@@ -193,8 +195,11 @@ impl Accounts {
         if let Some(exception) = response::rejected_agent_token(&response) {
             return Err(AgentCallError::TokenRejected(exception));
         }
-        response::check_account(&response, &self.settings.account()).map_err(AgentCallError::Failed)?;
-        response::read(response, GrantType::AgentToken, known, called_at).map_err(AgentCallError::Failed)
+        if response::is_of_another_account(&response, &self.settings.account()) {
+            return Err(AgentCallError::OtherAccount);
+        }
+        let sent_with = SentWith::AgentToken(&agent.secrets.access_token);
+        response::read(response, sent_with, known, called_at).map_err(AgentCallError::Failed)
     }
 
     /// Sends a request for a token. Returns the response, and the time before the request was sent: a token that seems older than it is

@@ -4,8 +4,8 @@
 
 use cip::{
     identity::UnixMs,
-    livechat::response::{Response, read},
-    renewal::{AttemptError, GrantType, record::Failure},
+    livechat::response::{Response, SentWith, read},
+    renewal::{AttemptError, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
 use http::StatusCode;
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     for called_at_ms in CLOCKS_MS {
         match read(
             Response::new(status, headers.clone(), body),
-            GrantType::Cookie,
+            SentWith::Nothing,
             known.as_ref(),
             UnixMs::new(called_at_ms),
         ) {

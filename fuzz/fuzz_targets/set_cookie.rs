@@ -4,8 +4,8 @@
 
 use cip::{
     identity::UnixMs,
-    livechat::response::{Response, read},
-    renewal::{AttemptError, GrantType},
+    livechat::response::{Response, SentWith, read},
+    renewal::{AttemptError},
 };
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};
@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     for called_at_ms in CLOCKS_MS {
         match read(
             Response::new(StatusCode::OK, headers.clone(), BODY),
-            GrantType::Cookie,
+            SentWith::Nothing,
             known.as_ref(),
             UnixMs::new(called_at_ms),
         ) {

@@ -227,6 +227,63 @@ async fn an_agent_without_the_scope_is_refused_after_one_more_try() {
 }
 
 #[tokio::test]
+async fn a_slow_livechat_gives_tokens_with_an_agent_too() {
+    for with in [with_fallback as fn(World) -> World, with_agent] {
+        let world = with(World::new().await);
+        world.sandbox.set(|settings| settings.latency_ms = 2_600);
+        let first = world.call(GetToken, "alice").await.entity();
+        assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first);
+        assert_eq!((world.sandbox.customers(), world.sandbox.live_agent_tokens() <= 1), (1, true));
+    }
+}
+
+/// A live agent token that is due for a refresh is used as long as there is no other.
+#[tokio::test]
+async fn a_slow_refresh_of_a_live_agent_token_fails_nobody() {
+    let world = with_agent(World::new().await);
+    let first = world.call(GetToken, "alice").await.entity();
+    world.set_at("livechat", "agentToken", ("token.created", number(now_ms() - 27_000_000))).await;
+    world.sandbox.set(|settings| settings.latency_ms = 2_600);
+    let functions = world.spawn_each([GetFreshToken; 4]).await;
+    let all = send_at_once(&functions, |binary, n| http_api(binary, &format!("user-{n}"), "")).await;
+    assert!(all.iter().all(|response| response.status() == 200));
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first);
+    assert_eq!(world.sandbox.calls().oauth, 2);
+}
+
+#[tokio::test]
+async fn a_malformed_agent_token_is_replaced() {
+    let world = with_agent(World::new().await);
+    let first = world.call(GetToken, "alice").await.entity();
+    for malformed in [("token.created", string("now")), ("token.seq", string("x")), ("token", string("x"))] {
+        world.set_at("livechat", "agentToken", malformed.clone()).await;
+        let fresh = world.spawn(GetFreshToken).await;
+        assert_eq!(fresh.call("alice").await.entity(), first, "{malformed:?}");
+    }
+}
+
+/// The customer has no cookies, so an agent is the only one who could not find it. An agent of another account finds none.
+#[tokio::test]
+async fn a_customer_that_only_an_agent_could_find_is_replaced_by_an_agent_only() {
+    let world = with_fallback(World::new().await);
+    let first = world.call(GetToken, "alice").await.entity();
+    world.sandbox.kill_cookies(&first);
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first);
+    world.sandbox.forget(&first);
+    assert_ne!(world.call(GetFreshToken, "alice").await.entity(), first);
+    let journal = world.sandbox.journal();
+    assert_eq!(journal.last().expect("a token").grant, sandbox::Grant::AgentToken);
+}
+
+#[tokio::test]
+async fn a_dead_refresh_token_is_no_fault_of_the_group() {
+    let world = with_agent(World::new().await);
+    world.sandbox.kill_refresh_token();
+    let refused = world.call_group(GetToken, "alice", "3").await;
+    assert_eq!(refused.problem(), (502, "livechat_rejected"));
+}
+
+#[tokio::test]
 async fn an_agent_of_another_account_asks_for_no_customer() {
     let world = with_agent(World::new().await).with("LIVECHAT_ORGANIZATION_ID", "99999999-2222-4333-8444-555555555555");
     let refused = world.call(GetToken, "alice").await;

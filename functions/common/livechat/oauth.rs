@@ -7,17 +7,13 @@ use crate::{
     clients::https,
     context::Context,
     identity::{Lifetime, UnixMs},
-    renewal::{AttemptError, record::Failure},
+    renewal::time_limits::ATTEMPT_TIMEOUT,
     settings::AgentCredentials,
     time::now,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
-use std::time::Duration;
-
-/// How long LiveChat may take to refresh an agent's token. A user is waiting.
-pub(crate) const LONGEST_REFRESH: Duration = Duration::from_secs(2);
 
 /// A new agent's token.
 #[derive(Debug)]
@@ -37,6 +33,8 @@ pub(crate) enum RefreshError {
     OtherAccount,
     /// LiveChat did not respond, or not as documented.
     Unavailable(String),
+    /// LiveChat did not respond in the time that the call had left, which is less than LiveChat may take.
+    CutShort,
 }
 
 #[derive(Deserialize)]
@@ -64,8 +62,15 @@ impl Accounts {
             ("client_secret", credentials.client_secret.expose_secret()),
         ];
         let base = self.settings.accounts_url.as_str().trim_end_matches('/');
-        let time = context.left().min(LONGEST_REFRESH);
-        let lost = |error| unavailable(transport::error(error, false));
+        let time = context.left().min(ATTEMPT_TIMEOUT);
+        let is_cut_short = time + Self::NEARLY < ATTEMPT_TIMEOUT;
+        let lost = |error: reqwest::Error| {
+            if is_cut_short && error.is_timeout() {
+                RefreshError::CutShort
+            } else {
+                RefreshError::Unavailable(transport::cause(error))
+            }
+        };
         let request = self.http.post(format!("{base}/v2/token")).timeout(time).form(&form);
         let mut response = request.send().await.map_err(lost)?;
         let body = https::body(&mut response, Self::LONGEST_BODY).await.map_err(lost)?.unwrap_or_default();
@@ -116,11 +121,4 @@ impl Accounts {
 pub(super) fn shown(exception: &str) -> String {
     let is_code = exception.len() <= 64 && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_code { exception.to_owned() } else { "an unknown exception".to_owned() }
-}
-
-fn unavailable(error: AttemptError) -> RefreshError {
-    match Failure::from(error) {
-        Failure::Unavailable { cause } => RefreshError::Unavailable(cause),
-        _ => RefreshError::Unavailable("no response in time".into()),
-    }
 }

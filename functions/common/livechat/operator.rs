@@ -5,8 +5,8 @@ use crate::{
     context::Context,
     identity::{LeaseSeq, Lifetime},
     renewal::{
-        AttemptError, Grant,
-        agent_token::{AgentSecrets, AgentToken},
+        AGENT_TOKEN_REFUSED, AttemptError, Grant,
+        agent_token::{AgentSecrets, AgentToken, OTHER_ACCOUNT},
     },
     time::now,
 };
@@ -32,6 +32,9 @@ impl Accounts {
             AgentCallError::Failed(error) => error,
             AgentCallError::TokenRejected(exception) => {
                 AttemptError::Refused { exception, description: "for the agent's token".into() }
+            }
+            AgentCallError::OtherAccount => {
+                AttemptError::Refused { exception: AGENT_TOKEN_REFUSED.into(), description: OTHER_ACCOUNT.into() }
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     identity::{Cookies, Identity, Lifetime, UnixMs, UnixSeconds},
-    renewal::{AGENT_TOKEN_REFUSED, AttemptError, Grant, GrantType, IDENTITY_LOST, UNEXPLAINED},
+    renewal::{AttemptError, Grant, GrantType, IDENTITY_LOST, UNEXPLAINED},
     settings::Account,
 };
 use cookie::Cookie;
@@ -70,16 +70,29 @@ impl Response {
     }
 }
 
+/// What a request for a token was sent with, beside the customer's cookies.
+#[derive(Clone, Copy)]
+pub enum SentWith<'a> {
+    /// Nothing: the cookie grant.
+    Nothing,
+    /// An agent's token.
+    AgentToken(&'a SecretString),
+}
+
 /// Reads the response to a call for the customer `known`, or for a new one, that was sent at `called_at`.
 ///
 /// # Errors
 /// An [`AttemptError`] for everything that is not a complete and usable token.
 pub fn read(
     response: Response,
-    grant: GrantType,
+    sent_with: SentWith<'_>,
     known: Option<&Identity>,
     called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
+    let (grant, agent_token) = match sent_with {
+        SentWith::Nothing => (GrantType::Cookie, None),
+        SentWith::AgentToken(token) => (GrantType::AgentToken, Some(token)),
+    };
     // LiveChat's own client ignores the status and looks for a code in every response.
     if let Some(exception) = response.exception() {
         let is_lost = match grant {
@@ -93,7 +106,9 @@ pub fn read(
             return Err(AttemptError::IdentityLost);
         }
         let description = response.body["exception_description"].as_str().unwrap_or_default();
-        return Err(of_exception(exception, description, known));
+        let cookies = known.and_then(Identity::open_cookies);
+        let secrets = cookies.into_iter().flat_map(|cookies| [&cookies.cid, &cookies.cst]).chain(agent_token);
+        return Err(of_exception(exception, description, secrets));
     }
     let Response { status, headers, body } = response;
     match status {
@@ -125,32 +140,27 @@ pub(super) fn rejected_agent_token(response: &Response) -> Option<String> {
     is_rejected.then(|| exception.map_or_else(|| of_status(response.status), str::to_owned))
 }
 
-/// Whether a token is for the site's account: an agent of another account does not know the customers of this one.
-///
-/// # Errors
-/// [`AttemptError::Refused`] if it is for another one.
-pub(super) fn check_account(Response { body, .. }: &Response, account: &Account) -> Result<(), AttemptError> {
+/// Whether a token is for another account than the site's: an agent of that account does not know the site's customers.
+pub(super) fn is_of_another_account(Response { body, .. }: &Response, account: &Account) -> bool {
     let is_other = |theirs: Option<String>, ours: Option<String>| {
         theirs.zip(ours).is_some_and(|(theirs, ours)| !theirs.eq_ignore_ascii_case(&ours))
     };
     let organization = body["organization_id"].as_str().map(str::to_owned);
     let license = body["license_id"].as_u64().map(|id| id.to_string());
-    if is_other(organization, account.organization_id.clone())
+    is_other(organization, account.organization_id.clone())
         || is_other(license, account.license_id.map(|id| id.to_string()))
-    {
-        return Err(AttemptError::Refused {
-            exception: AGENT_TOKEN_REFUSED.into(),
-            description: "the agent belongs to another LiveChat account".into(),
-        });
-    }
-    Ok(())
 }
 
 fn of_status(status: StatusCode) -> String {
     format!("status {}", status.as_u16())
 }
 
-fn of_exception(exception: &str, description: &str, known: Option<&Identity>) -> AttemptError {
+/// `secrets` are those of the request. The description is shown to callers, so it must not repeat them.
+fn of_exception<'a>(
+    exception: &str,
+    description: &str,
+    mut secrets: impl Iterator<Item = &'a SecretString>,
+) -> AttemptError {
     let has_known_format =
         (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let exception = if has_known_format { exception } else { "an unknown exception" };
@@ -159,10 +169,7 @@ fn of_exception(exception: &str, description: &str, known: Option<&Identity>) ->
     }
     // Control characters could hide a secret from the search below, so they are removed first.
     let said: String = description.chars().filter(|char| !char.is_control()).collect();
-    let cookies = known.and_then(Identity::open_cookies);
-    let secrets = cookies.map(|cookies| [cookies.cid.expose_secret(), cookies.cst.expose_secret()]);
-    let quotes_a_secret =
-        said.contains("__lc_") || secrets.is_some_and(|all| all.iter().any(|secret| said.contains(secret)));
+    let quotes_a_secret = said.contains("__lc_") || secrets.any(|secret| said.contains(secret.expose_secret()));
     let shown: String = said.chars().take(300).collect();
     let description = match shown.trim_end_matches('.') {
         said if said.is_empty() || quotes_a_secret => UNEXPLAINED,

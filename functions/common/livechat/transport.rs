@@ -1,6 +1,6 @@
 //! Which error it is if there is no response from LiveChat.
 
-use crate::renewal::AttemptError;
+use crate::renewal::{AttemptError, record::Failure};
 
 /// `is_cut_short`: the time-out was shorter than the full one.
 pub(super) fn error(error: reqwest::Error, is_cut_short: bool) -> AttemptError {
@@ -15,5 +15,13 @@ pub(super) fn error(error: reqwest::Error, is_cut_short: bool) -> AttemptError {
         AttemptError::Unsent("the request cannot be built".into())
     } else {
         AttemptError::Lost("the connection broke before the response was complete".into())
+    }
+}
+
+/// The cause of the error, for a log or a record.
+pub(super) fn cause(error: reqwest::Error) -> String {
+    match Failure::from(self::error(error, false)) {
+        Failure::Unavailable { cause } => cause,
+        _ => "no response in time".into(),
     }
 }

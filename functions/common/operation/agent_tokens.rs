@@ -1,5 +1,6 @@
 //! The agent token, as renewals use it: from memory, from the table, or refreshed. It is decided in `renewal/agent_token.rs`.
 
+use super::breaker::Watch;
 use crate::{
     clients::secrets::Manager,
     context::Context,
@@ -10,25 +11,35 @@ use crate::{
     },
     renewal::{
         AGENT_TOKEN_REFUSED, AttemptError, Grant, StoreError,
-        agent_token::{AgentRecord, AgentSecrets, AgentToken, Next, StoredAgentToken, Successor, UNAVAILABLE},
+        agent_token::{
+            AgentRecord, AgentSecrets, AgentToken, Next, OTHER_ACCOUNT, StoredAgentToken, Successor, UNAVAILABLE,
+        },
+        circuit::Sign,
         record::{Lease, Refusal},
-        time_limits::{SHORTEST_ATTEMPT, STORE_RESERVE},
+        time_limits::{ATTEMPT_TIMEOUT, SHORTEST_ATTEMPT, STORE_RESERVE},
     },
     sealing::Sealer,
     settings::{AgentCredentials, AgentCredentialsSource},
-    store::{Store, agent_binding, agent_token::Acquisition},
+    store::{
+        Store, agent_binding,
+        agent_token::{Acquisition, Reason, Scope},
+    },
     time::now,
 };
 use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::sleep;
 
 /// The pauses of a call that waits for another one's refresh, in ms.
 const PAUSE_MS: std::ops::Range<u64> = 50..100;
+/// With less time than this, LiveChat would not have the full time to refresh a token.
+const FULL_REFRESH: Duration = ATTEMPT_TIMEOUT.saturating_add(STORE_RESERVE);
+/// With less time than this, a token is not refreshed: LiveChat could issue one that is never stored.
+const SHORTEST_REFRESH: Duration = Duration::from_millis(1_500).saturating_add(STORE_RESERVE);
 
 /// The agent token that all processes share.
 #[derive(Clone, Debug)]
@@ -38,12 +49,31 @@ pub(super) struct AgentTokens {
     sealer: Sealer,
     credentials: AgentCredentialsSource,
     secrets_manager: Arc<Manager>,
-    /// The token that this process used last. Shared by the clones of all calls.
-    memory: Arc<Mutex<Option<OpenAgentToken>>>,
+    /// Shared by the clones of all calls.
+    memory: Arc<Mutex<Memory>>,
 }
 
 /// An agent token that can be sent.
 type OpenAgentToken = AgentToken<AgentSecrets>;
+
+/// What a process remembers.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The token that was used last.
+    token: Option<OpenAgentToken>,
+    /// The number of a token that LiveChat accepts for no customer of this site. Neither that one nor an older one is used.
+    useless: Option<LeaseSeq>,
+}
+
+/// A refresh, under a lease.
+struct Refresh {
+    lease: Lease,
+    /// What is stored.
+    before: AgentRecord,
+    reason: Reason,
+    /// The stored token is still live.
+    is_optional: bool,
+}
 
 /// An agent token to use.
 struct Obtained {
@@ -58,6 +88,8 @@ enum Failure {
     Refused(Refusal),
     /// The table, AWS Secrets Manager or LiveChat did not respond.
     Unavailable(String),
+    /// This call has too little time left to wait for one. It has nothing to do with other calls.
+    OutOfTime,
 }
 
 impl From<StoreError> for Failure {
@@ -70,12 +102,13 @@ impl From<Failure> for AttemptError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(Refusal { exception, description, .. }) if exception == UNAVAILABLE => {
-                Self::Unsent(format!("no agent token: {description}"))
+                Self::NoAgentToken(description)
             }
             Failure::Refused(Refusal { description, .. }) => {
                 Self::Refused { exception: AGENT_TOKEN_REFUSED.into(), description }
             }
-            Failure::Unavailable(cause) => Self::Unsent(format!("no agent token: {cause}")),
+            Failure::Unavailable(cause) => Self::NoAgentToken(cause),
+            Failure::OutOfTime => Self::NotReady,
         }
     }
 }
@@ -90,39 +123,71 @@ impl AgentTokens {
 
     /// One call for a customer's token with the agent token: for the customer `known`, or for a new one. If LiveChat does not accept the
     /// agent token, gets another one and calls once more: LiveChat has done nothing then. The token in memory, the stored one and a new one
-    /// may all be tried.
+    /// may all be tried. `watch` observes the calls for the customer's token only.
     pub(super) async fn customer_token(
         &self,
         group: Option<Group>,
         known: Option<&Identity>,
+        watch: &mut Watch,
         context: &Context,
     ) -> Result<Grant, AttemptError> {
         let mut rejected = None;
         loop {
+            let before = context.left();
             let Obtained { token, is_new } = self.get(rejected, context).await?;
-            let exception = match self.accounts.token_by_agent(&token, group, known, context).await {
+            // It is there for the next attempt, which may take the full time again.
+            let has_taken_time = before >= ATTEMPT_TIMEOUT && context.left() < ATTEMPT_TIMEOUT;
+            if has_taken_time || context.left() < SHORTEST_ATTEMPT {
+                return Err(AttemptError::NotReady);
+            }
+            let rejection = match watch.observe(self.accounts.token_by_agent(&token, group, known, context), sign).await
+            {
                 Ok(grant) => return Ok(grant),
                 Err(AgentCallError::Failed(error)) => return Err(error),
-                Err(AgentCallError::TokenRejected(exception)) => exception,
+                Err(rejection) => rejection,
             };
             if is_new && rejected.is_some() {
-                return Err(self.refuse(&token, &exception, context).await.into());
+                let names_somebody = known.is_some() || group.is_some();
+                return Err(self.refuse(&token, &rejection, names_somebody, context).await.into());
             }
-            tracing::warn!(exception, "LiveChat does not accept the agent token; getting another one");
-            if context.left() < SHORTEST_ATTEMPT {
-                return Err(AttemptError::CutShort);
+            tracing::warn!(cause = ?rejection, "LiveChat does not accept the agent token; getting another one");
+            if matches!(rejection, AgentCallError::OtherAccount) {
+                self.forget(token.seq);
             }
             rejected = Some(token.seq);
         }
     }
 
     /// LiveChat does not accept a token that it has just issued in place of another one. This is remembered for all users, or each of
-    /// their calls would get more tokens.
-    async fn refuse(&self, token: &OpenAgentToken, exception: &str, context: &Context) -> Failure {
+    /// their calls would get more tokens. A token that LiveChat accepts for nobody is not used again.
+    async fn refuse(
+        &self,
+        token: &OpenAgentToken,
+        rejection: &AgentCallError,
+        names_somebody: bool,
+        context: &Context,
+    ) -> Failure {
         context.metrics.agent_token_failures.increment();
-        let description = format!("{exception} for a new agent token: it needs the scope customers:own");
-        let refusal = Refusal::first(self.accounts.fingerprint(), AGENT_TOKEN_REFUSED, &description, now());
-        if let Err(error) = self.store.refuse_agent_token(token.seq, &refusal, context).await {
+        let (scope, description) = match rejection {
+            AgentCallError::TokenRejected(exception) if names_somebody => (
+                Scope::OneRequest,
+                format!(
+                    "{exception} for a new agent token: it needs the scope customers:own, and the agent must be allowed to see this customer"
+                ),
+            ),
+            AgentCallError::TokenRejected(exception) => {
+                (Scope::All, format!("{exception} for a new agent token: it needs the scope customers:own"))
+            }
+            _ => (Scope::All, OTHER_ACCOUNT.to_owned()),
+        };
+        let now = now();
+        let before = self.store.read_agent_token(context).await.ok().and_then(|record| record.refusal);
+        let refusal = Refusal::first(self.accounts.fingerprint(), AGENT_TOKEN_REFUSED, &description, now);
+        let refusal = refusal.after(before.as_ref(), now);
+        if scope == Scope::All {
+            self.forget(token.seq);
+        }
+        if let Err(error) = self.store.refuse_agent_token(token.seq, &refusal, scope, context).await {
             tracing::warn!(cause = %error, "the refusal of the agent token could not be stored");
         }
         Failure::Refused(refusal)
@@ -131,9 +196,13 @@ impl AgentTokens {
     /// The agent token, newer than the number of one that was `rejected`.
     async fn get(&self, mut rejected: Option<LeaseSeq>, context: &Context) -> Result<Obtained, Failure> {
         let known = |token| Obtained { token, is_new: false };
-        if let Some(token) = self.remembered(rejected) {
+        let (remembered, useless) = self.remembered();
+        rejected = rejected.max(useless);
+        let is_accepted = |token: &OpenAgentToken| rejected.is_none_or(|seq| token.seq > seq);
+        if let Some(token) = remembered.filter(is_accepted) {
             return Ok(known(token));
         }
+        let reason = if rejected.is_some() { Reason::Rejected } else { Reason::Due };
         let settings = self.accounts.fingerprint();
         let mut record = self.store.read_agent_token(context).await?;
         loop {
@@ -151,20 +220,21 @@ impl AgentTokens {
                     }
                 }
                 Next::Fail(refusal) => return Err(Failure::Refused(refusal)),
-                _ if context.left() < SHORTEST_ATTEMPT => {
-                    return Err(Failure::Unavailable("there is too little time to refresh it".into()));
+                // The next call with enough time refreshes it.
+                Next::Refresh { live: Some(live), .. } if context.left() < FULL_REFRESH => {
+                    return Ok(known(self.remember(self.open(live, context).await?)));
                 }
-                Next::Wait => {
-                    sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
-                    record = self.store.read_agent_token(context).await?;
-                }
+                Next::Refresh { .. } if context.left() < SHORTEST_REFRESH => return Err(Failure::OutOfTime),
+                Next::Wait if context.left() < SHORTEST_ATTEMPT => return Err(Failure::OutOfTime),
+                Next::Wait => record = self.look_again(context).await?,
                 Next::Refresh { stored, live } => {
                     // New for each try, so that a write of this try is never mistaken for a write of another.
                     let owner = uuid::Uuid::new_v4().to_string();
                     match self.store.acquire_agent_token(&owner, stored, context).await? {
-                        Acquisition::Rejected(stored) => record = *stored,
+                        Acquisition::Rejected => record = self.look_again(context).await?,
                         Acquisition::Acquired(lease, before) => {
-                            return match (self.refresh(&lease, *before, context).await, live) {
+                            let refresh = Refresh { lease, before: *before, reason, is_optional: live.is_some() };
+                            return match (self.refresh(refresh, context).await, live) {
                                 (Ok(token), _) => Ok(Obtained { token: self.remember(token), is_new: true }),
                                 (Err(_), Some(live)) => Ok(known(self.remember(self.open(live, context).await?))),
                                 (Err(failure), None) => Err(failure),
@@ -176,38 +246,65 @@ impl AgentTokens {
         }
     }
 
-    /// Refreshes the token under this lease, and stores it. `before` is what is stored.
-    async fn refresh(&self, lease: &Lease, before: AgentRecord, context: &Context) -> Result<OpenAgentToken, Failure> {
-        let (exception, description) = match self.credentials(context).await {
+    /// What is stored in a moment.
+    async fn look_again(&self, context: &Context) -> Result<AgentRecord, Failure> {
+        sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
+        Ok(self.store.read_agent_token(context).await?)
+    }
+
+    /// Refreshes the token under a lease, and stores it.
+    async fn refresh(&self, refresh: Refresh, context: &Context) -> Result<OpenAgentToken, Failure> {
+        let Refresh { lease, before, reason, is_optional } = refresh;
+        // So that the lease can be released in any case.
+        let working = context.minus(STORE_RESERVE);
+        let (exception, description) = match self.credentials(&working).await {
             Err(why) => (UNAVAILABLE, why),
-            Ok(credentials) => match self.refresh_with(&credentials, lease, before.token.clone(), context).await {
+            Ok(credentials) => match self.refresh_with(&credentials, &lease, before.token.clone(), &working).await {
                 Ok((token, stored)) => {
                     context.metrics.agent_tokens_refreshed.increment();
-                    // If it cannot be stored, it works all the same, and the next call gets another one.
-                    if let Err(error) = self.store.commit_agent_token(lease, &stored, context).await {
-                        tracing::warn!(cause = %error, "a new agent token could not be stored");
-                    }
+                    self.store(&lease, &stored, reason, context).await;
                     return Ok(token);
                 }
+                // Other calls may have more time.
+                Err(RefreshError::CutShort) if !is_optional => {
+                    self.release(&lease, None, context).await;
+                    return Err(Failure::OutOfTime);
+                }
+                Err(RefreshError::CutShort) => (UNAVAILABLE, "no response in time".into()),
                 Err(RefreshError::Refused(exception)) => {
                     (AGENT_TOKEN_REFUSED, format!("{exception} for the refresh token"))
                 }
-                Err(RefreshError::OtherAccount) => (AGENT_TOKEN_REFUSED, "the agent belongs to another account".into()),
+                Err(RefreshError::OtherAccount) => (AGENT_TOKEN_REFUSED, OTHER_ACCOUNT.into()),
                 Err(RefreshError::Unavailable(cause)) => (UNAVAILABLE, cause),
             },
         };
         context.metrics.agent_token_failures.increment();
         tracing::error!(exception, cause = description, "the agent token could not be refreshed");
         let now = now();
-        let settings = self.accounts.fingerprint();
         let refusal = match exception {
-            UNAVAILABLE => before.unanswered(settings, &description, now),
-            _ => Refusal::first(settings, exception, &description, now).after(before.refusal.as_ref(), now),
+            UNAVAILABLE => before.unanswered(&description, now),
+            _ => Refusal::first(self.accounts.fingerprint(), exception, &description, now)
+                .after(before.refusal.as_ref(), now),
         };
-        if let Err(error) = self.store.release_agent_token(lease, &refusal, context).await {
+        self.release(&lease, Some(&refusal), context).await;
+        Err(Failure::Refused(refusal))
+    }
+
+    /// Stores a new token. If it cannot be stored, it works all the same, and the next call gets another one.
+    async fn store(&self, lease: &Lease, token: &StoredAgentToken, reason: Reason, context: &Context) {
+        while let Err(error) = self.store.commit_agent_token(lease, token, reason, context).await {
+            tracing::warn!(cause = %error, "a new agent token could not be stored");
+            if !matches!(error, StoreError::Unavailable(_)) || context.left() < STORE_RESERVE {
+                return;
+            }
+            sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
+        }
+    }
+
+    async fn release(&self, lease: &Lease, refusal: Option<&Refusal>, context: &Context) {
+        if let Err(error) = self.store.release_agent_token(lease, refusal, context).await {
             tracing::warn!(cause = %error, "the lease of the agent token could not be released and will expire");
         }
-        Err(Failure::Refused(refusal))
     }
 
     /// Gets a new token from LiveChat, in place of the stored one. Returns it as it is used, and as it is stored.
@@ -228,7 +325,6 @@ impl AgentTokens {
         let secrets = secrets.or_else(|error| if is_lasting(&error) { Ok(None) } else { Err(unavailable(&error)) })?;
         let successor = secrets.and_then(|secrets| secrets.successor).filter(|successor| successor.of == of);
         let refresh_token = successor.as_ref().map_or(&credentials.refresh_token, |successor| &successor.refresh_token);
-        let context = &context.minus(STORE_RESERVE);
         let Refreshed { access_token, lifetime, refresh_token } =
             self.accounts.refresh(credentials, refresh_token, context).await?;
         let successor = refresh_token.map(|refresh_token| Successor { of, refresh_token }).or(successor);
@@ -260,15 +356,37 @@ impl AgentTokens {
         AgentCredentials::parse(variable, text.expose_secret()).map_err(|error| error.to_string())
     }
 
-    /// The token that this process used last, if it is still usable.
-    fn remembered(&self, rejected: Option<LeaseSeq>) -> Option<OpenAgentToken> {
-        let token = self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        token.filter(|token| token.lifetime.is_usable(now()) && rejected.is_none_or(|seq| token.seq > seq))
+    /// The token that this process used last, if it is still usable, and the number of a useless one.
+    fn remembered(&self) -> (Option<OpenAgentToken>, Option<LeaseSeq>) {
+        let memory = self.memory();
+        (memory.token.clone().filter(|token| token.lifetime.is_usable(now())), memory.useless)
     }
 
     fn remember(&self, token: OpenAgentToken) -> OpenAgentToken {
-        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        let mut memory = self.memory();
+        // The table was emptied: the numbers start again.
+        memory.useless.take_if(|seq| *seq >= token.seq);
+        memory.token = Some(token.clone());
         token
+    }
+
+    /// Does not use this token again.
+    fn forget(&self, seq: LeaseSeq) {
+        let mut memory = self.memory();
+        memory.useless = memory.useless.max(Some(seq));
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What LiveChat's response shows. If it does not accept the agent token, it has responded.
+fn sign(result: &Result<Grant, AgentCallError>) -> Sign {
+    match result {
+        Ok(_) => Sign::Token,
+        Err(AgentCallError::Failed(error)) => error.sign(),
+        Err(AgentCallError::TokenRejected(_) | AgentCallError::OtherAccount) => Sign::Response,
     }
 }
 

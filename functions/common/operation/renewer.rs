@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     identity::Group,
     livechat::Accounts,
-    renewal::{self, OnIdentityChange, Renewal, Terms},
+    renewal::{self, AGENT_TOKEN_REFUSED, AGENT_TOKEN_REQUIRED, OnIdentityChange, Renewal, Terms},
     sealing::Sealer,
     settings::{Account, Common, Groups, LiveChat, Renewals},
     store::Store,
@@ -91,7 +91,7 @@ impl Renewer {
     fn for_group(&self, call: &Call, error: Error) -> Error {
         match (error, call.subject.group) {
             (Error::Renewal(renewal::Error::LiveChatRejected { exception, description, .. }), Some(group))
-                if !self.groups.lists(group) || is_about_a_group(&exception) =>
+                if (!self.groups.lists(group) && !is_about_the_agent(&exception)) || is_about_a_group(&exception) =>
             {
                 Error::UnknownGroup { refusal: Some(format!("{exception}: {description}")) }
             }
@@ -123,6 +123,11 @@ impl Renewer {
             was_guest: call.was_guest.is_some(),
         }
     }
+}
+
+/// Whether the settings of the agent are wrong, whatever the group.
+fn is_about_the_agent(exception: &str) -> bool {
+    matches!(exception, AGENT_TOKEN_REFUSED | AGENT_TOKEN_REQUIRED)
 }
 
 /// Whether LiveChat's code says that what the request's path names does not exist.

@@ -13,6 +13,12 @@ use secrecy::SecretString;
 
 /// The stored code of a refresh that failed without a refusal: it may be repeated sooner, and is no fault of the settings.
 pub(crate) const UNAVAILABLE: &str = "unavailable";
+/// The settings of such a refresh, on record: it says nothing about any settings. Otherwise functions with different settings would not
+/// keep each other's pauses.
+const ANY_SETTINGS: &str = "any";
+/// The description of a refusal because the agent's token is for another account.
+pub(crate) const OTHER_ACCOUNT: &str =
+    "the agent belongs to another LiveChat account than LIVECHAT_ORGANIZATION_ID and LIVECHAT_LICENSE_ID";
 /// How long such a refresh is not repeated, in ms. A user may be waiting.
 const SHORTEST_PAUSE_MS: u64 = 5_000;
 /// The longest pause while the stored token is live, in ms.
@@ -65,10 +71,23 @@ pub struct Successor {
 pub struct AgentRecord {
     /// The latest token.
     pub token: Option<AgentToken<MaybeSealed<AgentSecrets>>>,
+    /// There is a token, but it is malformed.
+    pub is_malformed: bool,
     /// The lease of the function that is refreshing it, or of one that died.
     pub lease: Option<Lease>,
     /// Why the latest refresh failed, and when the next one may be tried.
     pub refusal: Option<Refusal>,
+}
+
+/// What is stored in the place of a new token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// No token.
+    Nothing,
+    /// The token with this number.
+    Token(LeaseSeq),
+    /// Something that cannot be read.
+    Malformed,
 }
 
 /// What a renewal that needs the agent token does next.
@@ -78,8 +97,8 @@ pub(crate) enum Next {
     Use(StoredAgentToken),
     /// Acquire the lease, and refresh the token.
     Refresh {
-        /// The number of the stored token, if there is one.
-        stored: Option<LeaseSeq>,
+        /// What the new token replaces.
+        stored: Stored,
         /// The stored token, if it is still live: used if the refresh fails.
         live: Option<StoredAgentToken>,
     },
@@ -93,12 +112,17 @@ impl AgentRecord {
     /// What to do next. `rejected` is the number of a token that LiveChat did not accept: neither that one nor an older one is used.
     /// `settings` is the fingerprint of the settings with which a refresh would be tried.
     pub(crate) fn next(self, rejected: Option<LeaseSeq>, settings: &str, now: UnixMs) -> Next {
-        let stored = self.token.as_ref().map(|token| token.seq);
+        let stored = match &self.token {
+            Some(token) => Stored::Token(token.seq),
+            None if self.is_malformed => Stored::Malformed,
+            None => Stored::Nothing,
+        };
         let is_live =
             |token: &StoredAgentToken| token.lifetime.is_live(now) && rejected.is_none_or(|seq| token.seq > seq);
         let token = self.token.filter(is_live);
         let is_held = self.lease.is_some_and(|lease| lease.is_held(now));
-        let refusal = self.refusal.filter(|refusal| refusal.applies_to(settings, now));
+        let applies = |refusal: &Refusal| [settings, ANY_SETTINGS].iter().any(|one| refusal.applies_to(one, now));
+        let refusal = self.refusal.filter(applies);
         match (token, refusal) {
             (Some(token), _) if token.lifetime.is_usable(now) => Next::Use(token),
             (Some(token), refusal) if is_held || refusal.is_some() => Next::Use(token),
@@ -111,8 +135,8 @@ impl AgentRecord {
     /// What to store after a refresh of this token to which LiveChat did not respond. It may have issued a token all the same, and it
     /// revokes the oldest when there are more than 25. So while the stored token is live, each pause is twice as long as the one
     /// before: a token with 65 minutes left is refreshed 18 times at most. Afterwards, users wait.
-    pub(crate) fn unanswered(&self, settings: &str, cause: &str, now: UnixMs) -> Refusal {
-        let refusal = Refusal::first(settings, UNAVAILABLE, cause, now).after(self.refusal.as_ref(), now);
+    pub(crate) fn unanswered(&self, cause: &str, now: UnixMs) -> Refusal {
+        let refusal = Refusal::first(ANY_SETTINGS, UNAVAILABLE, cause, now).after(self.refusal.as_ref(), now);
         let shortest = now.plus_ms(SHORTEST_PAUSE_MS);
         let doubled = u32::try_from(refusal.times.saturating_sub(1)).ok().and_then(|times| 1_u64.checked_shl(times));
         let pause_ms =
@@ -141,7 +165,7 @@ mod tests {
 
     fn next(token: Option<StoredAgentToken>, is_held: bool, is_refused: bool, rejected: Option<u64>) -> &'static str {
         let refusal = is_refused.then(|| Refusal::first("settings", "invalid_grant", "", NOW));
-        let record = AgentRecord { token, lease: is_held.then(held), refusal };
+        let record = AgentRecord { token, lease: is_held.then(held), refusal, is_malformed: false };
         match record.next(rejected.map(LeaseSeq::new), "settings", NOW) {
             Next::Use(_) => "use",
             Next::Refresh { live: Some(_), .. } => "refresh, or use",
@@ -185,8 +209,7 @@ mod tests {
         let (mut record, mut now, mut pauses_ms) =
             (AgentRecord { token: Some(token), ..AgentRecord::default() }, NOW, vec![]);
         while now < until {
-            let refusal = record.unanswered("settings", "no response", now);
-            assert!(refusal.applies_to("settings", now));
+            let refusal = record.unanswered("no response", now);
             pauses_ms.push(refusal.until.ms_since(now));
             now = refusal.until;
             record.refusal = Some(refusal);
@@ -210,6 +233,17 @@ mod tests {
     #[test]
     fn without_a_live_token_a_refresh_is_tried_often() {
         assert!(pauses_ms(token(9), NOW.plus_ms(60_000)).iter().all(|pause_ms| *pause_ms == 5_000));
+    }
+
+    #[test]
+    fn an_outage_pauses_refreshes_with_any_settings() {
+        let refusal = AgentRecord::default().unanswered("no response", NOW);
+        let record = AgentRecord { refusal: Some(refusal), ..AgentRecord::default() };
+        for settings in ["settings", "other"] {
+            assert!(matches!(record.clone().next(None, settings, NOW), Next::Fail(_)), "{settings}");
+        }
+        let after = record.unanswered("no response", NOW.plus_ms(5_000));
+        assert_eq!(after.times, 2);
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(crate) const UNEXPLAINED: &str = "without an explanation";
 /// Why an attempt gave no token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AttemptError {
+    /// The request was not sent: getting ready took the time that LiveChat needs. It is ready now, or with more time.
+    NotReady,
+    /// The request was not sent: there is no agent token for it.
+    NoAgentToken(String),
     /// The request never reached LiveChat.
     Unsent(String),
     /// It was sent, and the response was lost: it may have taken effect.
@@ -62,7 +66,7 @@ impl AttemptError {
         match self {
             Self::TimedOut => Sign::NoResponse,
             Self::Unsent(_) | Self::Lost(_) => Sign::Broken,
-            Self::CutShort => Sign::None,
+            Self::NotReady | Self::NoAgentToken(_) | Self::CutShort => Sign::None,
             Self::Down(_)
             | Self::Throttled
             | Self::Refused { .. }
@@ -80,7 +84,8 @@ impl From<AttemptError> for Failure {
                 Self::Refused { exception: IDENTITY_LOST.into(), description: UNEXPLAINED.into() }
             }
             AttemptError::TimedOut => Self::Unavailable { cause: "no response in time".into() },
-            AttemptError::CutShort => Self::OutOfTime,
+            AttemptError::NotReady | AttemptError::CutShort => Self::OutOfTime,
+            AttemptError::NoAgentToken(cause) => Self::Unavailable { cause: format!("no agent token: {cause}") },
             AttemptError::Throttled => Self::Unavailable { cause: "status 429".into() },
             AttemptError::Unsent(cause)
             | AttemptError::Lost(cause)
@@ -100,6 +105,8 @@ mod tests {
         for (error, sign) in [
             (AttemptError::TimedOut, Sign::NoResponse),
             (AttemptError::CutShort, Sign::None),
+            (AttemptError::NotReady, Sign::None),
+            (AttemptError::NoAgentToken(because()), Sign::None),
             (AttemptError::Unsent(because()), Sign::Broken),
             (AttemptError::Lost(because()), Sign::Broken),
             (AttemptError::Down(because()), Sign::Response),

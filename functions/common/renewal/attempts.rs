@@ -101,6 +101,9 @@ impl Renewal {
         response: Result<Grant, AttemptError>,
         moment: Moment,
     ) -> Action {
+        if matches!(response, Err(AttemptError::NotReady)) {
+            return self.not_ready(holding, &attempt);
+        }
         let known = holding.record.identity.as_ref();
         let has_time = attempt.time_left(moment) >= SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
         let may_repeat = |error: &AttemptError| has_time && may_repeat_after(error, known.is_some());
@@ -124,17 +127,28 @@ impl Renewal {
         }
     }
 
+    /// Getting ready to call LiveChat took too long, for example as an agent token was refreshed. With a new lease, the call has all the time
+    /// that LiveChat may take.
+    fn not_ready(&mut self, mut holding: Holding, attempt: &Attempt) -> Action {
+        if attempt.is_first() {
+            self.uncount(&mut holding);
+        }
+        self.release(holding, None, Next::Retry)
+    }
+
     /// LiveChat issued a token for another customer, or lost the one on record: the same is tried once more, then the other grant.
     fn not_recognised(&mut self, holding: Holding, attempt: Attempt, moment: Moment) -> Action {
         let is_expected = attempt.has_expired && attempt.grant == GrantType::Cookie;
-        if matches!(attempt.kind, Kind::First { .. }) && !is_expected {
-            self.notes.push(Note::NotRecognised);
-            return self.attempt(holding, Attempt { kind: Kind::OnceMore, ..attempt }, moment);
-        }
-        match self.grant_after(&holding, attempt.grant) {
+        let is_once_more = matches!(attempt.kind, Kind::First { .. }) && !is_expected;
+        let next = if is_once_more { Some(attempt.grant) } else { self.grant_after(&holding, attempt.grant) };
+        match next {
             None => self.lost(holding, attempt, moment),
-            // Without an attempt with the other grant, the customer does not count as lost.
+            // Without this attempt, the customer does not count as lost.
             Some(_) if attempt.time_left(moment) < SHORTEST_ATTEMPT => self.release_failed(holding, Failure::OutOfTime),
+            Some(_) if is_once_more => {
+                self.notes.push(Note::NotRecognised);
+                self.attempt(holding, Attempt { kind: Kind::OnceMore, ..attempt }, moment)
+            }
             Some(grant) => {
                 let kind = Kind::First { is_retry: false };
                 self.attempt(holding, Attempt { kind, grant, is_other_grant: true, ..attempt }, moment)
@@ -169,7 +183,10 @@ impl Renewal {
         if attempt.time_left(moment) < SHORTEST_ATTEMPT {
             return self.release_failed(holding, Failure::OutOfTime);
         }
-        attempt.grant = self.terms.grants.first();
+        // If only an agent could be asked for the customer, the same agent must create the next one: this proves that it is an agent of the
+        // site's account. An agent of another account does not know any of the site's customers.
+        let has_cookies = holding.record.identity.as_ref().is_none_or(|lost| lost.cookies.is_some());
+        attempt.grant = if has_cookies { self.terms.grants.first() } else { GrantType::AgentToken };
         attempt.kind = Kind::New;
         self.attempt(holding, attempt, moment)
     }
@@ -244,7 +261,9 @@ fn may_repeat_after(error: &AttemptError, names_a_customer: bool) -> bool {
     match error {
         AttemptError::Unsent(_) => true,
         AttemptError::Lost(_) | AttemptError::Down(_) => names_a_customer,
-        AttemptError::TimedOut
+        AttemptError::NotReady
+        | AttemptError::NoAgentToken(_)
+        | AttemptError::TimedOut
         | AttemptError::CutShort
         | AttemptError::Throttled
         | AttemptError::Refused { .. }
@@ -263,6 +282,7 @@ mod tests {
             (AttemptError::Unsent(String::new()), true, true),
             (AttemptError::Lost(String::new()), false, true),
             (AttemptError::Down(String::new()), false, true),
+            (AttemptError::NoAgentToken(String::new()), false, false),
             (AttemptError::TimedOut, false, false),
             (AttemptError::CutShort, false, false),
             (AttemptError::Throttled, false, false),

@@ -183,9 +183,14 @@ impl Renewal {
 
     /// LiveChat could not be called for a token: the cookies cannot be opened, or what LiveChat issues could not be sealed.
     fn not_called(&mut self, mut holding: Holding, error: Error) -> Action {
+        self.uncount(&mut holding);
+        self.release(holding, None, Next::Fail(error))
+    }
+
+    /// The renewal does not count in a quota, as LiveChat was not called.
+    pub(super) fn uncount(&self, holding: &mut Holding) {
         holding.bookkeeping.quota = uncounted(&holding.record, holding.began).quota;
         holding.is_counted = self.terms.group.is_some();
-        self.release(holding, None, Next::Fail(error))
     }
 
     /// Goes on under the lease.

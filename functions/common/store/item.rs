@@ -348,10 +348,11 @@ impl Item {
 
     /// All that is stored of the agent token. What is malformed counts as missing: it can be refreshed.
     pub(super) fn into_agent_record(mut self) -> Result<AgentRecord, StoreError> {
+        let is_stored = self.has(TOKEN);
         let token = self.take_map(TOKEN).ok().flatten().and_then(|token| token.agent_token().ok());
         let refusal = self.take_map(REFUSED).ok().flatten().and_then(|refusal| refusal.refusal().ok());
         let lease = if self.has(LEASE_UNTIL_MS) { Some(self.lease()?) } else { None };
-        Ok(AgentRecord { token, lease, refusal })
+        Ok(AgentRecord { is_malformed: is_stored && token.is_none(), token, lease, refusal })
     }
 
     fn agent_token(mut self) -> Result<StoredAgentToken, StoreError> {

@@ -29,7 +29,7 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
     super::read(
         Response::new(StatusCode::from_u16(status).expect("a status"), headers.clone(), body),
-        GrantType::Cookie,
+        SentWith::Nothing,
         None,
         CALLED_AT,
     )
@@ -98,6 +98,25 @@ fn an_exception_counts_in_every_status() {
 }
 
 #[test]
+fn no_secret_of_the_request_is_in_the_description() {
+    let said = |secret: &str| {
+        format!(r#"{{"oauth_exception":"invalid_request","exception_description":"bad {secret} here"}}"#)
+    };
+    let known = known("e1");
+    for (sent_with, secret) in [
+        (SentWith::Nothing, "s0"),
+        (SentWith::Nothing, "__lc_cst"),
+        (SentWith::AgentToken(&"agent-secret".into()), "agent-secret"),
+        (SentWith::AgentToken(&"agent-secret".into()), "agent-\\u0000secret"),
+    ] {
+        let response = Response::new(StatusCode::BAD_REQUEST, HeaderMap::new(), said(secret).as_bytes());
+        let refused = super::read(response, sent_with, Some(&known), CALLED_AT).err();
+        let expected = AttemptError::Refused { exception: "invalid_request".into(), description: UNEXPLAINED.into() };
+        assert_eq!(refused, Some(expected), "{secret}");
+    }
+}
+
+#[test]
 fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
     let lost = br#"{"identity_exception":"identity_lost","exception_description":"no such customer"}"#;
     let oauth = br#"{"oauth_exception":"identity_lost"}"#;
@@ -106,7 +125,7 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
         let miss = |body: &[u8], known| {
-            super::read(Response::new(status, HeaderMap::new(), body), GrantType::Cookie, known, CALLED_AT).err()
+            super::read(Response::new(status, HeaderMap::new(), body), SentWith::Nothing, known, CALLED_AT).err()
         };
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
@@ -159,7 +178,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(
             Response::new(StatusCode::BAD_REQUEST, both(), body.as_bytes()),
-            GrantType::Cookie,
+            SentWith::Nothing,
             Some(&known("e")),
             CALLED_AT,
         )
@@ -252,7 +271,7 @@ fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let lines = headers(&["__lc_cst=s1"]);
     let grant = super::read(
         Response::new(StatusCode::OK, lines.clone(), &good),
-        GrantType::Cookie,
+        SentWith::Nothing,
         Some(&known("e1")),
         CALLED_AT,
     )
@@ -267,7 +286,7 @@ fn cookies_of_two_customers_are_never_mixed() {
     let lines = headers(&["__lc_cst=s1"]);
     let mixed = super::read(
         Response::new(StatusCode::OK, lines.clone(), &good),
-        GrantType::Cookie,
+        SentWith::Nothing,
         Some(&known("another")),
         CALLED_AT,
     );

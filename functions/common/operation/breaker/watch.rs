@@ -8,7 +8,10 @@ use crate::{
         time_limits::LONGEST_LOOK,
     },
 };
-use std::pin::{Pin, pin};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 use tokio::time::{Instant, sleep};
 
 /// Observes the attempts of one renewal, which follow one another.
@@ -31,10 +34,11 @@ impl Watch {
         Self { breaker, context, permit, evidence, is_late: false, report: None, sign: Sign::None }
     }
 
-    /// Observes one attempt. If it is late, reports it while the attempt goes on: neither waits for the other.
+    /// Observes and measures one attempt. If it is late, reports it while the attempt goes on: neither waits for the other.
     pub(crate) async fn observe<T>(&mut self, attempt: impl Future<Output = T>, sign: impl FnOnce(&T) -> Sign) -> T {
         let began = Instant::now();
-        let mut attempt = pin!(attempt);
+        let metrics = Arc::clone(&self.context.metrics);
+        let mut attempt = pin!(metrics.live_chat_time.measure(attempt));
         let late_after = self.breaker.memory().latency.late_after();
         let response = tokio::select! {
             biased;

@@ -207,8 +207,8 @@ impl<'a> Driver<'a> {
         let Renewer { accounts, agent_tokens, breaker, .. } = self.place.renewer;
         let context = self.place.context.within(attempt.time);
         let known = self.sealing.prepare(attempt, &context).await?;
-        if context.left() < SHORTEST_ATTEMPT.min(attempt.time) {
-            return Err(StoreError::KmsUnavailable("it was slow, and too little time is left to call LiveChat".into()));
+        if context.left() < SHORTEST_ATTEMPT {
+            return Ok(Event::Responded(Err(AttemptError::NotReady)));
         }
         if attempt.is_retry {
             sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MS))).await;
@@ -218,16 +218,14 @@ impl<'a> Driver<'a> {
         let sign =
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
         let (group, known) = (self.place.call.subject.group, known.as_ref());
-        let token = async {
-            match (attempt.grant, agent_tokens) {
-                (GrantType::Cookie, _) => accounts.token(group, known, &context).await,
-                (GrantType::AgentToken, Some(tokens)) => Box::pin(tokens.customer_token(group, known, &context)).await,
-                (GrantType::AgentToken, None) => Err(AttemptError::Unsent("there are no agent's credentials".into())),
+        let result = match (attempt.grant, agent_tokens) {
+            (GrantType::Cookie, _) => watch.observe(accounts.token(group, known, &context), sign).await,
+            (GrantType::AgentToken, Some(tokens)) => {
+                Box::pin(tokens.customer_token(group, known, watch, &context)).await
             }
+            (GrantType::AgentToken, None) => Err(AttemptError::NoAgentToken("there are no credentials".into())),
         };
-        let metrics = &self.place.context.metrics;
-        let result = metrics.live_chat_time.measure(watch.observe(token, sign)).await;
-        count_attempt(&result, metrics);
+        count_attempt(&result, &self.place.context.metrics);
         Ok(Event::Responded(result))
     }
 

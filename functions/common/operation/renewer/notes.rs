@@ -9,6 +9,10 @@ use tracing::Level;
 
 /// Counts one call to LiveChat for a token.
 pub(super) fn count_attempt(result: &Result<Grant, AttemptError>, metrics: &CallMetrics) {
+    // `AgentTokenFailures` counts a missing agent token.
+    if matches!(result, Err(AttemptError::NotReady | AttemptError::NoAgentToken(_))) {
+        return;
+    }
     metrics.live_chat_calls.increment();
     // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
     let counts = !metrics.is_unproven_group.is_set();

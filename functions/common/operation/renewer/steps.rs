@@ -94,6 +94,8 @@ fn rejected(record: &Record) -> StepResult {
 fn responded(result: &Result<Grant, AttemptError>) -> StepResult {
     match result {
         Ok(_) => "issued".into(),
+        Err(AttemptError::NotReady) => "not sent in time".into(),
+        Err(AttemptError::NoAgentToken(_)) => "no agent token".into(),
         Err(AttemptError::Unsent(_)) => "not sent".into(),
         Err(AttemptError::Lost(_)) => "response lost".into(),
         Err(AttemptError::TimedOut | AttemptError::CutShort) => "timed out".into(),

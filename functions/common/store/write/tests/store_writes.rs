@@ -8,11 +8,15 @@ use crate::{
     },
     renewal::{
         Bookkeeping, RevokeAgain,
-        agent_token::{AgentSecrets, AgentToken, StoredAgentToken, Successor},
+        agent_token::{AgentSecrets, AgentToken, Stored, StoredAgentToken, Successor},
         circuit::Gate,
         record::{FailedRenewal, Failure, Lease, Outstanding, OutstandingToken, Quota, Refusal, TokenOrigin},
     },
-    store::{Commit, Release, adoption, agent_token, details, gate, groups, lease, logout, revocation, token},
+    store::{
+        Commit, Release, adoption,
+        agent_token::{self, Reason, Scope},
+        details, gate, groups, lease, logout, revocation, token,
+    },
 };
 use std::num::NonZeroU32;
 
@@ -86,12 +90,19 @@ fn agent_write(rng: &mut Rng) -> Write {
     let refusal = Refusal::first(SETTINGS[0], "invalid_grant", "", NOW);
     match rng.u8(0..6) {
         0..=2 => {
-            let of = rng.bool().then(|| LeaseSeq::new(rng.u64(0..4)));
-            agent_token::acquire(pick(rng, &OWNERS), of, NOW)
+            let seen = match rng.u8(0..4) {
+                0 => Stored::Nothing,
+                1 => Stored::Malformed,
+                _ => Stored::Token(LeaseSeq::new(rng.u64(0..4))),
+            };
+            agent_token::acquire(pick(rng, &OWNERS), seen, NOW)
         }
-        3 => agent_token::commit(&held(rng), &agent(rng)),
-        4 => agent_token::release(&held(rng), &refusal),
-        _ => agent_token::refuse(LeaseSeq::new(rng.u64(0..4)), &refusal),
+        3 => agent_token::commit(&held(rng), &agent(rng), if rng.bool() { Reason::Due } else { Reason::Rejected }),
+        4 => agent_token::release(&held(rng), rng.bool().then_some(&refusal)),
+        _ => {
+            let scope = if rng.bool() { Scope::OneRequest } else { Scope::All };
+            agent_token::refuse(LeaseSeq::new(rng.u64(0..4)), &refusal, scope)
+        }
     }
 }
 
