@@ -301,11 +301,13 @@ async fn only_what_the_signer_vouches_for_is_sent() {
 }
 
 #[tokio::test]
-async fn a_licence_has_updates_too() {
+async fn without_an_organization_the_functions_that_send_details_do_not_start() {
     let world = world().await.with_v1();
-    let entity = world.log_in(GetToken, claims()).await.entity();
-    world.updates(1).await;
-    assert_eq!(world.sandbox.details_of(&entity), Some(sent()));
+    for binary in [GetToken, GetFreshToken] {
+        let said = world.init_error(binary).await;
+        let is_clear = said.contains("CUSTOMER_DETAILS needs LIVECHAT_ORGANIZATION_ID");
+        assert!(is_clear && said.trim().lines().count() == 1, "{said}");
+    }
 }
 
 #[tokio::test]

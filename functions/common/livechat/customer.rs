@@ -3,7 +3,7 @@
 //! Source: <https://platform.text.com/docs/messaging/customer-chat-api/#update-customer>. Which statuses errors have is not documented.
 
 use super::{Accounts, oauth::shown, transport};
-use crate::{clients::https, context::Context, identity::CustomerDetails, renewal::record::Failure, settings::Tenant};
+use crate::{clients::https, context::Context, identity::CustomerDetails, renewal::record::Failure};
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -37,13 +37,11 @@ impl Accounts {
         read(status, &body)
     }
 
+    /// Where updates are sent. `CUSTOMER_DETAILS` needs an organization.
     fn update_url(&self) -> String {
         let base = self.settings.api_url.as_str().trim_end_matches('/');
-        let account = match &self.settings.tenant {
-            Tenant::Organization(id) => format!("organization_id={id}"),
-            Tenant::License(id) => format!("license_id={id}"),
-        };
-        format!("{base}/v3.6/customer/action/update_customer?{account}")
+        let organization_id = self.settings.account().organization_id.unwrap_or_default();
+        format!("{base}/v3.6/customer/action/update_customer?organization_id={organization_id}")
     }
 }
 
