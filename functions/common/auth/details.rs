@@ -35,11 +35,14 @@ impl DetailRules {
     pub(super) fn read<'a>(&self, get: impl Fn(&str) -> Option<&'a Value>) -> Option<CustomerDetails> {
         let mut details = CustomerDetails { name: None, email: None, fields: Vec::new() };
         for (detail, claim) in &self.0 {
+            // Whatever it is used for: agents would take it for the user's.
+            if claim.is_within("email") && !is_true(get("email_verified")) {
+                continue;
+            }
             // With two values for one claim, neither is trusted.
             let Ok(Some(value)) = claim.find(&get) else { continue };
             match detail {
                 Detail::Name => details.name = value.as_str().and_then(text),
-                Detail::Email if claim.is_within("email") && !is_true(get("email_verified")) => {}
                 Detail::Email => details.email = value.as_str().and_then(text).filter(|email| is_email(email)),
                 Detail::Field(key) => details.fields.extend(scalar(value).map(|value| (key.clone(), value))),
             }
@@ -137,6 +140,23 @@ mod tests {
         }
         assert_eq!(email("email", &json!({ "email": EMAIL })), None);
         assert_eq!(email("contact.mail", &json!({"contact": {"mail": EMAIL}})).as_deref(), Some(EMAIL));
+    }
+
+    #[test]
+    fn an_unverified_email_is_not_a_name_or_a_field_either() {
+        for claim in ["email", "/email"] {
+            let rules = [(Detail::Name, claim), (Detail::Field("mail".into()), claim)];
+            let rules = DetailRules::new(rules.map(|(detail, claim)| (detail, ClaimName::new(claim))).into());
+            let read = |verified: bool| {
+                let claims = json!({"email": "alice@shop.example", "email_verified": verified});
+                rules.read(|name| claims.get(name))
+            };
+            assert_eq!(read(false), None, "{claim}");
+            assert_eq!(read(true).map(|details| (details.name.is_some(), details.fields.len())), Some((true, 1)));
+        }
+        let of_manager = json!({"email": {"manager": "bob@shop.example"}, "email_verified": false});
+        let rules = DetailRules::new(vec![(Detail::Field("m".into()), ClaimName::new("email.manager"))]);
+        assert_eq!(rules.read(|name| of_manager.get(name)), None);
     }
 
     #[test]
