@@ -9,7 +9,13 @@ use crate::{
 use axum::{Router, http::StatusCode};
 use sandbox::{CustomerDetails, Fault};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::sync::Semaphore;
 
 const DETAILS: &str = "name,email,fields.plan=plan";
@@ -190,22 +196,57 @@ async fn a_failed_update_fails_no_call_and_is_repeated_after_a_pause() {
     }
 }
 
+/// An API that responds to each update with this, and the number of updates so far.
+async fn api(status: StatusCode, body: &'static str) -> (String, Arc<AtomicU64>) {
+    let calls = Arc::new(AtomicU64::default());
+    let counted = Arc::clone(&calls);
+    let respond = move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (status, body)
+    };
+    (serve(Router::new().fallback(respond)).await, calls)
+}
+
+const REFUSAL: &str = r#"{"error":{"type":"validation","message":"liddell"}}"#;
+
+/// Other details, or the same at another API: LiveChat may be right to refuse them, or the address may be wrong.
 #[tokio::test]
-async fn details_that_livechat_refuses_are_sent_again_only_when_they_change() {
-    let refuses = || async { (StatusCode::BAD_REQUEST, r#"{"error":{"type":"validation","message":"liddell"}}"#) };
+async fn details_that_livechat_refuses_are_sent_again_when_they_or_the_api_change() {
     let world = world().await;
     let sandbox = world.sandbox.url();
-    let world = world.with("LIVECHAT_API_URL", &serve(Router::new().fallback(refuses)).await);
+    let (url, calls) = api(StatusCode::BAD_REQUEST, REFUSAL).await;
+    let world = world.with("LIVECHAT_API_URL", &url);
     let entity = world.log_in(GetToken, claims()).await.entity();
     assert!(world.updates(1).await[0]["cause"].as_str().is_some_and(|cause| cause.contains("validation")));
-    let world = world.with("LIVECHAT_API_URL", &sandbox);
     world.end_pause().await;
     world.log_in(GetToken, claims()).await;
     world.log_in(GetToken, claims()).await;
-    assert_eq!(world.calls_to_update(), 0);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
     world.log_in(GetToken, named("Alice Hargreaves")).await;
     world.updates(2).await;
+    world.end_pause().await;
+    world.log_in(GetToken, named("Alice Hargreaves")).await;
+    world.log_in(GetToken, named("Alice Hargreaves")).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+    let world = world.with("LIVECHAT_API_URL", &sandbox);
+    world.log_in(GetToken, named("Alice Hargreaves")).await;
+    world.updates(3).await;
     assert_eq!(world.sandbox.details_of(&entity).and_then(|details| details.name).as_deref(), Some("Alice Hargreaves"));
+}
+
+/// A proxy, or what a wrong `LIVECHAT_API_URL` names.
+#[tokio::test]
+async fn a_refusal_that_is_not_livechats_does_not_settle_the_details() {
+    for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY] {
+        let (url, calls) = api(status, "<!doctype html>").await;
+        let world = world().await.with("LIVECHAT_API_URL", &url);
+        world.log_in(GetToken, claims()).await;
+        world.updates(1).await;
+        world.end_pause().await;
+        world.log_in(GetFreshToken, claims()).await;
+        world.updates(2).await;
+        assert_eq!(calls.load(Ordering::Relaxed), 2, "{status}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,4 +368,20 @@ async fn the_table_has_a_hash_of_the_details_only() {
     world.log_in(GetToken, claims()).await;
     let item = format!("{:?}", world.item("alice").await);
     assert!(item.contains("details") && !item.contains("iddell") && !item.contains("pro\""), "{item}");
+}
+
+/// Otherwise, a list of addresses could be compared with the table.
+#[tokio::test]
+async fn the_hash_has_the_key_of_the_log() {
+    let mut world = world().await;
+    let mut hashes = HashSet::new();
+    for (key, count) in [("", 1), ("a key", 2), ("another key", 3)] {
+        world = world.with("SUBJECT_KEY", key);
+        world.log_in(GetToken, claims()).await;
+        world.updates(count).await;
+        world.end_pause().await;
+        let item = world.item("alice").await;
+        hashes.insert(item["details"].as_m().expect("a map")["hash"].as_s().expect("a string").clone());
+    }
+    assert_eq!(hashes.len(), 3);
 }

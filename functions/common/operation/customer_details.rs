@@ -13,7 +13,8 @@ use crate::{
     store::Store,
     time::{Deadline, now},
 };
-use secrecy::SecretString;
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 /// The longest time that an update takes, with both writes.
@@ -22,6 +23,20 @@ const LONGEST: Duration = Duration::from_secs(3);
 const SHORTEST: Duration = Duration::from_secs(1);
 /// What is left of it to record the result.
 const RESERVE: Duration = Duration::from_millis(300);
+
+/// What the updates of one process have in common.
+#[derive(Clone, Debug)]
+pub(super) struct CustomerUpdates {
+    hash_key: hmac::Key,
+}
+
+impl CustomerUpdates {
+    /// With a key, a hash in the table says nothing about details to somebody who does not know the key.
+    pub(super) fn new(hash_key: Option<&SecretString>) -> Self {
+        let key = hash_key.map_or("", ExposeSecret::expose_secret);
+        Self { hash_key: hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()) }
+    }
+}
 
 /// An update that is due.
 #[derive(Debug)]
@@ -50,7 +65,8 @@ impl Renewer {
     pub(super) fn customer_update(&self, call: &Call, reply: &Reply) -> Option<CustomerUpdate> {
         let (Reply::Token(obtained), Some(details)) = (reply, &call.details) else { return None };
         let issued = &obtained.issued;
-        let update = DetailsUpdate::due(issued.details.as_ref(), &issued.entity_id, details, now())?;
+        let hash = details.hash(&self.customer_updates.hash_key, &self.accounts.update_url(), &issued.entity_id);
+        let update = DetailsUpdate::due(issued.details.as_ref(), &issued.entity_id, hash, now())?;
         Some(CustomerUpdate {
             store: self.store.clone(),
             accounts: self.accounts.clone(),
