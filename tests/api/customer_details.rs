@@ -26,8 +26,12 @@ async fn world() -> World {
 }
 
 /// A request of alice, about whom the gateway has verified these claims too.
-fn of_alice(binary: Binary, mut claims: Value) -> Value {
-    claims["sub"] = json!("alice");
+fn of_alice(binary: Binary, claims: Value) -> Value {
+    of("alice", binary, claims)
+}
+
+fn of(user: &str, binary: Binary, mut claims: Value) -> Value {
+    claims["sub"] = json!(user);
     let mut event = request(binary, None, &[]);
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
     event
@@ -57,6 +61,11 @@ impl World {
         let response = self.send(binary, &of_alice(binary, claims)).await;
         assert_eq!(response.status(), 200, "{response:?}");
         response
+    }
+
+    /// The same with another user's id.
+    async fn log_in_as(&self, user: &str, binary: Binary) -> GatewayResponse {
+        self.send(binary, &of(user, binary, claims())).await
     }
 
     /// The log lines about updates so far, after waiting until there are `count`.
@@ -109,6 +118,19 @@ async fn claims_that_alternate_cost_one_call_in_ten_minutes() {
     }
     assert_eq!(world.calls_to_update(), 1);
     assert!(read_number(&world.item("alice").await["details"].as_m().expect("a map")["again"]) > now_ms() + 590_000);
+}
+
+/// A page's token and an app's.
+#[tokio::test]
+async fn claims_that_alternate_repeat_failures_more_and_more_rarely() {
+    let world = world().await;
+    world.sandbox.fail_update(Fault::Http500, 2);
+    world.log_in(GetToken, named("Alice Liddell")).await;
+    world.updates(1).await;
+    world.end_pause().await;
+    world.log_in(GetFreshToken, named("A. Liddell")).await;
+    world.updates(2).await;
+    assert!(read_number(&world.item("alice").await["details"].as_m().expect("a map")["again"]) > now_ms() + 1_190_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,6 +269,34 @@ async fn a_refusal_that_is_not_livechats_does_not_settle_the_details() {
         world.updates(2).await;
         assert_eq!(calls.load(Ordering::Relaxed), 2, "{status}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_update_a_process_leaves_the_next_users_to_later_calls() {
+    for fault in [Fault::Http503, Fault::ResetBefore, Fault::Hang] {
+        let world = world().await;
+        world.sandbox.fail_update(fault, 1);
+        world.log_in(GetToken, claims()).await;
+        world.updates(1).await;
+        let entity = world.log_in_as("bob", GetToken).await.entity();
+        world.log_in_as("bob", GetToken).await;
+        assert_eq!(world.calls_to_update(), 1, "{fault:?}");
+        assert!(!world.item("bob").await.contains_key("details"), "{fault:?}: nothing is claimed");
+        // Another process.
+        world.log_in_as("bob", GetFreshToken).await;
+        world.updates(2).await;
+        assert_eq!(world.sandbox.details_of(&entity), Some(sent()), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_users_details_delays_no_others() {
+    let (url, calls) = api(StatusCode::BAD_REQUEST, REFUSAL).await;
+    let world = world().await.with("LIVECHAT_API_URL", &url);
+    world.log_in(GetToken, claims()).await;
+    world.log_in_as("bob", GetToken).await;
+    world.updates(2).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,8 +42,8 @@ pub struct DetailsUpdate {
     pub hash: String,
     /// No other update is sent before this time, whatever its result.
     pub again: UnixMs,
-    /// How often these details were sent without success, the call in progress included; 0 if LiveChat has accepted them, or has
-    /// refused what they contain.
+    /// How many updates in a row had no success, the one in progress included; 0 if LiveChat has accepted these details, or has refused
+    /// what they contain. Other details do not end the row: two tokens of a user can have different ones.
     pub failures: u64,
 }
 
@@ -58,7 +58,7 @@ impl DetailsUpdate {
         let latest = latest.filter(|latest| latest.entity_id == entity_id);
         let is_due = latest.is_none_or(|latest| !latest.waits(now) && (latest.hash != hash || latest.failures > 0));
         is_due.then(|| {
-            let failures = latest.filter(|latest| latest.hash == hash).map_or(0, |latest| latest.failures);
+            let failures = latest.map_or(0, |latest| latest.failures);
             let pause_ms = Self::PAUSE_MS.saturating_mul(1 << failures.min(8)).min(Self::LONGEST_PAUSE_MS);
             Self { entity_id: entity_id.to_owned(), hash, again: now.plus_ms(pause_ms), failures: failures + 1 }
         })
@@ -100,14 +100,16 @@ mod tests {
     fn failures_are_repeated_more_and_more_rarely() {
         let mut update = first();
         let mut pauses = Vec::new();
-        for _ in 0..12 {
+        // Two tokens of the user have different details.
+        for hash in ["a", "b"].into_iter().cycle().take(12) {
             let now = update.again;
-            assert_eq!(due(&update, "e1", "a", now.minus_ms(1)), None);
-            update = due(&update, "e1", "a", now).expect("it is due");
+            assert_eq!(due(&update, "e1", hash, now.minus_ms(1)), None);
+            update = due(&update, "e1", hash, now).expect("it is due");
             pauses.push(update.again.ms_since(now) / 60_000);
         }
         assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 1280, 1440, 1440, 1440, 1440, 1440]);
-        assert_eq!(due(&update, "e1", "b", update.again).map(|next| next.failures), Some(1));
+        let sent = DetailsUpdate { failures: 0, ..update };
+        assert_eq!(due(&sent, "e1", "c", sent.again).map(|next| next.failures), Some(1));
     }
 
     #[test]
