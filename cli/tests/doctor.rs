@@ -64,6 +64,13 @@ async fn a_licence_number_as_the_organization_id() {
 }
 
 #[tokio::test]
+async fn details_of_customers_without_an_organization() {
+    let set_up = SetUp::start().await.with("LIVECHAT_ORGANIZATION_ID", "").with("LIVECHAT_LICENSE_ID", "100000001");
+    let found = set_up.with("CUSTOMER_DETAILS", "name").doctor(&[], "").await;
+    assert_named(&found, "settings", &["CUSTOMER_DETAILS needs LIVECHAT_ORGANIZATION_ID"]);
+}
+
+#[tokio::test]
 async fn a_misspelt_setting() {
     let found = SetUp::start().await.with("JWT_AUDIANCE", "livechat").doctor(&[], "").await;
     assert_named(&found, "settings", &["did you mean JWT_AUDIENCE?"]);

@@ -70,7 +70,7 @@ pub struct Settings {
     pub common: Common,
     /// `LIVECHAT_*`: the site's account at LiveChat.
     pub livechat: LiveChat,
-    /// `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE` and `COOKIES_KMS_KEY`.
+    /// `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`, `COOKIES_KMS_KEY` and `SUBJECT_KEY`.
     pub renewals: Renewals,
 }
 

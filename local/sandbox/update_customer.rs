@@ -70,14 +70,9 @@ fn apply(sandbox: &Sandbox, account: &Pairs, headers: &HeaderMap, body: &[u8]) -
 }
 
 fn check_account(sandbox: &Sandbox, account: &Pairs) -> Result<(), ChatError> {
-    let license_id = sandbox.app.license_id.to_string();
-    let [(name, value)] = account.as_slice() else {
-        return Err(ChatError::Validation("the query must be organization_id".into()));
-    };
-    match name.as_str() {
-        "organization_id" if *value == sandbox.app.organization_id => Ok(()),
-        "license_id" if *value == license_id => Ok(()),
-        "organization_id" | "license_id" => Err(ChatError::LicenseNotFound),
+    match account.as_slice() {
+        [(name, value)] if name == "organization_id" && *value == sandbox.app.organization_id => Ok(()),
+        [(name, _)] if name == "organization_id" => Err(ChatError::LicenseNotFound),
         _ => Err(ChatError::Validation("the query must be organization_id".into())),
     }
 }

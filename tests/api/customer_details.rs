@@ -9,7 +9,13 @@ use crate::{
 use axum::{Router, http::StatusCode};
 use sandbox::{CustomerDetails, Fault};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::sync::Semaphore;
 
 const DETAILS: &str = "name,email,fields.plan=plan";
@@ -20,8 +26,12 @@ async fn world() -> World {
 }
 
 /// A request of alice, about whom the gateway has verified these claims too.
-fn of_alice(binary: Binary, mut claims: Value) -> Value {
-    claims["sub"] = json!("alice");
+fn of_alice(binary: Binary, claims: Value) -> Value {
+    of("alice", binary, claims)
+}
+
+fn of(user: &str, binary: Binary, mut claims: Value) -> Value {
+    claims["sub"] = json!(user);
     let mut event = request(binary, None, &[]);
     event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
     event
@@ -51,6 +61,11 @@ impl World {
         let response = self.send(binary, &of_alice(binary, claims)).await;
         assert_eq!(response.status(), 200, "{response:?}");
         response
+    }
+
+    /// The same with another user's id.
+    async fn log_in_as(&self, user: &str, binary: Binary) -> GatewayResponse {
+        self.send(binary, &of(user, binary, claims())).await
     }
 
     /// The log lines about updates so far, after waiting until there are `count`.
@@ -103,6 +118,19 @@ async fn claims_that_alternate_cost_one_call_in_ten_minutes() {
     }
     assert_eq!(world.calls_to_update(), 1);
     assert!(read_number(&world.item("alice").await["details"].as_m().expect("a map")["again"]) > now_ms() + 590_000);
+}
+
+/// A page's token and an app's.
+#[tokio::test]
+async fn claims_that_alternate_repeat_failures_more_and_more_rarely() {
+    let world = world().await;
+    world.sandbox.fail_update(Fault::Http500, 2);
+    world.log_in(GetToken, named("Alice Liddell")).await;
+    world.updates(1).await;
+    world.end_pause().await;
+    world.log_in(GetFreshToken, named("A. Liddell")).await;
+    world.updates(2).await;
+    assert!(read_number(&world.item("alice").await["details"].as_m().expect("a map")["again"]) > now_ms() + 1_190_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,22 +218,85 @@ async fn a_failed_update_fails_no_call_and_is_repeated_after_a_pause() {
     }
 }
 
+/// An API that responds to each update with this, and the number of updates so far.
+async fn api(status: StatusCode, body: &'static str) -> (String, Arc<AtomicU64>) {
+    let calls = Arc::new(AtomicU64::default());
+    let counted = Arc::clone(&calls);
+    let respond = move || async move {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (status, body)
+    };
+    (serve(Router::new().fallback(respond)).await, calls)
+}
+
+const REFUSAL: &str = r#"{"error":{"type":"validation","message":"liddell"}}"#;
+
+/// Other details, or the same at another API: LiveChat may be right to refuse them, or the address may be wrong.
 #[tokio::test]
-async fn details_that_livechat_refuses_are_sent_again_only_when_they_change() {
-    let refuses = || async { (StatusCode::BAD_REQUEST, r#"{"error":{"type":"validation","message":"liddell"}}"#) };
+async fn details_that_livechat_refuses_are_sent_again_when_they_or_the_api_change() {
     let world = world().await;
     let sandbox = world.sandbox.url();
-    let world = world.with("LIVECHAT_API_URL", &serve(Router::new().fallback(refuses)).await);
+    let (url, calls) = api(StatusCode::BAD_REQUEST, REFUSAL).await;
+    let world = world.with("LIVECHAT_API_URL", &url);
     let entity = world.log_in(GetToken, claims()).await.entity();
     assert!(world.updates(1).await[0]["cause"].as_str().is_some_and(|cause| cause.contains("validation")));
-    let world = world.with("LIVECHAT_API_URL", &sandbox);
     world.end_pause().await;
     world.log_in(GetToken, claims()).await;
     world.log_in(GetToken, claims()).await;
-    assert_eq!(world.calls_to_update(), 0);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
     world.log_in(GetToken, named("Alice Hargreaves")).await;
     world.updates(2).await;
+    world.end_pause().await;
+    world.log_in(GetToken, named("Alice Hargreaves")).await;
+    world.log_in(GetToken, named("Alice Hargreaves")).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+    let world = world.with("LIVECHAT_API_URL", &sandbox);
+    world.log_in(GetToken, named("Alice Hargreaves")).await;
+    world.updates(3).await;
     assert_eq!(world.sandbox.details_of(&entity).and_then(|details| details.name).as_deref(), Some("Alice Hargreaves"));
+}
+
+/// A proxy, or what a wrong `LIVECHAT_API_URL` names.
+#[tokio::test]
+async fn a_refusal_that_is_not_livechats_does_not_settle_the_details() {
+    for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY] {
+        let (url, calls) = api(status, "<!doctype html>").await;
+        let world = world().await.with("LIVECHAT_API_URL", &url);
+        world.log_in(GetToken, claims()).await;
+        world.updates(1).await;
+        world.end_pause().await;
+        world.log_in(GetFreshToken, claims()).await;
+        world.updates(2).await;
+        assert_eq!(calls.load(Ordering::Relaxed), 2, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_update_a_process_leaves_the_next_users_to_later_calls() {
+    for fault in [Fault::Http503, Fault::ResetBefore, Fault::Hang] {
+        let world = world().await;
+        world.sandbox.fail_update(fault, 1);
+        world.log_in(GetToken, claims()).await;
+        world.updates(1).await;
+        let entity = world.log_in_as("bob", GetToken).await.entity();
+        world.log_in_as("bob", GetToken).await;
+        assert_eq!(world.calls_to_update(), 1, "{fault:?}");
+        assert!(!world.item("bob").await.contains_key("details"), "{fault:?}: nothing is claimed");
+        // Another process.
+        world.log_in_as("bob", GetFreshToken).await;
+        world.updates(2).await;
+        assert_eq!(world.sandbox.details_of(&entity), Some(sent()), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_users_details_delays_no_others() {
+    let (url, calls) = api(StatusCode::BAD_REQUEST, REFUSAL).await;
+    let world = world().await.with("LIVECHAT_API_URL", &url);
+    world.log_in(GetToken, claims()).await;
+    world.log_in_as("bob", GetToken).await;
+    world.updates(2).await;
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,11 +392,13 @@ async fn only_what_the_signer_vouches_for_is_sent() {
 }
 
 #[tokio::test]
-async fn a_licence_has_updates_too() {
+async fn without_an_organization_the_functions_that_send_details_do_not_start() {
     let world = world().await.with_v1();
-    let entity = world.log_in(GetToken, claims()).await.entity();
-    world.updates(1).await;
-    assert_eq!(world.sandbox.details_of(&entity), Some(sent()));
+    for binary in [GetToken, GetFreshToken] {
+        let said = world.init_error(binary).await;
+        let is_clear = said.contains("CUSTOMER_DETAILS needs LIVECHAT_ORGANIZATION_ID");
+        assert!(is_clear && said.trim().lines().count() == 1, "{said}");
+    }
 }
 
 #[tokio::test]
@@ -325,4 +418,20 @@ async fn the_table_has_a_hash_of_the_details_only() {
     world.log_in(GetToken, claims()).await;
     let item = format!("{:?}", world.item("alice").await);
     assert!(item.contains("details") && !item.contains("iddell") && !item.contains("pro\""), "{item}");
+}
+
+/// Otherwise, a list of addresses could be compared with the table.
+#[tokio::test]
+async fn the_hash_has_the_key_of_the_log() {
+    let mut world = world().await;
+    let mut hashes = HashSet::new();
+    for (key, count) in [("", 1), ("a key", 2), ("another key", 3)] {
+        world = world.with("SUBJECT_KEY", key);
+        world.log_in(GetToken, claims()).await;
+        world.updates(count).await;
+        world.end_pause().await;
+        let item = world.item("alice").await;
+        hashes.insert(item["details"].as_m().expect("a map")["hash"].as_s().expect("a string").clone());
+    }
+    assert_eq!(hashes.len(), 3);
 }

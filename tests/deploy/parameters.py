@@ -95,6 +95,10 @@ REFUSED = {
     "plain-http-livechat": (JWT | {"LiveChatAccountsUrl": "http://accounts.livechat.com"}, "LiveChatAccountsUrl"),
     "plain-http-api": (JWT | {"LiveChatApiUrl": "http://api.livechatinc.com"}, "LiveChatApiUrl"),
     "details-of-a-hash": (HMAC | {"CustomerDetails": "name"}, "CustomerDetails needs Auth=jwt"),
+    "details-of-a-licence": (
+        JWT | {"LiveChatOrganizationId": "", "LiveChatLicenseId": "12345678", "CustomerDetails": "name"},
+        "CustomerDetails needs LiveChatOrganizationId",
+    ),
     "an-unknown-detail": (JWT | {"CustomerDetails": "phone"}, "CustomerDetails"),
     "no-agent-credentials": (JWT | {"LiveChatGrant": "agent_token"}, "needs LiveChatAgentCredentialsArn"),
     "an-agents-credentials-themselves": (JWT | {"LiveChatAgentCredentialsArn": '{"client_id": "a"}'}, "LiveChatAgentCredentialsArn"),

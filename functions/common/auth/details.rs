@@ -3,6 +3,10 @@
 
 use super::claims::ClaimName;
 use crate::identity::CustomerDetails;
+use icu_properties::{
+    CodePointSetData,
+    props::{DefaultIgnorableCodePoint, VariationSelector},
+};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -35,11 +39,14 @@ impl DetailRules {
     pub(super) fn read<'a>(&self, get: impl Fn(&str) -> Option<&'a Value>) -> Option<CustomerDetails> {
         let mut details = CustomerDetails { name: None, email: None, fields: Vec::new() };
         for (detail, claim) in &self.0 {
+            // Whatever it is used for: agents would take it for the user's.
+            if claim.is_within("email") && !is_true(get("email_verified")) {
+                continue;
+            }
             // With two values for one claim, neither is trusted.
             let Ok(Some(value)) = claim.find(&get) else { continue };
             match detail {
                 Detail::Name => details.name = value.as_str().and_then(text),
-                Detail::Email if claim.is_within("email") && !is_true(get("email_verified")) => {}
                 Detail::Email => details.email = value.as_str().and_then(text).filter(|email| is_email(email)),
                 Detail::Field(key) => details.fields.extend(scalar(value).map(|value| (key.clone(), value))),
             }
@@ -79,13 +86,27 @@ fn scalar(value: &Value) -> Option<String> {
 /// The text without spaces around it, if agents can read it as it is written.
 fn text(text: &str) -> Option<String> {
     let text = text.trim();
-    let is_fit = !text.is_empty() && text.chars().count() <= LONGEST_TEXT;
-    (is_fit && !text.chars().any(|char| char.is_control() || changes_direction(char))).then(|| text.to_owned())
+    let is_fit = text.chars().count() <= LONGEST_TEXT && text.chars().any(is_visible);
+    (is_fit && !text.chars().any(is_refused)).then(|| text.to_owned())
 }
 
-/// Characters that show a text in another order than it is written (Unicode Standard Annex 9, section 2).
-fn changes_direction(char: char) -> bool {
-    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+fn is_visible(char: char) -> bool {
+    const BRAILLE_BLANK: char = '\u{2800}';
+    !(char.is_whitespace() || is_invisible(char) || char == BRAILLE_BLANK)
+}
+
+/// Whether a text with this character can look like another one, or like two lines. The invisible ones include all that change the
+/// direction of text (Unicode Standard Annex 9, section 2). Some scripts and emoji need joiners and variation selectors.
+fn is_refused(char: char) -> bool {
+    const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+    const SEPARATORS: [char; 2] = ['\u{2028}', '\u{2029}'];
+    let is_needed = || JOINERS.contains(&char) || CodePointSetData::new::<VariationSelector>().contains(char);
+    char.is_control() || SEPARATORS.contains(&char) || (is_invisible(char) && !is_needed())
+}
+
+/// `Default_Ignorable_Code_Point` of the Unicode Character Database (Unicode Standard Annex 44).
+fn is_invisible(char: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
 }
 
 #[cfg(test)]
@@ -137,6 +158,55 @@ mod tests {
         }
         assert_eq!(email("email", &json!({ "email": EMAIL })), None);
         assert_eq!(email("contact.mail", &json!({"contact": {"mail": EMAIL}})).as_deref(), Some(EMAIL));
+    }
+
+    #[test]
+    fn an_unverified_email_is_not_a_name_or_a_field_either() {
+        for claim in ["email", "/email"] {
+            let rules = [(Detail::Name, claim), (Detail::Field("mail".into()), claim)];
+            let rules = DetailRules::new(rules.map(|(detail, claim)| (detail, ClaimName::new(claim))).into());
+            let read = |verified: bool| {
+                let claims = json!({"email": "alice@shop.example", "email_verified": verified});
+                rules.read(|name| claims.get(name))
+            };
+            assert_eq!(read(false), None, "{claim}");
+            assert_eq!(read(true).map(|details| (details.name.is_some(), details.fields.len())), Some((true, 1)));
+        }
+        let of_manager = json!({"email": {"manager": "bob@shop.example"}, "email_verified": false});
+        let rules = DetailRules::new(vec![(Detail::Field("m".into()), ClaimName::new("email.manager"))]);
+        assert_eq!(rules.read(|name| of_manager.get(name)), None);
+    }
+
+    #[test]
+    fn text_must_be_visible_and_in_its_own_order() {
+        for invisible in
+            ["\u{200b}", "\u{200d}", "\u{2060}", "\u{feff}", "\u{ad}", "\u{fe0f}", "\u{3164}", "\u{2800}", "\u{e0041}"]
+        {
+            assert_eq!(name(&json!(invisible)), None, "{invisible:?}");
+            assert_eq!(name(&json!(format!(" {invisible} \u{2009}{invisible}"))), None, "{invisible:?}");
+        }
+        for char in [
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(name(&json!(format!("Alice{char}Liddell"))), None, "{char:?}");
+        }
+        // Persian and Hindi spelling and emoji need joiners and variation selectors.
+        for shown in ["علی\u{200c}رضا", "क्\u{200d}ष", "👩\u{200d}🚀", "❤\u{fe0f}", "葛\u{e0100}", "O’Neil", "مريم", "…"]
+        {
+            assert_eq!(name(&json!(shown)).as_deref(), Some(shown));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What agents see of a customer: name, e-mail and session fields, and what of it LiveChat has been sent.
 
 use super::UnixMs;
-use ring::digest::{SHA256, digest};
+use ring::hmac;
 use serde_json::json;
 use std::fmt;
 
@@ -17,12 +17,13 @@ pub struct CustomerDetails {
 }
 
 impl CustomerDetails {
-    /// A hash of these details of this customer: 32 hexadecimal digits. The customer's id is part of it, so that two customers with the
-    /// same details have different hashes.
-    pub fn hash(&self, entity_id: &str) -> String {
+    /// A hash of these details of this customer, with this key: 32 hexadecimal digits. The customer's id is part of it, so that two
+    /// customers with the same details have different hashes; also the URL that the details are sent to, so that they are sent again
+    /// after that was corrected.
+    pub fn hash(&self, key: &hmac::Key, url: &str, entity_id: &str) -> String {
         // JSON, so that no two lists of values have the same hash.
-        let all = json!([entity_id, self.name, self.email, self.fields]).to_string();
-        hex::encode(&digest(&SHA256, all.as_bytes()).as_ref()[..16])
+        let all = json!([url, entity_id, self.name, self.email, self.fields]).to_string();
+        hex::encode(&hmac::sign(key, all.as_bytes()).as_ref()[..16])
     }
 }
 
@@ -41,8 +42,8 @@ pub struct DetailsUpdate {
     pub hash: String,
     /// No other update is sent before this time, whatever its result.
     pub again: UnixMs,
-    /// How often these details were sent without success, the call in progress included; 0 if LiveChat has accepted them, or has
-    /// refused what they contain.
+    /// How many updates in a row had no success, the one in progress included; 0 if LiveChat has accepted these details, or has refused
+    /// what they contain. Other details do not end the row: two tokens of a user can have different ones.
     pub failures: u64,
 }
 
@@ -52,13 +53,12 @@ impl DetailsUpdate {
     /// The same after many failures: a day.
     pub const LONGEST_PAUSE_MS: u64 = 86_400_000;
 
-    /// The update that sends these details at `now`, after `latest`; `None` if it must not be sent, or not yet.
-    pub fn due(latest: Option<&Self>, entity_id: &str, details: &CustomerDetails, now: UnixMs) -> Option<Self> {
-        let hash = details.hash(entity_id);
+    /// The update that sends the details with this hash at `now`, after `latest`; `None` if it must not be sent, or not yet.
+    pub fn due(latest: Option<&Self>, entity_id: &str, hash: String, now: UnixMs) -> Option<Self> {
         let latest = latest.filter(|latest| latest.entity_id == entity_id);
         let is_due = latest.is_none_or(|latest| !latest.waits(now) && (latest.hash != hash || latest.failures > 0));
         is_due.then(|| {
-            let failures = latest.filter(|latest| latest.hash == hash).map_or(0, |latest| latest.failures);
+            let failures = latest.map_or(0, |latest| latest.failures);
             let pause_ms = Self::PAUSE_MS.saturating_mul(1 << failures.min(8)).min(Self::LONGEST_PAUSE_MS);
             Self { entity_id: entity_id.to_owned(), hash, again: now.plus_ms(pause_ms), failures: failures + 1 }
         })
@@ -76,50 +76,53 @@ mod tests {
 
     const NOW: UnixMs = UnixMs::new(1_700_000_000_000);
 
-    fn details(name: &str) -> CustomerDetails {
-        CustomerDetails { name: Some(name.into()), email: None, fields: vec![("plan".into(), "pro".into())] }
+    fn first() -> DetailsUpdate {
+        DetailsUpdate::due(None, "e1", "a".into(), NOW).expect("it is due")
     }
 
-    fn due(latest: &DetailsUpdate, entity_id: &str, name: &str, now: UnixMs) -> Option<DetailsUpdate> {
-        DetailsUpdate::due(Some(latest), entity_id, &details(name), now)
+    fn due(latest: &DetailsUpdate, entity_id: &str, hash: &str, now: UnixMs) -> Option<DetailsUpdate> {
+        DetailsUpdate::due(Some(latest), entity_id, hash.into(), now)
     }
 
     #[test]
     fn details_are_sent_once_for_a_customer_and_again_when_they_have_changed() {
-        let first = DetailsUpdate::due(None, "e1", &details("Alice"), NOW).expect("it is due");
+        let first = first();
         assert_eq!((first.again, first.failures), (NOW.plus_ms(600_000), 1));
         let sent = DetailsUpdate { failures: 0, ..first };
         let later = sent.again;
-        assert_eq!(due(&sent, "e1", "Alice", later), None);
-        assert_eq!(due(&sent, "e1", "Alicia", later.minus_ms(1)), None, "at most one call in ten minutes");
-        assert_eq!(due(&sent, "e1", "Alicia", later).map(|next| next.failures), Some(1));
-        assert!(due(&sent, "e2", "Alice", NOW).is_some(), "another customer has none of them");
+        assert_eq!(due(&sent, "e1", "a", later), None);
+        assert_eq!(due(&sent, "e1", "b", later.minus_ms(1)), None, "at most one call in ten minutes");
+        assert_eq!(due(&sent, "e1", "b", later).map(|next| next.failures), Some(1));
+        assert!(due(&sent, "e2", "a", NOW).is_some(), "another customer has none of them");
     }
 
     #[test]
     fn failures_are_repeated_more_and_more_rarely() {
-        let mut update = DetailsUpdate::due(None, "e", &details("Alice"), NOW).expect("it is due");
+        let mut update = first();
         let mut pauses = Vec::new();
-        for _ in 0..12 {
+        // Two tokens of the user have different details.
+        for hash in ["a", "b"].into_iter().cycle().take(12) {
             let now = update.again;
-            assert_eq!(due(&update, "e", "Alice", now.minus_ms(1)), None);
-            update = due(&update, "e", "Alice", now).expect("it is due");
+            assert_eq!(due(&update, "e1", hash, now.minus_ms(1)), None);
+            update = due(&update, "e1", hash, now).expect("it is due");
             pauses.push(update.again.ms_since(now) / 60_000);
         }
         assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 1280, 1440, 1440, 1440, 1440, 1440]);
-        assert_eq!(due(&update, "e", "Alicia", update.again).map(|next| next.failures), Some(1));
+        let sent = DetailsUpdate { failures: 0, ..update };
+        assert_eq!(due(&sent, "e1", "c", sent.again).map(|next| next.failures), Some(1));
     }
 
     #[test]
     fn a_wrong_clock_delays_no_update_for_more_than_a_day() {
-        let first = DetailsUpdate::due(None, "e", &details("Alice"), NOW).expect("it is due");
+        let first = first();
         let skewed = |ms| DetailsUpdate { again: NOW.plus_ms(ms), ..first.clone() };
-        assert!(due(&skewed(86_400_000), "e", "Alice", NOW).is_none());
-        assert!(due(&skewed(86_400_001), "e", "Alice", NOW).is_some());
+        assert!(due(&skewed(86_400_000), "e1", "a", NOW).is_none());
+        assert!(due(&skewed(86_400_001), "e1", "a", NOW).is_some());
     }
 
     #[test]
     fn each_detail_changes_the_hash_and_none_is_printed() {
+        let key = |key: &str| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
         let one = |name: Option<&str>, email: Option<&str>, fields: &[(&str, &str)]| CustomerDetails {
             name: name.map(str::to_owned),
             email: email.map(str::to_owned),
@@ -132,9 +135,12 @@ mod tests {
             one(None, None, &[("ab", "")]),
             one(Some("a"), None, &[("a", "b")]),
         ];
-        let hashes: std::collections::HashSet<_> = all.iter().map(|details| details.hash("e")).collect();
-        assert_eq!(hashes.len(), all.len());
-        assert_ne!(all[0].hash("e"), all[0].hash("f"));
-        assert_eq!(format!("{:?}", details("Alice")), "CustomerDetails(…)");
+        let hashes = all.iter().map(|details| details.hash(&key("k"), "u", "e"));
+        let others = [("k", "u", "f"), ("k", "v", "e"), ("l", "u", "e")];
+        let others = others.map(|(of, url, entity_id)| all[0].hash(&key(of), url, entity_id));
+        assert_eq!(hashes.chain(others).collect::<std::collections::HashSet<_>>().len(), all.len() + 3);
+        // printf %s '["u","e","a",null,[]]' | openssl dgst -sha256 -hmac k | cut -c 1-32
+        assert_eq!(all[0].hash(&key("k"), "u", "e"), "9cb3231f22e75a3c18be0e7446d5360d");
+        assert_eq!(format!("{:?}", all[0]), "CustomerDetails(…)");
     }
 }

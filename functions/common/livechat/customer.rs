@@ -3,7 +3,7 @@
 //! Source: <https://platform.text.com/docs/messaging/customer-chat-api/#update-customer>. Which statuses errors have is not documented.
 
 use super::{Accounts, oauth::shown, transport};
-use crate::{clients::https, context::Context, identity::CustomerDetails, renewal::record::Failure, settings::Tenant};
+use crate::{clients::https, context::Context, identity::CustomerDetails, renewal::record::Failure};
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(crate) const LONGEST_UPDATE: Duration = Duration::from_secs(2);
 /// Why LiveChat may not have accepted an update.
 #[derive(Debug)]
 pub(crate) enum UpdateError {
-    /// It refuses what the update contains.
+    /// It says that it refuses what the update contains.
     Content(String),
     /// Anything else.
     Other(String),
@@ -37,13 +37,11 @@ impl Accounts {
         read(status, &body)
     }
 
-    fn update_url(&self) -> String {
+    /// Where updates are sent. `CUSTOMER_DETAILS` needs an organization.
+    pub(crate) fn update_url(&self) -> String {
         let base = self.settings.api_url.as_str().trim_end_matches('/');
-        let account = match &self.settings.tenant {
-            Tenant::Organization(id) => format!("organization_id={id}"),
-            Tenant::License(id) => format!("license_id={id}"),
-        };
-        format!("{base}/v3.6/customer/action/update_customer?{account}")
+        let organization_id = self.settings.account().organization_id.unwrap_or_default();
+        format!("{base}/v3.6/customer/action/update_customer?organization_id={organization_id}")
     }
 }
 
@@ -73,9 +71,6 @@ fn read(status: u16, body: &[u8]) -> Result<(), UpdateError> {
             "misdirected_request: the account is in another region (see LIVECHAT_API_URL)".into(),
         )),
         (_, Some(error @ ("validation" | "entity_too_large"))) => Err(UpdateError::Content(error.into())),
-        (400 | 413 | 422, error) => {
-            Err(UpdateError::Content(error.map_or_else(|| format!("status {status}"), str::to_owned)))
-        }
         (_, error) => Err(UpdateError::Other(error.map_or_else(|| format!("status {status}"), str::to_owned))),
     }
 }
@@ -109,8 +104,7 @@ mod tests {
         for (status, body) in [(200, ""), (200, "{}"), (202, "\n")] {
             assert!(read(status, body.as_bytes()).is_ok(), "{status} {body}");
         }
-        for (status, body) in
-            [(400, error("validation")), (200, error("validation")), (422, String::new()), (413, error("Alice"))]
+        for (status, body) in [(400, error("validation")), (200, error("validation")), (413, error("entity_too_large"))]
         {
             let refused = read(status, body.as_bytes());
             assert!(
@@ -122,6 +116,11 @@ mod tests {
             (200, "<!doctype html>".into()),
             (200, r#"{"error":"alice"}"#.into()),
             (302, String::new()),
+            // A proxy.
+            (400, String::new()),
+            (413, "<!doctype html>".into()),
+            (422, r#"{"error":"validation"}"#.into()),
+            (400, error("Alice")),
             (401, error("authentication")),
             (403, error("customer_banned")),
             (404, error("license_not_found")),

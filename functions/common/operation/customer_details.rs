@@ -8,13 +8,17 @@
 use super::{Call, Renewer, Reply};
 use crate::{
     context::Context,
-    identity::{CustomerDetails, DetailsUpdate, Subject},
+    identity::{CustomerDetails, DetailsUpdate, Subject, UnixMs},
     livechat::{Accounts, customer::UpdateError},
     store::Store,
     time::{Deadline, now},
 };
-use secrecy::SecretString;
-use std::time::Duration;
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The longest time that an update takes, with both writes.
 const LONGEST: Duration = Duration::from_secs(3);
@@ -22,6 +26,39 @@ const LONGEST: Duration = Duration::from_secs(3);
 const SHORTEST: Duration = Duration::from_secs(1);
 /// What is left of it to record the result.
 const RESERVE: Duration = Duration::from_millis(300);
+
+/// What the updates of one process have in common.
+#[derive(Clone, Debug)]
+pub(super) struct CustomerUpdates {
+    hash_key: hmac::Key,
+    pause: Pause,
+}
+
+impl CustomerUpdates {
+    /// With a key, a hash in the table says nothing about details to somebody who does not know the key.
+    pub(super) fn new(hash_key: Option<&SecretString>) -> Self {
+        let key = hash_key.map_or("", ExposeSecret::expose_secret);
+        Self { hash_key: hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), pause: Pause::default() }
+    }
+}
+
+/// The time of the latest update that failed, unless LiveChat refused what it contained. For a while after it, the process sends no others:
+/// while LiveChat does not respond, each would keep the process from its next call for seconds.
+#[derive(Clone, Debug, Default)]
+struct Pause(Arc<Mutex<Option<UnixMs>>>);
+
+impl Pause {
+    const LENGTH_MS: u64 = 60_000;
+
+    fn begin(&self, now: UnixMs) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    fn applies(&self, now: UnixMs) -> bool {
+        let failed = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|failed| (failed..failed.plus_ms(Self::LENGTH_MS)).contains(&now))
+    }
+}
 
 /// An update that is due.
 #[derive(Debug)]
@@ -32,6 +69,7 @@ pub struct CustomerUpdate {
     details: CustomerDetails,
     update: DetailsUpdate,
     token: SecretString,
+    pause: Pause,
 }
 
 /// What became of an update.
@@ -49,8 +87,14 @@ impl Renewer {
     /// The update that is due after `call` got this reply.
     pub(super) fn customer_update(&self, call: &Call, reply: &Reply) -> Option<CustomerUpdate> {
         let (Reply::Token(obtained), Some(details)) = (reply, &call.details) else { return None };
+        let CustomerUpdates { hash_key, pause } = &self.customer_updates;
+        let now = now();
+        if pause.applies(now) {
+            return None;
+        }
         let issued = &obtained.issued;
-        let update = DetailsUpdate::due(issued.details.as_ref(), &issued.entity_id, details, now())?;
+        let hash = details.hash(hash_key, &self.accounts.update_url(), &issued.entity_id);
+        let update = DetailsUpdate::due(issued.details.as_ref(), &issued.entity_id, hash, now)?;
         Some(CustomerUpdate {
             store: self.store.clone(),
             accounts: self.accounts.clone(),
@@ -58,6 +102,7 @@ impl Renewer {
             details: details.clone(),
             update,
             token: issued.token.access_token.clone(),
+            pause: pause.clone(),
         })
     }
 }
@@ -70,7 +115,7 @@ impl CustomerUpdate {
 
     /// Sends it, if no other call does, by `deadline`.
     pub(crate) async fn send(self, deadline: Deadline) -> Sent {
-        let Self { store, accounts, subject, details, update, token } = self;
+        let Self { store, accounts, subject, details, update, token, pause } = self;
         let context = Context::new(deadline.within(LONGEST));
         if context.left() < SHORTEST {
             return Sent::Not;
@@ -78,18 +123,39 @@ impl CustomerUpdate {
         match store.claim_details(&subject, &update, &context).await {
             Ok(true) => {}
             Ok(false) => return Sent::Not,
-            Err(error) => return Sent::Failed(error.to_string()),
+            Err(error) => {
+                pause.begin(now());
+                return Sent::Failed(error.to_string());
+            }
         }
         let sent = accounts.update_customer(&token, &details, &context.minus(RESERVE)).await;
         let (is_settled, sent) = match sent {
             Ok(()) => (true, Sent::Accepted),
             // LiveChat would refuse the same details again.
             Err(UpdateError::Content(cause)) => (true, Sent::Failed(format!("LiveChat refuses the details: {cause}"))),
-            Err(UpdateError::Other(cause)) => (false, Sent::Failed(cause)),
+            Err(UpdateError::Other(cause)) => {
+                pause.begin(now());
+                (false, Sent::Failed(cause))
+            }
         };
         if is_settled && let Err(error) = store.settle_details(&subject, &update, &context).await {
             tracing::warn!(cause = %error, "the result of an update could not be stored, so LiveChat is told once more later");
         }
         sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_after_a_minute_or_when_the_clock_is_set_back() {
+        const FAILED: UnixMs = UnixMs::new(1_700_000_000_000);
+        let pause = Pause::default();
+        assert!(!pause.applies(FAILED));
+        pause.clone().begin(FAILED);
+        assert!(pause.applies(FAILED) && pause.applies(FAILED.plus_ms(59_999)));
+        assert!(!pause.applies(FAILED.plus_ms(60_000)) && !pause.applies(FAILED.minus_ms(1)));
     }
 }

@@ -5,7 +5,7 @@ mod notes;
 mod sealing;
 mod steps;
 
-use super::{Call, Reply, agent_tokens::AgentTokens, breaker::Breaker};
+use super::{Call, Reply, agent_tokens::AgentTokens, breaker::Breaker, customer_details::CustomerUpdates};
 use crate::{
     context::Context,
     error::Error,
@@ -24,6 +24,7 @@ use std::num::NonZeroU32;
 pub struct Renewer {
     pub(super) store: Store,
     pub(super) accounts: Accounts,
+    pub(super) customer_updates: CustomerUpdates,
     agent_tokens: Option<AgentTokens>,
     sealer: Sealer,
     breaker: Breaker,
@@ -59,11 +60,13 @@ impl Renewer {
 
     /// The rules, over this table and this LiveChat account.
     pub fn new(store: Store, accounts: Accounts, renewals: Renewals, groups: Groups) -> Self {
-        let Renewals { on_identity_change, per_minute, cookies_key } = renewals;
+        let Renewals { on_identity_change, per_minute, cookies_key, subject_key } = renewals;
         let sealer = Sealer::new(cookies_key);
         let agent_tokens = AgentTokens::of(&store, &accounts, &sealer);
         let breaker = Breaker::new(store.clone());
-        Self { store, accounts, agent_tokens, sealer, breaker, on_identity_change, renewals: per_minute, groups }
+        let customer_updates = CustomerUpdates::new(subject_key.as_ref());
+        let renewals = per_minute;
+        Self { store, accounts, customer_updates, agent_tokens, sealer, breaker, on_identity_change, renewals, groups }
     }
 
     /// `getToken`: the stored token if it is usable, otherwise a new one. If the renewal fails, the stored token

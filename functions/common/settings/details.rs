@@ -1,6 +1,6 @@
 //! `CUSTOMER_DETAILS`: what agents see of a customer, and the claims that it comes from.
 
-use super::{ConfigError, Lookup};
+use super::{ConfigError, Lookup, Tenant};
 use crate::auth::{ClaimName, Detail, DetailRules};
 
 const NAME: &str = "CUSTOMER_DETAILS";
@@ -39,6 +39,19 @@ pub(super) fn check_unused(lookup: &Lookup, auth: &str) -> Result<(), ConfigErro
         Some(_) => Err(ConfigError::new(format!(
             "{NAME} needs AUTH=jwt or AUTH=authorizer: with AUTH={auth}, nobody vouches for anything but a user's id."
         ))),
+    }
+}
+
+/// In version 3.4 of LiveChat's Customer Chat API, `organization_id` has replaced `license_id`.
+///
+/// # Errors
+/// [`ConfigError`] if the setting is there, and the account is a licence.
+pub(super) fn check_tenant(lookup: &Lookup, tenant: &Tenant) -> Result<(), ConfigError> {
+    match tenant {
+        Tenant::License(_) if lookup.optional(NAME).is_some() => Err(ConfigError::new(format!(
+            "{NAME} needs LIVECHAT_ORGANIZATION_ID (a UUID): LiveChat's Customer Chat API accepts no licence number."
+        ))),
+        Tenant::License(_) | Tenant::Organization(_) => Ok(()),
     }
 }
 

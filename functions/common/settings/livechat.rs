@@ -1,6 +1,6 @@
 //! `LIVECHAT_*`: the site's account at LiveChat.
 
-use super::{AgentCredentialsSource, ConfigError, Lookup, agent, lookup::safe_url};
+use super::{AgentCredentialsSource, ConfigError, Lookup, agent, details, lookup::safe_url};
 use crate::renewal::Grants;
 use reqwest::Url;
 use ring::digest::{SHA256, digest};
@@ -49,9 +49,11 @@ impl LiveChat {
         let redirect = lookup.required("LIVECHAT_REDIRECT_URI", "one of the redirect URIs of your app")?;
         let origin = origin_of(&redirect)?;
         let (grants, agent) = agent::read(lookup)?;
+        let tenant = read_tenant(lookup, license_id)?;
+        details::check_tenant(lookup, &tenant)?;
         Ok(Self {
             client_id,
-            tenant: read_tenant(lookup, license_id)?,
+            tenant,
             license_id,
             redirect_uri: redirect,
             origin,
@@ -258,6 +260,15 @@ mod tests {
         assert!(line.contains("belongs in LIVECHAT_LICENSE_ID") && !line.contains("19283746"), "{line}");
         let line = refusal("LIVECHAT_LICENSE_ID", "7d2f6c1e-93ab-4c55-8f0e-0b1c2d3e4f50");
         assert!(line.contains("belongs in LIVECHAT_ORGANIZATION_ID") && !line.contains("7d2f6c1e"), "{line}");
+    }
+
+    #[test]
+    fn details_of_customers_need_an_organization() {
+        const DETAILS: (&str, &str) = ("CUSTOMER_DETAILS", "name");
+        let line = read(&[DETAILS]).expect_err("refused").to_string();
+        assert!(line.starts_with("CUSTOMER_DETAILS needs LIVECHAT_ORGANIZATION_ID") && !line.contains('\n'), "{line}");
+        assert!(read(&[("CUSTOMER_DETAILS", " ")]).is_ok());
+        assert!(read(&[DETAILS, ("LIVECHAT_ORGANIZATION_ID", "390e44e6-f1e6-4368-8b6d-2b74614508c2")]).is_ok());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `RENEWALS_PER_MINUTE`, `ON_IDENTITY_CHANGE`, and with `sealing.rs` `COOKIES_KMS_KEY`: how `getToken` and `getFreshToken` renew tokens.
 
-use super::{ConfigError, CookiesKey, Lookup, sealing};
+use super::{ConfigError, CookiesKey, Lookup, sealing, telemetry};
 use crate::renewal::OnIdentityChange;
+use secrecy::SecretString;
 use std::num::NonZeroU32;
 
 /// How tokens are renewed.
@@ -14,6 +15,8 @@ pub struct Renewals {
     pub per_minute: NonZeroU32,
     /// `COOKIES_KMS_KEY`: the key with which cookies and agents' tokens are sealed. Without it, they are stored in the clear.
     pub cookies_key: Option<CookiesKey>,
+    /// `SUBJECT_KEY`: the key of the hash of a customer's details that is stored.
+    pub subject_key: Option<SecretString>,
 }
 
 impl Renewals {
@@ -27,6 +30,7 @@ impl Renewals {
             on_identity_change: lookup.choice("ON_IDENTITY_CHANGE", choices)?,
             per_minute: per_minute(lookup)?,
             cookies_key: sealing::read(lookup)?,
+            subject_key: telemetry::subject_key(lookup),
         })
     }
 }

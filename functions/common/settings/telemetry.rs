@@ -25,8 +25,13 @@ impl Telemetry {
         Self {
             level: level.unwrap_or(LevelFilter::INFO),
             namespace: lookup.optional("METRICS_NAMESPACE").unwrap_or_else(|| "livechat-cip".into()),
-            subject_key: lookup.optional("SUBJECT_KEY").map(SecretString::from),
+            subject_key: subject_key(lookup),
             release: lookup.optional("RELEASE").unwrap_or_else(|| env!("CARGO_PKG_VERSION").into()),
         }
     }
+}
+
+/// `SUBJECT_KEY`.
+pub(super) fn subject_key(lookup: &Lookup) -> Option<SecretString> {
+    lookup.optional("SUBJECT_KEY").map(SecretString::from)
 }
