@@ -182,10 +182,25 @@ def test_only_functions_that_request_tokens_can_use_the_key_for_cookies(resolve)
     def by_both(resource, *actions):
         return {("GetToken", resource, *actions), ("GetFreshToken", resource, *actions)}
 
-    before = by_both(COOKIES_KEY_BEFORE, "kms:Decrypt")
+    key, before = (by_both(one, "kms:Decrypt", "kms:GenerateDataKey") for one in (COOKIES_KEY, COOKIES_KEY_BEFORE))
     assert uses(JWT) == set()
-    assert uses(EVERYTHING) == by_both(COOKIES_KEY, "kms:Decrypt", "kms:GenerateDataKey") | before
+    assert uses(EVERYTHING) == key | before, "while an update is under way, the former version goes on sealing with the former key"
+    turned_off = resolve(JWT | {"CookiesKmsKeyPrevious": COOKIES_KEY_BEFORE})
     assert uses(JWT | {"CookiesKmsKeyPrevious": COOKIES_KEY_BEFORE}) == before, "it was turned off, and old items can still be read"
+    assert not any(one["Environment"]["Variables"].get("COOKIES_KMS_KEY") for one in functions(turned_off).values()), "nothing is sealed"
+
+
+def test_a_function_has_its_permissions_before_its_code():
+    stack = transformed(EVERYTHING)
+    for name in FUNCTIONS:
+        policies = {
+            policy
+            for policy, one in stack["Resources"].items()
+            if one["Type"] == "AWS::IAM::Policy" and {"Ref": f"{name}Role"} in one["Properties"]["Roles"]
+        }
+        function = stack["Resources"][name]
+        optional = {one["Fn::If"][1]["Ref"] for one in function["Metadata"].get("DependsOn", [])}
+        assert {function["DependsOn"]} | optional == policies, name
 
 
 def test_the_owners_key_encrypts_everything_and_is_used_for_nothing_else(resolve):
