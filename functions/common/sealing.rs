@@ -55,7 +55,7 @@ impl Sealer {
     /// If there is no data key.
     pub(crate) async fn seal(&self, context: &Context) -> Result<Seal, StoreError> {
         let Some(key) = &self.key else { return Ok(Seal(None)) };
-        if let Some(data_key) = self.keys().take_to_seal(now()) {
+        if let Some(data_key) = self.keys().find_to_seal(now()) {
             return Ok(Seal(Some(data_key)));
         }
         let kms::DataKey { key: bytes, encrypted } = bound(self.kms.data_key(key.arn()), context).await?;
