@@ -2,6 +2,7 @@
 
 mod agent;
 mod damage;
+mod failures;
 mod settings;
 
 use crate::{clock::now_ms, kms::*, world::*};
@@ -109,7 +110,7 @@ async fn without_kms_livechat_is_not_called_and_nothing_changes() {
     assert_eq!(world.spawn(GetToken).await.call("alice").await.access_token(), first.access_token());
     kms.set_down(false);
     assert_eq!(
-        world.call(GetFreshToken, "alice").await.entity(),
+        world.spawn(GetFreshToken).await.call("alice").await.entity(),
         first.entity(),
         "the failures did not count as renewals"
     );
@@ -181,7 +182,7 @@ async fn without_kms_no_guest_is_adopted_and_none_is_lost() {
     assert_eq!(fresh.send(&event).await.problem(), (503, "store_unavailable"));
     assert!(!world.item("alice").await.contains_key("entityId"));
     kms.set_down(false);
-    assert_eq!(fresh.send(&event).await.entity(), guest);
+    assert_eq!(world.spawn(GetToken).await.send(&event).await.entity(), guest);
     assert_eq!(world.sandbox.customers(), 1);
 }
 

@@ -14,7 +14,7 @@ use crate::{
         record::{Lease, Refusal},
         time_limits::{SHORTEST_ATTEMPT, STORE_RESERVE},
     },
-    sealing::Sealer,
+    sealing::{Sealer, is_lasting},
     settings::{AgentCredentials, AgentCredentialsSource},
     store::{Store, agent_binding, agent_token::Acquisition},
     time::now,
@@ -142,6 +142,7 @@ impl AgentTokens {
                     let seq = token.seq;
                     match self.open(token, context).await {
                         Ok(token) => return Ok(known(self.remember(token))),
+                        // Then it is worth no more than one that LiveChat does not accept.
                         Err(error) if is_lasting(&error) => {
                             tracing::warn!(cause = %error, "the stored agent token cannot be opened; getting another one");
                             rejected = Some(seq);
@@ -270,11 +271,6 @@ impl AgentTokens {
         *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         token
     }
-}
-
-/// A sealed token will not be opened later either: then it is worth no more than one that LiveChat does not accept.
-fn is_lasting(error: &StoreError) -> bool {
-    matches!(error, StoreError::KmsRefused(_) | StoreError::Internal(_))
 }
 
 fn unavailable(error: &StoreError) -> RefreshError {

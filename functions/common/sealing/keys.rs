@@ -1,6 +1,9 @@
 //! The data keys that a process remembers, so that it need not call AWS KMS for each secret.
 
-use super::envelope::{Cipher, Fingerprint};
+use super::{
+    envelope::{Cipher, Fingerprint},
+    failures::Failures,
+};
 use crate::identity::UnixMs;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -22,13 +25,14 @@ pub(super) struct DataKey {
     pub(super) of: Fingerprint,
 }
 
-/// All data keys that the process remembers.
+/// All data keys that the process remembers, and for which ones AWS KMS has failed.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     /// With the time when AWS KMS returned it.
     to_seal: Option<(Arc<DataKey>, UnixMs)>,
     /// The one that was used last is at the end.
     to_open: VecDeque<ToOpen>,
+    pub(super) failures: Failures,
 }
 
 #[derive(Debug)]
