@@ -69,3 +69,18 @@ async fn a_refusal_for_one_item_stops_no_other() {
     assert_eq!(kms.requests(), requests);
     assert_eq!(function.call("bob").await.entity(), bob);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn former_customers_leave_enough_time_to_call_livechat() {
+    let (kms, world) = Kms::with_key(World::new().await).await;
+    let mut entity = world.call(GetToken, "alice").await.entity();
+    for _ in 0..5 {
+        world.sandbox.kill_cookies(&entity);
+        entity = world.spawn(GetFreshToken).await.call("alice").await.entity();
+    }
+    assert_eq!(world.former_identities("alice").await.len(), 5);
+    let world = world.with("COOKIES_KMS_KEY", OTHER_KEY);
+    kms.set_latency(Duration::from_millis(900));
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), entity);
+    assert!(world.former_identities("alice").await.iter().all(|former| former.contains_key("sealed")));
+}
