@@ -16,7 +16,7 @@ AWS_METRICS = {
     "AWS/DynamoDB": {"SuccessfulRequestLatency", "SystemErrors", "ReadThrottleEvents", "WriteThrottleEvents"},
 }
 ALARMS = {
-    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "AgentTokenFailing", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
+    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "AgentTokenFailing", "KmsRefuses", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
     "StoreErrors",
 }  # fmt: skip
 # The operations of each function on the table. tests/api/template.rs compares them with the code.
@@ -392,8 +392,9 @@ def test_an_update_is_gradual_and_rolls_back_on_an_alarm(resolve):
         group = of_type(stack, "CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert group["AlarmConfiguration"]["Enabled"] and group["ServiceRoleArn"] == "DeployRole.Arn"
-        # None that an outage of LiveChat or DynamoDB can cause: it would roll back a good version.
-        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == {"InternalErrors", "FunctionErrors", "LiveChatRejects"}
+        # None that an outage of LiveChat or AWS can cause: it would roll back a good version.
+        alarms = {"InternalErrors", "FunctionErrors", "LiveChatRejects", "KmsRefuses"}
+        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == alarms
         alias = transformed(JWT)["Resources"][f"{name}Aliaslive"]
         assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"] == {"Ref": "StartCheck"}
     (hook,) = [one for one in statements(stack, "DeployRole") if one["Action"] == ["lambda:InvokeFunction"]]

@@ -1,6 +1,7 @@
 //! Failures of AWS KMS: they are remembered for a while, and take no time from those who do not need AWS KMS.
 
 use crate::{kms::*, world::*};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 const SILENT: Duration = Duration::from_secs(30);
@@ -26,6 +27,8 @@ async fn while_kms_is_silent_only_the_first_call_of_a_process_waits() {
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     assert_eq!(kms.requests(), requests);
     assert_eq!(world.sandbox.customers(), 1);
+    let counted: Vec<_> = world.call_lines_after(0).iter().map(|line| line["KmsRefusals"].clone()).collect();
+    assert!(counted.iter().all(serde_json::Value::is_null), "an outage must not roll back a deployment: {counted:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +45,7 @@ async fn a_call_that_waits_for_another_ones_renewal_does_not_wait_for_kms_again(
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_asked_for_again() {
+async fn a_refusal_is_not_asked_for_again_and_raises_an_alarm() {
     let (kms, world) = Kms::with_key(World::new().await).await;
     kms.deny(KEY);
     for user in ["alice", "bob", "carol"] {
@@ -52,6 +55,8 @@ async fn a_refusal_is_not_asked_for_again() {
         assert!(refused.body()["detail"].as_str().is_some_and(|detail| detail.contains("COOKIES_KMS_KEY")));
     }
     assert_eq!(kms.requests(), 1);
+    let lines = world.call_lines(3).await;
+    assert!(lines.iter().all(|line| line["KmsRefusals"] == json!(1) && line["Errors"] == json!(1)), "{lines:?}");
 }
 
 /// What AWS KMS refuses for one item says nothing about others.

@@ -67,6 +67,9 @@ impl<'a> Sealing<'a> {
                 None => Ok(()),
             }
         });
+        if let Err(StoreError::KmsRefused(_)) = ready {
+            context.metrics.kms_refusals.set_to_one();
+        }
         self.seal = Some(ready?.0);
         Ok(())
     }
