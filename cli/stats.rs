@@ -78,6 +78,7 @@ fn text(report: &Report) -> String {
         refused,
         changed_identities,
         former_identities,
+        open_cookies,
         expired,
         token_ages,
         cookies_left,
@@ -105,6 +106,7 @@ fn text(report: &Report) -> String {
         ("Refused", *refused, "LiveChat is not called for them now"),
         ("Changed", *changed_identities, "had another customer before"),
         ("  former", *former_identities, "former customers that are kept"),
+        ("Open cookies", *open_cookies, "not encrypted, COOKIES_KMS_KEY encrypts them at the next renewal"),
     ];
     let mut text = format!("{}\n\n", report.table);
     for (name, count, note) in rows {

@@ -57,6 +57,8 @@ pub(crate) struct Census {
     /// Subjects who had another customer before.
     pub(super) changed_identities: u64,
     pub(super) former_identities: u64,
+    /// Subjects with cookies that are not encrypted, those of former customers included.
+    pub(super) open_cookies: u64,
     /// Items that DynamoDB is about to delete.
     pub(super) expired: u64,
     pub(super) token_ages: Histogram,
@@ -117,6 +119,7 @@ impl Census {
             refused: 0,
             changed_identities: 0,
             former_identities: 0,
+            open_cookies: 0,
             expired: 0,
             token_ages: Histogram::new(AGES),
             cookies_left: Histogram::new(LEFT),
@@ -149,6 +152,9 @@ impl Census {
                 *self.identities.of(subject) += 1;
                 self.former_identities += identity.former.len() as u64;
                 self.changed_identities += u64::from(!identity.former.is_empty());
+                let former = identity.former.iter().map(|former| &former.cookies);
+                let mut cookies = former.chain([&identity.cookies]).flatten();
+                self.open_cookies += u64::from(cookies.any(|cookies| cookies.as_open().is_some()));
                 let expiry = identity.cookies_expire_at.as_u64();
                 self.cookies_left.add(expiry.saturating_sub(now.in_seconds().as_u64()));
             }

@@ -5,6 +5,7 @@
 //! | here | which keys are used, and when AWS KMS is called |
 //! | `sealing/envelope.rs` | the format of a sealed secret, and its encryption |
 //! | `sealing/keys.rs` | the data keys that a process remembers |
+//! | `sealing/failures.rs` | the failures of AWS KMS that it remembers |
 //! | `sealing/payload.rs` | secrets as bytes |
 //!
 //! A process gets a data key from AWS KMS when it first seals something, and uses it for an hour. What it seals has that data key with it,
@@ -14,6 +15,7 @@
 //! version is deployed the old one can read what the new one has stored.
 
 mod envelope;
+mod failures;
 mod keys;
 mod payload;
 
@@ -26,6 +28,8 @@ use crate::{
     time::now,
 };
 use envelope::{Cipher, Envelope};
+use failures::Wanted;
+pub(crate) use failures::{REFUSED_S, UNAVAILABLE_S};
 use keys::{DataKey, Keys};
 pub(crate) use payload::Payload;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,10 +59,10 @@ impl Sealer {
     /// If there is no data key.
     pub(crate) async fn seal(&self, context: &Context) -> Result<Seal, StoreError> {
         let Some(key) = &self.key else { return Ok(Seal(None)) };
-        if let Some(data_key) = self.keys().take_to_seal(now()) {
+        if let Some(data_key) = self.keys().find_to_seal(now()) {
             return Ok(Seal(Some(data_key)));
         }
-        let kms::DataKey { key: bytes, encrypted } = bound(self.kms.data_key(key.arn()), context).await?;
+        let kms::DataKey { key: bytes, encrypted } = self.request(None, self.kms.data_key(key.arn()), context).await?;
         let cipher = Cipher::new(&bytes).ok_or_else(|| StoreError::KmsUnavailable("a key of another length".into()))?;
         let data_key = Arc::new(DataKey { cipher: Arc::new(cipher), encrypted, of: key.fingerprint() });
         self.keys().remember_to_seal(Arc::clone(&data_key), now());
@@ -88,10 +92,32 @@ impl Sealer {
     }
 
     async fn decrypt(&self, encrypted: &[u8], context: &Context) -> Result<Arc<Cipher>, StoreError> {
-        let bytes = bound(self.kms.decrypt(encrypted), context).await?;
+        let bytes = self.request(Some(encrypted), self.kms.decrypt(encrypted), context).await?;
         let cipher = Arc::new(Cipher::new(&bytes).ok_or_else(damaged)?);
         self.keys().remember_to_open(encrypted, Arc::clone(&cipher), now());
         Ok(cipher)
+    }
+
+    /// Sends this request, unless it would fail as it did a moment ago.
+    async fn request<T>(
+        &self,
+        wanted: Wanted<'_>,
+        request: impl Future<Output = Result<T, kms::Error>>,
+        context: &Context,
+    ) -> Result<T, StoreError> {
+        let remembered = self.keys().failures.of(wanted, now());
+        if let Some(error) = remembered {
+            return Err(error);
+        }
+        let error = match context.deadline.bound(request).await {
+            Ok(Ok(response)) => return Ok(response),
+            Ok(Err(kms::Error::Unavailable(cause))) => StoreError::KmsUnavailable(cause),
+            Ok(Err(kms::Error::Refused(cause))) => StoreError::KmsRefused(cause),
+            // This call had less time than the client allows. Another one may have enough.
+            Err(_) => return Err(StoreError::KmsUnavailable("no response in time".into())),
+        };
+        self.keys().failures.remember(wanted, error.clone(), now());
+        Err(error)
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {
@@ -124,15 +150,11 @@ impl Seal {
     }
 }
 
-fn damaged() -> StoreError {
-    StoreError::Internal("a sealed secret is damaged, or was sealed for another item".into())
+/// A secret that could not be opened because of this error will not be opened later either.
+pub(crate) fn is_lasting(error: &StoreError) -> bool {
+    matches!(error, StoreError::KmsRefused(_) | StoreError::Internal(_))
 }
 
-async fn bound<T>(request: impl Future<Output = Result<T, kms::Error>>, context: &Context) -> Result<T, StoreError> {
-    match context.deadline.bound(request).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(kms::Error::Unavailable(cause))) => Err(StoreError::KmsUnavailable(cause)),
-        Ok(Err(kms::Error::Refused(cause))) => Err(StoreError::KmsRefused(cause)),
-        Err(_) => Err(StoreError::KmsUnavailable("no response in time".into())),
-    }
+fn damaged() -> StoreError {
+    StoreError::Internal("a sealed secret is damaged, or was sealed for another item".into())
 }

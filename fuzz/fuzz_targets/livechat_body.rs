@@ -86,7 +86,7 @@ fn check_texts(error: AttemptError, is_known: bool) {
     let (code, description) = match Failure::from(error) {
         Failure::Refused { exception, description } => (exception, description),
         Failure::Unavailable { cause } => (String::new(), cause),
-        odd @ (Failure::OutOfTime | Failure::IdentityChanged) => panic!("{odd:?}"),
+        odd @ (Failure::KmsUnavailable { .. } | Failure::OutOfTime | Failure::IdentityChanged) => panic!("{odd:?}"),
     };
     for text in [&code, &description] {
         assert!(text.chars().count() <= 300, "{} characters", text.chars().count());

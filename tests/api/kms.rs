@@ -27,6 +27,8 @@ pub(crate) struct Kms(Arc<Mutex<Inside>>);
 struct Inside {
     /// By its ciphertext, each data key, and the key that has encrypted it.
     data_keys: HashMap<String, (String, String)>,
+    /// All requests, also those that failed.
+    requests: usize,
     generated: usize,
     decrypted: usize,
     /// The keys that may not be used.
@@ -53,6 +55,11 @@ impl Kms {
     pub(crate) fn calls(&self) -> (usize, usize) {
         let inside = self.inside();
         (inside.generated, inside.decrypted)
+    }
+
+    /// The number of all requests, failed ones included.
+    pub(crate) fn requests(&self) -> usize {
+        self.inside().requests
     }
 
     /// Whether it responds with errors.
@@ -112,7 +119,8 @@ impl Kms {
 async fn respond(State(kms): State<Kms>, headers: HeaderMap, body: String) -> Response {
     let request: Value = serde_json::from_str(&body).expect("JSON");
     let (latency, is_down) = {
-        let inside = kms.inside();
+        let mut inside = kms.inside();
+        inside.requests += 1;
         (inside.latency, inside.is_down)
     };
     tokio::time::sleep(latency).await;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod damage;
+mod failures;
 mod settings;
 
 use crate::{clock::now_ms, kms::*, world::*};
@@ -109,7 +110,7 @@ async fn without_kms_livechat_is_not_called_and_nothing_changes() {
     assert_eq!(world.spawn(GetToken).await.call("alice").await.access_token(), first.access_token());
     kms.set_down(false);
     assert_eq!(
-        world.call(GetFreshToken, "alice").await.entity(),
+        world.spawn(GetFreshToken).await.call("alice").await.entity(),
         first.entity(),
         "the failures did not count as renewals"
     );
@@ -181,7 +182,53 @@ async fn without_kms_no_guest_is_adopted_and_none_is_lost() {
     assert_eq!(fresh.send(&event).await.problem(), (503, "store_unavailable"));
     assert!(!world.item("alice").await.contains_key("entityId"));
     kms.set_down(false);
-    assert_eq!(fresh.send(&event).await.entity(), guest);
+    assert_eq!(world.spawn(GetToken).await.send(&event).await.entity(), guest);
+    assert_eq!(world.sandbox.customers(), 1);
+}
+
+/// Otherwise such a guest could not log in as long as the browser sends the guest's id.
+#[tokio::test]
+async fn a_guests_former_cookies_that_cannot_be_opened_stop_no_login() {
+    let (kms, world) = Kms::with_key(World::new().await.with("GUESTS", "true")).await;
+    let first = world.call_as_guest(GetToken, GUEST).await.entity();
+    let AttributeValue::M(mut refused) = world.guest_item(GUEST).await["cookies"].clone() else { panic!("a map") };
+    refused.extend([("entityId".into(), string(&first)), ("until".into(), number(now_ms()))]);
+    let mut damaged = refused.clone();
+    damaged.insert("sealed".into(), AttributeValue::B(Blob::new("damaged")));
+    world.sandbox.kill_cookies(&first);
+    let world = world.with("COOKIES_KMS_KEY", OTHER_KEY);
+    let guest = world.call_as_guest(GetFreshToken, GUEST).await.entity();
+    let former = [refused, damaged].map(AttributeValue::M).to_vec();
+    world.set_for_guest(GUEST, "formerIdentities", AttributeValue::L(former)).await;
+    kms.deny(KEY);
+    let customers = world.sandbox.customers();
+    let user = world.spawn(GetToken).await.send(&as_former_guest(GetToken, "alice", GUEST)).await;
+    assert_eq!(user.entity(), guest);
+    assert_sealed(&world.item("alice").await);
+    let former = world.former_identities("alice").await;
+    for former in &former {
+        assert_eq!(former["entityId"], string(&first), "the customer stays on record");
+        assert!(!former.contains_key("sealed") && !former.contains_key("cst"));
+    }
+    assert_eq!(former.len(), 2, "{former:?}");
+    assert!(world.output().contains("a former customer's cookies cannot be moved and are dropped"));
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), guest);
+    assert_eq!(world.sandbox.customers(), customers);
+}
+
+/// Never another customer: then nobody could get at the guest's chat.
+#[tokio::test]
+async fn a_guest_whose_current_cookies_cannot_be_opened_is_not_adopted() {
+    let (kms, world) = Kms::with_key(World::new().await.with("GUESTS", "true")).await;
+    let guest = world.call_as_guest(GetToken, GUEST).await.entity();
+    kms.deny(KEY);
+    let world = world.with("COOKIES_KMS_KEY", OTHER_KEY);
+    for binary in [GetToken, GetFreshToken] {
+        let login = world.call_as_former_guest(binary, "alice", GUEST).await;
+        assert_eq!(login.problem(), (503, "store_unavailable"));
+    }
+    assert!(!world.item("alice").await.contains_key("entityId"));
+    assert_eq!(world.guest_item(GUEST).await["entityId"], string(&guest));
     assert_eq!(world.sandbox.customers(), 1);
 }
 

@@ -16,7 +16,7 @@ AWS_METRICS = {
     "AWS/DynamoDB": {"SuccessfulRequestLatency", "SystemErrors", "ReadThrottleEvents", "WriteThrottleEvents"},
 }
 ALARMS = {
-    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "AgentTokenFailing", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
+    "LiveChatRejects", "LiveChatDown", "IdentitiesChanging", "AgentTokenFailing", "KmsRefuses", "ErrorRate", "InternalErrors", "Slow", "Throttled", "FunctionErrors",
     "StoreErrors",
 }  # fmt: skip
 # The operations of each function on the table. tests/api/template.rs compares them with the code.
@@ -182,10 +182,25 @@ def test_only_functions_that_request_tokens_can_use_the_key_for_cookies(resolve)
     def by_both(resource, *actions):
         return {("GetToken", resource, *actions), ("GetFreshToken", resource, *actions)}
 
-    before = by_both(COOKIES_KEY_BEFORE, "kms:Decrypt")
+    key, before = (by_both(one, "kms:Decrypt", "kms:GenerateDataKey") for one in (COOKIES_KEY, COOKIES_KEY_BEFORE))
     assert uses(JWT) == set()
-    assert uses(EVERYTHING) == by_both(COOKIES_KEY, "kms:Decrypt", "kms:GenerateDataKey") | before
+    assert uses(EVERYTHING) == key | before, "while an update is under way, the former version goes on sealing with the former key"
+    turned_off = resolve(JWT | {"CookiesKmsKeyPrevious": COOKIES_KEY_BEFORE})
     assert uses(JWT | {"CookiesKmsKeyPrevious": COOKIES_KEY_BEFORE}) == before, "it was turned off, and old items can still be read"
+    assert not any(one["Environment"]["Variables"].get("COOKIES_KMS_KEY") for one in functions(turned_off).values()), "nothing is sealed"
+
+
+def test_a_function_has_its_permissions_before_its_code():
+    stack = transformed(EVERYTHING)
+    for name in FUNCTIONS:
+        policies = {
+            policy
+            for policy, one in stack["Resources"].items()
+            if one["Type"] == "AWS::IAM::Policy" and {"Ref": f"{name}Role"} in one["Properties"]["Roles"]
+        }
+        function = stack["Resources"][name]
+        optional = {one["Fn::If"][1]["Ref"] for one in function["Metadata"].get("DependsOn", [])}
+        assert {function["DependsOn"]} | optional == policies, name
 
 
 def test_the_owners_key_encrypts_everything_and_is_used_for_nothing_else(resolve):
@@ -377,8 +392,9 @@ def test_an_update_is_gradual_and_rolls_back_on_an_alarm(resolve):
         group = of_type(stack, "CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         assert group["AlarmConfiguration"]["Enabled"] and group["ServiceRoleArn"] == "DeployRole.Arn"
-        # None that an outage of LiveChat or DynamoDB can cause: it would roll back a good version.
-        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == {"InternalErrors", "FunctionErrors", "LiveChatRejects"}
+        # None that an outage of LiveChat or AWS can cause: it would roll back a good version.
+        alarms = {"InternalErrors", "FunctionErrors", "LiveChatRejects", "KmsRefuses"}
+        assert {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]} == alarms
         alias = transformed(JWT)["Resources"][f"{name}Aliaslive"]
         assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"] == {"Ref": "StartCheck"}
     (hook,) = [one for one in statements(stack, "DeployRole") if one["Action"] == ["lambda:InvokeFunction"]]

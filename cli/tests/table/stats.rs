@@ -1,5 +1,6 @@
 use super::items::{SECRET, item, map, now_ms, number, text, token};
 use crate::world::{Item, World};
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use serde_json::json;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -18,6 +19,7 @@ async fn stored() -> World {
         ("exception", text("e")),
         ("description", text("")),
     ]);
+    let sealed = map([("sealed", AttributeValue::B(Blob::new("ciphertext")))]);
     let keys = |pk: &str, sk: &str| Item::from([("pk".into(), text(pk)), ("sk".into(), text(sk))]);
     let mut adopted = keys(GUEST, "identity");
     adopted.insert("adoptedAt".into(), number(1));
@@ -25,12 +27,8 @@ async fn stored() -> World {
     malformed.insert("entityId".into(), number(1));
     for item in [
         item("user#live", "identity", [("token", token(HOUR_MS / 2)), until, owner]),
-        item("user#old", "identity", [("token", token(9 * HOUR_MS)), ("refused", refused)]),
-        item(
-            "user#changed",
-            "identity",
-            [("formerIdentities", aws_sdk_dynamodb::types::AttributeValue::L(vec![former]))],
-        ),
+        item("user#old", "identity", [("token", token(9 * HOUR_MS)), ("refused", refused), ("cookies", sealed)]),
+        item("user#changed", "identity", [("formerIdentities", AttributeValue::L(vec![former]))]),
         item("user#live", "group#7", lease(now_ms() - 1)),
         item(&GUEST.replace('3', "4"), "identity", []),
         adopted,
@@ -70,6 +68,7 @@ async fn each_kind_of_item_is_counted_once() {
         ("refused", json!(1)),
         ("changedIdentities", json!(1)),
         ("formerIdentities", json!(1)),
+        ("openCookies", json!(4)),
         ("expired", json!(0)),
     ] {
         assert_eq!(report[name], expected, "{name}");

@@ -89,7 +89,7 @@ impl World {
         }
         for item in self.items().await {
             let cookies = item.get("cookies").and_then(|cookies| cookies.as_m().ok());
-            let cst = cookies.and_then(|cookies| cookies["cst"].as_s().ok());
+            let cst = cookies.and_then(|cookies| cookies.get("cst")?.as_s().ok());
             // One character can be found anywhere.
             assert!(!cst.is_some_and(|cst| cst.len() > 1 && printed.contains(cst)), "a cookie: {printed}");
         }

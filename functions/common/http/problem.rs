@@ -4,6 +4,7 @@ use crate::{
     auth::{self, Credential},
     error::Error,
     renewal::{self, StoreError, circuit::NotCalled},
+    sealing,
 };
 use lambda_http::http::StatusCode;
 use std::borrow::Cow;
@@ -107,9 +108,9 @@ impl Problem {
 
     fn of_store(error: &StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::KmsUnavailable(_) | StoreError::KmsRefused(_) => {
-                Self::new(STORE_UNAVAILABLE, NO_STORE).retry_after(SOON_S)
-            }
+            StoreError::Unavailable(_) => Self::new(STORE_UNAVAILABLE, NO_STORE).retry_after(SOON_S),
+            StoreError::KmsUnavailable(_) => Self::new(STORE_UNAVAILABLE, NO_KMS).retry_after(sealing::UNAVAILABLE_S),
+            StoreError::KmsRefused(_) => Self::new(STORE_UNAVAILABLE, KMS_REFUSES).retry_after(sealing::REFUSED_S),
             StoreError::Internal(_) => Self::new(INTERNAL, SEE_THE_LOG),
         }
     }
@@ -140,6 +141,10 @@ const A_LOOP: &str = "New tokens were requested more often than RENEWALS_PER_MIN
 const NO_RESPONSE: &str =
     "There is no usable response from LiveChat. Try again after the time in Retry-After; nothing was lost.";
 const NO_STORE: &str = "DynamoDB returned no usable response. Try again after the time in Retry-After.";
+const NO_KMS: &str = "AWS KMS returned no usable response, so the cookies in the table could not be decrypted or encrypted. Try again \
+                      after the time in Retry-After; nothing was lost.";
+const KMS_REFUSES: &str = "AWS KMS refused to decrypt or encrypt the cookies in the table. Check that the functions' roles may use the \
+                           key in COOKIES_KMS_KEY, and the key before it if it was changed. Nothing was lost.";
 const ANOTHER_RENEWAL: &str = "Another call is renewing the token of this user, or did so until too little time was left. Try again \
                                after the time in Retry-After.";
 const LOGGED_OUT: &str = "The user logged out while a token was being renewed for this call, so the call gets no token. If the user \
@@ -229,6 +234,8 @@ mod tests {
         for error in [
             renewal::Error::LiveChatUnavailable("connect to 10.0.0.1".into()).into(),
             StoreError::Unavailable("AccessDeniedException".into()).into(),
+            StoreError::KmsUnavailable("10.0.0.1".into()).into(),
+            StoreError::KmsRefused("AccessDeniedException".into()).into(),
             Error::Internal("index out of bounds".into()),
             auth::Error::KeysUnavailable("10.0.0.1 refused".into()).into(),
             auth::Error::Unauthenticated { expected: Credential::Bearer, cause: "AccessDenied".into() }.into(),
@@ -247,8 +254,8 @@ mod tests {
             (renewal::Error::LiveChatUnavailable(because()).into(), 503, 1),
             (renewal::Error::from(NotCalled::CircuitOpen).into(), 503, 1),
             (StoreError::Unavailable(because()).into(), 503, 1),
-            (StoreError::KmsUnavailable(because()).into(), 503, 1),
-            (StoreError::KmsRefused(because()).into(), 503, 1),
+            (StoreError::KmsUnavailable(because()).into(), 503, 5),
+            (StoreError::KmsRefused(because()).into(), 503, 30),
             (auth::Error::KeysUnavailable(because()).into(), 503, 1),
             (renewal::Error::RateLimited { retry_after_s: 7 }.into(), 429, 7),
             (renewal::Error::from(rejected).into(), 502, 60),

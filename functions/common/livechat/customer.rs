@@ -3,7 +3,7 @@
 //! Source: <https://platform.text.com/docs/messaging/customer-chat-api/#update-customer>. Which statuses errors have is not documented.
 
 use super::{Accounts, oauth::shown, transport};
-use crate::{clients::https, context::Context, identity::CustomerDetails, renewal::record::Failure};
+use crate::{clients::https, context::Context, identity::CustomerDetails};
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -76,10 +76,7 @@ fn read(status: u16, body: &[u8]) -> Result<(), UpdateError> {
 }
 
 fn lost(error: reqwest::Error) -> UpdateError {
-    UpdateError::Other(match Failure::from(transport::error(error, false)) {
-        Failure::Unavailable { cause } => cause,
-        _ => "no response in time".into(),
-    })
+    UpdateError::Other(transport::cause(error))
 }
 
 #[cfg(test)]

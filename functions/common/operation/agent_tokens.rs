@@ -18,7 +18,7 @@ use crate::{
         record::{Lease, Refusal},
         time_limits::{ATTEMPT_TIMEOUT, SHORTEST_ATTEMPT, STORE_RESERVE},
     },
-    sealing::Sealer,
+    sealing::{Sealer, is_lasting},
     settings::{AgentCredentials, AgentCredentialsSource},
     store::{
         Store, agent_binding,
@@ -211,6 +211,7 @@ impl AgentTokens {
                     let seq = token.seq;
                     match self.open(token, context).await {
                         Ok(token) => return Ok(known(self.remember(token))),
+                        // Then it is worth no more than one that LiveChat does not accept.
                         Err(error) if is_lasting(&error) => {
                             tracing::warn!(cause = %error, "the stored agent token cannot be opened; getting another one");
                             rejected = Some(seq);
@@ -388,11 +389,6 @@ fn sign(result: &Result<Grant, AgentCallError>) -> Sign {
         Err(AgentCallError::Failed(error)) => error.sign(),
         Err(AgentCallError::TokenRejected(_) | AgentCallError::OtherAccount) => Sign::Response,
     }
-}
-
-/// A sealed token will not be opened later either: then it is worth no more than one that LiveChat does not accept.
-fn is_lasting(error: &StoreError) -> bool {
-    matches!(error, StoreError::KmsRefused(_) | StoreError::Internal(_))
 }
 
 fn unavailable(error: &StoreError) -> RefreshError {

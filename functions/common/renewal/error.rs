@@ -74,6 +74,7 @@ impl From<Failure> for Error {
                 Self::LiveChatRejected { exception, description, retry_after_s: Refusal::FIRST_PAUSE_S }
             }
             Failure::Unavailable { cause } => Self::LiveChatUnavailable(cause),
+            Failure::KmsUnavailable { cause } => Self::Store(StoreError::KmsUnavailable(cause)),
             Failure::OutOfTime => Self::LiveChatUnavailable("too little time was left for its response".into()),
             Failure::IdentityChanged => Self::IdentityChanged,
         }

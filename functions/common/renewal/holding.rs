@@ -2,7 +2,7 @@
 
 use super::{
     Action, Bookkeeping, Commit, Commitment, Error, Event, GroupCount, HeldLease, Moment, Next, Note, Phase, Release,
-    Renewal,
+    Renewal, StoreError,
     adoption::Adoption,
     attempts::Attempt,
     circuit::{Circuit, NotCalled},
@@ -101,7 +101,7 @@ impl Renewal {
             (Stage::Revoking(due), Event::Revoked(revoked)) => self.revoked(holding, &due, revoked, moment),
             (Stage::Calling(attempt), Event::Responded(response)) => self.responded(holding, attempt, response, moment),
             (Stage::Calling(attempt), Event::StoreFailed(error)) if attempt.is_first() => {
-                self.not_called(holding, error.into())
+                self.not_called(holding, error, moment)
             }
             (_, Event::StoreFailed(error)) => self.release(holding, None, Next::Fail(error.into())),
             (_, event) => {
@@ -182,9 +182,15 @@ impl Renewal {
     }
 
     /// LiveChat could not be called for a token: the cookies cannot be opened, or what LiveChat issues could not be sealed.
-    fn not_called(&mut self, mut holding: Holding, error: Error) -> Action {
+    fn not_called(&mut self, mut holding: Holding, error: StoreError, moment: Moment) -> Action {
         self.uncount(&mut holding);
-        self.release(holding, None, Next::Fail(error))
+        // With too little time of its own, this call cannot say that AWS KMS does not respond to others.
+        let has_time = holding.lease.time_to_call(moment) >= SHORTEST_ATTEMPT;
+        let failure = match &error {
+            StoreError::KmsUnavailable(cause) if has_time => Some(Failure::KmsUnavailable { cause: cause.clone() }),
+            _ => None,
+        };
+        self.release(holding, failure, Next::Fail(error.into()))
     }
 
     /// The renewal does not count in a quota, as LiveChat was not called.

@@ -5,7 +5,7 @@ use crate::{
     identity::{LeaseSeq, UnixMs},
     renewal::{
         circuit::CircuitMemory,
-        record::{LatestLogout, Lease},
+        record::{FailedRenewal, Failure, LatestLogout, Lease},
     },
 };
 use std::time::Duration;
@@ -68,4 +68,25 @@ fn a_call_from_before_a_logout_gets_no_token_after_it() {
     assert!(matches!(action, Action::Finish(Err(Error::LoggedOut))), "{action:?}");
     let (_, action) = next_after(LatestLogout::default());
     assert!(matches!(action, Action::LookAtCircuit), "{action:?}");
+}
+
+/// The failure that waiting calls see if AWS KMS does not respond until `left_ms` are left of the call.
+fn failure_of_kms(left_ms: u64) -> Option<FailedRenewal> {
+    let (mut renewal, _) = Renewal::fresh(terms(false), with_left_ms(10_000));
+    renewal.step(acquired(Record::default()), with_left_ms(10_000));
+    renewal.step(Event::Circuit(Circuit::HasRoom), with_left_ms(10_000));
+    let action = renewal.step(Event::Circuit(Circuit::HasRoom), with_left_ms(10_000));
+    assert!(matches!(action, Action::Call(_)), "{action:?}");
+    let failed = Event::StoreFailed(StoreError::KmsUnavailable("time-out".into()));
+    match renewal.step(failed, with_left_ms(left_ms)) {
+        Action::Release(release) => release.failed,
+        action => panic!("{action:?}"),
+    }
+}
+
+#[test]
+fn calls_that_wait_learn_that_kms_does_not_respond_unless_the_call_itself_had_no_time() {
+    let failure = failure_of_kms(1_000).map(|failed| failed.failure);
+    assert_eq!(failure, Some(Failure::KmsUnavailable { cause: "time-out".into() }));
+    assert_eq!(failure_of_kms(999), None);
 }

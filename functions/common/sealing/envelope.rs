@@ -10,7 +10,7 @@
 //! | … | the ciphertext, which ends with a tag of 16 bytes |
 //!
 //! All fields before the ciphertext, and the [`Binding`], are authenticated. With random nonces, a key may encrypt 2³² secrets
-//! (NIST SP 800-38D, section 8.3); `sealing/keys.rs` keeps far below.
+//! (NIST SP 800-38D, section 8.3); `sealing/keys.rs` says why it encrypts far fewer.
 
 use crate::identity::Binding;
 use ring::{

@@ -1,13 +1,17 @@
 //! The data keys that a process remembers, so that it need not call AWS KMS for each secret.
 
-use super::envelope::{Cipher, Fingerprint};
+use super::{
+    envelope::{Cipher, Fingerprint},
+    failures::Failures,
+};
 use crate::identity::UnixMs;
 use std::{collections::VecDeque, sync::Arc};
 
 /// How long a data key is used, in ms: an hour. Who may no longer use the key in AWS KMS can go on for so long.
+///
+/// Only the process that got a data key seals with it, and before each secret LiveChat and DynamoDB respond. In an hour, this cannot come
+/// near the 2³² secrets that a key may encrypt: that would be a million in a second.
 const LONGEST_MS: u64 = 3_600_000;
-/// The number of secrets that are sealed with one data key at most.
-const MOST_SECRETS: u32 = 1 << 20;
 /// The number of data keys that are remembered to open secrets.
 const MOST_KEYS: usize = 64;
 
@@ -21,20 +25,14 @@ pub(super) struct DataKey {
     pub(super) of: Fingerprint,
 }
 
-/// All data keys that the process remembers.
+/// All data keys that the process remembers, and for which ones AWS KMS has failed.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    to_seal: Option<ToSeal>,
+    /// With the time when AWS KMS returned it.
+    to_seal: Option<(Arc<DataKey>, UnixMs)>,
     /// The one that was used last is at the end.
     to_open: VecDeque<ToOpen>,
-}
-
-#[derive(Debug)]
-struct ToSeal {
-    key: Arc<DataKey>,
-    since: UnixMs,
-    /// The number of times that it was handed out. One call seals an identity and its former ones with it.
-    used: u32,
+    pub(super) failures: Failures,
 }
 
 #[derive(Debug)]
@@ -45,21 +43,14 @@ struct ToOpen {
 }
 
 impl Keys {
-    /// The number of secrets that a call seals at most, with all retries.
-    const SECRETS_PER_CALL: u32 = 32;
-
-    pub(super) fn take_to_seal(&mut self, now: UnixMs) -> Option<Arc<DataKey>> {
-        let current = self.to_seal.as_mut()?;
-        if !is_recent(current.since, now) || current.used >= MOST_SECRETS / Self::SECRETS_PER_CALL {
-            return None;
-        }
-        current.used += 1;
-        Some(Arc::clone(&current.key))
+    pub(super) fn find_to_seal(&self, now: UnixMs) -> Option<Arc<DataKey>> {
+        let (key, since) = self.to_seal.as_ref()?;
+        is_recent(*since, now).then(|| Arc::clone(key))
     }
 
     pub(super) fn remember_to_seal(&mut self, key: Arc<DataKey>, now: UnixMs) {
         self.remember_to_open(&key.encrypted, Arc::clone(&key.cipher), now);
-        self.to_seal = Some(ToSeal { key, since: now, used: 1 });
+        self.to_seal = Some((key, now));
     }
 
     pub(super) fn find_to_open(&mut self, encrypted: &[u8], now: UnixMs) -> Option<Arc<Cipher>> {
@@ -102,23 +93,15 @@ mod tests {
     #[test]
     fn a_key_is_used_for_an_hour() {
         let mut keys = Keys::default();
-        assert!(keys.take_to_seal(NOW).is_none() && keys.find_to_open(b"own", NOW).is_none());
+        assert!(keys.find_to_seal(NOW).is_none() && keys.find_to_open(b"own", NOW).is_none());
         keys.remember_to_seal(to_seal(), NOW);
         for (now, is_remembered) in
             [(NOW, true), (NOW.plus_ms(3_599_999), true), (NOW.minus_ms(1), false), (NOW.plus_ms(3_600_000), false)]
         {
-            assert_eq!(keys.take_to_seal(now).is_some(), is_remembered, "{now:?}");
+            assert_eq!(keys.find_to_seal(now).is_some(), is_remembered, "{now:?}");
         }
         assert!(keys.find_to_open(b"own", NOW).is_some() && keys.find_to_open(b"other", NOW).is_none());
         assert!(keys.find_to_open(b"own", NOW.plus_ms(3_600_000)).is_none());
-    }
-
-    #[test]
-    fn a_key_seals_a_limited_number_of_secrets() {
-        let mut keys = Keys::default();
-        keys.remember_to_seal(to_seal(), NOW);
-        let calls = (0..MOST_SECRETS).take_while(|_| keys.take_to_seal(NOW).is_some()).count() + 1;
-        assert_eq!(calls, 32_768);
     }
 
     #[test]

@@ -24,8 +24,8 @@ impl CookiesKey {
 }
 
 /// # Errors
-/// [`ConfigError`] if it is not the ARN of a key. An alias could become another key's while functions run, and a role cannot be limited to
-/// an alias.
+/// [`ConfigError`] if it is not the ARN of a key in the function's own region. An alias could become another key's while functions run, and
+/// a role cannot be limited to an alias. AWS KMS is called in the function's region, and does not find other regions' keys.
 pub(super) fn read(lookup: &Lookup) -> Result<Option<CookiesKey>, ConfigError> {
     let Some(arn) = lookup.optional(KEY) else { return Ok(None) };
     let parts: Vec<_> = arn.split(':').collect();
@@ -34,7 +34,15 @@ pub(super) fn read(lookup: &Lookup) -> Result<Option<CookiesKey>, ConfigError> {
             if [partition, region, account].iter().all(|part| !part.is_empty())
                 && resource.strip_prefix("key/").is_some_and(|id| !id.is_empty()) =>
         {
-            Ok(Some(CookiesKey(arn.into())))
+            match lookup.raw("AWS_REGION") {
+                Some(own) if own != region => {
+                    let expected = format!(
+                        "a key in the region of the functions, {own} (a multi-Region key has a replica's ARN there)"
+                    );
+                    Err(ConfigError::invalid(KEY, &expected))
+                }
+                _ => Ok(Some(CookiesKey(arn.into()))),
+            }
         }
         _ => Err(ConfigError::invalid(KEY, "the ARN of a key in AWS KMS, arn:aws:kms:<region>:<account>:key/<id>")),
     }
@@ -64,6 +72,17 @@ mod tests {
         ] {
             assert!(read(bad).expect_err("refused").contains(KEY), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_key_of_another_region_is_refused() {
+        let in_region = |region: &str| {
+            let value = |name: &str| [(KEY, ARN), ("AWS_REGION", region)].into_iter().find(|(one, _)| *one == name);
+            super::read(&Lookup::new(|name| value(name).map(|(_, value)| value.to_owned())))
+        };
+        assert!(in_region("eu-central-1").is_ok_and(|key| key.is_some()));
+        let line = in_region("eu-west-1").expect_err("refused").to_string();
+        assert!(line.contains(KEY) && line.contains("eu-west-1"), "{line}");
     }
 
     #[test]

@@ -237,6 +237,7 @@ pub(super) fn of_failed(failed: &FailedRenewal) -> AttributeValue {
             map([seq, (KIND, text("rejected")), (EXCEPTION, text(exception)), (DESCRIPTION, text(description))])
         }
         Failure::Unavailable { cause } => map([seq, (KIND, text("unavailable")), (DESCRIPTION, text(cause))]),
+        Failure::KmsUnavailable { cause } => map([seq, (KIND, text("kmsUnavailable")), (DESCRIPTION, text(cause))]),
         Failure::OutOfTime => map([seq, (KIND, text("outOfTime"))]),
         Failure::IdentityChanged => map([seq, (KIND, text("identityChanged"))]),
     }
@@ -486,6 +487,7 @@ impl Item {
         let failure = match self.string(KIND)?.as_str() {
             "rejected" => Failure::Refused { exception: self.text(EXCEPTION)?, description: self.text(DESCRIPTION)? },
             "unavailable" => Failure::Unavailable { cause: self.text(DESCRIPTION)? },
+            "kmsUnavailable" => Failure::KmsUnavailable { cause: self.text(DESCRIPTION)? },
             "outOfTime" => Failure::OutOfTime,
             "identityChanged" => Failure::IdentityChanged,
             _ => return Err(malformed(KIND)),
@@ -730,6 +732,7 @@ mod tests {
             Failure::Refused { exception: "invalid_client".into(), description: "no such app".into() },
             Failure::Refused { exception: "invalid_client".into(), description: String::new() },
             Failure::Unavailable { cause: "no connection".into() },
+            Failure::KmsUnavailable { cause: "time-out".into() },
             Failure::OutOfTime,
             Failure::IdentityChanged,
         ] {

@@ -30,6 +30,8 @@ pub(crate) struct CallMetrics {
     pub(crate) live_chat_failures: Count,
     /// Requests that LiveChat refused, unless they were for a group that may be made up.
     pub(crate) live_chat_rejections: Count,
+    /// 1 if there was no renewal because AWS KMS refused to encrypt or decrypt cookies, also if it did so a moment ago.
+    pub(crate) kms_refusals: Count,
     /// Tokens that LiveChat issued and that are stored.
     pub(crate) renewals: Count,
     /// Subjects who had no customer and for whom one was created.

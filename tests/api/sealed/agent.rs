@@ -79,7 +79,7 @@ async fn without_kms_no_agent_token_is_requested() {
     assert_eq!(world.call(GetToken, "alice").await.problem(), (503, "store_unavailable"));
     assert_eq!((world.sandbox.calls().oauth, world.sandbox.customers()), (0, 0));
     kms.set_down(false);
-    world.call(GetToken, "alice").await.token();
+    world.spawn(GetToken).await.call("alice").await.token();
     kms.set_down(true);
     let problem = world.spawn(GetFreshToken).await.call("alice").await;
     assert_eq!(problem.problem(), (503, "store_unavailable"));

@@ -17,11 +17,16 @@ async fn without_a_key_nothing_is_sealed_and_kms_is_not_called() {
 }
 
 #[tokio::test]
-async fn only_a_keys_arn_is_accepted() {
-    let (_, world) = Kms::start(World::new().await).await;
-    let world = world.with("COOKIES_KMS_KEY", "alias/livechat-cip");
-    for binary in [GetToken, GetFreshToken] {
-        assert!(world.init_error(binary).await.contains("COOKIES_KMS_KEY is invalid"));
+async fn only_the_arn_of_a_key_in_this_region_is_accepted() {
+    let (_, mut world) = Kms::start(World::new().await).await;
+    for (key, why) in [
+        ("alias/livechat-cip", "the ARN of a key"),
+        (&KEY.replace("eu-central-1", "eu-west-1"), "a key in the region of the functions, eu-central-1"),
+    ] {
+        world = world.with("COOKIES_KMS_KEY", key);
+        for binary in [GetToken, GetFreshToken] {
+            assert!(world.init_error(binary).await.contains(&format!("COOKIES_KMS_KEY is invalid: expected {why}")));
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::{
     context::Context,
     identity::{Binding, Cookies, FormerIdentity, Identity, MaybeSealed, Sealed, Subject},
-    renewal::{GrantType, StoreError, TokenRequest},
-    sealing::{Seal, Sealer},
+    renewal::{GrantType, StoreError, TokenRequest, time_limits::ATTEMPT_TIMEOUT},
+    sealing::{Seal, Sealer, is_lasting},
     store::cookies_binding,
 };
 
@@ -33,20 +33,8 @@ impl<'a> Sealing<'a> {
         request: &TokenRequest,
         context: &Context,
     ) -> Result<Option<Identity>, StoreError> {
-        let (sealer, is_sent) = (self.sealer, request.grant == GrantType::Cookie);
-        let (seal, ()) = tokio::try_join!(sealer.seal(context), async {
-            let Some(known) = &request.known else { return Ok(()) };
-            if let Some(cookies) = &known.cookies {
-                self.open(cookies, &known.entity_id, is_sent, context).await?;
-            }
-            for former in &known.former {
-                if let Some(cookies) = &former.cookies {
-                    self.open(cookies, &former.entity_id, false, context).await?;
-                }
-            }
-            Ok(())
-        })?;
-        self.seal = Some(seal);
+        let is_sent = request.grant == GrantType::Cookie;
+        self.get_ready(request.known.as_ref(), is_sent, context).await?;
         let mut known = request.known.clone();
         if let Some(cookies) = known.as_mut().and_then(|known| known.cookies.as_mut()).filter(|_| is_sent)
             && let MaybeSealed::Sealed(sealed) = cookies
@@ -55,6 +43,53 @@ impl<'a> Sealing<'a> {
             *cookies = opened.clone().into();
         }
         Ok(known)
+    }
+
+    /// A guest's identity, as it is stored for the user.
+    ///
+    /// # Errors
+    /// If its cookies cannot be opened, or not be sealed. Those of former customers are dropped instead if they can never be opened.
+    pub(super) async fn moved(&mut self, identity: &Identity, context: &Context) -> Result<Identity, StoreError> {
+        self.get_ready(Some(identity), false, context).await?;
+        self.sealed(identity.clone())
+    }
+
+    async fn get_ready(
+        &mut self,
+        known: Option<&Identity>,
+        is_sent: bool,
+        context: &Context,
+    ) -> Result<(), StoreError> {
+        let sealer = self.sealer;
+        let ready = tokio::try_join!(sealer.seal(context), async {
+            match known {
+                Some(known) => self.open_all(known, is_sent, context).await,
+                None => Ok(()),
+            }
+        });
+        if let Err(StoreError::KmsRefused(_)) = ready {
+            context.metrics.kms_refusals.set_to_one();
+        }
+        self.seal = Some(ready?.0);
+        Ok(())
+    }
+
+    async fn open_all(&mut self, known: &Identity, is_sent: bool, context: &Context) -> Result<(), StoreError> {
+        if let Some(cookies) = &known.cookies {
+            self.open(cookies, &known.entity_id, is_sent, context).await?;
+        }
+        // They are not sent, so they must not use up LiveChat's time.
+        let spare = context.minus(ATTEMPT_TIMEOUT);
+        for former in &known.former {
+            let Some(cookies) = &former.cookies else { continue };
+            match self.open(cookies, &former.entity_id, false, &spare).await {
+                Err(error) if is_lasting(&error) => {
+                    tracing::warn!(cause = %error, "a former customer's cookies cannot be moved and are dropped");
+                }
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// Opens these cookies of the customer `entity_id`, if they are sealed and must be opened.
@@ -81,34 +116,31 @@ impl<'a> Sealing<'a> {
 
     /// The identity as it is stored. No request: LiveChat has issued what is in it.
     pub(super) fn sealed(&self, identity: Identity) -> Result<Identity, StoreError> {
-        let seal = self.seal.as_ref().ok_or_else(|| StoreError::Internal("there is no means to seal".into()))?;
-        each(identity, |cookies, entity_id| {
-            let binding = self.binding(entity_id);
-            let opened = match &cookies {
-                MaybeSealed::Open(open) => open,
-                MaybeSealed::Sealed(sealed) => match self.find(sealed) {
-                    Some(opened) if !self.sealer.is_current(&cookies, &binding) => opened,
-                    _ if sealed.binding == binding => return Ok(cookies),
-                    _ => return Err(StoreError::Internal("sealed cookies of another item were not opened".into())),
-                },
-            };
-            seal.seal(opened.clone(), binding)
-        })
+        let not_opened = || StoreError::Internal("sealed cookies of another item were not opened".into());
+        let cookies = match identity.cookies {
+            Some(cookies) => Some(self.seal(cookies, &identity.entity_id)?.ok_or_else(not_opened)?),
+            None => None,
+        };
+        let seal_former = |former: FormerIdentity| {
+            let cookies = former.cookies.map(|cookies| self.seal(cookies, &former.entity_id)).transpose()?.flatten();
+            Ok(FormerIdentity { cookies, ..former })
+        };
+        let former = identity.former.into_iter().map(seal_former).collect::<Result<_, StoreError>>()?;
+        Ok(Identity { cookies, former, ..identity })
     }
 
-    /// A guest's identity, as it is stored for the user.
-    pub(super) async fn moved(&self, identity: &Identity, context: &Context) -> Result<Identity, StoreError> {
-        let seal = self.sealer.seal(context).await?;
-        let former = identity.former.iter().filter_map(|former| former.cookies.as_ref());
-        let mut opened = Vec::new();
-        for cookies in identity.cookies.iter().chain(former) {
-            opened.push(self.sealer.open(cookies, context).await?);
-        }
-        let mut opened = opened.into_iter();
-        each(identity.clone(), |cookies, entity_id| match opened.next() {
-            Some(open) => seal.seal(open, self.binding(entity_id)),
-            None => Ok(cookies),
-        })
+    /// The cookies of the customer `entity_id` as they are stored; `None` if they are another item's and were not opened.
+    fn seal(&self, cookies: MaybeSealed<Cookies>, entity_id: &str) -> Result<Option<MaybeSealed<Cookies>>, StoreError> {
+        let seal = self.seal.as_ref().ok_or_else(|| StoreError::Internal("there is no means to seal".into()))?;
+        let binding = self.binding(entity_id);
+        let opened = match &cookies {
+            MaybeSealed::Open(open) => open,
+            MaybeSealed::Sealed(sealed) => match self.find(sealed) {
+                Some(opened) if !self.sealer.is_current(&cookies, &binding) => opened,
+                _ => return Ok((sealed.binding == binding).then_some(cookies)),
+            },
+        };
+        seal.seal(opened.clone(), binding).map(Some)
     }
 
     fn binding(&self, entity_id: &str) -> Binding {
@@ -118,19 +150,4 @@ impl<'a> Sealing<'a> {
     fn find(&self, sealed: &Sealed) -> Option<&Cookies> {
         self.opened.iter().find(|(one, _)| one == sealed).map(|(_, opened)| opened)
     }
-}
-
-/// Replaces the cookies of the identity and of the former ones, in this order.
-fn each(
-    identity: Identity,
-    mut replace: impl FnMut(MaybeSealed<Cookies>, &str) -> Result<MaybeSealed<Cookies>, StoreError>,
-) -> Result<Identity, StoreError> {
-    let Identity { entity_id, cookies, former, .. } = identity;
-    let cookies = cookies.map(|cookies| replace(cookies, &entity_id)).transpose()?;
-    let one = |FormerIdentity { entity_id, cookies, until }| {
-        let cookies = cookies.map(|cookies| replace(cookies, &entity_id)).transpose()?;
-        Ok(FormerIdentity { entity_id, cookies, until })
-    };
-    let former = former.into_iter().map(one).collect::<Result<_, _>>()?;
-    Ok(Identity { entity_id, cookies, former, ..identity })
 }

@@ -11,10 +11,10 @@ pub struct FailedRenewal {
     pub failure: Failure,
 }
 
-/// Why LiveChat gave no usable token.
+/// Why there is no usable token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It does not accept our settings or request; trying again soon changes nothing.
+    /// LiveChat does not accept our settings or request; trying again soon changes nothing.
     Refused {
         /// LiveChat's code, such as `invalid_client`.
         exception: String,
@@ -23,6 +23,11 @@ pub enum Failure {
     },
     /// It is down or slow, or its response is malformed; a later try may work.
     Unavailable {
+        /// What happened, for the log.
+        cause: String,
+    },
+    /// AWS KMS was not reached, failed or was too slow, so LiveChat was not called; a later try may work.
+    KmsUnavailable {
         /// What happened, for the log.
         cause: String,
     },
