@@ -5,7 +5,7 @@
 use cip::{
     identity::UnixMs,
     livechat::response::{Response, SentWith, read},
-    renewal::{AttemptError},
+    renewal::AttemptError,
 };
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
 use http::{HeaderValue, StatusCode};

@@ -345,6 +345,7 @@ mod tests {
                 &metrics.agent_token_failures,
                 &metrics.customer_updates,
                 &metrics.customer_update_failures,
+                &metrics.kms_refusals,
                 &metrics.lease_waits,
             ] {
                 count.increment();
