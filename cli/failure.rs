@@ -7,10 +7,16 @@
 //! | 2 | the command line or an input file is invalid |
 //! | 3 | AWS, the table or LiveChat could not be reached, or refused |
 //! | 4 | the person said no |
-//! | 130, 143 | it was interrupted: see `interruption.rs` |
+//! | 129, 130, 143 | it was interrupted: see `interruption.rs` |
 
-use crate::{output::note, refusal::advice};
+use crate::{
+    output::note,
+    refusal::{NO_CONNECTION, advice},
+};
 use std::process::ExitCode;
+
+/// What the table's errors say if there was no response in time.
+const TOO_LATE: [&str; 2] = ["no response before the invocation's deadline", "time-out"];
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +53,22 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// A failure of the table, with what to do next.
+    pub(crate) fn of_table(error: cip::renewal::StoreError, next: &str) -> Self {
+        match Self::from(error) {
+            Self::Service(why) => Self::Service(format!("{why}{} {next}", if why.ends_with('.') { "" } else { "." })),
+            other => other,
+        }
+    }
+}
+
 impl From<cip::renewal::StoreError> for Failure {
     fn from(error: cip::renewal::StoreError) -> Self {
         let cip::renewal::StoreError::Unavailable(why) = &error else { return Self::Service(error.to_string()) };
+        if TOO_LATE.contains(&why.as_str()) {
+            return Self::Service(format!("DynamoDB did not respond in time. {NO_CONNECTION}"));
+        }
         let advice = advice(why).map(|advice| format!(" {advice}")).unwrap_or_default();
         Self::Service(format!("The table cannot be read or changed: {why}.{advice}"))
     }

@@ -1,7 +1,11 @@
 //! The file with the customers of the users, for a CRM: JSON Lines without cookies and tokens.
 
 use super::input::Record;
-use crate::{failure::Failure, records::report::unwritable};
+use crate::{
+    failure::Failure,
+    files::{folder_of, replaceable},
+    records::report::unwritable,
+};
 use cip::identity::Principal;
 use serde::Serialize;
 use std::{
@@ -30,11 +34,12 @@ struct Line<'a> {
 
 impl Entities {
     /// # Errors
-    /// [`Failure::Input`] if there can be no file.
+    /// [`Failure::Input`] if there can be no file, or another thing than a file has this name.
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).map_err(|error| unwritable(path, &error))?;
-        Ok(Self { file: BufWriter::new(file), path: path.to_owned() })
+        let path = replaceable(path)?;
+        let file = tempfile::Builder::new().prefix(".cip-output-").tempfile_in(folder_of(&path));
+        let file = file.map_err(|error| unwritable(&path, &error))?;
+        Ok(Self { file: BufWriter::new(file), path })
     }
 
     /// Adds a user.
@@ -55,8 +60,9 @@ impl Entities {
     /// Gives the file its name. It replaces one of an earlier run, whose users are in this one too.
     ///
     /// # Errors
-    /// [`Failure::Input`] if the file cannot be written.
+    /// [`Failure::Input`] if the file cannot be written, or if its name is no longer that of a file.
     pub(super) fn finish(self) -> Result<(), Failure> {
+        replaceable(&self.path)?;
         let file = self.file.into_inner().map_err(|error| unwritable(&self.path, error.error()))?;
         file.persist(&self.path).map_err(|error| unwritable(&self.path, &error.error))?;
         Ok(())
