@@ -73,3 +73,20 @@ impl From<cip::renewal::StoreError> for Failure {
         Self::Service(format!("The table cannot be read or changed: {why}.{advice}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cip::renewal::StoreError;
+
+    #[test]
+    fn a_database_that_is_late_is_said_without_the_words_of_a_function() {
+        for why in TOO_LATE {
+            let said = Failure::of_table(StoreError::Unavailable(why.into()), "Run the command again.").to_string();
+            assert!(said.starts_with("DynamoDB did not respond in time. Check the network"), "{said}");
+            assert!(said.ends_with("--region. Run the command again."), "{said}");
+        }
+        let other = Failure::of_table(StoreError::Unavailable("an error".into()), "Run the command again.").to_string();
+        assert_eq!(other, "The table cannot be read or changed: an error. Run the command again.");
+    }
+}
