@@ -111,7 +111,7 @@ pub(crate) fn confirm(question: &str, is_confirmed: bool) -> Result<(), Failure>
         return Ok(());
     }
     if !can_ask() {
-        let why = "There is no terminal to ask for confirmation, as stdin or stderr is another file: add --yes.";
+        let why = "There is no terminal to ask for confirmation: stdin and stderr must be one. Otherwise add --yes.";
         return Err(Failure::Input(why.into()));
     }
     let _ = write!(stderr(), "{} Type yes to continue: ", shown_lines(question));

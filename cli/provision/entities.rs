@@ -4,6 +4,7 @@ use super::input::Record;
 use crate::{
     failure::Failure,
     files::{folder_of, replaceable},
+    output::json_line,
     records::report::unwritable,
 };
 use cip::identity::Principal;
@@ -53,7 +54,7 @@ impl Entities {
         };
         let group = record.subject.group.map(|group| group.0);
         let line = Line { user: record.user(), issuer, group, entity_id };
-        let line = serde_json::to_string(&line).map_err(|error| Failure::Service(error.to_string()))?;
+        let line = json_line(&line)?;
         writeln!(self.file, "{line}").map_err(|error| unwritable(&self.path, &error))
     }
 

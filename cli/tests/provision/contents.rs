@@ -17,7 +17,7 @@ async fn lines_that_are_no_user_are_reported_with_number_and_reason() {
     let world = World::new().await;
     let long = "x".repeat(257);
     let endless = "y".repeat(70_000);
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"\xef\xbb\xbfalice\r", ""),
         (b"", ""),
         (b"bob ", "space"),
@@ -25,17 +25,20 @@ async fn lines_that_are_no_user_are_reported_with_number_and_reason() {
         (long.as_bytes(), "257 bytes"),
         (endless.as_bytes(), "64 KiB"),
         (b"a\tb", "control character"),
+        ("a\u{9b}2J".as_bytes(), "control character"),
         (b"alice", "repeats"),
         ("zo\u{eb}".as_bytes(), ""),
     ];
     let file = world.file("users.txt", cases.map(|(line, _)| line).join(&b'\n'));
     let report = world.path("skipped.jsonl");
     let (code, done) = world.provision(&[&file, "--report", report.to_str().expect("a path")]).await;
-    assert_eq!((code, &done["created"], &done["records"]), (1, &json!(2), &json!(8)), "{done}");
+    assert_eq!((code, &done["created"], &done["records"]), (1, &json!(2), &json!(9)), "{done}");
     let mut stored: Vec<_> = world.stored().await.into_keys().collect();
     stored.sort_unstable();
     assert_eq!(stored, ["user#alice", "user#zo\u{eb}"]);
-    let reported = reported(&std::fs::read_to_string(report).expect("a report"));
+    let report = std::fs::read_to_string(report).expect("a report");
+    assert!(!report.contains('\u{9b}'), "{report:?}");
+    let reported = reported(&report);
     let expected: Vec<_> = (1..).zip(&cases).filter(|(_, (_, reason))| !reason.is_empty()).collect();
     assert_eq!(reported.len(), expected.len());
     for (one, (number, (_, reason))) in reported.iter().zip(expected) {
