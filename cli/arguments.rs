@@ -71,7 +71,7 @@ enum Command {
 }
 
 impl Arguments {
-    /// The command reacts to Ctrl-C and SIGTERM itself: it finishes what it has begun.
+    /// The command reacts to Ctrl-C and other signals itself: it finishes what it has begun.
     pub(crate) fn handles_interruptions(&self) -> bool {
         matches!(self.command, Command::Provision(_))
     }

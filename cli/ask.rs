@@ -1,10 +1,13 @@
 //! Questions on the terminal. Each can be answered by an option instead; without a terminal it must be, unless there is a default.
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    output::{can_ask, shown_lines},
+};
 use inquire::{InquireError, Password, PasswordDisplayMode, Select, Text};
 use std::{
     fmt::Display,
-    io::{IsTerminal, stderr, stdin},
+    io::{Write, stderr},
 };
 
 /// Asks, or does not.
@@ -30,7 +33,7 @@ pub(crate) struct Question<'a> {
 impl Ask {
     /// With `--yes`, nothing is asked.
     pub(crate) fn new(is_confirmed: bool) -> Self {
-        Self { has_terminal: stdin().is_terminal() && stderr().is_terminal() && !is_confirmed }
+        Self { has_terminal: can_ask() && !is_confirmed }
     }
 
     /// Whether somebody can answer.
@@ -48,7 +51,7 @@ impl Ask {
             return check(given).map_err(|why| Failure::Input(format!("{option}: {why}")));
         }
         if !self.has_terminal {
-            let default = default.ok_or_else(|| Failure::Input(format!("{option} is missing. {text}: {help}")))?;
+            let default = default.ok_or_else(|| missing(question))?;
             return check(default).map_err(|why| Failure::Input(format!("{option} is needed: {why}")));
         }
         loop {
@@ -61,7 +64,7 @@ impl Ask {
             }
             match check(&prompt.prompt().map_err(stopped)?) {
                 Ok(answer) => return Ok(answer),
-                Err(why) => eprintln!("  {why}"),
+                Err(why) => say(&format!("  {why}")),
             }
         }
     }
@@ -106,8 +109,18 @@ impl Ask {
 
 /// Says something that is neither a question nor a result.
 pub(crate) fn say(text: &str) {
-    use std::io::Write;
+    say_styled(&shown_lines(text));
+}
+
+/// The same for a text with colors: what is stored or remote must have passed through [`shown`](crate::output::shown).
+pub(crate) fn say_styled(text: &str) {
     let _ = writeln!(anstream::AutoStream::auto(stderr().lock()), "{}", text.trim_end());
+}
+
+/// An option that must be given.
+fn missing(Question { text, help, option, .. }: &Question) -> Failure {
+    let help = if help.is_empty() { String::new() } else { format!(" {help}.") };
+    Failure::Input(format!("{option} is missing: {text}.{help}"))
 }
 
 fn stopped(error: InquireError) -> Failure {

@@ -6,6 +6,7 @@ mod writer;
 
 use crate::{
     failure::Failure,
+    files::folder_of,
     output::{Output, progress},
     passphrase::Passphrase,
     patience::context,
@@ -27,6 +28,7 @@ use std::{
     io::{self, BufWriter},
     path::{Path, PathBuf},
 };
+use tempfile::NamedTempFile;
 use writer::Writer;
 
 const EXAMPLES: &str = "\
@@ -84,9 +86,12 @@ pub(crate) async fn run(backup: Backup, place: &Place, output: Output) -> Result
             format!("{table} has about {items} items, {bytes} bytes (DynamoDB counts every six hours).")
         });
     }
-    if backup.file.exists() {
+    // Also a link whose target does not exist.
+    if backup.file.symlink_metadata().is_ok() {
         return Err(Failure::Input(format!("{} exists already.", backup.file.display())));
     }
+    // Before anybody types a passphrase.
+    drop(temporary(&backup.file)?);
     let estimate = scan::estimate(&store).await?;
     let passphrase = backup.passphrase.choose()?;
     let header = Header {
@@ -119,10 +124,8 @@ impl NewFile {
     async fn write(self, store: &Store, pace: Pace) -> Result<(u64, End, f64), Failure> {
         let target = self.file.clone();
         let failed = |error: io::Error| unwritable(&target, &error);
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Only its owner may read it. Whatever happens, also if this future is dropped, the path's `drop` deletes it.
-        let (file, path) =
-            tempfile::Builder::new().prefix(".cip-backup-").tempfile_in(folder).map_err(failed)?.into_parts();
+        // Whatever happens, also if this future is dropped, the path's `drop` deletes it.
+        let (file, path) = temporary(&target)?.into_parts();
         let (pages, written_to) = (scan::pages(store, pace), path.to_path_buf());
         let written = tokio::task::spawn_blocking(move || self.write_pages(pages, file, &written_to)).await;
         let written = written.map_err(|error| Failure::Service(error.to_string()))??;
@@ -152,6 +155,12 @@ impl NewFile {
         let bytes = new.metadata().map_err(failed)?.len();
         Ok((bytes, end, read_units))
     }
+}
+
+/// A file beside `target`, which only its owner may read.
+fn temporary(target: &Path) -> Result<NamedTempFile, Failure> {
+    let file = tempfile::Builder::new().prefix(".cip-backup-").tempfile_in(folder_of(target));
+    file.map_err(|error| unwritable(target, &error))
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> Failure {

@@ -26,15 +26,16 @@ mod table;
 mod token;
 mod transfer;
 
-use crate::{arguments, failure::Failure, output::Output};
+use crate::{
+    arguments,
+    failure::Failure,
+    output::{Output, can_ask},
+};
 use agent::Consent;
 use clap::Args;
 use report::Report;
 use source::Source;
-use std::{
-    io::{IsTerminal, stdin},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 /// Check an installation, and say what is wrong and what to change.
 #[derive(Debug, Args)]
@@ -92,7 +93,7 @@ pub(crate) async fn run(options: &Doctor, place: &arguments::Place, output: Outp
         table::check(&mut report, &source).await;
         api::check(&mut report, &source).await;
         if let Some(livechat) = read.livechat {
-            let may_ask = stdin().is_terminal() && !output.json;
+            let may_ask = can_ask() && !output.json;
             livechat::check(&mut report, livechat.clone(), options.call_livechat, may_ask).await?;
             let consent = Consent { refresh: options.refresh_agent_token, customer: None, may_ask };
             agent::check(&mut report, &source, livechat.clone(), &consent).await?;
@@ -105,6 +106,6 @@ pub(crate) async fn run(options: &Doctor, place: &arguments::Place, output: Outp
         table::check(&mut report, &source).await;
         api::check(&mut report, &source).await;
     }
-    output.print(&report, Report::to_text)?;
-    if report.is_wrong() { Err(Failure::Found) } else { Ok(()) }
+    output.print_styled(&report, Report::to_text)?;
+    report.result()
 }

@@ -38,19 +38,8 @@ impl File {
     /// # Errors
     /// [`Failure::Input`] that says why it cannot.
     pub(crate) fn open(name: &str) -> Result<Self, Failure> {
-        let path = Path::new(name);
-        let refuse = |why: String| Failure::Input(format!("{name} cannot be used: {why}"));
-        let target = match fs::canonicalize(path) {
-            Ok(target) => target,
-            Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() => {
-                return Err(refuse("it is a link to a file that does not exist".into()));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(refuse(error.to_string())),
-        };
-        if target.is_dir() {
-            return Err(refuse("it is a folder".into()));
-        }
+        let refuse = |why: String| unusable(Path::new(name), &why);
+        let target = replaceable(Path::new(name))?;
         let text = match fs::read(&target) {
             Ok(bytes) => Some(String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8".into()))?),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -83,7 +72,7 @@ impl File {
     }
 
     fn temporary(&self) -> Result<NamedTempFile, Failure> {
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(&self.target);
         NamedTempFile::with_prefix_in(".cip-", folder)
             .map_err(|error| Failure::Input(format!("{} cannot be written: {}: {error}", self.name, folder.display())))
     }
@@ -161,6 +150,65 @@ impl Prepared<'_> {
     }
 }
 
+/// The file that is replaced if a new one gets the name `path`: a link's target. A device or pipe cannot be replaced.
+///
+/// # Errors
+/// [`Failure::Input`] that says what is there instead of a file.
+pub(crate) fn replaceable(path: &Path) -> Result<PathBuf, Failure> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() => {
+            return Err(unusable(path, "it is a link to a file that does not exist"));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_owned()),
+        Err(error) => return Err(unusable(path, &error.to_string())),
+    };
+    if target.is_dir() {
+        return Err(unusable(path, "it is a folder"));
+    }
+    if !target.is_file() {
+        return Err(unusable(path, "it is a device or a pipe, not a file"));
+    }
+    Ok(target)
+}
+
+fn unusable(path: &Path, why: &str) -> Failure {
+    Failure::Input(format!("{} cannot be used: {why}", path.display()))
+}
+
+/// The folder of a file.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Checks that no file that a command writes is the one that it reads, another one that it writes, or the one that stdout or stderr goes to:
+/// writing it would destroy its content. `read` may be `-` for stdin.
+///
+/// # Errors
+/// [`Failure::Input`] with `why`.
+pub(crate) fn check_distinct(read: &Path, written: &[Option<&Path>], why: &str) -> Result<(), Failure> {
+    let read = if read == Path::new("-") { Path::new("/dev/stdin") } else { read };
+    let mut others = vec![read, Path::new("/dev/stdout"), Path::new("/dev/stderr")];
+    for path in written.iter().copied().flatten() {
+        if others.iter().any(|other| is_same(path, other)) {
+            return Err(Failure::Input(why.into()));
+        }
+        others.push(path);
+    }
+    Ok(())
+}
+
+/// Whether both are one regular file, also by different names, or will be the same new file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |path: &Path| Some((folder_of(path).canonicalize().ok()?, path.file_name()?.to_owned()));
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        (Err(_), Err(_)) => one == other || place(one).is_some_and(|place_of_one| place(other) == Some(place_of_one)),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +250,33 @@ mod tests {
         fs::remove_file(&target).expect("removed");
         let why = File::open(&link).expect_err("refused").to_string();
         assert!(why.contains("a link to a file that does not exist"), "{why}");
+    }
+
+    #[test]
+    fn a_device_is_not_replaced() {
+        for path in ["/dev/null", "/dev/full"] {
+            let why = File::open(path).expect_err("refused").to_string();
+            assert!(why.contains("not a file"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_recognised_by_each_of_its_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "content").expect("written");
+        fs::hard_link(at("file"), at("hard")).expect("a link");
+        symlink(at("file"), at("soft")).expect("a link");
+        for name in ["file", "hard", "soft", "./file"] {
+            assert!(is_same(&at("file"), &at(name)), "{name}");
+        }
+        assert!(is_same(&at("new"), &at("./new")));
+        for other in ["new", "other"] {
+            assert!(!is_same(&at("file"), &at(other)), "{other}");
+        }
+        assert!(!is_same(&at("new"), &at("other")));
+        let null = Path::new("/dev/null");
+        assert!(!is_same(null, null), "what is written to a device destroys nothing");
     }
 
     #[test]

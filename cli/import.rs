@@ -19,6 +19,7 @@ mod writer;
 
 use crate::{
     failure::Failure,
+    files::check_distinct,
     output::{Output, confirm, note, progress},
     person::Normalization,
     place::Place,
@@ -135,6 +136,8 @@ pub(crate) async fn run(mut import: Import, place: &crate::arguments::Place, out
     if import.file == Path::new("-") {
         import.file = "/dev/stdin".into();
     }
+    let different = "FILE and --report must be different files, and not that of stdout or stderr.";
+    check_distinct(&import.file, &[import.report.as_deref()], different)?;
     let format = import.format.map_or_else(|| Format::of(&import.file), Ok)?;
     let place = Place::find(place).await?;
     let mut report = import.report.as_deref().map(ReportFile::create).transpose()?;
@@ -184,7 +187,7 @@ pub(crate) async fn run(mut import: Import, place: &crate::arguments::Place, out
     }
     output.print(&summary, Summary::text)?;
     match written.error {
-        Some(error) => Err(Failure::Service(format!("{error}. Run the command again: it continues."))),
+        Some(error) => Err(Failure::of_table(error, "Run the command again: it continues.")),
         None if summary.skipped.is_empty() => Ok(()),
         None => Err(Failure::Found),
     }

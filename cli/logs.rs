@@ -11,7 +11,7 @@ mod file;
 use crate::{
     arguments,
     failure::Failure,
-    output::Output,
+    output::{Output, shown},
     person::{Person, hash},
     place::Place,
 };
@@ -91,7 +91,8 @@ fn text(calls: &[LoggedCall]) -> String {
         rest.extend(call.cause.clone());
         let LoggedCall { timestamp, operation, outcome, .. } = call;
         let source = source(call);
-        format!("{timestamp}  {operation:<13}  {outcome:<outcomes$}  {source:<sources$}  {}", rest.join("  "))
+        let rest = rest.join("  ");
+        shown(&format!("{timestamp}  {operation:<13}  {outcome:<outcomes$}  {source:<sources$}  {rest}")).into_owned()
     };
     calls.iter().map(line).collect::<Vec<_>>().join("\n")
 }

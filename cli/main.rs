@@ -21,9 +21,14 @@
 //! | `patience.rs` | requests to DynamoDB that are sent again |
 //! | `passphrase.rs` | the passphrase of a backup |
 //! | `failure.rs` | errors and exit codes |
-//! | `interruption.rs` | Ctrl-C and SIGTERM |
+//! | `interruption.rs` | Ctrl-C, SIGTERM and SIGHUP |
+//! | `terminal.rs` | the terminal as it was before a question |
+//! | `http.rs` | HTTP clients, and addresses of the command line |
 //!
 //! Each command is a file or folder of its name.
+
+// These panic if nobody reads: `output.rs` has functions that do not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod agent;
 mod arguments;
@@ -35,6 +40,7 @@ mod doctor;
 mod env_file;
 mod failure;
 mod files;
+mod http;
 mod import;
 mod interruption;
 mod livechat;
@@ -54,6 +60,7 @@ mod scan;
 mod secrets_manager;
 mod setup;
 mod stats;
+mod terminal;
 mod user;
 mod when;
 

@@ -3,7 +3,7 @@
 use crate::{
     arguments, aws,
     failure::Failure,
-    parameters,
+    http, parameters,
     refusal::{check, refused},
 };
 use aws_config::SdkConfig;
@@ -11,7 +11,10 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use cip::store::Store;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
+
+/// How long `cargo local` may take to say what it is.
+const LONGEST_OF_LOCAL: Duration = Duration::from_secs(10);
 
 /// An installation.
 #[derive(Debug)]
@@ -113,12 +116,15 @@ impl Place {
 
 impl Local {
     async fn at(url: &str) -> Result<Self, Failure> {
+        http::address("--local", url)?;
         let url = url.trim_end_matches('/').to_owned();
         let unreachable = |error: reqwest::Error| {
             Failure::Service(format!("cargo local does not respond at {url} ({}). Is it running?", error.without_url()))
         };
-        let response = reqwest::get(format!("{url}/config.json")).await.and_then(reqwest::Response::error_for_status);
-        let local: Self = serde_json::from_str(&response.map_err(unreachable)?.text().await.map_err(unreachable)?)
+        let client = http::client(&url).timeout(LONGEST_OF_LOCAL).build().map_err(unreachable)?;
+        let response = client.get(format!("{url}/config.json")).send().await;
+        let response = response.and_then(reqwest::Response::error_for_status).map_err(unreachable)?;
+        let local: Self = serde_json::from_str(&response.text().await.map_err(unreachable)?)
             .map_err(|error| Failure::Service(format!("{url}/config.json is not that of cargo local: {error}")))?;
         Ok(Self { url, ..local })
     }
@@ -151,6 +157,7 @@ impl Local {
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .timeout_config(aws::time_limits())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }

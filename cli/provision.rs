@@ -10,7 +10,6 @@
 //! | `provision/queue.rs` | who is next |
 //! | `provision/customer.rs` | one user, by the functions' own `getToken` |
 //! | `provision/backoff.rs` | pauses while LiveChat or DynamoDB fails |
-//! | `provision/interrupts.rs` | Ctrl-C |
 //! | `provision/entities.rs` | the file with the customers |
 //! | `provision/summary.rs` | what was done |
 
@@ -18,7 +17,6 @@ mod backoff;
 mod customer;
 mod entities;
 mod input;
-mod interrupts;
 mod options;
 mod plan;
 mod queue;
@@ -27,8 +25,9 @@ mod summary;
 
 use crate::{
     failure::Failure,
+    interruption::Interruptions,
     livechat,
-    output::{Output, confirm, progress},
+    output::{Output, confirm, note, progress},
     place::Place,
     records::report::ReportFile,
     scan::Rate,
@@ -37,7 +36,6 @@ use customer::Customers;
 use entities::Entities;
 use indicatif::ProgressBar;
 use input::Rules;
-use interrupts::Interrupts;
 use options::Format;
 pub(crate) use options::Provision;
 use plan::Plan;
@@ -73,7 +71,7 @@ pub(crate) async fn run(provision: Provision, place: &Place, output: Output) -> 
     let is_sandbox = matches!(place, Place::Local(local) if local.livechat == "sandbox");
     summary.plan(estimate, estimate.text(provision.rate, is_sandbox));
     if !provision.dry_run && !plan.missing.is_empty() {
-        eprintln!("{}", summary.planned());
+        note(&summary.planned());
         let question = format!(
             "Create customers for {} users, the first of whom is {:?}?",
             plan.missing.len(),
@@ -115,11 +113,11 @@ async fn create(
     entities: Option<&mut Entities>,
     bar: &ProgressBar,
 ) -> Result<Done, Failure> {
-    let mut interrupts = Interrupts::catch().map_err(|error| Failure::Service(error.to_string()))?;
+    let mut interruptions = Interruptions::catch().map_err(|error| Failure::Service(error.to_string()))?;
     let limits = Limits {
         rate: Rate::new(provision.rate),
         concurrency: provision.concurrency.into(),
         patience: provision.patience,
     };
-    Ok(Run::new(customers, limits, entities, bar).run(plan.missing, &mut interrupts).await)
+    Ok(Run::new(customers, limits, entities, bar).run(plan.missing, &mut interruptions).await)
 }

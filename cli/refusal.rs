@@ -16,7 +16,7 @@ const EXPIRED: &str = "The AWS credentials have expired: sign in again, such as 
 const SIGN_IN: &str = "Sign in again, such as with aws sso login, or correct the profile.";
 const INVALID: &str =
     "AWS does not know the credentials, or the secret key does not belong to the key id: aws sts get-caller-identity.";
-const NO_CONNECTION: &str = "Check the network, the proxy, and --region.";
+pub(crate) const NO_CONNECTION: &str = "Check the network, the proxy, and --region.";
 const CLOCK: &str = "This machine's clock is wrong: set it by NTP.";
 const NO_TABLE: &str =
     "There is no such table, or no such log group, in this account and region: check --region and --profile.";

@@ -97,6 +97,8 @@ pub(crate) async fn run(restore: Restore, place: &Place, output: Output) -> Resu
     if std::fs::metadata(&restore.file).is_ok_and(|file| !file.is_file()) {
         return Err(Failure::Input(format!("{} is not a file: it is read twice.", restore.file.display())));
     }
+    // Before anybody types a passphrase.
+    Reader::check(&restore.file)?;
     let passphrase = restore.passphrase.read()?;
     // The whole file is verified before anything is written.
     let reader = Reader::open(&restore.file, passphrase.clone())?;
@@ -158,7 +160,7 @@ async fn write(
         rate.wait().await;
         rate.spend(1.0);
         let restored = patience.send(|| async { store.restore_item(&item, &context()).await }).await;
-        let continues = |error| Failure::Service(format!("{error}. Run the command again: it continues."));
+        let continues = |error| Failure::of_table(error, "Run the command again: it continues.");
         Ok(Ok(restored.map_err(continues)?))
     };
     let mut results = std::pin::pin!(items.map(one).buffer_unordered(AT_ONCE));

@@ -34,7 +34,7 @@ mod yaml;
 
 use crate::{
     arguments::Place,
-    ask::{Ask, say},
+    ask::{Ask, say, say_styled},
     failure::Failure,
     output::{Output, confirm},
 };
@@ -107,7 +107,7 @@ pub(crate) struct Setup {
     /// Show what would change, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Ask nothing: what no option says stays as it is.
+    /// Do not ask. Settings without an option keep their values.
     #[arg(long)]
     yes: bool,
 }
@@ -177,7 +177,7 @@ pub(crate) async fn run(options: &Setup, place: &Place, output: Output) -> Resul
         say(&format!("Note: {warning}"));
     }
     if plan.is_needed() {
-        say(&format!("\n{}", plan.differences()));
+        say_styled(&format!("\n{}", plan.differences()));
         if !options.dry_run {
             confirm(plan.question(), options.yes)?;
         }

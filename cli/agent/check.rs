@@ -8,14 +8,11 @@ use crate::{
         source::Source,
     },
     failure::Failure,
-    output::Output,
+    output::{Output, can_ask},
 };
 use cip::settings::LiveChat;
 use clap::Args;
-use std::{
-    io::{IsTerminal, stdin},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 /// Check the credentials of an agent: whether they can be read, and whether LiveChat accepts them.
 #[derive(Debug, Args)]
@@ -30,7 +27,8 @@ pub(super) struct Check {
     /// Check the credentials in this file, instead of those of the stack or of `cargo local`.
     #[arg(long, value_name = "FILE", conflicts_with = "stack")]
     env_file: Option<PathBuf>,
-    /// Use the refresh token once, without a question. LiveChat issues one of the 25 agent's tokens that it keeps.
+    /// Use the refresh token once, without a question. This creates one more agent token. LiveChat
+    /// keeps at most 25 for each agent and app.
     #[arg(long)]
     refresh: bool,
     /// Then create a customer with the agent's token, without a question. LiveChat bills the call.
@@ -54,11 +52,11 @@ pub(super) async fn run(options: &Check, place: &arguments::Place, output: Outpu
             let consent = Consent {
                 refresh: options.refresh,
                 customer: Some(options.call_livechat),
-                may_ask: stdin().is_terminal() && !output.json,
+                may_ask: can_ask() && !output.json,
             };
             agent::check(&mut report, &source, settings, &consent).await?;
         }
     }
-    output.print(&report, Report::to_text)?;
-    if report.is_wrong() { Err(Failure::Found) } else { Ok(()) }
+    output.print_styled(&report, Report::to_text)?;
+    report.result()
 }

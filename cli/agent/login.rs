@@ -5,7 +5,7 @@ use super::{
     done::Done,
     oauth::{SCOPE, Server, Tokens},
     redirect::Redirect,
-    target::{Credentials, Target},
+    target::{Credentials, OTHER_APP, Target},
 };
 use crate::{
     arguments,
@@ -70,7 +70,7 @@ pub(super) struct Login {
     /// Check the settings and the place for the credentials, but call LiveChat and store nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Ask nothing: options answer.
+    /// Do not ask: options have the answers.
     #[arg(long)]
     yes: bool,
 }
@@ -111,6 +111,12 @@ pub(super) async fn run(login: &Login, place: &arguments::Place, output: Output)
         Target::EnvFile(name) => done.file = Some(name.clone()),
         Target::Secret { name, arn, .. } => (done.secret, done.arn) = (Some(name.clone()), arn.clone()),
     }
+    if let Some(present) = target.present_client_id().filter(|present| *present != done.client_id) {
+        say(&format!(
+            "Warning: the present credentials are of the app {present}, not of {}. {OTHER_APP}",
+            done.client_id
+        ));
+    }
     if !login.dry_run {
         confirm(&target.question(), login.yes)?;
         let client_secret = client_secret(login, ask)?;
@@ -125,6 +131,9 @@ pub(super) async fn run(login: &Login, place: &arguments::Place, output: Output)
         }
         done.arn = stored?;
         done.scopes = tokens.scopes().unwrap_or_default().into_iter().map(str::to_owned).collect();
+        if organization_id.is_none() || tokens.organization_id.is_none() {
+            say(&not_compared(tokens.organization_id.as_deref()));
+        }
         done.organization_id = tokens.organization_id.or(organization_id);
     }
     done.is_deployed = done.arn.is_some() && done.arn == deployed;
@@ -152,6 +161,15 @@ async fn prepare(login: &Login, place: &arguments::Place) -> Result<(LiveChat, T
     let settings = settings_without_agent(|name| stack.variable(name))?;
     let deployed = stack.variable("LIVECHAT_AGENT_CREDENTIALS_ARN");
     Ok((settings, Target::secret(stack.config.clone(), &login.secret_name).await?, deployed))
+}
+
+/// Nobody has checked whether the agent is one of the site's account.
+fn not_compared(organization_id: Option<&str>) -> String {
+    let account = organization_id.map_or_else(|| "is not known".into(), |id| format!("is {id}"));
+    format!(
+        "The agent's organization {account}. It could not be compared with that of the settings, as they have no LIVECHAT_ORGANIZATION_ID or \
+         LiveChat did not name it. Make sure that the agent is one of your account: with another account, no customer is found."
+    )
 }
 
 fn client_id(typed: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://platform.text.com/docs/authorization/oauth-authorization>. Errors have LiveChat's own names, and scopes have commas between.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, http};
 use reqwest::{Client, redirect::Policy};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -64,7 +64,7 @@ impl Server {
     /// [`Failure::Service`] if the TLS library cannot be used.
     pub(crate) fn at(accounts_url: &str) -> Result<Self, Failure> {
         // A redirect would send the secrets elsewhere.
-        let http = Client::builder().timeout(LONGEST).redirect(Policy::none()).build();
+        let http = http::client(accounts_url).timeout(LONGEST).redirect(Policy::none()).build();
         let http = http.map_err(|error| Failure::Service(error.to_string()))?;
         Ok(Self { http, base: accounts_url.trim_end_matches('/').to_owned() })
     }

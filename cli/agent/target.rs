@@ -7,11 +7,17 @@ use crate::{
     secrets_manager,
 };
 use aws_config::SdkConfig;
+use cip::settings::AgentCredentials;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use std::path::Path;
 
 const VARIABLE: &str = "LIVECHAT_AGENT_CREDENTIALS";
 const ARN: &str = "LIVECHAT_AGENT_CREDENTIALS_ARN";
+
+/// What a change of the app means.
+pub(super) const OTHER_APP: &str =
+    "If they are of different apps: LiveChat may not find customers of one app with the token of another.";
 
 /// What is stored.
 pub(crate) struct Credentials {
@@ -61,6 +67,13 @@ impl Target {
         Ok(Self::Secret { config: Box::new(config), name, arn })
     }
 
+    /// The client id of the app whose credentials are in the file now. A secret is not read: a login needs no permission for that.
+    pub(super) fn present_client_id(&self) -> Option<String> {
+        let Self::EnvFile(name) = self else { return None };
+        let json = cip::settings::env_file::read(Path::new(name)).ok()?.remove(VARIABLE)?;
+        AgentCredentials::parse(VARIABLE, &json).ok().map(|credentials| credentials.client_id)
+    }
+
     /// What storing does, as a question.
     pub(super) fn question(&self) -> String {
         match self {
@@ -71,7 +84,9 @@ impl Target {
                 format!("Create the secret {name} in AWS Secrets Manager, for about $0.40 a month?")
             }
             Self::Secret { name, arn: Some(_), .. } => {
-                format!("There is a secret {name}. Give it a new value? The present one stays as its previous version.")
+                format!(
+                    "There is a secret {name}. Give it a new value? The present one stays as its previous version. {OTHER_APP}"
+                )
             }
         }
     }

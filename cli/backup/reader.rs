@@ -29,16 +29,19 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Whether the file can be opened and is encrypted with a passphrase.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] that says why not.
+    pub(crate) fn check(file: &Path) -> Result<(), Failure> {
+        decryptor(file, &file.display().to_string()).map(drop)
+    }
+
     /// # Errors
     /// [`Failure::Input`] that tells a wrong passphrase from a damaged file.
     pub(crate) fn open(file: &Path, passphrase: SecretString) -> Result<Self, Failure> {
         let name = file.display().to_string();
-        let opened = File::open(file).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
-        let decryptor =
-            Decryptor::new_buffered(BufReader::new(opened)).map_err(|error| undecryptable(&name, &error))?;
-        if !decryptor.is_scrypt() {
-            return Err(Failure::Input(format!("{name} is not encrypted with a passphrase.")));
-        }
+        let decryptor = decryptor(file, &name)?;
         let mut identity = scrypt::Identity::new(passphrase);
         identity.set_max_work_factor(MOST_WORK);
         let decrypted = decryptor
@@ -105,6 +108,15 @@ impl Reader {
 
 fn damaged(name: &str) -> Failure {
     Failure::Input(format!("{name} is truncated or was altered."))
+}
+
+fn decryptor(file: &Path, name: &str) -> Result<Decryptor<BufReader<File>>, Failure> {
+    let opened = File::open(file).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
+    let decryptor = Decryptor::new_buffered(BufReader::new(opened)).map_err(|error| undecryptable(name, &error))?;
+    if !decryptor.is_scrypt() {
+        return Err(Failure::Input(format!("{name} is not encrypted with a passphrase.")));
+    }
+    Ok(decryptor)
 }
 
 fn undecryptable(name: &str, error: &DecryptError) -> Failure {

@@ -1,6 +1,6 @@
 //! Calls of the four operations, and how long they take.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, http};
 use cip::identity::UserId;
 use clap::Args;
 use futures_util::{StreamExt, stream};
@@ -88,9 +88,8 @@ impl Caller {
     /// # Errors
     /// [`Failure::Input`]
     pub(super) fn new(url: &str, credentials: &Credentials) -> Result<Self, Failure> {
-        let base = Url::parse(url).map_err(|error| Failure::Input(format!("{url}: {error}")))?;
-        let is_loopback = matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-        if base.scheme() != "https" && !(base.scheme() == "http" && is_loopback) {
+        let base = http::address("The URL", url)?;
+        if base.scheme() != "https" && !http::is_loopback(&base) {
             return Err(Failure::Input(format!("{url} must begin with https://, except on this machine.")));
         }
         if let Some(user) = &credentials.user {
@@ -99,7 +98,7 @@ impl Caller {
                 return Err(Failure::Input("The user ids . and .. cannot be in a path.".into()));
             }
         }
-        let client = Client::builder()
+        let client = http::client(url)
             .default_headers(credentials.headers()?)
             .redirect(Policy::none())
             .timeout(LONGEST_CALL)

@@ -19,8 +19,8 @@ use secrecy::ExposeSecret;
 use std::time::Duration;
 
 pub(crate) const LOGIN: &str = "cip agent login stores them: docs/agent-tokens.md";
-const REFRESH: &str = "Use the agent's refresh token once? LiveChat issues an agent's token, which is valid for eight hours, and keeps 25: the functions \
-                       need two or three of them.";
+const REFRESH: &str = "Use the agent's refresh token once? This creates one more agent token, which is valid for eight hours. LiveChat keeps at most 25 for \
+                       each agent and app, and the functions need two or three of them.";
 const CUSTOMER: &str = "Create a customer with the agent's token? LiveChat bills one API call.";
 
 /// What may be done without a question.

@@ -1,6 +1,7 @@
 //! The API as a browser sees it: whether it responds, and whether the pages of the settings may call it, and no others.
 
 use super::{report::Report, source::Source};
+use crate::http;
 use cip::settings::allowed_origins;
 use reqwest::{
     Client, Method, StatusCode,
@@ -20,7 +21,7 @@ pub(super) async fn check(report: &mut Report, source: &Source) {
         report.skipped("api", "No API is known: use --stack or --local, or give its address as --base-url.");
         return;
     };
-    let Ok(http) = Client::builder().timeout(Duration::from_secs(15)).build() else { return };
+    let Ok(http) = http::client(base_url).timeout(Duration::from_secs(15)).build() else { return };
     if check_response(report, &http, base_url).await {
         check_origins(report, &http, base_url, source).await;
     }

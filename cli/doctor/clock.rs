@@ -1,6 +1,7 @@
 //! This machine's clock, against those of LiveChat and of the identity provider.
 
 use super::report::Report;
+use crate::http;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use cip::{auth::operator::LEEWAY_S, time::now};
 use reqwest::header::DATE;
@@ -39,7 +40,7 @@ fn compare(report: &mut Report, whose: &str, ahead_s: i64) {
 
 /// How far a server's clock is ahead, in s, by a request without credentials.
 async fn date(url: &str) -> Result<i64, String> {
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).redirect(reqwest::redirect::Policy::none());
+    let http = http::client(url).timeout(Duration::from_secs(5)).redirect(reqwest::redirect::Policy::none());
     let http = http.build().map_err(|error| error.to_string())?;
     let sent_ms = now().as_u64();
     let response = http

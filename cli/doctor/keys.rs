@@ -1,7 +1,7 @@
 //! What tokens are verified with: whether it can be fetched and used, and whether it belongs to the issuer.
 
 use super::report::Report;
-use crate::aws;
+use crate::{aws, http, output::is_hidden};
 use aws_config::SdkConfig;
 use cip::{
     auth::{
@@ -145,11 +145,17 @@ async fn check_issuer(report: &mut Report, issuer: &str, url: &str, keys: &[List
 pub(crate) async fn configuration(issuer: &str) -> Result<Configuration, String> {
     let url = format!("{}{CONFIGURATION}", issuer.trim_end_matches('/'));
     let fetched = async || {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let http = http::client(&url).timeout(Duration::from_secs(5)).build()?;
         http.get(&url).send().await?.error_for_status()?.text().await
     };
     let text = fetched().await.map_err(|error| format!("{url}: {}", why(&error)))?;
-    serde_json::from_str(&text).map_err(|_| format!("{url} is not an OpenID configuration"))
+    let found: Configuration =
+        serde_json::from_str(&text).map_err(|_| format!("{url} is not an OpenID configuration"))?;
+    // They are shown, and written to files.
+    if found.issuer.contains(is_hidden) || found.jwks_uri.contains(is_hidden) {
+        return Err(format!("{url} has an issuer or a jwks_uri with a control character"));
+    }
+    Ok(found)
 }
 
 fn why(error: &reqwest::Error) -> String {

@@ -1,5 +1,9 @@
 //! What was found.
 
+use crate::{
+    failure::Failure,
+    output::{shown, shown_lines},
+};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt::Write;
@@ -10,6 +14,9 @@ pub(crate) struct Report {
     /// What was checked.
     of: String,
     checks: Vec<Finding>,
+    /// The installation could not be reached, so most of it was not checked.
+    #[serde(skip)]
+    is_unreachable: bool,
 }
 
 /// The result of one check.
@@ -35,7 +42,7 @@ enum Status {
 
 impl Report {
     pub(crate) fn of(what: String) -> Self {
-        Self { of: what, checks: Vec::new() }
+        Self { of: what, checks: Vec::new(), is_unreachable: false }
     }
 
     pub(crate) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
@@ -51,6 +58,12 @@ impl Report {
         self.add(check, Status::Wrong, found, Some(fix.into()));
     }
 
+    /// The installation cannot be reached.
+    pub(crate) fn unreachable(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
+        self.is_unreachable = true;
+        self.wrong(check, found, fix);
+    }
+
     /// Something that says by itself what to change.
     pub(crate) fn wrong_as_said(&mut self, check: &'static str, found: impl Into<String>) {
         self.add(check, Status::Wrong, found, None);
@@ -62,6 +75,18 @@ impl Report {
 
     fn add(&mut self, check: &'static str, status: Status, found: impl Into<String>, fix: Option<String>) {
         self.checks.push(Finding { check, status, found: found.into(), fix });
+    }
+
+    /// The end of a command that has printed these findings.
+    ///
+    /// # Errors
+    /// [`Failure::Service`] if the installation cannot be reached, and [`Failure::Found`] if something else is wrong.
+    pub(crate) fn result(&self) -> Result<(), Failure> {
+        match self.is_unreachable {
+            true => Err(Failure::Service("The installation cannot be reached.".into())),
+            false if self.is_wrong() => Err(Failure::Found),
+            false => Ok(()),
+        }
     }
 
     /// Whether something must change.
@@ -79,7 +104,7 @@ impl Report {
     }
 
     pub(crate) fn to_text(&self) -> String {
-        let mut text = format!("{}\n\n{}", self.of, self.findings());
+        let mut text = format!("{}\n\n{}", shown(&self.of), self.findings());
         let (wrong, warnings) = (self.number(Status::Wrong), self.number(Status::Warning));
         let _ = writeln!(text, "\n{wrong} wrong, {warnings} to look at, {} skipped", self.number(Status::Skipped));
         text
@@ -90,10 +115,10 @@ impl Report {
         let mut text = String::new();
         for Finding { check, status, found, fix } in &self.checks {
             let (word, style) = status.shown();
-            let _ = writeln!(text, "{style}{word:<7}{style:#}  {check:<9}  {found}");
+            let _ = writeln!(text, "{style}{word:<7}{style:#}  {check:<9}  {}", shown_lines(found));
             if let Some(fix) = fix {
                 for line in fix.lines() {
-                    let _ = writeln!(text, "{:20}{line}", "");
+                    let _ = writeln!(text, "{:20}{}", "", shown(line));
                 }
             }
         }

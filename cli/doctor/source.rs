@@ -4,6 +4,7 @@ use super::keys::Stored;
 use crate::{
     arguments,
     failure::Failure,
+    http,
     place::{Local, Place, Stack},
 };
 use aws_config::SdkConfig;
@@ -58,7 +59,8 @@ impl Source {
             (None, Some(Place::Stack(stack))) => Some(of_stack(stack)?),
             (None, _) => None,
         };
-        let base_url = base_url.map(|url| url.trim_end_matches('/').to_owned()).or(match &found {
+        let given = base_url.map(|url| http::address("--base-url", url).map(|_| url)).transpose()?;
+        let base_url = given.map(|url| url.trim_end_matches('/').to_owned()).or(match &found {
             Some(Place::Local(local)) => Some(local.url.clone()),
             Some(Place::Stack(stack)) => Some(stack.output("BaseUrl")?.to_owned()),
             _ => None,

@@ -40,7 +40,7 @@ pub(super) async fn check(report: &mut Report, source: &Source) {
         Err(error) => {
             let fix =
                 error.code().and_then(advice).unwrap_or("Is the network up, and are --region and --profile right?");
-            report.wrong("table", format!("{table} cannot be reached: {}.", why(&error)), fix);
+            report.unreachable("table", format!("{table} cannot be reached: {}.", why(&error)), fix);
             return;
         }
     }

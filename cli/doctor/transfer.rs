@@ -4,7 +4,7 @@
 //! not documented.
 
 use super::{livechat::why, report::Report};
-use crate::{agent::proof::Proof, failure::Failure, output::confirm};
+use crate::{agent::proof::Proof, failure::Failure, http, output::confirm};
 use cip::{
     context::Context,
     livechat::Accounts,
@@ -99,7 +99,7 @@ pub(super) async fn check(report: &mut Report, settings: LiveChat, is_agreed: bo
 
 impl Holder {
     fn of(settings: &LiveChat) -> Result<Self, Failure> {
-        let http = Client::builder().timeout(LONGEST).redirect(Policy::none()).build();
+        let http = http::client(settings.accounts_url.as_str()).timeout(LONGEST).redirect(Policy::none()).build();
         let version = if matches!(settings.tenant, Tenant::Organization(_)) { "/v2/customer" } else { "/customer" };
         Ok(Self {
             http: http.map_err(|error| Failure::Service(error.to_string()))?,

@@ -70,9 +70,9 @@ impl Input {
         }
     }
 
-    /// Adds a record that cannot be read.
-    pub(super) fn skip(&mut self, at: u64, reason: Reason) {
-        self.skipped.push(Skipped { at, user: None, reason });
+    /// Adds a record that cannot be read, with the user's id if it is known.
+    pub(super) fn skip(&mut self, at: u64, user: Option<&str>, reason: Reason) {
+        self.skipped.push(Skipped { at, user: user.map(str::to_owned), reason });
     }
 
     fn read(&self, owner: Owner, group: Option<Group>, customer: Imported) -> Result<(Subject, Identity), Reason> {

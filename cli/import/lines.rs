@@ -28,7 +28,7 @@ pub(super) fn read(file: &Path, bar: &ProgressBar, input: &mut Input) -> Result<
     let mut lines = Lines::new(BufReader::new(bar.wrap_read(opened)));
     while let Some(Line { at, content }) = lines.next().map_err(|error| unreadable(file, &error))? {
         if let Err(reason) = content.and_then(|line| add(at, &fields::object(line, &FIELDS)?, input)) {
-            input.skip(at, reason);
+            input.skip(at, None, reason);
         }
     }
     Ok(())

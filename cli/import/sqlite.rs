@@ -7,7 +7,7 @@ use super::{
 use crate::failure::Failure;
 use cip::livechat::imported::Imported;
 use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 /// Reads `file`, without a write to it. The row numbers are those of the table of customers.
 pub(super) fn read(file: &Path, user: Column, input: &mut Input) -> Result<(), Failure> {
@@ -27,15 +27,19 @@ pub(super) fn read(file: &Path, user: Column, input: &mut Input) -> Result<(), F
     let mut rows = query.query([]).map_err(invalid)?;
     while let Some(row) = rows.next().map_err(invalid)? {
         let at = row.get(0).map_err(invalid)?;
-        let entity_id = text(row, 2);
+        let [user, entity_id, cst] = [1, 2, 3].map(|column| text(row, column));
         // The example sends the customer's id as `__lc_cid`, and does not store when LiveChat set the cookies.
-        let customer = Imported { entity_id, cid: entity_id, cst: text(row, 3), set_at: None, expire_at: None };
-        input.add(at, Owner::User(text(row, 1), None), None, customer);
+        let customer = Imported { entity_id: &entity_id, cid: &entity_id, cst: &cst, set_at: None, expire_at: None };
+        input.add(at, Owner::User(&user, None), None, customer);
     }
     Ok(())
 }
 
-/// A string; empty for any other value.
-fn text<'a>(row: &'a Row, column: usize) -> &'a str {
-    row.get_ref(column).ok().and_then(|value: ValueRef| value.as_str().ok()).unwrap_or_default()
+/// A string, or an integer as its digits: a table that somebody has made after the example may count its users. Empty for any other value.
+fn text<'a>(row: &'a Row, column: usize) -> Cow<'a, str> {
+    match row.get_ref(column) {
+        Ok(ValueRef::Text(text)) => str::from_utf8(text).unwrap_or_default().into(),
+        Ok(ValueRef::Integer(number)) => number.to_string().into(),
+        _ => "".into(),
+    }
 }

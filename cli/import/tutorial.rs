@@ -10,18 +10,26 @@
 //! ```
 //!
 //! Servers that were made from the tutorial differ in details, so the names `cid` and `cst`, lists of headers, and objects `token` and
-//! `cookies` inside the record are read too.
+//! `cookies` inside the record are read too. Other lists of objects are not: which user each object belongs to would be a guess.
 
 use super::{
     input::{Input, Owner, in_seconds},
     unreadable,
 };
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    records::{lines::BYTE_ORDER_MARK, skipped::Reason},
+};
 use cip::livechat::imported::Imported;
 use indicatif::ProgressBar;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
-use std::{fmt, fs::File, io::BufReader, path::Path};
+use std::{
+    fmt,
+    fs::File,
+    io::{BufReader, Cursor, Read},
+    path::Path,
+};
 
 /// Objects inside a record that belong to it.
 const PARTS: [&str; 2] = ["token", "cookies"];
@@ -32,13 +40,23 @@ const ENTITY_ID: [&str; 2] = ["entityId", "entity_id"];
 /// Reads `file`. A record's number is its place among all records, from 1 on.
 pub(super) fn read(file: &Path, bar: &ProgressBar, input: &mut Input) -> Result<(), Failure> {
     let opened = File::open(file).map_err(|error| unreadable(file, &error))?;
-    let mut json = serde_json::Deserializer::from_reader(BufReader::new(bar.wrap_read(opened)));
+    let reader = without_byte_order_mark(bar.wrap_read(opened)).map_err(|error| unreadable(file, &error))?;
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(reader));
     let read = json.deserialize_map(Reader { input, at: 0 }).and_then(|()| json.end());
     // The parser's own message could quote a value.
     read.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Failure::Input(format!("{} is not one JSON object: line {line}, column {column}", file.display()))
     })
+}
+
+fn without_byte_order_mark(mut reader: impl Read) -> std::io::Result<impl Read> {
+    let mut start = Vec::new();
+    reader.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut start)?;
+    if start == BYTE_ORDER_MARK {
+        start.clear();
+    }
+    Ok(Cursor::new(start).chain(reader))
 }
 
 struct Reader<'a> {
@@ -56,8 +74,9 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            if let Value::Object(object) = map.next_value()? {
-                self.object(&name, &object);
+            match map.next_value()? {
+                Value::Object(object) => self.object(&name, &object),
+                _ => self.skip(&name),
             }
         }
         Ok(())
@@ -67,16 +86,26 @@ impl<'de> Visitor<'de> for Reader<'_> {
 impl Reader<'_> {
     /// The object at `path`: a record, a part of the path to records, or both.
     fn object(&mut self, path: &str, object: &Map<String, Value>) {
-        let inner: Vec<_> = object.iter().filter_map(|(name, value)| Some((name, value.as_object()?))).collect();
+        let is_inner = |(name, value): &(&String, &Value)| has_object(value) && !PARTS.contains(&name.as_str());
+        let inner: Vec<_> = object.iter().filter(is_inner).collect();
         let is_record = [&CID[..], &CST, &ENTITY_ID].concat().iter().any(|name| object.contains_key(*name));
-        let is_part = |name: &str| PARTS.contains(&name);
-        if is_record || inner.iter().all(|(name, _)| is_part(name)) {
+        if is_record || inner.is_empty() {
             self.at += 1;
             self.record(path, object);
         }
-        for (name, inner) in inner.into_iter().filter(|(name, _)| !is_part(name)) {
-            self.object(&format!("{path}/{name}"), inner);
+        for (name, value) in inner {
+            let path = format!("{path}/{name}");
+            match value {
+                Value::Object(object) => self.object(&path, object),
+                _ => self.skip(&path),
+            }
         }
+    }
+
+    /// What is at `path` may be a record, or have some, but not as the tutorial's server stores them.
+    fn skip(&mut self, path: &str) {
+        self.at += 1;
+        self.input.skip(self.at, Some(path), Reason::NotAnObject);
     }
 
     fn record(&mut self, path: &str, object: &Map<String, Value>) {
@@ -97,8 +126,21 @@ impl Reader<'_> {
             expire_at: None,
         };
         // A server for several sites stores its users below each site's name.
-        let named = object.get("username").and_then(Value::as_str).filter(|user| path.ends_with(*user));
+        let is_end_of_path = |user: &&str| {
+            let before = path.strip_suffix(*user).filter(|_| !user.is_empty());
+            before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        };
+        let named = object.get("username").and_then(Value::as_str).filter(is_end_of_path);
         self.input.add(self.at, Owner::User(named.unwrap_or(path), None), None, customer);
+    }
+}
+
+/// Whether a value is an object, or a list with objects.
+fn has_object(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => true,
+        Value::Array(list) => list.iter().any(has_object),
+        _ => false,
     }
 }
 

@@ -1,7 +1,12 @@
 //! The file with the customers of the users, for a CRM: JSON Lines without cookies and tokens.
 
 use super::input::Record;
-use crate::{failure::Failure, records::report::unwritable};
+use crate::{
+    failure::Failure,
+    files::{folder_of, replaceable},
+    output::json_line,
+    records::report::unwritable,
+};
 use cip::identity::Principal;
 use serde::Serialize;
 use std::{
@@ -30,11 +35,12 @@ struct Line<'a> {
 
 impl Entities {
     /// # Errors
-    /// [`Failure::Input`] if there can be no file.
+    /// [`Failure::Input`] if there can be no file, or another thing than a file has this name.
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder).map_err(|error| unwritable(path, &error))?;
-        Ok(Self { file: BufWriter::new(file), path: path.to_owned() })
+        let path = replaceable(path)?;
+        let file = tempfile::Builder::new().prefix(".cip-output-").tempfile_in(folder_of(&path));
+        let file = file.map_err(|error| unwritable(&path, &error))?;
+        Ok(Self { file: BufWriter::new(file), path })
     }
 
     /// Adds a user.
@@ -48,15 +54,16 @@ impl Entities {
         };
         let group = record.subject.group.map(|group| group.0);
         let line = Line { user: record.user(), issuer, group, entity_id };
-        let line = serde_json::to_string(&line).map_err(|error| Failure::Service(error.to_string()))?;
+        let line = json_line(&line)?;
         writeln!(self.file, "{line}").map_err(|error| unwritable(&self.path, &error))
     }
 
     /// Gives the file its name. It replaces one of an earlier run, whose users are in this one too.
     ///
     /// # Errors
-    /// [`Failure::Input`] if the file cannot be written.
+    /// [`Failure::Input`] if the file cannot be written, or if its name is no longer that of a file.
     pub(super) fn finish(self) -> Result<(), Failure> {
+        replaceable(&self.path)?;
         let file = self.file.into_inner().map_err(|error| unwritable(&self.path, error.error()))?;
         file.persist(&self.path).map_err(|error| unwritable(&self.path, &error.error))?;
         Ok(())

@@ -1,20 +1,21 @@
 //! The options of `cip provision`.
 
 use super::input::is_stdin;
-use crate::{failure::Failure, person::Normalization, scan::Pace};
-use clap::{Args, ValueEnum};
-use std::{
-    num::NonZeroU32,
-    path::{Path, PathBuf},
-    time::Duration,
+use crate::{
+    failure::Failure,
+    files::{check_distinct, replaceable},
+    person::Normalization,
+    scan::Pace,
 };
+use clap::{Args, ValueEnum};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 const EXAMPLES: &str = "\
 Examples:
   cip provision users.txt --dry-run                       count the users without a customer, and the cost
   cip provision users.txt --output customers.jsonl        asks, then creates customers
   cip provision users.jsonl --yes --rate 5 --report skipped.jsonl
-  psql --csv -t -c 'SELECT id FROM users' | cip provision - --yes
+  psql -At -c 'SELECT id FROM users' | cip provision - --yes
   cip provision users.txt --local --yes --rate 100        in a running cargo local
 
 Run it again at any time: users who have a customer are left alone. How it works, and what it costs: docs/cip.md.
@@ -39,7 +40,8 @@ pub(crate) struct Provision {
     /// The most calls of LiveChat a second. LiveChat documents no limit for them, and your pages call it too.
     #[arg(long, value_name = "N", default_value = "2")]
     pub(super) rate: NonZeroU32,
-    /// The most calls of LiveChat at the same time. With 6 that are late, the functions make no more calls.
+    /// The most calls of LiveChat at the same time. If 6 calls are slow at the same
+    /// time, the circuit breaker stops the calls of your pages too.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) concurrency: u8,
     /// How long to try again while LiveChat or DynamoDB fails.
@@ -71,7 +73,7 @@ pub(in crate::provision) enum Format {
 }
 
 impl Provision {
-    /// What can be said without reading anything.
+    /// What can be said without reading a file's content.
     ///
     /// # Errors
     /// [`Failure::Input`] that says what to change.
@@ -81,16 +83,10 @@ impl Provision {
                 "Stdin has the users, so it cannot have your answer: add --yes, or --dry-run first.".into(),
             ));
         }
-        let is_same = |path: &Option<PathBuf>, other: &Path| {
-            path.as_deref().is_some_and(|path| {
-                path == other
-                    || path.canonicalize().is_ok_and(|path| other.canonicalize().is_ok_and(|other| path == other))
-            })
-        };
-        let is_twice = self.output.as_deref().is_some_and(|output| is_same(&self.report, output));
-        if is_twice || is_same(&self.output, &self.file) || is_same(&self.report, &self.file) {
-            return Err(Failure::Input("FILE, --output and --report must be different files.".into()));
-        }
+        let written = [self.output.as_deref(), self.report.as_deref()];
+        let different = "FILE, --output and --report must be different files, and not that of stdout or stderr.";
+        check_distinct(&self.file, &written, different)?;
+        self.output.as_deref().map(replaceable).transpose()?;
         Ok(())
     }
 }

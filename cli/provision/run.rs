@@ -5,11 +5,12 @@ use super::{
     customer::{Customers, Outcome},
     entities::Entities,
     input::Record,
-    interrupts::Interrupts,
     queue::{Queue, Task},
 };
 use crate::{
     failure::Failure,
+    interruption::Interruptions,
+    output::note,
     records::skipped::{Reason, Skipped},
     scan::Rate,
 };
@@ -81,7 +82,7 @@ impl<'a> Run<'a> {
 
     /// Creates the customers. After an interrupt or a failure that concerns all users, no other call begins, and those in progress end. A
     /// second interrupt ends these too.
-    pub(super) async fn run(mut self, records: Vec<Record>, interrupts: &mut Interrupts) -> Done {
+    pub(super) async fn run(mut self, records: Vec<Record>, interruptions: &mut Interruptions) -> Done {
         self.queue = Queue::new(records);
         loop {
             let start = self.next_start();
@@ -90,7 +91,7 @@ impl<'a> Run<'a> {
             }
             tokio::select! {
                 biased;
-                () = interrupts.next() => self.interrupt(),
+                _ = interruptions.next() => self.interrupt(),
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
                     if let Ok((task, began, outcome)) = ended {
                         self.ended(task, began, outcome);
@@ -181,7 +182,7 @@ impl<'a> Run<'a> {
             let late = format!("The next try would come after the end of --patience ({patience}).");
             self.stop(Failure::Service(format!("{why}. {late} {AGAIN}")));
         } else if is_new && self.done.failure.is_none() {
-            self.bar.suspend(|| eprintln!("{why}. Waiting, and trying again for {patience}."));
+            self.bar.suspend(|| note(&format!("{why}. Waiting, and trying again for {patience}.")));
         }
         self.try_again(task, now, why);
     }
@@ -208,10 +209,10 @@ impl<'a> Run<'a> {
         let number = self.running.len();
         if number > 0 {
             self.bar.suspend(|| {
-                eprintln!(
+                note(&format!(
                     "Waiting for {number} calls in progress. Ctrl-C again ends them too: LiveChat may have created their customers, which \
                      nobody would ever use."
-                );
+                ));
             });
         }
         self.stop(Failure::Interrupted(format!("interrupted. {AGAIN}")));

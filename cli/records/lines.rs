@@ -4,7 +4,7 @@ use super::skipped::Reason;
 use std::io::{BufRead, Read, Result};
 
 /// U+FEFF in UTF-8, with which some editors begin a file.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads lines.
 pub(crate) struct Lines<R> {

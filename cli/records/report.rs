@@ -1,7 +1,7 @@
 //! How many records were left out and why, and the file that lists them.
 
 use super::skipped::{Reason, Skipped};
-use crate::failure::Failure;
+use crate::{failure::Failure, output::json_line};
 use serde::{Serialize, Serializer};
 use std::{
     collections::BTreeMap,
@@ -94,11 +94,11 @@ impl ReportFile {
     /// Appends records.
     pub(crate) fn write(&mut self, unit: &str, skipped: &[Skipped]) -> Result<(), Failure> {
         let mut file = BufWriter::new(&mut self.file);
-        let written = skipped.iter().try_for_each(|Skipped { at, user, reason }| {
-            let line = serde_json::json!({unit: at, "user": user, "reason": reason.to_string()});
-            writeln!(file, "{line}")
-        });
-        written.and_then(|()| file.flush()).map_err(|error| unwritable(&self.path, &error))
+        for Skipped { at, user, reason } in skipped {
+            let line = json_line(&serde_json::json!({unit: at, "user": user, "reason": reason.to_string()}))?;
+            writeln!(file, "{line}").map_err(|error| unwritable(&self.path, &error))?;
+        }
+        file.flush().map_err(|error| unwritable(&self.path, &error))
     }
 }
 

@@ -19,8 +19,8 @@ const ORIGINS: &str = "ALLOWED_ORIGINS";
 pub(super) fn ask(dialogue: &Dialogue, mut values: Values) -> Result<Values, Failure> {
     let client_id = dialogue.ask.text(
         &Question {
-            text: "Client id",
-            help: "Of your app in LiveChat's console: Apps, Your apps, Blocks, App Authorization",
+            text: "Client Id of your app",
+            help: "In LiveChat's console: Apps, Your apps, Blocks, App Authorization",
             option: "--client-id",
             given: dialogue.given(dialogue.options.client_id.as_ref()),
             default: values.get("LIVECHAT_CLIENT_ID"),

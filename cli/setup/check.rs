@@ -2,7 +2,7 @@
 
 use super::{Dialogue, values::Values};
 use crate::{
-    ask::say,
+    ask::{say, say_styled},
     doctor::{
         keys::{self, Stored},
         livechat,
@@ -42,7 +42,7 @@ pub(super) async fn verification(dialogue: &Dialogue<'_>, values: &Values, is_ke
         }
         let mut report = Report::of(String::new());
         keys::check(&mut report, settings, Stored::None).await;
-        say(&report.findings());
+        say_styled(&report.findings());
         if report.is_good() || is_kept {
             return Ok(Next::Accept);
         }
@@ -73,7 +73,7 @@ pub(super) async fn account(dialogue: &Dialogue<'_>, values: &Values) -> Result<
         let settings = LiveChat::from_lookup(&values.lookup()).map_err(|error| Failure::Input(error.to_string()))?;
         let mut report = Report::of(String::new());
         livechat::check(&mut report, settings, true, false).await?;
-        say(&report.findings());
+        say_styled(&report.findings());
         if report.is_good() {
             return Ok(Next::Accept);
         }

@@ -5,9 +5,14 @@ pub(crate) mod stack;
 mod tenant;
 mod transfer;
 
+use crate::world::{World, serve};
+use axum::{Router, http::StatusCode, routing::get};
 use sandbox::Fault;
+use serde_json::json;
 use set_up::{AUDIENCE, Found, SetUp};
+use std::time::Duration;
 use tenant::shifted;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn nothing_is_wrong_with_a_good_set_up() {
@@ -171,4 +176,63 @@ async fn a_clock_that_is_wrong() {
     set_up.world.sandbox.set(|settings| settings.clock_skew_ms = 300_000);
     let found = set_up.doctor(&[], "").await;
     assert_named(&found, "clock", &[" s behind that of LiveChat", "timedatectl"]);
+}
+
+#[tokio::test]
+async fn an_installation_that_cannot_be_reached_is_told_from_one_that_is_wrong() {
+    let set_up = SetUp::start().await;
+    let run = async |url: &str| {
+        let arguments = ["doctor", "--table", "cip", "--base-url", &set_up.api_url];
+        set_up.world.run(&arguments, &[("AWS_ENDPOINT_URL_DYNAMODB", url)]).await
+    };
+    let unreachable = run("http://127.0.0.1:1").await;
+    assert_eq!(unreachable.code, 3, "{unreachable:?}");
+    assert!(unreachable.stdout.contains("cip cannot be reached"), "{unreachable:?}");
+    assert!(unreachable.stdout.contains("responds"), "the API is checked all the same: {unreachable:?}");
+    assert!(unreachable.stderr.contains("cannot be reached"), "{unreachable:?}");
+    assert_eq!(run(&set_up.world.dynamodb_url).await.code, 0);
+}
+
+/// Accepts requests, and never responds.
+async fn silent() -> String {
+    serve(Router::new().fallback(async || std::future::pending::<()>().await)).await
+}
+
+#[tokio::test]
+async fn a_server_that_never_responds_is_given_up() {
+    let (world, silent) = (World::new().await, silent().await);
+    let local = format!("--local={silent}");
+    let run = async |arguments: &[&str], variable: &str| {
+        let ran = timeout(Duration::from_mins(1), world.run(arguments, &[(variable, &silent)])).await;
+        ran.unwrap_or_else(|_| panic!("{arguments:?} still waits"))
+    };
+    let of_local = [local.as_str(), "user", "show", "alice"];
+    let (local, stack, table) = tokio::join!(
+        run(&of_local, "UNUSED"),
+        run(&["--stack", "shop", "user", "show", "alice"], "AWS_ENDPOINT_URL_CLOUDFORMATION"),
+        run(&["--table", "cip", "doctor"], "AWS_ENDPOINT_URL_DYNAMODB"),
+    );
+    for (ran, words) in [(local, "does not respond"), (stack, "no response in time"), (table, "cannot be reached")] {
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert!(ran.stderr.contains(words), "{words}: {ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_another_server_says_does_not_control_the_terminal() {
+    const CONTROL: &str = "x\u{1b}[2J\u{9b}2J\u{202e}1";
+    let configuration = json!({ "issuer": CONTROL, "jwks_uri": format!("https://example.com/{CONTROL}") });
+    let problem = (StatusCode::INTERNAL_SERVER_ERROR, json!({ "code": CONTROL }).to_string());
+    let router = Router::new()
+        .route("/.well-known/openid-configuration", get(async move || configuration.to_string()))
+        .fallback(async move || problem);
+    let url = serve(router).await;
+    let set_up = SetUp::start().await.with("JWT_ISSUER", &url);
+    let file = set_up.env_file();
+    let arguments = ["--table", "cip", "doctor", "--env-file", &file, "--base-url", &url];
+    for format in [&[][..], &["--json"]] {
+        let ran = set_up.world.run(&[&arguments, format].concat(), &[]).await;
+        assert!(ran.stdout.contains("control character") && ran.stdout.contains("500 x"), "{ran:?}");
+        assert!(!ran.stdout.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{ran:?}");
+    }
 }

@@ -8,8 +8,6 @@ use crate::world::World;
 use rexpect::session::{PtySession, spawn_command};
 use std::process::Command;
 
-/// Runs the binary as a shell does: with an echo, in the terminal's foreground. Then prints the exit code and the terminal's settings.
-const SCRIPT: &str = r#"stty sane; trap : INT; "$0" "$@"; echo "[code $?]"; stty -a"#;
 /// In ms. A backup derives its key from the passphrase, which takes some seconds on a busy machine.
 const TIMEOUT_MS: u64 = 60_000;
 
@@ -31,8 +29,15 @@ struct Ended {
 impl World {
     /// Starts the binary in a terminal, with this table and these variables.
     fn terminal(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
+        self.terminal_of(r#""$0" "$@""#, arguments, variables)
+    }
+
+    /// The same with another line of the shell.
+    fn terminal_of(&self, line: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
+        // As a shell does: with an echo, in the terminal's foreground. Then the exit code and the terminal's settings are printed.
+        let script = format!("stty sane; trap : INT; {line}; echo \"[code $?]\"; stty -a");
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SCRIPT, env!("CARGO_BIN_EXE_cip"), "--table", crate::world::TABLE]).args(arguments);
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_cip"), "--table", crate::world::TABLE]).args(arguments);
         command.env_clear().envs(self.environment()).env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
         command.envs(variables.iter().copied()).current_dir(self.folder.path());
         Terminal { session: spawn_command(command, Some(TIMEOUT_MS)).expect("a terminal"), shown: String::new() }

@@ -1,7 +1,13 @@
 //! `cip user export`.
 
-use super::{Found, stored::Stored};
-use crate::{arguments, failure::Failure, output::Output, person::Person, when::rfc3339};
+use super::{Found, NOTHING, stored::Stored};
+use crate::{
+    arguments,
+    failure::Failure,
+    output::{Output, note},
+    person::Person,
+    when::rfc3339,
+};
 use cip::{store::person::redacted, time::now};
 use clap::Args;
 use serde::Serialize;
@@ -10,6 +16,8 @@ use serde_json::Value;
 /// Print what is stored about a user as JSON, with secrets redacted, for a request by that user.
 ///
 /// LiveChat has the chats and the customer's name and e-mail address: export those there, by the ids of the customers.
+///
+/// The exit code is 1 if nothing is stored.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -44,5 +52,11 @@ pub(crate) async fn run(export: &Export, place: &arguments::Place, _output: Outp
         summary,
         items: items.iter().map(redacted).collect(),
     };
-    Output { json: true }.print(&exported, |_| String::new())
+    let is_empty = items.is_empty();
+    Output { json: true }.print(&exported, |_| String::new())?;
+    if is_empty {
+        note(NOTHING);
+        return Err(Failure::Found);
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! `cip user forget`.
 //!
 //! The tokens are revoked first, by the functions' own logout, as their list is in the items that are deleted afterwards. An item is
-//! deleted only if it is still the one that was read, no token in it works any more and no renewal is in progress. So no token that a
-//! page has got can be lost from sight. If a call changes an item meanwhile, all starts again, until a query finds nothing.
+//! deleted only if it is still the one that was read, no token in it works any more and no renewal is in progress. An item that cannot be
+//! read is kept. So no token that a page has got can be lost from sight. If a call changes an item meanwhile, all starts again, until a query finds nothing.
 
 mod report;
 
@@ -18,9 +18,11 @@ use crate::{
     person::{Person, hash},
 };
 use cip::{
+    error::Error,
     identity::Subject,
     livechat::Accounts,
     operation::{Call, Invalidate, Operation},
+    renewal::StoreError,
     store::operator::{Attributes, Entry},
     time::now,
 };
@@ -54,7 +56,8 @@ pub(crate) struct Forget {
     /// Only say what would be deleted.
     #[arg(long)]
     dry_run: bool,
-    /// Do not call LiveChat. Tokens that pages have got work until they expire, for up to eight hours.
+    /// Do not call LiveChat, and delete items that cannot be read too. Tokens that pages have got work until they expire, for up to eight
+    /// hours.
     #[arg(long)]
     keep_tokens: bool,
 }
@@ -64,6 +67,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The longest that LiveChat is told to revoke tokens. A failed revocation is tried again after five seconds.
 const LONGEST_TELLING: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(500);
+
+const UNREADABLE: &str = "of the user's items cannot be read, so they were kept: there may be tokens in them that work. cip user show says what is \
+                          wrong with them. Correct them, or run the command with --keep-tokens: it deletes them too, and their tokens work until they \
+                          expire, for up to eight hours.";
 
 pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Output) -> Result<(), Failure> {
     let found = Found::find(&forget.person, place).await?;
@@ -84,8 +91,14 @@ pub(crate) async fn run(forget: &Forget, place: &arguments::Place, output: Outpu
     let eraser = Eraser { found: &found, invalidate, bar: &bar };
     let result = eraser.erase(&mut report).await;
     bar.finish_and_clear();
-    report.print(output, result.is_ok())?;
-    result
+    report.print(output, matches!(result, Ok(0)))?;
+    match result? {
+        0 => Ok(()),
+        kept => {
+            note(&format!("{kept} {UNREADABLE}"));
+            Err(Failure::Found)
+        }
+    }
 }
 
 fn connect(found: &Found) -> Result<Invalidate, Failure> {
@@ -103,30 +116,40 @@ struct Eraser<'a> {
 
 /// Why an item is still there.
 enum Kept {
-    /// It has tokens that work.
-    Tokens(usize),
+    /// It has tokens that work: the subject, and the number.
+    Tokens(Subject, usize),
     /// A renewal is in progress, or a call has changed it.
     InUse,
+    /// It cannot be read, so there may be tokens in it that work.
+    Unreadable,
 }
 
 impl Eraser<'_> {
-    async fn erase(&self, report: &mut Report) -> Result<(), Failure> {
+    /// Deletes all items. Returns the number of those that were kept, as they cannot be read.
+    async fn erase(&self, report: &mut Report) -> Result<usize, Failure> {
         let (start, mut first_told, mut told) = (Instant::now(), None, 0);
         loop {
-            let (mut tokens, mut in_use) = (0, 0);
+            let (mut subjects, mut tokens, mut in_use) = (vec![], 0, 0);
             for item in self.found.items().await? {
                 match self.delete(&item).await? {
                     Ok(customers) => {
                         report.note_deleted(customers);
                         self.bar.inc(1);
                     }
-                    Err(Kept::Tokens(number)) => tokens += number,
+                    Err(Kept::Tokens(subject, number)) => {
+                        subjects.push(subject);
+                        tokens += number;
+                    }
                     Err(Kept::InUse) => in_use += 1,
+                    Err(Kept::Unreadable) => {}
                 }
             }
             report.note_revoked(told, tokens);
-            if tokens + in_use == 0 && self.found.items().await?.is_empty() {
-                return Ok(());
+            if tokens + in_use == 0 {
+                let rest = self.found.items().await?;
+                if rest.iter().all(|item| self.is_unreadable(item)) {
+                    return Ok(rest.len());
+                }
             }
             let is_in_vain = tokens > 0 && first_told.is_some_and(|told: Instant| told.elapsed() > LONGEST_TELLING);
             if is_in_vain || start.elapsed() > LONGEST {
@@ -137,7 +160,7 @@ impl Eraser<'_> {
             }
             if tokens > 0 {
                 first_told.get_or_insert_with(Instant::now);
-                self.log_out().await?;
+                self.log_out(subjects).await?;
             }
             told = tokens;
         }
@@ -145,31 +168,51 @@ impl Eraser<'_> {
 
     /// Deletes an item, if that loses no token. Returns the ids of the customers that it had.
     async fn delete(&self, item: &Attributes) -> Result<Result<Vec<String>, Kept>, Failure> {
-        let customers = match Entry::of(item.clone()) {
-            Entry::Subject(_, record, _) => {
-                let now = now();
+        let now = now();
+        match Entry::of(item.clone()) {
+            Entry::Subject(subject, record, _) => {
                 let tokens = tokens_that_work(&record, now);
                 if record.held(now).is_some() {
                     return Ok(Err(Kept::InUse));
                 }
                 if tokens > 0 && self.invalidate.is_some() {
-                    return Ok(Err(Kept::Tokens(tokens)));
+                    return Ok(Err(Kept::Tokens(subject, tokens)));
                 }
-                Stored::of(&self.found.principal, std::slice::from_ref(item), now).customers()
             }
-            _ => vec![],
-        };
+            Entry::Malformed(_) if self.invalidate.is_some() => return Ok(Err(Kept::Unreadable)),
+            _ => {}
+        }
+        let customers = Stored::of(&self.found.principal, std::slice::from_ref(item), now).customers();
         let is_deleted = self.found.store.delete_unchanged(item, &context()).await?;
         Ok(if is_deleted { Ok(customers) } else { Err(Kept::InUse) })
     }
 
-    /// The functions' own logout, of all groups.
-    async fn log_out(&self) -> Result<(), Failure> {
-        let Some(invalidate) = &self.invalidate else { return Ok(()) };
-        let subject = Subject { principal: self.found.principal.clone(), group: None };
-        let call = Call { subject, was_guest: None, details: None, logout: true };
-        invalidate.call(&call, &context()).await.map_err(|error| Failure::Service(error.to_string()))?;
+    /// Whether the item is kept because it cannot be read.
+    fn is_unreadable(&self, item: &Attributes) -> bool {
+        self.invalidate.is_some() && matches!(Entry::of(item.clone()), Entry::Malformed(_))
+    }
+
+    /// The functions' own logout, of all groups. An item that cannot be read makes it fail: then these `subjects` are logged out one by one.
+    async fn log_out(&self, subjects: Vec<Subject>) -> Result<(), Failure> {
+        let all = Subject { principal: self.found.principal.clone(), group: None };
+        if self.log_out_of(all).await? {
+            return Ok(());
+        }
+        for subject in subjects {
+            self.log_out_of(subject).await?;
+        }
         Ok(())
+    }
+
+    /// Returns whether all items could be read.
+    async fn log_out_of(&self, subject: Subject) -> Result<bool, Failure> {
+        let Some(invalidate) = &self.invalidate else { return Ok(true) };
+        let call = Call { subject, was_guest: None, details: None, logout: true };
+        match invalidate.call(&call, &context()).await {
+            Ok(_) => Ok(true),
+            Err(Error::Store(StoreError::Internal(_))) => Ok(false),
+            Err(error) => Err(Failure::Service(error.to_string())),
+        }
     }
 }
 

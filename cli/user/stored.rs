@@ -1,12 +1,16 @@
 //! What is stored for one person, without secrets.
 
-use crate::when::When;
+use crate::{output::shown, when::When};
 use cip::{
     identity::{LeaseSeq, Principal, Subject, UnixMs},
     renewal::record::Record,
-    store::operator::{Attributes, Entry},
+    store::{
+        operator::{Attributes, Entry},
+        person::redacted,
+    },
 };
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::{self, Display, Formatter};
 
 /// What is stored for one person.
@@ -20,7 +24,10 @@ pub(crate) struct Stored {
     /// The number of items that count renewals.
     minutes_with_renewals: usize,
     /// What is wrong with items that cannot be read.
-    malformed: Vec<String>,
+    pub(crate) malformed: Vec<String>,
+    /// LiveChat's ids in these items, as far as there are any.
+    #[serde(skip)]
+    customers_of_malformed: Vec<String>,
 }
 
 /// What is stored for a person in one group, or without a group.
@@ -71,7 +78,13 @@ struct Former {
 impl Stored {
     /// What `items` of this person hold.
     pub(crate) fn of(principal: &Principal, items: &[Attributes], now: UnixMs) -> Self {
-        let mut stored = Self { key: principal.key(), identities: vec![], minutes_with_renewals: 0, malformed: vec![] };
+        let mut stored = Self {
+            key: principal.key(),
+            identities: vec![],
+            minutes_with_renewals: 0,
+            malformed: vec![],
+            customers_of_malformed: vec![],
+        };
         for item in items {
             match Entry::of(item.clone()) {
                 Entry::Subject(subject, record, expires_at_s) => {
@@ -80,7 +93,10 @@ impl Stored {
                 Entry::Renewals => stored.minutes_with_renewals += 1,
                 // These are nobody's.
                 Entry::Gate | Entry::AgentToken => {}
-                Entry::Malformed(reason) => stored.malformed.push(reason),
+                Entry::Malformed(reason) => {
+                    stored.malformed.push(reason);
+                    stored.customers_of_malformed.extend(customers_of_malformed(item));
+                }
             }
         }
         stored.identities.sort_by_key(|one| one.group);
@@ -95,11 +111,12 @@ impl Stored {
     /// LiveChat's ids of all customers, present and former.
     pub(crate) fn customers(&self) -> Vec<String> {
         let mut all: Vec<String> = vec![];
-        for one in &self.identities {
-            for id in one.entity_id.iter().chain(one.former.iter().map(|former| &former.entity_id)) {
-                if !all.contains(id) {
-                    all.push(id.clone());
-                }
+        let present = |one: &'_ One| -> Vec<String> {
+            one.entity_id.iter().chain(one.former.iter().map(|former| &former.entity_id)).cloned().collect()
+        };
+        for id in self.identities.iter().flat_map(present).chain(self.customers_of_malformed.iter().cloned()) {
+            if !all.contains(&id) {
+                all.push(id);
             }
         }
         all
@@ -109,6 +126,13 @@ impl Stored {
     pub(crate) fn tokens_that_work(&self) -> usize {
         self.identities.iter().map(|one| one.tokens_that_work).sum()
     }
+}
+
+/// LiveChat's ids in an item that cannot be read as a whole: that of the customer, and those of former ones.
+fn customers_of_malformed(item: &Attributes) -> Vec<String> {
+    let item = redacted(item);
+    let former = item["formerIdentities"].as_array().into_iter().flatten().map(|former| &former["entityId"]);
+    std::iter::once(&item["entityId"]).chain(former).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The number of a record's tokens that may still work at LiveChat.
@@ -152,7 +176,7 @@ impl One {
 
 impl Display for Stored {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.key)?;
+        writeln!(f, "{}", shown(&self.key))?;
         for one in &self.identities {
             write!(f, "\n{one}")?;
         }
@@ -160,7 +184,7 @@ impl Display for Stored {
             writeln!(f, "\nItems that count renewals in groups: {}", self.minutes_with_renewals)?;
         }
         for reason in &self.malformed {
-            writeln!(f, "\nAn item cannot be read: {reason}")?;
+            writeln!(f, "\nAn item cannot be read: {}", shown(reason))?;
         }
         Ok(())
     }
@@ -168,7 +192,7 @@ impl Display for Stored {
 
 impl Display for One {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut row = |name: &str, value: &dyn Display| writeln!(f, "  {name:<20}{value}");
+        let mut row = |name: &str, value: &dyn Display| writeln!(f, "  {name:<20}{}", shown(&value.to_string()));
         match self.group {
             Some(group) => row("group", &group)?,
             None => row("group", &"none")?,

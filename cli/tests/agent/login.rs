@@ -251,3 +251,34 @@ async fn a_dry_run_and_invalid_options_call_nobody() {
     drop(taken);
     assert_eq!((world.read(FILE), world.sandbox.calls().oauth), (before, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_another_app_are_replaced_with_a_warning() {
+    let world = AgentWorld::start().await;
+    let client_id = world.sandbox.app().agent.client_id.clone();
+    for (present, is_another) in [("another-app", true), (client_id.as_str(), false)] {
+        let json = json!({ "client_id": present, "client_secret": "s", "refresh_token": "r" }).to_string();
+        let before = world.read(FILE);
+        world.write(FILE, &format!("{before}LIVECHAT_AGENT_CREDENTIALS='{json}'\n"));
+        let into_file = world.run(&world.login(&[INTO_FILE, &["--dry-run"]].concat()), &[], "");
+        assert_eq!(into_file.code, Some(0), "{into_file:?}");
+        assert_eq!(into_file.stderr.contains("of the app another-app"), is_another, "{into_file:?}");
+        world.write(FILE, &before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_be_compared_is_said_to_be_unchecked() {
+    let world = AgentWorld::start().await;
+    let license = format!("LIVECHAT_LICENSE_ID={}", world.sandbox.app().license_id);
+    let organization = format!("LIVECHAT_ORGANIZATION_ID={}", world.sandbox.app().organization_id);
+    world.write(FILE, &world.read(FILE).replace(&organization, &license));
+    let login = world.begin(&world.login(INTO_FILE), &[]);
+    browser::open(&login.address).await;
+    let ended = login.end(&world);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stderr.contains("could not be compared") && ended.stderr.contains(&world.sandbox.app().organization_id),
+        "{ended:?}"
+    );
+}

@@ -145,3 +145,24 @@ async fn a_broken_file_is_refused_without_its_values() {
     }
     assert!(world.items().await.is_empty());
 }
+
+#[tokio::test]
+async fn the_report_never_replaces_the_file() {
+    let world = World::new().await;
+    let text = line("alice", "e1");
+    let file = world.file("users.jsonl", &text);
+    std::fs::hard_link(&file, world.path("hard")).expect("a link");
+    std::os::unix::fs::symlink(&file, world.path("soft")).expect("a link");
+    for report in [&file, "./users.jsonl", "hard", "soft"] {
+        for mode in ["--dry-run", "--yes"] {
+            let output = world.import_as_text(&[&file, mode, "--report", report]).await;
+            assert_eq!(output.code, 2, "{report}: {output:?}");
+            assert!(output.stderr.contains("different files"), "{output:?}");
+        }
+    }
+    let mut from_stdin = world.import_command(&["-", "--format", "lines", "--dry-run", "--report", "users.jsonl"]);
+    from_stdin.stdin(std::fs::File::open(&file).expect("a file"));
+    assert_eq!(from_stdin.status().await.expect("it runs").code(), Some(2));
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
+    assert!(world.items().await.is_empty());
+}

@@ -38,6 +38,71 @@ async fn users_of_the_tutorials_server_keep_their_customers() {
 }
 
 #[tokio::test]
+async fn what_the_tutorials_server_does_not_store_is_reported() {
+    let world = World::new().await;
+    let alice = json!({"entityId": "e1", "username": "alice", "cid": "cid-value", "cst": "cst-value"});
+    let file = json!({
+        "users": [alice], "alice": [[alice]], "version": 7, "none": null, "good": alice,
+        "site": {"client_id": "c", "customers": [alice]},
+    });
+    let (file, report) = (world.file("db.json", file.to_string()), world.path("skipped.jsonl"));
+    let (code, result) = world.import(&[&file, "--yes", "--report", report.to_str().expect("a path")]).await;
+    assert_eq!((code, &result["written"]), (1, &json!(1)), "{result}");
+    let report = std::fs::read_to_string(report).expect("a report");
+    let skipped = report.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let mut users: Vec<_> = skipped
+        .map(|one| {
+            assert_eq!(one["reason"], "it is not a JSON object");
+            one["user"].as_str().expect("a path").to_owned()
+        })
+        .collect();
+    users.sort_unstable();
+    assert_eq!(users, ["alice", "none", "site/customers", "users", "version"]);
+}
+
+#[tokio::test]
+async fn a_customer_belongs_to_the_user_whose_path_it_is_at() {
+    let world = World::new().await;
+    let record = |entity_id: &str, user: &str| json!({"entityId": entity_id, "username": user, "cid": "cid-value", "cst": "cst-value"});
+    let file = json!({
+        "17": record("e1", "7"), "alice": record("e2", ""), "bob": record("e3", "b"), "site": {"carol": record("e4", "carol")},
+        "dave": record("e5", "someone"), "a": {"b": record("e6", "a/b")},
+    });
+    let (code, result) = world.import(&[&world.file("db.json", file.to_string()), "--yes"]).await;
+    assert_eq!((code, &result["written"]), (0, &json!(6)), "{result}");
+    let text = |item: &crate::world::Item, name: &str| item[name].as_s().expect("a string").clone();
+    let mut stored: Vec<_> =
+        world.items().await.iter().map(|item| (text(item, "pk"), text(item, "entityId"))).collect();
+    stored.sort_unstable();
+    let expected = [("17", "e1"), ("a/b", "e6"), ("alice", "e2"), ("bob", "e3"), ("carol", "e4"), ("dave", "e5")];
+    assert_eq!(stored, expected.map(|(user, entity_id)| (format!("user#{user}"), entity_id.to_owned())));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_the_tutorials_file() {
+    let world = World::new().await;
+    let file = json!({"alice": {"entityId": "e1", "cid": "cid-value", "cst": "cst-value"}});
+    let (code, result) = world.import(&[&world.file("db.json", format!("\u{feff}{file}")), "--yes"]).await;
+    assert_eq!((code, &result["written"]), (0, &json!(1)), "{result}");
+}
+
+#[tokio::test]
+async fn users_who_are_counted_in_sqlite_keep_their_customers() {
+    let world = World::new().await;
+    let path = world.path("db.sqlite");
+    let database = rusqlite::Connection::open(&path).expect("a database");
+    let content = "CREATE TABLE Users (id INTEGER PRIMARY KEY, email TEXT);
+        CREATE TABLE LiveChatCustomers (id TEXT, cst TEXT, userId INTEGER);
+        INSERT INTO Users VALUES (7, NULL);
+        INSERT INTO LiveChatCustomers VALUES ('e1', 'cst-value', 7);";
+    database.execute_batch(content).expect("tables");
+    drop(database);
+    let (code, result) = world.import(&[path.to_str().expect("a path"), "--yes"]).await;
+    assert_eq!((code, &result["written"]), (0, &json!(1)), "{result}");
+    assert_eq!(world.items().await[0]["pk"].as_s().expect("a string"), "user#7");
+}
+
+#[tokio::test]
 async fn cookies_expire_as_their_header_says_from_when_they_were_set() {
     let world = World::new().await;
     let customer = world.customer(Api::V1).await;

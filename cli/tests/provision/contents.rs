@@ -17,7 +17,7 @@ async fn lines_that_are_no_user_are_reported_with_number_and_reason() {
     let world = World::new().await;
     let long = "x".repeat(257);
     let endless = "y".repeat(70_000);
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"\xef\xbb\xbfalice\r", ""),
         (b"", ""),
         (b"bob ", "space"),
@@ -25,17 +25,20 @@ async fn lines_that_are_no_user_are_reported_with_number_and_reason() {
         (long.as_bytes(), "257 bytes"),
         (endless.as_bytes(), "64 KiB"),
         (b"a\tb", "control character"),
+        ("a\u{9b}2J".as_bytes(), "control character"),
         (b"alice", "repeats"),
         ("zo\u{eb}".as_bytes(), ""),
     ];
     let file = world.file("users.txt", cases.map(|(line, _)| line).join(&b'\n'));
     let report = world.path("skipped.jsonl");
     let (code, done) = world.provision(&[&file, "--report", report.to_str().expect("a path")]).await;
-    assert_eq!((code, &done["created"], &done["records"]), (1, &json!(2), &json!(8)), "{done}");
+    assert_eq!((code, &done["created"], &done["records"]), (1, &json!(2), &json!(9)), "{done}");
     let mut stored: Vec<_> = world.stored().await.into_keys().collect();
     stored.sort_unstable();
     assert_eq!(stored, ["user#alice", "user#zo\u{eb}"]);
-    let reported = reported(&std::fs::read_to_string(report).expect("a report"));
+    let report = std::fs::read_to_string(report).expect("a report");
+    assert!(!report.contains('\u{9b}'), "{report:?}");
+    let reported = reported(&report);
     let expected: Vec<_> = (1..).zip(&cases).filter(|(_, (_, reason))| !reason.is_empty()).collect();
     assert_eq!(reported.len(), expected.len());
     for (one, (number, (_, reason))) in reported.iter().zip(expected) {
@@ -152,4 +155,51 @@ async fn a_file_that_cannot_be_written_is_found_before_a_call() {
         let run = world.run(&[&world.users(2), "--yes", option, path.to_str().expect("a path")]).await;
         assert_eq!((run.status.code(), world.sandbox.calls().token), (Some(2), 0), "{}", said(&run));
     }
+}
+
+#[tokio::test]
+async fn an_output_that_is_no_file_is_neither_replaced_nor_written() {
+    let world = World::new().await;
+    let (pipe, dangling) = (world.path("pipe"), world.path("dangling"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    std::os::unix::fs::symlink(world.path("nowhere"), &dangling).expect("a link");
+    for output in [&pipe, &dangling, &world.path("")] {
+        let before = output.symlink_metadata().expect("there").file_type();
+        for mode in ["--dry-run", "--yes"] {
+            let run = world.run(&[&world.users(2), mode, "--output", output.to_str().expect("a path")]).await;
+            assert_eq!(run.status.code(), Some(2), "{output:?}: {}", said(&run));
+            assert!(said(&run).contains("cannot be used"), "{}", said(&run));
+        }
+        assert_eq!(output.symlink_metadata().expect("there").file_type(), before);
+    }
+    assert_eq!((world.sandbox.calls().token, world.path("nowhere").exists()), (0, false));
+}
+
+#[tokio::test]
+async fn the_target_of_a_link_is_replaced_and_the_link_stays() {
+    let world = World::new().await;
+    let link = world.path("link");
+    std::os::unix::fs::symlink(world.file("customers.jsonl", "of an earlier run"), &link).expect("a link");
+    let (code, done) = world.provision(&[&world.users(2), "--output", link.to_str().expect("a path")]).await;
+    assert_eq!(code, 0, "{done}");
+    assert!(link.symlink_metadata().expect("there").is_symlink());
+    assert_eq!(std::fs::read_to_string(world.path("customers.jsonl")).expect("a file").lines().count(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_stdin_or_stdout_uses_is_not_written() {
+    let world = World::new().await;
+    let users = world.users(2);
+    let mut from_stdin = world.command(&["-", "--yes", "--report", &users]);
+    from_stdin.stdin(std::fs::File::open(&users).expect("a file"));
+    assert_eq!(from_stdin.status().await.expect("it runs").code(), Some(2));
+    assert_eq!(std::fs::read_to_string(&users).expect("a file"), "user-0\nuser-1");
+    let result = world.path("result.json");
+    for option in ["--output", "--report"] {
+        let mut to_stdout = world.command(&[&users, "--yes", option, "result.json"]);
+        to_stdout.stdin(Stdio::null()).stdout(std::fs::File::create(&result).expect("a file"));
+        assert_eq!(to_stdout.status().await.expect("it runs").code(), Some(2), "{option}");
+    }
+    assert_eq!(world.sandbox.calls().token, 0);
 }

@@ -8,9 +8,12 @@ use tokio::process::Child;
 const COUNT: usize = 120;
 
 async fn until_stored(world: &World, count: usize) {
-    while world.stored().await.len() < count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let wait = async {
+        while world.stored().await.len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), wait).await.expect("the customers are stored");
 }
 
 /// Sends the signal of this name, with the system's own program.
@@ -45,7 +48,7 @@ async fn a_killed_run_is_continued_without_a_second_customer_for_anybody_stored(
 
 #[tokio::test]
 async fn an_interrupted_run_stores_what_was_in_progress() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let world = World::new().await;
         world.sandbox.set(|settings| settings.latency_ms = 100);
         let (file, output) = (world.users(COUNT), world.path("customers.jsonl"));
@@ -62,6 +65,7 @@ async fn an_interrupted_run_stores_what_was_in_progress() {
         assert_eq!((&done["created"], &done["notDone"]), (&json!(stored), &json!(COUNT - stored)), "{done}");
         assert_eq!(world.sandbox.customers(), stored as u64, "each customer is stored");
         assert_eq!(std::fs::read_to_string(&output).expect("a file").lines().count(), stored);
+        assert_eq!(std::fs::read_dir(world.folder.path()).expect("a folder").count(), 2, "users and customers");
 
         let (code, done) = world.provision(&[&file]).await;
         assert_eq!((code, &done["created"]), (0, &json!(COUNT - stored)), "{done}");
@@ -119,4 +123,26 @@ async fn a_refusal_that_is_remembered_for_one_user_does_not_stop_the_others() {
     signal(&running, "INT").await;
     let (code, done) = result(&running.wait_with_output().await.expect("it ends"));
     assert_eq!((code, &done["created"], &done["notDone"]), (130, &json!(2), &json!(1)), "{done}");
+}
+
+/// `cip provision … 2>&1 | tee log`, and Ctrl-C: `tee` ends first.
+#[tokio::test]
+async fn customers_are_stored_even_if_nobody_reads_what_is_said() {
+    let world = World::new().await;
+    world.sandbox.set(|settings| settings.latency_ms = 100);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = world.command(&[&world.users(COUNT), "--yes", "--rate", "500"]);
+    let running = command.stderr(writer).spawn().expect("it runs");
+    drop(command);
+    until_stored(&world, 5).await;
+    signal(&running, "INT").await;
+    let (code, done) = result(&running.wait_with_output().await.expect("it ends"));
+    let stored = world.stored().await.len();
+    assert_eq!((code, &done["created"], world.sandbox.customers()), (130, &json!(stored), stored as u64), "{done}");
+
+    let (_, writer) = std::io::pipe().expect("a pipe");
+    world.sandbox.fail(sandbox::Fault::Http500, 1);
+    let run = world.command(&[&world.file("other.txt", "alice"), "--yes"]).stderr(writer).output().await;
+    assert_eq!(run.expect("it ran").status.code(), Some(0));
 }

@@ -38,7 +38,7 @@ async fn livechats_refusal_is_explained_and_corrected() {
         "none",
     ]);
     terminal.answer("(guests)?", "").answer("Call LiveChat once", "yes").expect("is the Client Id wrong-client");
-    terminal.answer("What now?", "").answer("Client id", &app.client_id);
+    terminal.answer("What now?", "").answer("Client Id of your app", &app.client_id);
     terminal.answer("Organization id", "").answer("Redirect URI", "").answer("Origins", "");
     terminal
         .answer("Call LiveChat once", "yes")
@@ -54,7 +54,10 @@ async fn livechats_refusal_is_explained_and_corrected() {
 async fn an_invalid_answer_is_asked_for_again() {
     let world = World::start("invalid").await;
     let mut terminal = world.terminal(&["--provider", "openid"]);
-    terminal.answer("Client id", "two words").expect("without spaces").answer("Client id", "abc");
+    terminal
+        .answer("Client Id of your app", "two words")
+        .expect("without spaces")
+        .answer("Client Id of your app", "abc");
     terminal.answer("Organization id", "acme").expect("a UUID, such as").answer("Organization id", "12345678");
     terminal
         .answer("Redirect URI", "https://shop.example/?a")

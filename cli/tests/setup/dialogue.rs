@@ -3,7 +3,7 @@
 use crate::setup::world::{REDIRECT_URI, Terminal, World};
 use std::os::unix::fs::PermissionsExt;
 
-const CLIENT_ID: &str = "Client id";
+const CLIENT_ID: &str = "Client Id of your app";
 const ACCOUNT: &str = "Organization id, or licence number";
 const REDIRECT: &str = "Redirect URI";
 const ORIGINS: &str = "Origins of your pages";

@@ -1,7 +1,8 @@
 //! Without a terminal: all answers are options.
 
-use crate::setup::world::World;
-use serde_json::Value;
+use crate::{setup::world::World, world::serve};
+use axum::Router;
+use serde_json::{Value, json};
 
 const SECRET: &str = "hunter2-hunter2-hunter2-hunter2-$'\"x";
 
@@ -109,4 +110,21 @@ async fn a_file_that_is_invalid_is_named_before_anything_is_asked() {
     let found = world.setup(&["--yes"], "");
     assert_eq!(found.code, 2);
     assert!(found.stderr.contains("this folder has no template.yaml"), "{}", found.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_names_itself_with_control_characters_is_not_written() {
+    let world = World::start("control").await;
+    let configuration =
+        json!({ "issuer": "https://a.example/\u{1b}[2J", "jwks_uri": "https://a.example/\n- x" }).to_string();
+    let provider = serve(Router::new().fallback(async move || configuration)).await;
+    let before = world.files();
+    let mut answers: Vec<_> = world.answers().into_iter().take(8).collect();
+    let issuer = format!("YOUR_ISSUER={provider}");
+    answers.extend(["--provider", "openid", "--set", &issuer, "--unchecked", "--yes"].map(str::to_owned));
+    let all: Vec<_> = ["setup"].into_iter().chain(answers.iter().map(String::as_str)).collect();
+    let found = world.cip(&all, &[], "");
+    assert_eq!(found.code, 3, "{}", found.stderr);
+    assert!(found.stderr.contains("control character"), "{}", found.stderr);
+    assert_eq!(world.files(), before);
 }

@@ -193,3 +193,49 @@ async fn a_short_passphrase_is_refused() {
     assert!(ran.stderr.contains("12 characters"), "{}", ran.stderr);
     assert_eq!(names(world.folder.path()), ["short"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_tried_before_anybody_types_a_passphrase() {
+    let world = World::new().await;
+    std::os::unix::fs::symlink(world.path("nowhere"), world.path("link")).expect("a link");
+    let refused = [
+        (["restore", "missing.age"], "missing.age"),
+        (["backup", "no-folder/b.age"], "no-folder/b.age"),
+        (["backup", "link"], "exists"),
+    ];
+    for (arguments, words) in refused {
+        let ran = world.cip(&arguments).await;
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains(words) && !ran.stderr.contains("passphrase"), "{ran:?}");
+    }
+    assert_eq!(names(world.folder.path()), ["link"]);
+}
+
+/// A terminal that is closed ends a command, unless `nohup` has started it.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_leaves_no_file_and_is_ignored_after_nohup() {
+    let world = World::new().await;
+    for number in 0..30 {
+        world.put(item(&format!("user#{number}"), "identity", [])).await;
+    }
+    world.file("passphrase", PASSPHRASE);
+    for (before, units, code) in [("", "1", 129), ("trap '' HUP;", "8", 0)] {
+        let script = format!("{before} exec \"$0\" \"$@\"");
+        let cip = env!("CARGO_BIN_EXE_cip");
+        let arguments = ["--table", "cip", "backup", "b.age", "--read-units", units, "--passphrase-file", "passphrase"];
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", &script, cip]).args(arguments).env_clear().envs(world.environment());
+        let running = command.current_dir(world.folder.path()).kill_on_drop(true).spawn().expect("it runs");
+        while names(world.folder.path()).len() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let process = running.id().expect("it runs").to_string();
+        let sent = tokio::process::Command::new("kill").args(["-HUP", &process]).status().await;
+        assert!(sent.expect("it is sent").success());
+        let ended = running.wait_with_output().await.expect("it ends");
+        assert_eq!(ended.status.code(), Some(code), "{ended:?}");
+        let files: &[&str] = if code == 0 { &["b.age", "passphrase"] } else { &["passphrase"] };
+        assert_eq!(names(world.folder.path()), files);
+    }
+}

@@ -1,4 +1,4 @@
-use crate::world::{World, listener};
+use crate::world::{TABLE, World, listener};
 use axum::{Router, response::Redirect, routing::any};
 use std::sync::{
     Arc,
@@ -81,4 +81,36 @@ async fn credentials_go_to_no_other_server() {
     let ran = world.cip_local(&["bench", "http://cip.example", "--user", "alice"]).await;
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("https://"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_a_password_is_refused_without_repeating_it() {
+    let world = World::new().await;
+    let url = world.local_url.replace("http://", "http://user:secret-value@");
+    let local = format!("--local={url}");
+    for arguments in [&["bench", &url][..], &["user", "show", "alice", &local], &["doctor", "--base-url", &url]] {
+        let ran = world
+            .run(
+                &[arguments, if arguments.contains(&local.as_str()) { &[] } else { &["--table", TABLE][..] }].concat(),
+                &[],
+            )
+            .await;
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(!ran.stderr.contains("secret-value") && ran.stderr.contains("password"), "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn this_machine_is_reached_without_a_proxy() {
+    let world = World::new().await;
+    let local = format!("--local={}", world.local_url);
+    let (nowhere, names) = ("http://127.0.0.1:1", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]);
+    let proxies = names.map(|name| (name, nowhere));
+    let ran = world.run(&[&local, "bench", "--user", "alice", "--calls", "1", "--renewals", "1"], &proxies).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = world.run(&[&local, "doctor", "--json"], &proxies).await;
+    let checks = ran.json()["checks"].as_array().expect("checks").clone();
+    for check in ["api", "clock"] {
+        assert!(checks.iter().any(|one| one["check"] == check && one["status"] == "ok"), "{check}: {ran:?}");
+    }
 }

@@ -86,3 +86,33 @@ async fn doctor_calls_livechat_only_after_a_yes() {
     let json = world.terminal(&["doctor", "--env-file", &file, "--json"], &[]).end();
     assert!(!json.shown.contains(QUESTION), "a program cannot answer: {json:?}");
 }
+
+/// The question is on stderr, which the person does not see.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_asked_where_nobody_reads_it() {
+    let world = forgetting().await;
+    let before = world.items().await;
+    let ended = world.terminal_of(r#""$0" "$@" 2>said"#, &["user", "forget", "alice"], &[]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let said = std::fs::read_to_string(world.path("said")).expect("a file");
+    assert!(said.contains("--yes"), "{said}");
+    assert_eq!(world.items().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_is_as_before_after_a_signal_during_a_question() {
+    let world = World::new().await;
+    let settings: Vec<_> = world.environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let file = world.file(".env", settings.join("\n"));
+    for (arguments, question) in
+        [(&["agent", "login", "--env-file", &file][..], "Client id of"), (&["backup", "b.age"], "Passphrase: ")]
+    {
+        let mut terminal = world.terminal_of(r#"echo $$ >shell; "$0" "$@""#, arguments, &[]);
+        terminal.expect(question);
+        let shell = std::fs::read_to_string(world.path("shell")).expect("its process id");
+        let sent = std::process::Command::new("pkill").args(["-TERM", "-x", "cip", "-P", shell.trim()]).status();
+        assert!(sent.expect("it is sent").success());
+        let ended = terminal.end();
+        assert_eq!((ended.code, ended.has_echo), (143, true), "{ended:?}");
+    }
+}

@@ -1,6 +1,9 @@
 //! `cip user forget`.
 
-use crate::world::{World, context, subject};
+use crate::{
+    table::items::{item, text},
+    world::{World, context, subject},
+};
 use sandbox::Revocation;
 use std::time::Duration;
 
@@ -112,4 +115,30 @@ async fn a_guest_is_named_by_the_secret_or_its_hash() {
     let malformed = world.cip(&["user", "show", "too-short", "--guest"]).await;
     assert_eq!(malformed.code, 2);
     assert!(!malformed.stderr.contains("too-short"), "{malformed:?}");
+}
+
+#[tokio::test]
+async fn forget_keeps_an_item_that_it_cannot_read_and_says_so() {
+    for malformed in ["identity", "group#3"] {
+        let world = World::new().await;
+        let readable = world.fresh("alice", if malformed == "identity" { Some(5) } else { None }).await;
+        let attributes = [("cookies", text("malformed")), ("entityId", text("lost-customer"))];
+        world.put(item("user#alice", malformed, attributes)).await;
+        let forgotten = world.cip(&["user", "forget", "alice", "--yes"]).await;
+        assert_eq!((forgotten.code, &forgotten.json()["isComplete"]), (1, &false.into()), "{forgotten:?}");
+        assert!(forgotten.stderr.contains("--keep-tokens"), "{forgotten:?}");
+        for id in [&readable.entity_id, "lost-customer"] {
+            assert!(forgotten.stderr.contains(id), "{id}: {forgotten:?}");
+        }
+        let principal = subject("alice", None).principal;
+        let rest = world.store.items_of(&principal, &context()).await.expect("a query");
+        assert_eq!(rest.len(), 1, "{malformed}: {rest:?}");
+        assert_eq!(rest[0]["sk"], text(malformed));
+        assert!(world.sandbox.journal().iter().all(|one| !world.sandbox.works(&one.access_token)), "{forgotten:?}");
+
+        let complete = world.cip(&["user", "forget", "alice", "--yes", "--keep-tokens", "--json"]).await;
+        assert_eq!((complete.code, &complete.json()["isComplete"]), (0, &true.into()), "{complete:?}");
+        assert_eq!(complete.json()["entityIds"], serde_json::json!(["lost-customer"]));
+        assert!(world.store.items_of(&principal, &context()).await.expect("a query").is_empty());
+    }
 }

@@ -111,13 +111,13 @@ async fn a_refusal_of_aws_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_table_that_doctor_cannot_reach_is_wrong_and_not_skipped() {
+async fn a_table_that_doctor_cannot_reach_is_wrong_and_not_skipped_and_the_exit_code_says_so() {
     let url = aws("ExpiredTokenException", "The security token included in the request is expired").await;
     let variables = [KEYS.as_slice(), &[REGION, ("AWS_ENDPOINT_URL", &url)]].concat();
     let ran = run(&["doctor", "--table", "cip"], &variables).await;
     let said = String::from_utf8(ran.stdout).expect("UTF-8");
     assert!(
-        ran.status.code() == Some(1) && said.contains("wrong    table") && said.contains("sign in again"),
+        ran.status.code() == Some(3) && said.contains("wrong    table") && said.contains("sign in again"),
         "{said}"
     );
 }

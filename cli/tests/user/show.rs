@@ -1,6 +1,10 @@
 //! `cip user show` and `cip user export`.
 
-use crate::world::World;
+use crate::{
+    table::items::{item, map, number, text},
+    world::World,
+};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -57,4 +61,51 @@ async fn cargo_local_says_where_the_table_is() {
     let local = format!("--local={}", world.local_url);
     let forgotten = world.run(&["user", "forget", "alice", "--yes", &local], &[("LIVECHAT_CLIENT_ID", "")]).await;
     assert_eq!(forgotten.code, 0, "{forgotten:?}");
+}
+
+#[tokio::test]
+async fn an_export_of_nobody_is_said_to_be_one() {
+    let world = World::new().await;
+    let exported = world.cip(&["user", "export", "nobody"]).await;
+    assert_eq!((exported.code, &exported.json()["items"]), (1, &json!([])), "{exported:?}");
+    assert!(exported.stderr.contains("Nothing is stored"), "{exported:?}");
+}
+
+/// Clears the screen, sets the title, and writes from right to left.
+const CONTROL: &str = "e\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}2J\u{7f}\r\n\u{202e}1";
+
+#[tokio::test]
+async fn what_is_stored_does_not_control_the_terminal() {
+    let world = World::new().await;
+    let former = map([("entityId", text(CONTROL)), ("until", number(1))]);
+    let attributes = [("entityId", text(CONTROL)), ("formerIdentities", AttributeValue::L(vec![former]))];
+    world.put(item("user#alice", "identity", attributes)).await;
+    let path = world.file("log.jsonl", log_line());
+    for arguments in [
+        &["user", "show", "alice"][..],
+        &["user", "show", "alice", "--json"],
+        &["user", "export", "alice"],
+        &["user", "forget", "alice", "--dry-run"],
+        &["user", "restore", "alice", "0", "--dry-run"],
+        &["logs", "alice", "--file", &path],
+        &["user", "forget", "alice", "--yes", "--keep-tokens"],
+    ] {
+        let ran = world.run(&[&["--table", "cip"], arguments].concat(), &[("SUBJECT_KEY", "a key")]).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let printed = ran.stdout + &ran.stderr;
+        for character in ['\u{1b}', '\u{7}', '\u{9b}', '\u{7f}', '\r', '\u{202e}'] {
+            assert!(!printed.contains(character), "{arguments:?}: {printed:?}");
+        }
+        assert!(printed.contains("title"), "{arguments:?}: {printed:?}");
+    }
+}
+
+/// A line of the log about alice, of `user/logs.rs`, with a cause that nobody expects.
+fn log_line() -> String {
+    json!({
+        "_aws": {"Timestamp": 1, "CloudWatchMetrics": []}, "timestamp": "2026-01-01T10:00:00.000000Z", "level": "INFO", "message": "call",
+        "operation": "getToken", "request_id": "r", "release": "0.1.0",
+        "subject": "e03351407b6b171a", "outcome": "internal", "cause": CONTROL, "Calls": 1, "Duration": 12.3,
+    })
+    .to_string()
 }

@@ -3,7 +3,7 @@
 use super::super::{Found, stored::Stored};
 use crate::{
     failure::Failure,
-    output::{Output, note},
+    output::{Output, json_line, note},
     place::Place,
     when::rfc3339,
 };
@@ -34,6 +34,9 @@ pub(super) struct Report {
     ids: Vec<String>,
     #[serde(skip)]
     tokens_that_work: usize,
+    /// Items that cannot be read.
+    #[serde(skip)]
+    unreadable: usize,
 }
 
 impl Report {
@@ -57,14 +60,19 @@ impl Report {
             entity_ids: dry_run.then(|| ids.clone()),
             ids,
             tokens_that_work: stored.tokens_that_work(),
+            unreadable: stored.malformed.len(),
         }
     }
 
     /// What will be deleted.
     pub(super) fn plan(&self, items: &[Attributes]) -> String {
-        let Self { installation, tokens_that_work, ids, .. } = self;
+        let Self { installation, tokens_that_work, ids, unreadable, .. } = self;
+        let kept = match unreadable {
+            0 => String::new(),
+            number => format!("{number} of the items cannot be read, and are kept without --keep-tokens.\n"),
+        };
         format!(
-            "In {installation}: {} items; {tokens_that_work} tokens that work, which LiveChat revokes first.\n{}",
+            "In {installation}: {} items; {tokens_that_work} tokens that work, which LiveChat revokes first.\n{kept}{}",
             items.len(),
             list_of(ids)
         )
@@ -104,7 +112,7 @@ impl Report {
                 list_of(&self.ids)
             ));
         }
-        let line = serde_json::to_string(&self).map_err(|error| Failure::Service(error.to_string()))?;
+        let line = json_line(&self)?;
         output.print(&self, |_| line)
     }
 }
