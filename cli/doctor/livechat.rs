@@ -49,7 +49,7 @@ pub(super) fn why(error: &AttemptError) -> String {
         | AttemptError::Lost(why)
         | AttemptError::MalformedResponse(why) => why.clone(),
         AttemptError::Down(why) => format!("a temporary error ({why})"),
-        AttemptError::TimedOut | AttemptError::CutShort | AttemptError::NotReady => "no response in time".into(),
+        AttemptError::TimedOut | AttemptError::CutShort | AttemptError::NotReady { .. } => "no response in time".into(),
         AttemptError::Throttled => "too many requests (429)".into(),
         AttemptError::Refused { exception, .. } => exception.clone(),
         AttemptError::IdentityLost => "it does not know the customer".into(),

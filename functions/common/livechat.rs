@@ -37,7 +37,7 @@ use reqwest::{
     Client, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, COOKIE, ORIGIN},
 };
-use response::{Response, SentWith};
+use response::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -51,6 +51,16 @@ pub(crate) enum AgentCallError {
     OtherAccount,
     /// Anything else.
     Failed(AttemptError),
+}
+
+impl AgentCallError {
+    /// The error, if it is not about the agent's token.
+    pub(crate) fn failed(&self) -> Option<&AttemptError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::TokenRejected(_) | Self::OtherAccount => None,
+        }
+    }
 }
 
 /// The API's client.
@@ -172,7 +182,7 @@ impl Accounts {
             None => {}
         }
         let (response, called_at) = self.send(request, context).await?;
-        response::read(response, SentWith::Nothing, known, called_at)
+        response::read(response, None, known, called_at)
     }
 
     /// One call for a token with an agent's token: for the customer `known`, or for a new one.
@@ -198,8 +208,8 @@ impl Accounts {
         if response::is_of_another_account(&response, &self.settings.account()) {
             return Err(AgentCallError::OtherAccount);
         }
-        let sent_with = SentWith::AgentToken(&agent.secrets.access_token);
-        response::read(response, sent_with, known, called_at).map_err(AgentCallError::Failed)
+        let agent_token = Some(&agent.secrets.access_token);
+        response::read(response, agent_token, known, called_at).map_err(AgentCallError::Failed)
     }
 
     /// Sends a request for a token. Returns the response, and the time before the request was sent: a token that seems older than it is

@@ -150,7 +150,7 @@ impl Seal {
     }
 }
 
-/// A secret that could not be opened because of this error will not be opened later either.
+/// Whether AWS KMS refuses to decrypt a secret, or the secret is damaged.
 pub(crate) fn is_lasting(error: &StoreError) -> bool {
     matches!(error, StoreError::KmsRefused(_) | StoreError::Internal(_))
 }

@@ -4,7 +4,7 @@
 
 use cip::{
     identity::UnixMs,
-    livechat::response::{Response, SentWith, read},
+    livechat::response::{Response, read},
     renewal::{AttemptError, record::Failure},
 };
 use fuzz::livechat::{CLOCKS_MS, STORED, TWO_YEARS_S, headers, known};
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     for called_at_ms in CLOCKS_MS {
         match read(
             Response::new(status, headers.clone(), body),
-            SentWith::Nothing,
+            None,
             known.as_ref(),
             UnixMs::new(called_at_ms),
         ) {

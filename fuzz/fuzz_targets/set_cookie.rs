@@ -4,7 +4,7 @@
 
 use cip::{
     identity::UnixMs,
-    livechat::response::{Response, SentWith, read},
+    livechat::response::{Response, read},
     renewal::AttemptError,
 };
 use fuzz::livechat::{BODY, CLOCKS_MS, ENTITY_ID, STORED, TWO_YEARS_S, headers, known};
@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     for called_at_ms in CLOCKS_MS {
         match read(
             Response::new(StatusCode::OK, headers.clone(), BODY),
-            SentWith::Nothing,
+            None,
             known.as_ref(),
             UnixMs::new(called_at_ms),
         ) {

@@ -276,6 +276,36 @@ async fn a_customer_that_only_an_agent_could_find_is_replaced_by_an_agent_only()
 }
 
 #[tokio::test]
+async fn a_group_that_may_be_made_up_causes_no_refresh_and_stops_nobody() {
+    let world = with_agent(World::new().await);
+    let first = world.call(GetToken, "alice").await.entity();
+    world.sandbox.set(|settings| settings.agent_scope = AgentScope::CustomersRo);
+    world.sandbox.revoke_agent_tokens();
+    for group in ["7", "8"] {
+        assert_eq!(world.call_group(GetToken, "alice", group).await.problem(), (404, "unknown_group"));
+    }
+    assert_eq!((world.sandbox.calls().oauth, metric(&world, "AgentTokenFailures")), (1, 0));
+    world.sandbox.set(|settings| settings.agent_scope = AgentScope::CustomersOwn);
+    assert_eq!(world.call(GetFreshToken, "alice").await.entity(), first);
+}
+
+/// A token that LiveChat has issued in place of a rejected one, and does not accept either, is not replaced by each call.
+#[tokio::test]
+async fn a_denial_costs_one_new_agent_token_however_slow_livechat_is() {
+    let world = with_agent(World::new().await);
+    world.call(GetToken, "alice").await.token();
+    world.sandbox.set(|settings| {
+        settings.agent_scope = AgentScope::CustomersRo;
+        settings.latency_ms = 900;
+    });
+    world.sandbox.revoke_agent_tokens();
+    for _ in 0..3 {
+        assert_eq!(world.call(GetFreshToken, "alice").await.body()["livechatCode"], "agent_token_refused");
+    }
+    assert_eq!(world.sandbox.calls().oauth, 2);
+}
+
+#[tokio::test]
 async fn a_dead_refresh_token_is_no_fault_of_the_group() {
     let world = with_agent(World::new().await);
     world.sandbox.kill_refresh_token();

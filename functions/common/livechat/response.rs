@@ -70,29 +70,18 @@ impl Response {
     }
 }
 
-/// What a request for a token was sent with, beside the customer's cookies.
-#[derive(Clone, Copy)]
-pub enum SentWith<'a> {
-    /// Nothing: the cookie grant.
-    Nothing,
-    /// An agent's token.
-    AgentToken(&'a SecretString),
-}
-
-/// Reads the response to a call for the customer `known`, or for a new one, that was sent at `called_at`.
+/// Reads the response to a call for the customer `known`, or for a new one, that was sent at `called_at`: with an agent's token, or with
+/// the cookie grant.
 ///
 /// # Errors
 /// An [`AttemptError`] for everything that is not a complete and usable token.
 pub fn read(
     response: Response,
-    sent_with: SentWith<'_>,
+    agent_token: Option<&SecretString>,
     known: Option<&Identity>,
     called_at: UnixMs,
 ) -> Result<Grant, AttemptError> {
-    let (grant, agent_token) = match sent_with {
-        SentWith::Nothing => (GrantType::Cookie, None),
-        SentWith::AgentToken(token) => (GrantType::AgentToken, Some(token)),
-    };
+    let grant = if agent_token.is_some() { GrantType::AgentToken } else { GrantType::Cookie };
     // LiveChat's own client ignores the status and looks for a code in every response.
     if let Some(exception) = response.exception() {
         let is_lost = match grant {

@@ -1,6 +1,6 @@
 //! The agent token, as renewals use it: from memory, from the table, or refreshed. It is decided in `renewal/agent_token.rs`.
 
-use super::breaker::Watch;
+use super::{breaker::Watch, renewer::notes::count_attempt};
 use crate::{
     clients::secrets::Manager,
     context::Context,
@@ -10,7 +10,7 @@ use crate::{
         oauth::{RefreshError, Refreshed},
     },
     renewal::{
-        AGENT_TOKEN_REFUSED, AttemptError, Grant, StoreError,
+        AGENT_TOKEN_REFUSED, AttemptError, Grant, StoreError, UNEXPLAINED,
         agent_token::{
             AgentRecord, AgentSecrets, AgentToken, Next, OTHER_ACCOUNT, StoredAgentToken, Successor, UNAVAILABLE,
         },
@@ -63,6 +63,17 @@ struct Memory {
     token: Option<OpenAgentToken>,
     /// The number of a token that LiveChat accepts for no customer of this site. Neither that one nor an older one is used.
     useless: Option<LeaseSeq>,
+    /// The number of a token that LiveChat issued in place of a rejected one, and has not accepted yet.
+    unproven: Option<LeaseSeq>,
+}
+
+/// Whose token is requested.
+pub(super) struct CustomerRequest<'a> {
+    pub(super) group: Option<Group>,
+    /// The customer; `None` for a new one.
+    pub(super) known: Option<&'a Identity>,
+    /// The response says something about LiveChat and the settings: the caller cannot have made up the group.
+    pub(super) is_evidence: bool,
 }
 
 /// A refresh, under a lease.
@@ -108,7 +119,7 @@ impl From<Failure> for AttemptError {
                 Self::Refused { exception: AGENT_TOKEN_REFUSED.into(), description }
             }
             Failure::Unavailable(cause) => Self::NoAgentToken(cause),
-            Failure::OutOfTime => Self::NotReady,
+            Failure::OutOfTime => Self::NotReady { was_called: false },
         }
     }
 }
@@ -121,38 +132,59 @@ impl AgentTokens {
         Some(Self { store, accounts, sealer, credentials, secrets_manager: Arc::default(), memory: Arc::default() })
     }
 
-    /// One call for a customer's token with the agent token: for the customer `known`, or for a new one. If LiveChat does not accept the
-    /// agent token, gets another one and calls once more: LiveChat has done nothing then. The token in memory, the stored one and a new one
-    /// may all be tried. `watch` observes the calls for the customer's token only.
+    /// One call for a customer's token with the agent token. If LiveChat does not accept the agent token, gets another one and calls once
+    /// more: LiveChat has done nothing then. The token in memory, the stored one and a new one may all be tried. `watch` observes the
+    /// requests for the customer's token only.
     pub(super) async fn customer_token(
         &self,
-        group: Option<Group>,
-        known: Option<&Identity>,
+        request: CustomerRequest<'_>,
         watch: &mut Watch,
         context: &Context,
     ) -> Result<Grant, AttemptError> {
-        let mut rejected = None;
+        let CustomerRequest { group, known, is_evidence } = request;
+        let mut rejected: Option<LeaseSeq> = None;
         loop {
+            let not_ready = AttemptError::NotReady { was_called: rejected.is_some() };
             let before = context.left();
-            let Obtained { token, is_new } = self.get(rejected, context).await?;
+            let Obtained { token, is_new } = match self.get(rejected, context).await {
+                Err(Failure::OutOfTime) => return Err(not_ready),
+                obtained => obtained?,
+            };
             // It is there for the next attempt, which may take the full time again.
             let has_taken_time = before >= ATTEMPT_TIMEOUT && context.left() < ATTEMPT_TIMEOUT;
             if has_taken_time || context.left() < SHORTEST_ATTEMPT {
-                return Err(AttemptError::NotReady);
+                return Err(not_ready);
             }
-            let rejection = match watch.observe(self.accounts.token_by_agent(&token, group, known, context), sign).await
-            {
-                Ok(grant) => return Ok(grant),
+            let result = watch.observe(self.accounts.token_by_agent(&token, group, known, context), sign).await;
+            let error = result.as_ref().err().and_then(AgentCallError::failed);
+            count_attempt(error, &context.metrics);
+            let rejection = match result {
+                Ok(grant) => {
+                    self.memory().unproven.take_if(|seq| *seq == token.seq);
+                    return Ok(grant);
+                }
                 Err(AgentCallError::Failed(error)) => return Err(error),
                 Err(rejection) => rejection,
             };
-            if is_new && rejected.is_some() {
-                let names_somebody = known.is_some() || group.is_some();
-                return Err(self.refuse(&token, &rejection, names_somebody, context).await.into());
-            }
-            tracing::warn!(cause = ?rejection, "LiveChat does not accept the agent token; getting another one");
-            if matches!(rejection, AgentCallError::OtherAccount) {
-                self.forget(token.seq);
+            tracing::warn!(cause = ?rejection, "LiveChat does not accept the agent token");
+            match rejection {
+                // For an agent of another account, the site's customers do not exist. Nothing that it did not find is lost.
+                AgentCallError::OtherAccount if !is_new => {
+                    self.forget(token.seq);
+                    return Err(AttemptError::NotReady { was_called: true });
+                }
+                // The caller may have made up the group, and LiveChat may not accept the token for that.
+                AgentCallError::TokenRejected(exception) if !is_evidence => {
+                    return Err(AttemptError::Refused { exception, description: UNEXPLAINED.into() });
+                }
+                rejection => {
+                    let is_unproven = self.memory().unproven == Some(token.seq);
+                    let is_other = matches!(rejection, AgentCallError::OtherAccount);
+                    if is_other || is_unproven || (is_new && rejected.is_some()) {
+                        let names_somebody = known.is_some() || group.is_some();
+                        return Err(self.refuse(&token, &rejection, names_somebody, context).await.into());
+                    }
+                }
             }
             rejected = Some(token.seq);
         }
@@ -172,7 +204,7 @@ impl AgentTokens {
             AgentCallError::TokenRejected(exception) if names_somebody => (
                 Scope::OneRequest,
                 format!(
-                    "{exception} for a new agent token: it needs the scope customers:own, and the agent must be allowed to see this customer"
+                    "{exception} for a new agent token: it needs the scope customers:own, and access to this customer"
                 ),
             ),
             AgentCallError::TokenRejected(exception) => {
@@ -221,14 +253,12 @@ impl AgentTokens {
                     }
                 }
                 Next::Fail(refusal) => return Err(Failure::Refused(refusal)),
-                // The next call with enough time refreshes it.
+                // A call with enough time refreshes it.
                 Next::Refresh { live: Some(live), .. } if context.left() < FULL_REFRESH => {
                     return Ok(known(self.remember(self.open(live, context).await?)));
                 }
-                Next::Refresh { .. } if context.left() < SHORTEST_REFRESH => return Err(Failure::OutOfTime),
-                Next::Wait if context.left() < SHORTEST_ATTEMPT => return Err(Failure::OutOfTime),
-                Next::Wait => record = self.look_again(context).await?,
-                Next::Refresh { stored, live } => {
+                _ if context.left() < SHORTEST_ATTEMPT => return Err(Failure::OutOfTime),
+                Next::Refresh { stored, live } if context.left() >= SHORTEST_REFRESH => {
                     // New for each try, so that a write of this try is never mistaken for a write of another.
                     let owner = uuid::Uuid::new_v4().to_string();
                     match self.store.acquire_agent_token(&owner, stored, context).await? {
@@ -236,13 +266,18 @@ impl AgentTokens {
                         Acquisition::Acquired(lease, before) => {
                             let refresh = Refresh { lease, before: *before, reason, is_optional: live.is_some() };
                             return match (self.refresh(refresh, context).await, live) {
-                                (Ok(token), _) => Ok(Obtained { token: self.remember(token), is_new: true }),
+                                (Ok(token), _) => {
+                                    self.memory().unproven = (reason == Reason::Rejected).then_some(token.seq);
+                                    Ok(Obtained { token: self.remember(token), is_new: true })
+                                }
                                 (Err(_), Some(live)) => Ok(known(self.remember(self.open(live, context).await?))),
                                 (Err(failure), None) => Err(failure),
                             };
                         }
                     }
                 }
+                // Another call refreshes it, or has the time to do so.
+                Next::Wait | Next::Refresh { .. } => record = self.look_again(context).await?,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Renewal, as `getToken` and `getFreshToken` use it. It is decided in `renewal.rs`, and carried out in `renewer/driver.rs`.
 
 mod driver;
-mod notes;
+pub(super) mod notes;
 mod sealing;
 mod steps;
 
@@ -60,12 +60,11 @@ impl Renewer {
 
     /// The rules, over this table and this LiveChat account.
     pub fn new(store: Store, accounts: Accounts, renewals: Renewals, groups: Groups) -> Self {
-        let Renewals { on_identity_change, per_minute, cookies_key, subject_key } = renewals;
+        let Renewals { on_identity_change, per_minute: renewals, cookies_key, subject_key } = renewals;
         let sealer = Sealer::new(cookies_key);
         let agent_tokens = AgentTokens::of(&store, &accounts, &sealer);
         let breaker = Breaker::new(store.clone());
         let customer_updates = CustomerUpdates::new(subject_key.as_ref());
-        let renewals = per_minute;
         Self { store, accounts, customer_updates, agent_tokens, sealer, breaker, on_identity_change, renewals, groups }
     }
 

@@ -13,8 +13,7 @@ use secrecy::SecretString;
 
 /// The stored code of a refresh that failed without a refusal: it may be repeated sooner, and is no fault of the settings.
 pub(crate) const UNAVAILABLE: &str = "unavailable";
-/// The settings of such a refresh, on record: it says nothing about any settings. Otherwise functions with different settings would not
-/// keep each other's pauses.
+/// The settings of such a refresh, on record: all of them. An outage is no fault of any settings, so all functions keep its pause.
 const ANY_SETTINGS: &str = "any";
 /// The description of a refusal because the agent's token is for another account.
 pub(crate) const OTHER_ACCOUNT: &str =

@@ -31,8 +31,11 @@ pub(crate) const UNEXPLAINED: &str = "without an explanation";
 /// Why an attempt gave no token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AttemptError {
-    /// The request was not sent: getting ready took the time that LiveChat needs. It is ready now, or with more time.
-    NotReady,
+    /// The request was not sent: getting ready took the time that LiveChat needs. With a new lease it has the full time.
+    NotReady {
+        /// Another request was sent before: LiveChat did not accept the agent token.
+        was_called: bool,
+    },
     /// The request was not sent: there is no agent token for it.
     NoAgentToken(String),
     /// The request never reached LiveChat.
@@ -66,7 +69,7 @@ impl AttemptError {
         match self {
             Self::TimedOut => Sign::NoResponse,
             Self::Unsent(_) | Self::Lost(_) => Sign::Broken,
-            Self::NotReady | Self::NoAgentToken(_) | Self::CutShort => Sign::None,
+            Self::NotReady { .. } | Self::NoAgentToken(_) | Self::CutShort => Sign::None,
             Self::Down(_)
             | Self::Throttled
             | Self::Refused { .. }
@@ -84,7 +87,7 @@ impl From<AttemptError> for Failure {
                 Self::Refused { exception: IDENTITY_LOST.into(), description: UNEXPLAINED.into() }
             }
             AttemptError::TimedOut => Self::Unavailable { cause: "no response in time".into() },
-            AttemptError::NotReady | AttemptError::CutShort => Self::OutOfTime,
+            AttemptError::NotReady { .. } | AttemptError::CutShort => Self::OutOfTime,
             AttemptError::NoAgentToken(cause) => Self::Unavailable { cause: format!("no agent token: {cause}") },
             AttemptError::Throttled => Self::Unavailable { cause: "status 429".into() },
             AttemptError::Unsent(cause)
@@ -105,7 +108,7 @@ mod tests {
         for (error, sign) in [
             (AttemptError::TimedOut, Sign::NoResponse),
             (AttemptError::CutShort, Sign::None),
-            (AttemptError::NotReady, Sign::None),
+            (AttemptError::NotReady { was_called: false }, Sign::None),
             (AttemptError::NoAgentToken(because()), Sign::None),
             (AttemptError::Unsent(because()), Sign::Broken),
             (AttemptError::Lost(because()), Sign::Broken),

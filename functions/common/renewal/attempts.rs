@@ -1,8 +1,8 @@
 //! What a holder makes of LiveChat's responses: call once more, try the other grant, accept another customer, or fail.
 
 use super::{
-    AGENT_TOKEN_REQUIRED, Action, AttemptError, Commit, Grant, GrantType, Moment, Next, Note, OnIdentityChange,
-    Renewal, TokenRequest,
+    AGENT_TOKEN_REQUIRED, Action, AttemptError, Commit, Error, Grant, GrantType, Moment, Next, Note, OnIdentityChange,
+    Renewal, TokenRequest, Urgency,
     holding::{Holding, Stage},
     record::{Failure, Refusal},
     time_limits::{RETRY_PAUSE_MS, SHORTEST_ATTEMPT},
@@ -101,8 +101,8 @@ impl Renewal {
         response: Result<Grant, AttemptError>,
         moment: Moment,
     ) -> Action {
-        if matches!(response, Err(AttemptError::NotReady)) {
-            return self.not_ready(holding, &attempt);
+        if let Err(AttemptError::NotReady { was_called }) = response {
+            return self.not_ready(holding, was_called || !attempt.is_first());
         }
         let known = holding.record.identity.as_ref();
         let has_time = attempt.time_left(moment) >= SHORTEST_ATTEMPT + LONGEST_RETRY_PAUSE;
@@ -128,12 +128,13 @@ impl Renewal {
     }
 
     /// Getting ready to call LiveChat took too long, for example as an agent token was refreshed. With a new lease, the call has all the time
-    /// that LiveChat may take.
-    fn not_ready(&mut self, mut holding: Holding, attempt: &Attempt) -> Action {
-        if attempt.is_first() {
+    /// that LiveChat may take. With a live token it does not go on.
+    fn not_ready(&mut self, mut holding: Holding, was_called: bool) -> Action {
+        if !was_called {
             self.uncount(&mut holding);
         }
-        self.release(holding, None, Next::Retry)
+        let is_optional = self.urgency() == Urgency::Optional;
+        self.release(holding, None, if is_optional { Next::Fail(Error::Busy) } else { Next::Retry })
     }
 
     /// LiveChat issued a token for another customer, or lost the one on record: the same is tried once more, then the other grant.
@@ -183,8 +184,8 @@ impl Renewal {
         if attempt.time_left(moment) < SHORTEST_ATTEMPT {
             return self.release_failed(holding, Failure::OutOfTime);
         }
-        // If only an agent could be asked for the customer, the same agent must create the next one: this proves that it is an agent of the
-        // site's account. An agent of another account does not know any of the site's customers.
+        // If only an agent could be asked for the customer, it must also create the next one: the response names its account. An agent of
+        // another account does not know any of the site's customers.
         let has_cookies = holding.record.identity.as_ref().is_none_or(|lost| lost.cookies.is_some());
         attempt.grant = if has_cookies { self.terms.grants.first() } else { GrantType::AgentToken };
         attempt.kind = Kind::New;
@@ -261,7 +262,7 @@ fn may_repeat_after(error: &AttemptError, names_a_customer: bool) -> bool {
     match error {
         AttemptError::Unsent(_) => true,
         AttemptError::Lost(_) | AttemptError::Down(_) => names_a_customer,
-        AttemptError::NotReady
+        AttemptError::NotReady { .. }
         | AttemptError::NoAgentToken(_)
         | AttemptError::TimedOut
         | AttemptError::CutShort

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 /// How long no request is sent after AWS KMS was not reached, failed or was too slow, in s.
 pub(crate) const UNAVAILABLE_S: u32 = 5;
-/// How long a request that AWS KMS has refused is not sent again, in s: until then, somebody who changes the key or the role has to wait.
+/// How long a request that AWS KMS has refused is not sent again, in s. A change of the key or the role has no effect before that.
 pub(crate) const REFUSED_S: u32 = 30;
 /// The number of refused requests that are remembered.
 const MOST_REFUSED: usize = 64;

@@ -40,7 +40,7 @@ pub(crate) enum Acquisition {
 pub(crate) enum Reason {
     /// There was none, or it was about to expire.
     Due,
-    /// LiveChat did not accept it. If it does not accept the new one either, the next pause is longer than the one before.
+    /// LiveChat did not accept it. The refusal on record stays, so that the next one counts as a repetition.
     Rejected,
 }
 

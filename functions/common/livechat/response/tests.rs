@@ -29,7 +29,7 @@ fn body(changes: &serde_json::Value) -> Vec<u8> {
 fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Grant, AttemptError> {
     super::read(
         Response::new(StatusCode::from_u16(status).expect("a status"), headers.clone(), body),
-        SentWith::Nothing,
+        None,
         None,
         CALLED_AT,
     )
@@ -103,14 +103,14 @@ fn no_secret_of_the_request_is_in_the_description() {
         format!(r#"{{"oauth_exception":"invalid_request","exception_description":"bad {secret} here"}}"#)
     };
     let known = known("e1");
-    for (sent_with, secret) in [
-        (SentWith::Nothing, "s0"),
-        (SentWith::Nothing, "__lc_cst"),
-        (SentWith::AgentToken(&"agent-secret".into()), "agent-secret"),
-        (SentWith::AgentToken(&"agent-secret".into()), "agent-\\u0000secret"),
+    for (agent_token, secret) in [
+        (None, "s0"),
+        (None, "__lc_cst"),
+        (Some(&"agent-secret".into()), "agent-secret"),
+        (Some(&"agent-secret".into()), "agent-\\u0000secret"),
     ] {
         let response = Response::new(StatusCode::BAD_REQUEST, HeaderMap::new(), said(secret).as_bytes());
-        let refused = super::read(response, sent_with, Some(&known), CALLED_AT).err();
+        let refused = super::read(response, agent_token, Some(&known), CALLED_AT).err();
         let expected = AttemptError::Refused { exception: "invalid_request".into(), description: UNEXPLAINED.into() };
         assert_eq!(refused, Some(expected), "{secret}");
     }
@@ -125,7 +125,7 @@ fn a_lost_identity_is_lost_whatever_the_status_and_only_if_cookies_were_sent() {
         let status = StatusCode::from_u16(status).expect("a status");
         let known = known("e1");
         let miss = |body: &[u8], known| {
-            super::read(Response::new(status, HeaderMap::new(), body), SentWith::Nothing, known, CALLED_AT).err()
+            super::read(Response::new(status, HeaderMap::new(), body), None, known, CALLED_AT).err()
         };
         assert_eq!(miss(lost, Some(&known)), Some(AttemptError::IdentityLost), "{status}");
         for (body, known, code) in [
@@ -178,7 +178,7 @@ fn an_explanation_that_quotes_a_cookie_is_not_repeated() {
             serde_json::json!({"oauth_exception": "invalid_grant", "exception_description": description}).to_string();
         let miss = super::read(
             Response::new(StatusCode::BAD_REQUEST, both(), body.as_bytes()),
-            SentWith::Nothing,
+            None,
             Some(&known("e")),
             CALLED_AT,
         )
@@ -269,13 +269,8 @@ fn other_cookies_are_ignored() {
 fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let grant = super::read(
-        Response::new(StatusCode::OK, lines.clone(), &good),
-        SentWith::Nothing,
-        Some(&known("e1")),
-        CALLED_AT,
-    )
-    .expect("a grant");
+    let grant = super::read(Response::new(StatusCode::OK, lines.clone(), &good), None, Some(&known("e1")), CALLED_AT)
+        .expect("a grant");
     assert_eq!(grant.cookies.as_ref().expect("cookies").cid.expose_secret(), "c0");
     assert_eq!(grant.cookies.as_ref().expect("cookies").cst.expose_secret(), "s1");
 }
@@ -284,11 +279,7 @@ fn a_known_customer_keeps_a_cookie_that_is_not_in_the_response() {
 fn cookies_of_two_customers_are_never_mixed() {
     let good = body(&serde_json::json!({}));
     let lines = headers(&["__lc_cst=s1"]);
-    let mixed = super::read(
-        Response::new(StatusCode::OK, lines.clone(), &good),
-        SentWith::Nothing,
-        Some(&known("another")),
-        CALLED_AT,
-    );
+    let mixed =
+        super::read(Response::new(StatusCode::OK, lines.clone(), &good), None, Some(&known("another")), CALLED_AT);
     assert!(matches!(mixed, Err(AttemptError::MalformedResponse(_))));
 }

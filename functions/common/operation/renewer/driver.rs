@@ -12,6 +12,7 @@ use crate::{
     identity::{GuestId, LeaseSeq, Principal, Subject, UnixMs},
     operation::{
         Call,
+        agent_tokens::CustomerRequest,
         breaker::{Breaker, Permit, RoomWait, TurnedAway, Watch},
         revocation,
     },
@@ -208,7 +209,7 @@ impl<'a> Driver<'a> {
         let context = self.place.context.within(attempt.time);
         let known = self.sealing.prepare(attempt, &context).await?;
         if context.left() < SHORTEST_ATTEMPT {
-            return Ok(Event::Responded(Err(AttemptError::NotReady)));
+            return Ok(Event::Responded(Err(AttemptError::NotReady { was_called: false })));
         }
         if attempt.is_retry {
             sleep(Duration::from_millis(fastrand::u64(RETRY_PAUSE_MS))).await;
@@ -219,13 +220,17 @@ impl<'a> Driver<'a> {
             |result: &Result<Grant, AttemptError>| result.as_ref().map_or_else(AttemptError::sign, |_| Sign::Token);
         let (group, known) = (self.place.call.subject.group, known.as_ref());
         let result = match (attempt.grant, agent_tokens) {
-            (GrantType::Cookie, _) => watch.observe(accounts.token(group, known, &context), sign).await,
+            (GrantType::Cookie, _) => {
+                let result = watch.observe(accounts.token(group, known, &context), sign).await;
+                count_attempt(result.as_ref().err(), &self.place.context.metrics);
+                result
+            }
             (GrantType::AgentToken, Some(tokens)) => {
-                Box::pin(tokens.customer_token(group, known, watch, &context)).await
+                let request = CustomerRequest { group, known, is_evidence: attempt.is_evidence };
+                Box::pin(tokens.customer_token(request, watch, &context)).await
             }
             (GrantType::AgentToken, None) => Err(AttemptError::NoAgentToken("there are no credentials".into())),
         };
-        count_attempt(&result, &self.place.context.metrics);
         Ok(Event::Responded(result))
     }
 

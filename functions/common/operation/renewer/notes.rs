@@ -2,24 +2,20 @@
 
 use crate::{
     error::Error,
-    renewal::{AttemptError, Grant, Note},
+    renewal::{AttemptError, Note},
     telemetry::CallMetrics,
 };
 use tracing::Level;
 
-/// Counts one call to LiveChat for a token.
-pub(super) fn count_attempt(result: &Result<Grant, AttemptError>, metrics: &CallMetrics) {
-    // `AgentTokenFailures` counts a missing agent token.
-    if matches!(result, Err(AttemptError::NotReady | AttemptError::NoAgentToken(_))) {
-        return;
-    }
+/// Counts one request to LiveChat for a token, and its error if there was one.
+pub(in crate::operation) fn count_attempt(error: Option<&AttemptError>, metrics: &CallMetrics) {
     metrics.live_chat_calls.increment();
     // A caller can make up a group. Then LiveChat's refusal says nothing about the site's settings.
     let counts = !metrics.is_unproven_group.is_set();
-    match result {
-        Ok(_) | Err(AttemptError::CutShort | AttemptError::IdentityLost) => {}
-        Err(AttemptError::Refused { .. }) => metrics.live_chat_rejections.increment_if(counts),
-        Err(_) => metrics.live_chat_failures.increment_if(counts),
+    match error {
+        None | Some(AttemptError::CutShort | AttemptError::IdentityLost) => {}
+        Some(AttemptError::Refused { .. }) => metrics.live_chat_rejections.increment_if(counts),
+        Some(_) => metrics.live_chat_failures.increment_if(counts),
     }
 }
 

@@ -48,7 +48,8 @@ impl<'a> Sealing<'a> {
     /// A guest's identity, as it is stored for the user.
     ///
     /// # Errors
-    /// If its cookies cannot be opened, or not be sealed. Those of former customers are dropped instead if they can never be opened.
+    /// If its cookies cannot be opened, or not be sealed. Those of former customers are dropped instead if AWS KMS refuses to decrypt
+    /// them, or they are damaged.
     pub(super) async fn moved(&mut self, identity: &Identity, context: &Context) -> Result<Identity, StoreError> {
         self.get_ready(Some(identity), false, context).await?;
         self.sealed(identity.clone())

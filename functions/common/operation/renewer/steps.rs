@@ -94,7 +94,7 @@ fn rejected(record: &Record) -> StepResult {
 fn responded(result: &Result<Grant, AttemptError>) -> StepResult {
     match result {
         Ok(_) => "issued".into(),
-        Err(AttemptError::NotReady) => "not sent in time".into(),
+        Err(AttemptError::NotReady { .. }) => "not sent in time".into(),
         Err(AttemptError::NoAgentToken(_)) => "no agent token".into(),
         Err(AttemptError::Unsent(_)) => "not sent".into(),
         Err(AttemptError::Lost(_)) => "response lost".into(),
