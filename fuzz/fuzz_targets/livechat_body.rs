@@ -23,12 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let (expected, exception) = (token_in(status, &parsed), exception_in(&parsed));
 
     for called_at_ms in CLOCKS_MS {
-        match read(
-            Response::new(status, headers.clone(), body),
-            None,
-            known.as_ref(),
-            UnixMs::new(called_at_ms),
-        ) {
+        match read(Response::new(status, headers.clone(), body), None, known.as_ref(), UnixMs::new(called_at_ms)) {
             Ok(grant) => {
                 let (access_token, entity_id, expires_in_s) = expected.clone().expect("there is no token in the body");
                 assert_eq!(grant.access_token.expose_secret(), access_token);
