@@ -366,7 +366,7 @@ impl Protocol {
             Response::Token | Response::IdentityLost => {}
             Response::ExpiredToken => left.expired_tokens -= 1,
             Response::Other => left.glitches -= 1,
-            Response::Down => left.downs -= 1,
+            Response::Down | Response::NotReady => left.downs -= 1,
             Response::Broken | Response::Lost | Response::LostOutOfTime => left.lost_responses -= 1,
             Response::Late => {
                 left.late_requests -= 1;
@@ -378,7 +378,9 @@ impl Protocol {
         let is_unknown = grant == GrantType::AgentToken
             && known
                 .is_some_and(|known| response == Response::Other || !livechat::recognises(self, state, grant, known));
-        let takes_effect = !is_unknown && !matches!(response, Response::Down | Response::Late | Response::IdentityLost);
+        let has_no_effect =
+            matches!(response, Response::Down | Response::NotReady | Response::Late | Response::IdentityLost);
+        let takes_effect = !is_unknown && !has_no_effect;
         let received = takes_effect.then(|| {
             if known.is_none() && is_retry {
                 state.history.breaches.add(Breach::NewCustomerTwice);
@@ -395,6 +397,7 @@ impl Protocol {
                 Err(AttemptError::IdentityLost)
             }
             (Response::Down, _) => Err(AttemptError::Throttled),
+            (Response::NotReady, _) => Err(AttemptError::NotReady { was_called: false }),
             (Response::Broken, _) => Err(tamper::broken(self, known.is_some())),
             (Response::LostOutOfTime, _) => Err(AttemptError::CutShort),
             _ => Err(AttemptError::TimedOut),

@@ -112,6 +112,8 @@ pub(super) enum Response {
     IdentityLost,
     /// LiveChat does nothing, and says so; or the circuit breaker holds the call back.
     Down,
+    /// There is too little time left when the agent token is there, so LiveChat is not called.
+    NotReady,
     /// LiveChat does what it is asked for, and the connection breaks.
     Broken,
     /// LiveChat does what it is asked for, and no response comes in time.
@@ -326,7 +328,7 @@ impl Protocol {
                     actions.extend((left.downs > 0).then_some(Action::Tell { caller, is_told: false }));
                 }
                 Next::Call(call) => {
-                    let responses = faulty_responses(left, call.known.is_some());
+                    let responses = faulty_responses(left, call.grant, call.known.is_some());
                     actions.extend(responses.map(|response| Action::Call { caller, response }));
                 }
                 Next::Read if matches!(renewing.renewal.phase, Phase::ReadingHeld) => {
@@ -413,11 +415,12 @@ impl Protocol {
 }
 
 /// How a call to LiveChat can go wrong.
-fn faulty_responses(left: Faults, names_a_customer: bool) -> impl Iterator<Item = Response> {
+fn faulty_responses(left: Faults, grant: GrantType, names_a_customer: bool) -> impl Iterator<Item = Response> {
     [
         (left.expired_tokens, Response::ExpiredToken, true),
         (left.glitches, Response::Other, names_a_customer),
         (left.downs, Response::Down, true),
+        (left.downs, Response::NotReady, grant == GrantType::AgentToken),
         (left.lost_responses, Response::Broken, true),
         (left.lost_responses, Response::Lost, true),
         (left.lost_responses, Response::LostOutOfTime, true),

@@ -149,6 +149,7 @@ fn call(after: &State, response: Response) -> String {
         Response::Other => format!("calls LiveChat, which does not recognise the customer and issues token {request}"),
         Response::IdentityLost => "calls LiveChat, which has lost the customer".into(),
         Response::Down => "calls LiveChat, which is down".into(),
+        Response::NotReady => "has too little time to call LiveChat".into(),
         Response::Broken | Response::Lost | Response::LostOutOfTime => {
             format!("calls LiveChat, which issues token {request}, and the response is lost")
         }
