@@ -1,8 +1,14 @@
 //! Processes that crash, or are delayed beyond their lease, while they refresh the agent token.
 
-use crate::{agent_token::with_agent, clock::now_ms, proxy::Mode, world::*};
+use crate::{
+    agent_token::with_agent,
+    clock::now_ms,
+    proxy::{Mode, Proxy},
+    world::*,
+};
 use sandbox::Fault;
 use std::{collections::HashSet, time::Duration};
+use tokio::task::JoinHandle;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -92,16 +98,22 @@ async fn a_refresher_that_lost_its_lease_stores_nothing() {
     assert_eq!(world.sandbox.calls().oauth, 2, "and all others use the stored token");
 }
 
-/// The response to the write is lost, and its repetition is rejected, as the lease has ended.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_response_to_the_write_of_a_token_costs_no_other_token() {
-    let world = with_agent(World::new().await);
+/// A call of `getToken` that waits for LiveChat's response to a refresh, and the proxy between it and the table. Meanwhile there is no
+/// other request to the table.
+async fn call_during_a_refresh(world: &World) -> (Proxy, JoinHandle<GatewayResponse>) {
     let proxy = world.proxy_to("AWS_ENDPOINT_URL_DYNAMODB").await;
     let function = world.spawn_with_dynamodb(GetToken, proxy.url()).await;
     world.sandbox.set(|settings| settings.latency_ms = 500);
     let call = function.call_in_background("alice");
     until("a refresh", async || world.sandbox.calls().oauth == 1).await;
-    // While LiveChat takes its time, there is no other call to the table.
+    (proxy, call)
+}
+
+/// The response to the write is lost, and its repetition is rejected, as the lease has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_response_to_the_write_of_a_token_costs_no_other_token() {
+    let world = with_agent(World::new().await);
+    let (proxy, call) = call_during_a_refresh(&world).await;
     proxy.lose_next_response();
     let first = call.await.expect("a response").entity();
     assert!(!proxy.loses_next(), "a response was lost");
@@ -115,11 +127,7 @@ async fn a_lost_response_to_the_write_of_a_token_costs_no_other_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_cannot_be_stored_locks_nobody_out() {
     let world = with_agent(World::new().await);
-    let proxy = world.proxy_to("AWS_ENDPOINT_URL_DYNAMODB").await;
-    let function = world.spawn_with_dynamodb(GetToken, proxy.url()).await;
-    world.sandbox.set(|settings| settings.latency_ms = 500);
-    let call = function.call_in_background("alice");
-    until("a refresh", async || world.sandbox.calls().oauth == 1).await;
+    let (proxy, call) = call_during_a_refresh(&world).await;
     proxy.set(Mode::Refuse);
     let failed = call.await.expect("a response");
     assert_eq!(failed.status(), 503);

@@ -32,6 +32,11 @@ impl UnixMs {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Whether `now` is in the `ms` that begin with this point in time. If the clock was put back since, it is not.
+    pub fn is_recent(self, ms: u64, now: Self) -> bool {
+        (self..self.plus_ms(ms)).contains(&now)
+    }
+
     /// The whole second that this is in.
     pub const fn in_seconds(self) -> UnixSeconds {
         UnixSeconds(self.0 / 1000)

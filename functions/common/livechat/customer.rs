@@ -2,7 +2,7 @@
 //!
 //! Source: <https://platform.text.com/docs/messaging/customer-chat-api/#update-customer>. Which statuses errors have is not documented.
 
-use super::{Accounts, oauth::shown, transport};
+use super::{Accounts, response::code, transport};
 use crate::{clients::https, context::Context, identity::CustomerDetails};
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
@@ -61,9 +61,11 @@ fn body(CustomerDetails { name, email, fields }: &CustomerDetails) -> String {
 
 fn read(status: u16, body: &[u8]) -> Result<(), UpdateError> {
     let json: Option<Value> = serde_json::from_slice(body).ok();
-    let error = json.as_ref().and_then(|json| json["error"]["type"].as_str()).map(shown);
-    match (status, error.as_deref()) {
-        (200..300, None) if body.trim_ascii().is_empty() || json.is_some_and(|json| json.get("error").is_none()) => {
+    let error = json.as_ref().and_then(|json| json["error"]["type"].as_str()).map(code);
+    match (status, error) {
+        (200..300, None)
+            if body.trim_ascii().is_empty() || json.as_ref().is_some_and(|json| json.get("error").is_none()) =>
+        {
             Ok(())
         }
         (200..300, None) => Err(UpdateError::Other("a response that is not LiveChat's".into())),

@@ -2,7 +2,11 @@
 //!
 //! Source: <https://platform.text.com/docs/authorization/oauth-authorization>, section *Using the refresh token*.
 
-use super::{Accounts, response::LONGEST_TOKEN, transport};
+use super::{
+    Accounts,
+    response::{LONGEST_TOKEN, TWO_YEARS_S, code},
+    transport,
+};
 use crate::{
     clients::https,
     context::Context,
@@ -83,7 +87,7 @@ impl Accounts {
             Some("server_error" | "temporarily_unavailable") => {
                 Err(RefreshError::Unavailable("a temporary error".into()))
             }
-            Some(exception) => Err(RefreshError::Refused(shown(exception))),
+            Some(exception) => Err(RefreshError::Refused(code(exception).to_owned())),
             None if status == 200 => {
                 let mut refreshed = self.read_refreshed(body, called_at)?;
                 let sent = refresh_token.expose_secret();
@@ -111,14 +115,8 @@ impl Accounts {
         if is_other {
             return Err(RefreshError::OtherAccount);
         }
-        let expires_in_ms = expires_in.min(super::response::TWO_YEARS_S) * 1000;
+        let expires_in_ms = expires_in.min(TWO_YEARS_S) * 1000;
         let lifetime = Lifetime { created: called_at, expires_in_ms };
         Ok(Refreshed { access_token, lifetime, refresh_token: refresh_token.filter(fits) })
     }
-}
-
-/// A code, if it has the format of one.
-pub(super) fn shown(exception: &str) -> String {
-    let is_code = exception.len() <= 64 && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if is_code { exception.to_owned() } else { "an unknown exception".to_owned() }
 }

@@ -144,15 +144,20 @@ fn of_status(status: StatusCode) -> String {
     format!("status {}", status.as_u16())
 }
 
+/// LiveChat's code for an error, if it has the format of one. Anything else could be personal data or a secret.
+pub(super) fn code(exception: &str) -> &str {
+    let has_known_format =
+        (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if has_known_format { exception } else { "an unknown exception" }
+}
+
 /// `secrets` are those of the request. The description is shown to callers, so it must not repeat them.
 fn of_exception<'a>(
     exception: &str,
     description: &str,
     mut secrets: impl Iterator<Item = &'a SecretString>,
 ) -> AttemptError {
-    let has_known_format =
-        (1..=64).contains(&exception.len()) && exception.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let exception = if has_known_format { exception } else { "an unknown exception" };
+    let exception = code(exception);
     if matches!(exception, "server_error" | "temporarily_unavailable") {
         return AttemptError::Down(exception.to_owned());
     }

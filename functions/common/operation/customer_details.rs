@@ -56,7 +56,7 @@ impl Pause {
 
     fn applies(&self, now: UnixMs) -> bool {
         let failed = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_some_and(|failed| (failed..failed.plus_ms(Self::LENGTH_MS)).contains(&now))
+        failed.is_some_and(|failed| failed.is_recent(Self::LENGTH_MS, now))
     }
 }
 

@@ -87,7 +87,7 @@ async fn log_out_of(store: &Store, subject: Subject, context: &Context) -> Resul
     let tokens = record.outstanding.to_revoke(record.latest_logout, now);
     let may_be_told = record.revoke_again.is_none_or(|again| {
         let failed = again.minus_ms(Record::REVOKE_AGAIN_MS);
-        !(failed..failed.plus_ms(PAUSE_MS)).contains(&now)
+        !failed.is_recent(PAUSE_MS, now)
     });
     Ok(Pending { subject, tokens, may_be_told, are_others: record.is_adopted })
 }

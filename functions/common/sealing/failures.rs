@@ -32,9 +32,9 @@ struct Refused {
 impl Failures {
     /// Why this request would fail now.
     pub(super) fn of(&self, wanted: Wanted, now: UnixMs) -> Option<StoreError> {
-        let unavailable = self.unavailable.iter().filter(|(_, at)| is_recent(*at, UNAVAILABLE_S, now));
+        let unavailable = self.unavailable.iter().filter(|(_, at)| at.is_recent(in_ms(UNAVAILABLE_S), now));
         let refused = self.refused.iter().filter(|one| one.wanted.as_deref() == wanted);
-        let refused = refused.filter(|one| is_recent(one.at, REFUSED_S, now));
+        let refused = refused.filter(|one| one.at.is_recent(in_ms(REFUSED_S), now));
         unavailable.map(|(error, _)| error).chain(refused.map(|one| &one.error)).next().cloned()
     }
 
@@ -51,9 +51,8 @@ impl Failures {
     }
 }
 
-/// A clock that was put back ends the time, too.
-fn is_recent(at: UnixMs, longest_s: u32, now: UnixMs) -> bool {
-    (at..at.plus_ms(u64::from(longest_s) * 1_000)).contains(&now)
+fn in_ms(seconds: u32) -> u64 {
+    u64::from(seconds) * 1_000
 }
 
 #[cfg(test)]

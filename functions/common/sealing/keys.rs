@@ -45,7 +45,7 @@ struct ToOpen {
 impl Keys {
     pub(super) fn find_to_seal(&self, now: UnixMs) -> Option<Arc<DataKey>> {
         let (key, since) = self.to_seal.as_ref()?;
-        is_recent(*since, now).then(|| Arc::clone(key))
+        since.is_recent(LONGEST_MS, now).then(|| Arc::clone(key))
     }
 
     pub(super) fn remember_to_seal(&mut self, key: Arc<DataKey>, now: UnixMs) {
@@ -54,7 +54,7 @@ impl Keys {
     }
 
     pub(super) fn find_to_open(&mut self, encrypted: &[u8], now: UnixMs) -> Option<Arc<Cipher>> {
-        self.to_open.retain(|one| is_recent(one.since, now));
+        self.to_open.retain(|one| one.since.is_recent(LONGEST_MS, now));
         let index = self.to_open.iter().position(|one| one.encrypted == encrypted)?;
         let one = self.to_open.remove(index)?;
         let cipher = Arc::clone(&one.cipher);
@@ -69,11 +69,6 @@ impl Keys {
         }
         self.to_open.push_back(ToOpen { encrypted: encrypted.to_owned(), cipher, since: now });
     }
-}
-
-/// A clock that was put back ends a key's time, too.
-fn is_recent(since: UnixMs, now: UnixMs) -> bool {
-    (since..since.plus_ms(LONGEST_MS)).contains(&now)
 }
 
 #[cfg(test)]

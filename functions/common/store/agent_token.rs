@@ -310,7 +310,7 @@ mod tests {
     fn a_refusal_is_only_recorded_for_the_token_that_livechat_refused() {
         let mut stored = Table::default();
         let lease = stored.acquire("a", None, NOW).expect("a lease");
-        assert!(!stored.takes(&refuse(lease.seq, &refusal(), Scope::OneRequest)), "there is no token");
+        assert!(!stored.takes(&refuse(lease.seq, &refusal(), Scope::OneRequest)), "no token is stored");
         assert!(stored.takes(&commit(&lease, &token(&lease), Reason::Due)));
         assert!(!stored.takes(&refuse(LeaseSeq::new(2), &refusal(), Scope::OneRequest)));
         assert!(stored.takes(&refuse(lease.seq, &refusal(), Scope::OneRequest)));

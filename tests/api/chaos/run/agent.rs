@@ -70,7 +70,7 @@ impl Run {
         self.count("kills of all processes that serve a call, during a refresh of the agent token");
     }
 
-    /// Ends LiveChat's refusal of the agent, which lasts for minutes. A failure that is none ends by itself.
+    /// Ends LiveChat's refusal of the agent, which lasts for minutes. Any other failure ends by itself.
     pub(super) async fn end_agent_refusal(&self) {
         let item = self.world.item_with_key(KEY.0, KEY.1).await;
         let exception = item.get("refused").and_then(|refused| refused.as_m().ok()?.get("exception")?.as_s().ok());
